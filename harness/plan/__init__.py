@@ -1,0 +1,1 @@
+"""Scenario and profile made into an immutable plan. All user input is validated here, once."""

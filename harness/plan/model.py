@@ -1,0 +1,174 @@
+"""The resolved plan of a run: frozen, complete, JSON to and fro (``plan.json``). All behind it trusts it.
+
+A load goal is one of two kinds: *users* (closed model) or *arrivals per second* (open model). Whatever kind a phase
+is, it comes down to **segments**: pieces in which the goal runs linearly from one level to another. The load engine
+knows only segments.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PhaseKind = Literal["ramp", "steady", "stress", "spike", "pause", "shape", "diagnose"]
+Model = Literal["closed", "open"]
+Metric = Literal["p50", "p75", "p90", "p95", "p99", "p99.9", "mean", "max", "error_rate", "throughput"]
+Comparator = Literal["<", "<=", ">", ">="]
+Unit = Literal["ms", "%", "/s"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Segment(_Frozen):
+    """The goal goes linearly from ``start`` to ``end`` (users, or arrivals per second) in ``duration_s``."""
+
+    start: float
+    end: float
+    duration_s: float
+
+
+class Comparison(_Frozen):
+    """One requirement on one metric, e.g. ``p95 < 500ms`` or ``p95 <= baseline + 10%``.
+
+    ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
+    baseline's figure, changed by ``value`` per cent of it (``unit`` is ``%``) or by ``value`` in the metric's own
+    unit; ``value`` is negative for ``baseline - 5%``.
+    """
+
+    metric: Metric
+    comparator: Comparator
+    value: float
+    unit: Unit
+    baseline: bool = False
+    source: str
+    """What the user wrote."""
+
+
+class Condition(_Frozen):
+    """Comparisons joined by ``or`` (outer) and ``and`` (inner): true when all of any group are true."""
+
+    any_of: tuple[tuple[Comparison, ...], ...]
+    source: str
+
+
+class Gate(_Frozen):
+    """One requirement on the run. ``phase`` None: every measured phase; ``endpoint`` None: all together."""
+
+    comparison: Comparison
+    phase: str | None = None
+    endpoint: str | None = None
+
+
+class Phase(_Frozen):
+    """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
+
+    name: str
+    kind: PhaseKind
+    model: Model
+    segments: tuple[Segment, ...] = ()
+    until: Condition | None = None
+    """Only ``stress``: the step in which this comes true is the last; the phase ends there."""
+    max_users: int | None = None
+    """Only the open model: how many users may run at once in all workers together."""
+    spacing: Literal["even", "poisson"] = "even"
+    """Only the open model: how arrivals are spread."""
+    measured: bool = True
+    description: str
+    """What the phase does, as a person reads it: ``50 users for 30 s``."""
+
+    @property
+    def duration_s(self) -> float:
+        """The longest the phase can take; 0 for a shape, which ends itself."""
+        return sum(segment.duration_s for segment in self.segments)
+
+
+class CpuSampling(_Frozen):
+    rate_hz: int = 100
+
+
+class MemorySampling(_Frozen):
+    duration_s: float = 10.0
+
+
+class Sampling(_Frozen):
+    """What is sampled; None switches one off."""
+
+    cpu: CpuSampling | None = CpuSampling()
+    memory: MemorySampling | None = MemorySampling()
+
+
+class UserClass(_Frozen):
+    """One Locust user class of the scenario; ``tasks`` maps each task's name to its share of the iterations (0…1)."""
+
+    name: str
+    weight: float
+    fixed_count: int
+    host: str | None
+    tasks: dict[str, float]
+
+
+class Scenario(_Frozen):
+    """The scenario file, as its description told (see ``harness.load.describe``)."""
+
+    path: str
+    """Absolute."""
+    name: str
+    """The file's name without ``.py``."""
+    sha256: str
+    user_classes: tuple[UserClass, ...]
+    has_verify: bool
+    has_shape: bool
+
+
+class ShopTarget(_Frozen):
+    """The embedded shop; ``environment`` is added to its process's."""
+
+    kind: Literal["shop"] = "shop"
+    environment: dict[str, str] = {}
+
+
+class CommandTarget(_Frozen):
+    """A target the harness starts: ``command`` may hold ``{port}``; ready when GET ``ready_path`` answers 2xx."""
+
+    kind: Literal["command"] = "command"
+    command: str
+    ready_path: str = "/health"
+    ready_timeout_s: float = 60.0
+    environment: dict[str, str] = {}
+
+
+class AttachedTarget(_Frozen):
+    """A target that runs already. ``pid`` (on this machine) is what samplers look at; None: nothing is sampled."""
+
+    kind: Literal["attached"] = "attached"
+    url: str
+    pid: int | None = None
+
+
+Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discriminator="kind")]
+
+
+class RunPlan(_Frozen):
+    """Everything needed to run it, and to run it again."""
+
+    schema_version: Literal[1] = 1
+    scenario: Scenario
+    profile: str
+    """The profile's name; ``default`` where the scenario's own phases and gates are used."""
+    phases: tuple[Phase, ...]
+    gates: tuple[Gate, ...]
+    sampling: Sampling
+    target: Target
+    workers: int
+    seed: int
+    stop_early: bool = False
+    """End the run when a gate has failed beyond recovery."""
+    stop_timeout_s: float = 10.0
+    """How long a user that is told to stop may finish its iteration before its request is interrupted."""
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    """The ``--set KEY=VALUE`` that were given."""

@@ -1,0 +1,110 @@
+"""Append-only files of frames: length, CRC, msgpack payload. A file whose writer was killed reads up to its last frame.
+
+Layout: the magic, then frames of ``<u4 length> <u4 crc32 of the payload> <payload>``, all little-endian. A frame is a
+map with the key ``kind``. A reader stops at the first frame that is cut off; it refuses one whose checksum is wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgpack
+
+from harness.errors import HarnessError
+
+MAGIC = b"HARNESS1"
+_HEAD = struct.Struct("<II")
+_LONGEST = 1 << 28
+
+Frame = dict[str, Any]
+
+
+class FrameWriter:
+    """Appends frames to a new file; each is handed to the kernel at once, so SIGKILL loses none that was written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("xb", buffering=0)
+        self._file.write(MAGIC)
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame. Raises ``OSError`` where the disk is full; the file stays readable up to there."""
+        payload = msgpack.packb(frame, use_bin_type=True)
+        whole = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
+        while whole:
+            whole = whole[self._file.write(whole) or 0 :]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class FrameReader:
+    """Reads the frames of a file from its start; may be asked again for those that were appended since.
+
+    ``cut_off`` is true while the file ends in the middle of a frame: its writer is still at it, or was killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self.cut_off = False
+
+    def new_frames(self) -> Iterator[Frame]:
+        """The frames that were appended since the last call. A file that is not there yet has none.
+
+        Raises :class:`HarnessError` where the file is not of this format or is damaged before its end.
+        """
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            if self._offset == 0:
+                magic = file.read(len(MAGIC))
+                if magic != MAGIC:
+                    self.cut_off = MAGIC.startswith(magic)
+                    if self.cut_off:
+                        return
+                    raise self._damaged(0, "it does not begin as a journal does")
+                self._offset = len(MAGIC)
+            file.seek(self._offset)
+            while True:
+                head = file.read(_HEAD.size)
+                self.cut_off = 0 < len(head) < _HEAD.size
+                if len(head) < _HEAD.size:
+                    return
+                length, crc = _HEAD.unpack(head)
+                if length > _LONGEST:
+                    raise self._damaged(self._offset, f"a frame claims {length:,} bytes")
+                payload = file.read(length)
+                if len(payload) < length:
+                    self.cut_off = True
+                    return
+                if zlib.crc32(payload) != crc:
+                    raise self._damaged(self._offset, "a frame's checksum is wrong")
+                try:
+                    frame = msgpack.unpackb(payload, raw=False, strict_map_key=False)
+                except ValueError as fault:
+                    raise self._damaged(self._offset, f"a frame cannot be read ({fault})") from fault
+                if not isinstance(frame, dict) or not isinstance(frame.get("kind"), str):
+                    raise self._damaged(self._offset, "a frame has no kind")
+                self._offset += _HEAD.size + length
+                yield frame
+
+    def _damaged(self, offset: int, what: str) -> HarnessError:
+        return HarnessError(
+            f"the file is damaged at byte {offset:,}: {what}",
+            where=str(self.path),
+            hint="Copy the run folder again from where it was made; `harness run` makes a new one.",
+        )

@@ -1,0 +1,282 @@
+"""The journal of a run: what each frame means, and the whole of it as typed values.
+
+The load master writes it; everything behind reads it, also from a run that was killed. Times ``at_s`` and seconds
+count from the start frame's ``epoch_s``. Frames, by ``kind``:
+
+==========  =========================================================================================================
+start       ``schema, run_id, epoch_s``: first frame
+endpoint    ``id, method, name``: an endpoint is named once, before its first use
+phase       ``phase`` (index in the plan), ``at_s``: the phase begins
+segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
+phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
+second      ``second, users, workers, series``: all requests that *ended* in that second (see :class:`Second`)
+failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
+sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
+event       ``at_s, what, message``: a thing worth telling (a worker lost, the target gone, the run interrupted)
+end         ``at_s, reason``: last frame; one without it was killed
+==========  =========================================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+from harness.record.frames import Frame, FrameReader
+from harness.record.histogram import Histogram
+
+SCHEMA = 1
+
+EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "error"]
+PhaseEndReason = Literal["done", "limit broke", "cut short"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One (method, name) pair; ``str()`` gives ``POST /checkout``, as gates name it."""
+
+    method: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}".strip()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """What ended in one second, of one phase (that in which it was *started*), segment and endpoint.
+
+    ``response`` holds all requests, failed ones too; ``failed`` the failed ones alone; ``service`` is the same as
+    ``response`` in the closed model (and then the very same object).
+    """
+
+    phase: int
+    segment: int
+    endpoint: int
+    requests: int
+    failures: int
+    bytes_received: int
+    response: Histogram
+    service: Histogram
+    failed: Histogram
+
+    def to_wire(self) -> list[object]:
+        return [
+            self.phase,
+            self.segment,
+            self.endpoint,
+            self.requests,
+            self.failures,
+            self.bytes_received,
+            self.response.to_wire(),
+            None if self.service is self.response else self.service.to_wire(),
+            self.failed.to_wire() if self.failures else None,
+        ]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> Series:
+        response = Histogram.from_wire(wire[6])
+        return cls(
+            *wire[:6],
+            response=response,
+            service=response if wire[7] is None else Histogram.from_wire(wire[7]),
+            failed=Histogram.empty() if wire[8] is None else Histogram.from_wire(wire[8]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSecond:
+    """How one load worker fared in one second.
+
+    ``cpu`` is its share of one core (0…1), ``lag_ms`` the greatest delay of its event loop, ``late`` the arrivals it
+    started more than 1 ms after their intended start, ``waiting`` those still without a user at the second's end.
+    """
+
+    worker: int
+    users: int
+    cpu: float
+    lag_ms: float
+    iterations: int
+    late: int
+    waiting: int
+
+    def to_wire(self) -> list[object]:
+        return [self.worker, self.users, self.cpu, self.lag_ms, self.iterations, self.late, self.waiting]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Second:
+    """One second of the run, all workers together."""
+
+    second: int
+    users: int
+    workers: list[WorkerSecond]
+    series: list[Series]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """When phase number ``phase`` of the plan ran. ``end_s`` is None where the run was killed within it.
+
+    ``reason``: ``done`` (its time was over), ``limit broke`` (a stress phase found its limit) or ``cut short``.
+    ``held_segment`` is the last segment (step) of a stress phase in which its ``until`` did not come true; None
+    where none held, or where the phase is of another kind.
+    """
+
+    phase: int
+    start_s: float
+    end_s: float | None
+    reason: PhaseEndReason | None
+    held_segment: int | None
+    segments: tuple[float, ...]
+    """When each segment began (``at_s``); those that were never reached are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    endpoint: int
+    phase: int
+    second: int
+    failure: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSample:
+    """One failed request in full; ``detail`` holds what is known of it (``url``, ``status``, ``body``, …), as text."""
+
+    endpoint: int
+    phase: int
+    at_s: float
+    failure: str
+    detail: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at_s: float
+    what: str
+    message: str
+
+
+@dataclass(slots=True)
+class Journal:
+    """A journal as typed values. Grows by :meth:`add` while a run is followed."""
+
+    run_id: str = ""
+    epoch_s: float = 0.0
+    endpoints: dict[int, Endpoint] = field(default_factory=dict)
+    phases: list[PhaseSpan] = field(default_factory=list)
+    seconds: list[Second] = field(default_factory=list)
+    failures: list[FailureCount] = field(default_factory=list)
+    samples: list[FailureSample] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    end_s: float | None = None
+    end_reason: EndReason | None = None
+    """None: the run was killed, or is still going on."""
+
+    def add(self, frame: Frame) -> None:
+        """Take in one frame. Raises ``KeyError``, ``TypeError`` or ``ValueError`` where it lacks what it should hold."""
+        match frame["kind"]:
+            case "start":
+                if frame["schema"] != SCHEMA:
+                    raise ValueError(f"schema {frame['schema']}; this harness reads {SCHEMA}")
+                self.run_id, self.epoch_s = frame["run_id"], frame["epoch_s"]
+            case "endpoint":
+                self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"])
+            case "second":
+                self.seconds.append(
+                    Second(
+                        frame["second"],
+                        frame["users"],
+                        [WorkerSecond(*wire) for wire in frame["workers"]],
+                        [Series.from_wire(wire) for wire in frame["series"]],
+                    )
+                )
+            case "phase":
+                self.phases.append(PhaseSpan(frame["phase"], frame["at_s"], None, None, None, ()))
+            case "segment":
+                last = self.phases[-1]
+                self.phases[-1] = PhaseSpan(
+                    last.phase, last.start_s, None, None, None, (*last.segments, frame["at_s"])
+                )
+            case "phase_end":
+                last = self.phases[-1]
+                self.phases[-1] = PhaseSpan(
+                    last.phase,
+                    last.start_s,
+                    frame["at_s"],
+                    frame["reason"],
+                    frame["held_segment"],
+                    last.segments,
+                )
+            case "failure":
+                self.failures.append(FailureCount(**_fields(frame)))
+            case "sample":
+                self.samples.append(FailureSample(**_fields(frame)))
+            case "event":
+                self.events.append(Event(**_fields(frame)))
+            case "end":
+                self.end_s, self.end_reason = frame["at_s"], frame["reason"]
+            case _:
+                # A newer harness may tell more; what it adds does not change what is known here.
+                return
+
+    @property
+    def last_s(self) -> float:
+        """The end of what was recorded, in seconds from the start."""
+        if self.end_s is not None:
+            return self.end_s
+        ends = [float(second.second + 1) for second in self.seconds[-1:]]
+        ends += [span.end_s or span.start_s for span in self.phases[-1:]]
+        return max(ends, default=0.0)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    return {key: value for key, value in frame.items() if key != "kind"}
+
+
+class JournalFollower:
+    """Reads a journal while it grows: ``poll()`` takes in what was appended and says whether there was anything."""
+
+    def __init__(self, path: Path) -> None:
+        self.journal = Journal()
+        self._reader = FrameReader(path)
+
+    def poll(self) -> bool:
+        """Raises :class:`HarnessError` where the file is damaged."""
+        grown = False
+        for frame in self._reader.new_frames():
+            try:
+                self.journal.add(frame)
+            except (KeyError, TypeError, ValueError, IndexError) as fault:
+                raise HarnessError(
+                    f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
+                    where=str(self._reader.path),
+                    hint="It was written by another version of the harness, or is damaged.",
+                ) from fault
+            grown = True
+        return grown
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the file ends in the middle of a frame."""
+        return self._reader.cut_off
+
+
+def read_journal(path: Path) -> Journal:
+    """The whole journal of a run that has ended, or was killed (then up to its last whole frame).
+
+    Raises :class:`HarnessError` where there is none, or where it is damaged before its end.
+    """
+    if not path.is_file():
+        raise HarnessError(
+            "there is no journal", where=str(path), hint="A run folder holds a file `journal`."
+        )
+    follower = JournalFollower(path)
+    follower.poll()
+    if not follower.journal.run_id:
+        raise HarnessError("the journal is empty: the run ended before its load began", where=str(path))
+    return follower.journal

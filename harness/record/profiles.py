@@ -1,0 +1,87 @@
+"""The index of a run's CPU and memory profiles: which file holds which phase, and what could not be sampled.
+
+A profile is a *folded* text file (Brendan Gregg's collapsed stacks): ``frame;frame;frame weight`` a line, root first,
+a frame as ``function (file.py:line)``. The weight counts samples (CPU) or bytes (memory). Raw files (memray's
+``.bin``) lie beside them, so other tools can open them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import HarnessError
+
+ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One folded file. ``path`` is relative to the run folder; ``phase`` is the phase's index in the plan.
+
+    ``unit`` is ``samples`` (then ``rate_hz`` samples a second were taken) or ``bytes``; ``raw`` names the tool's own
+    file, where there is one. ``duration_s`` is the time the sampler was on.
+    """
+
+    kind: ProfileKind
+    phase: int
+    path: str
+    unit: Literal["samples", "bytes"]
+    duration_s: float
+    rate_hz: float | None = None
+    raw: str | None = None
+
+
+@dataclass(slots=True)
+class ProfileIndex:
+    """All profiles of a run, and ``notes``: what could not be sampled, and what to do about it."""
+
+    profiles: list[Profile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> ProfileIndex:
+        """The saved index; an empty one where there is none. Raises :class:`HarnessError` where it is damaged."""
+        if not path.exists():
+            return cls()
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            return cls([Profile(**entry) for entry in raw["profiles"]], list(raw["notes"]))
+        except (ValueError, TypeError, KeyError) as fault:
+            raise HarnessError(f"the index of profiles cannot be read: {fault}", where=str(path)) from fault
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One line of a folded file: frames from the root inwards, and their weight."""
+
+    frames: tuple[str, ...]
+    weight: int
+
+
+def read_folded(path: Path) -> list[Stack]:
+    """The stacks of a folded file. Raises :class:`HarnessError` naming the line that is none."""
+    stacks: list[Stack] = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            text, _, weight = line.rstrip("\n").rpartition(" ")
+            if not text or not weight.isdigit():
+                raise HarnessError(
+                    "not a line of a folded profile: `frame;frame weight`", where=f"{path}:{number}"
+                )
+            stacks.append(Stack(tuple(text.split(";")), int(weight)))
+    return stacks
+
+
+def write_folded(path: Path, stacks: list[Stack]) -> None:
+    """Write stacks as a folded file."""
+    path.write_text(
+        "".join(f"{';'.join(stack.frames)} {stack.weight}\n" for stack in stacks), encoding="utf-8"
+    )

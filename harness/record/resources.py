@@ -1,0 +1,51 @@
+"""What the samplers saw, each second: CPU, memory, threads, file descriptors, metrics; written as it is seen.
+
+Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, ``generator``, ``machine``,
+``prometheus`` …) and ``values`` (name to number). Names carry their unit: ``cpu_percent`` (100 = one core),
+``rss_bytes``, ``threads``, ``fds``, ``processes``, ``steal_percent``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.record.frames import FrameReader, FrameWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The values of one source at one moment (``epoch_s``: seconds since 1970, wall clock)."""
+
+    epoch_s: float
+    source: str
+    values: dict[str, float]
+
+
+class ResourceWriter:
+    """Appends readings; safe to call from several threads is not promised: one thread writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._frames = FrameWriter(path)
+
+    def write(self, reading: Reading) -> None:
+        self._frames.write(
+            {
+                "kind": "resources",
+                "epoch_s": reading.epoch_s,
+                "source": reading.source,
+                "values": reading.values,
+            }
+        )
+
+    def close(self) -> None:
+        self._frames.close()
+
+
+def read_resources(path: Path) -> list[Reading]:
+    """All readings, in order of writing; none where nothing was sampled."""
+    return [
+        Reading(frame["epoch_s"], frame["source"], frame["values"])
+        for frame in FrameReader(path).new_frames()
+        if frame["kind"] == "resources"
+    ]

@@ -1,0 +1,127 @@
+"""The run folder: where each thing that a run produced lies. It is the only thing handed on from a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
+    """UTC time, scenario, profile, 4 random characters: sortable, unique, safe as a file name."""
+    moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    words = [_UNSAFE.sub("_", word).strip("._") or "run" for word in (scenario, profile)]
+    return "-".join([moment, *words, secrets.token_hex(2)])
+
+
+class RunFolder:
+    """The paths of one run's folder. Making one touches nothing; :meth:`create` and :meth:`open` do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan = path / "plan.json"
+        self.environment = path / "environment.json"
+        self.journal = path / "journal"
+        self.resources = path / "resources"
+        self.profiles = path / "profiles.json"
+        self.verification = path / "verify.json"
+        self.comparison = path / "baseline.json"
+        self.timeline_table = path / "timeline.parquet"
+        self.resources_table = path / "resources.parquet"
+        self.cpu = path / "cpu"
+        self.memory = path / "memory"
+        self.summary = path / "summary.json"
+        self.report = path / "report.html"
+        self.markdown = path / "summary.md"
+        self.junit = path / "junit.xml"
+        self.log = path / "harness.log"
+        self.target_log = path / "target.log"
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @classmethod
+    def create(cls, parent: Path, run_id: str) -> RunFolder:
+        """Make the folder. Raises :class:`HarnessError` where it cannot be written."""
+        folder = cls(parent / run_id)
+        try:
+            folder.path.mkdir(parents=True)
+        except OSError as fault:
+            raise HarnessError(
+                f"the run folder cannot be made: {fault.strerror or fault}",
+                where=str(folder.path),
+                hint="Give a folder that can be written: --out DIR",
+            ) from fault
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run folder. Raises :class:`HarnessError` where ``path`` is none."""
+        if not path.is_dir():
+            raise HarnessError(
+                "there is no such run folder", where=str(path), hint="`ls reports/` shows those there are."
+            )
+        folder = cls(path)
+        if not folder.plan.is_file():
+            raise HarnessError(
+                "this is not a run folder: it holds no plan.json",
+                where=str(path),
+                hint="A run folder is made by `harness run`, below reports/ or --out DIR.",
+            )
+        return folder
+
+
+def find_run(name: str, parent: Path) -> RunFolder:
+    """The run folder that ``name`` means: a path, a run-id below ``parent``, or ``latest``.
+
+    Raises :class:`HarnessError` where there is none.
+    """
+    if name == "latest":
+        runs = sorted(path.parent for path in parent.glob("*/plan.json"))
+        if not runs:
+            raise HarnessError(
+                "there is no run yet", where=str(parent), hint="`harness run SCENARIO` makes one."
+            )
+        return RunFolder.open(runs[-1])
+    below = parent / name
+    return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file at once: a reader, or a crash, never sees half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """As :func:`write_text`, for a JSON value."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a run folder. Raises :class:`HarnessError` where it is missing or damaged, naming the line."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as fault:
+        raise HarnessError("the file is missing from the run folder", where=str(path)) from fault
+    except json.JSONDecodeError as fault:
+        raise HarnessError(f"not valid JSON: {fault.msg}", where=f"{path}:{fault.lineno}") from fault
+    except (UnicodeDecodeError, OSError) as fault:
+        raise HarnessError(f"the file cannot be read: {fault}", where=str(path)) from fault

@@ -1,0 +1,193 @@
+"""``summary.json``: the machine-readable result of a run. A public format: adding is free, changing bumps ``schema``.
+
+Times: ``_s`` seconds from the run's start, ``_ms`` milliseconds; rates per second; ``error_rate`` is a share 0…1.
+A figure that does not exist (a percentile of no requests) is ``null``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Verdict = Literal["pass", "fail", "inconclusive", "broken"]
+GateStatus = Literal["pass", "fail", "inconclusive"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, ser_json_inf_nan="null")
+
+
+class Latency(_Part):
+    """Percentiles over all requests, in ms, of 3 significant digits; mean and max are exact."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p99_9: float | None = Field(None, alias="p99.9")
+    max: float | None = None
+
+
+class Figures(_Part):
+    """What one endpoint, or all together, did in one phase."""
+
+    requests: int = 0
+    failures: int = 0
+    error_rate: float | None = None
+    throughput_rps: float = 0.0
+    """Requests started in the phase, a second of it."""
+    bytes_received: int = 0
+    response_ms: Latency = Latency()
+    ok_response_ms: Latency = Latency()
+    """Over the successful requests alone."""
+    service_ms: Latency = Latency()
+
+
+class EndpointFigures(Figures):
+    method: str = ""
+    name: str = ""
+
+
+class StepFigures(Figures):
+    """One step of a stress phase; ``level`` is its users or arrivals per second."""
+
+    level: float = 0.0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    held: bool | None = None
+
+
+class PhaseSummary(Figures):
+    """One phase: all its endpoints together, then each."""
+
+    index: int
+    name: str
+    kind: str
+    model: Literal["open", "closed"]
+    measured: bool = True
+    """Whether gates read this phase (the diagnose pass and pauses are not measured)."""
+    start_s: float
+    end_s: float
+    goal: str = Field("", alias="target")
+    """What was asked for, as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
+    users: float = 0.0
+    """Mean of the users that ran."""
+    users_max: int = 0
+    iterations: int = 0
+    cut_short: str | None = None
+    held: float | None = None
+    """A stress phase: the level (users or arrivals per second) of its last step that held."""
+    steps: list[StepFigures] = []
+    generator_limited: str | None = None
+    """Why the generator and not the target was the limit in this phase; its gates are then inconclusive."""
+    endpoints: list[EndpointFigures] = []
+
+
+class GateResult(_Part):
+    """What one gate required, what was observed, and whether it held.
+
+    ``observed``, ``limit`` and ``interval`` (95 %) are in ``unit`` (``ms``, ``%``, ``/s``); a gate on an invariant
+    (the scenario's ``verify``) has none.
+    """
+
+    require: str
+    phase: str | None = None
+    """The phase the gate read; one gate over several phases gives one result for each."""
+    endpoint: str | None = None
+    status: GateStatus
+    observed: float | None = None
+    unit: str = ""
+    limit: float | None = None
+    interval: tuple[float, float] | None = None
+    baseline: float | None = None
+    reason: str = ""
+    """One sentence a person can act on."""
+
+
+class Totals(_Part):
+    requests: int = 0
+    failures: int = 0
+    iterations: int = 0
+    bytes_received: int = 0
+
+
+class Lag(_Part):
+    p50: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class Generator(_Part):
+    """How the load generator itself fared. ``cpu_max`` is the busiest worker second, as a share of one core."""
+
+    saturated: bool = False
+    cpu_max: float = 0.0
+    lag_ms: Lag = Lag()
+    dropped: int = 0
+    late: int = 0
+    """Arrivals started more than 1 ms after their intended start (counted, none dropped)."""
+    workers: int = 0
+
+
+class Suspect(_Part):
+    """A function whose share of the target's CPU samples grew against the baseline (0…1)."""
+
+    function: str
+    file: str
+    line: int
+    share_baseline: float
+    share_run: float
+    change: float
+    interval: tuple[float, float]
+
+
+class FailureKind(_Part):
+    """One kind of failure on one endpoint, with a few failed requests in full."""
+
+    method: str
+    name: str
+    failure: str
+    count: int
+    first_s: float
+    last_s: float
+    samples: list[dict[str, str]] = []
+
+
+class BaselineRef(_Part):
+    """What a run was compared with: the latest baseline run first."""
+
+    run_ids: list[str]
+    fingerprint: str
+
+
+class Summary(_Part):
+    """The whole result."""
+
+    schema_: int = Field(1, alias="schema")
+    run_id: str
+    scenario: str
+    profile: str
+    started_at: str
+    """ISO 8601, UTC."""
+    duration_s: float
+    verdict: Verdict
+    exit_code: int
+    reasons: list[str] = []
+    """Why the verdict is what it is, most important first."""
+    warnings: list[str] = []
+    """What could not be sampled, checked or kept; none changes the verdict."""
+    totals: Totals = Totals()
+    phases: list[PhaseSummary] = []
+    gates: list[GateResult] = []
+    generator: Generator = Generator()
+    suspects: list[Suspect] = []
+    failures: list[FailureKind] = []
+    baseline: BaselineRef | None = None
+    artifacts: dict[str, str] = {}
+
+    def to_json(self) -> str:
+        """As it stands in ``summary.json``."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
