@@ -1,1 +1,1 @@
-"""x"""
+"""Load and performance testing: true numbers, a verdict to trust, the cause named. See the README."""

@@ -45,7 +45,7 @@ class HarnessError(Exception):
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
-class HarnessErrors(HarnessError):
+class ManyFaultsError(HarnessError):
     """Several faults of one input, told at once. ``faults`` holds each; the exit code is that of the first."""
 
     def __init__(self, faults: list[HarnessError]) -> None:

@@ -42,7 +42,8 @@ def lowest_of(indices: Ints) -> Ints:
     """The lowest value (µs) that each bucket of ``indices`` counts."""
     indices = np.asarray(indices, dtype=np.int64)
     shift = np.maximum(indices // _HALF - 1, 0)
-    return (indices - shift * _HALF) << shift
+    lowest: Ints = (indices - shift * _HALF) << shift
+    return lowest
 
 
 def highest_of(indices: Ints) -> Ints:

@@ -78,12 +78,10 @@ class Series:
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Series:
         response = Histogram.from_wire(wire[6])
-        return cls(
-            *wire[:6],
-            response=response,
-            service=response if wire[7] is None else Histogram.from_wire(wire[7]),
-            failed=Histogram.empty() if wire[8] is None else Histogram.from_wire(wire[8]),
-        )
+        service = response if wire[7] is None else Histogram.from_wire(wire[7])
+        failed = Histogram.empty() if wire[8] is None else Histogram.from_wire(wire[8])
+        phase, segment, endpoint, requests, failures, bytes_received = wire[:6]
+        return cls(phase, segment, endpoint, requests, failures, bytes_received, response, service, failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ class Journal:
     """None: the run was killed, or is still going on."""
 
     def add(self, frame: Frame) -> None:
-        """Take in one frame. Raises ``KeyError``, ``TypeError`` or ``ValueError`` where it lacks what it should hold."""
+        """Take in one frame; ``KeyError``, ``TypeError`` or ``ValueError`` where it lacks what it should hold."""
         match frame["kind"]:
             case "start":
                 if frame["schema"] != SCHEMA:
@@ -199,9 +197,7 @@ class Journal:
                 self.phases.append(PhaseSpan(frame["phase"], frame["at_s"], None, None, None, ()))
             case "segment":
                 last = self.phases[-1]
-                self.phases[-1] = PhaseSpan(
-                    last.phase, last.start_s, None, None, None, (*last.segments, frame["at_s"])
-                )
+                self.phases[-1] = PhaseSpan(last.phase, last.start_s, None, None, None, (*last.segments, frame["at_s"]))
             case "phase_end":
                 last = self.phases[-1]
                 self.phases[-1] = PhaseSpan(
@@ -272,9 +268,7 @@ def read_journal(path: Path) -> Journal:
     Raises :class:`HarnessError` where there is none, or where it is damaged before its end.
     """
     if not path.is_file():
-        raise HarnessError(
-            "there is no journal", where=str(path), hint="A run folder holds a file `journal`."
-        )
+        raise HarnessError("there is no journal", where=str(path), hint="A run folder holds a file `journal`.")
     follower = JournalFollower(path)
     follower.poll()
     if not follower.journal.run_id:

@@ -73,15 +73,11 @@ def read_folded(path: Path) -> list[Stack]:
                 continue
             text, _, weight = line.rstrip("\n").rpartition(" ")
             if not text or not weight.isdigit():
-                raise HarnessError(
-                    "not a line of a folded profile: `frame;frame weight`", where=f"{path}:{number}"
-                )
+                raise HarnessError("not a line of a folded profile: `frame;frame weight`", where=f"{path}:{number}")
             stacks.append(Stack(tuple(text.split(";")), int(weight)))
     return stacks
 
 
 def write_folded(path: Path, stacks: list[Stack]) -> None:
     """Write stacks as a folded file."""
-    path.write_text(
-        "".join(f"{';'.join(stack.frames)} {stack.weight}\n" for stack in stacks), encoding="utf-8"
-    )
+    path.write_text("".join(f"{';'.join(stack.frames)} {stack.weight}\n" for stack in stacks), encoding="utf-8")

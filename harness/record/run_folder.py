@@ -89,9 +89,7 @@ def find_run(name: str, parent: Path) -> RunFolder:
     if name == "latest":
         runs = sorted(path.parent for path in parent.glob("*/plan.json"))
         if not runs:
-            raise HarnessError(
-                "there is no run yet", where=str(parent), hint="`harness run SCENARIO` makes one."
-            )
+            raise HarnessError("there is no run yet", where=str(parent), hint="`harness run SCENARIO` makes one.")
         return RunFolder.open(runs[-1])
     below = parent / name
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))

@@ -1,0 +1,53 @@
+"""What the shop says no with: a refusal to start, and the expected answers that are not a success."""
+
+from __future__ import annotations
+
+
+class ShopStartError(Exception):
+    """The shop cannot start as it was asked to; the message is one line that names the setting to mend."""
+
+
+class Refusal(Exception):  # noqa: N818 - an answer the shop means to give, not an error of the shop
+    """An expected answer other than success: an HTTP status and the word for it in ``{"error": word}``."""
+
+    status = 400
+    error = "refused"
+
+    def body(self) -> dict[str, object]:
+        """The JSON object to answer with."""
+        return {"error": self.error}
+
+
+class NotLoggedIn(Refusal):
+    status, error = 401, "not_logged_in"
+
+
+class PaymentDeclined(Refusal):
+    status, error = 402, "payment_declined"
+
+
+class NotFound(Refusal):
+    status, error = 404, "not_found"
+
+
+class EmptyCart(Refusal):
+    status, error = 400, "empty_cart"
+
+
+class SoldOut(Refusal):
+    """Fewer units of ``product_id`` are left than the cart asks for."""
+
+    status, error = 409, "sold_out"
+
+    def __init__(self, product_id: int) -> None:
+        super().__init__(product_id)
+        self.product_id = product_id
+
+    def body(self) -> dict[str, object]:
+        return {"error": self.error, "product_id": self.product_id}
+
+
+class PaymentUnavailable(Refusal):
+    """The payment vendor did not answer in time, or not in a way that can be read."""
+
+    status, error = 503, "payment_unavailable"
