@@ -88,6 +88,9 @@ class Database:
                 session.connection(execution_options=self._writes)
             yield session
 
+    def __str__(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
+
     @property
     def pool_size(self) -> int:
         """Connections the pool may hold open."""

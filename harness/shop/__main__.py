@@ -1,0 +1,72 @@
+"""``python -m harness.shop``: opens everything the shop needs, fills the database, serves, and cleans up."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from harness.shop.app import create_app
+from harness.shop.backends import open_backends
+from harness.shop.database import POOL_SIZE, Database
+from harness.shop.errors import ShopStartError
+from harness.shop.payment_client import PaymentClient
+from harness.shop.process import PaymentProcess, listen, serve, stop_on_signals
+from harness.shop.seed import seed
+from harness.shop.settings import ShopSettings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until told to stop; gives the exit code (2 for a setting that is wrong, said in one line)."""
+    parser = argparse.ArgumentParser(prog="python -m harness.shop", description="The embedded target: a real shop.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="0: any free port")
+    options = parser.parse_args(arguments)
+    stop_on_signals()
+    try:
+        run(ShopSettings.from_environment(os.environ), options.host, options.port)
+    except ShopStartError as error:
+        print(f"shop: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(settings: ShopSettings, host: str, port: int) -> None:
+    """Starts the shop, serves until a signal, and leaves nothing running and no temporary file behind."""
+    with ExitStack() as stack:
+        bound = stack.enter_context(listen(host, port))
+        vendor = None if settings.payment_url else PaymentProcess()
+        if vendor:
+            stack.callback(vendor.stop)
+        url = settings.database_url or f"sqlite:///{_folder(settings.data_dir, stack) / 'shop.db'}"
+        database = stack.enter_context(closing(Database.open(url, settings.defects.small_pool or POOL_SIZE)))
+        backends = open_backends(settings.cache_url, fresh=settings.seed is not None)
+        if settings.seed is not None:
+            seed(database, products=settings.products, stock=settings.stock, seed=settings.seed)
+        payment_url = vendor.url() if vendor else settings.payment_url
+        assert payment_url is not None
+        payment = stack.enter_context(closing(PaymentClient(payment_url)))
+        app = create_app(database, backends, payment, settings.defects)
+        serve(app, bound, on_ready=lambda at: _say(f"ready at {at}; {database}; defects: {settings.defects}"))
+
+
+def _folder(data_dir: Path | None, stack: ExitStack) -> Path:
+    if data_dir is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-shop-")))
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ShopStartError(f"SHOP_DATA_DIR: cannot make {data_dir}: {error.strerror}") from error
+    return data_dir.absolute()
+
+
+def _say(line: str) -> None:
+    print(f"shop: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

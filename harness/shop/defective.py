@@ -1,0 +1,124 @@
+"""The defects themselves: each what a careless change could have put there, in a function that a profiler can name.
+
+`harness.shop.defects` says which are on. None just sleeps: each does more work, or leaves out what is needed.
+Only ``small_pool`` has nothing here: it is a setting of `harness.shop.database`, and shows as threads that wait there.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Executable, func, select, update
+from sqlalchemy.orm import Session
+
+from harness.shop.database import Database
+from harness.shop.errors import SoldOut
+from harness.shop.tables import Product
+
+_remembered: list[bytes] = []
+_global_lock = threading.Lock()
+
+
+def rank_by_edit_distance(query: str, names: Mapping[int, str], times: int) -> dict[int, int]:
+    """``slow_search``: the place of every product when ranked by edit distance to ``query``; ranked ``times`` over."""
+    places: dict[int, int] = {}
+    for _ in range(times):
+        ranked = sorted(names, key=lambda id_: _edit_distance(query.lower(), names[id_].lower()))
+        places = {id_: place for place, id_ in enumerate(ranked)}
+    return places
+
+
+def _edit_distance(a: str, b: str) -> int:
+    """Levenshtein's, row by row (Wagner and Fischer, 1974)."""
+    previous = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        current = [i]
+        for j, other in enumerate(b, 1):
+            current.append(min(previous[j] + 1, current[-1] + 1, previous[j - 1] + (letter != other)))
+        previous = current
+    return previous[-1]
+
+
+def read_item_by_item(database: Database, by_id: Executable, ids: Iterable[int], queries_each: int) -> list[Any]:
+    """``n_plus_one``: what one query could read, by ``queries_each`` queries for each of ``ids``."""
+    rows = []
+    with database.read() as connection:
+        for id_ in ids:
+            for _ in range(queries_each):
+                row = connection.execute(by_id, {"ids": [id_]}).one()
+            rows.append(row)
+    return rows
+
+
+def remember_response(body: bytes, kib: int) -> None:
+    """``leak``: keeps ``kib`` KiB of every answer, for ever."""
+    size = kib * 1024
+    _remembered.append((body * (size // max(len(body), 1) + 1))[:size])
+
+
+def read_stock_before_transaction(database: Database, ids: Iterable[int]) -> dict[int, int]:
+    """``oversell``, first half: the stock as it is now, with nothing that keeps it so."""
+    with database.read() as connection:
+        rows = connection.execute(select(Product.id, Product.stock).where(Product.id.in_(ids)))
+        return {row.id: row.stock for row in rows}
+
+
+def write_stock_seen_earlier(session: Session, seen: Mapping[int, int], product_id: int, quantity: int) -> int:
+    """``oversell``, second half: writes the stock seen earlier, less ``quantity``, over whatever is there now."""
+    if seen[product_id] < quantity:
+        raise SoldOut(product_id)
+    return session.execute(
+        update(Product)
+        .where(Product.id == product_id)
+        .values(stock=seen[product_id] - quantity)
+        .returning(Product.price_cents)
+    ).scalar_one()
+
+
+class KeepsNothing:
+    """``cache_off``: a store for the cache in which nothing is ever found."""
+
+    def get_many(self, keys: list[str]) -> list[Any]:
+        return [None] * len(keys)
+
+    def set_many(self, entries: Mapping[str, Any]) -> None:
+        """Keeps none of them."""
+
+    def delete_many(self, keys: list[str]) -> None:
+        """Has none of them."""
+
+
+@contextmanager
+def count_stock_under_global_lock(database: Database, counts: int) -> Iterator[None]:
+    """``lock_convoy``: every request waits for one lock, and its holder counts the whole stock ``counts`` times."""
+    with _global_lock:
+        with database.read() as connection:
+            for _ in range(counts):
+                connection.execute(select(func.sum(Product.stock), func.sum(Product.price_cents))).one()
+        yield
+
+
+def render_in_pure_python(value: Any, copies: int) -> str:
+    """``slow_serialization``: JSON by string building, after ``copies`` deep copies to be on the safe side."""
+    for _ in range(copies):
+        value = copy.deepcopy(value)
+    return _render(value)
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_render(key)}:{_render(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_render, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPES.get(letter, letter) for letter in value) + '"'
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\"} | {chr(code): f"\\u{code:04x}" for code in range(32)}

@@ -1,0 +1,133 @@
+"""What the shop's two processes share: their socket, their life and their end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from harness.shop.errors import ShopStartError
+
+DRAIN_S = 5
+"""How long requests that are under way get to finish after a signal to stop."""
+
+KEEP_ALIVE_S = 75
+"""Longer than any think time: a connection closed by the server just as a client sends looks like a failure."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Has the kernel kill this process when its parent (process id ``parent``) ends, however that ends. Linux only.
+
+    Ctrl-C in a terminal reaches parent and child alike; the child leaves it to the parent, which may still need it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        raise SystemExit(1)  # it ended before the kernel was told
+
+
+def stop_on_signals() -> None:
+    """SIGTERM, and SIGINT unless ignored, end the process by SystemExit(0), so that everything is cleaned up."""
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(signum: int, _frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # asked twice, it still cleans up once
+    raise SystemExit(0)
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to ``host:port`` (0: a free port), not yet listening.
+
+    Raises `ShopStartError` where the address is taken or is none of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ShopStartError(f"--host {host}: {error.strerror}") from error
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise ShopStartError(f"--port {port}: cannot listen on {host}:{port}: {error}") from error
+        yield bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """The URL under which ``bound`` is reached."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[str], object] = lambda _: None) -> None:
+    """Serves ``app`` on ``bound`` until a signal ends it; ``on_ready`` gets the URL once requests are answered."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    _Server(config, lambda: on_ready(url_of(bound))).run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+class PaymentProcess:
+    """The payment vendor as a child process, which ends with this one whatever way this one ends."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.shop.payment", "--port", "0", "--parent", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def url(self) -> str:
+        """Where it answers; waits until it does. Raises `ShopStartError` if it ended instead (it said why)."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise ShopStartError(f"the payment vendor did not start (exit code {self._process.wait()})")
+        return line
+
+    def stop(self) -> None:
+        """Ends it and waits until it is gone."""
+        self._process.terminate()
+        try:
+            self._process.wait(DRAIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

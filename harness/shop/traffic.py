@@ -1,0 +1,83 @@
+"""Counts every request exactly, and measures it, around the whole application.
+
+Plain ASGI, on the event loop alone, so no lock is needed and nothing is counted twice. A request counts from the
+moment it arrives, so one whose client hung up in the middle is in the count as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TypedDict
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness.shop.metrics import Metrics
+
+UNCOUNTED = frozenset({"/served", "/metrics", "/health", "/ledger"})
+"""What watches the shop is no traffic."""
+
+UNMATCHED = "unmatched"
+"""The route of requests for paths that the shop does not have."""
+
+
+class ServedRequests(TypedDict):
+    """Requests of one method, route template and status."""
+
+    method: str
+    route: str
+    status: int
+    count: int
+
+
+class Served(TypedDict):
+    """All requests since the start; ``status`` 0: no answer was begun (yet)."""
+
+    requests: list[ServedRequests]
+    total: int
+
+
+class Traffic:
+    """ASGI middleware that counts what passes through it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._under_way: dict[int, Scope] = {}
+        self._done: Counter[tuple[str, str, int]] = Counter()
+        self._arrived = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+            await self._app(scope, receive, send)
+            return
+        self._arrived += 1
+        number, begun, status = self._arrived, time.perf_counter(), 0
+        self._under_way[number] = scope
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            del self._under_way[number]
+            method, route = scope["method"], _route(scope)
+            self._done[method, route, status] += 1
+            self._metrics.observe(method, route, status, time.perf_counter() - begun)
+
+    def served(self) -> Served:
+        """The counts as of now. To be called on the event loop."""
+        counts = self._done + Counter((scope["method"], _route(scope), 0) for scope in self._under_way.values())
+        requests: list[ServedRequests] = [
+            {"method": method, "route": route, "status": status, "count": count}
+            for (method, route, status), count in sorted(counts.items())
+        ]
+        return {"requests": requests, "total": self._arrived}
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", None) or UNMATCHED
