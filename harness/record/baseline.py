@@ -12,7 +12,8 @@ from harness.record.summary import Summary
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # "constants": a bound may be infinite, and must be so again when read.
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
 
 class Interval(_Part):

@@ -1,0 +1,245 @@
+"""The store as the rest of the harness sees it: runs recorded, baselines set, found, listed and removed.
+
+A baseline belongs to one scenario, one profile and one environment fingerprint: figures of another machine say
+nothing about a change of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, Engine, and_, delete, select
+from sqlalchemy.orm import Session
+
+from harness.errors import HarnessError
+from harness.record.baseline import Baseline, BaselineRun
+from harness.record.summary import Summary
+from harness.store.address import VARIABLE, Address, resolve
+from harness.store.engine import connect, faults_told, writer
+from harness.store.tables import BaselineRow, RunRow
+from harness.store.upgrade import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One run in the catalogue: its whole summary, the environment it ran in, and where its folder lies."""
+
+    summary: Summary
+    fingerprint: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineEntry:
+    """One baseline, without its figures: what it is the baseline of, and its runs' ids, latest run first."""
+
+    scenario: str
+    profile: str
+    fingerprint: str
+    run_ids: tuple[str, ...]
+    started_at: datetime
+    """When the latest of its runs started."""
+    set_at: datetime
+    """When the baseline was last changed."""
+
+
+class Store:
+    """An open store; use it in a ``with``. Made by :func:`open_store`.
+
+    Each method is one transaction, safe beside other processes. Each raises :class:`HarnessError` where the database
+    cannot be reached or is damaged.
+    """
+
+    def __init__(self, engine: Engine, address: Address, reports: Path) -> None:
+        self._engine = engine
+        self._address = address
+        self._reports = reports
+
+    @property
+    def shown(self) -> str:
+        """The store as people may see it: its file, or its URL without the password."""
+        return self._address.shown
+
+    def record_run(self, entry: RunEntry) -> None:
+        """Put a run into the catalogue. Recorded again (it was judged again), it replaces its former entry."""
+        summary = entry.summary
+        row = RunRow(
+            run_id=summary.run_id,
+            scenario=summary.scenario,
+            profile=summary.profile,
+            fingerprint=entry.fingerprint,
+            started_at=_moment(summary.started_at, summary.run_id),
+            verdict=summary.verdict,
+            exit_code=summary.exit_code,
+            folder=self._portable(entry.folder),
+            summary=summary.model_dump_json(by_alias=True),
+        )
+        with self._writing() as session:
+            session.merge(row)
+
+    def list_runs(self, scenario: str | None = None, profile: str | None = None) -> list[RunEntry]:
+        """The runs of the catalogue, latest first; of one scenario, one profile, or all."""
+        query = select(RunRow).filter_by(**_given(scenario=scenario, profile=profile))
+        with self._reading() as session:
+            rows = session.scalars(query.order_by(RunRow.started_at.desc(), RunRow.run_id.desc())).all()
+        return [RunEntry(self._summary(row), row.fingerprint, self._reports / row.folder) for row in rows]
+
+    def set_baseline(self, fingerprint: str, run: BaselineRun, *, replace: bool) -> None:
+        """Make ``run`` the baseline of its scenario, profile and ``fingerprint``.
+
+        With ``replace`` it is the only run of that baseline from now on; without, it joins the runs there are.
+        """
+        key = (run.summary.scenario, run.summary.profile, fingerprint)
+        row = BaselineRow(
+            scenario=key[0],
+            profile=key[1],
+            fingerprint=key[2],
+            run_id=run.run_id,
+            started_at=_moment(run.started_at, run.run_id),
+            set_at=datetime.now(UTC),
+            run=run.model_dump_json(by_alias=True),
+        )
+        with self._writing() as session:
+            if replace:
+                session.execute(delete(BaselineRow).where(_is_of(*key)))
+            session.merge(row)
+
+    def baseline_for(self, scenario: str, profile: str, fingerprint: str) -> Baseline | None:
+        """What a run of these is compared with, its latest run first; None where no baseline was set."""
+        query = select(BaselineRow.run_id, BaselineRow.run).where(_is_of(scenario, profile, fingerprint))
+        with self._reading() as session:
+            rows = session.execute(query.order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())).all()
+        if not rows:
+            return None
+        runs = [self._baseline_run(run_id, text) for run_id, text in rows]
+        return Baseline(scenario=scenario, profile=profile, fingerprint=fingerprint, runs=runs)
+
+    def list_baselines(self, scenario: str | None = None, profile: str | None = None) -> list[BaselineEntry]:
+        """All baselines (of one scenario, of one profile), by scenario, profile and fingerprint."""
+        query = (
+            select(BaselineRow)
+            .filter_by(**_given(scenario=scenario, profile=profile))
+            .order_by(BaselineRow.scenario, BaselineRow.profile, BaselineRow.fingerprint)
+            .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
+        )
+        with self._reading() as session:
+            rows = session.scalars(query).all()
+        entries = []
+        for key, group in groupby(rows, lambda row: (row.scenario, row.profile, row.fingerprint)):
+            runs = list(group)
+            run_ids = tuple(row.run_id for row in runs)
+            entries.append(BaselineEntry(*key, run_ids, runs[0].started_at, max(row.set_at for row in runs)))
+        return entries
+
+    def remove_baseline(self, scenario: str, profile: str, fingerprint: str, run_id: str | None = None) -> list[str]:
+        """Remove a baseline, or only its run ``run_id``. Returns the ids of the runs removed, none where none was."""
+        query = delete(BaselineRow).where(_is_of(scenario, profile, fingerprint)).returning(BaselineRow.run_id)
+        if run_id is not None:
+            query = query.where(BaselineRow.run_id == run_id)
+        with self._writing() as session:
+            return sorted(session.scalars(query).all(), reverse=True)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with faults_told(self._address), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with faults_told(self._address), Session(writer(self._engine)) as session, session.begin():
+            yield session
+
+    def _portable(self, folder: Path) -> str:
+        whole, reports = folder.resolve(), self._reports.resolve()
+        return str(whole.relative_to(reports) if whole.is_relative_to(reports) else whole)
+
+    def _summary(self, row: RunRow) -> Summary:
+        try:
+            return Summary.model_validate_json(row.summary)
+        except ValidationError as fault:
+            raise self._unreadable(f"the summary of run {row.run_id}") from fault
+
+    def _baseline_run(self, run_id: str, text: str) -> BaselineRun:
+        try:
+            return BaselineRun.model_validate_json(text)
+        except ValidationError as fault:
+            raise self._unreadable(f"the baseline run {run_id}") from fault
+
+    def _unreadable(self, what: str) -> HarnessError:
+        return HarnessError(
+            f"{what} in the store is damaged, or of another version of the harness",
+            where=self.shown,
+            hint="Set it anew from its folder (`harness baseline set RUN`), or upgrade the harness.",
+        )
+
+
+def open_store(url: str | None, reports: Path) -> Store:
+    """Open the store, making or upgrading its tables.
+
+    ``url`` is a SQLAlchemy URL of SQLite or PostgreSQL; None: ``HARNESS_STORE``, else ``store.sqlite`` in ``reports``
+    (the folder that run folders are made in, made here where it is missing).
+
+    Raises :class:`HarnessError` where the URL is wrong, the driver is missing, the file is damaged, the server does
+    not answer, or a newer harness has written the store.
+    """
+    address = resolve(url, reports)
+    if address.url.get_backend_name() == "sqlite":
+        _need_folder(Path(address.shown).parent, make=Path(address.shown).parent == reports)
+    engine = connect(address)
+    with faults_told(address):
+        upgrade(engine, address.shown)
+    return Store(engine, address, reports)
+
+
+def _need_folder(folder: Path, *, make: bool) -> None:
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise HarnessError(
+            f"the folder for the store cannot be made: {fault.strerror or fault}",
+            where=str(folder),
+            hint="Give a folder that can be written: --out DIR",
+        ) from fault
+    if not folder.is_dir():
+        raise HarnessError(
+            "the store's folder does not exist", where=str(folder), hint=f"Make it, or change {VARIABLE}."
+        )
+
+
+def _is_of(scenario: str, profile: str, fingerprint: str) -> ColumnElement[bool]:
+    return and_(
+        BaselineRow.scenario == scenario, BaselineRow.profile == profile, BaselineRow.fingerprint == fingerprint
+    )
+
+
+def _given(**filters: str | None) -> dict[str, str]:
+    return {column: value for column, value in filters.items() if value is not None}
+
+
+def _moment(iso: str, run_id: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError as fault:
+        raise HarnessError(f"started_at is no ISO 8601 time: {iso!r}", where=f"run {run_id}") from fault
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,68 @@
+"""The store's tables: one row a run, one row a baseline run.
+
+What is searched by has a column of its own; the rest is the JSON text of the run folder's own formats. It is text
+and not ``JSONB`` since a failure's sample may hold ``\\u0000``, which ``JSONB`` refuses.
+
+A baseline run carries all that later runs are compared with, and refers to no row of ``harness_run``: deleting runs
+never touches a baseline. The names begin with ``harness_``, for a team's database may hold other tables.
+A change here needs a migration (``migrations/versions``); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, Index, MetaData, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, in UTC. SQLite keeps no time zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (SQLAlchemy's signature)
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
+    type_annotation_map = {datetime: UtcDateTime, str: Text}  # noqa: RUF012  (SQLAlchemy's attribute)
+
+
+class RunRow(Base):
+    """One run."""
+
+    __tablename__ = "harness_run"
+    __table_args__ = (Index(None, "scenario", "profile", "started_at"),)
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    scenario: Mapped[str]
+    profile: Mapped[str]
+    fingerprint: Mapped[str]
+    started_at: Mapped[datetime]
+    verdict: Mapped[str]
+    exit_code: Mapped[int]
+    folder: Mapped[str]
+    """The run folder; relative to the folder of runs where it lies below it, so that both can be moved together."""
+    summary: Mapped[str]
+    """``record.summary.Summary`` as JSON."""
+
+
+class BaselineRow(Base):
+    """One run of the baseline of (scenario, profile, fingerprint)."""
+
+    __tablename__ = "harness_baseline"
+
+    scenario: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    set_at: Mapped[datetime]
+    run: Mapped[str] = mapped_column(deferred=True)
+    """``record.baseline.BaselineRun`` as JSON; loaded only when asked for, it is by far the largest column."""
