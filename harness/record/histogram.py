@@ -38,6 +38,15 @@ def bucket_of(value_us: int) -> int:
     return shift * _HALF + (value_us >> shift)
 
 
+def buckets_of(values_us: Ints) -> Ints:
+    """As :func:`bucket_of`, for an array of values."""
+    values = np.clip(np.asarray(values_us, dtype=np.int64), 0, MAX_VALUE_US)
+    # frexp's exponent is the bit length: exact, for all values are below 2**53.
+    shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - SUB_BUCKET_BITS, 0)
+    buckets: Ints = shift * _HALF + (values >> shift)
+    return buckets
+
+
 def lowest_of(indices: Ints) -> Ints:
     """The lowest value (µs) that each bucket of ``indices`` counts."""
     indices = np.asarray(indices, dtype=np.int64)
@@ -71,12 +80,11 @@ class Histogram:
     @classmethod
     def of(cls, values_us: list[int] | Ints) -> Self:
         """The histogram of single values (µs)."""
-        buckets: dict[int, int] = {}
-        values = [int(value) for value in values_us]
-        for value in values:
-            index = bucket_of(value)
-            buckets[index] = buckets.get(index, 0) + 1
-        return cls.from_buckets(buckets, sum(values), max(values, default=0))
+        values = np.asarray(values_us, dtype=np.int64)
+        if not len(values):
+            return cls.empty()
+        indices, counts = np.unique(buckets_of(values), return_counts=True)
+        return cls(indices, counts.astype(np.int64), int(values.sum()), int(values.max()))
 
     @classmethod
     def from_buckets(cls, buckets: dict[int, int], sum_us: int, max_us: int) -> Self:

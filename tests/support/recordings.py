@@ -1,0 +1,618 @@
+"""Run folders as a run would leave them, made in milliseconds: written with the real writers, from a seeded generator.
+
+Whatever reads run folders (analysis, gates, store, report) is tested on these: the files are the real formats, only
+the requests are drawn instead of sent. The same arguments give the same bytes.
+
+    folder = record_run(tmp_path, phases=[ramp(), steady(users=50, seconds=30)], gates=["p95 < 500ms"], seed=1)
+
+A latency is a function ``(rng, at_s, endpoint) -> milliseconds``: ``at_s`` holds the start of every request (seconds
+from the run's start), and the answer one response time for each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.plan.model import (
+    Comparator,
+    Comparison,
+    Condition,
+    Gate,
+    MemorySampling,
+    Metric,
+    Phase,
+    PhaseKind,
+    RunPlan,
+    Sampling,
+    Scenario,
+    Segment,
+    ShopTarget,
+    Unit,
+    UserClass,
+)
+from harness.record.environment import Environment
+from harness.record.frames import FrameWriter
+from harness.record.histogram import Histogram
+from harness.record.journal import EndReason, Series, WorkerSecond
+from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
+from harness.record.resources import Reading, ResourceWriter
+from harness.record.run_folder import RunFolder, write_json, write_text
+
+Floats = npt.NDArray[np.float64]
+Latency = Callable[[np.random.Generator, Floats, str], Floats]
+
+EPOCH_S = 1_770_000_000.0
+"""When every recording begins: 2026-02-02T02:40:00Z."""
+
+ENDPOINTS: dict[str, float] = {
+    "GET /products": 0.55,
+    "GET /products/{id}": 0.25,
+    "POST /cart": 0.15,
+    "POST /checkout": 0.05,
+}
+"""The default endpoints, and the share of the requests each gets."""
+
+CPU_STACKS = [
+    Stack(("main (harness/shop/__main__.py:12)", "run (uvicorn/server.py:60)", "list_products (harness/shop/app.py:80)",
+           "execute (sqlalchemy/engine/base.py:1400)"), 420),
+    Stack(("main (harness/shop/__main__.py:12)", "run (uvicorn/server.py:60)", "list_products (harness/shop/app.py:84)",
+           "serialize (harness/shop/app.py:30)"), 260),
+    Stack(("main (harness/shop/__main__.py:12)", "run (uvicorn/server.py:60)", "checkout (harness/shop/app.py:140)",
+           "execute (sqlalchemy/engine/base.py:1400)"), 180),
+    Stack(("main (harness/shop/__main__.py:12)", "run (uvicorn/server.py:60)"), 140),
+]  # fmt: skip
+"""A plausible CPU profile of the shop, for those who need one and do not care which."""
+
+
+# ---------------------------------------------------------------------------------------------- phases and gates
+
+
+def _phase(name: str, kind: PhaseKind, segments: Sequence[Segment], *, is_open: bool, **more: Any) -> Phase:
+    levels = [segments[0].start, *(segment.end for segment in segments)] if segments else [0.0]
+    unit = "arrivals/s" if is_open else "users"
+    total = sum(segment.duration_s for segment in segments)
+    description = f"{min(levels):g} to {max(levels):g} {unit} for {total:g} s"
+    if min(levels) == max(levels):
+        description = f"{levels[0]:g} {unit} for {total:g} s"
+    return Phase(
+        name=name,
+        kind=kind,
+        model="open" if is_open else "closed",
+        segments=tuple(segments),
+        description=description,
+        **more,
+    )
+
+
+def ramp(users: float = 50, seconds: float = 5, *, rate: float | None = None, name: str = "ramp") -> Phase:
+    """From nothing to ``users`` (or ``rate`` arrivals per second)."""
+    level = users if rate is None else rate
+    segments = [Segment(start=0, end=level, duration_s=seconds)]
+    return _phase(name, "ramp", segments, is_open=rate is not None)
+
+
+def steady(users: float = 50, seconds: float = 20, *, rate: float | None = None, name: str = "steady") -> Phase:
+    """``users`` (or ``rate`` arrivals per second) held."""
+    level = users if rate is None else rate
+    segments = [Segment(start=level, end=level, duration_s=seconds)]
+    return _phase(name, "steady", segments, is_open=rate is not None)
+
+
+def stress(
+    levels: Sequence[float] = (50, 100, 150),
+    every: float = 5,
+    *,
+    rate: bool = False,
+    until: str | None = "p95 > 500ms",
+    name: str = "stress",
+) -> Phase:
+    """Steps of ``every`` seconds, in users, or with ``rate`` in arrivals per second."""
+    segments = [Segment(start=level, end=level, duration_s=every) for level in levels]
+    condition = None if until is None else Condition(any_of=((comparison(until),),), source=until)
+    return _phase(name, "stress", segments, is_open=rate, until=condition)
+
+
+def pause(seconds: float = 3, name: str = "pause") -> Phase:
+    """Nothing is sent, nothing measured."""
+    return _phase(name, "pause", [Segment(start=0, end=0, duration_s=seconds)], is_open=False, measured=False)
+
+
+def diagnose(users: float = 50, seconds: float = 5, name: str = "diagnose") -> Phase:
+    """The memory pass after the measured phases."""
+    segments = [Segment(start=users, end=users, duration_s=seconds)]
+    return _phase(name, "diagnose", segments, is_open=False, measured=False)
+
+
+_COMPARISON = re.compile(
+    r"(?P<metric>[a-z_0-9.]+) (?P<comparator><=|>=|<|>) "
+    r"(?:(?P<baseline>baseline)(?: (?P<sign>[+-]) )?)?(?:(?P<value>[0-9.]+) ?(?P<unit>ms|%|/s))?"
+)
+
+
+def comparison(text: str) -> Comparison:
+    """``p95 < 500ms``, ``error_rate < 1%``, ``p95 <= baseline + 10%``: the common forms, for tests only."""
+    match = _COMPARISON.fullmatch(text)
+    assert match is not None, text
+    assert match["metric"] in get_args(Metric), text
+    value = float(match["value"] or 0) * (-1 if match["sign"] == "-" else 1)
+    return Comparison(
+        metric=cast(Metric, match["metric"]),
+        comparator=cast(Comparator, match["comparator"]),
+        value=value,
+        unit=cast(Unit, match["unit"] or "%"),
+        baseline=match["baseline"] is not None,
+        source=text,
+    )
+
+
+def gate(text: str, phase: str | None = None, endpoint: str | None = None) -> Gate:
+    """A gate as the plan holds it."""
+    return Gate(comparison=comparison(text), phase=phase, endpoint=endpoint)
+
+
+# ---------------------------------------------------------------------------------------------- latencies
+
+
+def lognormal(median_ms: float = 20.0, sigma: float = 0.4) -> Latency:
+    """Independent response times."""
+
+    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        del endpoint
+        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)))
+        return drawn
+
+    return draw
+
+
+def bursty(
+    median_ms: float = 20.0, sigma: float = 0.4, *, spread: float = 0.15, phi: float = 0.6, seed: int = 0
+) -> Latency:
+    """Response times that share each second's fortune: a level that wanders from second to second.
+
+    The level's logarithm is an AR(1) process of coefficient ``phi`` and standard deviation ``spread``: what garbage
+    collections, neighbours and caches do to a real target.
+    """
+    noise = np.random.default_rng(seed)
+    steps = noise.standard_normal(20_000) * spread * np.sqrt(1 - phi**2)
+    level = np.empty(len(steps))
+    level[0] = noise.standard_normal() * spread
+    for at in range(1, len(steps)):
+        level[at] = phi * level[at - 1] + steps[at]
+
+    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        del endpoint
+        second = at_s.astype(int) % len(level)
+        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)) + level[second])
+        return drawn
+
+    return draw
+
+
+# ---------------------------------------------------------------------------------------------- the recording
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A share of an endpoint's requests that fail in one way (``endpoint`` None: of every endpoint's)."""
+
+    share: float
+    failure: str = "HTTP 500"
+    endpoint: str | None = None
+    phase: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """How the load workers fared in a second; see :class:`harness.record.journal.WorkerSecond`."""
+
+    cpu: float = 0.4
+    lag_ms: float = 2.0
+    late: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Folded CPU profiles by phase name, and what memray found leaked in the diagnose phase."""
+
+    cpu: Mapping[str, Sequence[Stack]] = field(default_factory=dict)
+    leaked: Sequence[Stack] = ()
+    notes: Sequence[str] = ()
+    rate_hz: float = 100.0
+
+
+def make_plan(
+    phases: Sequence[Phase],
+    gates: Sequence[Gate | str] = (),
+    *,
+    scenario: str = "flash_sale",
+    profile: str = "default",
+    workers: int = 1,
+    seed: int = 0,
+    has_verify: bool = False,
+    stop_early: bool = False,
+) -> RunPlan:
+    """A plan around ``phases``; a gate may be given as its text, then it holds for every measured phase."""
+    return RunPlan(
+        scenario=Scenario(
+            path=f"/work/scenarios/{scenario}.py",
+            name=scenario,
+            sha256="0" * 64,
+            user_classes=(
+                UserClass(
+                    name="Shopper",
+                    weight=1,
+                    fixed_count=0,
+                    host=None,
+                    tasks={"browse": 0.8, "add_to_cart": 0.15, "checkout": 0.05},
+                ),
+            ),
+            has_verify=has_verify,
+            has_shape=False,
+        ),
+        profile=profile,
+        phases=tuple(phases),
+        gates=tuple(gate(entry) if isinstance(entry, str) else entry for entry in gates),
+        sampling=Sampling(memory=MemorySampling(duration_s=5)),
+        target=ShopTarget(),
+        workers=workers,
+        seed=seed,
+        stop_early=stop_early,
+    )
+
+
+def make_environment(fingerprint: str = "f1e2d3c4", *, notes: Sequence[str] = ()) -> Environment:
+    """A machine to have run on."""
+    return Environment(
+        fingerprint=fingerprint,
+        host="bench-1",
+        processor="AMD EPYC 7R13",
+        cores=2,
+        memory_bytes=8 << 30,
+        system="Linux 6.1 x86_64",
+        python="3.11.7",
+        versions={"harness": "0.1.0", "locust": "2.43.0", "py-spy": "0.4.1", "memray": "1.19.0"},
+        scenario_commit="5f3c1ab",
+        target_commit="5f3c1ab",
+        target="the embedded shop (SQLite)",
+        notes=list(notes),
+    )
+
+
+def record_run(
+    parent: Path,
+    *,
+    run_id: str = "20260202T024000Z-flash_sale-default-0001",
+    scenario: str = "flash_sale",
+    profile: str = "default",
+    phases: Sequence[Phase] | None = None,
+    gates: Sequence[Gate | str] = (),
+    endpoints: Mapping[str, float] | None = None,
+    latency: Latency | None = None,
+    start_delay: Latency | None = None,
+    requests_per_user_s: float = 4.0,
+    failures: Sequence[Failing] = (),
+    seed: int = 0,
+    lead_in_s: float = 0.25,
+    workers: int = 1,
+    worker: Callable[[float], WorkerState] | None = None,
+    target_rss: Callable[[float], float] | None = None,
+    profiles: Profiles | None = None,
+    events: Sequence[tuple[float, str, str]] = (),
+    held_steps: int | None = None,
+    stop_at_s: float | None = None,
+    end_reason: EndReason | None = "done",
+    verify: Mapping[str, object] | None = None,
+    has_verify: bool | None = None,
+    stop_early: bool = False,
+    environment: Environment | None = None,
+) -> RunFolder:
+    """Record a run into ``parent / run_id``, all of its files but those that judging and reporting make.
+
+    ``requests_per_user_s``: what one user of the closed model sends; in the open model every arrival is one request.
+    ``start_delay`` (open model): how much later than intended each request was sent, ms; the response time holds it.
+    ``failures``: which requests fail. ``lead_in_s``: when the first phase begins. ``worker`` and ``target_rss``: state
+    of the load workers, and the target's memory in bytes, at a second. ``held_steps``: how many steps of a stress
+    phase held; the step after them is its last. ``stop_at_s`` ends the recording there; ``end_reason`` None then
+    means killed: no phase end, no end frame. ``verify`` is what ``verify.json`` says.
+    """
+    phases = [ramp(), steady(), stress()] if phases is None else list(phases)
+    plan = make_plan(
+        phases,
+        gates,
+        scenario=scenario,
+        profile=profile,
+        workers=workers,
+        seed=seed,
+        has_verify=(verify is not None) if has_verify is None else has_verify,
+        stop_early=stop_early,
+    )
+    folder = RunFolder.create(parent, run_id)
+    write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+    write_text(folder.environment, (environment or make_environment()).model_dump_json(indent=2) + "\n")
+    if verify is not None:
+        write_json(folder.verification, dict(verify))
+
+    spans = _spans(phases, lead_in_s, held_steps, stop_at_s)
+    draw = _Draw(
+        list(endpoints or ENDPOINTS),
+        np.array(list((endpoints or ENDPOINTS).values()), dtype=float),
+        latency or bursty(seed=seed),
+        start_delay,
+        requests_per_user_s,
+        failures,
+        np.random.default_rng(seed),
+    )
+    requests = [draw.phase(number, span) for number, span in enumerate(spans)]
+    state = worker or (lambda _: WorkerState())
+    last_s = spans[-1].end_s
+    with FrameWriter(folder.journal) as journal:
+        _write_journal(journal, run_id, spans, draw, requests, state, workers, events, end_reason, stop_at_s)
+    _write_resources(folder, last_s, state, target_rss or (lambda _: 120e6), np.random.default_rng(seed + 1))
+    _write_profiles(folder, spans, profiles or Profiles())
+    return folder
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A phase as it ran; ``pieces`` are the segments that were reached, each with its start and end."""
+
+    plan: Phase
+    start_s: float
+    end_s: float
+    pieces: tuple[tuple[Segment, float, float], ...]
+    reason: str
+    held: int | None
+
+
+def _spans(phases: Sequence[Phase], lead_in_s: float, held_steps: int | None, stop_at_s: float | None) -> list[_Span]:
+    spans: list[_Span] = []
+    at = lead_in_s
+    for phase in phases:
+        if stop_at_s is not None and at >= stop_at_s:
+            break
+        segments = list(phase.segments)
+        held: int | None = None
+        reason = "done"
+        if phase.kind == "stress":
+            count = len(segments) if held_steps is None else held_steps
+            held = count - 1 if count else None
+            if count < len(segments):
+                segments, reason = segments[: count + 1], "limit broke"
+        start, pieces = at, []
+        for segment in segments:
+            end = at + segment.duration_s
+            if stop_at_s is not None and end > stop_at_s:
+                if at < stop_at_s:
+                    pieces.append((segment, at, stop_at_s))
+                at, reason = stop_at_s, "cut short"
+                break
+            pieces.append((segment, at, end))
+            at = end
+        spans.append(_Span(phase, start, at, tuple(pieces), reason, held))
+    return spans
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """Every request of one phase, one entry each."""
+
+    segment: npt.NDArray[np.int64]
+    endpoint: npt.NDArray[np.int64]
+    start_s: Floats
+    response_us: npt.NDArray[np.int64]
+    service_us: npt.NDArray[np.int64]
+    failure: npt.NDArray[np.int64]
+    """Index into the recording's failures; -1: succeeded."""
+
+    @property
+    def second(self) -> npt.NDArray[np.int64]:
+        return (self.start_s + self.response_us / 1e6).astype(np.int64)
+
+
+@dataclass
+class _Draw:
+    endpoints: list[str]
+    shares: Floats
+    latency: Latency
+    start_delay: Latency | None
+    requests_per_user_s: float
+    failures: Sequence[Failing]
+    rng: np.random.Generator
+
+    def phase(self, number: int, span: _Span) -> _Requests:
+        del number
+        segments, starts = [], []
+        for index, (segment, start, end) in enumerate(span.pieces):
+            factor = 1.0 if span.plan.model == "open" else self.requests_per_user_s
+            levels = np.linspace(segment.start, segment.end, 101) * factor
+            reached = (end - start) / segment.duration_s
+            count = int(self.rng.poisson(float(np.mean(levels[: int(100 * reached) + 1])) * (end - start)))
+            at = np.sort(self.rng.uniform(start, end, count))
+            if segment.end > segment.start:
+                # A ramp: the density of starts grows linearly (inverse of its distribution function).
+                at = np.sort(start + (end - start) * np.sqrt(self.rng.uniform(0, 1, count)))
+            segments.append(np.full(count, index, dtype=np.int64))
+            starts.append(at)
+        segment_of = np.concatenate(segments) if segments else np.zeros(0, dtype=np.int64)
+        start_s = np.concatenate(starts) if starts else np.zeros(0)
+        endpoint = self.rng.choice(len(self.endpoints), len(start_s), p=self.shares / self.shares.sum())
+        service_ms, delay_ms = np.zeros(len(start_s)), np.zeros(len(start_s))
+        failure = np.full(len(start_s), -1, dtype=np.int64)
+        for which, name in enumerate(self.endpoints):
+            mine = endpoint == which
+            service_ms[mine] = self.latency(self.rng, start_s[mine], name)
+            if self.start_delay is not None and span.plan.model == "open":
+                delay_ms[mine] = self.start_delay(self.rng, start_s[mine], name)
+            for kind, failing in enumerate(self.failures):
+                if failing.endpoint in (None, name) and failing.phase in (None, span.plan.name):
+                    failure[mine & (failure < 0) & (self.rng.uniform(size=len(start_s)) < failing.share)] = kind
+        service_us = np.maximum(1, np.rint(service_ms * 1000)).astype(np.int64)
+        response_us = service_us + np.rint(delay_ms * 1000).astype(np.int64)
+        return _Requests(segment_of, endpoint, start_s, response_us, service_us, failure)
+
+    def kind(self, failure: int) -> str:
+        return self.failures[failure].failure
+
+
+def _write_journal(
+    journal: FrameWriter,
+    run_id: str,
+    spans: Sequence[_Span],
+    draw: _Draw,
+    requests: Sequence[_Requests],
+    state: Callable[[float], WorkerState],
+    workers: int,
+    events: Sequence[tuple[float, str, str]],
+    end_reason: EndReason | None,
+    stop_at_s: float | None,
+) -> None:
+    journal.write({"kind": "start", "schema": 1, "run_id": run_id, "epoch_s": EPOCH_S})
+    for number, endpoint in enumerate(draw.endpoints):
+        method, _, name = endpoint.partition(" ")
+        journal.write({"kind": "endpoint", "id": number, "method": method, "name": name})
+    frames = [*_marks(spans, killed=end_reason is None)]
+    frames += [(at_s, {"kind": "event", "at_s": at_s, "what": what, "message": text}) for at_s, what, text in events]
+    last = max([int(np.ceil(spans[-1].end_s)) - 1, *(int(part.second.max()) for part in requests if len(part.start_s))])
+    if end_reason is None and stop_at_s is not None:
+        last = int(stop_at_s) - 1
+    for second in range(last + 1):
+        frames += [(second + 1.0, frame) for frame in _second(second, spans, draw, requests, state, workers)]
+    # Stable: what happened within a second stands before the frame that sums it up.
+    for _, frame in sorted(frames, key=lambda entry: entry[0]):
+        journal.write(frame)
+    if end_reason is not None:
+        journal.write({"kind": "end", "at_s": max(last + 1.0, spans[-1].end_s), "reason": end_reason})
+
+
+def _marks(spans: Sequence[_Span], *, killed: bool) -> list[tuple[float, dict[str, Any]]]:
+    marks: list[tuple[float, dict[str, Any]]] = []
+    for number, span in enumerate(spans):
+        marks.append((span.start_s, {"kind": "phase", "phase": number, "at_s": span.start_s}))
+        for index, (_, start, _) in enumerate(span.pieces):
+            marks.append((start, {"kind": "segment", "phase": number, "segment": index, "at_s": start}))
+        if not (killed and span is spans[-1]):
+            held = span.held if span.reason != "cut short" else None
+            frame = {"kind": "phase_end", "phase": number, "at_s": span.end_s, "reason": span.reason}
+            marks.append((span.end_s, {**frame, "held_segment": held}))
+    return marks
+
+
+def _second(
+    second: int,
+    spans: Sequence[_Span],
+    draw: _Draw,
+    requests: Sequence[_Requests],
+    state: Callable[[float], WorkerState],
+    workers: int,
+) -> list[dict[str, Any]]:
+    series: list[object] = []
+    extra: list[dict[str, Any]] = []
+    count = 0
+    for number, part in enumerate(requests):
+        here = part.second == second
+        for segment, which in sorted(set(zip(part.segment[here].tolist(), part.endpoint[here].tolist(), strict=True))):
+            mine = here & (part.segment == segment) & (part.endpoint == which)
+            failed = mine & (part.failure >= 0)
+            response = Histogram.of(part.response_us[mine])
+            is_open = spans[number].plan.model == "open"
+            count += int(mine.sum())
+            series.append(
+                Series(
+                    phase=number,
+                    segment=segment,
+                    endpoint=which,
+                    requests=int(mine.sum()),
+                    failures=int(failed.sum()),
+                    bytes_received=int(mine.sum()) * 2_000,
+                    response=response,
+                    service=Histogram.of(part.service_us[mine]) if is_open else response,
+                    failed=Histogram.of(part.response_us[failed]),
+                ).to_wire()
+            )
+            extra += _failures(second, number, which, part, failed, draw)
+    now = state(float(second))
+    users = _users(second + 0.5, spans)
+    fared = [
+        WorkerSecond(
+            worker=index + 1,
+            users=users // workers + (1 if index < users % workers else 0),
+            cpu=now.cpu,
+            lag_ms=now.lag_ms,
+            iterations=count // workers + (1 if index < count % workers else 0),
+            late=now.late,
+            waiting=now.waiting,
+        ).to_wire()
+        for index in range(workers)
+    ]
+    return [{"kind": "second", "second": second, "users": users, "workers": fared, "series": series}, *extra]
+
+
+def _failures(
+    second: int, phase: int, endpoint: int, part: _Requests, failed: npt.NDArray[np.bool_], draw: _Draw
+) -> list[dict[str, Any]]:
+    frames: list[dict[str, Any]] = []
+    for kind in sorted(set(part.failure[failed].tolist())):
+        these = failed & (part.failure == kind)
+        who = {"endpoint": endpoint, "phase": phase, "failure": draw.kind(kind)}
+        frames.append({"kind": "failure", "second": second, "count": int(these.sum()), **who})
+        if second % 5 == 0:
+            at_s = float(part.start_s[these][0])
+            detail = {"url": f"http://127.0.0.1:8080{draw.endpoints[endpoint].partition(' ')[2]}", "status": "500"}
+            frames.append({"kind": "sample", "at_s": at_s, "detail": detail, **who})
+    return frames
+
+
+def _users(at_s: float, spans: Sequence[_Span]) -> int:
+    for span in spans:
+        for segment, start, end in span.pieces:
+            if start <= at_s < end:
+                level = segment.start + (segment.end - segment.start) * (at_s - start) / segment.duration_s
+                return round(level if span.plan.model == "closed" else max(1.0, level / 20))
+    return 0
+
+
+def _write_resources(
+    folder: RunFolder,
+    last_s: float,
+    state: Callable[[float], WorkerState],
+    rss: Callable[[float], float],
+    rng: np.random.Generator,
+) -> None:
+    writer = ResourceWriter(folder.resources)
+    for second in range(int(last_s) + 1):
+        at = EPOCH_S + second + 0.5
+        noise = float(rng.normal())
+        target = {"cpu_percent": 55 + 4 * noise, "rss_bytes": float(rss(float(second)))}
+        writer.write(Reading(at, "target", {**target, "threads": 12.0, "fds": 40.0, "processes": 1.0}))
+        cpu = 100 * state(float(second)).cpu
+        writer.write(Reading(at, "generator", {"cpu_percent": cpu, "rss_bytes": 90e6, "threads": 6.0, "fds": 80.0}))
+        writer.write(Reading(at, "machine", {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2}))
+    writer.close()
+
+
+def _write_profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> None:
+    index = ProfileIndex(notes=list(profiles.notes))
+    for number, span in enumerate(spans):
+        duration_s = span.end_s - span.start_s
+        stacks = profiles.cpu.get(span.plan.name)
+        if stacks is not None:
+            folder.cpu.mkdir(exist_ok=True)
+            path = folder.cpu / f"{number}-{span.plan.name}.folded"
+            write_folded(path, list(stacks))
+            relative = str(path.relative_to(folder.path))
+            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, profiles.rate_hz))
+        if span.plan.kind == "diagnose" and profiles.leaked:
+            folder.memory.mkdir(exist_ok=True)
+            path = folder.memory / f"{number}-{span.plan.name}-leaked.folded"
+            write_folded(path, list(profiles.leaked))
+            relative = str(path.relative_to(folder.path))
+            index.profiles.append(Profile("memory-leaked", number, relative, "bytes", duration_s))
+    index.save(folder.profiles)
