@@ -17,24 +17,29 @@ class _Part(BaseModel):
 
 
 class Interval(_Part):
-    """A figure and its 95 % interval, in the metric's unit."""
+    """A figure and its 95 % interval, in the metric's unit; ``high`` None: too few requests to bound it from above."""
 
     value: float
     low: float
-    high: float
+    high: float | None
 
 
 class FunctionSamples(_Part):
-    """In how many CPU samples of a phase a function was on top of the stack (``own``), or anywhere on it (``total``)."""
+    """In how many CPU samples of a phase a function was on top of the stack (``own``) or anywhere on it (``total``)."""
 
     own: int
     total: int
 
 
 class PhaseProfile(_Part):
-    """The CPU profile of one phase by function; the key is the function as folded, ``function (file.py)``, lineless."""
+    """The CPU profile of one phase by function; the key is the function as folded, ``function (file.py)``, lineless.
+
+    ``requests`` were sent while the sampler was on: what the samples are divided by when profiles are compared.
+    """
 
     samples: int
+    rate_hz: float
+    requests: float
     functions: dict[str, FunctionSamples]
 
 

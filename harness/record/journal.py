@@ -9,7 +9,8 @@ endpoint    ``id, method, name``: an endpoint is named once, before its first us
 phase       ``phase`` (index in the plan), ``at_s``: the phase begins
 segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
 phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
-second      ``second, users, workers, series``: all requests that *ended* in that second (see :class:`Second`)
+second      ``second, users, workers, series``: all requests that *ended* in that second (see :class:`Second`);
+            a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
 event       ``at_s, what, message``: a thing worth telling (a worker lost, the target gone, the run interrupted)
@@ -185,7 +186,7 @@ class Journal:
             case "endpoint":
                 self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"])
             case "second":
-                self.seconds.append(
+                self._add_second(
                     Second(
                         frame["second"],
                         frame["users"],
@@ -219,6 +220,19 @@ class Journal:
             case _:
                 # A newer harness may tell more; what it adds does not change what is known here.
                 return
+
+    def _add_second(self, added: Second) -> None:
+        """Keep seconds in order and each once: what a worker reported late comes as a further frame of its second."""
+        at = len(self.seconds)
+        while at and self.seconds[at - 1].second > added.second:
+            at -= 1
+        if at and self.seconds[at - 1].second == added.second:
+            known = self.seconds[at - 1]
+            self.seconds[at - 1] = Second(
+                known.second, known.users + added.users, known.workers + added.workers, known.series + added.series
+            )
+        else:
+            self.seconds.insert(at, added)
 
     @property
     def last_s(self) -> float:

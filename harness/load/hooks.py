@@ -1,0 +1,125 @@
+"""Where the harness takes part in Locust's own course: iterations, think time, and requests that are cut off.
+
+Locust offers no event for these, so three of its methods are wrapped, in the load worker's process only. Locustfiles
+of any kind run through them unchanged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gevent import GreenletExit, getcurrent
+from locust import TaskSet
+from locust.clients import HttpSession
+from locust.clients import ResponseContextManager as HttpResponseContextManager
+from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    ResponseError,
+    StopTest,
+    StopUser,
+)
+from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
+
+from harness.load.pacer import Pacer
+from harness.load.recorder import IntendedStarts, RequestInterrupted
+
+Method = Callable[..., Any]
+
+_CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
+
+
+def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
+    """One iteration is one run of a task that is not a ``TaskSet`` itself; the pacer says when it may begin.
+
+    In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
+    for the recorder to count its first request's response time from.
+    """
+
+    def paced(execute_task: Method) -> Method:
+        def execute_paced(self: TaskSet, task: Any) -> None:
+            if isinstance(task, type) and issubclass(task, TaskSet):
+                execute_task(self, task)
+                return
+            intended_s = pacer.next_start(self.user)
+            if intended_s is None:
+                execute_task(self, task)
+                return
+            greenlet = getcurrent()
+            starts[greenlet] = intended_s
+            try:
+                execute_task(self, task)
+            finally:
+                starts.pop(greenlet, None)
+
+        return execute_paced
+
+    def thinking(wait: Method) -> Method:
+        def wait_if_closed(self: TaskSet) -> None:
+            if not pacer.is_open:
+                wait(self)
+            elif self.user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+
+        return wait_if_closed
+
+    for task_set in (TaskSet, DefaultTaskSet):
+        _wrap(task_set, "execute_task", paced)
+    _wrap(TaskSet, "wait", thinking)
+
+
+def record_interruptions() -> None:
+    """Record requests that Locust forgets: cut off with their user, or whose ``with`` block raised.
+
+    The target has served them (or is at it), so without them the counts would not agree with its own.
+    """
+    for session in (FastHttpSession, HttpSession):
+        _wrap(session, "request", _recorded_when_cut_off)
+    for manager in (ResponseContextManager, HttpResponseContextManager):
+        _wrap(manager, "__exit__", _recorded_when_block_raises)
+
+
+def _wrap(owner: type, name: str, wrapper: Callable[[Method], Method]) -> None:
+    setattr(owner, name, wrapper(getattr(owner, name)))
+
+
+def _recorded_when_cut_off(request: Method) -> Method:
+    def request_or_interrupted(
+        self: Any, method: str, url: Any, name: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        start_time, begun = time.time(), time.perf_counter()
+        try:
+            return request(self, method, url, name, *rest, **more)
+        except GreenletExit:
+            self.request_event.fire(
+                request_type=method,
+                name=name or self.request_name or url,
+                response_time=(time.perf_counter() - begun) * 1000,
+                response_length=0,
+                response=None,
+                context=more.get("context", {}),
+                exception=RequestInterrupted(),
+                start_time=start_time,
+                url=url,
+            )
+            raise
+
+    return request_or_interrupted
+
+
+def _recorded_when_block_raises(leave: Method) -> Method:
+    def leave_recorded(self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> Any:
+        if self._manual_result is None and error is not None and not isinstance(error, ResponseError):
+            if isinstance(error, _CONTROL_FLOW):
+                # The block ended the task, not the request: the answer is judged on its own.
+                leave(self, None, None, None)
+                return False
+            self.request_meta["exception"] = RequestInterrupted() if isinstance(error, GreenletExit) else error
+            self._report_request()
+        return leave(self, kind, error, trace)
+
+    return leave_recorded

@@ -1,0 +1,65 @@
+"""Whether a stress step broke its limit: the ``until`` of a phase, judged on what the step's requests showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.plan.model import Comparison, Condition
+from harness.record.histogram import Histogram
+from harness.record.journal import Series
+
+FEWEST_REQUESTS = 20
+"""A step with fewer says nothing about its percentiles."""
+
+
+@dataclass
+class StepFigures:
+    """What the requests of one step showed so far."""
+
+    requests: int = 0
+    failures: int = 0
+    histograms: list[Histogram] = field(default_factory=list)
+
+    def add(self, series: Series) -> None:
+        self.requests += series.requests
+        self.failures += series.failures
+        self.histograms.append(series.response)
+
+    def breaks(self, until: Condition, duration_s: float) -> str | None:
+        """The comparison of ``until`` that came true, with its figure, as a person reads it; None: the step held."""
+        if self.requests < FEWEST_REQUESTS:
+            return None
+        whole = Histogram.merged(self.histograms)
+        self.histograms = [whole]
+        for group in until.any_of:
+            observed = [(comparison, self._observed(comparison, whole, duration_s)) for comparison in group]
+            if all(_holds(comparison, value) for comparison, value in observed):
+                return " and ".join(
+                    f"{comparison.source} (was {value:,.4g} {comparison.unit})" for comparison, value in observed
+                )
+        return None
+
+    def _observed(self, comparison: Comparison, whole: Histogram, duration_s: float) -> float:
+        metric = comparison.metric
+        if metric == "error_rate":
+            return 100 * self.failures / self.requests
+        if metric == "throughput":
+            return self.requests / duration_s
+        if metric == "mean":
+            return whole.mean_us / 1000
+        if metric == "max":
+            return whole.max_us / 1000
+        return whole.quantile_us(float(metric[1:]) / 100) / 1000
+
+
+def _holds(comparison: Comparison, value: float) -> bool:
+    limit = comparison.value
+    match comparison.comparator:
+        case "<":
+            return value < limit
+        case "<=":
+            return value <= limit
+        case ">":
+            return value > limit
+        case ">=":
+            return value >= limit

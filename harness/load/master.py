@@ -1,0 +1,320 @@
+"""The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
+
+Started as ``python -m harness.load.master``. It prints one JSON line with its port on standard output, and obeys the
+controller's lines on standard input: ``stop REASON`` ends the run cleanly. See :func:`main` for its arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import gevent
+import locust
+from gevent.event import Event
+from gevent.fileobject import FileObjectPosix
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from harness.load import messages
+from harness.load.limits import StepFigures
+from harness.load.merger import Merger
+from harness.load.process import die_with_parent, log_to_stderr
+from harness.load.scenario_file import load_scenario, make_environment
+from harness.plan.model import Phase, RunPlan
+from harness.record.frames import FrameWriter
+from harness.record.journal import SCHEMA, EndReason, PhaseEndReason
+
+WORKERS_JOIN_S = 60.0
+LAST_SECOND_S = 1.5
+"""How long a last stress step goes on until its own last second has been reported and judged."""
+_POLL_S = 0.05
+_LEAD_S = 0.02
+"""A phase is announced this much before it begins, so that the workers know of it in time."""
+
+logger = logging.getLogger(__name__)
+
+
+class LoadMaster:
+    """Runs the phases of a plan over the workers that have joined ``runner``."""
+
+    def __init__(self, plan: RunPlan, environment: Environment, runner: MasterRunner, journal: FrameWriter) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._runner = runner
+        self._journal = journal
+        self._epoch_s = time.time()
+        self._workers: list[str] = []
+        self._merger = Merger([])
+        self._steps: dict[tuple[int, int], StepFigures] = {}
+        self._users_greenlet: gevent.Greenlet[..., None] | None = None
+        self._finished: set[str] = set()
+        self._dropped = 0
+        self._stop = Event()
+        self._stop_reason: EndReason | None = None
+        self._current: tuple[int, float] | None = None
+        """The phase that runs, and when it began."""
+        runner.register_message(messages.SECOND, self._on_second)
+        runner.register_message(messages.FINISHED, self._on_finished)
+
+    def stop(self, reason: EndReason) -> None:
+        """End the run cleanly; the first reason counts."""
+        self._stop_reason = self._stop_reason or reason
+        self._stop.set()
+
+    def run(self, run_id: str) -> EndReason:
+        """The whole run, from the workers' joining to the last frame."""
+        if not self._await_workers():
+            self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
+            self._event("workers lost", "the load workers did not join; harness.log tells why")
+            self._journal.write({"kind": "end", "at_s": 0.0, "reason": self._stop_reason or "workers lost"})
+            return self._stop_reason or "workers lost"
+        self._workers = [client.id for client in self._runner.clients.ready]
+        self._merger = Merger(self._workers)
+        self._runner.start(0, 1)
+        self._epoch_s = time.time()
+        self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": self._epoch_s})
+        self._runner.send_message(messages.BEGIN, {"epoch_s": self._epoch_s})
+        watch = gevent.spawn(self._watch)
+        for index, phase in enumerate(self._plan.phases):
+            if self._stop.is_set():
+                break
+            self._run_phase(index, phase)
+        self._finish()
+        watch.kill()
+        reason: EndReason = self._stop_reason or "done"
+        self._journal.write({"kind": "end", "at_s": self._now_s(), "reason": reason})
+        return reason
+
+    def _now_s(self) -> float:
+        return time.time() - self._epoch_s
+
+    def _event(self, what: str, message: str) -> None:
+        logger.info("%s: %s", what, message)
+        self._journal.write({"kind": "event", "at_s": self._now_s(), "what": what, "message": message})
+
+    def _await_workers(self) -> bool:
+        deadline = time.monotonic() + WORKERS_JOIN_S
+        while len(self._runner.clients.ready) < self._plan.workers:
+            if self._stop.wait(_POLL_S) or time.monotonic() > deadline:
+                return False
+        return True
+
+    # What the workers send
+
+    def _on_second(self, msg: Any, **_: Any) -> None:
+        for frame in self._merger.add(msg.node_id, msg.data):
+            self._journal.write(frame)
+        self._write_seconds(self._merger.ready(self._now_s()))
+
+    def _write_seconds(self, seconds: list[Any]) -> None:
+        for frame, all_series in seconds:
+            self._journal.write(frame)
+            for series in all_series:
+                step = self._steps.get((series.phase, series.segment))
+                if step is not None:
+                    step.add(series)
+
+    def _on_finished(self, msg: Any, **_: Any) -> None:
+        self._finished.add(msg.node_id)
+        self._dropped += msg.data["dropped"]
+
+    def _watch(self) -> None:
+        """Write seconds that a slow worker holds up, and notice workers that are gone."""
+        while True:
+            gevent.sleep(1)
+            self._write_seconds(self._merger.ready(self._now_s()))
+            here = {client.id for client in self._runner.clients.all if client.state != "missing"}
+            for worker in [worker for worker in self._workers if worker not in here]:
+                self._lose(worker)
+
+    def _lose(self, worker: str) -> None:
+        self._workers.remove(worker)
+        self._merger.lose(worker)
+        self._event("worker lost", f"load worker {worker} is gone; {len(self._workers)} left")
+        if not self._workers:
+            self.stop("workers lost")
+        elif self._current is not None and self._plan.phases[self._current[0]].model == "open":
+            self._announce(*self._current, resumed=True)
+
+    # Phases
+
+    def _announce(self, index: int, at_s: float, *, resumed: bool) -> None:
+        phase = self._plan.phases[index]
+        for share, worker in enumerate(self._workers):
+            self._runner.send_message(
+                messages.PHASE,
+                {
+                    "phase": index,
+                    "at_s": at_s,
+                    "segments": [[s.start, s.end, s.duration_s] for s in phase.segments],
+                    "open": phase.model == "open",
+                    "spacing": phase.spacing,
+                    "max_users": phase.max_users or 0,
+                    "seed": self._plan.seed,
+                    "worker": share,
+                    "workers": len(self._workers),
+                    "resumed": resumed,
+                },
+                client_id=worker,
+            )
+
+    def _run_phase(self, index: int, phase: Phase) -> None:
+        at_s = self._now_s() + _LEAD_S
+        self._current = (index, at_s)
+        self._announce(index, at_s, resumed=False)
+        self._wait_until(at_s)
+        self._journal.write({"kind": "phase", "phase": index, "at_s": at_s})
+        logger.info("phase %s: %s", phase.name, phase.description)
+        held: int | None = None
+        reason: PhaseEndReason = "done"
+        if phase.kind == "shape":
+            self._run_shape()
+        else:
+            reason, held = self._run_segments(index, phase, at_s)
+        if self._stop.is_set():
+            reason = "cut short"
+        self._journal.write(
+            {"kind": "phase_end", "phase": index, "at_s": self._now_s(), "reason": reason, "held_segment": held}
+        )
+
+    def _run_segments(self, index: int, phase: Phase, at_s: float) -> tuple[PhaseEndReason, int | None]:
+        held: int | None = None
+        begin_s = at_s
+        for number, segment in enumerate(phase.segments):
+            self._journal.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
+            if phase.until is not None:
+                self._steps[index, number] = StepFigures()
+            if phase.model == "closed":
+                self._steer_users(segment.start, segment.end, segment.duration_s)
+            end_s = begin_s + segment.duration_s
+            last = number == len(phase.segments) - 1
+            if phase.until is None:
+                self._wait_until(end_s)
+            else:
+                # A step is judged when its last second has been reported: early in the next step.
+                judged_s = begin_s + min(LAST_SECOND_S, segment.duration_s)
+                if number and self._wait_until(judged_s) and self._broke(index, number - 1, phase):
+                    return "limit broke", held
+                if number:
+                    held = number - 1
+                self._wait_until(end_s)
+                if last and self._wait_until(end_s + LAST_SECOND_S):
+                    if self._broke(index, number, phase):
+                        return "limit broke", held
+                    held = number
+            if self._stop.is_set():
+                return "cut short", held
+            begin_s = end_s
+        return "done", held
+
+    def _broke(self, index: int, number: int, phase: Phase) -> bool:
+        assert phase.until is not None
+        broken = self._steps[index, number].breaks(phase.until, phase.segments[number].duration_s)
+        if broken is not None:
+            level = phase.segments[number].end
+            unit = "users" if phase.model == "closed" else "arrivals/s"
+            self._event("limit broke", f"phase {phase.name} at {level:,.0f} {unit}: {broken}")
+        return broken is not None
+
+    def _wait_until(self, at_s: float) -> bool:
+        """Wait for that moment of the run; False where the run is to stop before."""
+        return not self._stop.wait(max(0.0, at_s - self._now_s()))
+
+    def _steer_users(self, start: float, end: float, duration_s: float) -> None:
+        """Have Locust bring the users from one level to another: over the duration, or at once where they are alike."""
+        users = round(end)
+        distance = abs(users - round(start))
+        rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
+        if self._users_greenlet is not None:
+            self._users_greenlet.kill()
+        self._users_greenlet = gevent.spawn(self._runner.start, users, rate)
+
+    def _run_shape(self) -> None:
+        """Follow the scenario's ``LoadTestShape`` until it says None, a tick a second as Locust does."""
+        shape = self._environment.shape_class
+        assert shape is not None
+        shape.reset_time()
+        last: Any = None
+        while not self._stop.is_set():
+            tick = shape.tick()
+            if tick is None:
+                return
+            if tick != last:
+                users, rate, *classes = tick
+                if self._users_greenlet is not None:
+                    self._users_greenlet.kill()
+                self._users_greenlet = gevent.spawn(self._runner.start, users, rate, False, *classes)
+                last = tick
+            self._stop.wait(1)
+
+    def _finish(self) -> None:
+        """Have every worker end its users and send what is left."""
+        if self._users_greenlet is not None:
+            self._users_greenlet.kill()
+        for worker in self._workers:
+            self._runner.send_message(messages.FINISH, {}, client_id=worker)
+        deadline = time.monotonic() + self._plan.stop_timeout_s + 10
+        while set(self._workers) - self._finished:
+            gevent.sleep(_POLL_S)
+            if time.monotonic() > deadline:
+                missing = len(set(self._workers) - self._finished)
+                self._event("worker lost", f"{missing} load worker(s) did not end in time; their last seconds are lost")
+                break
+        self._write_seconds(self._merger.rest())
+        if self._dropped:
+            self._event(
+                "dropped", f"{self._dropped} arrivals were still waiting for a user at the end; none was started"
+            )
+
+
+def _obey(master: LoadMaster) -> None:
+    """Lines of the controller: ``stop REASON``. The end of its pipe means that it is gone."""
+    lines = FileObjectPosix(sys.stdin.fileno(), "r")
+    for line in lines:
+        command, _, reason = line.strip().partition(" ")
+        if command == "stop":
+            master.stop(cast(EndReason, reason))
+
+
+def main() -> None:
+    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --parent PID [--bind HOST]``."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--plan", required=True, type=Path)
+    arguments.add_argument("--journal", required=True, type=Path)
+    arguments.add_argument("--run-id", required=True)
+    arguments.add_argument("--target", required=True)
+    arguments.add_argument("--parent", required=True, type=int)
+    given = arguments.parse_args()
+    die_with_parent(given.parent)
+    log_to_stderr("master")
+    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
+    random.seed(plan.seed)
+
+    environment = make_environment(
+        load_scenario(Path(plan.scenario.path)),
+        host=given.target,
+        stop_timeout_s=plan.stop_timeout_s,
+        tags=plan.tags,
+        exclude_tags=plan.exclude_tags,
+    )
+    runner = environment.create_master_runner("127.0.0.1", 0)
+    locust.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    with FrameWriter(given.journal) as journal:
+        master = LoadMaster(plan, environment, runner, journal)
+        gevent.spawn(_obey, master)
+        print(json.dumps({"port": runner.server.port}), flush=True)
+        reason = master.run(given.run_id)
+    logger.info("the run has ended: %s", reason)
+    environment.events.quitting.fire(environment=environment, reverse=True)
+    runner.greenlet.kill(block=False)
+
+
+if __name__ == "__main__":
+    main()

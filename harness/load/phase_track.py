@@ -1,0 +1,37 @@
+"""Which phase and segment of the plan runs at a moment of the run. A request belongs to where it was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """From ``at_s`` on (seconds of the run) segment ``segment`` of phase ``phase`` runs."""
+
+    at_s: float
+    phase: int
+    segment: int
+    open: bool
+    """Whether the phase sets arrivals (open model) and not users."""
+
+
+class PhaseTrack:
+    """The marks of a run so far, in order of time."""
+
+    def __init__(self) -> None:
+        self._marks = [Mark(float("-inf"), 0, 0, False)]
+
+    def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
+        """A phase begins at ``at_s`` with segments of these lengths; what was planned after that moment is void."""
+        self._marks = [mark for mark in self._marks if mark.at_s < at_s]
+        for segment, duration_s in enumerate(durations_s or [0.0]):
+            self._marks.append(Mark(at_s, phase, segment, is_open))
+            at_s += duration_s
+
+    def at(self, at_s: float) -> Mark:
+        """The mark in force at ``at_s``. The newest marks are looked at first: most requests are recent."""
+        for mark in reversed(self._marks):
+            if mark.at_s <= at_s:
+                return mark
+        return self._marks[0]

@@ -1,0 +1,28 @@
+"""What every load process does first: die with its parent, and log to one place."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Be killed by the kernel as soon as the parent ends, however it ends (Linux, ``prctl(2)``).
+
+    Where the parent, ``parent_pid``, had ended before this call, the process ends at once.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(f"the parent process {parent_pid} has ended")
+
+
+def log_to_stderr(name: str) -> None:
+    """Log lines of this process carry its name; the controller collects them in ``harness.log``."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"
+    )

@@ -1,0 +1,57 @@
+"""The child that runs a scenario's ``verify(target)`` after the run: ``python -m harness.load.verify FILE URL``.
+
+``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
+It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from harness.load.child_result import answer, blame, claim_stdout
+from harness.load.scenario_file import load_scenario
+
+_TIMEOUT_S = 30
+
+
+class VerifiedTarget:
+    """What ``verify`` is given: the target's ``url``, and :meth:`get` for its JSON."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str) -> Any:
+        """The JSON that GET ``path`` answers. Raises ``AssertionError`` where the answer is not 2xx."""
+        response = requests.get(f"{self.url}{path}", timeout=_TIMEOUT_S)
+        assert response.ok, f"GET {path} answered {response.status_code}: {response.text[:200]}"
+        return response.json()
+
+
+def verify(path: Path, url: str) -> dict[str, str]:
+    """Import the scenario and run its ``verify``."""
+    try:
+        hook = vars(load_scenario(path).module)["verify"]
+        hook(VerifiedTarget(url))
+    except AssertionError as error:
+        return {"status": "fail", "message": str(error) or f"an assertion failed at {blame(error, path)['where']}"}
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
+        blamed = blame(error, path)
+        return {"status": "error", "message": f"{blamed['where']}: {blamed['message']}"}
+    return {"status": "pass", "message": ""}
+
+
+def main() -> None:
+    """See the module's first lines."""
+    stdout = claim_stdout()
+    begun = time.perf_counter()
+    result = verify(Path(sys.argv[1]), sys.argv[2])
+    answer(stdout, {**result, "duration_s": time.perf_counter() - begun})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
+
+Started as ``python -m harness.load.worker``; see :func:`main` for its arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import locust
+from gevent import GreenletExit
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from harness.load import messages
+from harness.load.arrivals import Stretch, arrival_times, share_of
+from harness.load.hooks import pace_iterations, record_interruptions
+from harness.load.pacer import Pacer
+from harness.load.phase_track import PhaseTrack
+from harness.load.process import die_with_parent, log_to_stderr
+from harness.load.recorder import IntendedStarts, Recorder
+from harness.load.scenario_file import load_scenario, make_environment
+from harness.plan.model import RunPlan
+
+REPORT_DELAY_S = 0.02
+"""A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
+LAG_PROBE_S = 0.02
+_STOP_POLL_S = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class LoadWorker:
+    """One worker's recorder, pacer and reports, tied to its Locust runner."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._track = PhaseTrack()
+        starts: IntendedStarts = {}
+        self._recorder = Recorder(self._track, starts)
+        self._pacer = Pacer(self._recorder.now_s, self._spawn_user)
+        self._spawned: dict[str, int] = {}
+        self._lag_s = 0.0
+        self._cpu_s = time.process_time()
+        self._reported_s = time.perf_counter()
+        self._next_second = 0
+        self._reporter: gevent.Greenlet[[], None] | None = None
+        environment.events.request.add_listener(self._recorder.on_request)
+        pace_iterations(self._pacer, starts)
+        record_interruptions()
+        runner.register_message(messages.BEGIN, self._on_begin)
+        runner.register_message(messages.PHASE, self._on_phase)
+        runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        self._recorder.begin(msg.data["epoch_s"])
+        self._reporter = gevent.spawn(self._report_each_second)
+        gevent.spawn(self._probe_lag)
+
+    def _on_phase(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        stretches = [Stretch(*segment) for segment in data["segments"]]
+        durations = [stretch.duration_s for stretch in stretches]
+        self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
+        if not data["open"]:
+            self._pacer.close()
+            return
+        share, shares = data["worker"], data["workers"]
+        seed = f"{data['seed']}:{data['phase']}"
+        times = share_of(arrival_times(stretches, spacing=data["spacing"], seed=seed), share, shares)
+        max_users = data["max_users"] // shares + (share < data["max_users"] % shares)
+        # Given again after a worker was lost, a phase goes on from here; what was due before is under way already.
+        elapsed_s = self._recorder.now_s() - data["at_s"] if data["resumed"] else 0.0
+        due = (at_s for at_s in times if at_s >= elapsed_s)
+        self._pacer.open(data["at_s"], due, max(1, max_users), lambda: len(self._runner.user_greenlets))
+
+    def _spawn_user(self) -> None:
+        """Start one more user, of the class that is furthest below its share."""
+        classes = self._environment.user_classes
+        fixed = [c for c in classes if c.fixed_count and self._spawned.get(c.__name__, 0) < c.fixed_count]
+        weighted = [user_class for user_class in classes if not user_class.fixed_count]
+        chosen = (
+            fixed[0]
+            if fixed
+            else min(weighted or classes, key=lambda c: (self._spawned.get(c.__name__, 0) + 1) / c.weight)
+        )
+        self._spawned[chosen.__name__] = self._spawned.get(chosen.__name__, 0) + 1
+        chosen(self._environment).start(self._runner.user_greenlets)
+
+    def _probe_lag(self) -> None:
+        """How late the event loop wakes a sleeper: what it adds to every response time."""
+        while True:
+            begun = time.perf_counter()
+            gevent.sleep(LAG_PROBE_S)
+            self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
+
+    def _report_each_second(self) -> None:
+        while True:
+            ahead_s = self._next_second + 1 + REPORT_DELAY_S - self._recorder.now_s()
+            if ahead_s > 0:
+                gevent.sleep(ahead_s)
+            self._report(int(self._recorder.now_s() - REPORT_DELAY_S))
+
+    def _report(self, before_second: int | None) -> None:
+        """Send all that ended before that second (None: everything) and how this worker fared since the last report."""
+        series, endpoints, failures, samples = self._recorder.take(before_second)
+        now_s, cpu_s = time.perf_counter(), time.process_time()
+        elapsed_s = max(now_s - self._reported_s, 1e-6)
+        cpu = (cpu_s - self._cpu_s) / elapsed_s
+        self._reported_s, self._cpu_s = now_s, cpu_s
+        last = int(self._recorder.now_s()) if before_second is None else before_second - 1
+        self._next_second = last + 1
+        self._runner.send_message(
+            messages.SECOND,
+            {
+                "second": last,
+                "users": len(self._runner.user_greenlets),
+                "cpu": cpu,
+                "lag_ms": self._lag_s * 1000,
+                "iterations": self._pacer.iterations,
+                "late": self._pacer.late,
+                "waiting": self._pacer.waiting,
+                "endpoints": endpoints,
+                "series": list(series.items()),
+                "failures": failures,
+                "samples": samples,
+            },
+        )
+        self._lag_s = 0.0
+        self._pacer.iterations = self._pacer.late = 0
+
+    def _on_finish(self, **_: Any) -> None:
+        dropped = self._pacer.drop_waiting()
+        self._pacer.close()
+        self._runner.stop()
+        while self._runner.user_greenlets:
+            gevent.sleep(_STOP_POLL_S)
+        if self._reporter is not None:
+            self._reporter.kill()
+        self._report(None)
+        self._runner.send_message(messages.FINISHED, {"dropped": dropped})
+
+
+def main() -> None:
+    """The worker process: ``--master HOST:PORT --plan FILE --target URL --index N --parent PID``."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--master", required=True)
+    arguments.add_argument("--plan", required=True, type=Path)
+    arguments.add_argument("--target", required=True)
+    arguments.add_argument("--index", required=True, type=int)
+    arguments.add_argument("--parent", required=True, type=int)
+    given = arguments.parse_args()
+    die_with_parent(given.parent)
+    log_to_stderr(f"worker-{given.index}")
+    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
+    random.seed(f"{plan.seed}:{given.index}")
+
+    scenario = load_scenario(Path(plan.scenario.path))
+    environment = make_environment(
+        scenario,
+        host=given.target,
+        stop_timeout_s=plan.stop_timeout_s,
+        tags=plan.tags,
+        exclude_tags=plan.exclude_tags,
+    )
+    host, _, port = given.master.rpartition(":")
+    runner = environment.create_worker_runner(host, int(port))
+    LoadWorker(environment, runner)
+    locust.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    try:
+        runner.greenlet.join()
+    except (KeyboardInterrupt, GreenletExit):
+        logger.info("interrupted")
+
+
+if __name__ == "__main__":
+    main()
