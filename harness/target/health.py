@@ -1,0 +1,107 @@
+"""Is the target there? Free ports, readiness, and which addresses load may be sent to."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from harness.errors import ExitCode, HarnessError
+
+LOOPBACK = "127.0.0.1"
+_POLL_S = 0.05
+_ANSWER_TIMEOUT_S = 5.0
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment; another process may take it before the caller does."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody holds loopback ``port``."""
+    with socket.socket() as probe:
+        # as servers do: a port that is only in TIME_WAIT is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
+
+
+def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[[], bool]) -> str | None:
+    """Ask ``GET path`` until it answers 2xx. None when it did; else what was seen last.
+
+    Ends early when ``is_alive`` turns false.
+    """
+    deadline = time.monotonic() + timeout_s
+    seen = "nothing listened"
+    while is_alive() and (left_s := deadline - time.monotonic()) > 0:
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=min(_ANSWER_TIMEOUT_S, left_s))
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            answer.read()
+            if 200 <= answer.status < 300:
+                return None
+            seen = f"it answered {answer.status} {answer.reason}".rstrip()
+        except ConnectionRefusedError:
+            pass  # not listening yet: what was seen before still holds
+        except TimeoutError:
+            seen = "it accepted the connection, but did not answer"
+        except (OSError, http.client.HTTPException) as fault:
+            seen = f"no HTTP answer ({fault or type(fault).__name__})"
+        finally:
+            connection.close()
+        time.sleep(_POLL_S)
+    return seen
+
+
+def require_loopback(url: str) -> tuple[str, int]:
+    """Host and port of ``url``. Raises :class:`HarnessError` where it is no HTTP URL, or leads beyond this machine."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as fault:
+        raise _no_url(url) from fault
+    if parts.scheme not in {"http", "https"} or not host:
+        raise _no_url(url)
+    port = port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as fault:
+        raise HarnessError(
+            f"the host {host!r} is not known: {fault.strerror or fault}", where=url, exit_code=ExitCode.BROKEN
+        ) from fault
+    if not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
+        raise HarnessError(
+            f"load is only sent to this machine, and {host!r} is another one",
+            where=url,
+            hint="Run the target here and give a loopback address, such as http://127.0.0.1:8000.",
+        )
+    return host, port
+
+
+def require_listener(url: str, host: str, port: int) -> None:
+    """Raises :class:`HarnessError` (exit code 4) where nobody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=_ANSWER_TIMEOUT_S).close()
+    except OSError as fault:
+        raise HarnessError(
+            f"the target cannot be reached: {fault.strerror or fault}",
+            where=url,
+            hint="Start it first, or let the harness start it: --target CMD",
+            exit_code=ExitCode.BROKEN,
+        ) from fault
+
+
+def _no_url(url: str) -> HarnessError:
+    return HarnessError("this is no HTTP URL", where=url, hint="A host looks like http://127.0.0.1:8000")
