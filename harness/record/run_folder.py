@@ -9,9 +9,13 @@ import secrets
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from harness.errors import HarnessError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 
@@ -123,3 +127,17 @@ def read_json(path: Path) -> Any:
         raise HarnessError(f"not valid JSON: {fault.msg}", where=f"{path}:{fault.lineno}") from fault
     except (UnicodeDecodeError, OSError) as fault:
         raise HarnessError(f"the file cannot be read: {fault}", where=str(path)) from fault
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """As :func:`read_json`, for a file of one of our formats. Raises :class:`HarnessError` naming the first bad key."""
+    try:
+        return model.model_validate(read_json(path))
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise HarnessError(
+            f"{key}: {first['msg']}" if key else first["msg"],
+            where=str(path),
+            hint="The file is damaged, or of another version of the harness.",
+        ) from fault

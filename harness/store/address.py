@@ -29,6 +29,8 @@ class Address:
 
     url: URL
     shown: str
+    file: Path | None = None
+    """The file of a SQLite store; None also for SQLite's own ``file:`` URIs, which may mean other things."""
 
     def without_secrets(self, text: str) -> str:
         """``text`` (a driver's message) with this address's passwords masked."""
@@ -66,4 +68,5 @@ def resolve(url: str | None, reports: Path) -> Address:
 
 
 def _file(url: URL) -> Address:
-    return Address(url, str(url.database))
+    name = str(url.database)
+    return Address(url, name, file=None if name.startswith("file:") else Path(name))

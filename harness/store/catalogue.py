@@ -203,8 +203,8 @@ def open_store(url: str | None, reports: Path) -> Store:
     not answer, or a newer harness has written the store.
     """
     address = resolve(url, reports)
-    if address.url.get_backend_name() == "sqlite":
-        _need_folder(Path(address.shown).parent, make=Path(address.shown).parent == reports)
+    if address.file is not None:
+        _need_folder(address.file.parent, make=address.file.parent == reports)
     engine = connect(address)
     with faults_told(address):
         upgrade(engine, address.shown)

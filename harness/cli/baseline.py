@@ -1,0 +1,295 @@
+"""``harness baseline``: keep runs that later runs are compared with.
+
+What people read goes to standard error; with ``--json``, standard output holds the same as JSON and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import HarnessError
+from harness.record.baseline import Baseline, BaselineRun, Interval
+from harness.record.environment import Environment
+from harness.record.run_folder import find_run, read_model
+from harness.record.summary import Summary
+from harness.report.words import in_unit, plain
+
+if TYPE_CHECKING:
+    from harness.store import BaselineEntry, Store
+
+_METRICS = {"p50": "ms", "p95": "ms", "p99": "ms", "error_rate": "%", "throughput": "/s"}
+"""The metrics of the table, in its order, and their units."""
+
+_LOG_WIDTH = 160
+"""Columns where there is no terminal: in a log a line may be long, and a run-id must not be broken."""
+
+_EXAMPLE = "p95 <= baseline + 10%"
+_ALL_ENDPOINTS = ""
+
+_out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="The folder that run folders are made in.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+_profile = click.option("--profile", help="Only of this profile.")
+_fingerprint = click.option("--fingerprint", help="Only of this environment.")
+
+
+@click.group()
+def command() -> None:
+    """Keep runs that later runs are compared with.
+
+    A baseline belongs to one scenario, one profile and one environment (machine, versions, kind of target). Gates
+    such as "p95 <= baseline + 10%" read it.
+    """
+
+
+@command.command("set")
+@click.argument("run")
+@click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
+@click.option("--force", is_flag=True, help="Even if the run failed or was broken.")
+@_out
+@_json
+def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
+    """Make RUN (a run folder, a run-id or "latest") the baseline of its scenario, profile and environment.
+
+    Several runs (--add) tell how much runs differ with no change at all, so that gates do not take noise for a change.
+    """
+    from harness.analysis import measure_for_baseline
+    from harness.store import open_store
+
+    folder = find_run(run, out)
+    _refuse_unfit(read_model(folder.summary, Summary), force)
+    environment = read_model(folder.environment, Environment)
+    measured = measure_for_baseline(folder)
+    with open_store(None, out) as store:
+        store.set_baseline(environment.fingerprint, measured, replace=not add)
+        baseline = store.baseline_for(measured.summary.scenario, measured.summary.profile, environment.fingerprint)
+        shown = store.shown
+    assert baseline is not None
+    if as_json:
+        _print_json(_described(baseline))
+        return
+    console = _console()
+    console.print(f"Baseline {'extended' if add else 'set'}, in {shown}:")
+    _draw(console, baseline)
+    _explain(console, measured, runs=len(baseline.runs))
+
+
+@command.command("list")
+@_out
+@_json
+def list_(out: Path, as_json: bool) -> None:
+    """List all baselines."""
+    with _open(out) as store:
+        entries = store.list_baselines()
+        shown = store.shown
+    if as_json:
+        _print_json([_entry_json(entry) for entry in entries])
+        return
+    console = _console()
+    if not entries:
+        console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
+        return
+    table = Table("scenario", "profile", "environment", "runs", "latest run", "set")
+    for entry in entries:
+        table.add_row(
+            *map(Text, (entry.scenario, entry.profile, entry.fingerprint, str(len(entry.run_ids)), entry.run_ids[0])),
+            f"{entry.set_at:%Y-%m-%d %H:%M} UTC",
+        )
+    console.print(table)
+
+
+@command.command()
+@click.argument("scenario", required=False)
+@_profile
+@_fingerprint
+@_out
+@_json
+def show(scenario: str | None, profile: str | None, fingerprint: str | None, out: Path, as_json: bool) -> None:
+    """Show the figures of the baselines of SCENARIO (default: of all)."""
+    with _open(out) as store:
+        entries = _chosen(store, scenario, profile, fingerprint)
+        found = (store.baseline_for(entry.scenario, entry.profile, entry.fingerprint) for entry in entries)
+        baselines = [baseline for baseline in found if baseline is not None]
+    if as_json:
+        _print_json([_described(baseline) for baseline in baselines])
+        return
+    console = _console()
+    for baseline in baselines:
+        _draw(console, baseline)
+
+
+@command.command()
+@click.argument("scenario")
+@_profile
+@_fingerprint
+@click.option("--run", "run_id", help="Only this run of the baseline.")
+@_out
+@_json
+def rm(
+    scenario: str, profile: str | None, fingerprint: str | None, run_id: str | None, out: Path, as_json: bool
+) -> None:
+    """Remove the baseline of SCENARIO. Run folders stay.
+
+    Where there are several (profiles, environments), say which.
+    """
+    with _open(out) as store:
+        entries = _chosen(store, scenario, profile, fingerprint)
+        if len(entries) > 1:
+            choices = "\n  ".join(f"--profile {e.profile} --fingerprint {e.fingerprint}" for e in entries)
+            raise HarnessError(
+                f"there are {len(entries)} baselines of {scenario!r}; say which one",
+                where=store.shown,
+                hint=choices,
+            )
+        entry = entries[0]
+        removed = store.remove_baseline(entry.scenario, entry.profile, entry.fingerprint, run_id)
+        if not removed:
+            raise HarnessError(
+                f"run {run_id!r} is not in this baseline", where=store.shown, hint="It has: " + ", ".join(entry.run_ids)
+            )
+    if as_json:
+        _print_json({"removed": removed})
+        return
+    left = len(entry.run_ids) - len(removed)
+    rest = f"{left} of its runs left" if left else 'gates on "baseline" are inconclusive until one is set'
+    click.echo(f"Removed from the baseline of {_name(entry)}: {', '.join(removed)}; {rest}.", err=True)
+
+
+def _open(out: Path) -> Store:
+    """The store, for commands that only look into it: they make no folder."""
+    from harness.store import open_store
+    from harness.store.address import VARIABLE
+
+    if not os.environ.get(VARIABLE) and not out.is_dir():
+        raise HarnessError(
+            "there is no such folder", where=str(out), hint="--out DIR is the folder that run folders are made in."
+        )
+    return open_store(None, out)
+
+
+def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint: str | None) -> list[BaselineEntry]:
+    entries = [
+        entry
+        for entry in store.list_baselines(scenario, profile)
+        if fingerprint is None or entry.fingerprint == fingerprint
+    ]
+    if entries:
+        return entries
+    wanted = {"scenario": scenario, "profile": profile, "environment": fingerprint}
+    of = ", ".join(f"{word} {value!r}" for word, value in wanted.items() if value is not None)
+    known = "\n  ".join(map(_name, store.list_baselines()))
+    raise HarnessError(
+        f"there is no baseline of {of}" if of else "there is no baseline yet",
+        where=store.shown,
+        hint=f"There are:\n  {known}" if known else "Set one: harness baseline set RUN",
+    )
+
+
+def _refuse_unfit(summary: Summary, force: bool) -> None:
+    if force or summary.verdict in ("pass", "inconclusive"):
+        return
+    why = f" ({summary.reasons[0]})" if summary.reasons else ""
+    means = {
+        "fail": "later runs would be measured against a run that did not hold",
+        "broken": "its figures are not those of the target",
+    }
+    raise HarnessError(
+        f"the verdict of this run is {summary.verdict}{why}: {means[summary.verdict]}",
+        where=summary.run_id,
+        hint="Choose another run, or insist with --force.",
+    )
+
+
+def _draw(console: Console, baseline: Baseline) -> None:
+    """One table a run: a row a phase, all its endpoints together."""
+    console.print(Text(_name(baseline), style="bold"))
+    for run in baseline.runs:
+        console.print(Text(f"{run.run_id} ({run.summary.verdict})"))
+        table = Table("phase")
+        for metric in _METRICS:
+            table.add_column(metric, justify="right")
+        for phase, endpoints in run.figures.items():
+            figures = endpoints.get(_ALL_ENDPOINTS, {})
+            table.add_row(Text(plain(phase)), *(_figure(figures.get(metric), metric) for metric in _METRICS))
+        console.print(table)
+
+
+def _explain(console: Console, run: BaselineRun, *, runs: int) -> None:
+    """How a gate uses what was just set, with the figure that a person would else have to work out."""
+    console.print("From the next run on, gates compare with it:")
+    console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
+    phase, p95 = _example(run)
+    if runs == 1 and p95 is not None:
+        limit = in_unit(p95.value * 1.1, "ms")
+        console.print(Text(f"  which is now: at most {limit} in phase {plain(phase)}."))
+    if runs == 1:
+        console.print(
+            "One run does not tell how much runs differ with no change at all. Make two more of the same, and add them:"
+        )
+        console.print(Text("  harness baseline set RUN --add", style="bold"))
+
+
+def _example(run: BaselineRun) -> tuple[str, Interval | None]:
+    """The phase that an example is best taken from (a steady one), and its p95."""
+    steady = [phase.name for phase in run.summary.phases if phase.kind == "steady"]
+    for phase in [*steady, *run.figures]:
+        p95 = run.figures.get(phase, {}).get(_ALL_ENDPOINTS, {}).get("p95")
+        if p95 is not None:
+            return phase, p95
+    return "", None
+
+
+def _figure(interval: Interval | None, metric: str) -> str:
+    return in_unit(interval.value if interval else None, _METRICS[metric])
+
+
+def _name(of: Baseline | BaselineEntry) -> str:
+    return f"{of.scenario} · {of.profile} · environment {of.fingerprint}"
+
+
+def _described(baseline: Baseline) -> dict[str, Any]:
+    runs = [
+        {
+            "run_id": run.run_id,
+            "started_at": run.started_at,
+            "verdict": run.summary.verdict,
+            "figures": run.model_dump(include={"figures"})["figures"],
+        }
+        for run in baseline.runs
+    ]
+    return {**baseline.model_dump(include={"scenario", "profile", "fingerprint"}), "runs": runs}
+
+
+def _entry_json(entry: BaselineEntry) -> dict[str, Any]:
+    return {
+        "scenario": entry.scenario,
+        "profile": entry.profile,
+        "fingerprint": entry.fingerprint,
+        "run_ids": entry.run_ids,
+        "started_at": entry.started_at.isoformat(),
+        "set_at": entry.set_at.isoformat(),
+    }
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _console() -> Console:
+    console = Console(stderr=True, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    return console

@@ -1,0 +1,150 @@
+"""What goes into a store comes out of it again, on both databases."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.store import RunEntry, Store, open_store
+from tests.support.baselines import make_baseline_run, make_summary
+
+
+@pytest.fixture
+def store(store_url: str, tmp_path: Path) -> Store:
+    return open_store(store_url, tmp_path)
+
+
+def test_runs_come_back_whole_and_latest_first(store: Store, tmp_path: Path) -> None:
+    entries = [RunEntry(make_summary(n), "f1", tmp_path / make_summary(n).run_id) for n in (2, 3, 1)]
+    for entry in entries:
+        store.record_run(entry)
+    assert store.list_runs() == [entries[1], entries[0], entries[2]]
+
+
+def test_runs_are_found_by_scenario_and_profile(store: Store, tmp_path: Path) -> None:
+    for number, (scenario, profile) in enumerate([("sale", "load"), ("sale", "smoke"), ("api", "load")]):
+        store.record_run(RunEntry(make_summary(number, scenario=scenario, profile=profile), "f1", tmp_path))
+    assert [entry.summary.profile for entry in store.list_runs("sale")] == ["smoke", "load"]
+    assert [entry.summary.scenario for entry in store.list_runs(profile="load")] == ["api", "sale"]
+    assert len(store.list_runs("sale", "load")) == 1
+
+
+def test_a_run_recorded_again_replaces_its_entry(store: Store, tmp_path: Path) -> None:
+    store.record_run(RunEntry(make_summary(verdict="fail"), "f1", tmp_path))
+    store.record_run(RunEntry(make_summary(verdict="pass"), "f1", tmp_path))
+    assert [entry.summary.verdict for entry in store.list_runs()] == ["pass"]
+
+
+def test_text_of_the_target_is_kept_whatever_it_holds(store: Store, tmp_path: Path) -> None:
+    summary = make_summary().model_copy(update={"reasons": ["NUL \x00, escape \x1b[31m, 'quote', 🛒"]})
+    store.record_run(RunEntry(summary, "f1", tmp_path))
+    assert store.list_runs()[0].summary == summary
+
+
+def test_a_run_folder_below_the_reports_moves_with_them(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    inside, outside = make_summary(1), make_summary(2)
+    with open_store(None, before) as store:
+        store.record_run(RunEntry(inside, "f1", before / inside.run_id))
+        store.record_run(RunEntry(outside, "f1", tmp_path / "elsewhere" / outside.run_id))
+    before.rename(after)
+    with open_store(None, after) as store:
+        folders = {entry.summary.run_id: entry.folder for entry in store.list_runs()}
+    assert folders == {
+        inside.run_id: after / inside.run_id,
+        outside.run_id: tmp_path / "elsewhere" / outside.run_id,
+    }
+
+
+def test_without_a_baseline_there_is_none(store: Store) -> None:
+    assert store.baseline_for("flash_sale", "load", "f1") is None
+    assert store.list_baselines() == []
+
+
+def test_a_baseline_comes_back_whole(store: Store) -> None:
+    run = make_baseline_run()
+    store.set_baseline("f1", run, replace=True)
+    baseline = store.baseline_for("flash_sale", "load", "f1")
+    assert baseline is not None
+    assert (baseline.scenario, baseline.profile, baseline.fingerprint) == ("flash_sale", "load", "f1")
+    assert baseline.runs == [run]
+
+
+def test_setting_a_baseline_replaces_its_runs(store: Store) -> None:
+    for number in (1, 2):
+        store.set_baseline("f1", make_baseline_run(number), replace=False)
+    store.set_baseline("f1", make_baseline_run(3), replace=True)
+    baseline = store.baseline_for("flash_sale", "load", "f1")
+    assert baseline is not None
+    assert baseline.runs == [make_baseline_run(3)]
+
+
+def test_an_added_run_joins_the_others_latest_first(store: Store) -> None:
+    for number in (2, 3, 1):
+        store.set_baseline("f1", make_baseline_run(number), replace=False)
+    baseline = store.baseline_for("flash_sale", "load", "f1")
+    assert baseline is not None
+    assert baseline.runs == [make_baseline_run(number) for number in (3, 2, 1)]
+
+
+def test_a_run_added_twice_counts_once(store: Store) -> None:
+    store.set_baseline("f1", make_baseline_run(p95=100), replace=False)
+    store.set_baseline("f1", make_baseline_run(p95=300), replace=False)
+    baseline = store.baseline_for("flash_sale", "load", "f1")
+    assert baseline is not None
+    assert baseline.runs == [make_baseline_run(p95=300)]
+
+
+def test_scenario_profile_and_environment_each_have_their_own(store: Store) -> None:
+    own = make_baseline_run(1)
+    store.set_baseline("f1", own, replace=True)
+    store.set_baseline("f2", make_baseline_run(2), replace=True)
+    store.set_baseline("f1", make_baseline_run(3, profile="smoke"), replace=True)
+    store.set_baseline("f1", make_baseline_run(4, scenario="api"), replace=True)
+    baseline = store.baseline_for("flash_sale", "load", "f1")
+    assert baseline is not None
+    assert baseline.runs == [own]
+    keys = [(entry.scenario, entry.profile, entry.fingerprint) for entry in store.list_baselines()]
+    assert keys == [
+        ("api", "load", "f1"),
+        ("flash_sale", "load", "f1"),
+        ("flash_sale", "load", "f2"),
+        ("flash_sale", "smoke", "f1"),
+    ]
+    assert len(store.list_baselines("flash_sale", "load")) == 2
+
+
+def test_the_list_names_each_run_and_when_the_latest_started(store: Store) -> None:
+    runs = [make_baseline_run(number) for number in (1, 2)]
+    for run in runs:
+        store.set_baseline("f1", run, replace=False)
+    (entry,) = store.list_baselines()
+    assert entry.run_ids == (runs[1].run_id, runs[0].run_id)
+    assert entry.started_at.isoformat() == runs[1].started_at
+    assert entry.set_at.tzinfo is not None
+
+
+def test_a_baseline_is_removed_by_run_or_whole(store: Store) -> None:
+    runs = [make_baseline_run(number) for number in (1, 2, 3)]
+    for run in runs:
+        store.set_baseline("f1", run, replace=False)
+    assert store.remove_baseline("flash_sale", "load", "f1", runs[1].run_id) == [runs[1].run_id]
+    assert store.remove_baseline("flash_sale", "load", "f1") == [runs[2].run_id, runs[0].run_id]
+    assert store.remove_baseline("flash_sale", "load", "f1") == []
+    assert store.baseline_for("flash_sale", "load", "f1") is None
+
+
+def test_a_time_without_zone_is_utc(store: Store, tmp_path: Path) -> None:
+    for number, started in ((1, "2026-02-02T09:30:00"), (2, "2026-02-02T11:00:00+02:00")):
+        summary = make_summary(number).model_copy(update={"started_at": started})
+        store.record_run(RunEntry(summary, "f1", tmp_path))
+    assert [entry.summary.started_at for entry in store.list_runs()] == [
+        "2026-02-02T09:30:00",
+        "2026-02-02T11:00:00+02:00",  # 09:00 UTC
+    ]
+
+
+def test_a_start_that_is_no_time_is_told(store: Store, tmp_path: Path) -> None:
+    summary = make_summary().model_copy(update={"started_at": "yesterday"})
+    with pytest.raises(HarnessError, match="started_at is no ISO 8601 time: 'yesterday'"):
+        store.record_run(RunEntry(summary, "f1", tmp_path))

@@ -1,0 +1,137 @@
+"""A store that cannot be used is told in one message: which store, what is wrong, what would be right."""
+
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from harness.errors import ExitCode, HarnessError
+from harness.store import RunEntry, engine, open_store
+from harness.store.address import resolve
+from harness.store.engine import writer
+from tests.support.baselines import make_baseline_run, make_summary
+
+
+def _fault_of_opening(url: str | None, reports: Path) -> str:
+    with pytest.raises(HarnessError) as told:
+        open_store(url, reports)
+    assert told.value.exit_code is ExitCode.USAGE
+    return str(told.value)
+
+
+def test_the_folder_of_the_runs_is_made_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HARNESS_STORE", raising=False)
+    open_store(None, tmp_path / "a" / "b").close()
+    assert (tmp_path / "a" / "b" / "store.sqlite").is_file()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    message = _fault_of_opening(None, tmp_path / "file" / "reports")
+    assert "the folder for the store cannot be made: Not a directory" in message
+    assert str(tmp_path / "file" / "reports") in message
+
+
+def test_another_folder_is_not_made_but_asked_for(tmp_path: Path) -> None:
+    message = _fault_of_opening(f"sqlite:///{tmp_path}/typo/store.sqlite", tmp_path)
+    assert f"{tmp_path}/typo: the store's folder does not exist" in message
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_text("not a database, but longer than its header of 100 bytes " * 9)
+    message = _fault_of_opening(None, tmp_path)
+    assert f"{tmp_path}/store.sqlite: the store cannot be used: file is not a database" in message
+    assert "Move it away" in message
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with open_store(None, tmp_path) as store:
+        store.set_baseline("f1", make_baseline_run(), replace=True)
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)  # all but the page that lists the tables
+    path.write_bytes(content)
+    message = _fault_of_opening(None, tmp_path)
+    assert f"{path}: the store cannot be used: database disk image is malformed" in message
+
+
+def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").mkdir()
+    message = _fault_of_opening(None, tmp_path)
+    assert "unable to open database file" in message
+    assert "must be writable" in message
+
+
+def test_a_store_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    with open_store(f"sqlite:///file:{tmp_path}/store.sqlite?mode=ro&uri=true", Path()) as store:
+        assert len(store.list_runs()) == 1
+        with pytest.raises(HarnessError, match="attempt to write a readonly database"):
+            store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+
+
+def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_WAIT_S", 1)
+    with open_store(store_url, tmp_path) as store:
+        holder = engine.connect(resolve(store_url, tmp_path))
+        with (
+            writer(holder).begin(),
+            pytest.raises(HarnessError, match="database is locked|lock timeout") as told,
+        ):
+            store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+        assert store.shown in str(told.value)
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, all is well
+        assert len(store.list_runs()) == 1
+
+
+@pytest.mark.parametrize("table", ["harness_run", "harness_baseline"])
+def test_a_row_that_cannot_be_read_is_named(table: str, store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+        store.set_baseline("f1", make_baseline_run(), replace=True)
+        damage = create_engine(resolve(store_url, tmp_path).url)
+        with damage.begin() as connection:
+            column = {"harness_run": "summary", "harness_baseline": "run"}[table]
+            connection.execute(text(f"UPDATE {table} SET {column} = '{{}}'"))
+        damage.dispose()
+        with pytest.raises(HarnessError) as told:
+            if table == "harness_run":
+                store.list_runs()
+            else:
+                store.baseline_for("flash_sale", "load", "f1")
+    assert make_summary().run_id in str(told.value)
+    assert "is damaged, or of another version of the harness" in str(told.value)
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+        port = taken.getsockname()[1]
+        message = _fault_of_opening(f"postgresql://ann:secret@127.0.0.1:{port}/perf", tmp_path)
+    assert f"postgresql://ann:***@127.0.0.1:{port}/perf: the store cannot be used" in message
+    assert "refused" in message
+    assert "Is the server up" in message
+    assert "secret" not in message
+
+
+def test_without_the_driver_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # Python's way to say: this cannot be imported
+    message = _fault_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
+    assert message.startswith("postgresql://ann:***@127.0.0.1/perf: the driver for PostgreSQL is not installed")
+    assert "pip install 'harness[postgresql]'" in message
+
+
+def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["store.sqlite"]
+    with sqlite3.connect(tmp_path / "store.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()

@@ -1,0 +1,44 @@
+"""Several processes use one store at once: nothing is lost, and *replace* leaves one run, on both databases."""
+
+import multiprocessing
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from harness.store import RunEntry, open_store
+from tests.support.baselines import make_baseline_run, make_summary
+
+PROCESSES = 4
+ROUNDS = 8
+
+
+def _write(url: str, reports: Path, number: int, together: Barrier) -> None:
+    together.wait(60)
+    for turn in range(ROUNDS):
+        with open_store(url, reports) as store:  # a fresh store: the first turn also races for making the tables
+            run = PROCESSES * turn + number
+            store.record_run(RunEntry(make_summary(run), "f1", reports))
+            store.set_baseline("replaced", make_baseline_run(run), replace=True)
+            store.set_baseline("added", make_baseline_run(run), replace=False)
+            baseline = store.baseline_for("flash_sale", "load", "replaced")
+            assert baseline is not None
+            assert len(baseline.runs) == 1
+
+
+def test_runners_that_write_at_once_lose_nothing(store_url: str, tmp_path: Path) -> None:
+    fresh = multiprocessing.get_context("spawn")
+    together = fresh.Barrier(PROCESSES)
+    writers = [fresh.Process(target=_write, args=(store_url, tmp_path, n, together)) for n in range(PROCESSES)]
+    for writer in writers:
+        writer.start()
+    try:
+        for writer in writers:
+            writer.join(90)
+        assert [writer.exitcode for writer in writers] == [0] * PROCESSES
+    finally:
+        for writer in writers:
+            writer.kill()
+    with open_store(store_url, tmp_path) as store:
+        assert len(store.list_runs()) == PROCESSES * ROUNDS
+        added, replaced = store.list_baselines()
+    assert (added.fingerprint, len(added.run_ids)) == ("added", PROCESSES * ROUNDS)
+    assert (replaced.fingerprint, len(replaced.run_ids)) == ("replaced", 1)

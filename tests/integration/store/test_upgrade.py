@@ -1,0 +1,54 @@
+"""Opening a store brings its tables to this harness's version, and never touches one of a newer harness."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from harness.errors import HarnessError
+from harness.store import RunEntry, open_store
+from harness.store.address import resolve
+from harness.store.tables import Base
+from harness.store.upgrade import VERSION_TABLE
+from tests.support.baselines import make_summary
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:
+    open_store(store_url, tmp_path).close()
+    engine = create_engine(resolve(store_url, tmp_path).url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_teams_database_may_hold_other_tables(store_url: str, tmp_path: Path) -> None:
+    engine = create_engine(resolve(store_url, tmp_path).url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('of another program')"))
+        connection.execute(text("CREATE TABLE runs (id INTEGER)"))
+    with open_store(store_url, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    with engine.connect() as connection:
+        ours = {name for name in inspect(connection).get_table_names() if name.startswith("harness_")}
+        assert ours == {"harness_run", "harness_baseline", VERSION_TABLE}
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "of another program"
+    engine.dispose()
+
+
+def test_a_store_of_a_newer_harness_is_refused_and_left_alone(store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    engine = create_engine(resolve(store_url, tmp_path).url)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(HarnessError) as told:
+        open_store(store_url, tmp_path)
+    assert "a newer harness has written this store: it is of version 9999, this one knows up to 0001" in str(told.value)
+    assert "pip install -U harness" in str(told.value)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM harness_run")) == 1
+    engine.dispose()

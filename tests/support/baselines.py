@@ -1,0 +1,54 @@
+"""Runs and baseline runs to put into a store, as small as their formats allow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from harness.record.baseline import BaselineRun, FunctionSamples, Interval, PhaseProfile
+from harness.record.summary import PhaseSummary, Summary, Verdict
+
+_FIRST = datetime(2026, 2, 2, 8, tzinfo=UTC)
+
+
+def make_summary(
+    number: int = 1, *, scenario: str = "flash_sale", profile: str = "load", verdict: Verdict = "pass"
+) -> Summary:
+    """The summary of the ``number``th run: each starts an hour after the one before."""
+    started = _FIRST + timedelta(hours=number)
+    return Summary(
+        run_id=f"{started:%Y%m%dT%H%M%SZ}-{scenario}-{profile}-{number:04x}",
+        scenario=scenario,
+        profile=profile,
+        started_at=started.isoformat(),
+        duration_s=80,
+        verdict=verdict,
+        exit_code=0 if verdict == "pass" else 1,
+        phases=[
+            PhaseSummary(index=0, name="warm-up", kind="ramp", model="closed", start_s=0, end_s=20),
+            PhaseSummary(index=1, name="held", kind="steady", model="closed", start_s=20, end_s=80),
+        ],
+    )
+
+
+def make_baseline_run(
+    number: int = 1, *, scenario: str = "flash_sale", profile: str = "load", p95: float = 200.0
+) -> BaselineRun:
+    """A run of two phases, measured; ``p95`` (ms) is that of the phase ``held``."""
+    summary = make_summary(number, scenario=scenario, profile=profile)
+    held = {
+        "p50": Interval(value=p95 / 4, low=p95 / 5, high=p95 / 3),
+        "p95": Interval(value=p95, low=p95 - 10, high=p95 + 10),
+        "error_rate": Interval(value=0.5, low=0.25, high=0.75),
+        "throughput": Interval(value=480, low=470, high=490),
+    }
+    return BaselineRun(
+        run_id=summary.run_id,
+        started_at=summary.started_at,
+        summary=summary,
+        figures={"warm-up": {"": {"p95": Interval(value=90, low=80, high=float("inf"))}}, "held": {"": held}},
+        profiles={
+            "held": PhaseProfile(
+                samples=100, rate_hz=100, requests=4800, functions={"f (app.py)": FunctionSamples(own=40, total=90)}
+            )
+        },
+    )
