@@ -101,7 +101,8 @@ class GateResult(_Part):
     observed: float | None = None
     unit: str = ""
     limit: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: tuple[float, float | None] | None = None
+    """The upper end is null where the requests are too few to bound a percentile from above."""
     baseline: float | None = None
     reason: str = ""
     """One sentence a person can act on."""

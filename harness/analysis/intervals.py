@@ -1,0 +1,191 @@
+"""95 % intervals for what one run observed, for requests that are not independent of each other.
+
+A garbage collection, a cold cache or a neighbour slows all requests of a second alike, and the next second's too. An
+interval that takes n requests for n independent ones is then several times too narrow, and a gate read by it is
+decided by luck. So the spread is taken between *blocks of seconds*:
+
+- The standard error is that of the moving-block bootstrap over the phase's seconds (Künsch 1989, Annals of
+  Statistics 17(3); Liu & Singh 1992). Every figure here is a ratio of sums over seconds, or the inverse of one, and
+  for these the bootstrap's variance has a closed form, the variance of overlapping block means (Meketon & Schmeiser
+  1984; Künsch 1989, section 3): nothing is drawn, nothing is seeded, and the same run always gets the same interval.
+- Blocks are √n seconds long (Flegal & Jones 2010, Annals of Statistics 38(2)). Few blocks say little about how
+  blocks differ, so the factor is Student's t with the 1.5 (n/b - 1) degrees of freedom that overlapping blocks are
+  worth (Meketon & Schmeiser 1984), instead of 1.96: short phases get wide intervals.
+- Blocks of finite length miss what is correlated over longer times and come out too small; the lugsail correction
+  (Vats & Flegal 2022, Biometrika 109(3)), twice the variance from long blocks less that from short ones, makes up
+  for it, and is used only where it widens.
+- A percentile's interval is that of the share of requests below it, turned into order statistics (Woodruff 1952,
+  JASA 47; for dependent data Doss, Flegal, Jones & Neath 2014). The share's interval is exact binomial for the
+  *effective* number of requests (Korn & Graubard 1998): as many independent ones as would spread alike.
+- An error rate's is Wilson's (1927) for the effective number of requests, which is never more than the real one:
+  0 failures of 50 are [0 %, 7 %], not [0 %, 0 %].
+
+No interval is ever narrower than that of independent requests.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import bdtrik, betaincinv, stdtrit
+
+from harness.analysis.samples import Floats, Sample
+from harness.plan.model import Metric
+from harness.record.baseline import Interval
+from harness.record.histogram import highest_of, lowest_of
+
+LEVEL = 0.95
+_TAIL = (1 - LEVEL) / 2
+_CANDIDATES = 32
+_Z = 1.959963984540054
+
+QUANTILES: dict[Metric, float] = {
+    "p50": 0.50,
+    "p75": 0.75,
+    "p90": 0.90,
+    "p95": 0.95,
+    "p99": 0.99,
+    "p99.9": 0.999,
+}
+
+METRICS: tuple[Metric, ...] = (*QUANTILES, "mean", "max", "error_rate", "throughput")
+
+UNITS: dict[Metric, str] = {
+    **dict.fromkeys(QUANTILES, "ms"),
+    "mean": "ms",
+    "max": "ms",
+    "error_rate": "%",
+    "throughput": "/s",
+}
+
+
+def interval_of(sample: Sample, metric: Metric) -> Interval | None:
+    """A metric's figure and its 95 % interval, in the metric's unit; None where there is no request to tell of.
+
+    ``high`` is None where the requests are too few to bound a percentile from above (a P99 takes 368 independent
+    ones). A maximum has no interval: it is what it is.
+    """
+    if metric == "throughput":
+        return _throughput(sample) if sample.requests.sum() else None
+    if metric == "error_rate":
+        return _error_rate(sample) if sample.requests.sum() else None
+    if not sample.timed.sum():
+        return None
+    if metric == "max":
+        return Interval(value=sample.max_us / 1000, low=sample.max_us / 1000, high=sample.max_us / 1000)
+    return _mean(sample) if metric == "mean" else _quantile(sample, QUANTILES[metric])
+
+
+def requests_needed(q: float) -> int:
+    """How many independent requests it takes to bound the ``q`` quantile from above: q^n <= 2.5 %."""
+    return math.ceil(math.log(_TAIL) / math.log(q))
+
+
+def block_variance(deviations: Floats) -> tuple[float, float]:
+    """The variance of the sum of ``deviations`` (shape ``(n,)``, summing to 0), and its degrees of freedom.
+
+    The moving-block bootstrap's, in closed form, for blocks of √n, made longer-sighted by the lugsail correction. A
+    single value has no variance to show: 0, with one degree of freedom.
+    """
+    n = len(deviations)
+    if n < 2:
+        return 0.0, 1.0
+    length = math.isqrt(n)
+    long = _overlapping(deviations, length)
+    short = _overlapping(deviations, max(1, length // 3))
+    return max(long, 2 * long - short), float(n - 1) if length == 1 else 1.5 * (n / length - 1)
+
+
+def _overlapping(deviations: Floats, length: int) -> float:
+    """Variance of the sum from overlapping blocks of ``length`` (Flegal & Jones 2010, equation 7, times n)."""
+    n = len(deviations)
+    running = np.concatenate(([0.0], np.cumsum(deviations)))
+    sums = running[length:] - running[:-length] - length * deviations.mean()
+    return float(np.square(sums).sum()) * n * n / (length * (n - length) * (n - length + 1))
+
+
+def _factor(degrees: float) -> float:
+    """Student's t for 95 %."""
+    return float(stdtrit(degrees, 1 - _TAIL))
+
+
+def _effective(share: float, count: float, variance: float, degrees: float) -> float:
+    """The number of independent requests that would show a share with this variance, after Student's factor."""
+    spread = share * (1 - share)
+    alike = min(count, spread / variance) if variance > 0 and spread > 0 else count
+    return max(alike * (_Z / _factor(degrees)) ** 2, 1e-9)
+
+
+def _quantile(sample: Sample, q: float) -> Interval:
+    bucket, value_us = sample.at_share(q)
+    count = float(sample.timed.sum())
+    within = sample.within(bucket)
+    variance, degrees = block_variance((within - within.sum() / count * sample.timed) / count)
+    effective = math.floor(_effective(q, count, max(variance, q * (1 - q) / count), degrees))
+    if effective < 1:
+        return Interval(value=value_us / 1000, low=0.0, high=None)
+    low_rank = max(math.ceil(bdtrik(_TAIL, effective, q)), 0)
+    high_rank = max(math.ceil(bdtrik(1 - _TAIL, effective, q)), 0) + 1
+    low = sample.at_share(low_rank / effective)[1] / 1000 if low_rank else 0.0
+    high = (
+        sample.at_share(high_rank / effective)[1] / 1000 if high_rank <= effective else _bound_above(sample, q, bucket)
+    )
+    return Interval(value=value_us / 1000, low=low, high=high)
+
+
+def _bound_above(sample: Sample, q: float, bucket: int) -> float | None:
+    """The lowest response time (ms) below which at least a share ``q`` surely lies; None where no time is surely so.
+
+    For percentiles with too few effective requests above them. How much requests cluster is then taken where the bound
+    is sought instead of at the percentile (test inversion: Francisco & Fuller 1991, Annals of Statistics 19(1)).
+    """
+    above = sample.merged.indices[sample.merged.indices > bucket]
+    places = np.unique(np.linspace(0, len(above) - 1, min(len(above), _CANDIDATES)).astype(np.int64))
+    count = float(sample.timed.sum())
+    for candidate in (bucket, *above[places].tolist()):
+        within = sample.within(candidate)
+        share = float(within.sum()) / count
+        variance, degrees = block_variance((within - share * sample.timed) / count)
+        effective = _effective(share, count, variance, degrees)
+        # Clopper & Pearson's lower bound of the share.
+        if betaincinv(share * effective, (1 - share) * effective + 1, _TAIL) >= q:
+            return min(int(highest_of(np.array([candidate]))[0]), sample.max_us) / 1000
+    return None
+
+
+def _mean(sample: Sample) -> Interval:
+    count = float(sample.timed.sum())
+    mean = float(sample.sum_us.sum()) / count
+    variance, degrees = block_variance((sample.sum_us - mean * sample.timed) / count)
+    middle = (lowest_of(sample.buckets) + highest_of(sample.buckets)) / 2
+    alone = float((sample.counts * np.square(middle - mean)).sum()) / count**2
+    return _around(mean / 1000, math.sqrt(max(variance, alone)) / 1000, degrees)
+
+
+def _throughput(sample: Sample) -> Interval:
+    length_s = float(sample.lengths_s.sum())
+    rate = float(sample.requests.sum()) / length_s
+    variance, degrees = block_variance(sample.requests - rate * sample.lengths_s)
+    if sample.n == 1:
+        # Nothing shows how seconds differ: as for arrivals at random.
+        variance = float(sample.requests.sum())
+    return _around(rate, math.sqrt(variance) / length_s, degrees)
+
+
+def _error_rate(sample: Sample) -> Interval:
+    count = float(sample.requests.sum())
+    share = float(sample.failures.sum()) / count
+    variance, degrees = block_variance((sample.failures - share * sample.requests) / count)
+    effective = _effective(share, count, variance, degrees)
+    square = _Z * _Z
+    centre = (share + square / (2 * effective)) / (1 + square / effective)
+    half = _Z * math.sqrt(share * (1 - share) / effective + square / (4 * effective**2)) / (1 + square / effective)
+    low = 0.0 if share == 0 else max(0.0, centre - half)
+    high = 1.0 if share == 1 else min(1.0, centre + half)
+    return Interval(value=100 * share, low=100 * low, high=100 * high)
+
+
+def _around(value: float, error: float, degrees: float) -> Interval:
+    half = _factor(degrees) * error
+    return Interval(value=value, low=max(0.0, value - half), high=value + half)

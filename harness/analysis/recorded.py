@@ -1,0 +1,108 @@
+"""A recorded run, read once: the plan, the journal and what was sampled, with the requests sorted by phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import HarnessError
+from harness.plan.model import Phase, RunPlan
+from harness.record.baseline import Baseline
+from harness.record.environment import Environment
+from harness.record.journal import Journal, PhaseSpan, Series, read_journal
+from harness.record.profiles import ProfileIndex
+from harness.record.resources import Reading, read_resources
+from harness.record.run_folder import RunFolder, read_json
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+SecondSeries = tuple[int, Series]
+"""A second and what ended in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseRecord:
+    """One phase as it ran. ``end_s`` is known here also where the run was killed: the end of what was recorded."""
+
+    plan: Phase
+    span: PhaseSpan
+    end_s: float
+    series: list[SecondSeries]
+
+    @property
+    def index(self) -> int:
+        return self.span.phase
+
+    @property
+    def start_s(self) -> float:
+        return self.span.start_s
+
+    @property
+    def length_s(self) -> float:
+        return max(self.end_s - self.start_s, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedRun:
+    """All that judging reads. ``baseline`` is None where the run was compared with none."""
+
+    folder: RunFolder
+    plan: RunPlan
+    journal: Journal
+    phases: list[PhaseRecord]
+    readings: list[Reading]
+    profiles: ProfileIndex
+    environment: Environment | None
+    baseline: Baseline | None
+
+
+def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
+    """The phases that began, in order, each with its requests. Raises :class:`HarnessError` on one not in the plan."""
+    by_phase: dict[int, list[SecondSeries]] = {}
+    for second in journal.seconds:
+        for series in second.series:
+            by_phase.setdefault(series.phase, []).append((second.second, series))
+    records = []
+    for span in journal.phases:
+        if not 0 <= span.phase < len(plan.phases):
+            raise HarnessError(
+                f"the journal tells of phase number {span.phase}, the plan has {len(plan.phases)} phases",
+                hint="plan.json and the journal are not of the same run.",
+            )
+        end_s = journal.last_s if span.end_s is None else span.end_s
+        records.append(
+            PhaseRecord(plan.phases[span.phase], span, max(end_s, span.start_s), by_phase.get(span.phase, []))
+        )
+    return records
+
+
+def read_run(folder: RunFolder) -> RecordedRun:
+    """Read a run folder. Raises :class:`HarnessError` where a file is missing or damaged, naming it."""
+    plan = _model(folder.plan, RunPlan)
+    journal = read_journal(folder.journal)
+    return RecordedRun(
+        folder=folder,
+        plan=plan,
+        journal=journal,
+        phases=phase_records(plan, journal),
+        readings=read_resources(folder.resources),
+        profiles=ProfileIndex.load(folder.profiles),
+        environment=_model(folder.environment, Environment) if folder.environment.exists() else None,
+        baseline=_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
+    )
+
+
+def _model(path: Path, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate(read_json(path))
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(
+            f"{key}: {first['msg']}",
+            where=str(path),
+            hint="It was written by another version of the harness, or is damaged.",
+        ) from fault

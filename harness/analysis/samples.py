@@ -1,0 +1,116 @@
+"""The requests of one phase and endpoint, cut into seconds: what every figure and every interval is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.recorded import PhaseRecord, SecondSeries
+from harness.record.histogram import Histogram, highest_of
+from harness.record.journal import Journal
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ALL = ""
+"""The key of all endpoints together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """``n`` seconds of requests.
+
+    Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``requests``, ``failures``,
+    ``timed`` (requests with a response time) and ``sum_us`` (of their response times). The response times themselves
+    are flat: entry ``i`` says that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
+
+    A request belongs to the second in which it ended; those that ended after their phase count in its last second.
+    """
+
+    lengths_s: Floats
+    requests: Floats
+    failures: Floats
+    timed: Floats
+    sum_us: Floats
+    max_us: int
+    seconds: Ints
+    buckets: Ints
+    counts: Floats
+
+    @property
+    def n(self) -> int:
+        return len(self.lengths_s)
+
+    @cached_property
+    def merged(self) -> Histogram:
+        """All response times together, exact in every bucket."""
+        indices, places = np.unique(self.buckets, return_inverse=True)
+        counts = np.bincount(places, weights=self.counts, minlength=len(indices)).astype(np.int64)
+        return Histogram(indices, counts, int(self.sum_us.sum()), self.max_us)
+
+    def within(self, bucket: int) -> Floats:
+        """How many requests of each second took no longer than ``bucket`` says; shape ``(n,)``."""
+        here = self.buckets <= bucket
+        return np.bincount(self.seconds[here], weights=self.counts[here], minlength=self.n).astype(np.float64)
+
+    def at_share(self, share: float) -> tuple[int, float]:
+        """The bucket below or in which a ``share`` of the response times lies, and its highest value in µs."""
+        merged = self.merged
+        rank = max(1, int(np.ceil(share * merged.count - 1e-9)))
+        at = min(int(np.searchsorted(np.cumsum(merged.counts), rank)), len(merged.indices) - 1)
+        value = min(int(highest_of(merged.indices[at : at + 1])[0]), self.max_us)
+        return int(merged.indices[at]), float(value)
+
+
+def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
+    """The samples of a phase by endpoint (``POST /checkout``), and under :data:`ALL` all together."""
+    groups: dict[str, list[SecondSeries]] = {ALL: record.series}
+    for second, series in record.series:
+        groups.setdefault(str(journal.endpoints[series.endpoint]), []).append((second, series))
+    return {key: sample(parts, record.start_s, record.end_s) for key, parts in groups.items()}
+
+
+def sample(parts: Iterable[SecondSeries], start_s: float, end_s: float) -> Sample:
+    """The sample of what ended in each second, for a phase from ``start_s`` to ``end_s``.
+
+    Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
+    neighbour where less than half of them is the phase's.
+    """
+    n = max(1, round(end_s - start_s))
+    first = round(start_s)
+    edges = np.arange(first, first + n + 1, dtype=np.float64)
+    edges[0], edges[-1] = start_s, end_s
+    requests, failures, timed, sum_us = (np.zeros(n) for _ in range(4))
+    at: list[int] = []
+    sizes: list[int] = []
+    buckets: list[Ints] = []
+    counts: list[Ints] = []
+    max_us = 0
+    for second, series in parts:
+        place = min(max(second - first, 0), n - 1)
+        histogram = series.response
+        requests[place] += series.requests
+        failures[place] += series.failures
+        timed[place] += histogram.counts.sum()
+        sum_us[place] += histogram.sum_us
+        max_us = max(max_us, histogram.max_us)
+        at.append(place)
+        sizes.append(len(histogram.indices))
+        buckets.append(histogram.indices)
+        counts.append(histogram.counts)
+    none = np.zeros(0, dtype=np.int64)
+    return Sample(
+        lengths_s=np.maximum(np.diff(edges), 1e-9),
+        requests=requests,
+        failures=failures,
+        timed=timed,
+        sum_us=sum_us,
+        max_us=max_us,
+        seconds=np.repeat(np.array(at, dtype=np.int64), sizes) if at else none,
+        buckets=np.concatenate(buckets) if buckets else none,
+        counts=(np.concatenate(counts) if counts else none).astype(np.float64),
+    )
