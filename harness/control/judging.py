@@ -1,0 +1,69 @@
+"""What is done with a run folder whose load has ended: compare, judge, draw, put into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.errors import HarnessError
+from harness.gates import judge
+from harness.plan.model import Gate, RunPlan
+from harness.record.environment import Environment
+from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.summary import Summary
+from harness.record.tables import write_tables
+from harness.report import write_reports
+from harness.store import RunEntry, Store
+
+
+def conclude(folder: RunFolder, plan: RunPlan, environment: Environment, store: Store) -> Summary:
+    """Judge a run that has just ended, against the store's baseline if there is one; write reports; record it.
+
+    A store that fails now does not lose the run: it is told as a warning in the result.
+    """
+    warnings: list[str] = []
+    try:
+        baseline = store.baseline_for(plan.scenario.name, plan.profile, environment.fingerprint)
+    except HarnessError as fault:
+        warnings.append(f"the baseline could not be read: {fault.message}")
+    else:
+        if baseline is not None:
+            write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    write_tables(folder)
+    summary = write_results(folder, judge(folder), warnings=warnings)
+    try:
+        store.record_run(RunEntry(summary, environment.fingerprint, folder.path))
+    except HarnessError as fault:
+        summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
+    return summary
+
+
+def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
+    """Judge a run folder under its own gates (None) or others, and write its results anew."""
+    return write_results(folder, judge(folder, gates=gates))
+
+
+def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str] = ()) -> Summary:
+    """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
+    artifacts = {
+        "report": folder.report,
+        "summary": folder.summary,
+        "markdown": folder.markdown,
+        "junit": folder.junit,
+        "plan": folder.plan,
+        "environment": folder.environment,
+        "journal": folder.journal,
+        "timeline": folder.timeline_table,
+        "resources": folder.resources_table,
+        "harness_log": folder.log,
+        "target_log": folder.target_log,
+    }
+    written = {"report", "summary", "markdown", "junit"}
+    result = summary.model_copy(
+        update={
+            "warnings": [*summary.warnings, *warnings],
+            "artifacts": {name: path.name for name, path in artifacts.items() if name in written or path.exists()},
+        }
+    )
+    write_text(folder.summary, result.to_json())
+    write_reports(folder)
+    return result

@@ -1,0 +1,118 @@
+"""Starts and ends the load master and its workers: processes of their own, which die with the controller."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.errors import ExitCode, HarnessError
+from harness.record.journal import EndReason
+from harness.record.run_folder import RunFolder
+
+_START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 10.0
+
+
+class LoadProcesses:
+    """The master and its workers; a context manager that ends whatever still runs. Made in the main thread only:
+    the kernel ends a child with the *thread* that started it.
+    """
+
+    def __init__(self, folder: RunFolder, target_url: str, workers: int) -> None:
+        self._log = folder.log.open("ab")
+        self._workers: list[subprocess.Popen[bytes]] = []
+        common = ["--plan", str(folder.plan), "--target", target_url, "--parent", str(os.getpid())]
+        self._master = self._start(
+            ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *common], piped=True
+        )
+        try:
+            address = f"127.0.0.1:{self._announced_port(folder.log)}"
+            for index in range(workers):
+                self._workers.append(
+                    self._start(["harness.load.worker", "--master", address, "--index", str(index), *common])
+                )
+        except BaseException:
+            self.kill()
+            self.end()
+            raise
+
+    def _start(self, module_and_arguments: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE if piped else subprocess.DEVNULL
+        # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
+        return subprocess.Popen(
+            [sys.executable, "-m", *module_and_arguments],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def _announced_port(self, log: Path) -> int:
+        assert self._master.stdout is not None
+        readable, _, _ = select.select([self._master.stdout], [], [], _START_TIMEOUT_S)
+        line = self._master.stdout.readline() if readable else b""
+        if not line:
+            raise HarnessError(
+                "the load master did not start", where=str(log), hint=_last_line(log), exit_code=ExitCode.BROKEN
+            )
+        return int(json.loads(line)["port"])
+
+    def stop(self, reason: EndReason) -> None:
+        """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
+        assert self._master.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self._master.stdin.write(f"stop {reason}\n".encode())
+            self._master.stdin.flush()
+
+    @property
+    def running(self) -> bool:
+        """Whether the master still runs; it is the last to end in an orderly run."""
+        return self._master.poll() is None
+
+    def pids(self) -> list[int]:
+        """The processes that make the load, for the sampler that watches the generator."""
+        return [process.pid for process in (self._master, *self._workers) if process.poll() is None]
+
+    def end(self) -> None:
+        """Wait a little for an orderly end, then kill what is left."""
+        processes = [self._master, *self._workers]
+        deadline = time.monotonic() + _END_TIMEOUT_S
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+        self.kill()
+        for process in processes:
+            process.wait()
+        for pipe in (self._master.stdin, self._master.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended master no longer reads
+                pipe.close()
+        self._log.close()
+
+    def kill(self) -> None:
+        """End all at once: what was journaled is kept."""
+        for process in (self._master, *self._workers):
+            process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.kill()
+        self.end()
+
+
+def _last_line(log: Path) -> str | None:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else None

@@ -1,0 +1,148 @@
+"""One run from plan to verdict: target, load, samplers, then judge and report. All that it starts, it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.control.interrupts import Interrupts
+from harness.control.judging import conclude
+from harness.control.load_processes import LoadProcesses
+from harness.control.user_code import verify_target
+from harness.control.watcher import Watcher
+from harness.gates import failed_beyond_recovery
+from harness.plan.model import RunPlan
+from harness.record.environment import Environment
+from harness.record.journal import Journal, JournalFollower
+from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
+from harness.record.summary import Summary
+from harness.sampling import SamplingSession
+from harness.store import Store, open_store
+from harness.target.environment import capture_environment
+from harness.target.start import Target, start_target
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended: its folder and its result."""
+
+    folder: RunFolder
+    summary: Summary
+
+
+def run(plan: RunPlan, *, out: Path, watcher: Watcher) -> Outcome:
+    """Make the run folder below ``out``, run the plan, judge it, write the reports, put it into the store.
+
+    Raises :class:`HarnessError` where the run could not begin: the folder or the store cannot be used (exit code 2),
+    the target is not there (exit code 4). A run that began always gives an outcome.
+    """
+    with open_store(None, out) as store:
+        folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
+        write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+        environment = capture_environment(plan, Path(plan.scenario.path))
+        write_json(folder.environment, environment.model_dump())
+        return _run_in(folder, plan, environment, store, watcher)
+
+
+def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: Watcher) -> Outcome:
+    watcher.say("starting the target")
+    with (
+        start_target(plan.target, folder, agent=plan.sampling.memory is not None) as target,
+        Interrupts() as interrupts,
+    ):
+        watcher.load_begins(plan, folder, target.describe())
+        journal = _put_load_on(target, folder, plan, interrupts, watcher)
+        watcher.load_ended()
+        if plan.scenario.has_verify and target.is_alive() and journal.run_id:
+            watcher.say("checking the scenario's invariants")
+            write_json(folder.verification, verify_target(Path(plan.scenario.path), target.url))
+        target.stop()
+        watcher.say("judging and writing the report")
+        return Outcome(folder, conclude(folder, plan, environment, store))
+
+
+def _put_load_on(target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: Watcher) -> Journal:
+    """The load from its first process to its last; the journal as it stands then."""
+    follower = JournalFollower(folder.journal)
+    with LoadProcesses(folder, target.url, plan.workers) as load:
+        # This process draws the live view and runs the samplers: it is part of what makes the load.
+        with SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling:
+            course = _Course(plan, load, target, interrupts, watcher, sampling)
+            while load.running:
+                follower.poll()
+                course.follow(follower.journal)
+                time.sleep(_POLL_S)
+            follower.poll()
+            course.follow(follower.journal)
+    return follower.journal
+
+
+class _Course:
+    """Acts on what the journal and the surroundings tell while the load runs."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        load: LoadProcesses,
+        target: Target,
+        interrupts: Interrupts,
+        watcher: Watcher,
+        sampling: SamplingSession,
+    ) -> None:
+        self._plan = plan
+        self._load = load
+        self._target = target
+        self._interrupts = interrupts
+        self._watcher = watcher
+        self._sampling = sampling
+        self._begun = 0
+        self._ended = 0
+        self._events = 0
+        self._seconds = 0
+        self._stopping = False
+        self._killed = False
+
+    def follow(self, journal: Journal) -> None:
+        """Tell the samplers of phases, the watcher of everything; end the run where it must end."""
+        for span in journal.phases[self._ended :]:
+            if self._begun <= self._ended:
+                self._begun += 1
+                self._sampling.phase_started(span.phase)
+            if span.end_s is None:
+                break
+            self._ended += 1
+            self._sampling.phase_ended(span.phase)
+        for event in journal.events[self._events :]:
+            self._watcher.say(event.message)
+        self._events = len(journal.events)
+        self._watcher.update(journal)
+        self._end_if_due(journal)
+
+    def _end_if_due(self, journal: Journal) -> None:
+        if self._interrupts.count > 1 and not self._killed:
+            self._killed = True
+            self._watcher.say("interrupted again: ending at once; what was recorded is kept")
+            self._load.kill()
+        if self._stopping:
+            return
+        if self._interrupts.count:
+            self._stopping = True
+            self._watcher.say("interrupted: users finish what they are at (again: end at once)")
+            self._load.stop("interrupted")
+        elif not self._target.is_alive():
+            self._stopping = True
+            self._watcher.say(f"the target {self._target.exit_description()}: ending the run")
+            self._load.stop("target lost")
+        elif self._plan.stop_early and len(journal.seconds) > self._seconds:
+            self._seconds = len(journal.seconds)
+            for gate in self._plan.gates:
+                reason = failed_beyond_recovery(self._plan, journal, gate)
+                if reason is not None:
+                    self._stopping = True
+                    self._watcher.say(f"ending early: {reason}")
+                    self._load.stop("gate failed")
+                    break

@@ -1,0 +1,102 @@
+"""A flash sale: thousands look, some put the popular products into their carts, few buy.
+
+    harness run scenarios/flash_sale.py
+
+Users log in once. Which product they want follows Zipf's law: the tenth most popular is asked for a tenth as often as
+the first, as in real shops, so caches and hot rows are met as they would be. Every answer is checked: a wrong total is
+a failure, although it is a 200. "Sold out" (409) is an expected answer. After the run the shop's ledger must balance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+from locust import between, task
+
+from harness import HttpUser, gate, ramp, steady, stress
+
+PRODUCTS = 3000
+"""The shop numbers its products from 1; number 1 is the most popular."""
+POPULARITY = list(itertools.accumulate(1 / rank for rank in range(1, PRODUCTS + 1)))
+"""Cumulative weights of Zipf's law with exponent 1."""
+WORDS = ("lamp", "chair", "steel", "green", "classic", "mini", "kettle", "oak")
+
+
+def popular_product() -> int:
+    """A product's number, popular ones more often."""
+    return random.choices(range(1, PRODUCTS + 1), cum_weights=POPULARITY)[0]
+
+
+class Shopper(HttpUser):
+    """Browses most of the time, fills a cart now and then, and checks out seldom."""
+
+    wait_time = between(0.5, 1.5)
+
+    def on_start(self) -> None:
+        answer = self.client.post("/login", json={"user": f"shopper-{random.getrandbits(48):x}"}).json()
+        self.headers = {"Authorization": f"Bearer {answer['token']}"}
+
+    @task(80)
+    def browse(self) -> None:
+        """The list, a product, or a search."""
+        choice = random.random()
+        if choice < 0.3:
+            self.client.get(f"/products?page={random.randint(1, 20)}", name="/products")
+        elif choice < 0.85:
+            wanted = popular_product()
+            with self.client.get(f"/products/{wanted}", name="/products/{id}", catch_response=True) as answer:
+                if answer.status_code == 200 and answer.json()["id"] != wanted:
+                    answer.failure("another product than asked for")
+        else:
+            self.client.get(f"/search?q={random.choice(WORDS)}", name="/search")
+
+    @task(15)
+    def add_to_cart(self) -> None:
+        """One or two of a popular product."""
+        self._put_into_cart()
+
+    @task(5)
+    def checkout(self) -> None:
+        """Buy something: the price on the order must be the cart's."""
+        cart = self._put_into_cart()
+        if cart is None:
+            return
+        with self.client.post("/checkout", headers=self.headers, catch_response=True) as answer:
+            if answer.status_code == 409:
+                answer.success()
+            elif answer.status_code == 201 and answer.json()["total_cents"] != cart["total_cents"]:
+                answer.failure("the order's total is not the cart's")
+
+    def _put_into_cart(self) -> dict[str, Any] | None:
+        """The cart as the shop gives it back; None where that failed."""
+        wish = {"product_id": popular_product(), "quantity": random.randint(1, 2)}
+        with self.client.post("/cart", json=wish, headers=self.headers, catch_response=True) as answer:
+            if answer.status_code != 200:
+                return None
+            cart: dict[str, Any] = answer.json()
+            if cart["total_cents"] != sum(item["price_cents"] * item["quantity"] for item in cart["items"]):
+                answer.failure("the cart's total is not the sum of its items")
+            return cart
+
+
+phases = [
+    ramp(users=60, over="10s"),
+    steady(users=60, hold="30s"),
+    stress(users=(100, 300, 50), every="5s", until="p95 > 250ms or error_rate > 1%"),
+]
+gates = [
+    gate("p95 < 150ms", phase="steady"),
+    gate("error_rate < 1%", phase="steady"),
+    gate("throughput >= 40/s", phase="steady"),
+]
+
+
+def verify(target: Any) -> None:
+    """Nothing is sold twice and nothing gets lost, whatever the load."""
+    ledger = target.get("/ledger")
+    assert ledger["consistent"], (
+        f"the ledger does not balance: {ledger['initial']:,} in the beginning, {ledger['left']:,} left, "
+        f"{ledger['sold']:,} sold"
+    )
