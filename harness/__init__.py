@@ -1,1 +1,29 @@
-"""Load and performance testing: true numbers, a verdict to trust, the cause named. See the README."""
+"""Load and performance testing: true numbers, a verdict to trust, the cause named. See the README.
+
+The names a scenario imports; each is loaded when it is first used, so that ``import harness`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.load.http_user import HttpUser
+    from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
+
+__all__ = ["HttpUser", "gate", "pause", "ramp", "spike", "steady", "stress"]
+
+_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {"HttpUser": "harness.load.http_user"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

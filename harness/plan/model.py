@@ -35,7 +35,8 @@ class Comparison(_Frozen):
 
     ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
     baseline's figure, changed by ``value`` per cent of it (``unit`` is ``%``) or by ``value`` in the metric's own
-    unit; ``value`` is negative for ``baseline - 5%``.
+    unit; ``value`` is negative for ``baseline - 5%``. An error rate's own unit is ``%``: there ``baseline + 1%`` means
+    one percentage point more, since a share of an error rate near 0 says nothing.
     """
 
     metric: Metric
@@ -76,6 +77,7 @@ class Phase(_Frozen):
     spacing: Literal["even", "poisson"] = "even"
     """Only the open model: how arrivals are spread."""
     measured: bool = True
+    """Whether gates that name no phase read it: steady, spike and shape; not ramp and stress, which warm up and break."""
     description: str
     """What the phase does, as a person reads it: ``50 users for 30 s``."""
 

@@ -1,0 +1,35 @@
+"""What the short-lived child that imports a scenario tells of it, as JSON on its standard output.
+
+The controller never imports a scenario: importing Locust patches the interpreter, and a scenario may do anything.
+What the user wrote is passed on as it was written (``harness.plan.dsl.declared``) and checked in ``resolve``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.plan.model import UserClass
+
+
+class ScenarioDescription(BaseModel):
+    """A scenario file as its import showed it.
+
+    ``file`` is absolute; ``name`` the file's name without ``.py``. ``phases``, ``gates``, ``sampling`` and
+    ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked: lists of ``Spec.to_dict()`` where the
+    user wrote what is right, anything where not, None where nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    name: str
+    sha256: str
+    user_classes: tuple[UserClass, ...]
+    has_verify: bool = False
+    has_shape: bool = False
+    phases: Any = None
+    gates: Any = None
+    sampling: Any = None
+    stop_early: Any = None

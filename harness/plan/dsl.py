@@ -1,0 +1,201 @@
+"""What a scenario file writes to state its load and its requirements.
+
+Each call returns a plain record of its arguments and of the line it was written on. Nothing is checked here: the
+controller checks all records together, so that every fault of the file is told at once. Nothing heavy is imported
+either: a scenario is loaded in every load process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Never
+
+Goal = int | float | str | tuple[int | float | str, ...]
+"""Users (50) or arrivals per second (200, ``"200/s"``); several where the load changes within the phase."""
+Time = int | float | str
+"""``"20s"``, ``"1m30s"``, ``"500ms"``, ``"2h"`` or seconds."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One call as it was written: ``arguments`` holds those that were given, by name."""
+
+    call: str
+    arguments: Mapping[str, object] = field(hash=False)
+    file: str
+    line: int
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-able: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``."""
+        arguments = {name: _plain(value) for name, value in self.arguments.items()}
+        return {"call": self.call, "arguments": arguments, "file": self.file, "line": self.line}
+
+
+class PhaseSpec(Spec):
+    """A phase."""
+
+
+class GateSpec(Spec):
+    """A gate."""
+
+
+def ramp(
+    *,
+    users: Goal | None = None,
+    rate: Goal | None = None,
+    over: Time | None = None,
+    name: str | None = None,
+    max_users: int | None = None,
+    spacing: str | None = None,
+    **unknown: Never,
+) -> PhaseSpec:
+    """Change the load evenly to ``users`` (closed model) or ``rate`` arrivals per second (open model).
+
+    It begins at the level of the phase before; a pair, ``users=(10, 50)``, sets both ends. The open model may bound
+    its users by ``max_users``, and spreads its arrivals evenly or, with ``spacing="poisson"``, at random.
+    """
+    return _phase("ramp", users=users, rate=rate, over=over, name=name, max_users=max_users, spacing=spacing, **unknown)
+
+
+def steady(
+    *,
+    users: Goal | None = None,
+    rate: Goal | None = None,
+    hold: Time | None = None,
+    name: str | None = None,
+    max_users: int | None = None,
+    spacing: str | None = None,
+    **unknown: Never,
+) -> PhaseSpec:
+    """Hold ``users`` (closed model) or ``rate`` arrivals per second (open model) for ``hold``."""
+    return _phase(
+        "steady", users=users, rate=rate, hold=hold, name=name, max_users=max_users, spacing=spacing, **unknown
+    )
+
+
+def stress(
+    *,
+    users: Goal | None = None,
+    rate: Goal | None = None,
+    every: Time | None = None,
+    until: str | None = None,
+    name: str | None = None,
+    max_users: int | None = None,
+    spacing: str | None = None,
+    **unknown: Never,
+) -> PhaseSpec:
+    """Step the load up until a limit breaks; the last step that held is the capacity.
+
+    ``users`` or ``rate`` is (first level, last level, step); each step takes ``every``; ``until`` is the limit, such
+    as ``"p95 > 500ms or error_rate > 1%"``.
+    """
+    return _phase(
+        "stress",
+        users=users,
+        rate=rate,
+        every=every,
+        until=until,
+        name=name,
+        max_users=max_users,
+        spacing=spacing,
+        **unknown,
+    )
+
+
+def spike(
+    *,
+    users: Goal | None = None,
+    rate: Goal | None = None,
+    over: Time | None = None,
+    hold: Time | None = None,
+    base: Goal | None = None,
+    name: str | None = None,
+    max_users: int | None = None,
+    spacing: str | None = None,
+    **unknown: Never,
+) -> PhaseSpec:
+    """Go from ``base`` to a peak of ``users`` or ``rate`` within ``over``, stay for ``hold``, and go back as fast.
+
+    ``base`` is in the peak's unit; by default the level of the phase before. ``over`` is 1 s by default.
+    """
+    return _phase(
+        "spike",
+        users=users,
+        rate=rate,
+        over=over,
+        hold=hold,
+        base=base,
+        name=name,
+        max_users=max_users,
+        spacing=spacing,
+        **unknown,
+    )
+
+
+def pause(duration: Time | None = None, *, name: str | None = None, **unknown: Never) -> PhaseSpec:
+    """No load for ``duration``: what the target does afterwards shows whether it recovered."""
+    return _phase("pause", duration=duration, name=name, **unknown)
+
+
+def gate(
+    require: str | None = None, *, phase: str | None = None, endpoint: str | None = None, **unknown: Never
+) -> GateSpec:
+    """Require something of the run: ``gate("p95 < 500ms", phase="steady", endpoint="POST /checkout")``.
+
+    Without ``phase`` it holds for every steady, spike and shape phase, each by itself; ramp and stress phases, which
+    are meant to warm up and to break, are read only when named. Without ``endpoint``: all requests together.
+    """
+    file, line = _caller()
+    return GateSpec("gate", _given(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
+
+
+def declared(namespace: Mapping[str, object]) -> dict[str, object]:
+    """What a scenario's module states for the harness, JSON-able: ``phases``, ``gates``, ``sampling``, ``stop_early``.
+
+    Each is None where the scenario says nothing. A file that uses nothing of ``harness`` states nothing: an ordinary
+    locustfile may have a variable ``phases`` of its own.
+    """
+    names = ("phases", "gates", "sampling", "stop_early")
+    if not uses_harness(namespace):
+        return dict.fromkeys(names)
+    return {name: _plain(namespace.get(name)) for name in names}
+
+
+def uses_harness(namespace: Mapping[str, object]) -> bool:
+    """Whether a module imports anything of ``harness``."""
+    for value in namespace.values():
+        origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        if isinstance(origin, str) and (origin == "harness" or origin.startswith("harness.")):
+            return True
+    return False
+
+
+def _phase(call: str, **arguments: object) -> PhaseSpec:
+    file, line = _caller(depth=3)
+    return PhaseSpec(call, _given(**arguments), file, line)
+
+
+def _given(**arguments: object) -> dict[str, object]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _caller(depth: int = 2) -> tuple[str, int]:
+    """File and line of the scenario's own call."""
+    frame = sys._getframe(depth)
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _plain(value: object) -> object:
+    """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it."""
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    return repr(value)

@@ -1,0 +1,215 @@
+"""Requirements as people write them, ``p95 < 500ms``, and conditions of them, ``p95 > 500ms or error_rate > 1%``.
+
+The grammar takes any word for a metric and any unit; what each means is checked afterwards, so that a message can say
+which word or unit is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, get_args
+
+from harness.plan.faults import UnreadableError, listed, quoted, suggestion
+from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
+from harness.plan.quantities import number_text
+
+if TYPE_CHECKING:
+    from lark import Lark, ParseTree, Token, UnexpectedInput
+
+_GRAMMAR = r"""
+condition: group ("or"i group)*
+group: comparison ("and"i comparison)*
+comparison: WORD COMPARATOR _limit
+_limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
+
+BASELINE: "baseline"i
+WORD: /[a-zA-Z_][\w.]*/
+COMPARATOR: /[<>=!]+|≤|≥/
+NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
+SIGN: "+" | "-"
+UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
+
+%import common.WS
+%ignore WS
+"""
+
+METRICS: tuple[Metric, ...] = get_args(Metric)
+_COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
+_TIME_MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+_SYNONYMS = {
+    "average": "mean", "avg": "mean", "median": "p50", "p999": "p99.9", "p100": "max", "maximum": "max",
+    "errors": "error_rate", "error": "error_rate", "failures": "error_rate", "failure_rate": "error_rate",
+    "rps": "throughput", "tps": "throughput", "requests": "throughput", "rate": "throughput",
+    "latency": "p95", "response_time": "p95",
+}  # fmt: skip
+_COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
+_EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
+_EXPECTED = {
+    "WORD": "a metric",
+    "COMPARATOR": "a comparison (<, <=, >, >=)",
+    "NUMBER": "a number",
+    "BASELINE": '"baseline"',
+    "UNIT": "a unit",
+    "SIGN": "+ or -",
+    "OR": '"or"',
+    "AND": '"and"',
+    "$END": "the end",
+}
+
+
+def parse_requirement(text: object) -> Comparison:
+    """One requirement on one metric, as a gate states it. Raises ``UnreadableError``."""
+    condition = _parse(text)
+    if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
+        raise UnreadableError(f"{quoted(text)} joins requirements", "a gate is one requirement: write a gate for each")
+    return condition.any_of[0][0]
+
+
+def parse_limit(text: object) -> Condition:
+    """When a stress phase has broken: requirements joined by ``and``, ``or``, without a baseline.
+
+    Raises ``UnreadableError``, also for what is true before any load: ``p95 < 500ms`` would end the first step.
+    """
+    condition = _parse(text)
+    for group in condition.any_of:
+        for comparison in group:
+            if comparison.baseline:
+                raise UnreadableError(
+                    f"{quoted(comparison.source)} compares with a baseline, which is known only after the run",
+                    'name the limit itself, such as "p95 > 500ms"; a gate may compare with the baseline',
+                )
+            if comparison.metric != "throughput" and comparison.comparator in ("<", "<="):
+                turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
+                raise UnreadableError(
+                    f"{quoted(comparison.source)} is true from the start, so the first step would be the last",
+                    f'"until" says when the limit breaks: did you mean "{turned}"?',
+                )
+    return condition
+
+
+def _parse(text: object) -> Condition:
+    if not isinstance(text, str) or not text.strip():
+        raise UnreadableError(f"{quoted(text)} is not a requirement", _EXAMPLES)
+    from lark import UnexpectedInput
+
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise _syntax_fault(text, error) from None
+    groups = tuple(
+        tuple(_comparison(_tokens(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
+    )
+    return Condition(any_of=groups, source=text.strip())
+
+
+@cache
+def _parser() -> Lark:
+    from lark import Lark
+
+    return Lark(_GRAMMAR, start="condition", parser="lalr")
+
+
+def _syntax_fault(text: str, error: UnexpectedInput) -> UnreadableError:
+    accepted = getattr(error, "accepts", None)
+    if not accepted:  # a character that starts no word of the grammar
+        message = (
+            f"{quoted(text)} cannot be read: {quoted(text[error.column - 1])} at column {error.column} is unexpected"
+        )
+        return UnreadableError(message, _EXAMPLES)
+    at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
+    at = "at its end" if at_end else f"at column {error.column}"
+    wanted = " or ".join(word for name, word in _EXPECTED.items() if name in accepted)
+    return UnreadableError(f"{quoted(text)} cannot be read {at}: expected {wanted}", _EXAMPLES)
+
+
+def _branches(tree: ParseTree) -> list[ParseTree]:
+    return [child for child in tree.children if not isinstance(child, str)]
+
+
+def _tokens(tree: ParseTree) -> list[Token]:
+    return [child for child in tree.children if isinstance(child, str)]
+
+
+def _comparison(tokens: list[Token], text: str) -> Comparison:
+    source = text[tokens[0].start_pos : tokens[-1].end_pos]
+    words = {token.type: str(token) for token in tokens}
+    metric = _metric(words["WORD"], source)
+    comparator = _comparator(words["COMPARATOR"], source)
+    baseline = "BASELINE" in words
+    if "NUMBER" not in words:  # a bare ``baseline``
+        return Comparison(metric=metric, comparator=comparator, value=0.0, unit="%", baseline=True, source=source)
+    value, unit = _quantity(metric, words, source)
+    if baseline and words["SIGN"] == "-":
+        value = -value
+    return Comparison(metric=metric, comparator=comparator, value=value, unit=unit, baseline=baseline, source=source)
+
+
+def _metric(word: str, source: str) -> Metric:
+    for metric in METRICS:
+        if word.lower() == metric:
+            return metric
+    raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, METRICS, _SYNONYMS))
+
+
+def _comparator(word: str, source: str) -> Comparator:
+    for comparator in _COMPARATORS:
+        if word == comparator:
+            return comparator
+    likely = _COMPARATOR_FOR.get(word)
+    right = f'did you mean "{source.replace(word, likely, 1)}"?' if likely else f"known: {listed(_COMPARATORS)}"
+    raise UnreadableError(f"{quoted(source)}: {quoted(word)} is not a comparison", right)
+
+
+def _quantity(metric: Metric, words: dict[str, str], source: str) -> tuple[float, Unit]:
+    """The limit in the metric's own unit (ms, %, /s), or per cent of the baseline."""
+    number, written = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
+    value, baseline = float(number), "BASELINE" in words
+    if number[0] in "+-":
+        raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
+    if not written:
+        raise UnreadableError(f"{quoted(source)}: a unit is missing", _missing_unit(metric, number, source, baseline))
+    if baseline and written == "%":
+        return value, "%"
+    scale, unit = _unit(metric, written, source, baseline)
+    if not baseline:
+        _check_range(metric, words["COMPARATOR"], value, source)
+    # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
+    return round(value * scale, 9), unit
+
+
+def _missing_unit(metric: Metric, number: str, source: str, baseline: bool) -> str:
+    value = float(number)
+    if baseline:
+        right = f"{number}%"
+    elif metric == "throughput":
+        right = f"{number}/s"
+    elif metric == "error_rate":
+        right = f"{number_text(value * 100)}%" if 0 < value < 1 else f"{number}%"
+    else:
+        right = f"{number}s" if "." in number and value < 10 else f"{number}ms"
+    head, _, tail = source.rpartition(number)
+    return f'did you mean "{head}{right}{tail}"?'
+
+
+def _unit(metric: Metric, written: str, source: str, baseline: bool) -> tuple[float, Unit]:
+    if metric == "error_rate":
+        if written == "%":
+            return 1.0, "%"
+        right = "it is in per cent: error_rate < 1%"
+    elif metric == "throughput":
+        if written == "/s":
+            return 1.0, "/s"
+        right = "it is in requests per second: throughput >= 450/s"
+    else:
+        if written in _TIME_MS:
+            return _TIME_MS[written], "ms"
+        right = f"it is in ms, s, us or m: {metric} < 500ms"
+    also = ", or in % of the baseline: baseline + 10%" if baseline and metric != "error_rate" else ""
+    raise UnreadableError(f"{quoted(source)}: {quoted(written)} is not a unit of {metric}", right + also)
+
+
+def _check_range(metric: Metric, comparator: str, value: float, source: str) -> None:
+    if metric == "error_rate" and value > 100:
+        raise UnreadableError(f"{quoted(source)}: an error rate is 0 % to 100 %", "write, for example, error_rate < 1%")
+    if value == 0 and comparator == "<":
+        raise UnreadableError(f"{quoted(source)} can never hold", "nothing is below 0: raise the limit, or use <=")

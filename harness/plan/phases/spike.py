@@ -1,0 +1,61 @@
+"""``spike``: the load jumps to a peak, stays, and falls back, as when a link is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import ValidationInfo, field_validator
+
+from harness.plan.faults import UnreadableError
+from harness.plan.model import Phase, Segment
+from harness.plan.phases.base import GoalConfig, Level
+from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text, parse_rate, parse_users
+
+
+class Spike(GoalConfig):
+    """From ``base`` to ``users`` or ``rate`` within ``over``, there for ``hold``, and back within ``over``.
+
+    ``base`` is by default the level at which the phase before ended.
+    """
+
+    kind = "spike"
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **GoalConfig.synonyms, "duration": "hold", "time": "hold", "for": "hold", "from": "base", "ramp": "over",
+    }  # fmt: skip
+
+    users: Users | None = None
+    rate: Rate | None = None
+    base: float | None = None
+    over: Duration = 1.0
+    hold: Duration
+
+    @field_validator("base", mode="before")
+    @classmethod
+    def _in_the_unit_of_the_peak(cls, value: object, info: ValidationInfo) -> float:
+        return parse_users(value) if info.data.get("users") is not None else parse_rate(value)
+
+    def _base_and_peak(self, previous: Level) -> tuple[float, Level]:
+        base = previous.in_model(self.model) if self.base is None else self.base
+        return base, self.level(self.users or self.rate or 0)
+
+    def describe(self, previous: Level) -> str:
+        base, peak = self._base_and_peak(previous)
+        over, hold = duration_text(self.over), duration_text(self.hold)
+        return f"{number_text(base)} → {peak} within {over}, held for {hold}, and back"
+
+    def resolve(self, previous: Level) -> Phase:
+        base, level = self._base_and_peak(previous)
+        peak = level.value
+        if base >= peak:
+            raise UnreadableError(
+                f"the peak of {level} is not above the base of {number_text(base)}",
+                "raise the peak, or give a lower base (by default it is the level of the phase before)",
+                key="base" if self.base is not None else "rate" if self.model == "open" else "users",
+            )
+        segments = (
+            Segment(start=base, end=peak, duration_s=self.over),
+            Segment(start=peak, end=peak, duration_s=self.hold),
+            Segment(start=peak, end=base, duration_s=self.over),
+        )
+        return self.phase(previous, segments, measured=True)

@@ -1,0 +1,81 @@
+"""``stress``: the load goes up in steps until a limit breaks; the last step that held is the capacity."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from harness.plan.expression import parse_limit
+from harness.plan.faults import UnreadableError
+from harness.plan.model import Condition, Phase, Segment
+from harness.plan.phases.base import GoalConfig, Level, table_of
+from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
+
+_Value = TypeVar("_Value", int, float)
+
+MAX_STEPS = 1000
+"""More is a slip of the pen: at a second each it would be 17 minutes of steps nobody can tell apart."""
+
+
+class Staircase(BaseModel, Generic[_Value]):
+    """The levels ``from``, ``from + step``, … up to ``to``, which is the last even if the steps miss it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+    from_: _Value = Field(alias="from")
+    to: _Value
+    step: _Value
+    every: Duration
+
+    @model_validator(mode="after")
+    def _goes_up(self) -> Staircase[_Value]:
+        if self.to <= self.from_:
+            raise UnreadableError(f"goes from {self.from_:g} to {self.to:g}, not up", "to must be more than from")
+        if (self.to - self.from_) / self.step > MAX_STEPS:
+            raise UnreadableError(f"has more than {MAX_STEPS:,} steps", "take a larger step")
+        return self
+
+    def levels(self) -> tuple[float, ...]:
+        # The rounding keeps 0.1 + 2 * 0.1 from missing 0.3, and the last step from being taken twice.
+        count: int = math.ceil(round((self.to - self.from_) / self.step, 9))
+        return (*(round(self.from_ + index * self.step, 9) for index in range(count)), float(self.to))
+
+
+def _staircase(value: object) -> object:
+    return table_of(value, None, ("from", "to", "step", "every"))
+
+
+class Stress(GoalConfig):
+    """``rate = {from = 200, to = 2000, step = 200, every = "10s"}`` (or ``users``), ``until`` a limit breaks.
+
+    Not measured: it is meant to break, so a gate reads it only by name.
+    """
+
+    kind = "stress"
+
+    users: Annotated[Staircase[Users], BeforeValidator(_staircase)] | None = None
+    rate: Annotated[Staircase[Rate], BeforeValidator(_staircase)] | None = None
+    until: Annotated[Condition, BeforeValidator(parse_limit)]
+
+    def _steps(self) -> Staircase[int] | Staircase[float]:
+        steps = self.users or self.rate
+        assert steps is not None
+        return steps
+
+    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
+        steps = self._steps()
+        return (
+            f"{number_text(steps.from_)} → {self.level(steps.to)}, "
+            f"+{number_text(steps.step)} every {duration_text(steps.every)}, until {self.until.source}"
+        )
+
+    def resolve(self, previous: Level) -> Phase:
+        steps = self._steps()
+        segments = tuple(Segment(start=level, end=level, duration_s=steps.every) for level in steps.levels())
+        return self.phase(previous, segments, measured=False, until=self.until)
+
+    def level_after(self, phase: Phase) -> Level:
+        """The first step's: how far the steps will get is not known, and what follows must not overload anew."""
+        return Level(phase.model, phase.segments[0].start)

@@ -1,0 +1,135 @@
+"""Durations, arrival rates and numbers of users: read from what people write, and written as people read."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from harness.plan.faults import UnreadableError, quoted
+
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
+                       r"(?:(?P<s>\d+(?:\.\d+)?)s)?(?:(?P<ms>\d+(?:\.\d+)?)ms)?")  # fmt: skip
+_LONG_UNITS = {"hour": "h", "hr": "h", "minute": "m", "min": "m", "second": "s", "sec": "s",
+               "millisecond": "ms", "msec": "ms", "milli": "ms"}  # fmt: skip
+_LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", re.IGNORECASE)
+_RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
+_DURATION_HINT = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
+_RATE_HINT = 'write an arrival rate as "200/s", or as a number of arrivals per second'
+_USERS_HINT = "write a whole number of users, such as 50"
+
+
+def parse_duration(value: object) -> float:
+    """Seconds, from ``"20s"``, ``"1m30s"``, ``"500ms"``, ``"2h"`` or a number of seconds; always more than 0.
+
+    Raises ``UnreadableError``.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
+    seconds = _duration_of_text(value) if isinstance(value, str) else float(value)
+    if not math.isfinite(seconds):
+        raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
+    if seconds <= 0:
+        raise UnreadableError(f"a duration must be more than 0, this is {quoted(value)}", _DURATION_HINT)
+    return seconds
+
+
+def _duration_of_text(text: str) -> float:
+    stripped = text.strip()
+    unsigned = stripped.removeprefix("-")
+    match = _DURATION.fullmatch(unsigned)
+    if not unsigned or match is None:
+        raise UnreadableError(f"{quoted(text)} is not a duration", _duration_hint(unsigned))
+    seconds = sum(float(number) * _UNIT_S[unit] for unit, number in match.groupdict().items() if number)
+    return -seconds if stripped != unsigned else seconds
+
+
+def _duration_hint(text: str) -> str:
+    """Names the right spelling where the meaning is plain: ``10 sec`` is ``10s``."""
+    bare = re.fullmatch(r"\d+(?:\.\d+)?", text)
+    if bare:
+        return f'a unit is missing: did you mean "{text}s"? ({_DURATION_HINT})'
+    long = _LONG_DURATION.fullmatch(text)
+    if long:
+        unit = long["unit"].lower()
+        unit = _LONG_UNITS.get(unit, unit)
+        if unit in _UNIT_S:
+            return f'did you mean "{long["number"]}{unit}"? ({_DURATION_HINT})'
+    return _DURATION_HINT
+
+
+def parse_rate(value: object) -> float:
+    """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``UnreadableError``."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+    rate = _rate_of_text(value) if isinstance(value, str) else float(value)
+    if not math.isfinite(rate):
+        raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+    if rate < 0:
+        raise UnreadableError(f"an arrival rate cannot be negative, this is {quoted(value)}", _RATE_HINT)
+    return rate
+
+
+def _rate_of_text(text: str) -> float:
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise UnreadableError(f"{quoted(text)} is not an arrival rate", _RATE_HINT)
+    unit = match["unit"]
+    if unit not in (None, "/s"):
+        raise UnreadableError(f"{quoted(text)}: unknown unit {quoted(unit)}", _RATE_HINT)
+    return float(match["number"])
+
+
+def parse_users(value: object) -> int:
+    """A number of users, 0 or more. Raises ``UnreadableError``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnreadableError(f"{quoted(value)} is not a number of users", _USERS_HINT)
+    if value < 0:
+        raise UnreadableError(f"a number of users cannot be negative, this is {value}", _USERS_HINT)
+    return value
+
+
+def _some_rate(value: object) -> float:
+    rate = parse_rate(value)
+    if rate == 0:
+        raise UnreadableError("an arrival rate must be more than 0 here", 'for a stretch without load use kind "pause"')
+    return rate
+
+
+def _some_users(value: object) -> int:
+    users = parse_users(value)
+    if users == 0:
+        raise UnreadableError("at least 1 user is needed here", 'for a stretch without load use kind "pause"')
+    return users
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds, more than 0."""
+Rate = Annotated[float, BeforeValidator(_some_rate)]
+"""Arrivals per second, more than 0."""
+RateOrZero = Annotated[float, BeforeValidator(parse_rate)]
+"""Arrivals per second, 0 or more."""
+Users = Annotated[int, BeforeValidator(_some_users)]
+"""A number of users, at least 1."""
+UsersOrZero = Annotated[int, BeforeValidator(parse_users)]
+"""A number of users, 0 or more."""
+
+
+def duration_text(seconds: float) -> str:
+    """``90`` as ``1 min 30 s``; below a second in ms."""
+    if seconds < 1:
+        return f"{number_text(seconds * 1000)} ms"
+    minutes, rest_s = divmod(round(seconds, 3), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [f"{hours} h"] if hours else []
+    parts += [f"{minutes} min"] if minutes else []
+    parts += [f"{number_text(rest_s)} s"] if rest_s else []
+    return " ".join(parts)
+
+
+def number_text(value: float) -> str:
+    """``5000.0`` as ``5,000``, ``2.5`` as it is."""
+    return f"{round(value, 3):,.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,251 @@
+"""Scenario, profile, overrides and options made into a ``RunPlan``; every fault of them is told at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.plan import invalid
+from harness.plan.description import ScenarioDescription
+from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
+from harness.plan.model import CpuSampling, Gate, MemorySampling, Phase, RunPlan, Sampling, Scenario
+from harness.plan.overrides import apply_override
+from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
+from harness.plan.phases.diagnose import NAME as DIAGNOSE
+from harness.plan.profile import Profile
+from harness.plan.settings import GateTable, Settings
+from harness.plan.target import TargetOptions, settle_target
+from harness.plan.written import KeyPath, Written, default_phases, from_scenario, shown_path
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_KIND_SYNONYMS = {
+    "constant": "steady", "soak": "steady", "load": "steady", "hold": "steady", "warm-up": "ramp", "warmup": "ramp",
+    "step": "stress", "steps": "stress", "burst": "spike", "peak": "spike", "sleep": "pause", "wait": "pause",
+}  # fmt: skip
+_MEASURED_KINDS = ("steady", "spike", "shape")
+
+
+def resolve(
+    description: ScenarioDescription,
+    *,
+    profile: Profile | None = None,
+    overrides: Sequence[str] = (),
+    workers: int | None = None,
+    target: TargetOptions = TargetOptions(),  # noqa: B008  (frozen)
+    seed: int | None = None,
+    tags: Sequence[str] = (),
+    exclude_tags: Sequence[str] = (),
+) -> RunPlan:
+    """The plan of a run, checked.
+
+    What is nearer to the user wins: options, then overrides (``KEY=VALUE``), then the profile, then the scenario. A
+    profile's phases replace the scenario's, and so do its gates. A profile without gates leaves the scenario's, and
+    one that names a phase which the profile has not is a fault rather than dropped: a verdict must not pass because
+    a requirement got lost. ``gate = []`` in a profile says that there are none.
+
+    By default there is a worker a core less one, and a random seed. Raises ``ManyFaultsError`` with all faults.
+    """
+    faults = Faults()
+    written = _compose(description, profile, faults)
+    for text in overrides:
+        apply_override(text, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
+    names = _phase_names(written, faults)
+    phases = _phases(written, names, description, faults)
+    gates = _gates(written, names, faults)
+    settings = _settings(written, faults)
+    if not description.user_classes:
+        faults.add(
+            "has no user class",
+            where=shown_path(description.file),
+            hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
+        )
+    if workers is not None and workers < 1:
+        faults.add(f"{workers} is not a number of workers", where="--workers", hint="give at least 1")
+    chosen = settle_target(target, settings.target, description, written, faults)
+    faults.raise_if_any()
+
+    memory = settings.sampling.memory
+    if memory is not None and chosen.kind != "attached":
+        extra = diagnose(phases, memory.duration)
+        phases = [*phases, *([extra] if extra else [])]
+    return RunPlan(
+        scenario=Scenario(
+            path=description.file,
+            name=description.name,
+            sha256=description.sha256,
+            user_classes=description.user_classes,
+            has_verify=description.has_verify,
+            has_shape=description.has_shape,
+        ),
+        profile=profile.name if profile else "default",
+        phases=tuple(phases),
+        gates=tuple(gates),
+        sampling=Sampling(
+            cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
+            memory=MemorySampling(duration_s=memory.duration) if memory else None,
+        ),
+        target=chosen,
+        workers=workers or settings.workers or max(1, len(os.sched_getaffinity(0)) - 1),
+        seed=next((given for given in (seed, settings.seed) if given is not None), secrets.randbits(31)),
+        stop_early=settings.stop_early,
+        stop_timeout_s=settings.stop_timeout,
+        tags=tuple(tags),
+        exclude_tags=tuple(exclude_tags),
+        overrides=tuple(overrides),
+    )
+
+
+def _compose(description: ScenarioDescription, profile: Profile | None, faults: Faults) -> Written:
+    """Scenario and profile in one tree, its phases and gates lists of tables."""
+    written = from_scenario(description, faults)
+    if profile is not None:
+        for key, value in profile.written.data.items():
+            if key == "sampling" and isinstance(value, dict) and isinstance(written.data.get(key), dict):
+                for below in value:
+                    written.take(profile.written, (key, below))
+            else:
+                written.take(profile.written, (key,))
+    if written.data.get("phase") is None:
+        written.take(default_phases(has_shape=description.has_shape), ("phase",))
+    for key in ("phase", "gate"):
+        value = written.data.setdefault(key, [])
+        if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+            faults.add(
+                f"{key} is not a list of tables",
+                where=written.where((key,)),
+                hint=f"head each with [[{key}]], in two brackets",
+            )
+            written.data[key] = []
+    return written
+
+
+def _phase_names(written: Written, faults: Faults) -> list[str]:
+    """Each phase's name: its own, else its kind, with a number from the second on. Bad names are told."""
+    names: list[str] = []
+    places: dict[str, str] = {}
+    for index, table in enumerate(written.data["phase"]):
+        name, where = table.get("name"), written.where(("phase", index, "name"))
+        if name is None:
+            names.append("")
+            continue
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
+            fits = f'did you mean "{likely}"? ' if _NAME.fullmatch(likely) else ""
+            faults.add(
+                f"{quoted(name)} is not a name",
+                where=where,
+                hint=f"{fits}a name is a letter, then letters, digits, - and _",
+            )
+        elif name == DIAGNOSE:
+            faults.add(f'"{DIAGNOSE}" is the memory pass that the harness adds', where=where, hint="take another name")
+        elif name in places:
+            faults.add(f'two phases are named "{name}"', where=where, hint=f"the other is at {places[name]}")
+        names.append(str(name))
+        places.setdefault(str(name), where)
+    for index, table in enumerate(written.data["phase"]):
+        if not names[index]:
+            kind = str(table.get("kind", "phase"))
+            tries = [kind, *(f"{kind}-{number}" for number in range(2, len(names) + 2))]
+            names[index] = next(name for name in tries if name not in names)
+    return names
+
+
+def _phases(written: Written, names: list[str], description: ScenarioDescription, faults: Faults) -> list[Phase]:
+    tables = written.data["phase"]
+    if not tables and not len(faults):
+        faults.add("there is no phase", where=written.where(("phase",)), hint='such as steady(users=50, hold="30s")')
+    configs = [_phase_config(written, index, name, description, faults) for index, name in enumerate(names)]
+    phases: list[Phase] = []
+    level = NO_LOAD
+    for index, config in enumerate(configs):
+        if config is None:
+            break  # the levels of those that follow are not known; their own keys are checked already
+        try:
+            phases.append(config.resolve(level))
+        except UnreadableError as error:
+            path: KeyPath = ("phase", index, error.key) if error.key else ("phase", index)
+            faults.add(error.message, where=written.where(path), hint=error.hint)
+            break
+        level = config.level_after(phases[-1])
+    return phases
+
+
+def _phase_config(
+    written: Written, index: int, name: str, description: ScenarioDescription, faults: Faults
+) -> PhaseConfig | None:
+    """The checked keys of one phase; None where there are faults, which are told."""
+    table: dict[str, Any] = {**written.data["phase"][index], "name": name}
+    path = ("phase", index)
+    kind = table.pop("kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        message = f"unknown kind {quoted(kind)}" if kind is not None else '"kind" is missing'
+        faults.add(message, where=written.where((*path, "kind")), hint=suggestion(str(kind), KINDS, _KIND_SYNONYMS))
+        return None
+    before = len(faults)
+    if kind == "shape" and not description.has_shape:
+        faults.add(
+            "the scenario has no LoadTestShape",
+            where=written.where((*path, "kind")),
+            hint=f"write one, or take another kind: {listed(other for other in KINDS if other != kind)}",
+        )
+    model = KINDS[kind]
+    for fault in model.faults_between_keys(table):
+        where = written.where((*path, fault.key) if fault.key else path)
+        faults.add(fault.message, where=where, hint=fault.hint)
+    try:
+        config = model.model_validate(table)
+    except ValidationError as error:
+        invalid.tell(error, model, path, written, faults)
+        return None
+    return config if len(faults) == before else None
+
+
+def _gates(written: Written, names: list[str], faults: Faults) -> list[Gate]:
+    gates: list[Gate] = []
+    kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
+    for index, table in enumerate(written.data["gate"]):
+        path = ("gate", index)
+        phase = table.get("phase")
+        if isinstance(phase, str):
+            _check_gated_phase(phase, kinds, written.where((*path, "phase")), faults)
+        elif phase is None and kinds and not any(kind in _MEASURED_KINDS for kind in kinds.values()):
+            faults.add(
+                "without a phase it reads steady, spike and shape phases, and there is none",
+                where=written.where(path),
+                hint=f"name the phase it should read: {listed(kinds)}",
+            )
+        try:
+            gate = GateTable.model_validate(table)
+        except ValidationError as error:
+            invalid.tell(error, GateTable, path, written, faults)
+        else:
+            gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
+    return gates
+
+
+def _check_gated_phase(phase: str, kinds: dict[str, Any], where: str, faults: Faults) -> None:
+    readable = [name for name, kind in kinds.items() if kind != "pause"]
+    if phase == DIAGNOSE:
+        faults.add(
+            "the diagnose pass runs under memray, its times mean nothing",
+            where=where,
+            hint=f"known: {listed(readable)}",
+        )
+    elif phase not in kinds:
+        faults.add(f'there is no phase "{phase}"', where=where, hint=suggestion(phase, readable))
+    elif phase not in readable:
+        faults.add(f'"{phase}" is a pause: it has nothing to read', where=where, hint=f"known: {listed(readable)}")
+
+
+def _settings(written: Written, faults: Faults) -> Settings:
+    """The rest of the keys; the defaults where there are faults, which are told."""
+    try:
+        return Settings.model_validate(written.data)
+    except ValidationError as error:
+        invalid.tell(error, Settings, (), written, faults)
+        return Settings()

@@ -1,0 +1,116 @@
+"""The keys of a profile beside its phases: gates, sampling, target, and how the run is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr
+
+from harness.plan.expression import parse_requirement
+from harness.plan.faults import UnreadableError, quoted
+from harness.plan.model import Comparison
+from harness.plan.quantities import Duration
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _endpoint(value: object) -> str:
+    if not isinstance(value, str) or len(value.split(maxsplit=1)) != 2:
+        example = f"GET {value}" if isinstance(value, str) and value.startswith("/") else "POST /checkout"
+        raise UnreadableError(f"{quoted(value)} is not an endpoint", f'write method and name, such as "{example}"')
+    return value
+
+
+def _between(least: int, most: int, what: str) -> BeforeValidator:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise UnreadableError(f"{quoted(value)} is not {what}", f"write a whole number from {least} to {most:,}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _switch(value: object) -> object:
+    """``true`` is a table of defaults, ``false`` none."""
+    if value is True:
+        return {}
+    if value is False:
+        return None
+    if not isinstance(value, Mapping):
+        raise UnreadableError(f"{quoted(value)} is not a table, true or false", "write false to switch it off")
+    return value
+
+
+def _environment_value(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnreadableError(f"{quoted(value)} is not a text", "environment variables are texts: put it in quotes")
+    return str(value)
+
+
+class GateTable(_Table):
+    """``[[gate]]``: ``phase`` by default every steady, spike and shape phase; ``endpoint`` by default all together."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "requires": "require", "expression": "require", "threshold": "require", "condition": "require",
+        "phases": "phase", "name": "endpoint", "url": "endpoint", "path": "endpoint",
+    }  # fmt: skip
+
+    require: Annotated[Comparison, BeforeValidator(parse_requirement)]
+    phase: StrictStr | None = None
+    endpoint: Annotated[str, BeforeValidator(_endpoint)] | None = None
+
+
+class CpuTable(_Table):
+    """``cpu = {rate_hz = 100}``: stacks a second that py-spy takes of each process of the target."""
+
+    rate_hz: Annotated[int, _between(1, 1000, "a sampling rate")] = 100
+
+
+class MemoryTable(_Table):
+    """``memory = {duration = "10s"}``: how long the diagnose pass lasts."""
+
+    duration: Duration = 10.0
+
+
+class SamplingTable(_Table):
+    """``[sampling]``: both on by default; None is off."""
+
+    cpu: Annotated[CpuTable | None, BeforeValidator(_switch)] = CpuTable()
+    memory: Annotated[MemoryTable | None, BeforeValidator(_switch)] = MemoryTable()
+
+
+class TargetTable(_Table):
+    """``[target]``: ``command`` (with ``ready``, ``ready_timeout``) or ``url``; neither: the embedded shop."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "cmd": "command", "host": "url", "env": "environment", "health": "ready", "timeout": "ready_timeout",
+    }  # fmt: skip
+
+    command: StrictStr | None = None
+    ready: StrictStr = "/health"
+    ready_timeout: Duration = 60.0
+    environment: dict[str, Annotated[str, BeforeValidator(_environment_value)]] = {}
+    url: StrictStr | None = None
+
+
+class Settings(_Table):
+    """A profile without its phases and gates."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "phases": "phase", "stage": "phase", "stages": "phase", "gates": "gate", "thresholds": "gate",
+        "threshold": "gate", "processes": "workers", "fail_fast": "stop_early",
+    }  # fmt: skip
+
+    description: StrictStr = ""
+    phase: Any = None
+    """Checked one by one, by its kind; here so that the key is known."""
+    gate: Any = None
+    sampling: SamplingTable = SamplingTable()
+    target: TargetTable = TargetTable()
+    stop_early: StrictBool = False
+    stop_timeout: Duration = 10.0
+    workers: Annotated[int, _between(1, 1000, "a number of workers")] | None = None
+    seed: StrictInt | None = None
