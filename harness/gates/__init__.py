@@ -1,0 +1,1 @@
+"""What each gate observed, whether it held, and the verdict."""

@@ -1,0 +1,179 @@
+"""What each phase, step and endpoint did: the figures of the summary, from histograms merged exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.analysis.generator import seconds_of
+from harness.analysis.recorded import PhaseRecord
+from harness.plan.model import Phase, Segment
+from harness.record.histogram import Histogram
+from harness.record.journal import Journal, Series
+from harness.record.summary import (
+    EndpointFigures,
+    FailureKind,
+    Latency,
+    PhaseSummary,
+    StepFigures,
+    Totals,
+)
+
+
+def latency_of(histogram: Histogram) -> Latency:
+    """The percentiles of a histogram, in ms; all None where it is empty."""
+    if not histogram.count:
+        return Latency()
+    percentiles = {
+        name: histogram.quantile_us(q) / 1000
+        for name, q in (("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
+    }
+    return Latency(mean=histogram.mean_us / 1000, max=histogram.max_us / 1000, **percentiles)
+
+
+def _figures(series: Sequence[Series], length_s: float) -> dict[str, Any]:
+    """The fields of :class:`harness.record.summary.Figures`."""
+    requests = sum(part.requests for part in series)
+    failures = sum(part.failures for part in series)
+    response = Histogram.merged([part.response for part in series])
+    failed = Histogram.merged([part.failed for part in series])
+    return {
+        "requests": requests,
+        "failures": failures,
+        "error_rate": failures / requests if requests else None,
+        "throughput_rps": requests / length_s if length_s > 0 else 0.0,
+        "bytes_received": sum(part.bytes_received for part in series),
+        "response_ms": latency_of(response),
+        "ok_response_ms": latency_of(response.minus(failed)),
+        "service_ms": latency_of(Histogram.merged([part.service for part in series])),
+    }
+
+
+def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
+    """All figures of one phase: of all endpoints together, of each, and of the steps of a stress phase."""
+    phase, span = record.plan, record.span
+    during = seconds_of(record, journal)
+    users = [second.users for second in during]
+    steps = _steps(record) if phase.kind == "stress" else []
+    held = phase.segments[span.held_segment].end if span.held_segment is not None else None
+    return PhaseSummary(
+        index=record.index,
+        name=phase.name,
+        kind=phase.kind,
+        model=phase.model,
+        measured=phase.measured,
+        start_s=record.start_s,
+        end_s=record.end_s,
+        goal=goal_of(phase),
+        users=sum(users) / len(users) if users else 0.0,
+        users_max=max(users, default=0),
+        iterations=sum(worker.iterations for second in during for worker in second.workers),
+        cut_short=_cut_short(record),
+        held=held if phase.kind == "stress" else None,
+        steps=steps,
+        endpoints=_endpoints(record, journal),
+        **_figures([series for _, series in record.series], record.length_s),
+    )
+
+
+def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
+    """Each endpoint's figures, the busiest first."""
+    groups: dict[int, list[Series]] = {}
+    for _, series in record.series:
+        groups.setdefault(series.endpoint, []).append(series)
+    figures = [
+        EndpointFigures(
+            method=journal.endpoints[number].method,
+            name=journal.endpoints[number].name,
+            **_figures(parts, record.length_s),
+        )
+        for number, parts in groups.items()
+    ]
+    return sorted(figures, key=lambda entry: (-entry.requests, entry.method, entry.name))
+
+
+def _steps(record: PhaseRecord) -> list[StepFigures]:
+    """The steps of a stress phase that began; ``held`` is None where nothing says whether its limit broke."""
+    span, phase = record.span, record.plan
+    ends = [*span.segments[1:], record.end_s]
+    steps = []
+    for index, (start_s, end_s) in enumerate(zip(span.segments, ends, strict=False)):
+        parts = [series for _, series in record.series if series.segment == index]
+        # The step after the one that broke may have begun before it was judged; nothing judged that one.
+        broke = -1 if span.held_segment is None else span.held_segment
+        held: bool | None = None
+        if phase.until is not None and index <= broke:
+            held = True
+        elif span.reason == "limit broke" and index == broke + 1:
+            held = False
+        steps.append(
+            StepFigures(
+                level=phase.segments[index].end,
+                start_s=start_s,
+                end_s=end_s,
+                held=held,
+                **_figures(parts, end_s - start_s),
+            )
+        )
+    return steps
+
+
+def _cut_short(record: PhaseRecord) -> str | None:
+    if record.span.reason in ("done", "limit broke"):
+        return None
+    planned = f" of {record.plan.duration_s:g} s" if record.plan.duration_s else ""
+    return f"it ran {record.length_s:.1f} s{planned}"
+
+
+def goal_of(phase: Phase) -> str:
+    """What was asked for, as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
+    if phase.kind == "pause":
+        return "no load"
+    if not phase.segments:
+        return "set by the scenario's load shape"
+    unit = "arrivals/s" if phase.model == "open" else "users"
+    levels = _levels(phase.segments)
+    return f"{' → '.join(f'{level:,g}' for level in levels)} {unit}"
+
+
+def _levels(segments: Sequence[Segment]) -> list[float]:
+    """First, highest or lowest on the way, and last level; one where they are the same."""
+    path = [segments[0].start, *(level for segment in segments for level in (segment.start, segment.end))]
+    first, last = path[0], path[-1]
+    turn = max(path) if max(path) > max(first, last) else last
+    levels = [first, *([turn] if turn != last else []), last]
+    return [level for at, level in enumerate(levels) if at == 0 or level != levels[at - 1]]
+
+
+def totals_of(journal: Journal) -> Totals:
+    """Everything that was recorded, in phases that are measured and in those that are not."""
+    series = [part for second in journal.seconds for part in second.series]
+    return Totals(
+        requests=sum(part.requests for part in series),
+        failures=sum(part.failures for part in series),
+        iterations=sum(worker.iterations for second in journal.seconds for worker in second.workers),
+        bytes_received=sum(part.bytes_received for part in series),
+    )
+
+
+def failure_kinds(journal: Journal) -> list[FailureKind]:
+    """Failures by endpoint and kind over the whole run, the most frequent first, with the failed requests kept."""
+    counts: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for failure in journal.failures:
+        counts.setdefault((failure.endpoint, failure.failure), []).append((failure.second, failure.count))
+    samples: dict[tuple[int, str], list[dict[str, str]]] = {}
+    for sample in journal.samples:
+        samples.setdefault((sample.endpoint, sample.failure), []).append(sample.detail)
+    kinds = [
+        FailureKind(
+            method=journal.endpoints[endpoint].method,
+            name=journal.endpoints[endpoint].name,
+            failure=failure,
+            count=sum(count for _, count in seen),
+            first_s=float(min(second for second, _ in seen)),
+            last_s=float(max(second for second, _ in seen)),
+            samples=samples.get((endpoint, failure), []),
+        )
+        for (endpoint, failure), seen in counts.items()
+    ]
+    return sorted(kinds, key=lambda kind: (-kind.count, kind.method, kind.name, kind.failure))

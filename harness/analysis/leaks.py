@@ -1,0 +1,78 @@
+"""Whether the target's memory grew without end: a robust slope over each steady phase, kept only where it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import theilslopes
+
+from harness.analysis.attribution import functions_of
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.record.profiles import read_folded
+from harness.record.resources import Reading
+
+FEWEST_READINGS = 10
+SMALLEST_GROWTH = 4 << 20
+SMALLEST_SHARE = 0.02
+LASTING = 0.5
+"""Warm-up slows down: the second half must grow at this share of the first half's rate, or more."""
+_MIB = float(1 << 20)
+
+
+def leak_warnings(run: RecordedRun) -> list[str]:
+    """One warning for each measured steady phase in which the target's memory grew throughout."""
+    warnings = []
+    for record in run.phases:
+        if record.plan.kind != "steady" or not record.plan.measured:
+            continue
+        growth = _growth(record, run.readings, run.journal.epoch_s)
+        if growth is not None:
+            slope, low, high, gained = (value / _MIB for value in growth)
+            requests = sum(series.requests for _, series in record.series)
+            each = f", {growth[3] / requests / 1024:.1f} KiB a request" if requests else ""
+            warnings.append(
+                f"target memory grew {slope:.2g} MiB/s [{low:.2g}…{high:.2g}] throughout phase {record.plan.name!r} "
+                f"({gained:.0f} MiB in {record.length_s:.0f} s{each}): it may leak{_culprit(run)}"
+            )
+    return warnings
+
+
+def _growth(
+    record: PhaseRecord, readings: Sequence[Reading], epoch_s: float
+) -> tuple[float, float, float, float] | None:
+    """Slope with its 95 % interval (bytes/s) and the growth over the phase (bytes); None where there is no lasting one.
+
+    Slopes are Theil's and Sen's (the median over all pairs of readings; Sen 1968, JASA 63), so that a step up or a
+    collection does not make one.
+    """
+    seen = [
+        (reading.epoch_s - epoch_s, reading.values["rss_bytes"])
+        for reading in readings
+        if reading.source == "target"
+        and "rss_bytes" in reading.values
+        and record.start_s <= reading.epoch_s - epoch_s < record.end_s
+    ]
+    if len(seen) < FEWEST_READINGS:
+        return None
+    at_s, rss = np.array(seen).T
+    half = len(at_s) // 2
+    first, _, _, _ = theilslopes(rss[:half], at_s[:half])
+    second, _, second_low, _ = theilslopes(rss[half:], at_s[half:])
+    slope, _, low, high = (float(value) for value in theilslopes(rss, at_s))
+    gained = slope * (at_s[-1] - at_s[0])
+    lasting = low > 0 and second_low > 0 and second >= LASTING * first
+    if not lasting or gained < max(SMALLEST_GROWTH, SMALLEST_SHARE * rss[0]):
+        return None
+    return slope, low, high, float(gained)
+
+
+def _culprit(run: RecordedRun) -> str:
+    """The function that the memory profile found to hold the most leaked bytes, as the end of a sentence."""
+    for profile in run.profiles.profiles:
+        if profile.kind == "memory-leaked":
+            functions = functions_of(read_folded(run.folder.path / profile.path))
+            if functions:
+                name, samples = max(functions.items(), key=lambda entry: entry[1].own)
+                return f"; most was left behind by {name}, {samples.own / _MIB:.1f} MiB in the memory profile"
+    return "; the memory profile tells where"

@@ -1,0 +1,88 @@
+"""A run's figure against the baseline's: how far apart they are, with the noise of both sides.
+
+Figures are compared as ratios, in logarithms: twice as slow is as far as half as fast. Two estimates of the noise of
+that ratio are at hand, and the wider one counts, so that neither can talk a difference into being real:
+
+- *within the runs*: the intervals of both sides, joined by MOVER (Zou & Donner 2008, Statistics in Medicine 27:
+  the interval of a difference from the intervals of its parts, which need not be symmetric), and a floor for what no
+  run can see from inside: :data:`FLOOR`, by which runs of one build differ even on a quiet machine (start-up,
+  memory layout, neighbours; Kalibera & Jones 2013, ISMM, find between-run variation to dominate);
+- *between the baseline's runs*: their standard deviation, moderated towards that floor as long as the runs are few
+  (as in Smyth 2004, SAGMB 3(1)), times Student's t: how far one more run of the same build would stray.
+
+Error rates, which may be 0, are compared by difference instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.plan.model import Metric
+from harness.record.baseline import Interval
+
+FLOOR = 0.015
+"""Relative standard deviation between two runs of one build that is always reckoned with."""
+
+_PRIOR_RUNS = 2.0
+"""How many runs' worth of evidence the floor is."""
+_Z = 1.959963984540054
+
+
+def against(observed: Interval, baselines: Sequence[Interval], metric: Metric) -> tuple[float, Interval]:
+    """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
+
+    Comparing that interval with a limit reckoned from the baseline's figure is the comparison of the two.
+    """
+    if metric == "error_rate" or observed.value <= 0 or min(run.value for run in baselines) <= 0:
+        return _by_difference(observed, baselines)
+    middle = math.log(observed.value)
+    runs = np.log([run.value for run in baselines])
+    below = middle - _log(observed.low)
+    above = _log(observed.high) - middle
+    base_below = _joined([math.log(run.value) - _log(run.low) for run in baselines])
+    base_above = _joined([_log(run.high) - math.log(run.value) for run in baselines])
+    floor = _Z * FLOOR * math.sqrt(1 + 1 / len(runs))
+    between = _between(runs, FLOOR)
+    low = middle - max(math.hypot(below, base_above, floor), between)
+    high = middle + max(math.hypot(above, base_below, floor), between)
+    return float(np.exp(runs.mean())), _interval(observed.value, math.exp(low), math.exp(high))
+
+
+def _by_difference(observed: Interval, baselines: Sequence[Interval]) -> tuple[float, Interval]:
+    runs = np.array([run.value for run in baselines])
+    high = math.inf if observed.high is None else observed.high
+    base_below = _joined([run.value - run.low for run in baselines])
+    base_above = _joined([(math.inf if run.high is None else run.high) - run.value for run in baselines])
+    between = _between(runs, 0.0)
+    below = max(math.hypot(observed.value - observed.low, base_above), between)
+    above = max(math.hypot(high - observed.value, base_below), between)
+    return float(runs.mean()), _interval(observed.value, max(0.0, observed.value - below), observed.value + above)
+
+
+def _between(runs: np.ndarray[tuple[int], np.dtype[np.float64]], floor: float) -> float:
+    """Half the 95 % prediction interval for one more run; 0 where there is but one to go by."""
+    m = len(runs)
+    if m < 2:
+        return 0.0
+    degrees = _PRIOR_RUNS + m - 1
+    spread = math.sqrt((_PRIOR_RUNS * floor**2 + float(np.square(runs - runs.mean()).sum())) / degrees)
+    return float(stdtrit(degrees, 0.975)) * spread * math.sqrt(1 + 1 / m)
+
+
+def _joined(distances: Sequence[float]) -> float:
+    """How far the mean of several figures may be off, from how far each may."""
+    return math.hypot(*distances) / len(distances)
+
+
+def _log(value: float | None) -> float:
+    if value is None:
+        return math.inf
+    return math.log(value) if value > 0 else -math.inf
+
+
+def _interval(value: float, low: float, high: float) -> Interval:
+    return Interval(value=value, low=low, high=high if math.isfinite(high) else None)

@@ -1,0 +1,208 @@
+"""One gate: what it observed, its limit, and whether it held for sure, broke for sure, or cannot be told.
+
+A gate holds when the whole 95 % interval lies on the good side of the limit and breaks when all of it lies on the
+bad side. In between the run was too short or too noisy, and says so instead of deciding by luck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.intervals import QUANTILES, UNITS, interval_of, requests_needed
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.analysis.samples import ALL, Sample, samples_of
+from harness.gates import wording
+from harness.gates.against_baseline import against
+from harness.plan.model import Comparator, Comparison, Gate
+from harness.record.baseline import Interval
+from harness.record.summary import GateResult, GateStatus, PhaseSummary
+
+
+@dataclass(slots=True)
+class _Finding:
+    status: GateStatus
+    reason: str
+    observed: Interval | None = None
+    limit: float | None = None
+    baseline: float | None = None
+
+
+class Evaluator:
+    """Evaluates gates on one run; the samples of a phase are made once for all gates that read it."""
+
+    def __init__(self, run: RecordedRun, summaries: list[PhaseSummary]) -> None:
+        self._run = run
+        self._records = {record.plan.name: record for record in run.phases}
+        self._summaries = {summary.name: summary for summary in summaries}
+        self._samples: dict[str, dict[str, Sample]] = {}
+
+    def results(self, gate: Gate) -> list[GateResult]:
+        """What ``gate`` gives: one result for each phase that it reads."""
+        phases = [gate.phase] if gate.phase else [phase.name for phase in self._run.plan.phases if phase.measured]
+        return [self._result(gate, phase) for phase in phases]
+
+    def _result(self, gate: Gate, phase: str) -> GateResult:
+        finding = self._finding(gate, phase)
+        seen = finding.observed
+        return GateResult(
+            require=gate.comparison.source,
+            phase=phase,
+            endpoint=gate.endpoint,
+            status=finding.status,
+            observed=seen.value if seen else None,
+            unit=UNITS[gate.comparison.metric],
+            limit=finding.limit,
+            interval=(seen.low, seen.high) if seen and gate.comparison.metric != "max" else None,
+            baseline=finding.baseline,
+            reason=finding.reason,
+        )
+
+    def _finding(self, gate: Gate, phase: str) -> _Finding:
+        record = self._records.get(phase)
+        if record is None:
+            planned = [entry.name for entry in self._run.plan.phases]
+            why = (
+                "it never began"
+                if phase in planned
+                else f"the plan has none of that name: {wording.among(phase, planned)}"
+            )
+            return _Finding("inconclusive", f"nothing was seen of phase {phase!r}: {why}")
+        samples = self._samples_of(record)
+        sample = samples.get(gate.endpoint or ALL)
+        seen = interval_of(sample, gate.comparison.metric) if sample else None
+        if sample is None or seen is None:
+            if gate.endpoint and sample is None:
+                known = sorted(key for key in samples if key != ALL)
+                return _Finding(
+                    "inconclusive",
+                    f"no request to {gate.endpoint!r} was seen in phase {phase!r}: {wording.among(gate.endpoint, known)}",
+                )
+            return _Finding("inconclusive", f"no request was sent in phase {phase!r}")
+        finding = self._compared(gate, record, sample, seen)
+        return self._qualified(finding, self._summaries[phase])
+
+    def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
+        name = record.plan.name
+        if name not in self._samples:
+            self._samples[name] = samples_of(record, self._run.journal)
+        return self._samples[name]
+
+    def _compared(self, gate: Gate, record: PhaseRecord, sample: Sample, seen: Interval) -> _Finding:
+        comparison = gate.comparison
+        baseline = None
+        if comparison.baseline:
+            references = self._references(gate, record)
+            if isinstance(references, str):
+                return _Finding("inconclusive", references, seen)
+            baseline, seen = against(seen, references, comparison.metric)
+        limit = limit_of(comparison, baseline)
+        status = self._status(comparison, seen, limit)
+        return _Finding(status, self._sentence(status, gate, sample, seen, limit, baseline), seen, limit, baseline)
+
+    def _references(self, gate: Gate, record: PhaseRecord) -> list[Interval] | str:
+        """The baseline's figures, or why there are none."""
+        run = self._run
+        if run.baseline is None:
+            return (
+                "no baseline: `harness baseline set <a run you trust>` keeps one for later runs of this scenario, "
+                f"profile and machine (this run: `harness baseline set {run.folder.run_id}`)"
+            )
+        if run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint:
+            return (
+                "the baseline was made on another machine or set-up "
+                f"(fingerprint {run.baseline.fingerprint}, here {run.environment.fingerprint}): "
+                f"`harness baseline set {run.folder.run_id}` makes one for this"
+            )
+        phase, endpoint = record.plan.name, gate.endpoint or ALL
+        limited = [
+            kept.run_id
+            for kept in run.baseline.runs
+            if any(part.name == phase and part.generator_limited for part in kept.summary.phases)
+        ]
+        found = [
+            kept.figures[phase][endpoint][gate.comparison.metric]
+            for kept in run.baseline.runs
+            if kept.run_id not in limited and gate.comparison.metric in kept.figures.get(phase, {}).get(endpoint, {})
+        ]
+        if found:
+            return found
+        what = f"phase {phase!r}" + (f" and endpoint {gate.endpoint!r}" if gate.endpoint else "")
+        if limited:
+            return f"in the baseline the load generator was the limit in phase {phase!r}: set another one"
+        return f"the baseline knows nothing of {what}: set a newer run as baseline"
+
+    @staticmethod
+    def _status(comparison: Comparison, seen: Interval, limit: float) -> GateStatus:
+        if comparison.metric == "error_rate":
+            if limit == 0 and comparison.comparator == "<=":
+                # "None at all" is a rule for this run, not a guess at a rate.
+                return "pass" if seen.value == 0 else "fail"
+            if comparison.baseline and seen.value == 0 and comparison.comparator in ("<", "<="):
+                # No run can do better than none.
+                return "pass"
+        if comparison.metric == "max" and not comparison.baseline:
+            seen = Interval(value=seen.value, low=seen.value, high=seen.value)
+        return side_of(comparison.comparator, seen, limit)
+
+    def _sentence(
+        self,
+        status: GateStatus,
+        gate: Gate,
+        sample: Sample,
+        seen: Interval,
+        limit: float,
+        baseline: float | None,
+    ) -> str:
+        metric = gate.comparison.metric
+        unit = UNITS[metric]
+        said = f"{metric} was {wording.observed(seen, unit)}"
+        bound = f"the limit of {wording.amount(limit, unit)}"
+        if baseline is not None:
+            bound += f" (baseline {wording.amount(baseline, unit)})"
+        if status == "pass":
+            return f"{said}, within {bound}"
+        if status == "fail":
+            side = "over" if gate.comparison.comparator in ("<", "<=") else "under"
+            if seen.value == limit:
+                side = "at"
+            return f"{said}, {side} {bound}. More: harness report {self._run.folder.run_id}"
+        if seen.high is None and metric in QUANTILES and sample.timed.sum() < 4 * requests_needed(QUANTILES[metric]):
+            return (
+                f"{said} with {sample.timed.sum():,.0f} requests, too few to hold it against {bound} "
+                f"(it takes {requests_needed(QUANTILES[metric]):,} or more): run longer or under more load"
+            )
+        if baseline is not None:
+            return f"{said}, too close to {bound} to tell from noise: run longer, or keep more baseline runs"
+        return f"{said}, too close to {bound} to tell: run longer"
+
+    @staticmethod
+    def _qualified(finding: _Finding, summary: PhaseSummary) -> _Finding:
+        """What the phase's own state does to a finding."""
+        if summary.generator_limited:
+            finding.status = "inconclusive"
+            finding.reason = f"the load generator was the limit, not the target: {summary.generator_limited}"
+        elif summary.cut_short and finding.status == "pass":
+            finding.status = "inconclusive"
+            finding.reason = f"the phase was cut short ({summary.cut_short}); until then {finding.reason}"
+        return finding
+
+
+def limit_of(comparison: Comparison, baseline: float | None) -> float:
+    """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one."""
+    if baseline is None:
+        return comparison.value
+    if comparison.unit == "%":
+        return baseline * (1 + comparison.value / 100)
+    return baseline + comparison.value
+
+
+def side_of(comparator: Comparator, seen: Interval, limit: float) -> GateStatus:
+    """``pass``: all of the interval is on the good side of the limit; ``fail``: all on the bad side."""
+    low, high = seen.low, float("inf") if seen.high is None else seen.high
+    good, bad = {
+        "<": (high < limit, low >= limit),
+        "<=": (high <= limit, low > limit),
+        ">": (low > limit, high <= limit),
+        ">=": (low >= limit, high < limit),
+    }[comparator]
+    return "pass" if good else "fail" if bad else "inconclusive"

@@ -1,0 +1,37 @@
+"""The scenario's ``verify`` as a gate: what must be true of the target after the run, whatever its speed.
+
+``verify.json`` holds ``{"status": "pass" | "fail" | "error", "message": str, "duration_s": float}``; ``error`` means
+that ``verify`` itself broke, and so that nothing was checked.
+"""
+
+from __future__ import annotations
+
+from harness.errors import HarnessError
+from harness.record.run_folder import RunFolder, read_json
+from harness.record.summary import GateResult
+
+
+def verify_result(folder: RunFolder) -> GateResult:
+    """The result of the invariant gate. Raises :class:`HarnessError` where ``verify.json`` is damaged."""
+    if not folder.verification.exists():
+        return GateResult(
+            require="verify",
+            status="inconclusive",
+            reason="the scenario's `verify` did not run, so nothing was checked",
+        )
+    found = read_json(folder.verification)
+    status = found.get("status") if isinstance(found, dict) else None
+    message = str(found.get("message") or "") if isinstance(found, dict) else ""
+    if status == "pass":
+        return GateResult(require="verify", status="pass", reason=message or "the scenario's invariants hold")
+    if status == "fail":
+        return GateResult(
+            require="verify",
+            status="fail",
+            reason=f"an invariant of the scenario is broken: {message}. More: harness report {folder.run_id}",
+        )
+    if status == "error":
+        return GateResult(
+            require="verify", status="inconclusive", reason=f"`verify` itself broke, so nothing was checked: {message}"
+        )
+    raise HarnessError("status: neither pass, fail nor error", where=str(folder.verification))

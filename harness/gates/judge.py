@@ -1,0 +1,109 @@
+"""From a run folder to its summary: every figure, every gate, the verdict and the exit code.
+
+Reads nothing but the folder, so that a run can be judged again anywhere, under other gates, and a run that was killed
+can be judged for what it left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from harness.analysis.attribution import suspects_of
+from harness.analysis.figures import failure_kinds, phase_summary, totals_of
+from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
+from harness.analysis.leaks import leak_warnings
+from harness.analysis.recorded import RecordedRun, read_run
+from harness.gates.evaluate import Evaluator
+from harness.gates.invariant import verify_result
+from harness.gates.verdict import decide
+from harness.plan.model import Gate
+from harness.record.run_folder import RunFolder
+from harness.record.summary import BaselineRef, PhaseSummary, Summary
+
+
+def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
+    """Judge a run under its plan's gates, or under ``gates``. Writes nothing.
+
+    Raises :class:`harness.errors.HarnessError` where the folder holds no run, or one that is damaged.
+    """
+    run = read_run(folder)
+    phases = [_phase(run, number) for number in range(len(run.phases))]
+    evaluator = Evaluator(run, phases)
+    asked = run.plan.gates if gates is None else gates
+    results = [result for gate in asked for result in evaluator.results(gate)]
+    if run.plan.scenario.has_verify:
+        results.append(verify_result(folder))
+    decision = decide(run, phases, results)
+    started = datetime.fromtimestamp(run.journal.epoch_s, UTC)
+    return Summary(
+        run_id=run.journal.run_id,
+        scenario=run.plan.scenario.name,
+        profile=run.plan.profile,
+        started_at=started.isoformat().replace("+00:00", "Z"),
+        duration_s=run.journal.last_s,
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        reasons=decision.reasons,
+        warnings=_warnings(run, phases),
+        totals=totals_of(run.journal),
+        phases=phases,
+        gates=results,
+        generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+        suspects=suspects_of(run),
+        failures=failure_kinds(run.journal),
+        baseline=_baseline(run),
+        artifacts=artifacts_of(folder),
+    )
+
+
+def _phase(run: RecordedRun, number: int) -> PhaseSummary:
+    record = run.phases[number]
+    summary = phase_summary(record, run.journal)
+    summary.generator_limited = generator_limit(record, run.journal)
+    return summary
+
+
+def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary]) -> list[str]:
+    """What a reader of the figures should know, and what could not be sampled."""
+    warnings = []
+    for record, phase in zip(run.phases, phases, strict=True):
+        if phase.generator_limited:
+            what = "its limit is the generator's, not the target's capacity; " if phase.kind == "stress" else ""
+            warnings.append(f"phase {phase.name!r}: {what}{phase.generator_limited}")
+        warnings += [warning for warning in (waiting_for_users(record, run.journal),) if warning]
+    warnings += leak_warnings(run)
+    warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
+    warnings += run.profiles.notes
+    if run.environment is not None:
+        warnings += run.environment.notes
+    return list(dict.fromkeys(warnings))
+
+
+def _baseline(run: RecordedRun) -> BaselineRef | None:
+    if run.baseline is None:
+        return None
+    return BaselineRef(run_ids=[kept.run_id for kept in run.baseline.runs], fingerprint=run.baseline.fingerprint)
+
+
+def artifacts_of(folder: RunFolder) -> dict[str, str]:
+    """The files of a run that are there, by name, as paths relative to its folder."""
+    named = {
+        "plan": folder.plan,
+        "environment": folder.environment,
+        "journal": folder.journal,
+        "resources": folder.resources,
+        "timeline": folder.timeline_table,
+        "resources_table": folder.resources_table,
+        "profiles": folder.profiles,
+        "cpu": folder.cpu,
+        "memory": folder.memory,
+        "baseline": folder.comparison,
+        "verification": folder.verification,
+        "report": folder.report,
+        "markdown": folder.markdown,
+        "junit": folder.junit,
+        "log": folder.log,
+        "target_log": folder.target_log,
+    }
+    return {name: str(path.relative_to(folder.path)) for name, path in named.items() if path.exists()}

@@ -1,0 +1,81 @@
+"""The verdict: one word and one exit code for the whole run, and why.
+
+A run that is not valid is ``broken``, whatever its gates say; else one that was interrupted is ``inconclusive`` (exit
+code 130); else the worst gate decides: ``fail`` before ``inconclusive`` before ``pass``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.analysis.recorded import RecordedRun
+from harness.errors import ExitCode
+from harness.record.journal import EndReason
+from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
+
+_BROKEN_ENDS: dict[EndReason, str] = {
+    "target lost": "the target was lost: it died or stopped answering; target.log may tell why",
+    "workers lost": "the load workers were lost; harness.log tells why",
+    "error": "the run ended on an error; harness.log tells which",
+}
+_LOST_WORKER = ("worker lost", "workers lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    exit_code: ExitCode
+    reasons: list[str]
+
+
+def decide(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> Decision:
+    """The verdict of a run, from how it ended and what its gates gave."""
+    failed = [_said(result) for result in results if result.status == "fail"]
+    unsure = [_said(result) for result in results if result.status == "inconclusive"]
+    broken = _broken(run, phases, results)
+    if broken:
+        return Decision("broken", ExitCode.BROKEN, [*broken, *failed])
+    if run.journal.end_reason == "interrupted":
+        told = f"the run was interrupted after {run.journal.last_s:.0f} s: what ran is reported, not judged as a whole"
+        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *failed])
+    if failed:
+        return Decision("fail", ExitCode.FAIL, [*failed, *unsure])
+    if unsure:
+        return Decision("inconclusive", ExitCode.INCONCLUSIVE, unsure)
+    if not results:
+        return Decision("pass", ExitCode.PASS, ["there are no gates: nothing was required of this run"])
+    held = "the gate held" if len(results) == 1 else f"all {len(results)} gates held"
+    return Decision("pass", ExitCode.PASS, [held])
+
+
+def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
+    """Why the run itself is not valid; empty where it is."""
+    journal = run.journal
+    reasons: list[str] = []
+    if journal.end_reason is None:
+        reasons.append(f"the run was killed after {journal.last_s:.0f} s: what had been recorded by then is reported")
+    elif journal.end_reason in _BROKEN_ENDS:
+        reasons.append(_BROKEN_ENDS[journal.end_reason])
+    reasons += [event.message for event in journal.events if event.what in _LOST_WORKER]
+    if journal.end_reason in ("done", "gate failed") and not any(phase.requests for phase in phases):
+        reasons.append("not a single request was recorded")
+    reasons += _voided(phases, results)
+    return reasons
+
+
+def _voided(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
+    """Where the generator was the limit in every phase that counts, the run says nothing about the target."""
+    read = {result.phase for result in results if result.phase is not None}
+    counted = [phase for phase in phases if phase.measured and (phase.name in read or not read)]
+    limited = [phase for phase in counted if phase.generator_limited]
+    if not counted or len(limited) < len(counted):
+        return []
+    return [f"the load generator was the limit wherever the run was measured: {limited[0].generator_limited}"]
+
+
+def _said(result: GateResult) -> str:
+    where = f" on {result.endpoint}" if result.endpoint else ""
+    when = f" in {result.phase}" if result.phase else ""
+    words: dict[GateStatus, str] = {"pass": "held", "fail": "failed", "inconclusive": "is inconclusive"}
+    return f"gate `{result.require}`{where}{when} {words[result.status]}: {result.reason}"
