@@ -1,0 +1,108 @@
+// What the page does besides drawing: theme, sortable tables, choosing a phase, copying the command.
+"use strict";
+
+const page = {
+  data: (id) => JSON.parse(document.getElementById(id).textContent),
+
+  /** The colour that a CSS variable stands for in the theme that is on. */
+  colour(name) {
+    const probe = document.getElementById("colour-probe") ?? document.body.appendChild(
+      Object.assign(document.createElement("span"), { id: "colour-probe", hidden: true }));
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  },
+
+  isDark: () => {
+    const set = document.documentElement.dataset.theme;
+    return set === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : set === "dark";
+  },
+
+  setTheme(theme) {
+    document.documentElement.dataset.theme = theme;
+    document.dispatchEvent(new Event("themechange"));
+  },
+};
+
+(() => {
+  const KEY = "harness-report-theme";
+  // A browser may forbid storage to pages from disk; the choice then lasts as long as the page.
+  const storage = { get: () => { try { return localStorage.getItem(KEY); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem(KEY, value); } catch { return; } } };
+  const kept = storage.get();
+  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
+  document.getElementById("theme").addEventListener("click", () => {
+    const theme = page.isDark() ? "light" : "dark";
+    storage.set(theme);
+    page.setTheme(theme);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    if (document.documentElement.dataset.theme === "auto") page.setTheme("auto");
+  });
+
+  // Paper is light. The style sheet sees to the page; charts take their colours from the theme, so it is set.
+  let before = null;
+  addEventListener("beforeprint", () => {
+    before = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+    document.dispatchEvent(new Event("printstart"));
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.dataset.theme = before ?? "auto";
+    document.dispatchEvent(new Event("printend"));
+  });
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    const sort = (head) => {
+      const column = heads.indexOf(head);
+      const byNumber = head.dataset.sort === "number";
+      const descending = head.ariaSort ? head.ariaSort === "ascending" : byNumber;
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.ariaSort = descending ? "descending" : "ascending";
+      const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+      const compare = byNumber ? (a, b) => value(a) - value(b) : (a, b) => value(a).localeCompare(value(b));
+      for (const body of table.tBodies) {
+        const rows = [...body.rows].filter((row) => !row.classList.contains("all"));
+        rows.sort((a, b) => (descending ? -1 : 1) * compare(a, b));
+        body.append(...rows);
+      }
+    };
+    for (const head of heads) {
+      head.tabIndex = 0;
+      head.addEventListener("click", () => sort(head));
+      head.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        sort(head);
+      });
+    }
+  }
+
+  document.getElementById("endpoint-phase")?.addEventListener("change", (event) => {
+    for (const body of document.getElementById("endpoint-table").tBodies) {
+      body.hidden = body.dataset.phase !== event.target.value;
+    }
+  });
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.addEventListener("click", async () => {
+      const source = document.getElementById(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(source.textContent);
+        button.textContent = "Copied";
+      } catch {
+        // Without leave to use the clipboard the text is selected, so that one key copies it.
+        getSelection().selectAllChildren(source);
+      }
+    });
+  }
+
+  const links = new Map([...document.querySelectorAll(".bar nav a")].map((link) => [link.hash.slice(1), link]));
+  const seen = new Set();
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+    const current = [...links.keys()].find((id) => seen.has(id));
+    for (const [id, link] of links) link.toggleAttribute("aria-current", id === current);
+  }, { rootMargin: "-60px 0px -60% 0px" });
+  for (const id of links.keys()) watcher.observe(document.getElementById(id));
+})();

@@ -1,0 +1,67 @@
+"""``junit.xml``: a test case a gate, so that a CI server shows them as it shows tests.
+
+A gate that failed is a failure; one that could not be decided is skipped, with its reason. A run that is broken has
+one more test case, ``the run is valid``, that is an error: nothing of it may be taken for a pass.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from harness.record.summary import GateResult, Summary
+from harness.report import words
+
+
+def junit_xml(summary: Summary) -> str:
+    """The whole file."""
+    suite = ElementTree.Element("testsuite", name=words.plain(f"{summary.scenario} · {summary.profile}"))
+    properties = ElementTree.SubElement(suite, "properties")
+    for name in ("run_id", "verdict", "exit_code"):
+        ElementTree.SubElement(properties, "property", name=name, value=words.plain(str(getattr(summary, name))))
+    _valid(suite, summary)
+    seconds = {phase.name: phase.end_s - phase.start_s for phase in summary.phases}
+    for gate in summary.gates:
+        _gate(suite, gate, summary, seconds.get(gate.phase or "", summary.duration_s))
+    said = [f"warning: {warning}" for warning in summary.warnings]
+    ElementTree.SubElement(suite, "system-out").text = words.plain("\n".join([*summary.reasons, *said]))
+    for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("time", f"{summary.duration_s:.3f}")
+    suite.set("timestamp", words.plain(summary.started_at))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _valid(suite: ElementTree.Element, summary: Summary) -> None:
+    case = ElementTree.SubElement(suite, "testcase", name="the run is valid", classname=words.plain(summary.scenario))
+    if summary.verdict == "broken":
+        reasons = words.plain("\n".join(summary.reasons))
+        ElementTree.SubElement(case, "error", type="broken", message=reasons or "the run is broken").text = reasons
+
+
+def _gate(suite: ElementTree.Element, gate: GateResult, summary: Summary, duration_s: float) -> None:
+    name = gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        name=words.plain(name),
+        classname=words.plain(f"{summary.scenario}.{gate.phase or 'run'}"),
+        time=f"{duration_s:.3f}",
+    )
+    reason = words.plain(gate.reason)
+    if gate.status == "fail":
+        ElementTree.SubElement(case, "failure", type="gate", message=reason).text = _figures(gate)
+    elif gate.status == "inconclusive":
+        ElementTree.SubElement(case, "skipped", message=f"inconclusive: {reason}")
+
+
+def _figures(gate: GateResult) -> str:
+    lines = [("observed", gate.observed), ("limit", gate.limit), ("baseline", gate.baseline)]
+    found = [f"{name} {words.in_unit(value, gate.unit)}" for name, value in lines if value is not None]
+    if gate.interval:
+        low, high = (words.in_unit(bound, gate.unit) for bound in gate.interval)
+        found.append(f"95 % interval {low} … {high}")
+    return "\n".join(found)

@@ -1,0 +1,141 @@
+"""``summary.md``: what a CI job's summary shows: the verdict, gates, phases, most frequent failures, suspects.
+
+GitHub's dialect. Texts from outside are escaped, so that an endpoint's name can neither break a table nor bring HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.record.summary import GateResult, PhaseSummary, Summary
+from harness.report import words
+
+_MOST = 10
+_LONGEST = 300
+_SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$@:])")
+
+
+def escaped(text: str) -> str:
+    """``text`` as text of one line: neither Markdown nor HTML nor a mention comes of it; cut where very long."""
+    line = " ".join(words.plain(text).split())
+    if len(line) > _LONGEST:
+        line = line[: _LONGEST - 1] + "…"
+    html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", html)
+
+
+def summary_markdown(summary: Summary) -> str:
+    """The whole file."""
+    blocks = [
+        f"## {_SIGNS[summary.verdict]} {summary.verdict}: {escaped(summary.scenario)} · {escaped(summary.profile)}",
+        "\n".join(f"- {escaped(reason)}" for reason in summary.reasons),
+        _totals(summary),
+        _gates(summary.gates),
+        _phases(summary.phases),
+        _failures(summary),
+        _suspects(summary),
+        _warnings(summary),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Heads that begin with ``>`` stand to the right."""
+    lines = [
+        "| " + " | ".join(head.lstrip(">") for head in heads) + " |",
+        "|" + "|".join(" ---: " if head.startswith(">") else " --- " for head in heads) + "|",
+    ]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _totals(summary: Summary) -> str:
+    totals = summary.totals
+    share = totals.failures / totals.requests if totals.requests else None
+    return (
+        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
+        f"{words.number(totals.failures)} failed ({words.percent(share)}). Run `{escaped(summary.run_id)}`."
+    )
+
+
+def _gates(gates: list[GateResult]) -> str:
+    if not gates:
+        return "No gates were set."
+    order = ("fail", "inconclusive", "pass")
+    return "### Gates\n\n" + _table(
+        ("Status", "Requirement", "Phase", ">Observed", ">95 % interval", ">Limit", "Why"),
+        [
+            (
+                f"{_SIGNS[gate.status]} {gate.status}",
+                escaped(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
+                escaped(gate.phase or "whole run"),
+                words.in_unit(gate.observed, gate.unit),
+                " … ".join(words.in_unit(bound, gate.unit) for bound in gate.interval) if gate.interval else words.NONE,
+                words.in_unit(gate.limit, gate.unit),
+                escaped(gate.reason),
+            )
+            for gate in sorted(gates, key=lambda gate: order.index(gate.status))
+        ],
+    )
+
+
+def _phases(phases: list[PhaseSummary]) -> str:
+    if not phases:
+        return ""
+    open_model = any(phase.model == "open" for phase in phases)
+    rows = []
+    for phase in phases:
+        held = f", held {words.number(phase.held)}" if phase.held is not None else ""
+        service = (words.ms(phase.service_ms.p95),) if open_model else ()
+        rows.append(
+            (
+                escaped(phase.name + ("" if phase.measured else " (not measured)")),
+                escaped(f"{phase.goal}{held}"),
+                words.number(phase.requests),
+                words.percent(phase.error_rate),
+                words.rate(phase.throughput_rps),
+                words.ms(phase.response_ms.p50),
+                words.ms(phase.response_ms.p95),
+                *service,
+                words.ms(phase.response_ms.p99),
+                words.ms(phase.response_ms.max),
+            )
+        )
+    service_head = (">P95 service",) if open_model else ()
+    heads = ("Phase", "Goal", ">Requests", ">Failed", ">Throughput", ">P50", ">P95", *service_head, ">P99", ">Max")
+    return "### Phases\n\n" + _table(heads, rows)
+
+
+def _failures(summary: Summary) -> str:
+    if not summary.failures:
+        return ""
+    most = sorted(summary.failures, key=lambda kind: -kind.count)[:_MOST]
+    rows = [(words.number(kind.count), escaped(f"{kind.method} {kind.name}"), escaped(kind.failure)) for kind in most]
+    more = len(summary.failures) - len(most)
+    rest = f"\n\n… and {more} more kinds of failure in report.html." if more else ""
+    return "### Failures\n\n" + _table((">Count", "Endpoint", "Failure"), rows) + rest
+
+
+def _suspects(summary: Summary) -> str:
+    if not summary.suspects:
+        return ""
+    return "### Suspects\n\nFunctions whose share of the CPU grew against the baseline.\n\n" + _table(
+        ("Function", "File", ">Baseline", ">Run", ">Change"),
+        [
+            (
+                escaped(suspect.function),
+                escaped(f"{suspect.file}:{suspect.line}" if suspect.line else suspect.file),
+                words.percent(suspect.share_baseline),
+                words.percent(suspect.share_run),
+                words.points(suspect.change),
+            )
+            for suspect in summary.suspects[:_MOST]
+        ],
+    )
+
+
+def _warnings(summary: Summary) -> str:
+    if not summary.warnings:
+        return ""
+    return "### Warnings\n\n" + "\n".join(f"- {escaped(warning)}" for warning in summary.warnings)

@@ -1,0 +1,115 @@
+"""``report.html``: one file that opens from disk, without network; style, scripts and data stand in it.
+
+plotly.js is embedded gzipped (a third of its size) and unpacked by the browser. Texts that came from the target or
+the scenario pass :func:`harness.report.words.plain` and Jinja2's escaping; JSON islands hold no ``<``.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shlex
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
+from harness.report import words
+from harness.report.chart_data import chart_data
+from harness.report.flames import flame_data
+from harness.report.recorded import Recorded
+
+_MEMORY_KINDS = {
+    "memory-peak": "at the peak of memory",
+    "memory-leaked": "never freed (leaked)",
+    "memory-allocated": "allocated",
+}
+
+_SCRIPTS = ("page.js", "charts.js", "flamegraph.js", "flames.js")
+
+
+def report_html(recorded: Recorded) -> str:
+    """The whole page."""
+    flames = flame_data(recorded.profiles, recorded.plan, recorded.baseline)
+    charts = chart_data(recorded)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=recorded,
+            plan=recorded.plan,
+            summary=recorded.summary,
+            journal=recorded.journal,
+            style=Markup(_asset("report.css")),
+            scripts=[Markup(_asset(name)) for name in _SCRIPTS],
+            plotly=Markup(_plotly()),
+            charts=charts,
+            flames=flames,
+            cpu_flames=[(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
+            memory_flames=[
+                (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
+                for place, flame in enumerate(flames)
+                if flame["kind"] != "cpu"
+            ],
+            has_load=any(second.series for second in recorded.journal.seconds),
+            command=command_line(recorded.plan),
+        )
+    )
+
+
+def command_line(plan: RunPlan) -> str:
+    """The command that runs ``plan`` again."""
+    words_ = ["harness", "run", plan.scenario.path]
+    if plan.profile != "default":
+        words_ += ["--profile", plan.profile]
+    for override in plan.overrides:
+        words_ += ["--set", override]
+    words_ += ["--workers", str(plan.workers)]
+    match plan.target:
+        case AttachedTarget(url=url, pid=pid):
+            words_ += ["--host", url] + (["--pid", str(pid)] if pid is not None else [])
+        case CommandTarget(command=command, ready_path=ready_path):
+            words_ += ["--target", command, "--ready", ready_path]
+    return shlex.join(words_)
+
+
+def json_island(value: Any) -> Markup:
+    """``value`` as JSON that may stand in a ``<script>``: it holds no ``<``, ``>`` or ``&``, so nothing can end it."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _finalize(value: object) -> object:
+    """Every text that a template prints: without control characters, whatever wrote it."""
+    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size)
+    for function in (*named, words.duration, words.moment, words.in_unit, json_island):
+        environment.filters[function.__name__] = function
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (files("harness.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js as the plotly package brings it: gzipped, base64."""
+    source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    return base64.b64encode(gzip.compress(source, 9, mtime=0)).decode("ascii")

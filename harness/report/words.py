@@ -1,0 +1,128 @@
+"""Figures and foreign texts as a person reads them: ``1,234``, ``12.3 ms``, ``0.4 %``; no byte that could do harm.
+
+A figure that does not exist reads ``–``. Between a number and its unit stands a no-break space.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+NONE = "–"
+_SPACE = "\u00a0"
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+
+
+def plain(text: str) -> str:
+    """``text`` without terminal colours; other control characters become visible (NUL: ``␀``).
+
+    What no file can hold (lone surrogates) or what turns the direction of the text around becomes ``�``.
+    """
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``value`` with ``digits`` significant digits, never fewer than those before the point; thousands by comma."""
+    if value is None or value != value:
+        return NONE
+    if value == 0:
+        return "0"
+    if isinstance(value, int):
+        return f"{value:,}"
+    rounded = float(f"{value:.{digits}g}")
+    whole = len(str(int(abs(rounded)))) if abs(rounded) >= 1 else 0
+    if whole >= digits:
+        return f"{round(value):,}"
+    text = f"{rounded:.{max(0, digits - 1 - _exponent(rounded))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:e}".split("e")[1])
+
+
+def ms(value: float | None) -> str:
+    """Milliseconds; from 10 s on in seconds."""
+    if value is None or value != value:
+        return NONE
+    if value >= 10_000:
+        return f"{number(value / 1000)}{_SPACE}s"
+    return f"{number(value)}{_SPACE}ms"
+
+
+def percent(share: float | None) -> str:
+    """A share (0…1) as per cent."""
+    return NONE if share is None or share != share else f"{number(share * 100, 2 if share < 0.1 else 3)}{_SPACE}%"
+
+
+def change(share: float | None) -> str:
+    """A relative change as per cent, with its sign: ``+12 %``."""
+    if share is None or share != share:
+        return NONE
+    sign = "+" if share > 0 else "−" if share < 0 else "±"
+    return f"{sign}{percent(abs(share))}"
+
+
+def points(share: float | None) -> str:
+    """A difference of two shares, in percentage points with its sign."""
+    if share is None or share != share:
+        return NONE
+    sign = "+" if share > 0 else "−" if share < 0 else "±"
+    return f"{sign}{number(abs(share) * 100, 2)}{_SPACE}pp"
+
+
+def rate(value: float | None) -> str:
+    """Per second."""
+    return NONE if value is None else f"{number(float(value))}/s"
+
+
+def size(value: float | None) -> str:
+    """Bytes, in steps of 1,000."""
+    if value is None:
+        return NONE
+    amount, unit = float(value), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(amount) < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{number(amount)}{_SPACE}{unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """``34 s``, ``1 min 30 s``, ``1 h 2 min``."""
+    if seconds is None:
+        return NONE
+    if seconds < 60:
+        return f"{number(float(seconds))}{_SPACE}s"
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else left, "s")]
+    return " ".join(f"{count}{_SPACE}{unit}" for count, unit in parts if count)
+
+
+def moment(iso: str) -> str:
+    """An ISO 8601 time as ``2 January 2026, 03:04:05 UTC``; a text that is none as it stands."""
+    try:
+        at = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{at.day} {at:%B %Y, %H:%M:%S} {at.tzname() or 'UTC'}"
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A gate's figure in the gate's own unit: ``ms``, ``%`` (0…100) or ``/s``; any other unit stands behind it."""
+    match unit:
+        case "ms":
+            return ms(value)
+        case "%":
+            return percent(None if value is None else value / 100)
+        case "/s":
+            return rate(value)
+        case _:
+            return f"{number(value)}{_SPACE}{unit}".rstrip() if value is not None else NONE
