@@ -1,0 +1,47 @@
+"""Run a tool as a child that dies with the harness: ``python -m harness.sampling.child PARENT COMMAND…``.
+
+The kernel kills it (``PR_SET_PDEATHSIG``) when the *thread* that started it ends, also on SIGKILL; so it must be
+started from a thread that lives as long as the child is wanted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1
+
+
+def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own, so that Ctrl-C at the terminal does not reach it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.sampling.child", str(os.getpid()), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+    )
+
+
+def tool(name: str) -> str | None:
+    """The path of a program installed beside this Python; None where there is none."""
+    path = Path(sys.executable).parent / name
+    return str(path) if path.exists() else None
+
+
+def _become(parent: int, command: list[str]) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the kernel had been asked
+            return
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    _become(int(sys.argv[1]), sys.argv[2:])

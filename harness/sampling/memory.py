@@ -1,0 +1,133 @@
+"""Memory profiles: memray turned on for the diagnose pass in the target's busiest Python process, by its agent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import get_args
+
+import psutil
+
+from harness.record.profiles import Profile, ProfileKind
+from harness.record.run_folder import RunFolder
+from harness.sampling.child import start_child
+from harness.sampling.sampler import MemoryAgent, SampledTarget, file_stem
+
+_CONVERT_TIMEOUT_S = 120.0
+
+
+class MemorySampler:
+    """Traces the phases it is told of into ``memory/INDEX-PHASE.bin``; folded files by kind lie beside them."""
+
+    name = "memory"
+
+    def __init__(self, target: SampledTarget, folder: RunFolder) -> None:
+        self._target = target
+        self._folder = folder
+        # One thread: orders stay in order, and the converter dies with the thread that started it.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="memory-sampler")
+        self._jobs: list[Future[None]] = []
+        self._traced: tuple[MemoryAgent, int, Path, float] | None = None
+        self._profiles: list[Profile] = []
+        self._notes: dict[str, None] = {}
+        folder.memory.mkdir(exist_ok=True)
+
+    @property
+    def notes(self) -> list[str]:
+        return list(self._notes)
+
+    def begin_phase(self, index: int, name: str) -> None:
+        self._jobs.append(self._worker.submit(self._start, index, name))
+
+    def end_phase(self) -> None:
+        self._jobs.append(self._worker.submit(self._stop))
+
+    def close(self) -> list[Profile]:
+        self.end_phase()
+        try:
+            for job in self._jobs:
+                job.result()
+        finally:
+            self._worker.shutdown()
+        return self._profiles
+
+    def _start(self, index: int, name: str) -> None:
+        agent = self._busiest()
+        if agent is None:
+            return
+        raw = self._folder.memory / f"{file_stem(index, name)}.bin"
+        try:
+            agent.start(raw)
+        except Exception as fault:  # noqa: BLE001  (the agent's text says why; the load goes on whatever it is)
+            self._note(f"memory was not sampled: {fault}")
+            return
+        self._traced = agent, index, raw, time.monotonic()
+
+    def _busiest(self) -> MemoryAgent | None:
+        """The process to trace: where a target has several (a reloader, workers), the one that has worked most."""
+        if not self._target.is_alive():
+            self._note("memory was not sampled: the target had ended")
+            return None
+        worked: list[tuple[float, MemoryAgent]] = []
+        for agent in self._target.agents():
+            try:
+                times = psutil.Process(agent.pid).cpu_times()
+            except psutil.Error:
+                continue  # it ended in between
+            worked.append((times.user + times.system, agent))
+        if not worked:
+            self._note(
+                "memory was not sampled: no Python process of the target holds the harness's agent. It gets in by "
+                "PYTHONPATH: the target must be Python, started without -E, -I or -S, and hand its environment on"
+            )
+            return None
+        _, agent = max(worked, key=lambda entry: entry[0])
+        if len(worked) > 1:
+            self._note(f"memory: of the target's {len(worked)} Python processes the busiest was traced ({agent.pid})")
+        return agent
+
+    def _stop(self) -> None:
+        if self._traced is None:
+            return
+        (agent, index, raw, started), self._traced = self._traced, None
+        duration_s = round(time.monotonic() - started, 3)
+        try:
+            agent.stop()
+        except Exception as fault:  # noqa: BLE001  (said in the notes; what was traced so far can be read)
+            self._note(f"the memory trace is not whole: {fault}")
+        self._convert(raw, index, duration_s)
+
+    def _convert(self, raw: Path, index: int, duration_s: float) -> None:
+        command = [sys.executable, "-m", "harness.sampling.memray_to_folded", str(raw)]
+        child = start_child(command, subprocess.PIPE, subprocess.PIPE)
+        try:
+            output, errors = child.communicate(timeout=_CONVERT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            self._note(f"the memory trace took too long to read; it is kept: {raw}: `memray flamegraph` can read it")
+            return
+        if child.returncode != 0:
+            last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+            self._note(f"the memory trace cannot be read: {last}")
+            return
+        written = json.loads(output)
+        for kind in get_args(ProfileKind):
+            if kind in written:
+                self._profiles.append(
+                    Profile(
+                        kind=kind,
+                        phase=index,
+                        path=str(Path(written[kind]).relative_to(self._folder.path)),
+                        unit="bytes",
+                        duration_s=duration_s,
+                        raw=str(raw.relative_to(self._folder.path)),
+                    )
+                )
+
+    def _note(self, text: str) -> None:
+        self._notes[text] = None

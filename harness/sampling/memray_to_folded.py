@@ -1,0 +1,66 @@
+"""Turn a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE.bin``.
+
+A process of its own, for it may take memory and seconds that the controller must not. Writes beside the trace, with
+bytes as weight, and prints their paths by kind as JSON:
+
+- ``memory-peak``: what was held at the moment most was held,
+- ``memory-leaked``: what was allocated in the trace and not freed by its end,
+- ``memory-allocated``: all that was allocated, freed or not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from memray import AllocationRecord, AllocatorType, FileReader
+
+from harness.record.profiles import Stack, write_folded
+from harness.sampling.frames import frame
+
+_OWN = ("/_harness_memory_agent.py", "/memray/__init__.py")
+"""Files whose allocations are those of the tracing itself."""
+_FREES = {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
+
+
+def convert(trace: Path) -> dict[str, Path]:
+    """The folded files written, by kind. Raises ``OSError`` where ``trace`` is none of memray's."""
+    with FileReader(trace) as reader:
+        stacks = {
+            "memory-peak": _fold(reader.get_high_watermark_allocation_records(merge_threads=True)),
+            "memory-leaked": _fold(reader.get_leaked_allocation_records(merge_threads=True)),
+            "memory-allocated": _fold(_one_a_stack(reader)),
+        }
+    written = {}
+    for kind, folded in stacks.items():
+        written[kind] = trace.with_name(f"{trace.stem}.{kind}.folded")
+        write_folded(written[kind], folded)
+    return written
+
+
+def _one_a_stack(reader: FileReader) -> Iterable[tuple[AllocationRecord, int]]:
+    """A record of each stack with the bytes allocated by it; there may be millions of records, and few stacks."""
+    first: dict[int, AllocationRecord] = {}
+    sizes: Counter[int] = Counter()
+    for record in reader.get_allocation_records():
+        if record.allocator not in _FREES:
+            first.setdefault(record.stack_id, record)
+            sizes[record.stack_id] += record.size
+    return [(record, sizes[stack_id]) for stack_id, record in first.items()]
+
+
+def _fold(records: Iterable[AllocationRecord | tuple[AllocationRecord, int]]) -> list[Stack]:
+    weights: Counter[tuple[str, ...]] = Counter()
+    for entry in records:
+        record, size = entry if isinstance(entry, tuple) else (entry, entry.size)
+        trace = record.stack_trace()
+        if trace and not any(path.endswith(_OWN) for _, path, _ in trace):
+            weights[tuple(frame(*part) for part in reversed(trace))] += size
+    return [Stack(frames, weight) for frames, weight in weights.items() if weight]
+
+
+if __name__ == "__main__":
+    print(json.dumps({kind: str(path) for kind, path in convert(Path(sys.argv[1])).items()}))

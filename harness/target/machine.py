@@ -1,0 +1,98 @@
+"""How well a machine is fit to measure on: cores, frequency scaling, other load, time stolen by the hypervisor."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_STEADY_GOVERNORS = {"performance", "schedutil"}
+_MOST_STEAL_PERCENT = 1.0
+_STEAL_WINDOW_S = 0.2
+_MOST_LOAD_A_CORE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: ``fine``, or a doubt that ``mend`` (where there is a way) removes."""
+
+    name: str
+    fine: bool
+    text: str
+    mend: str = ""
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: its affinity, and the control group's quota rounded up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota_cores()
+    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
+
+
+def quietness() -> list[Finding]:
+    """What about this machine makes figures swing; takes 0.2 s to watch it."""
+    return [_cores(), _governor(), _load(), _steal()]
+
+
+def _cores() -> Finding:
+    cores = usable_cores()
+    quota = _quota_cores()
+    if quota is not None and quota < (os.cpu_count() or 1):
+        return Finding("cores", False, f"a quota of {quota:g} cores: when it is used up, all stands still for a while")
+    if cores < 2:
+        return Finding(
+            "cores", False, "one core: target and load generator take it from each other", "Use a machine with two."
+        )
+    return Finding("cores", True, f"{cores} cores")
+
+
+def _quota_cores() -> float | None:
+    try:
+        limit, period = _QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return None  # no control group of version 2 limits this process
+    return None if limit == "max" else int(limit) / int(period)
+
+
+def _governor() -> Finding:
+    try:
+        governor = _GOVERNOR.read_text().strip()
+    except OSError:
+        return Finding("CPU frequency", True, "not scaled by this system (or not visible here)")
+    if governor in _STEADY_GOVERNORS:
+        return Finding("CPU frequency", True, f"governor {governor}")
+    return Finding(
+        "CPU frequency",
+        False,
+        f"governor {governor}: the clock changes with the load",
+        "sudo cpupower frequency-set --governor performance",
+    )
+
+
+def _load() -> Finding:
+    load = os.getloadavg()[0]
+    cores = usable_cores()
+    text = f"load average {load:.1f} on {cores} cores"
+    if load <= _MOST_LOAD_A_CORE * cores:
+        return Finding("other load", True, text)
+    return Finding(
+        "other load", False, f"{text}: something else runs here", "`top` shows it; stop it, or wait a minute."
+    )
+
+
+def _steal() -> Finding:
+    steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
+    percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
+    if percent <= _MOST_STEAL_PERCENT:
+        return Finding("stolen time", True, f"{percent:.1f} % taken by the hypervisor")
+    return Finding(
+        "stolen time",
+        False,
+        f"{percent:.1f} % taken by the hypervisor: other guests share these cores",
+        "Use dedicated cores for figures that matter.",
+    )
