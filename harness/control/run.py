@@ -68,16 +68,18 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
 def _put_load_on(target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: Watcher) -> Journal:
     """The load from its first process to its last; the journal as it stands then."""
     follower = JournalFollower(folder.journal)
-    with LoadProcesses(folder, target.url, plan.workers) as load:
+    with (
+        LoadProcesses(folder, target.url, plan.workers) as load,
         # This process draws the live view and runs the samplers: it is part of what makes the load.
-        with SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling:
-            course = _Course(plan, load, target, interrupts, watcher, sampling)
-            while load.running:
-                follower.poll()
-                course.follow(follower.journal)
-                time.sleep(_POLL_S)
+        SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling,
+    ):
+        course = _Course(plan, load, target, interrupts, watcher, sampling)
+        while load.running:
             follower.poll()
             course.follow(follower.journal)
+            time.sleep(_POLL_S)
+        follower.poll()
+        course.follow(follower.journal)
     return follower.journal
 
 

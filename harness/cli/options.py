@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="The folder that run folders are made in.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there.")

@@ -1,0 +1,75 @@
+"""``harness run``: a scenario against a target, judged, with a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--profile", metavar="NAME|FILE", help="How much load, and what must hold: a file of profiles/.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the plan.")
+@click.option("--workers", type=int, help="Load workers. Default: one a core less one, at least one.")
+@click.option("--host", metavar="URL", help="A target that runs already.")
+@click.option("--pid", type=int, help="Its process, to sample. Only with --host.")
+@click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
+@click.option("--ready", metavar="PATH", help="It is ready when GET PATH answers 2xx. Default: /health.")
+@click.option("--tags", "-T", multiple=True, help="Only tasks with one of these Locust tags.")
+@click.option("--exclude-tags", "-E", multiple=True, help="No tasks with one of these Locust tags.")
+@click.option("--seed", type=int, help="Of all that is random; a plan that is run again has the same.")
+@options.out
+@options.as_json
+def command(
+    scenario: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    host: str | None,
+    pid: int | None,
+    target: str | None,
+    ready: str | None,
+    tags: tuple[str, ...],
+    exclude_tags: tuple[str, ...],
+    seed: int | None,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Run SCENARIO (a Python file: any Locust file) and answer: did it hold?
+
+    \b
+    Exit code: 0 it held, 1 a gate failed, 2 wrong input, 3 inconclusive,
+               4 the run is broken, 130 interrupted.
+
+    \b
+      harness run scenarios/flash_sale.py
+      harness run scenarios/flash_sale.py --profile smoke
+      harness run my_locustfile.py --host http://127.0.0.1:8000 --pid 1234
+      harness run my_locustfile.py --target "python app.py --port {port}"
+    """
+    from harness.cli.outcome import show_outcome
+    from harness.cli.progress import make_watcher
+    from harness.control.run import run
+    from harness.control.user_code import describe_scenario
+    from harness.plan.profile import load_profile
+    from harness.plan.resolve import resolve
+    from harness.plan.target import TargetOptions
+
+    chosen_profile = load_profile(profile, scenario=scenario) if profile else None
+    plan = resolve(
+        describe_scenario(scenario),
+        profile=chosen_profile,
+        overrides=overrides,
+        workers=workers,
+        target=TargetOptions(host=host, pid=pid, command=target, ready=ready),
+        seed=seed,
+        tags=tags,
+        exclude_tags=exclude_tags,
+    )
+    with make_watcher() as watcher:
+        outcome = run(plan, out=out, watcher=watcher)
+    show_outcome(outcome.folder, outcome.summary, as_json=as_json)
+    return outcome.summary.exit_code
