@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.analysis.recorded import RecordedRun
+from harness.record.summary import Summary
 from harness.report.overtime import (
     HEAT_ROWS_PER_DECADE,
     TimeAxis,
@@ -15,14 +17,13 @@ from harness.report.overtime import (
     resources_over_time,
     series_of,
 )
-from harness.report.recorded import Recorded
 from harness.report.spread import CURVE, ROWS_PER_DECADE, range_bounds_ms, spread
 from harness.report.words import plain
 
 
-def chart_data(recorded: Recorded) -> dict[str, Any]:
+def chart_data(run: RecordedRun, summary: Summary) -> dict[str, Any]:
     """See ``assets/charts.js``, which reads it. ``endpoints[0]`` is all endpoints together."""
-    journal, plan = recorded.journal, recorded.plan
+    journal, plan = run.journal, run.plan
     axis = TimeAxis(journal)
     bounds = range_bounds_ms(plan)
     ids = busiest_endpoints(journal)
@@ -35,43 +36,40 @@ def chart_data(recorded: Recorded) -> dict[str, Any]:
         "step_s": axis.step_s,
         "points": axis.points,
         "seconds": axis.seconds,
-        "phases": _phases(recorded),
-        "limits": _limits(recorded),
+        "phases": _phases(run),
+        "limits": _limits(summary),
         "bounds_ms": bounds,
         "endpoints": endpoints,
         "errors": errors_over_time(journal, ids, axis),
         "generator": generator_over_time(journal, axis),
-        "resources": resources_over_time(recorded.readings, journal.epoch_s, axis),
+        "resources": resources_over_time(run.readings, journal.epoch_s, axis),
         "heat": {"step_s": heat_step_s(axis), "rows_per_decade": HEAT_ROWS_PER_DECADE},
         "spread": {"rows_per_decade": ROWS_PER_DECADE, "curve": CURVE},
     }
 
 
-def _phases(recorded: Recorded) -> list[dict[str, Any]]:
-    last_s = recorded.journal.last_s
-    phases = recorded.plan.phases
+def _phases(run: RecordedRun) -> list[dict[str, Any]]:
     return [
         {
-            "index": span.phase,
-            "name": plain(phases[span.phase].name),
-            "kind": phases[span.phase].kind,
-            "measured": phases[span.phase].measured,
-            "start_s": span.start_s,
-            "end_s": last_s if span.end_s is None else span.end_s,
+            "index": record.index,
+            "name": plain(record.plan.name),
+            "kind": record.plan.kind,
+            "measured": record.plan.measured,
+            "start_s": record.start_s,
+            "end_s": record.end_s,
         }
-        for span in recorded.journal.phases
-        if span.phase < len(phases)
+        for record in run.phases
     ]
 
 
-def _limits(recorded: Recorded) -> list[dict[str, Any]]:
+def _limits(summary: Summary) -> list[dict[str, Any]]:
     """The limits that gates set on response times, each over the phase its gate read (or the whole run)."""
-    spans = {phase.name: (phase.start_s, phase.end_s) for phase in recorded.summary.phases}
+    spans = {phase.name: (phase.start_s, phase.end_s) for phase in summary.phases}
     limits: list[dict[str, Any]] = []
-    for gate in recorded.summary.gates:
+    for gate in summary.gates:
         if gate.unit != "ms" or gate.limit is None:
             continue
-        start_s, end_s = spans.get(gate.phase or "", (0.0, recorded.summary.duration_s))
+        start_s, end_s = spans.get(gate.phase or "", (0.0, summary.duration_s))
         endpoint = None if gate.endpoint is None else plain(gate.endpoint)
         limits.append({"ms": gate.limit, "start_s": start_s, "end_s": end_s, "endpoint": endpoint})
     return limits

@@ -62,6 +62,5 @@ def _figures(gate: GateResult) -> str:
     lines = [("observed", gate.observed), ("limit", gate.limit), ("baseline", gate.baseline)]
     found = [f"{name} {words.in_unit(value, gate.unit)}" for name, value in lines if value is not None]
     if gate.interval:
-        low, high = (words.in_unit(bound, gate.unit) for bound in gate.interval)
-        found.append(f"95 % interval {low} … {high}")
+        found.append(f"95 % interval {words.interval(gate.interval, gate.unit)}")
     return "\n".join(found)

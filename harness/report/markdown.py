@@ -71,7 +71,7 @@ def _gates(gates: list[GateResult]) -> str:
                 escaped(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
                 escaped(gate.phase or "whole run"),
                 words.in_unit(gate.observed, gate.unit),
-                " … ".join(words.in_unit(bound, gate.unit) for bound in gate.interval) if gate.interval else words.NONE,
+                words.interval(gate.interval, gate.unit),
                 words.in_unit(gate.limit, gate.unit),
                 escaped(gate.reason),
             )

@@ -98,10 +98,10 @@ def _started(series: list[tuple[int, Series]], axis: TimeAxis) -> Floats:
     earliest = np.maximum(table.keys - middle_s, 0.0)
     whole = np.floor(earliest).astype(np.int64)
     later = earliest - whole
-    points: Floats = np.bincount(whole // axis.step_s, weights=table.counts * (1 - later), minlength=axis.points)
-    after = np.minimum(whole + 1, axis.seconds - 1) // axis.step_s
-    points = points + np.bincount(after, weights=table.counts * later, minlength=axis.points)
-    return points
+    after = np.minimum(whole + 1, axis.seconds - 1)
+    places = np.concatenate([whole, after]) // axis.step_s
+    weights = np.concatenate([table.counts * (1 - later), table.counts * later])
+    return np.bincount(places, weights=weights, minlength=axis.points).astype(np.float64)
 
 
 def log_rows(indices: Ints, per_decade: int) -> Ints:

@@ -20,8 +20,9 @@ from markupsafe import Markup
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.report import words
 from harness.report.chart_data import chart_data
+from harness.report.comparison import changes
 from harness.report.flames import flame_data
-from harness.report.recorded import Recorded
+from harness.report.recorded import JudgedRun
 
 _MEMORY_KINDS = {
     "memory-peak": "at the peak of memory",
@@ -32,49 +33,50 @@ _MEMORY_KINDS = {
 _SCRIPTS = ("page.js", "charts.js", "flamegraph.js", "flames.js")
 
 
-def report_html(recorded: Recorded) -> str:
+def report_html(judged: JudgedRun) -> str:
     """The whole page."""
-    flames = flame_data(recorded.profiles, recorded.plan, recorded.baseline)
-    charts = chart_data(recorded)
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            run=recorded,
-            plan=recorded.plan,
-            summary=recorded.summary,
-            journal=recorded.journal,
-            style=Markup(_asset("report.css")),
-            scripts=[Markup(_asset(name)) for name in _SCRIPTS],
-            plotly=Markup(_plotly()),
-            charts=charts,
-            flames=flames,
-            cpu_flames=[(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
-            memory_flames=[
-                (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
-                for place, flame in enumerate(flames)
-                if flame["kind"] != "cpu"
-            ],
-            has_load=any(second.series for second in recorded.journal.seconds),
-            command=command_line(recorded.plan),
-        )
+    run, summary = judged.recorded, judged.summary
+    flames = flame_data(judged.profiles, run.plan, run.baseline)
+    template = _environment().get_template("report.html")
+    return template.render(
+        plan=run.plan,
+        summary=summary,
+        journal=run.journal,
+        environment=run.environment,
+        baseline=run.baseline,
+        changes=changes(run),
+        profile_notes=run.profiles.notes,
+        warnings=[*summary.warnings, *judged.missing],
+        has_load=any(second.series for second in run.journal.seconds),
+        command=command_line(run.plan),
+        charts=chart_data(run, summary),
+        flames=flames,
+        cpu_flames=[(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
+        memory_flames=[
+            (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
+            for place, flame in enumerate(flames)
+            if flame["kind"] != "cpu"
+        ],
+        style=Markup(_asset("report.css")),
+        scripts=[Markup(_asset(name)) for name in _SCRIPTS],
+        plotly=Markup(_plotly()),
     )
 
 
 def command_line(plan: RunPlan) -> str:
     """The command that runs ``plan`` again."""
-    words_ = ["harness", "run", plan.scenario.path]
+    parts = ["harness", "run", plan.scenario.path]
     if plan.profile != "default":
-        words_ += ["--profile", plan.profile]
+        parts += ["--profile", plan.profile]
     for override in plan.overrides:
-        words_ += ["--set", override]
-    words_ += ["--workers", str(plan.workers)]
+        parts += ["--set", override]
+    parts += ["--workers", str(plan.workers)]
     match plan.target:
         case AttachedTarget(url=url, pid=pid):
-            words_ += ["--host", url] + (["--pid", str(pid)] if pid is not None else [])
+            parts += ["--host", url] + (["--pid", str(pid)] if pid is not None else [])
         case CommandTarget(command=command, ready_path=ready_path):
-            words_ += ["--target", command, "--ready", ready_path]
-    return shlex.join(words_)
+            parts += ["--target", command, "--ready", ready_path]
+    return shlex.join(parts)
 
 
 def json_island(value: Any) -> Markup:
@@ -99,7 +101,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size)
-    for function in (*named, words.duration, words.moment, words.in_unit, json_island):
+    for function in (*named, words.duration, words.moment, words.in_unit, words.interval, json_island):
         environment.filters[function.__name__] = function
     return environment
 

@@ -126,3 +126,11 @@ def in_unit(value: float | None, unit: str) -> str:
             return rate(value)
         case _:
             return f"{number(value)}{_SPACE}{unit}".rstrip() if value is not None else NONE
+
+
+def interval(bounds: tuple[float, float | None] | None, unit: str) -> str:
+    """A gate's 95 % interval; an upper end that nothing bounds reads ``?``."""
+    if bounds is None:
+        return NONE
+    low, high = bounds
+    return f"{in_unit(low, unit)} … {'?' if high is None else in_unit(high, unit)}"

@@ -84,6 +84,20 @@ const page = {
     }
   });
 
+  const changes = document.getElementById("baseline-table");
+  if (changes) {
+    const phase = document.getElementById("baseline-phase"), clear = document.getElementById("baseline-clear");
+    const show = () => {
+      for (const body of changes.tBodies) {
+        body.hidden = body.dataset.phase !== phase.value;
+        for (const row of body.rows) row.hidden = clear.checked && row.dataset.meaning === "no clear change";
+      }
+    };
+    phase.addEventListener("change", show);
+    clear.addEventListener("change", show);
+    show();
+  }
+
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {
       const source = document.getElementById(button.dataset.copy);
