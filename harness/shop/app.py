@@ -23,6 +23,7 @@ from harness.shop.catalogue import Catalogue
 from harness.shop.checkout import Checkout, OrderLine
 from harness.shop.database import Database
 from harness.shop.defective import (
+    ConnectionForEachRequest,
     KeepsNothing,
     count_stock_under_global_lock,
     remember_response,
@@ -169,6 +170,8 @@ def render(value: object) -> bytes:
 def create_app(database: Database, backends: Backends, payment: PaymentClient, defects: Defects) -> Traffic:
     """The application as an ASGI callable, counting included; its parts are the caller's to close."""
     app = FastAPI(title="Shop", openapi_url=None, redirect_slashes=False)
+    if defects.small_pool:
+        app.add_middleware(ConnectionForEachRequest, database=database)
     endpoints = Endpoints(database, backends, payment, defects)
     traffic = Traffic(app, endpoints.metrics)
 

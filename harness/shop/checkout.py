@@ -131,7 +131,9 @@ class Checkout:
 
 def take_stock(session: Session, product_id: int, quantity: int) -> int:
     """Takes ``quantity`` units and gives the price of one; raises `SoldOut` where fewer are left."""
-    price: int | None = session.connection().execute(_TAKE, {"product_id": product_id, "quantity": quantity}).scalar_one_or_none()
+    price: int | None = (
+        session.connection().execute(_TAKE, {"product_id": product_id, "quantity": quantity}).scalar_one_or_none()
+    )
     if price is None:
         raise SoldOut(product_id)
     return price

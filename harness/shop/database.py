@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
@@ -23,6 +24,9 @@ POOL_TIMEOUT_S = 10.0
 LOCK_TIMEOUT_S = 10.0
 """How long a writer waits for another process that holds the SQLite file."""
 
+_BEGIN = "shop_begin"
+"""Execution option: the statement that begins a transaction on SQLite; none where each statement stands alone."""
+
 
 class Database:
     """The shop's one way to its database."""
@@ -34,10 +38,13 @@ class Database:
         self._waiting = 0
         self._waiting_lock = threading.Lock()
         self._writer: AbstractContextManager[Any] = nullcontext()
-        self._reads, self._writes = {}, {}
+        self._reads: dict[str, Any]
+        self._writes: dict[str, Any]
+        self._in_use_here: ContextVar[Connection | None] = ContextVar("connection", default=None)
         if engine.dialect.name == "sqlite":
             self._writer = threading.Lock()
-            self._writes = {"shop_begin": "BEGIN IMMEDIATE"}
+            self._reads = {_BEGIN: None}
+            self._writes = {_BEGIN: "BEGIN IMMEDIATE"}
         else:
             self._reads = {"isolation_level": "AUTOCOMMIT"}
             self._writes = {"isolation_level": "READ COMMITTED"}
@@ -75,18 +82,47 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose every statement sees what is committed when it starts; no transaction is held."""
-        with self._counted_wait():
-            connection = self._engine.connect()
-        with connection:
+        with self._connection() as connection:
             yield connection.execution_options(**self._reads)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in a transaction that may write; committed at the end, rolled back when anything is raised."""
-        with self._writer, Session(self._engine) as session, session.begin():
-            with self._counted_wait():
-                session.connection(execution_options=self._writes)
-            yield session
+        with self._writer, self._connection() as connection:
+            connection.execution_options(**self._writes)
+            with Session(connection) as session, session.begin():
+                yield session
+
+    def take(self) -> Connection:
+        """A connection from the pool, waited for if need be; it is the caller's to close."""
+        with self._waiting_lock:
+            self._waiting += 1
+        try:
+            return self._engine.connect()
+        finally:
+            with self._waiting_lock:
+                self._waiting -= 1
+
+    @contextmanager
+    def use(self, connection: Connection) -> Iterator[None]:
+        """Reads and writes of this context (task or thread) go over ``connection``, not over one from the pool each."""
+        token = self._in_use_here.set(connection)
+        try:
+            yield
+        finally:
+            self._in_use_here.reset(token)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        connection = self._in_use_here.get()
+        if connection is None:
+            with self.take() as connection:
+                yield connection
+        else:
+            try:
+                yield connection
+            finally:
+                connection.rollback()  # what a connection from the pool has done to it when it goes back
 
     def __str__(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
@@ -110,16 +146,6 @@ class Database:
         """Closes every connection."""
         self._engine.dispose()
 
-    @contextmanager
-    def _counted_wait(self) -> Iterator[None]:
-        with self._waiting_lock:
-            self._waiting += 1
-        try:
-            yield
-        finally:
-            with self._waiting_lock:
-                self._waiting -= 1
-
 
 def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing on its own; _begin_on_sqlite does
@@ -131,5 +157,5 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
 
 def _begin_on_sqlite(connection: Connection) -> None:
     """Writers take SQLite's lock at once: one that read first and wrote later could be refused half-way."""
-    if begin := connection.get_execution_options().get("shop_begin"):
+    if begin := connection.get_execution_options().get(_BEGIN):
         connection.exec_driver_sql(begin)

@@ -1,7 +1,6 @@
 """The defects themselves: each what a careless change could have put there, in a function that a profiler can name.
 
 `harness.shop.defects` says which are on. None just sleeps: each does more work, or leaves out what is needed.
-Only ``small_pool`` has nothing here: it is a setting of `harness.shop.database`, and shows as threads that wait there.
 """
 
 from __future__ import annotations
@@ -13,11 +12,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Executable, func, select, update
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.shop.database import Database
 from harness.shop.errors import SoldOut
 from harness.shop.tables import Product
+from harness.shop.traffic import UNCOUNTED
 
 _remembered: list[bytes] = []
 _global_lock = threading.Lock()
@@ -77,6 +81,33 @@ def write_stock_seen_earlier(session: Session, seen: Mapping[int, int], product_
         .values(stock=seen[product_id] - quantity)
         .returning(Product.price_cents)
     ).scalar_one()
+
+
+class ConnectionForEachRequest:
+    """``small_pool``: middleware that takes a connection before a request needs one and keeps it to the very end.
+
+    While it waits for a thread, for the cache or for the vendor, the request holds what others wait for; and once
+    every thread waits for a connection, those that have one wait for a thread.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self._app = app
+        self._database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+            await self._app(scope, receive, send)
+            return
+        try:
+            connection = await run_in_threadpool(self._database.take)
+        except PoolTimeout:
+            await JSONResponse({"error": "unavailable"}, 503)(scope, receive, send)
+            return
+        try:
+            with self._database.use(connection):
+                await self._app(scope, receive, send)
+        finally:
+            await run_in_threadpool(connection.close)
 
 
 class KeepsNothing:

@@ -24,13 +24,15 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "slow_search": Kind("ranks every product by edit distance", "rankings for each search", 1, 100),
-    "n_plus_one": Kind("asks for each item's stock by a query of its own", "queries for each item", 2, 100),
+    "n_plus_one": Kind("asks for each item's stock by a query of its own", "queries for each item", 5, 100),
     "leak": Kind("keeps every answer in a list that is never emptied", "KiB for each request", 16, 1024),
     "oversell": Kind("reads the stock before the transaction, writes it back as a fixed number later"),
-    "small_pool": Kind("has fewer connections than threads", "connections", 1, 1000),
+    "small_pool": Kind(
+        "holds a connection for the whole request, of a pool too small for that", "connections", 1, 1000
+    ),
     "cache_off": Kind("reads everything from the database"),
     "lock_convoy": Kind("counts the whole stock under one global lock", "counts for each request", 20, 1000),
-    "slow_serialization": Kind("copies and renders answers in pure Python", "copies for each answer", 20, 1000),
+    "slow_serialization": Kind("copies and renders answers in pure Python", "copies for each answer", 100, 1000),
 }
 
 
@@ -55,7 +57,7 @@ class Defects:
 def parse_defects(text: str) -> Defects:
     """The defects that ``text`` (``name[:value],…``) switches on; raises `ShopStartError` on any that is not one."""
     values: dict[str, int] = {}
-    for entry in filter(None, [part.strip() for part in text.split(",")] if text.strip() else []):
+    for entry in [part.strip() for part in text.split(",")] if text.strip() else []:
         name, colon, value = entry.partition(":")
         kind = KINDS.get(name)
         if kind is None:

@@ -85,6 +85,7 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[str], object] 
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
