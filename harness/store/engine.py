@@ -18,6 +18,9 @@ from harness.errors import HarnessError
 from harness.store.address import Address
 
 _WAIT_S = 30
+_IDLE_S = 10
+"""A runner that freezes, or is cut off, while it writes loses its turn after this, so before others give up waiting."""
+
 _CONNECT_S = 10
 _WRITES = "harness_writes"
 _LOCK = int.from_bytes(b"harness")
@@ -82,6 +85,5 @@ def _begin_sqlite(connection: Connection) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get(_WRITES):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_S}s'")
-        # A runner that is frozen or cut off while it writes must not hold up the team.
-        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_WAIT_S}s'")
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

@@ -13,6 +13,7 @@ from harness.store import RunEntry, engine, open_store
 from harness.store.address import resolve
 from harness.store.engine import writer
 from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.postgresql import PostgreSQL
 
 
 def _fault_of_opening(url: str | None, reports: Path) -> str:
@@ -83,7 +84,7 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         holder = engine.connect(resolve(store_url, tmp_path))
         with (
             writer(holder).begin(),
-            pytest.raises(HarnessError, match="database is locked|lock timeout") as told,
+            pytest.raises(HarnessError, match=r"database is locked|lock timeout") as told,
         ):
             store.record_run(RunEntry(make_summary(), "f1", tmp_path))
         assert store.shown in str(told.value)
@@ -91,23 +92,35 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         assert len(store.list_runs()) == 1
 
 
-@pytest.mark.parametrize("table", ["harness_run", "harness_baseline"])
-def test_a_row_that_cannot_be_read_is_named(table: str, store_url: str, tmp_path: Path) -> None:
+def test_a_frozen_runner_does_not_hold_up_the_team(
+    postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_IDLE_S", 1)
+    url = postgresql.new_database()
+    with open_store(url, tmp_path) as store:
+        frozen = writer(engine.connect(resolve(url, tmp_path))).connect()
+        frozen.begin()
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+        assert len(store.list_runs()) == 1
+        frozen.invalidate()
+        frozen.close()
+
+
+def test_a_row_that_cannot_be_read_is_named(store_url: str, tmp_path: Path) -> None:
     with open_store(store_url, tmp_path) as store:
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))
         store.set_baseline("f1", make_baseline_run(), replace=True)
         damage = create_engine(resolve(store_url, tmp_path).url)
         with damage.begin() as connection:
-            column = {"harness_run": "summary", "harness_baseline": "run"}[table]
-            connection.execute(text(f"UPDATE {table} SET {column} = '{{}}'"))
+            connection.execute(text("UPDATE harness_run SET summary = '{}'"))
+            connection.execute(text("UPDATE harness_baseline SET run = '{}'"))
         damage.dispose()
-        with pytest.raises(HarnessError) as told:
-            if table == "harness_run":
-                store.list_runs()
-            else:
-                store.baseline_for("flash_sale", "load", "f1")
-    assert make_summary().run_id in str(told.value)
-    assert "is damaged, or of another version of the harness" in str(told.value)
+        with pytest.raises(HarnessError) as of_run:
+            store.list_runs()
+        with pytest.raises(HarnessError) as of_baseline:
+            store.baseline_for("flash_sale", "load", "f1")
+    for told, what in ((of_run, "the summary of run"), (of_baseline, "the baseline run")):
+        assert f"{what} {make_summary().run_id} in the store is damaged, or of another version" in str(told.value)
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:

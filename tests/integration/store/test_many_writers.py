@@ -8,7 +8,7 @@ from harness.store import RunEntry, open_store
 from tests.support.baselines import make_baseline_run, make_summary
 
 PROCESSES = 4
-ROUNDS = 8
+ROUNDS = 4
 
 
 def _write(url: str, reports: Path, number: int, together: Barrier) -> None:
