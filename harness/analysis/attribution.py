@@ -1,20 +1,246 @@
-"""stub"""
+"""Which code did it: the functions whose CPU cost grew against the baseline, the most specific first.
+
+What is compared is **CPU time a request**: samples / rate / requests sent while the sampler was on. Shares alone
+mislead: where one function gets ten times slower, the shares of all others fall although they cost what they did. Time
+alone misleads too: on a machine that is slower today all functions grow alike. So a suspect must have grown in both.
+
+Counts of samples are taken as Poisson counts with their exact interval (Garwood 1936, Biometrika 28), but a stack
+lasts over several samples, so :data:`DISPERSION` samples (or what the baseline's runs show, if that is more) are worth
+one. Differences of times and of shares get their interval from those of both sides (MOVER, Zou & Donner 2008; for
+shares, on Wilson's, that is Newcombe's method 10, 1998, Statistics in Medicine 17).
+
+Of a chain of callers that grew together only one is named: the deepest that explains the growth. One does not go
+down into Python's standard library, nor into a function that others use as well and that grew less in proportion, for
+there the caller is what changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from harness.analysis.recorded import RecordedRun
-from harness.record.baseline import FunctionSamples
+from scipy.special import gammaincinv
+
+from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.record.baseline import FunctionSamples, PhaseProfile
 from harness.record.profiles import Stack
 from harness.record.summary import Suspect
 
+DISPERSION = 4.0
+SMALLEST_GROWTH = 0.02
+"""A function that grew by less than this share of what a request costs in all is not worth a word."""
+MOST_SUSPECTS = 10
+_EXPLAINS = 0.8
+_AS_NEW = 0.95
+_SURE = 0.0005
+"""One-sided level for being a suspect: hundreds of functions are looked at, so 95 % would name some by chance."""
+_TAIL = 0.025
+_Z = 1.959963984540054
+_NOTHING = FunctionSamples(own=0, total=0)
 
-def functions_of(stacks: Sequence[Stack]) -> dict[str, FunctionSamples]:
-    """x"""
-    return {}
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Samples in a function of ``samples`` in all, each worth ``seconds`` of CPU time a request."""
+
+    count: int
+    samples: int
+    seconds: float
+
+    @property
+    def time(self) -> float:
+        return self.count * self.seconds
+
+    @property
+    def share(self) -> float:
+        return self.count / self.samples
+
+    def times(self, tail: float, dispersion: float) -> tuple[float, float]:
+        count = self.count / dispersion
+        low = float(gammaincinv(count, tail)) if count else 0.0
+        scale = dispersion * self.seconds
+        return low * scale, float(gammaincinv(count + 1, 1 - tail)) * scale
+
+    def shares(self, dispersion: float) -> tuple[float, float]:
+        n, square = self.samples / dispersion, _Z * _Z
+        centre = (self.share + square / (2 * n)) / (1 + square / n)
+        half = _Z * math.sqrt(self.share * (1 - self.share) / n + square / (4 * n * n)) / (1 + square / n)
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """A function that surely costs more than it did."""
+
+    key: str
+    base: _Cost
+    now: _Cost
+    share_interval: tuple[float, float]
+
+    @property
+    def growth(self) -> float:
+        return self.now.time - self.base.time
+
+    @property
+    def newness(self) -> float:
+        """How much of its cost is new: 1 for a function that was not there before."""
+        return self.growth / self.now.time
 
 
 def suspects_of(run: RecordedRun) -> list[Suspect]:
-    """x"""
+    """The functions that explain why the target costs more CPU than in the baseline; none without a baseline."""
+    if run.baseline is None:
+        return []
+    for kinds in (("steady",), ("steady", "ramp", "spike", "stress", "shape")):
+        records = [record for record in run.phases if record.plan.measured and record.plan.kind in kinds]
+        found = _compared(run, records)
+        if found is not None:
+            return found
     return []
+
+
+def _compared(run: RecordedRun, records: Sequence[PhaseRecord]) -> list[Suspect] | None:
+    """Suspects over the phases that both sides have sampled, taken together; None where there is no such phase."""
+    assert run.baseline is not None
+    now: list[PhaseProfile] = []
+    before: list[list[PhaseProfile]] = [[] for _ in run.baseline.runs]
+    stacks: list[Stack] = []
+    for record in records:
+        profile = phase_profile(run, record)
+        if profile is None or not profile.requests:
+            continue
+        kept = [old.profiles.get(record.plan.name) for old in run.baseline.runs]
+        if not any(old is not None and old.samples and old.requests for old in kept):
+            continue
+        now.append(profile)
+        stacks += cpu_stacks(run, record)
+        for parts, old in zip(before, kept, strict=True):
+            if old is not None and old.samples and old.requests:
+                parts.append(old)
+    if not now:
+        return None
+    grown = _grown(_pooled(now), [_pooled(parts) for parts in before if parts])
+    return _named(grown, stacks)
+
+
+def _pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
+    functions: dict[str, FunctionSamples] = {}
+    for profile in profiles:
+        for key, seen in profile.functions.items():
+            sofar = functions.get(key, _NOTHING)
+            functions[key] = FunctionSamples(own=sofar.own + seen.own, total=sofar.total + seen.total)
+    return PhaseProfile(
+        samples=sum(profile.samples for profile in profiles),
+        rate_hz=profiles[0].rate_hz,
+        requests=sum(profile.requests for profile in profiles),
+        functions=functions,
+    )
+
+
+def _grown(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[_Grown]:
+    """Every function that grew, surely and by enough, in time a request and in share."""
+    base = _pooled(before)
+    whole = base.samples / base.rate_hz / base.requests
+    grown = []
+    for key, seen in now.functions.items():
+        dispersion = max(DISPERSION, _dispersion(key, before))
+        old = _Cost(base.functions.get(key, _NOTHING).total, base.samples, 1 / base.rate_hz / base.requests)
+        new = _Cost(seen.total, now.samples, 1 / now.rate_hz / now.requests)
+        growth = new.time - old.time
+        surely = growth - math.hypot(
+            new.time - new.times(_SURE, dispersion)[0], old.times(_SURE, dispersion)[1] - old.time
+        )
+        change = new.share - old.share
+        new_low, new_high = new.shares(dispersion)
+        old_low, old_high = old.shares(dispersion)
+        low = change - math.hypot(new.share - new_low, old_high - old.share)
+        high = change + math.hypot(new_high - new.share, old.share - old_low)
+        if surely > 0 and growth >= SMALLEST_GROWTH * whole and low > 0 and parse_frame(key).file:
+            grown.append(_Grown(key, old, new, (low, high)))
+    return grown
+
+
+def _dispersion(key: str, before: Sequence[PhaseProfile]) -> float:
+    """Pearson's estimate of how much more than by chance a function's samples vary between the baseline's runs."""
+    if len(before) < 2:
+        return 0.0
+    counts = [profile.functions.get(key, _NOTHING).total for profile in before]
+    # In units of what the run's requests would give: samples a request differ between runs, not requests.
+    weights = [profile.requests * profile.rate_hz for profile in before]
+    rate = sum(counts) / sum(weights)
+    if not rate:
+        return 0.0
+    chi = sum((count - rate * weight) ** 2 / (rate * weight) for count, weight in zip(counts, weights, strict=True))
+    return chi / (len(before) - 1)
+
+
+def _named(grown: Sequence[_Grown], stacks: Sequence[Stack]) -> list[Suspect]:
+    """The most specific of each chain, the greatest growth first."""
+    by_key = {entry.key: entry for entry in grown}
+    under, depth, lines = _nesting(by_key.keys(), stacks)
+    explained: dict[str, list[str]] = {}
+    for outer in grown:
+        for inner in grown:
+            if _is_wrapper(outer, inner, under, depth):
+                explained.setdefault(outer.key, []).append(inner.key)
+    left = sorted((entry for entry in grown if entry.key not in explained), key=lambda entry: -entry.growth)
+    named: list[_Grown] = []
+    for entry in left:
+        # What the named function calls grew because it was called more.
+        if not any(under.get((chosen.key, entry.key), 0) >= _EXPLAINS * entry.now.count for chosen in named):
+            named.append(entry)
+    suspects = []
+    for entry in named[:MOST_SUSPECTS]:
+        frame = parse_frame(entry.key)
+        callers = sorted((key for key, inner in explained.items() if entry.key in inner), key=lambda key: -depth[key])
+        suspects.append(_suspect(entry, frame, lines[entry.key], callers))
+    return suspects
+
+
+def _is_wrapper(outer: _Grown, inner: _Grown, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
+    """Whether ``outer`` grew only because it calls ``inner``."""
+    if depth[inner.key] <= depth[outer.key] or parse_frame(inner.key).is_standard:
+        return False
+    called = under.get((outer.key, inner.key), 0) * inner.now.seconds
+    explains = min(called, inner.growth) >= _EXPLAINS * outer.growth
+    return explains and inner.newness >= _AS_NEW * outer.newness
+
+
+def _nesting(
+    keys: Collection[str], stacks: Sequence[Stack]
+) -> tuple[dict[tuple[str, str], int], dict[str, float], dict[str, int]]:
+    """Samples of each function below each other one, each one's mean depth, and the line it was seen on most."""
+    under: dict[tuple[str, str], int] = {}
+    depths: dict[str, list[int]] = {key: [0, 0] for key in keys}
+    lines: dict[str, dict[int, int]] = {key: {} for key in keys}
+    for stack in stacks:
+        outermost: dict[str, int] = {}
+        for place, text in enumerate(stack.frames):
+            frame = parse_frame(text)
+            if frame.key not in depths or frame.key in outermost:
+                continue
+            for outer in outermost:
+                under[outer, frame.key] = under.get((outer, frame.key), 0) + stack.weight
+            outermost[frame.key] = place
+            depths[frame.key][0] += place * stack.weight
+            depths[frame.key][1] += stack.weight
+            lines[frame.key][frame.line] = lines[frame.key].get(frame.line, 0) + stack.weight
+    mean = {key: place / weight for key, (place, weight) in depths.items()}
+    return under, mean, {key: max(seen, key=lambda line: seen[line]) for key, seen in lines.items()}
+
+
+def _suspect(entry: _Grown, frame: Frame, line: int, callers: list[str]) -> Suspect:
+    return Suspect(
+        function=frame.function,
+        file=frame.file,
+        line=line,
+        share_baseline=entry.base.share,
+        share_run=entry.now.share,
+        change=entry.now.share - entry.base.share,
+        interval=entry.share_interval,
+        cpu_ms_baseline=1000 * entry.base.time,
+        cpu_ms_run=1000 * entry.now.time,
+        callers=callers,
+    )

@@ -15,8 +15,8 @@ decided by luck. So the spread is taken between *blocks of seconds*:
   (Vats & Flegal 2022, Biometrika 109(3)), twice the variance from long blocks less that from short ones, makes up
   for it, and is used only where it widens.
 - A percentile's interval is that of the share of requests below it, turned into order statistics (Woodruff 1952,
-  JASA 47; for dependent data Doss, Flegal, Jones & Neath 2014). The share's interval is exact binomial for the
-  *effective* number of requests (Korn & Graubard 1998): as many independent ones as would spread alike.
+  JASA 47; for dependent data Doss, Flegal, Jones & Neath 2014). The share is spread as Beta, for the
+  *effective* number of requests (Korn & Graubard 1998): as many independent ones as would vary alike.
 - An error rate's is Wilson's (1927) for the effective number of requests, which is never more than the real one:
   0 failures of 50 are [0 %, 7 %], not [0 %, 0 %].
 
@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import bdtrik, betaincinv, stdtrit
+from scipy.special import betaincinv, stdtrit
 
 from harness.analysis.samples import Floats, Sample
 from harness.plan.model import Metric
@@ -122,15 +122,13 @@ def _quantile(sample: Sample, q: float) -> Interval:
     count = float(sample.timed.sum())
     within = sample.within(bucket)
     variance, degrees = block_variance((within - within.sum() / count * sample.timed) / count)
-    effective = math.floor(_effective(q, count, max(variance, q * (1 - q) / count), degrees))
-    if effective < 1:
-        return Interval(value=value_us / 1000, low=0.0, high=None)
-    low_rank = max(math.ceil(bdtrik(_TAIL, effective, q)), 0)
-    high_rank = max(math.ceil(bdtrik(1 - _TAIL, effective, q)), 0) + 1
-    low = sample.at_share(low_rank / effective)[1] / 1000 if low_rank else 0.0
-    high = (
-        sample.at_share(high_rank / effective)[1] / 1000 if high_rank <= effective else _bound_above(sample, q, bucket)
-    )
+    effective = _effective(q, count, max(variance, q * (1 - q) / count), degrees)
+    low = 0.0
+    if (1 - q) ** effective <= _TAIL:
+        low = sample.at_share(float(betaincinv(q * effective, (1 - q) * effective, _TAIL)))[1] / 1000
+    if effective < requests_needed(q):
+        return Interval(value=value_us / 1000, low=low, high=_bound_above(sample, q, bucket))
+    high = sample.at_share(float(betaincinv(q * effective, (1 - q) * effective, 1 - _TAIL)))[1] / 1000
     return Interval(value=value_us / 1000, low=low, high=high)
 
 

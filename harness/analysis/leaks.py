@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import theilslopes
 
-from harness.analysis.attribution import functions_of
+from harness.analysis.functions import parse_frame
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.profiles import read_folded
 from harness.record.resources import Reading
@@ -68,11 +68,18 @@ def _growth(
 
 
 def _culprit(run: RecordedRun) -> str:
-    """The function that the memory profile found to hold the most leaked bytes, as the end of a sentence."""
+    """Who left most of it behind, by the memory profile, as the end of a sentence.
+
+    Bytes count for the innermost function outside Python's standard library: that a list grew in there is no news.
+    """
+    left: dict[str, int] = {}
     for profile in run.profiles.profiles:
         if profile.kind == "memory-leaked":
-            functions = functions_of(read_folded(run.folder.path / profile.path))
-            if functions:
-                name, samples = max(functions.items(), key=lambda entry: entry[1].own)
-                return f"; most was left behind by {name}, {samples.own / _MIB:.1f} MiB in the memory profile"
-    return "; the memory profile tells where"
+            for stack in read_folded(run.folder.path / profile.path):
+                frames = [parse_frame(text) for text in stack.frames]
+                own = next((frame for frame in reversed(frames) if frame.file and not frame.is_standard), frames[-1])
+                left[own.key] = left.get(own.key, 0) + stack.weight
+    if not left:
+        return ""
+    name = max(left, key=lambda key: left[key])
+    return f"; the memory profile shows {left[name] / _MIB:.1f} MiB left behind by {name}"

@@ -13,7 +13,9 @@ from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates import wording
 from harness.gates.against_baseline import against
-from harness.plan.model import Comparator, Comparison, Gate
+from harness.gates.limits import limit_of, side_of
+from harness.gates.live import failed_beyond_recovery
+from harness.plan.model import Comparison, Gate
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
 
@@ -75,10 +77,16 @@ class Evaluator:
                 known = sorted(key for key in samples if key != ALL)
                 return _Finding(
                     "inconclusive",
-                    f"no request to {gate.endpoint!r} was seen in phase {phase!r}: {wording.among(gate.endpoint, known)}",
+                    f"no request to {gate.endpoint!r} was seen in phase {phase!r}: "
+                    f"{wording.among(gate.endpoint, known)}",
                 )
             return _Finding("inconclusive", f"no request was sent in phase {phase!r}")
         finding = self._compared(gate, record, sample, seen)
+        if self._run.journal.end_reason == "gate failed" and finding.status != "fail":
+            # The run was ended for this: what ended it must be what it is judged by.
+            lost = failed_beyond_recovery(self._run.plan, self._run.journal, gate.model_copy(update={"phase": phase}))
+            if lost:
+                finding.status, finding.reason = "fail", f"{lost}. More: harness report {self._run.folder.run_id}"
         return self._qualified(finding, self._summaries[phase])
 
     def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
@@ -185,24 +193,3 @@ class Evaluator:
             finding.status = "inconclusive"
             finding.reason = f"the phase was cut short ({summary.cut_short}); until then {finding.reason}"
         return finding
-
-
-def limit_of(comparison: Comparison, baseline: float | None) -> float:
-    """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one."""
-    if baseline is None:
-        return comparison.value
-    if comparison.unit == "%":
-        return baseline * (1 + comparison.value / 100)
-    return baseline + comparison.value
-
-
-def side_of(comparator: Comparator, seen: Interval, limit: float) -> GateStatus:
-    """``pass``: all of the interval is on the good side of the limit; ``fail``: all on the bad side."""
-    low, high = seen.low, float("inf") if seen.high is None else seen.high
-    good, bad = {
-        "<": (high < limit, low >= limit),
-        "<=": (high <= limit, low > limit),
-        ">": (low > limit, high <= limit),
-        ">=": (low >= limit, high < limit),
-    }[comparator]
-    return "pass" if good else "fail" if bad else "inconclusive"

@@ -134,7 +134,10 @@ class Generator(_Part):
 
 
 class Suspect(_Part):
-    """A function whose share of the target's CPU samples grew against the baseline (0…1)."""
+    """A function (with what it calls) that costs the target more CPU a request than in the baseline.
+
+    Shares are of the target's CPU samples (0…1); ``change`` is their difference and ``interval`` its 95 % interval.
+    """
 
     function: str
     file: str
@@ -143,6 +146,11 @@ class Suspect(_Part):
     share_run: float
     change: float
     interval: tuple[float, float]
+    cpu_ms_baseline: float = 0.0
+    """CPU time a request (of any endpoint) spends in the function, in ms."""
+    cpu_ms_run: float = 0.0
+    callers: list[str] = []
+    """The functions that grew only because they call this one, the nearest first."""
 
 
 class FailureKind(_Part):

@@ -1,0 +1,82 @@
+"""Folded stacks by function: who was on top of the stack, who was anywhere on it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.record.baseline import FunctionSamples, PhaseProfile
+from harness.record.profiles import Stack, read_folded
+
+_FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(?::(?P<line>\d+))?\)")
+_STANDARD_FOLDER = re.compile(r"lib/python3[.\d]*/(?!site-packages|dist-packages)")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a stack; ``line`` 0 where it is not known, ``file`` empty for what is no function of a file."""
+
+    function: str
+    file: str
+    line: int
+
+    @property
+    def key(self) -> str:
+        """The function as profiles are compared by it: ``function (file.py)``, for lines move between builds."""
+        return f"{self.function} ({self.file})" if self.file else self.function
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it belongs to Python itself: its standard library, or its import machinery."""
+        if self.file.startswith("<") or _STANDARD_FOLDER.search(self.file):
+            return True
+        return self.file.split("/")[0].removesuffix(".py") in sys.stdlib_module_names
+
+
+@lru_cache(maxsize=1 << 16)
+def parse_frame(text: str) -> Frame:
+    """A frame as folded, ``function (file.py:line)``; text of another form is a function of no file."""
+    match = _FRAME.fullmatch(text)
+    return Frame(match["function"], match["file"], int(match["line"] or 0)) if match else Frame(text, "", 0)
+
+
+def functions_of(stacks: Sequence[Stack]) -> dict[str, FunctionSamples]:
+    """The weight of each function, by :attr:`Frame.key`; one that calls itself counts once a stack."""
+    own: dict[str, int] = {}
+    total: dict[str, int] = {}
+    for stack in stacks:
+        keys = [parse_frame(text).key for text in stack.frames]
+        own[keys[-1]] = own.get(keys[-1], 0) + stack.weight
+        for key in set(keys):
+            total[key] = total.get(key, 0) + stack.weight
+    return {key: FunctionSamples(own=own.get(key, 0), total=weight) for key, weight in total.items()}
+
+
+def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
+    """All CPU stacks of a phase; none where it was not sampled."""
+    return [
+        stack
+        for profile in run.profiles.profiles
+        if profile.kind == "cpu" and profile.phase == record.index
+        for stack in read_folded(run.folder.path / profile.path)
+    ]
+
+
+def phase_profile(run: RecordedRun, record: PhaseRecord) -> PhaseProfile | None:
+    """The CPU profile of a phase by function; None where it was not sampled."""
+    profiles = [profile for profile in run.profiles.profiles if profile.kind == "cpu" and profile.phase == record.index]
+    stacks = cpu_stacks(run, record)
+    if not stacks or record.length_s <= 0:
+        return None
+    sampled_s = max(profile.duration_s for profile in profiles)
+    requests = sum(series.requests for _, series in record.series)
+    return PhaseProfile(
+        samples=sum(stack.weight for stack in stacks),
+        rate_hz=profiles[0].rate_hz or 100.0,
+        requests=requests * min(1.0, sampled_s / record.length_s),
+        functions=functions_of(stacks),
+    )

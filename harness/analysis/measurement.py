@@ -1,0 +1,53 @@
+"""What is kept of a run that becomes a baseline: every figure with its interval, and the CPU profile by function."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from harness.analysis.functions import phase_profile
+from harness.analysis.intervals import METRICS, interval_of
+from harness.analysis.recorded import read_run
+from harness.analysis.samples import samples_of
+from harness.errors import HarnessError
+from harness.record.baseline import BaselineRun, Interval, PhaseProfile
+from harness.record.run_folder import RunFolder, read_json
+from harness.record.summary import Summary
+
+
+def measure_for_baseline(folder: RunFolder) -> BaselineRun:
+    """Measure every measured phase of a judged run. Whether it is fit to be a baseline is for the caller to say.
+
+    Raises :class:`HarnessError` where the folder holds no run, a damaged one, or one that has not been judged.
+    """
+    if not folder.summary.exists():
+        raise HarnessError(
+            "the run has not been judged: it holds no summary.json",
+            where=str(folder.path),
+            hint=f"`harness gate {folder.run_id}` judges it.",
+        )
+    run = read_run(folder)
+    try:
+        summary = Summary.model_validate(read_json(folder.summary))
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(f"{key}: {first['msg']}", where=str(folder.summary)) from fault
+    figures: dict[str, dict[str, dict[str, Interval]]] = {}
+    profiles: dict[str, PhaseProfile] = {}
+    for record in run.phases:
+        if not record.plan.measured:
+            continue
+        figures[record.plan.name] = {
+            endpoint: {metric: found for metric in METRICS if (found := interval_of(sample, metric)) is not None}
+            for endpoint, sample in samples_of(record, run.journal).items()
+        }
+        profile = phase_profile(run, record)
+        if profile is not None:
+            profiles[record.plan.name] = profile
+    return BaselineRun(
+        run_id=summary.run_id,
+        started_at=summary.started_at,
+        summary=summary,
+        figures=figures,
+        profiles=profiles,
+    )

@@ -1,0 +1,28 @@
+"""A gate's limit, and on which side of it an interval lies."""
+
+from __future__ import annotations
+
+from harness.plan.model import Comparator, Comparison
+from harness.record.baseline import Interval
+from harness.record.summary import GateStatus
+
+
+def limit_of(comparison: Comparison, baseline: float | None) -> float:
+    """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one."""
+    if baseline is None:
+        return comparison.value
+    if comparison.unit == "%":
+        return baseline * (1 + comparison.value / 100)
+    return baseline + comparison.value
+
+
+def side_of(comparator: Comparator, seen: Interval, limit: float) -> GateStatus:
+    """``pass``: all of the interval is on the good side of the limit; ``fail``: all on the bad side."""
+    low, high = seen.low, float("inf") if seen.high is None else seen.high
+    good, bad = {
+        "<": (high < limit, low >= limit),
+        "<=": (high <= limit, low > limit),
+        ">": (low > limit, high <= limit),
+        ">=": (low >= limit, high < limit),
+    }[comparator]
+    return "pass" if good else "fail" if bad else "inconclusive"

@@ -1,0 +1,242 @@
+"""Gates while the run goes on: how each stands now, and whether one has failed beyond recovery.
+
+Told every second, so it must be cheap: what each gate reads is added up as it comes in, nothing is read twice, and
+there are no intervals. How a gate stands here is news; whether it held is for :func:`harness.gates.judge.judge`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis.intervals import QUANTILES, UNITS
+from harness.analysis.samples import ALL
+from harness.gates import wording
+from harness.gates.limits import limit_of
+from harness.plan.model import Gate, Phase, RunPlan
+from harness.record.baseline import Baseline
+from harness.record.histogram import MAX_VALUE_US, bucket_of, highest_of
+from harness.record.journal import Journal, PhaseSpan, Series
+
+MARGIN = 1.5
+"""How far beyond what the rest of the phase could make good a gate must be to be given up."""
+_FEWEST_OVER = 20
+_FEWEST_FAILURES = 10
+_FEWEST_SECONDS = 3
+_BUCKETS = bucket_of(MAX_VALUE_US) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGate:
+    """How one gate stands in one phase. ``holds`` is None as long as there is nothing to hold against the limit."""
+
+    gate: Gate
+    phase: str
+    observed: float | None
+    limit: float | None
+    unit: str
+    holds: bool | None
+
+
+class _Tally:
+    """What one phase and endpoint has seen so far."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failures = 0
+        self.sum_us = 0
+        self.max_us = 0
+        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.by_second: dict[int, int] = {}
+
+    def add(self, second: int, series: Series) -> None:
+        self.requests += series.requests
+        self.failures += series.failures
+        self.sum_us += series.response.sum_us
+        self.max_us = max(self.max_us, series.response.max_us)
+        self.counts[series.response.indices] += series.response.counts
+        self.by_second[second] = self.by_second.get(second, 0) + series.requests
+
+    def percentile_ms(self, q: float) -> float | None:
+        running = np.cumsum(self.counts)
+        if not running[-1]:
+            return None
+        at = int(np.searchsorted(running, max(1, math.ceil(q * int(running[-1]) - 1e-9))))
+        return min(int(highest_of(np.array([at]))[0]), self.max_us) / 1000
+
+    def over(self, limit_ms: float) -> int:
+        """How many requests surely took longer than ``limit_ms``."""
+        return int(self.counts[bucket_of(math.ceil(limit_ms * 1000)) + 1 :].sum())
+
+
+class GateWatch:
+    """Follows the gates of a run; :meth:`update` takes in what the journal has grown by."""
+
+    def __init__(self, plan: RunPlan, baseline: Baseline | None = None) -> None:
+        self._plan = plan
+        self._baseline = baseline
+        self._numbers = {phase.name: number for number, phase in enumerate(plan.phases)}
+        self._tallies: dict[tuple[int, str], _Tally] = {}
+        for gate in plan.gates:
+            for phase in self._phases(gate):
+                self._tallies[self._numbers[phase], gate.endpoint or ALL] = _Tally()
+        self._spans: dict[int, PhaseSpan] = {}
+        self._seen = 0
+        self._now_s = 0.0
+
+    def update(self, journal: Journal) -> None:
+        """Take in the seconds that ``journal`` has gained since the last call."""
+        for second in journal.seconds[self._seen :]:
+            for series in second.series:
+                for key in (ALL, str(journal.endpoints[series.endpoint])):
+                    tally = self._tallies.get((series.phase, key))
+                    if tally is not None:
+                        tally.add(second.second, series)
+        self._seen = len(journal.seconds)
+        self._spans = {span.phase: span for span in journal.phases}
+        self._now_s = journal.last_s
+
+    def standing(self) -> list[LiveGate]:
+        """Every gate in every phase it reads, in the order of the plan."""
+        return [self._live(gate, phase) for gate in self._plan.gates for phase in self._phases(gate)]
+
+    def lost(self) -> str | None:
+        """The first gate that has failed beyond recovery, in one sentence; None while all may still hold."""
+        for gate in self._plan.gates:
+            for phase in self._phases(gate):
+                why = self.beyond_recovery(gate, phase)
+                if why:
+                    return f"gate `{gate.comparison.source}` in {phase} cannot hold any more: {why}"
+        return None
+
+    def beyond_recovery(self, gate: Gate, phase: str) -> str | None:
+        """Why ``gate`` would fail in ``phase`` even if all goes well from here on; None while it may hold.
+
+        Reckons that the rest of the phase brings as many requests a second as its best second did, all of them good,
+        and asks for :data:`MARGIN` on top. A gate against a baseline is never given up: noise is not known yet.
+        """
+        number = self._numbers.get(phase, -1)
+        span, tally = self._spans.get(number), self._tallies.get((number, gate.endpoint or ALL))
+        if span is None or tally is None or not tally.requests or gate.comparison.baseline:
+            return None
+        if len(tally.by_second) < _FEWEST_SECONDS:
+            return None
+        plan = self._plan.phases[number]
+        if not plan.duration_s:
+            return None
+        return _lost(gate, tally, *self._expected(plan, span, tally))
+
+    def _expected(self, plan: Phase, span: PhaseSpan, tally: _Tally) -> tuple[float, float]:
+        """How many requests the phase may have at its end, and how long it will have been."""
+        end_s = self._now_s if span.end_s is None else span.end_s
+        elapsed_s = end_s - span.start_s
+        left_s = max(0.0, plan.duration_s - elapsed_s)
+        if span.end_s is not None and span.reason != "cut short":
+            left_s = 0.0
+        reached = max(1, len(span.segments))
+        levels = [max(segment.start, segment.end) for segment in plan.segments]
+        # A ramp has not reached its level yet; a step's load is known from its start.
+        first = plan.segments[0]
+        sofar = max(levels[:reached])
+        if plan.kind == "ramp" and first.duration_s:
+            sofar = first.start + (first.end - first.start) * min(1.0, elapsed_s / plan.duration_s)
+        growth = max(levels) / sofar if sofar > 0 else 1.0
+        peak = max(tally.by_second.values()) * max(1.0, growth)
+        return tally.requests + left_s * peak, elapsed_s + left_s
+
+    def _phases(self, gate: Gate) -> list[str]:
+        if gate.phase is not None:
+            return [gate.phase] if gate.phase in self._numbers else []
+        return [phase.name for phase in self._plan.phases if phase.measured]
+
+    def _live(self, gate: Gate, phase: str) -> LiveGate:
+        number = self._numbers[phase]
+        observed = self._observed(gate, number)
+        limit = self._limit(gate, phase)
+        holds = None
+        if observed is not None and limit is not None:
+            holds = {
+                "<": observed < limit,
+                "<=": observed <= limit,
+                ">": observed > limit,
+                ">=": observed >= limit,
+            }[gate.comparison.comparator]
+        return LiveGate(gate, phase, observed, limit, UNITS[gate.comparison.metric], holds)
+
+    def _observed(self, gate: Gate, number: int) -> float | None:
+        tally, span = self._tallies[number, gate.endpoint or ALL], self._spans.get(number)
+        if span is None or not tally.requests:
+            return None
+        metric = gate.comparison.metric
+        if metric == "throughput":
+            elapsed_s = (self._now_s if span.end_s is None else span.end_s) - span.start_s
+            return tally.requests / elapsed_s if elapsed_s > 0 else None
+        if metric == "error_rate":
+            return 100 * tally.failures / tally.requests
+        if metric == "max":
+            return tally.max_us / 1000
+        if metric == "mean":
+            timed = int(tally.counts.sum())
+            return tally.sum_us / timed / 1000 if timed else None
+        return tally.percentile_ms(QUANTILES[metric])
+
+    def _limit(self, gate: Gate, phase: str) -> float | None:
+        comparison = gate.comparison
+        if not comparison.baseline:
+            return limit_of(comparison, None)
+        kept = [
+            run.figures[phase][gate.endpoint or ALL][comparison.metric].value
+            for run in (self._baseline.runs if self._baseline else [])
+            if comparison.metric in run.figures.get(phase, {}).get(gate.endpoint or ALL, {})
+        ]
+        return limit_of(comparison, sum(kept) / len(kept)) if kept else None
+
+
+def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | None:
+    comparison, limit = gate.comparison, gate.comparison.value
+    metric = comparison.metric
+    if comparison.comparator in (">", ">="):
+        if metric == "throughput" and expected / length_s < limit / MARGIN:
+            best = wording.amount(expected / length_s, "/s")
+            return f"at best {best} can still be reached, the limit is {wording.amount(limit, '/s')}"
+        return None
+    allowed: float
+    if metric in QUANTILES:
+        over, allowed = tally.over(limit), (1 - QUANTILES[metric]) * expected
+        if over >= _FEWEST_OVER and over > MARGIN * allowed:
+            return (
+                f"{over:,} requests took longer than {wording.amount(limit, 'ms')} already, of about {expected:,.0f} "
+                f"that the phase will have only {allowed:,.0f} may"
+            )
+    elif metric == "error_rate":
+        allowed = limit / 100 * expected
+        if tally.failures > MARGIN * allowed and (limit == 0 or tally.failures >= _FEWEST_FAILURES):
+            return (
+                f"{tally.failures:,} requests have failed already, of about {expected:,.0f} that the phase will have "
+                f"only {allowed:,.0f} may"
+            )
+    elif metric == "max":
+        if tally.max_us / 1000 > limit:
+            return f"a request took {wording.amount(tally.max_us / 1000, 'ms')}"
+    elif metric == "mean" and tally.sum_us / 1000 > MARGIN * limit * expected:
+        return (
+            f"even if all requests to come took no time, the mean would be "
+            f"{wording.amount(tally.sum_us / 1000 / expected, 'ms')}"
+        )
+    return None
+
+
+def live_status(plan: RunPlan, journal: Journal, baseline: Baseline | None = None) -> list[LiveGate]:
+    """How the gates stand, from the journal so far, all at once; to follow a run, keep a :class:`GateWatch`."""
+    watch = GateWatch(plan, baseline)
+    watch.update(journal)
+    return watch.standing()
+
+
+def failed_beyond_recovery(plan: RunPlan, journal: Journal, gate: Gate) -> str | None:
+    """Why ``gate`` cannot hold any more, from the journal so far; to follow a run, keep a :class:`GateWatch`."""
+    watch = GateWatch(plan.model_copy(update={"gates": (gate,)}))
+    watch.update(journal)
+    return watch.lost()

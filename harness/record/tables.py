@@ -1,0 +1,149 @@
+"""The run as tables for other tools: ``timeline.parquet`` and ``resources.parquet``, made from what was recorded.
+
+``timeline.parquet`` has a row per second, phase and endpoint:
+
+==================  ===========  ====================================================================================
+second              int32        second of the run (see ``epoch_s`` in the file's metadata) in which requests ended
+phase               int16        index in the plan of the phase in which they were started
+method, name        string       the endpoint
+requests, failures  int64
+bytes_received      int64
+failure_kinds       map          failures by what they say
+response, service,  struct       a histogram: ``sum_us``, ``max_us``, and sparse ``buckets`` (uint16) with their
+failed                           ``counts`` (uint32); the layout is that of :mod:`harness.record.histogram`
+==================  ===========  ====================================================================================
+
+``resources.parquet`` has a row per reading and value: ``at_s`` (from the run's start), ``epoch_s``, ``source``,
+``name``, ``value``. Beside what was sampled it holds the load: source ``load`` (``users``) and ``worker-N`` (``cpu``,
+``lag_ms``, ``users``, ``iterations``, ``late``, ``waiting``), at the end of each second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.record.histogram import Histogram
+from harness.record.journal import Journal, Series
+from harness.record.resources import Reading
+
+_HISTOGRAM = pa.struct(
+    [
+        ("sum_us", pa.int64()),
+        ("max_us", pa.int64()),
+        ("buckets", pa.list_(pa.uint16())),
+        ("counts", pa.list_(pa.uint32())),
+    ]
+)
+
+TIMELINE = pa.schema(
+    [
+        ("second", pa.int32()),
+        ("phase", pa.int16()),
+        ("method", pa.string()),
+        ("name", pa.string()),
+        ("requests", pa.int64()),
+        ("failures", pa.int64()),
+        ("bytes_received", pa.int64()),
+        ("failure_kinds", pa.map_(pa.string(), pa.int64())),
+        ("response", _HISTOGRAM),
+        ("service", _HISTOGRAM),
+        ("failed", _HISTOGRAM),
+    ]
+)
+
+RESOURCES = pa.schema(
+    [
+        ("at_s", pa.float64()),
+        ("epoch_s", pa.float64()),
+        ("source", pa.string()),
+        ("name", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+def write_timeline(path: Path, journal: Journal) -> None:
+    """Write ``timeline.parquet`` (see the module's first lines)."""
+    kinds: dict[tuple[int, int, int], dict[str, int]] = {}
+    for failure in journal.failures:
+        key = (failure.second, failure.phase, failure.endpoint)
+        counts = kinds.setdefault(key, {})
+        counts[failure.failure] = counts.get(failure.failure, 0) + failure.count
+    groups: dict[tuple[int, int, int], list[Series]] = {}
+    for second in journal.seconds:
+        for series in second.series:
+            groups.setdefault((second.second, series.phase, series.endpoint), []).append(series)
+    rows = [
+        {
+            "second": second,
+            "phase": phase,
+            "method": journal.endpoints[endpoint].method,
+            "name": journal.endpoints[endpoint].name,
+            "requests": sum(part.requests for part in parts),
+            "failures": sum(part.failures for part in parts),
+            "bytes_received": sum(part.bytes_received for part in parts),
+            "failure_kinds": list(kinds.get((second, phase, endpoint), {}).items()),
+            "response": _histogram([part.response for part in parts]),
+            "service": _histogram([part.service for part in parts]),
+            "failed": _histogram([part.failed for part in parts]),
+        }
+        for (second, phase, endpoint), parts in groups.items()
+    ]
+    _write(path, rows, TIMELINE, journal)
+
+
+def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -> None:
+    """Write ``resources.parquet`` (see the module's first lines)."""
+    load = [
+        Reading(journal.epoch_s + second.second + 1, source, values)
+        for second in journal.seconds
+        for source, values in (
+            ("load", {"users": float(second.users)}),
+            *(
+                (
+                    f"worker-{state.worker}",
+                    {
+                        "cpu": state.cpu,
+                        "lag_ms": state.lag_ms,
+                        "users": float(state.users),
+                        "iterations": float(state.iterations),
+                        "late": float(state.late),
+                        "waiting": float(state.waiting),
+                    },
+                )
+                for state in second.workers
+            ),
+        )
+    ]
+    rows = [
+        {
+            "at_s": reading.epoch_s - journal.epoch_s,
+            "epoch_s": reading.epoch_s,
+            "source": reading.source,
+            "name": name,
+            "value": value,
+        }
+        for reading in sorted([*readings, *load], key=lambda reading: reading.epoch_s)
+        for name, value in reading.values.items()
+    ]
+    _write(path, rows, RESOURCES, journal)
+
+
+def _histogram(parts: list[Histogram]) -> dict[str, object]:
+    whole = Histogram.merged(parts)
+    return {
+        "sum_us": whole.sum_us,
+        "max_us": whole.max_us,
+        "buckets": whole.indices.tolist(),
+        "counts": whole.counts.tolist(),
+    }
+
+
+def _write(path: Path, rows: list[dict[str, object]], schema: pa.Schema, journal: Journal) -> None:
+    about = {"harness_schema": "1", "run_id": journal.run_id, "epoch_s": repr(journal.epoch_s)}
+    table = pa.Table.from_pylist(rows, schema=schema.with_metadata(about))
+    pq.write_table(table, path, compression="zstd")
