@@ -77,7 +77,7 @@ class Phase(_Frozen):
     spacing: Literal["even", "poisson"] = "even"
     """Only the open model: how arrivals are spread."""
     measured: bool = True
-    """Whether gates that name no phase read it: steady, spike and shape; not ramp and stress, which warm up and break."""
+    """Whether gates that name no phase read it: steady, spike, shape; not ramp and stress, which warm up and break."""
     description: str
     """What the phase does, as a person reads it: ``50 users for 30 s``."""
 

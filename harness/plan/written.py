@@ -100,7 +100,7 @@ def from_scenario(description: ScenarioDescription, faults: Faults) -> Written:
             what = f"{_shown_call(wrong)} is not a {kind}" if wrong is not None else f"{name} is not a list"
             faults.add(what, where=place, hint=f"write a list of {name}, such as {example}")
             calls = [call for call in calls if _is_call(call, kind)]
-        written.data[kind] = [_table(written, (kind, index), call) for index, call in enumerate(calls)]
+        written.data[kind] = [_table(written, (kind, index), call, faults) for index, call in enumerate(calls)]
     for name in ("sampling", "stop_early"):
         value = getattr(description, name)
         if value is not None:
@@ -131,8 +131,8 @@ def _shown_call(value: object) -> str:
     return f"{value['call']}(…)" if isinstance(value, Mapping) and "call" in value else quoted(value)
 
 
-def _table(written: Written, path: KeyPath, call: Mapping[str, Any]) -> dict[str, Any]:
-    """One call as a profile's table; its places and spellings go to ``written``."""
+def _table(written: Written, path: KeyPath, call: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """One call as a profile's table; its places and spellings go to ``written``, wrong words to ``faults``."""
     kind: str = call["call"]
     place = f"{shown_path(call['file'])}:{call['line']}: {kind}"
     written.places[path] = place
@@ -143,6 +143,9 @@ def _table(written: Written, path: KeyPath, call: Mapping[str, Any]) -> dict[str
         written.spelling[*path, key] = argument
     for argument, value in arguments.items():
         key = _KEY_OF_ARGUMENT.get(kind, {}).get(argument, argument)
+        if (*path, argument) in written.spelling:  # the profile's word, which the call has another for
+            meant = written.spelling[*path, argument]
+            faults.add(f'unknown key "{argument}"', where=f"{place}({argument})", hint=f'did you mean "{meant}"?')
         table[key] = value
         written.places[*path, key] = f"{place}({argument})"
         if key in ("users", "rate") and isinstance(value, list) and kind in _PARTS:
