@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples, PhaseProfile
-from harness.record.profiles import Stack, read_folded
+from harness.record.profiles import Profile, Stack, read_folded
 
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(?::(?P<line>\d+))?\)")
 _STANDARD_FOLDER = re.compile(r"lib/python3[.\d]*/(?!site-packages|dist-packages)")
@@ -56,13 +56,22 @@ def functions_of(stacks: Sequence[Stack]) -> dict[str, FunctionSamples]:
     return {key: FunctionSamples(own=own.get(key, 0), total=weight) for key, weight in total.items()}
 
 
+def stacks_of(run: RecordedRun, profile: Profile) -> list[Stack]:
+    """The stacks of a profile; none where its file is missing (what could not be sampled does not stop judging).
+
+    Raises :class:`HarnessError` where it is damaged.
+    """
+    path = run.folder.path / profile.path
+    return read_folded(path) if path.is_file() else []
+
+
 def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
     """All CPU stacks of a phase; none where it was not sampled."""
     return [
         stack
         for profile in run.profiles.profiles
         if profile.kind == "cpu" and profile.phase == record.index
-        for stack in read_folded(run.folder.path / profile.path)
+        for stack in stacks_of(run, profile)
     ]
 
 

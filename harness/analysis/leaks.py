@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import theilslopes
 
-from harness.analysis.functions import parse_frame
+from harness.analysis.functions import parse_frame, stacks_of
 from harness.analysis.recorded import PhaseRecord, RecordedRun
-from harness.record.profiles import read_folded
 from harness.record.resources import Reading
 
 FEWEST_READINGS = 10
@@ -75,7 +74,7 @@ def _culprit(run: RecordedRun) -> str:
     left: dict[str, int] = {}
     for profile in run.profiles.profiles:
         if profile.kind == "memory-leaked":
-            for stack in read_folded(run.folder.path / profile.path):
+            for stack in stacks_of(run, profile):
                 frames = [parse_frame(text) for text in stack.frames]
                 own = next((frame for frame in reversed(frames) if frame.file and not frame.is_standard), frames[-1])
                 left[own.key] = left.get(own.key, 0) + stack.weight

@@ -23,7 +23,7 @@ from harness.record.summary import BaselineRef, PhaseSummary, Summary
 
 
 def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
-    """Judge a run under its plan's gates, or under ``gates``. Writes nothing.
+    """Judge a run under its plan's gates, or under ``gates``. Writes nothing; ``artifacts`` is for who writes files.
 
     Raises :class:`harness.errors.HarnessError` where the folder holds no run, or one that is damaged.
     """
@@ -53,7 +53,6 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
         suspects=suspects_of(run),
         failures=failure_kinds(run.journal),
         baseline=_baseline(run),
-        artifacts=artifacts_of(folder),
     )
 
 
@@ -75,6 +74,11 @@ def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary]) -> list[str]:
     warnings += leak_warnings(run)
     warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
     warnings += run.profiles.notes
+    warnings += [
+        f"the profile {profile.path} is missing from the run folder"
+        for profile in run.profiles.profiles
+        if not (run.folder.path / profile.path).is_file()
+    ]
     if run.environment is not None:
         warnings += run.environment.notes
     return list(dict.fromkeys(warnings))
@@ -84,26 +88,3 @@ def _baseline(run: RecordedRun) -> BaselineRef | None:
     if run.baseline is None:
         return None
     return BaselineRef(run_ids=[kept.run_id for kept in run.baseline.runs], fingerprint=run.baseline.fingerprint)
-
-
-def artifacts_of(folder: RunFolder) -> dict[str, str]:
-    """The files of a run that are there, by name, as paths relative to its folder."""
-    named = {
-        "plan": folder.plan,
-        "environment": folder.environment,
-        "journal": folder.journal,
-        "resources": folder.resources,
-        "timeline": folder.timeline_table,
-        "resources_table": folder.resources_table,
-        "profiles": folder.profiles,
-        "cpu": folder.cpu,
-        "memory": folder.memory,
-        "baseline": folder.comparison,
-        "verification": folder.verification,
-        "report": folder.report,
-        "markdown": folder.markdown,
-        "junit": folder.junit,
-        "log": folder.log,
-        "target_log": folder.target_log,
-    }
-    return {name: str(path.relative_to(folder.path)) for name, path in named.items() if path.exists()}

@@ -12,8 +12,7 @@ from harness.record.summary import Summary
 
 
 class _Part(BaseModel):
-    # "constants": a bound may be infinite, and must be so again when read.
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="forbid")
 
 
 class Interval(_Part):

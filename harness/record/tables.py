@@ -27,8 +27,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal, Series
-from harness.record.resources import Reading
+from harness.record.journal import Journal, Series, read_journal
+from harness.record.resources import Reading, read_resources
+from harness.record.run_folder import RunFolder
 
 _HISTOGRAM = pa.struct(
     [
@@ -64,6 +65,13 @@ RESOURCES = pa.schema(
         ("value", pa.float64()),
     ]
 )
+
+
+def write_tables(folder: RunFolder) -> None:
+    """Write both tables of a run folder. Raises :class:`HarnessError` where its journal or resources are damaged."""
+    journal = read_journal(folder.journal)
+    write_timeline(folder.timeline_table, journal)
+    write_resources(folder.resources_table, journal, read_resources(folder.resources))
 
 
 def write_timeline(path: Path, journal: Journal) -> None:
