@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import options
 from harness.errors import HarnessError
 from harness.record.baseline import Baseline, BaselineRun, Interval
 from harness.record.environment import Environment
@@ -34,14 +35,6 @@ _LOG_WIDTH = 160
 _EXAMPLE = "p95 <= baseline + 10%"
 _ALL_ENDPOINTS = ""
 
-_out = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    help="The folder that run folders are made in.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 _profile = click.option("--profile", help="Only of this profile.")
 _fingerprint = click.option("--fingerprint", help="Only of this environment.")
 
@@ -59,18 +52,19 @@ def command() -> None:
 @click.argument("run")
 @click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
 @click.option("--force", is_flag=True, help="Even if the run failed or was broken.")
-@_out
-@_json
+@options.out
+@options.as_json
 def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
     """Make RUN (a run folder, a run-id or "latest") the baseline of its scenario, profile and environment.
 
     Several runs (--add) tell how much runs differ with no change at all, so that gates do not take noise for a change.
     """
-    from harness.analysis import measure_for_baseline
+    from harness.analysis.measurement import measure_for_baseline
     from harness.store import open_store
 
     folder = find_run(run, out)
-    _refuse_unfit(read_model(folder.summary, Summary), force)
+    if folder.summary.is_file():  # else measuring says that it was never judged, and how to
+        _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)
     measured = measure_for_baseline(folder)
     with open_store(None, out) as store:
@@ -84,12 +78,12 @@ def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
     console = _console()
     console.print(f"Baseline {'extended' if add else 'set'}, in {shown}:")
     _draw(console, baseline)
-    _explain(console, measured, runs=len(baseline.runs))
+    _explain(console, baseline, measured)
 
 
 @command.command("list")
-@_out
-@_json
+@options.out
+@options.as_json
 def list_(out: Path, as_json: bool) -> None:
     """List all baselines."""
     with _open(out) as store:
@@ -115,8 +109,8 @@ def list_(out: Path, as_json: bool) -> None:
 @click.argument("scenario", required=False)
 @_profile
 @_fingerprint
-@_out
-@_json
+@options.out
+@options.as_json
 def show(scenario: str | None, profile: str | None, fingerprint: str | None, out: Path, as_json: bool) -> None:
     """Show the figures of the baselines of SCENARIO (default: of all)."""
     with _open(out) as store:
@@ -136,8 +130,8 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
 @_profile
 @_fingerprint
 @click.option("--run", "run_id", help="Only this run of the baseline.")
-@_out
-@_json
+@options.out
+@options.as_json
 def rm(
     scenario: str, profile: str | None, fingerprint: str | None, run_id: str | None, out: Path, as_json: bool
 ) -> None:
@@ -227,29 +221,39 @@ def _draw(console: Console, baseline: Baseline) -> None:
         console.print(table)
 
 
-def _explain(console: Console, run: BaselineRun, *, runs: int) -> None:
+def _explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
     """How a gate uses what was just set, with the figure that a person would else have to work out."""
+    for phase in added.summary.phases:
+        if phase.generator_limited:
+            console.print(
+                Text(f"In phase {plain(phase.name)} the load generator was the limit: gates will not use it.")
+            )
     console.print("From the next run on, gates compare with it:")
     console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
-    phase, p95 = _example(run)
-    if runs == 1 and p95 is not None:
-        limit = in_unit(p95.value * 1.1, "ms")
-        console.print(Text(f"  which is now: at most {limit} in phase {plain(phase)}."))
-    if runs == 1:
+    example = _example(baseline)
+    if example is not None:
+        phase_name, p95_ms = example
+        limit = in_unit(p95_ms * 1.1, "ms")
+        console.print(Text(f"  which is now: at most {limit} in phase {plain(phase_name)}."))
+    if len(baseline.runs) == 1:
         console.print(
             "One run does not tell how much runs differ with no change at all. Make two more of the same, and add them:"
         )
         console.print(Text("  harness baseline set RUN --add", style="bold"))
 
 
-def _example(run: BaselineRun) -> tuple[str, Interval | None]:
-    """The phase that an example is best taken from (a steady one), and its p95."""
-    steady = [phase.name for phase in run.summary.phases if phase.kind == "steady"]
-    for phase in [*steady, *run.figures]:
-        p95 = run.figures.get(phase, {}).get(_ALL_ENDPOINTS, {}).get("p95")
-        if p95 is not None:
-            return phase, p95
-    return "", None
+def _example(baseline: Baseline) -> tuple[str, float] | None:
+    """A phase to show the limit of (a steady one, where there is one), and its p95 as gates take it."""
+    from harness.gates.against_baseline import against
+
+    phases = sorted(baseline.runs[0].summary.phases, key=lambda phase: phase.kind != "steady")
+    for phase in phases:
+        of_runs = [run.figures.get(phase.name, {}).get(_ALL_ENDPOINTS, {}).get("p95") for run in baseline.runs]
+        p95s = [p95 for p95 in of_runs if p95 is not None]
+        if p95s and not phase.generator_limited:
+            figure, _ = against(p95s[0], p95s, "p95")
+            return phase.name, figure
+    return None
 
 
 def _figure(interval: Interval | None, metric: str) -> str:

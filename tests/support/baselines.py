@@ -45,7 +45,7 @@ def make_baseline_run(
         run_id=summary.run_id,
         started_at=summary.started_at,
         summary=summary,
-        figures={"warm-up": {"": {"p95": Interval(value=90, low=80, high=float("inf"))}}, "held": {"": held}},
+        figures={"warm-up": {"": {"p95": Interval(value=90, low=80, high=None)}}, "held": {"": held}},
         profiles={
             "held": PhaseProfile(
                 samples=100, rate_hz=100, requests=4800, functions={"f (app.py)": FunctionSamples(own=40, total=90)}

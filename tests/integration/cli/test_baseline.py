@@ -1,0 +1,279 @@
+"""``harness baseline`` as its user calls it: what it says to people, to programs, and its exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import main
+from harness.record.run_folder import RunFolder, write_text
+from harness.record.summary import Verdict
+from harness.store import open_store
+from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.recordings import make_environment, record_run, steady
+
+
+@dataclass
+class Said:
+    """What a command said: ``out`` is for programs, ``err`` for people."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def baseline(reports: Path, *words: str, store: str = "") -> Said:
+    """What ``harness baseline WORDS --out REPORTS`` does, in this process: a fresh one for each would take minutes."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["harness", "baseline", *words, "--out", str(reports)])
+        patch.setenv("HARNESS_STORE", store)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return Said(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def made_run(
+    reports: Path, number: int, *, verdict: Verdict = "pass", generator_limited: str | None = None
+) -> RunFolder:
+    """The folder of a finished, judged run: 10 s at 50 users."""
+    summary = make_summary(number, verdict=verdict)
+    folder = record_run(
+        reports,
+        run_id=summary.run_id,
+        profile=summary.profile,
+        phases=[steady(seconds=10, name="held")],
+        seed=number,
+        environment=make_environment(),
+    )
+    held = summary.phases[1].model_copy(update={"generator_limited": generator_limited})
+    judged = summary.model_copy(update={"phases": [held], "reasons": ["p95 < 500ms did not hold"]})
+    write_text(folder.summary, judged.to_json())
+    return folder
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return tmp_path / "reports"
+
+
+# ---------------------------------------------------------------------------------------------- set
+
+
+def test_set_keeps_the_run_and_says_how_gates_use_it(reports: Path) -> None:
+    folder = made_run(reports, 1)
+    said = baseline(reports, "set", folder.run_id)
+    assert (said.exit_code, said.out) == (0, "")
+    assert f"Baseline set, in {reports}/store.sqlite" in said.err
+    assert "flash_sale · load · environment f1e2d3c4" in said.err
+    assert folder.run_id in said.err
+    assert 'require = "p95 <= baseline + 10%"' in said.err
+    with open_store(None, reports) as store:
+        kept = store.baseline_for("flash_sale", "load", "f1e2d3c4")
+    assert kept is not None
+    p95 = kept.runs[0].figures["held"][""]["p95"].value
+    assert f"at most {p95 * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in said.err
+    assert "harness baseline set RUN --add" in said.err
+
+
+def test_set_again_replaces_and_add_joins(reports: Path) -> None:
+    first, second, third = (made_run(reports, number) for number in (1, 2, 3))
+    baseline(reports, "set", str(first.path))
+    baseline(reports, "set", second.run_id)
+    said = baseline(reports, "set", "latest", "--add")
+    assert "Baseline extended" in said.err
+    assert "Make two more" not in said.err
+    (entry,) = baseline(reports, "list", "--json").json
+    assert entry["run_ids"] == [third.run_id, second.run_id]
+
+
+def test_set_prints_the_baseline_as_json(reports: Path) -> None:
+    folder = made_run(reports, 1)
+    said = baseline(reports, "set", "latest", "--json")
+    assert said.err == ""
+    assert (said.json["scenario"], said.json["profile"], said.json["fingerprint"]) == ("flash_sale", "load", "f1e2d3c4")
+    (run,) = said.json["runs"]
+    assert run["run_id"] == folder.run_id
+    p95 = run["figures"]["held"][""]["p95"]
+    assert p95["low"] < p95["value"] < p95["high"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [
+        ("fail", "later runs would be measured against a run that did not hold"),
+        ("broken", "its figures are not those of the target"),
+    ],
+)
+def test_set_refuses_a_run_that_did_not_hold_unless_forced(verdict: Verdict, why: str, reports: Path) -> None:
+    folder = made_run(reports, 1, verdict=verdict)
+    said = baseline(reports, "set", "latest")
+    assert said.exit_code == 2
+    assert f"the verdict of this run is {verdict} (p95 < 500ms did not hold): {why}" in said.err
+    assert "--force" in said.err
+    assert baseline(reports, "list", "--json").json == []
+    assert baseline(reports, "set", "latest", "--force", "--json").json["runs"][0]["run_id"] == folder.run_id
+
+
+def test_set_takes_an_inconclusive_run(reports: Path) -> None:
+    made_run(reports, 1, verdict="inconclusive")  # as is each first run with a relative gate: there is no baseline yet
+    assert baseline(reports, "set", "latest").exit_code == 0
+
+
+def test_set_says_which_phases_gates_will_not_use(reports: Path) -> None:
+    made_run(reports, 1, generator_limited="a worker was at 98 % of its core")
+    said = baseline(reports, "set", "latest")
+    assert "In phase held the load generator was the limit: gates will not use it." in said.err
+    assert "at most" not in said.err
+
+
+def test_set_uses_the_teams_store(reports: Path, tmp_path: Path) -> None:
+    made_run(reports, 1)
+    team = f"sqlite:///{tmp_path}/team.sqlite"
+    assert f"in {tmp_path}/team.sqlite" in baseline(reports, "set", "latest", store=team).err
+    assert len(baseline(reports, "list", "--json", store=team).json) == 1
+    assert not (reports / "store.sqlite").exists()
+
+
+def test_set_names_the_file_of_a_damaged_run_folder(reports: Path) -> None:
+    folder = made_run(reports, 1)
+    folder.environment.write_text("{}")
+    said = baseline(reports, "set", "latest")
+    assert said.exit_code == 2
+    assert f"{folder.environment}: fingerprint: Field required" in said.err
+
+
+def test_set_of_a_run_that_is_not_there(reports: Path) -> None:
+    said = baseline(reports, "set", "20260101T000000Z-x")
+    assert said.exit_code == 2
+    assert "there is no such run folder" in said.err
+
+
+def test_set_of_a_run_that_was_never_judged_says_how_to(reports: Path) -> None:
+    made_run(reports, 1).summary.unlink()
+    said = baseline(reports, "set", "latest")
+    assert said.exit_code == 2
+    assert "harness gate" in said.err
+
+
+# ---------------------------------------------------------------------------------------------- list, show, rm
+
+
+def test_the_real_command_keeps_its_two_outputs_apart(three: Path) -> None:
+    call = [sys.executable, "-m", "harness", "baseline", "list", "--out", str(three)]
+    for_people = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
+    assert for_people.stdout == ""
+    assert "flash_sale" in for_people.stderr
+    for_programs = subprocess.run([*call, "--json"], capture_output=True, text=True, timeout=60, check=True)
+    assert len(json.loads(for_programs.stdout)) == 3
+    assert for_programs.stderr == ""
+
+
+@pytest.fixture
+def three(reports: Path) -> Path:
+    """A store with three baselines: one of two runs, one of another profile, one of another environment."""
+    with open_store(None, reports) as store:
+        store.set_baseline("f1", make_baseline_run(1), replace=True)
+        store.set_baseline("f1", make_baseline_run(2, p95=12_340), replace=False)
+        store.set_baseline("f2", make_baseline_run(3), replace=True)
+        store.set_baseline("f1", make_baseline_run(4, profile="smoke"), replace=True)
+    return reports
+
+
+def test_list_shows_each_baseline_once(three: Path) -> None:
+    said = baseline(three, "list")
+    assert (said.exit_code, said.out) == (0, "")
+    rows = [line.split() for line in said.err.splitlines() if "flash_sale" in line]
+    assert [(row[3], row[5], row[7]) for row in rows] == [
+        ("load", "f1", "2"),
+        ("load", "f2", "1"),
+        ("smoke", "f1", "1"),
+    ]
+    assert make_baseline_run(2).run_id in said.err
+
+
+def test_list_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
+    reports.mkdir()
+    assert "Set one: harness baseline set RUN" in baseline(reports, "list").err
+
+
+def test_looking_makes_no_folder(reports: Path) -> None:
+    said = baseline(reports, "list")
+    assert said.exit_code == 2
+    assert f"{reports}: there is no such folder" in said.err
+    assert not reports.exists()
+
+
+def test_show_draws_every_run_and_phase_in_units(three: Path) -> None:
+    said = baseline(three, "show", "flash_sale", "--profile", "load", "--fingerprint", "f1")
+    assert (said.exit_code, said.out) == (0, "")
+    assert "flash_sale · load · environment f1" in said.err
+    assert said.err.index(make_baseline_run(2).run_id) < said.err.index(make_baseline_run(1).run_id)
+    held = [line.replace("\N{NO-BREAK SPACE}", " ") for line in said.err.splitlines() if "held" in line]
+    for shown in ("12.3 s", "0.5 %", "480/s"):
+        assert shown in held[0]
+    assert "200 ms" in held[1]
+    warm_up = next(line for line in said.err.splitlines() if "warm-up" in line)
+    assert "–" in warm_up  # a figure that was not measured
+
+
+def test_show_of_all_as_json(three: Path) -> None:
+    shown = baseline(three, "show", "--json").json
+    assert [(entry["profile"], entry["fingerprint"]) for entry in shown] == [
+        ("load", "f1"),
+        ("load", "f2"),
+        ("smoke", "f1"),
+    ]
+    assert shown[0]["runs"][0]["figures"]["held"][""]["p95"]["value"] == 12_340
+
+
+def test_show_of_what_is_not_there_names_what_is(three: Path) -> None:
+    said = baseline(three, "show", "flash_sael", "--profile", "load")
+    assert said.exit_code == 2
+    assert "there is no baseline of scenario 'flash_sael', profile 'load'" in said.err
+    assert "flash_sale · smoke · environment f1" in said.err
+
+
+def test_show_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
+    reports.mkdir()
+    said = baseline(reports, "show")
+    assert said.exit_code == 2
+    assert "there is no baseline yet\n  Set one: harness baseline set RUN" in said.err
+
+
+def test_rm_asks_which_where_there_are_several(three: Path) -> None:
+    said = baseline(three, "rm", "flash_sale")
+    assert said.exit_code == 2
+    assert "there are 3 baselines of 'flash_sale'; say which one" in said.err
+    assert "--profile load --fingerprint f2" in said.err
+    assert len(baseline(three, "list", "--json").json) == 3
+
+
+def test_rm_removes_one_run_or_the_whole(three: Path) -> None:
+    which = ["flash_sale", "--profile", "load", "--fingerprint", "f1"]
+    said = baseline(three, "rm", *which, "--run", make_baseline_run(1).run_id)
+    assert "1 of its runs left" in said.err
+    said = baseline(three, "rm", *which, "--json")
+    assert said.json == {"removed": [make_baseline_run(2).run_id]}
+    said = baseline(three, "rm", "flash_sale", "--profile", "smoke")
+    assert 'gates on "baseline" are inconclusive until one is set' in said.err
+    assert len(baseline(three, "list", "--json").json) == 1
+
+
+def test_rm_of_a_run_that_is_not_in_it(three: Path) -> None:
+    said = baseline(three, "rm", "flash_sale", "--profile", "smoke", "--run", "other")
+    assert said.exit_code == 2
+    assert f"run 'other' is not in this baseline\n  It has: {make_baseline_run(4, profile='smoke').run_id}" in said.err
