@@ -15,9 +15,10 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
+from harness.record.summary import Latency, Summary
 from harness.report import words
 from harness.report.chart_data import chart_data
 from harness.report.comparison import changes
@@ -41,6 +42,7 @@ def report_html(judged: JudgedRun) -> str:
     return template.render(
         plan=run.plan,
         summary=summary,
+        main=main_phase(summary),
         journal=run.journal,
         environment=run.environment,
         baseline=run.baseline,
@@ -61,6 +63,13 @@ def report_html(judged: JudgedRun) -> str:
         scripts=[Markup(_asset(name)) for name in _SCRIPTS],
         plotly=Markup(_plotly()),
     )
+
+
+def main_phase(summary: Summary) -> str | None:
+    """The name of the phase a reader wants first: the first steady one, else the first measured, else the first."""
+    steady = [phase for phase in summary.phases if phase.kind == "steady" and phase.measured]
+    measured = [phase for phase in summary.phases if phase.measured]
+    return next((phase.name for phase in [*steady, *measured, *summary.phases]), None)
 
 
 def command_line(plan: RunPlan) -> str:
@@ -85,6 +94,20 @@ def json_island(value: Any) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
+def prose(text: str) -> Markup:
+    """A sentence of the harness: what stands between backticks (a command to type, a key) is set as code."""
+    pieces = words.plain(text).split("`")
+    if len(pieces) % 2 == 0:
+        return escape("`".join(pieces))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(pieces))
+
+
+def differs(one: Latency, other: Latency) -> bool:
+    """Whether a reader would see it: some figure more than 2 % away."""
+    pairs = zip(one.model_dump().values(), other.model_dump().values(), strict=True)
+    return any(a is not None and b is not None and abs(a - b) > 0.02 * b for a, b in pairs)
+
+
 def _finalize(value: object) -> object:
     """Every text that a template prints: without control characters, whatever wrote it."""
     return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -101,7 +124,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size)
-    for function in (*named, words.duration, words.moment, words.in_unit, words.interval, json_island):
+    for function in (*named, prose, differs, words.duration, words.moment, words.in_unit, words.interval, json_island):
         environment.filters[function.__name__] = function
     return environment
 

@@ -13,6 +13,7 @@
   const wholeRange = [0, data.seconds / unit.of];
   // Plotly reads a little HTML in texts; names from the target are text.
   const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const plainText = (value) => value.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
   const short = (value, most) => (value.length > most ? `${value.slice(0, Math.max(1, most - 1))}…` : value);
   const colour = (name) => page.colour(name);
   const faded = (name, share) => colour(name).replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`);
@@ -91,7 +92,7 @@
           textposition: "outside", cliponaxis: false, hoverinfo: "skip", width: 0.6,
           marker: { color: ["sky", "blue", "orange", "red"].map(colour) },
         }],
-        y: { nticks: 4, hoverformat: ",d", range: [0, Math.max(...spread.ranges) * 1.3] }, legend: false,
+        y: { nticks: 4, hoverformat: ",d", range: [0, Math.max(...spread.ranges) * 1.3] },
       };
     },
     distribution: (spread) => {
@@ -195,29 +196,29 @@
         zmin: 0, colorscale: [[0, colour("heat-none")], [0.5, colour("heat-some")], [1, colour("heat-most")]],
       }],
       y: { tickvals: ticks, ticktext: ticks.map((row) => `${value(row).toLocaleString("en")} ms`), range: [bottom, top + 1] },
-      hovermode: "closest", legend: false,
+      hovermode: "closest",
     };
   }
 
   function layoutOf(id, node, own) {
     const timed = id in overTime;
-    const axis = { gridcolor: faded("line", 0.8), zeroline: false, linecolor: colour("line"), automargin: true, tickfont: { size: 11 }, fixedrange: true };
+    const axis = { gridcolor: faded("line", 0.8), zeroline: false, linecolor: colour("line"), automargin: !timed, tickfont: { size: 11 }, fixedrange: true };
     const width = state.printing ? 345 : node.clientWidth;
     const [from, to] = state.range ?? wholeRange;
     const perUnit = (width - 70) / (to - from);
     const phases = timed ? data.phases : [];
     return {
       width: state.printing ? width : undefined, height: state.printing ? 190 : undefined, autosize: !state.printing,
-      margin: { l: 54, r: 12, t: timed ? 22 : 12, b: 34 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      margin: { l: 64, r: 10, t: timed ? 22 : 12, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink"), size: 12 } },
       hovermode: own.hovermode ?? "x unified", dragmode: timed ? "zoom" : false,
-      showlegend: own.legend !== false && own.traces.length > 1, legend: { orientation: "h", y: -0.14, yanchor: "top", x: 0, font: { size: 11.5 }, itemwidth: 30 },
+      showlegend: false,
       xaxis: timed ? { ...axis, fixedrange: false, range: state.range ?? wholeRange, ticksuffix: unit.suffix, hoverformat: ",.4~g" } : { ...axis, ...own.x },
       yaxis: { ...axis, rangemode: "tozero", nticks: 6, separatethousands: true, ...own.y },
       shapes: [...phases.map((phase) => ({
         type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },
-        x0: phase.start_s / unit.of, x1: phase.end_s / unit.of, fillcolor: faded(PHASE_TONES[phase.kind], phase.measured ? 0.11 : 0.18),
+        x0: phase.start_s / unit.of, x1: phase.end_s / unit.of, fillcolor: faded(PHASE_TONES[phase.kind], phase.measured ? 0.09 : 0.16),
       })), ...(own.shapes ?? [])],
       annotations: phases.flatMap((phase) => {
         const start = Math.max(phase.start_s / unit.of, from), end = Math.min(phase.end_s / unit.of, to);
@@ -246,7 +247,26 @@
     }
     Plotly.react(node, own.traces, layout, { displayModeBar: false, responsive: true, doubleClick: "reset" });
     if (id in overTime && !node.dataset.drawn) node.on("plotly_relayout", (event) => zoomed(event));
+    legend(node, own.traces);
     node.dataset.drawn = `${state.endpoint}/${state.spreadEndpoint}/${state.phase}`;
+  }
+
+  // A legend of its own: plotly's takes the room of the plot on a phone, and cannot be reached by keyboard.
+  function legend(node, traces) {
+    const list = node.parentElement.querySelector(".legend");
+    const items = (traces.length > 1 ? traces : []).map((trace, place) => {
+      const item = Object.assign(document.createElement("button"), { type: "button", textContent: plainText(trace.name) });
+      const tone = trace.marker?.color ?? trace.line.color;
+      item.style.setProperty("--tone", tone);
+      item.className = trace.line?.dash ?? "solid";
+      item.ariaPressed = "true";
+      item.addEventListener("click", () => {
+        item.ariaPressed = String(item.ariaPressed !== "true");
+        Plotly.restyle(node, { visible: item.ariaPressed === "true" }, [place]);
+      });
+      return item;
+    });
+    list.replaceChildren(...items);
   }
 
   // One chart a turn, those in view first, so that the page answers while it draws.
@@ -261,8 +281,8 @@
     const id = waiting.shift();
     if (id === undefined) { running = false; document.documentElement.dataset.charts = "drawn"; return; }
     document.documentElement.dataset.charts = "drawing";
+    setTimeout(turn); // first, so that a chart that cannot be drawn does not stop the others
     draw(id);
-    setTimeout(turn);
   }
 
   function zoomed(event) {

@@ -14,6 +14,7 @@
       const profile = profiles[index];
       part("flame-diff-label").hidden = !profile.base;
       graph.show(profile);
+      graph.colourByDifference(part("flame-diff").checked);
     };
     part("flame-profile").addEventListener("change", (event) => choose(event.target.value));
     part("flame-search").addEventListener("input", (event) => graph.search(event.target.value));
@@ -24,15 +25,16 @@
 
   function tell(graph, host, { path, matched }) {
     const pieces = [];
+    const words = (text) => pieces.push(Object.assign(document.createElement("span"), { textContent: text }));
     const crumbs = path.length > 5 ? [path[0], null, ...path.slice(-3)] : path;
     crumbs.forEach((node, at) => {
-      if (at) pieces.push("›");
-      if (!node) pieces.push("…");
-      else if (node === path.at(-1)) pieces.push(`${graph.label(node)}: ${graph.weight(node.weight)}${path.length > 1 ? `, ${graph.percent(node.weight / path[0].weight)}` : ""}`);
+      if (at) words("›");
+      if (!node) words("…");
+      else if (node === path.at(-1)) words(`${graph.label(node)}: ${graph.weight(node.weight)}${path.length > 1 ? `, ${graph.percent(node.weight / path[0].weight)}` : ""}`);
       else pieces.push(button(node.parent ? graph.label(node) : "all", () => graph.zoom(node)));
     });
     if (path.length > 1) pieces.push(button("Reset", () => graph.zoom(path[0])));
-    else if (graph.profile.rate_hz) pieces.push(`at ${graph.profile.rate_hz} a second`);
+    else if (graph.profile.rate_hz) words(`at ${graph.profile.rate_hz} a second`);
     if (matched !== null) {
       pieces.push(Object.assign(document.createElement("span"), { className: "matched", textContent: `${graph.percent(matched)} matched` }));
     }
