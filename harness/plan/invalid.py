@@ -35,7 +35,6 @@ _WANTED = {
 
 def tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: Written, faults: Faults) -> None:
     """Add each error of validating what was written at ``at`` against ``model``."""
-    synonyms: Mapping[str, str] = getattr(model, "synonyms", {})
     for item in error.errors(include_url=False):
         below: KeyPath = tuple(item["loc"])
         path = (*at, *below)
@@ -49,7 +48,9 @@ def tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: W
         elif item["type"] == "extra_forbidden" and "[" in word:
             faults.add(f"{word} is one value too many", where=where, hint=_how_to_add("to", word))
         elif item["type"] == "extra_forbidden":
-            known = [written.spelled((*path[:-1], key)) for key in _keys(_model_at(model, below[:-1]))]
+            table = _model_at(model, below[:-1])
+            synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
+            known = [written.spelled((*path[:-1], key)) for key in _keys(table)]
             meant = {other: written.spelled((*path[:-1], key)) for other, key in synonyms.items()}
             faults.add(f'unknown key "{word}"', where=where, hint=suggestion(word, known, meant))
         elif item["type"] == "literal_error":
@@ -80,8 +81,7 @@ def _model_at(model: type[BaseModel], below: KeyPath) -> type[BaseModel]:
     for key in below:
         info = next(info for name, info in model.model_fields.items() if key in (name, info.alias))
         found = _first_model(info.annotation)
-        if found is None:
-            break
+        assert found is not None, "only a table can hold a key that is unknown or no choice"
         model = found
     return model
 

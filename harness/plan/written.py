@@ -53,9 +53,6 @@ class Written:
         """What the user calls the key at ``path``."""
         return self.spelling.get(path, str(path[-1]))
 
-    def copy(self) -> Written:
-        return Written(copy.deepcopy(self.data), dict(self.places), dict(self.spelling))
-
     def take(self, other: Written, path: KeyPath) -> None:
         """Replace what is at ``path`` (one or two keys deep) by what ``other`` has there."""
         tables: tuple[dict[str, Any], dict[str, Any]] = (self.data, other.data)

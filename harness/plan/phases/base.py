@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -34,7 +35,7 @@ class Level:
 NO_LOAD = Level("closed", 0.0)
 
 
-class PhaseConfig(BaseModel):
+class PhaseConfig(BaseModel, ABC):
     """A phase as it is written, checked. Each kind has a file of its own, and each the same parts:
 
     its keys with their defaults and checks; ``faults_between_keys``; ``describe``, for people; ``resolve``, for the
@@ -54,13 +55,13 @@ class PhaseConfig(BaseModel):
         """What is wrong with the keys together. Told besides the faults of single keys, so it reads the raw table."""
         yield from ()
 
+    @abstractmethod
     def describe(self, previous: Level) -> str:
         """What the phase does, as a person reads it, when it follows a phase that ended at ``previous``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def resolve(self, previous: Level) -> Phase:
         """The phase for the load engine. Raises ``UnreadableError`` for what makes no sense after ``previous``."""
-        raise NotImplementedError
 
     def level_after(self, phase: Phase) -> Level:
         """Where ``phase``, resolved from this, leaves the load."""
@@ -73,7 +74,7 @@ class GoalConfig(PhaseConfig):
     synonyms: ClassVar[Mapping[str, str]] = {
         "user": "users", "vus": "users", "concurrency": "users", "arrival_rate": "rate", "arrivals": "rate",
         "rps": "rate", "over": "duration", "hold": "duration", "time": "duration", "for": "duration",
-        "length": "duration", "until": "until",
+        "length": "duration",
     }  # fmt: skip
 
     max_users: Users | None = None

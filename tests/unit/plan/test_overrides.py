@@ -1,0 +1,125 @@
+"""``--set`` changes one value of scenario or profile; what it cannot change is told with what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.plan.support import faults_of, plan_of
+
+PROFILE = """
+[[phase]]
+name = "warm-up"
+kind = "ramp"
+users = 50
+duration = "15s"
+[[phase]]
+kind = "steady"
+users = 50
+duration = "1m"
+[[phase]]
+kind = "stress"
+rate = {from = 10, to = 30, step = 10, every = "5s"}
+until = "p95 > 1s"
+[[gate]]
+require = "p95 < 500ms"
+phase = "steady"
+[sampling]
+memory = true
+"""
+SCENARIO = """
+phases = [ramp(users=50, over="15s"), stress(users=(10, 30, 10), every="5s", until="p95 > 1s")]
+sampling = {"memory": False}
+"""
+
+
+def test_a_phase_is_named_by_name_or_number(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "", PROFILE, "phase.steady.duration=30s", "phase.0.duration=3", "phase.warm-up.users=7")
+    assert [phase.duration_s for phase in plan.phases] == [3, 30, 15, 10]
+    assert plan.phases[0].segments[0].end == 7
+    assert plan.overrides == ("phase.steady.duration=30s", "phase.0.duration=3", "phase.warm-up.users=7")
+
+
+def test_values_within_tables_gates_and_settings_are_changed(tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path,
+        "",
+        PROFILE,
+        "phase.stress.rate.to=20",
+        "gate.0.require=p99 < 2s",
+        "sampling.memory.duration=1m",
+        "sampling.cpu=false",
+        "workers=3",
+        "stop_early=true",
+        "seed = 7",
+        "target.environment.SHOP_DEFECTS=slow_search:3",
+    )
+    assert len(plan.phases[2].segments) == 2
+    assert plan.gates[0].comparison.source == "p99 < 2s"
+    assert plan.sampling.memory is not None
+    assert (plan.sampling.memory.duration_s, plan.sampling.cpu) == (60, None)
+    assert (plan.workers, plan.stop_early, plan.seed) == (3, True, 7)
+    assert plan.target.model_dump() == {"kind": "shop", "environment": {"SHOP_DEFECTS": "slow_search:3"}}
+
+
+def test_users_take_the_place_of_a_rate_and_a_table_the_place_of_a_value(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "", PROFILE, "phase.steady.rate=200/s", "phase.warm-up.users={from = 5, to = 9}")
+    assert (plan.phases[1].model, plan.phases[1].segments[0].end) == ("open", 200)
+    assert (plan.phases[0].segments[0].start, plan.phases[0].segments[0].end) == (5, 9)
+
+
+def test_a_scenarios_own_words_are_understood_as_well_as_a_profiles(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, SCENARIO, None, "phase.ramp.over=3s", "phase.stress.every=1s", "phase.stress.users.to=20")
+    assert [phase.duration_s for phase in plan.phases] == [3, 2]
+    assert plan_of(tmp_path, SCENARIO, None, "phase.ramp.duration=4s").phases[0].duration_s == 4
+
+
+def test_the_default_phases_can_be_changed(tmp_path: Path) -> None:
+    assert plan_of(tmp_path, "", None, "phase.steady.duration=5s").phases[1].duration_s == 5
+
+
+def test_a_later_override_wins(tmp_path: Path) -> None:
+    assert plan_of(tmp_path, "", PROFILE, "workers=2", "workers=4").workers == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("workers", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
+        ("a..b=3", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
+        (
+            "worker=3",
+            'unknown key "worker"\n  did you mean "workers"? (known: description, phase, gate, sampling, target, '
+            "stop_early, stop_timeout, workers, seed)",
+        ),
+        ("phase.steady=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
+        ("gate.0=3", "names no single value\n  write --set gate.0.KEY=VALUE"),
+        (
+            "phase.stedy.users=3",
+            'there is no phase "stedy"\n  did you mean "steady"? (known: warm-up, steady, stress)',
+        ),
+        ("phase.9.users=3", 'there is no phase "9"\n  known: warm-up, steady, stress'),
+        ("gate.1.phase=x", 'there is no gate "1"\n  known: 0'),
+        (
+            "phase.steady.user=3",
+            'unknown key "user"\n  did you mean "users"? (known: name, max_users, spacing, users, rate, duration)',
+        ),
+        (
+            "phase.steady.users.to=3",
+            '"users" is 50, it has no keys\n  write KEY=VALUE, such as --set phase.steady.duration=30s',
+        ),
+        ("phase.steady.users=many", '"many" is not a number of users\n  write a whole number of users, such as 50'),
+        ("gate.0.phase=stres", 'there is no phase "stres"\n  did you mean "stress"? (known: warm-up, steady, stress)'),
+        ("sampling.memry=false", 'unknown key "memry"\n  did you mean "memory"? (known: cpu, memory)'),
+        ("phase=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
+    ],
+)
+def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str, fault: str) -> None:
+    assert faults_of(tmp_path, "", PROFILE, override) == [f"--set {override}: {fault}"]
+
+
+def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
+        '--set gate.0.require=p95 < 1s: there is no gate "0"\n  there are none'
+    ]

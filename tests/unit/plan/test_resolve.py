@@ -1,0 +1,218 @@
+"""What a plan is made of where nothing is wrong: which source wins, what the defaults are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ManyFaultsError
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.plan.profile import load_profile, profile_names
+from harness.plan.resolve import resolve
+from harness.plan.target import TargetOptions
+from tests.unit.plan.support import describe, plan_of, target_faults
+
+SCENARIO = """
+phases = [
+    ramp(users=50, over="15s"),
+    steady(users=50, hold="30s"),
+    stress(users=(50, 400, 50), every="5s", until="p95 > 500ms"),
+]
+gates = [gate("p95 < 500ms", phase="steady", endpoint="POST /checkout"), gate("error_rate < 1%")]
+sampling = {"memory": {"duration": "5s"}}
+stop_early = True
+"""
+STEADY = '[[phase]]\nkind = "steady"\nrate = 5\nduration = "5s"\n'
+
+
+def test_a_scenario_alone_is_a_plan(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, SCENARIO)
+    assert [phase.name for phase in plan.phases] == ["ramp", "steady", "stress", "diagnose"]
+    assert [phase.measured for phase in plan.phases] == [False, True, False, False]
+    assert [(gate.comparison.source, gate.phase, gate.endpoint) for gate in plan.gates] == [
+        ("p95 < 500ms", "steady", "POST /checkout"),
+        ("error_rate < 1%", None, None),
+    ]
+    assert plan.profile == "default"
+    assert plan.target == ShopTarget()
+    assert (plan.stop_early, plan.stop_timeout_s) == (True, 10)
+    assert plan.sampling.model_dump() == {"cpu": {"rate_hz": 100}, "memory": {"duration_s": 5}}
+    assert plan.scenario.path == str(tmp_path / "scenarios" / "shop.py")
+
+
+def test_a_plan_is_the_same_when_read_from_its_json(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, SCENARIO)
+    assert RunPlan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_file_that_says_nothing_of_load_is_run_with_a_few_users(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert [phase.description for phase in plan.phases[:2]] == ["0 → 10 users over 5 s", "10 users for 30 s"]
+    assert plan.gates == ()
+
+
+def test_a_load_test_shape_sets_the_load_where_the_file_states_no_phases(tmp_path: Path) -> None:
+    plan = resolve(describe(tmp_path, "gates = [gate('p95 < 1s')]", has_shape=True))
+    (phase,) = plan.phases
+    assert (phase.kind, phase.segments, phase.duration_s, phase.measured) == ("shape", (), 0, True)
+    assert phase.description == "users as the scenario's LoadTestShape sets them"
+    assert resolve(describe(tmp_path, SCENARIO, has_shape=True)).phases[0].kind == "ramp"
+
+
+def test_default_names_are_numbered_and_keep_clear_of_given_ones(tmp_path: Path) -> None:
+    text = "phases = [pause(1), steady(users=1, hold=1, name='pause-2'), pause(1), pause(1)]"
+    assert [phase.name for phase in plan_of(tmp_path, text).phases[:4]] == ["pause", "pause-2", "pause-3", "pause-4"]
+
+
+def test_a_profile_replaces_phases_and_gates_and_adds_to_sampling(tmp_path: Path) -> None:
+    gate = '[[gate]]\nrequire = "p99 < 1s"\n'
+    plan = plan_of(tmp_path, SCENARIO, f"stop_timeout = 3\n{STEADY}{gate}[sampling]\ncpu = {{rate_hz = 20}}\n")
+    assert [phase.name for phase in plan.phases] == ["steady", "diagnose"]
+    assert [gate.comparison.source for gate in plan.gates] == ["p99 < 1s"]
+    assert plan.sampling.model_dump() == {"cpu": {"rate_hz": 20}, "memory": {"duration_s": 5}}
+    assert (plan.profile, plan.stop_early, plan.stop_timeout_s) == ("quick", True, 3)
+
+
+def test_a_profile_without_gates_leaves_the_scenarios(tmp_path: Path) -> None:
+    assert len(plan_of(tmp_path, SCENARIO, STEADY).gates) == 2
+
+
+def test_a_profile_may_say_that_there_are_no_gates(tmp_path: Path) -> None:
+    assert plan_of(tmp_path, SCENARIO, f"gate = []\n{STEADY}").gates == ()
+
+
+def test_a_profile_without_phases_leaves_the_scenarios(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, SCENARIO, "sampling = {memory = false}\n")
+    assert [phase.name for phase in plan.phases] == ["ramp", "steady", "stress"]
+
+
+def test_there_is_a_worker_a_core_less_one(tmp_path: Path) -> None:
+    description = describe(tmp_path)
+    assert resolve(description).workers == max(1, len(os.sched_getaffinity(0)) - 1)
+    assert resolve(description, workers=5, overrides=["workers=3"]).workers == 5
+
+
+def test_a_seed_is_drawn_unless_given(tmp_path: Path) -> None:
+    description = describe(tmp_path)
+    assert len({resolve(description).seed for _ in range(5)}) > 1
+    assert resolve(description, seed=0, overrides=["seed=3"]).seed == 0
+    assert resolve(description, overrides=["seed=3"]).seed == 3
+
+
+def test_tags_are_passed_on(tmp_path: Path) -> None:
+    plan = resolve(describe(tmp_path), tags=["a"], exclude_tags=["b"])
+    assert (plan.tags, plan.exclude_tags) == (("a",), ("b",))
+
+
+def test_an_attached_target_has_no_memory_pass(tmp_path: Path) -> None:
+    plan = resolve(describe(tmp_path, SCENARIO), target=TargetOptions(host="https://shop.example/", pid=7))
+    assert plan.target == AttachedTarget(url="https://shop.example", pid=7)
+    assert [phase.name for phase in plan.phases] == ["ramp", "steady", "stress"]
+
+
+def test_the_command_line_wins_over_the_profiles_target(tmp_path: Path) -> None:
+    path = tmp_path / "quick.toml"
+    path.write_text('[target]\ncommand = "serve {port}"\nready = "/up"\nready_timeout = "5s"\nenvironment = {A = 1}\n')
+    description, profile = describe(tmp_path), load_profile(str(path))
+    expected = CommandTarget(command="serve {port}", ready_path="/up", ready_timeout_s=5, environment={"A": "1"})
+    assert resolve(description, profile=profile).target == expected
+    given = resolve(description, profile=profile, target=TargetOptions(command="other", ready="/ok")).target
+    assert given == expected.model_copy(update={"command": "other", "ready_path": "/ok"})
+    assert resolve(description, profile=profile, target=TargetOptions(host="http://[::1]:80")).target == AttachedTarget(
+        url="http://[::1]:80"
+    )
+
+
+def test_a_profile_may_name_a_target_that_runs(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "", "[target]\nurl = 'http://10.0.0.5:80/api/'\n")
+    assert plan.target == AttachedTarget(url="http://10.0.0.5:80/api")
+
+
+@pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "http://[::1]:80/", "localhost:1883"])
+def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host: str) -> None:
+    assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"))
+
+
+@pytest.mark.parametrize("host", ["https://shop.example", "http://10.0.0.5", "shop.example:80"])
+def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str) -> None:
+    (told,) = target_faults(describe(tmp_path, host=host), TargetOptions())
+    assert told.endswith(
+        f"shop.py: the scenario names the host {host}, which is not this machine\n"
+        f"  to load that host, say so: --host {host}"
+    )
+    assert (
+        resolve(describe(tmp_path, host=host), target=TargetOptions(host="http://localhost")).target.kind == "attached"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            TargetOptions(host="http://localhost", command="serve"),
+            "--host and --target: exclude one another\n  attach to a URL, or start a command",
+        ),
+        (
+            TargetOptions(command="serve", pid=5),
+            "--pid: the harness knows the process it starts\n  leave --pid out with --target",
+        ),
+        (TargetOptions(command=""), '--target: the command is empty\n  such as "uvicorn app:app --port {port}"'),
+        (TargetOptions(command="serve", ready="up"), '--ready: "up" is not a path\n  did you mean "/up"?'),
+        (
+            TargetOptions(pid=5),
+            "--pid: means nothing without a target that runs already\n  give its URL too: --host URL",
+        ),
+        (
+            TargetOptions(ready="/up"),
+            "--ready: means nothing for the embedded shop\n  give a command too: --target CMD",
+        ),
+        (
+            TargetOptions(host="localhost:80"),
+            '--host: "localhost:80" is not a URL\n  did you mean "http://localhost:80"?',
+        ),
+        (TargetOptions(host="http://"), '--host: "http://" is not a URL\n  such as http://127.0.0.1:8000'),
+    ],
+)
+def test_options_that_contradict_are_told(tmp_path: Path, options: TargetOptions, told: str) -> None:
+    assert target_faults(describe(tmp_path), options) == [told]
+
+
+def test_a_file_without_users_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ManyFaultsError, match=r"shop\.py: has no user class\n  write a class that derives from"):
+        resolve(describe(tmp_path, users=0))
+
+
+def test_a_worker_at_least_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ManyFaultsError, match="--workers: 0 is not a number of workers\n  give at least 1"):
+        resolve(describe(tmp_path), workers=0)
+
+
+SHIPPED = Path(__file__).parents[3] / "profiles"
+
+
+def test_the_shipped_profiles_are_those_the_readme_names() -> None:
+    shipped = {path.stem for path in SHIPPED.glob("*.toml")}
+    assert {"smoke", "load", "stress", "soak", "nightly", "flash-smoke", "flash-load", "flash-stress"} <= shipped
+    assert shipped <= set(profile_names())
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_profile_fits_any_scenario_and_says_what_it_is_for(tmp_path: Path, path: Path) -> None:
+    profile = load_profile(str(path))
+    plan = resolve(describe(tmp_path, SCENARIO), profile=profile)
+    assert plan.gates
+    assert profile.written.data["description"]
+
+
+def test_the_shipped_sizes_are_the_planned_ones(tmp_path: Path) -> None:
+    def phases(name: str) -> dict[str, tuple[float, float]]:
+        plan = resolve(describe(tmp_path), profile=load_profile(name))
+        return {phase.name: (phase.segments[-1].end, phase.duration_s) for phase in plan.phases}
+
+    assert sum(seconds for _, seconds in phases("smoke").values()) < 20
+    assert phases("flash-smoke")["steady"][0] == 100
+    assert phases("flash-load")["ramp"] == (5000, 600)
+    assert phases("flash-load")["steady"] == (5000, 1800)
+    assert phases("flash-stress")["stress"][0] == 15_000
