@@ -7,8 +7,11 @@ when the phase ends are served in the next, and those left at the run's end are 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 
 import gevent
 from gevent import get_hub, getcurrent
@@ -23,6 +26,15 @@ LATE_S = 0.001
 """An iteration that begins more than this after its intended start is late."""
 
 
+@dataclass
+class _Ticker:
+    """Arrivals of one phase, at ``times`` from ``begin_s``; those due from ``until_s`` on belong to another."""
+
+    times: Iterator[float]
+    begin_s: float
+    until_s: float = math.inf
+
+
 class Pacer:
     """One worker's. ``spawn`` starts one more user of whatever class is due."""
 
@@ -31,7 +43,7 @@ class Pacer:
         self._spawn = spawn
         self._free: deque[Greenlet] = deque()
         self._due: deque[float] = deque()
-        self._ticker: gevent.Greenlet[..., None] | None = None
+        self._ticker: _Ticker | None = None
         self._max_users = 0
         self.is_open = False
         self.iterations = 0
@@ -43,11 +55,18 @@ class Pacer:
         return len(self._due)
 
     def open(self, begin_s: float, times: Iterator[float], max_users: int, users: Callable[[], int]) -> None:
-        """From ``begin_s`` on, arrivals (seconds from then) start the iterations; ``users`` counts those there are."""
-        self._stop_ticker()
+        """Arrivals at these moments (seconds from ``begin_s``, ascending) start the iterations.
+
+        Those of the stretch before go on until the first of them is due. ``users`` counts the users there are.
+        """
+        first_s = next(times, None)
+        if self._ticker is not None:
+            self._ticker.until_s = begin_s if first_s is None else begin_s + first_s
         self.is_open = True
         self._max_users = max_users
-        self._ticker = gevent.spawn(self._tick, begin_s, times, users)
+        if first_s is not None:
+            self._ticker = _Ticker(chain([first_s], times), begin_s)
+            gevent.spawn(self._tick, self._ticker, users)
 
     def close(self) -> None:
         """Users go at their own pace again: the closed model. Arrivals that wait are served by the users there are."""
@@ -56,25 +75,31 @@ class Pacer:
         while self._free:
             self._wake(self._free.popleft())
 
-    def drop_waiting(self) -> int:
-        """Give up the arrivals that still wait, at the run's end; how many there were."""
+    def end(self) -> int:
+        """No more arrivals, at the run's end; how many still waited for a user and are given up.
+
+        Users that wait for one go on waiting: they hold no request and are stopped where they stand.
+        """
+        self._stop_ticker()
         dropped = len(self._due)
         self._due.clear()
         return dropped
 
     def _stop_ticker(self) -> None:
         if self._ticker is not None:
-            self._ticker.kill()
+            self._ticker.until_s = 0.0
             self._ticker = None
 
-    def _tick(self, begin_s: float, times: Iterator[float], users: Callable[[], int]) -> None:
+    def _tick(self, ticker: _Ticker, users: Callable[[], int]) -> None:
         timer = Timer()
         try:
-            for at_s in times:
-                due_s = begin_s + at_s
+            for at_s in ticker.times:
+                due_s = ticker.begin_s + at_s
                 ahead_s = due_s - self._now_s()
                 if ahead_s > 0:
                     timer.sleep(ahead_s)
+                if due_s >= ticker.until_s:
+                    return
                 self._due.append(due_s)
                 if self._free:
                     self._wake(self._free.popleft())

@@ -70,7 +70,8 @@ class LoadWorker:
         durations = [stretch.duration_s for stretch in stretches]
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
         if not data["open"]:
-            self._pacer.close()
+            # Announced a little ahead: until then arrivals still set the pace.
+            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close)
             return
         share, shares = data["worker"], data["workers"]
         seed = f"{data['seed']}:{data['phase']}"
@@ -137,8 +138,7 @@ class LoadWorker:
         self._pacer.iterations = self._pacer.late = 0
 
     def _on_finish(self, **_: Any) -> None:
-        dropped = self._pacer.drop_waiting()
-        self._pacer.close()
+        dropped = self._pacer.end()
         self._runner.stop()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)

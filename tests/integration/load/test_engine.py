@@ -1,0 +1,285 @@
+"""The engine on a real server: every request counted once, phases kept, response time from the intended start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.control.load_processes import LoadProcesses
+from harness.plan.model import Comparison, Condition
+from harness.record.journal import Journal
+from tests.support.counting_server import CountingServer
+from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
+
+GETTER = """
+    from locust import constant, task
+    from harness import HttpUser
+
+    class Getter(HttpUser):
+        wait_time = constant(0.02)
+
+        @task(3)
+        def a(self):
+            self.client.get("/a")
+
+        @task
+        def b(self):
+            self.client.get("/slow/20")
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with CountingServer().running() as running:
+        yield running
+
+
+def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_closed_phases_follow_each_other_and_every_request_is_counted(server: CountingServer, tmp_path: Path) -> None:
+    phases = [phase((0, 10, 2), name="ramp", kind="ramp"), phase((10, 10, 2)), phase((0, 0, 1), kind="pause")]
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert iterations_of(journal) == server.served.total()
+    assert journal.end_reason == "done"
+    spans = [(span.phase, span.reason) for span in journal.phases]
+    assert spans == [(0, "done"), (1, "done"), (2, "done")]
+    for span, planned in zip(journal.phases, phases, strict=True):
+        assert span.end_s is not None
+        assert span.end_s - span.start_s == pytest.approx(planned.duration_s, abs=0.5)
+    steady = journal.phases[1]
+    users = [s.users for s in journal.seconds if steady.start_s + 1 <= s.second < (steady.end_s or 0) - 1]
+    assert set(users) <= {10}
+    assert response_of(journal, 1).count > 50
+
+
+def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: CountingServer, tmp_path: Path) -> None:
+    def stall_for_a_second(_: LoadProcesses, journal: Journal) -> None:
+        at_s = journal.seconds[-1].second if journal.seconds else 0
+        (server.stalled.set if at_s == 1 else server.stalled.clear)()
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((100, 100, 5), model="open", max_users=20)])
+    journal = put_load(plan, server.url, tmp_path, stall_for_a_second)
+    assert requests_by_endpoint(journal) == server.served
+    # Nothing was dropped: 20 users were too few while the target stalled, and the others' wait is in their times.
+    assert response_of(journal, 0).count == 500
+    response, service = response_of(journal, 0), service_of(journal, 0)
+    assert service.count == 500
+    assert response.max_us > 500_000
+    assert response.mean_us > service.mean_us + 20_000
+    assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
+
+
+def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer, tmp_path: Path) -> None:
+    phases = [phase((5, 5, 2)), phase((50, 50, 2), model="open"), phase((3, 3, 2))]
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert response_of(journal, 1).count == 100
+    assert journal.seconds[-2].users == 3
+
+
+def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
+    def interrupt(load: LoadProcesses, journal: Journal) -> None:
+        if journal.seconds and journal.seconds[-1].second >= 1:
+            load.stop("interrupted")
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((20, 20, 30)), phase((20, 20, 30))], workers=2)
+    journal = put_load(plan, server.url, tmp_path, interrupt)
+    assert journal.end_reason == "interrupted"
+    assert [span.reason for span in journal.phases] == ["cut short"]
+    assert requests_by_endpoint(journal) == server.served
+    assert journal.failures == []
+
+
+def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    slow = """
+        from locust import FastHttpUser, HttpUser, task
+
+        class Fast(FastHttpUser):
+            @task
+            def slow(self):
+                self.client.get("/slow/3000")
+
+        class Plain(HttpUser):
+            @task
+            def slow(self):
+                with self.client.get("/slow/3001", catch_response=True) as answer:
+                    answer.success()
+    """
+    plan = plan_of(scenario(tmp_path, slow), [phase((6, 6, 1))], stop_timeout_s=0.5)
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /slow/3000": 3, "GET /slow/3001": 3}
+    assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
+    assert sum(failure.count for failure in journal.failures) == 6
+
+
+def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
+    failing = """
+        from locust import constant, task
+        from harness import HttpUser
+
+        class Failing(HttpUser):
+            wait_time = constant(0.05)
+
+            @task
+            def status(self):
+                self.client.get("/status/503")
+
+            @task
+            def garbage(self):
+                self.client.get("/garbage")
+
+            @task
+            def wrong_answer(self):
+                with self.client.get("/a", catch_response=True) as answer:
+                    answer.failure("not what was asked for")
+
+            @task
+            def block_raises(self):
+                with self.client.get("/b", catch_response=True) as answer:
+                    answer.json()["missing"]
+
+            @task
+            def task_raises(self):
+                raise RuntimeError("a mistake in the scenario")
+
+            @task
+            def nobody_listens(self):
+                self.client.get("http://127.0.0.1:9/", name="/nobody")
+    """
+    journal = put_load(plan_of(scenario(tmp_path, failing), [phase((4, 4, 4))]), server.url, tmp_path)
+    recorded = requests_by_endpoint(journal)
+    del recorded["GET /nobody"]
+    assert recorded == server.served
+    kinds = {(str(journal.endpoints[f.endpoint]), f.failure) for f in journal.failures}
+    assert ("GET /status/503", "HTTP 503") in kinds
+    assert ("GET /a", "not what was asked for") in kinds
+    assert ("GET /b", "KeyError: 'missing'") in kinds
+    assert any(endpoint == "GET /nobody" and "Refused" in failure for endpoint, failure in kinds)
+    assert any(endpoint == "GET /garbage" for endpoint, _ in kinds)
+    assert {sample.detail.get("status") for sample in journal.samples} >= {"503"}
+    assert journal.seconds[2].users == 4
+
+
+def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
+    crowded = """
+        from locust import constant, task
+        from harness import HttpUser
+
+        class Crowd(HttpUser):
+            wait_time = constant(0.01)
+
+            @task
+            def go(self):
+                crowded = self.environment.runner.user_count > 5
+                self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
+    """
+    limit = Comparison(metric="p95", comparator=">", value=100, unit="ms", source="p95 > 100ms")
+    stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
+        update={"until": Condition(any_of=((limit,),), source=limit.source)}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, crowded), [stress]), server.url, tmp_path)
+    (span,) = journal.phases
+    assert (span.reason, span.held_segment, len(span.segments)) == ("limit broke", 1, 4)
+    (event,) = journal.events
+    assert event.what == "limit broke"
+    assert "at 8 users: p95 > 100ms (was 20" in event.message
+
+
+def test_a_stress_phase_whose_limit_never_breaks_held_to_its_last_step(server: CountingServer, tmp_path: Path) -> None:
+    limit = Comparison(metric="error_rate", comparator=">", value=1, unit="%", source="error_rate > 1%")
+    stress = phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
+        update={"until": Condition(any_of=((limit,),), source=limit.source)}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path)
+    (span,) = journal.phases
+    assert (span.reason, span.held_segment) == ("done", 1)
+
+
+def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(load: LoadProcesses, journal: Journal) -> None:
+        if not killed and journal.seconds and journal.seconds[-1].second >= 1:
+            killed.append(load.pids()[-1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((50, 50, 9), model="open")], workers=2)
+    journal = put_load(plan, server.url, tmp_path, kill_one)
+    assert [event.what for event in journal.events] == ["worker lost"]
+    assert journal.end_reason == "done"
+    # From the moment the loss is noticed the other worker has all arrivals.
+    assert sum(series.requests for series in journal.seconds[-2].series) >= 45
+
+
+def test_when_the_last_worker_is_lost_the_run_ends(server: CountingServer, tmp_path: Path) -> None:
+    def kill_the_only_one(load: LoadProcesses, journal: Journal) -> None:
+        if journal.seconds and len(load.pids()) > 1:
+            os.kill(load.pids()[-1], signal.SIGKILL)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 30))])
+    journal = put_load(plan, server.url, tmp_path, kill_the_only_one)
+    assert journal.end_reason == "workers lost"
+
+
+def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
+    shaped = (
+        GETTER
+        + """
+    from locust import LoadTestShape
+
+    class Stairs(LoadTestShape):
+        def tick(self):
+            at_s = self.get_run_time()
+            return None if at_s > 4 else (3, 10) if at_s < 2 else (6, 10)
+"""
+    )
+    shape = phase(kind="shape", name="shape")
+    journal = put_load(plan_of(scenario(tmp_path, shaped), [shape], has_shape=True), server.url, tmp_path)
+    assert {second.users for second in journal.seconds[1:4]} == {3, 6}
+    assert requests_by_endpoint(journal) == server.served
+
+
+def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
+    nested = """
+        from locust import SequentialTaskSet, TaskSet, User, constant, task
+        from harness import HttpUser
+
+        class Steps(SequentialTaskSet):
+            @task
+            def one(self):
+                self.client.get("/one")
+
+            @task
+            def two(self):
+                self.client.get("/two")
+                self.interrupt()
+
+        class Outer(TaskSet):
+            tasks = [Steps]
+
+            @task
+            def outside(self):
+                self.client.get("/outside")
+
+        class Nested(HttpUser):
+            wait_time = constant(0.05)
+            tasks = [Outer]
+    """
+    phases = [phase((3, 3, 2)), phase((40, 40, 2), model="open")]
+    journal = put_load(plan_of(scenario(tmp_path, nested), phases), server.url, tmp_path)
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert 0 <= recorded["GET /one"] - recorded["GET /two"] <= 10
+    assert response_of(journal, 1).count == 80

@@ -1,0 +1,98 @@
+"""The load engine by itself, as tests drive it: a scenario's text and phases in, the journal out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.control.load_processes import LoadProcesses
+from harness.plan.model import Model, Phase, PhaseKind, RunPlan, Sampling, Scenario, Segment, ShopTarget
+from harness.record.histogram import Histogram
+from harness.record.journal import Journal, JournalFollower
+from harness.record.run_folder import RunFolder
+
+LONGEST_RUN_S = 60.0
+
+
+def phase(
+    *levels: tuple[float, float, float],
+    model: Model = "closed",
+    kind: PhaseKind = "steady",
+    name: str = "steady",
+    max_users: int = 100,
+) -> Phase:
+    """A phase of segments ``(start, end, duration_s)``."""
+    return Phase(
+        name=name,
+        kind=kind,
+        model=model,
+        segments=tuple(Segment(start=start, end=end, duration_s=duration_s) for start, end, duration_s in levels),
+        max_users=max_users if model == "open" else None,
+        description=name,
+    )
+
+
+def plan_of(
+    scenario: Path, phases: Sequence[Phase], *, workers: int = 1, has_shape: bool = False, stop_timeout_s: float = 10
+) -> RunPlan:
+    return RunPlan(
+        scenario=Scenario(
+            path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_verify=False, has_shape=has_shape
+        ),
+        profile="default",
+        phases=tuple(phases),
+        gates=(),
+        sampling=Sampling(cpu=None, memory=None),
+        target=ShopTarget(),
+        workers=workers,
+        seed=1,
+        stop_timeout_s=stop_timeout_s,
+    )
+
+
+def put_load(
+    plan: RunPlan, url: str, parent: Path, act: Callable[[LoadProcesses, Journal], None] | None = None
+) -> Journal:
+    """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
+    folder = RunFolder.create(parent, "run")
+    folder.plan.write_text(plan.model_dump_json())
+    follower = JournalFollower(folder.journal)
+    deadline = time.monotonic() + LONGEST_RUN_S
+    with LoadProcesses(folder, url, plan.workers) as load:
+        while load.running:
+            follower.poll()
+            if act is not None:
+                act(load, follower.journal)
+            assert time.monotonic() < deadline, "the load did not end"
+            time.sleep(0.05)
+    follower.poll()
+    return follower.journal
+
+
+def requests_by_endpoint(journal: Journal) -> Counter[str]:
+    """How many requests were recorded of each endpoint."""
+    counts: Counter[str] = Counter()
+    for second in journal.seconds:
+        for series in second.series:
+            counts[str(journal.endpoints[series.endpoint])] += series.requests
+    return counts
+
+
+def response_of(journal: Journal, phase: int) -> Histogram:
+    """All response times of a phase."""
+    return Histogram.merged(
+        [series.response for second in journal.seconds for series in second.series if series.phase == phase]
+    )
+
+
+def service_of(journal: Journal, phase: int) -> Histogram:
+    """All service times of a phase."""
+    return Histogram.merged(
+        [series.service for second in journal.seconds for series in second.series if series.phase == phase]
+    )
+
+
+def iterations_of(journal: Journal) -> int:
+    return sum(worker.iterations for second in journal.seconds for worker in second.workers)
