@@ -96,12 +96,11 @@ def list_(out: Path, as_json: bool) -> None:
     if not entries:
         console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
         return
-    table = Table("scenario", "profile", "environment", "runs", "latest run", "set")
+    table = Table("scenario", "profile", "environment", "runs", "latest started (UTC)", "set (UTC)")
     for entry in entries:
-        table.add_row(
-            *map(Text, (entry.scenario, entry.profile, entry.fingerprint, str(len(entry.run_ids)), entry.run_ids[0])),
-            f"{entry.set_at:%Y-%m-%d %H:%M} UTC",
-        )
+        moments = (f"{moment:%Y-%m-%d %H:%M}" for moment in (entry.started_at, entry.set_at))
+        cells = (entry.scenario, entry.profile, entry.fingerprint, str(len(entry.run_ids)), *moments)
+        table.add_row(*map(Text, cells))
     console.print(table)
 
 
