@@ -96,11 +96,10 @@ def list_(out: Path, as_json: bool) -> None:
     if not entries:
         console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
         return
-    table = Table("scenario", "profile", "environment", "runs", "latest started (UTC)", "set (UTC)")
+    table = Table("scenario", "profile", "environment", "runs", "latest run (UTC)", "set on")
     for entry in entries:
-        moments = (f"{moment:%Y-%m-%d %H:%M}" for moment in (entry.started_at, entry.set_at))
-        cells = (entry.scenario, entry.profile, entry.fingerprint, str(len(entry.run_ids)), *moments)
-        table.add_row(*map(Text, cells))
+        what = (entry.scenario, entry.profile, entry.fingerprint, str(len(entry.run_ids)))
+        table.add_row(*map(Text, what), f"{entry.started_at:%Y-%m-%d %H:%M}", f"{entry.set_at:%Y-%m-%d}")
     console.print(table)
 
 
