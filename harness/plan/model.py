@@ -35,8 +35,7 @@ class Comparison(_Frozen):
 
     ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
     baseline's figure, changed by ``value`` per cent of it (``unit`` is ``%``) or by ``value`` in the metric's own
-    unit; ``value`` is negative for ``baseline - 5%``. An error rate's own unit is ``%``: there ``baseline + 1%`` means
-    one percentage point more, since a share of an error rate near 0 says nothing.
+    unit; ``value`` is negative for ``baseline - 5%``.
     """
 
     metric: Metric
