@@ -18,7 +18,7 @@ from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.summary import Summary
-from harness.sampling import SamplingSession
+from harness.sampling.session import SamplingSession
 from harness.store import Store, open_store
 from harness.target.environment import capture_environment
 from harness.target.start import Target, start_target

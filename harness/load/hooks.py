@@ -1,6 +1,6 @@
 """Where the harness takes part in Locust's own course: iterations, think time, and requests that are cut off.
 
-Locust offers no event for these, so three of its methods are wrapped, in the load worker's process only. Locustfiles
+Locust offers no event for these, so some of its methods are wrapped, in the load worker's process only. Locustfiles
 of any kind run through them unchanged.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gevent import GreenletExit, getcurrent
-from locust import TaskSet
+from locust import TaskSet, User
 from locust.clients import HttpSession
 from locust.clients import ResponseContextManager as HttpResponseContextManager
 from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
@@ -23,7 +23,7 @@ from locust.exception import (
     StopTest,
     StopUser,
 )
-from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
 from harness.load.pacer import Pacer
 from harness.load.recorder import IntendedStarts, RequestInterrupted
@@ -70,6 +70,26 @@ def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
     for task_set in (TaskSet, DefaultTaskSet):
         _wrap(task_set, "execute_task", paced)
     _wrap(TaskSet, "wait", thinking)
+
+
+def stop_between_iterations() -> None:
+    """A user that is told to stop in its think time ends there, and never in the middle of its next request.
+
+    Locust kills a waiting user's greenlet; when its think time has run out in the same turn of the event loop, it has
+    sent a request by the time the kill arrives. Marked as stopping first, it ends itself when it wakes.
+    """
+
+    def marking(stop: Method) -> Method:
+        def stop_marked(self: User, force: bool = False) -> Any:
+            if force or self._state != LOCUST_STATE_WAITING:
+                return stop(self, force)
+            self._state = LOCUST_STATE_STOPPING
+            self.group.killone(self.greenlet)
+            return True
+
+        return stop_marked
+
+    _wrap(User, "stop", marking)
 
 
 def record_interruptions() -> None:

@@ -135,6 +135,8 @@ class Pacer:
         user._state = LOCUST_STATE_WAITING
         try:
             get_hub().switch()
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
         except BaseException:
             if current in self._free:
                 self._free.remove(current)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import locust  # noqa: F401  (patches the interpreter for gevent, and must come before requests)
 import requests
 
 from harness.load.child_result import answer, blame, claim_stdout

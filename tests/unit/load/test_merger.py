@@ -63,9 +63,10 @@ def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
 
 def test_a_request_told_late_is_added_to_its_own_second() -> None:
     merger = Merger(["a"])
-    frames = merger.add("a", report(0, [10])) + merger.ready(1.1)
-    frames += merger.add("a", report(1, [10])) + merger.ready(2.1)
-    frames += merger.add("a", report(2, [99], ended=0)) + merger.ready(3.1)
+    frames: list[Any] = []
+    for second, told in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
+        frames += merger.add("a", told)
+        frames += merger.ready(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]
     assert sum(series.requests for series in journal.seconds[0].series) == 2
