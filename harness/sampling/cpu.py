@@ -132,7 +132,7 @@ class CpuSampler:
             return f"CPU was not sampled: py-spy may not look into the target; {PTRACE_HINT}"
         if recording.process.returncode in {-signal.SIGINT, 128 + signal.SIGINT} or "KeyboardInterrupt" in log:
             return f"CPU in phase {recording.name}: no samples: it ended before py-spy had started"
-        said = " ".join(log.split()) or f"it ended with {recording.process.returncode}"
+        said = " ".join(log.partition("Stack backtrace:")[0].split()) or f"it ended with {recording.process.returncode}"
         return f"CPU in phase {recording.name}: no samples: py-spy: {said[:300]}"
 
     def _note_doubts(self, recording: _Recording, log: str) -> None:

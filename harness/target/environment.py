@@ -48,7 +48,7 @@ def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
         scenario_commit=git_commit(scenario_path.parent),
         target_commit=_target_commit(plan),
         target=_describe(plan),
-        notes=[check.text for check in machine.quietness() if not check.fine],
+        notes=[f"{finding.name}: {finding.text}" for finding in machine.quietness() if finding.level != "ok"],
     )
 
 

@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -17,12 +18,18 @@ _STEAL_WINDOW_S = 0.2
 _MOST_LOAD_A_CORE = 0.5
 
 
+Level = Literal["ok", "warn", "fail"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: ``fine``, or a doubt that ``mend`` (where there is a way) removes."""
+    """One thing looked at. ``warn``: figures are less good, or some are missing; ``fail``: no run can be made.
+
+    ``mend`` says how to get to ``ok``, where there is a way.
+    """
 
     name: str
-    fine: bool
+    level: Level
     text: str
     mend: str = ""
 
@@ -43,12 +50,12 @@ def _cores() -> Finding:
     cores = usable_cores()
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
-        return Finding("cores", False, f"a quota of {quota:g} cores: when it is used up, all stands still for a while")
+        return Finding("cores", "warn", f"a quota of {quota:g} cores: when it is used up, all stands still for a while")
     if cores < 2:
         return Finding(
-            "cores", False, "one core: target and load generator take it from each other", "Use a machine with two."
+            "cores", "warn", "one core: target and load generator take it from each other", "Use a machine with two."
         )
-    return Finding("cores", True, f"{cores} cores")
+    return Finding("cores", "ok", f"{cores} cores")
 
 
 def _quota_cores() -> float | None:
@@ -63,12 +70,12 @@ def _governor() -> Finding:
     try:
         governor = _GOVERNOR.read_text().strip()
     except OSError:
-        return Finding("CPU frequency", True, "not scaled by this system (or not visible here)")
+        return Finding("CPU frequency", "ok", "not scaled by this system (or not visible here)")
     if governor in _STEADY_GOVERNORS:
-        return Finding("CPU frequency", True, f"governor {governor}")
+        return Finding("CPU frequency", "ok", f"governor {governor}")
     return Finding(
         "CPU frequency",
-        False,
+        "warn",
         f"governor {governor}: the clock changes with the load",
         "sudo cpupower frequency-set --governor performance",
     )
@@ -79,9 +86,9 @@ def _load() -> Finding:
     cores = usable_cores()
     text = f"load average {load:.1f} on {cores} cores"
     if load <= _MOST_LOAD_A_CORE * cores:
-        return Finding("other load", True, text)
+        return Finding("other load", "ok", text)
     return Finding(
-        "other load", False, f"{text}: something else runs here", "`top` shows it; stop it, or wait a minute."
+        "other load", "warn", f"{text}: something else runs here", "`top` shows it; stop it, or wait a minute."
     )
 
 
@@ -89,10 +96,10 @@ def _steal() -> Finding:
     steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
     percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
     if percent <= _MOST_STEAL_PERCENT:
-        return Finding("stolen time", True, f"{percent:.1f} % taken by the hypervisor")
+        return Finding("stolen time", "ok", f"{percent:.1f} % taken by the hypervisor")
     return Finding(
         "stolen time",
-        False,
+        "warn",
         f"{percent:.1f} % taken by the hypervisor: other guests share these cores",
         "Use dedicated cores for figures that matter.",
     )

@@ -31,6 +31,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_WITHOUT_HARNESS_S = 2.0
 """How long the target may take to end by itself when the harness has gone without a word."""
+_GRACE_FOR_STRAYS_S = 0.5
+"""How long its other processes may go on when the target itself has ended."""
 
 
 class _Supervisor:
@@ -106,7 +108,9 @@ class _Supervisor:
             os.killpg(root.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while not self._reap(root) and time.monotonic() < deadline:
-            self._sleep_until_a_child_ends(min(0.1, max(0.0, deadline - time.monotonic())))
+            if root.returncode is not None:  # what the target leaves behind, after its own orderly end
+                deadline = min(deadline, time.monotonic() + _GRACE_FOR_STRAYS_S)
+            self._sleep_until_a_child_ends(max(0.0, deadline - time.monotonic()))
         while not self._reap(root):
             _kill_descendants()
             self._sleep_until_a_child_ends(0.05)

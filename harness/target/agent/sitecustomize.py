@@ -1,4 +1,6 @@
-"""Python imports this at its start in every process of a managed target: it starts the memory agent, and steps aside.
+"""Python imports this at its start in every process of a managed target: it opens the process to the samplers.
+
+It starts the memory agent, lets py-spy look in where the system would forbid it, and steps aside.
 
 Whatever fails here must not touch the target: the agent is then not there, and the harness notes that. A
 ``sitecustomize`` that the target brings itself runs as it would have without this one.
@@ -25,6 +27,18 @@ def _start_agent() -> None:
             module.start()
 
 
+def _let_profilers_look() -> None:
+    """Where only a parent may trace (Yama's scope 1, the rule on Ubuntu and Debian), allow this process's own user to.
+
+    See ``Documentation/admin-guide/LSM/Yama.rst`` of Linux: ``PR_SET_PTRACER`` with ``PR_SET_PTRACER_ANY``.
+    """
+    with contextlib.suppress(Exception):  # py-spy is then refused, which the harness notes with what to do
+        if Path("/proc/sys/kernel/yama/ptrace_scope").read_text() == "1\n":
+            import ctypes
+
+            ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)
+
+
 def _run_the_targets_own() -> None:
     # This folder has done its duty: the target's imports shall not find it. Its children still inherit PYTHONPATH.
     sys.path[:] = [entry for entry in sys.path if entry != _HERE]
@@ -36,4 +50,5 @@ def _run_the_targets_own() -> None:
 
 
 _start_agent()
+_let_profilers_look()
 _run_the_targets_own()
