@@ -37,7 +37,7 @@ _SCRIPTS = ("page.js", "charts.js", "flamegraph.js", "flames.js")
 def report_html(judged: JudgedRun) -> str:
     """The whole page."""
     run, summary = judged.recorded, judged.summary
-    flames = flame_data(judged.profiles, run.plan, run.baseline)
+    flames = flame_data(judged.profiles, run)
     template = _environment().get_template("report.html")
     return template.render(
         plan=run.plan,

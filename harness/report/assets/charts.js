@@ -87,7 +87,7 @@
       const all = spread.ranges.reduce((sum, count) => sum + count, 0);
       return {
         traces: [{
-          type: "bar", x: [`under ${low}`, `${low} – ${high}`, `over ${high}`, "failed"], y: spread.ranges,
+          type: "bar", x: [`< ${low}`, `… < ${high}`, `≥ ${high}`, "failed"], y: spread.ranges,
           text: spread.ranges.map((count) => `${count.toLocaleString("en")}<br>${((100 * count) / all).toPrecision(3)} %`),
           textposition: "outside", cliponaxis: false, hoverinfo: "skip", width: 0.6,
           marker: { color: ["sky", "blue", "orange", "red"].map(colour) },

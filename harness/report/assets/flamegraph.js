@@ -36,7 +36,7 @@ class FlameGraph {
     this.profile = profile;
     this.difference &&= Boolean(profile.base);
     this.root = this.#build(profile.tree, null, 0, 0);
-    this.largest = 0.02; // differences below 2 points stay pale
+    this.largest = 0.02; // differences below 2 % of a request stay pale
     if (profile.base) profile.names.forEach((_, name) => { this.largest = Math.max(this.largest, Math.abs(this.#change(name))); });
     this.zoom(this.root);
   }
@@ -91,10 +91,10 @@ class FlameGraph {
 
   percent(share) { return `${(share * 100).toFixed(share < 0.0995 ? 2 : 1)} %`; }
 
-  /** How the function's share of the profile has changed against the baseline, in shares (0…1). */
+  /** How much more CPU time a request spends in the function than in the baseline, as a share of all it spent there. */
   #change(name) {
-    const { base, functions, tree } = this.profile;
-    return functions[name][1] / tree[1] - base.functions[name][1] / base.samples;
+    const { base, functions, run_ms: run, base_ms: before } = this.profile;
+    return (functions[name][1] * run - base.functions[name][1] * before) / (base.samples * before);
   }
 
   #draw() {
@@ -158,15 +158,15 @@ class FlameGraph {
   #hover(node, x, y) {
     this.tip.hidden = !node;
     if (!node) return;
-    const { functions, base } = this.profile;
+    const { functions, base, run_ms: run, base_ms: before } = this.profile;
     const all = this.root.weight;
     const lines = [`${this.weight(node.weight)} · ${this.percent(node.weight / all)} of all`];
     if (node.parent && this.focus.parent) lines[0] += ` · ${this.percent(node.weight / this.focus.weight)} of what is shown`;
     const [own, total] = functions[node.name];
     if (node.parent && this.label(node) !== "…") lines.push(`This function anywhere: ${this.percent(total / all)}, itself ${this.percent(own / all)}`);
     if (base && node.parent && this.label(node) !== "…") {
-      const [baseOwn, baseTotal] = base.functions[node.name];
-      lines.push(`In the baseline: ${this.percent(baseTotal / base.samples)}, itself ${this.percent(baseOwn / base.samples)}`);
+      const ms = (value) => `${value ? value.toPrecision(3) : 0} ms`;
+      lines.push(`CPU time of a request: ${ms(total * run)}, in the baseline ${ms(base.functions[node.name][1] * before)}`);
     }
     const head = Object.assign(document.createElement("b"), { textContent: this.place(node) });
     this.tip.replaceChildren(head, ...lines.flatMap((line, at) => (at ? [document.createElement("br"), line] : [line])));
