@@ -39,12 +39,12 @@ def run(settings: ShopSettings, host: str, port: int) -> None:
     """Starts the shop, serves until a signal, and leaves nothing running and no temporary file behind."""
     with ExitStack() as stack:
         bound = stack.enter_context(listen(host, port))
-        vendor = None if settings.payment_url else PaymentProcess()
-        if vendor:
-            stack.callback(vendor.stop)
         url = settings.database_url or f"sqlite:///{_folder(settings.data_dir, stack) / 'shop.db'}"
         database = stack.enter_context(closing(Database.open(url, settings.defects.small_pool or POOL_SIZE)))
         backends = open_backends(settings.cache_url, fresh=settings.seed is not None)
+        vendor = None if settings.payment_url else PaymentProcess()
+        if vendor:
+            stack.callback(vendor.stop)
         if settings.seed is not None:
             seed(database, products=settings.products, stock=settings.stock, seed=settings.seed)
         payment_url = vendor.url() if vendor else settings.payment_url

@@ -1,0 +1,248 @@
+"""Each defect is real: switched on, the shop does what a profiler, a metric or the ledger can show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from harness.shop import defective
+from harness.shop.app import create_app
+from harness.shop.backends import open_backends
+from harness.shop.database import Database
+from harness.shop.defects import parse_defects
+from harness.shop.payment_client import PaymentClient
+from harness.shop.seed import seed
+from harness.shop.traffic import Traffic
+from tests.integration.shop.buyer import Buyer, at_once, get, metric
+from tests.integration.shop.vendor import held_vendor
+from tests.support.children import wait_until
+from tests.support.shop_process import start_shop
+
+
+class ShopHere:
+    """A shop in this process, whose statements are counted."""
+
+    def __init__(self, app: Traffic) -> None:
+        self._app = app
+        self.statements: list[str] = []
+
+    def answer(self, path: str) -> httpx.Response:
+        """What a GET of ``path`` answers, whatever that is."""
+
+        async def get() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://shop") as client:
+                return await client.get(path)
+
+        return asyncio.run(get())
+
+    def get(self, path: str) -> Any:
+        answer = self.answer(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def statements_of(self, path: str) -> list[str]:
+        """What a GET of ``path`` asks the database, the answer being in the cache already."""
+        self.get(path)
+        self.statements.clear()
+        self.get(path)
+        return list(self.statements)
+
+    def metric(self, name: str) -> float:
+        text = self.answer("/metrics").text
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+Open = Callable[[str], ShopHere]
+
+
+@pytest.fixture
+def open_shop(tmp_path: Path) -> Iterator[Open]:
+    """Makes a shop in this process with the defects it is called with."""
+    database = Database.open(f"sqlite:///{tmp_path / 'shop.db'}")
+    seed(database, products=100, stock=5, seed=1)
+    payment = PaymentClient("http://127.0.0.1:1")
+    listeners = []
+
+    def open_(defects: str) -> ShopHere:
+        app = create_app(database, open_backends("memory://", fresh=True), payment, parse_defects(defects))
+        shop = ShopHere(app)
+
+        def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            shop.statements.append(statement)
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        listeners.append(note)
+        return shop
+
+    yield open_
+    for note in listeners:
+        event.remove(database.engine, "before_cursor_execute", note)
+    payment.close()
+    database.close()
+
+
+def test_a_healthy_shop_answers_from_the_cache(open_shop: Open) -> None:
+    shop = open_shop("")
+
+    assert [shop.statements_of(path) for path in ("/products", "/products/1", "/search?q=oak")] == [[], [], []]
+
+
+def test_n_plus_one_asks_for_each_item_on_its_own(open_shop: Open) -> None:
+    healthy, shop = open_shop(""), open_shop("n_plus_one:3")
+
+    assert len(shop.statements_of("/products?size=20")) == 20 * 3
+    assert len(shop.statements_of("/products/7")) == 3
+    assert shop.get("/products?size=20") == healthy.get("/products?size=20")
+
+
+def test_slow_search_reads_and_ranks_every_name(open_shop: Open) -> None:
+    healthy, shop = open_shop(""), open_shop("slow_search")
+
+    (statement,) = shop.statements_of("/search?q=oak")
+    assert " ".join(statement.split()).startswith(
+        "SELECT shop_products.id, shop_products.name FROM shop_products ORDER"
+    )
+    expected, found = healthy.get("/search?q=oak"), shop.get("/search?q=oak")
+    names = {item["id"]: item["name"] for item in expected["items"]}
+    places = defective.rank_by_edit_distance("oak", names, 1)
+    assert found["total"] == expected["total"]
+    assert [item["id"] for item in found["items"]] == sorted(names, key=lambda id_: places[id_])
+
+
+def test_leak_keeps_so_much_of_every_answer(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bytes] = []
+    monkeypatch.setattr(defective, "_remembered", kept)
+    shop = open_shop("leak:8")
+
+    for number in range(1, 11):
+        shop.get(f"/products/{number}")
+
+    assert [len(body) for body in kept] == [8 * 1024] * 10
+    assert kept[0].startswith(shop.answer("/products/1").content)
+
+
+def test_with_the_cache_off_every_read_is_a_miss(open_shop: Open) -> None:
+    shop = open_shop("cache_off")
+
+    assert len(shop.statements_of("/products")) == 2
+    assert len(shop.statements_of("/products/1")) == 1
+    assert shop.metric("shop_cache_hits_total") == 0
+    assert shop.metric("shop_cache_misses_total") == 4
+
+
+def test_lock_convoy_counts_the_stock_before_every_answer(open_shop: Open) -> None:
+    shop = open_shop("lock_convoy:7")
+
+    statements = shop.statements_of("/products/1")
+
+    assert len(statements) == 7
+    assert all("sum(shop_products.stock)" in statement for statement in statements)
+
+
+def test_slow_serialization_answers_the_same(open_shop: Open) -> None:
+    healthy, shop = open_shop(""), open_shop("slow_serialization:2")
+
+    assert shop.answer("/products").content == healthy.answer("/products").content
+
+
+def order_of_ends(defects: str, while_reading: Callable[[str], object]) -> list[str]:
+    """In which order a read and a checkout that is under way when it begins come to their ends.
+
+    The vendor lets the checkout through when ``while_reading(url)`` is over, at the latest when the read is.
+    """
+    ended: list[str] = []
+    with held_vendor() as vendor, start_shop({"SHOP_DEFECTS": defects, "SHOP_PAYMENT_URL": vendor.url}) as shop:
+
+        def check_out() -> None:
+            assert buyer.check_out().status_code == 201
+            ended.append("checkout")
+
+        def read() -> None:
+            assert vendor.charged.wait(10)
+            get(shop.url, "/products/5")
+            ended.append("read")
+            vendor.release.set()
+
+        def let_go() -> None:
+            assert vendor.charged.wait(10)
+            while_reading(shop.url)
+            vendor.release.set()
+
+        with Buyer(shop.url) as buyer:
+            buyer.add(1)
+            at_once([check_out, read, let_go])
+    return ended
+
+
+def read_has_arrived(url: str) -> None:
+    """Until the read is being handled; in a healthy shop it may be over by then."""
+    wait_until(
+        lambda: any(entry["route"] == "/products/{product_id}" for entry in get(url, "/served")["requests"]),
+        what="the read's arrival",
+    )
+
+
+def read_waits_for_a_connection(url: str) -> None:
+    wait_until(lambda: metric(url, "shop_db_pool_waiting") == 1, what="waiting for a connection")
+    assert metric(url, "shop_db_pool_size") == metric(url, "shop_db_pool_in_use") == 1
+
+
+def read_is_over(url: str) -> None:
+    wait_until(
+        lambda: (
+            {"method": "GET", "route": "/products/{product_id}", "status": 200, "count": 1}
+            in get(url, "/served")["requests"]
+        ),
+        what="the read's answer",
+    )
+
+
+def test_in_a_healthy_shop_a_read_does_not_wait_for_a_checkout() -> None:
+    assert order_of_ends("", read_is_over) == ["read", "checkout"]
+
+
+def test_lock_convoy_has_everybody_wait_for_whoever_holds_the_lock() -> None:
+    assert order_of_ends("lock_convoy:1", read_has_arrived) == ["checkout", "read"]
+
+
+def test_small_pool_has_everybody_wait_for_a_connection() -> None:
+    assert order_of_ends("small_pool", read_waits_for_a_connection) == ["checkout", "read"]
+
+
+def test_small_pool_refuses_what_has_waited_too_long(open_shop: Open) -> None:
+    shop = open_shop("small_pool")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "take", no_connection)
+        answer = shop.answer("/products/1")
+
+    assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+
+
+def no_connection(_: Database) -> None:
+    raise PoolTimeout("QueuePool limit of size 1 overflow 0 reached")
+
+
+@pytest.mark.parametrize("defect", ["", "oversell"])
+def test_only_oversell_breaks_the_books(database_url: str, defect: str) -> None:
+    env = {"SHOP_DATABASE_URL": database_url, "SHOP_DEFECTS": defect, "PAYMENT_LATENCY_MS": "20"}
+
+    def buy() -> None:
+        with Buyer(shop.url) as buyer:
+            assert buyer.buy(1).status_code == 201
+            assert buyer.buy(1).status_code == 201
+
+    with start_shop(env) as shop:
+        at_once([buy] * 8)
+        books = get(shop.url, "/ledger")
+
+    assert books["sold"] == 16
+    assert books["consistent"] is (not defect)
+    assert books["oversold_products"] == ([1] if defect else [])
+    assert (books["left"] + books["sold"] > books["initial"]) is bool(defect)
