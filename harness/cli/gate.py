@@ -33,8 +33,8 @@ def command(
     from harness.cli.outcome import show_outcome
     from harness.control.judging import judge_again
     from harness.errors import HarnessError
+    from harness.plan.gating import gates_given
     from harness.plan.model import RunPlan
-    from harness.plan.regate import gates_of
     from harness.record.run_folder import find_run, read_model
 
     if profile and require:
@@ -43,7 +43,7 @@ def command(
         raise HarnessError("nothing is required", where="--phase, --endpoint", hint='Add --require "p95 < 300ms".')
     folder = find_run(run, out)
     plan = read_model(folder.plan, RunPlan)
-    gates = gates_of(plan, require=require, phase=phase, endpoint=endpoint, profile=profile)
+    gates = gates_given(plan, require=require, phase=phase, endpoint=endpoint, profile=profile)
     summary = judge_again(folder, gates)
     show_outcome(folder, summary, as_json=as_json)
     return summary.exit_code

@@ -42,6 +42,14 @@ def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
     return write_results(folder, judge(folder, gates=gates))
 
 
+def draw_again(folder: RunFolder) -> None:
+    """Draw the reports anew; a run that was killed before it was judged is judged first."""
+    if folder.summary.exists():
+        write_reports(folder)
+    else:
+        judge_again(folder, None)
+
+
 def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str] = ()) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
     artifacts = {

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from harness.plan import invalid
 from harness.plan.description import ScenarioDescription
 from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
-from harness.plan.model import CpuSampling, Gate, MemorySampling, Phase, RunPlan, Sampling, Scenario
+from harness.plan.gating import read_gates
+from harness.plan.model import CpuSampling, MemorySampling, Phase, RunPlan, Sampling, Scenario
 from harness.plan.overrides import apply_override
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import Profile
-from harness.plan.settings import GateTable, Settings
+from harness.plan.settings import Settings
 from harness.plan.target import TargetOptions, settle_target
 from harness.plan.written import KeyPath, Written, default_phases, from_scenario, shown_path
 
@@ -27,7 +28,6 @@ _KIND_SYNONYMS = {
     "constant": "steady", "soak": "steady", "load": "steady", "hold": "steady", "warm-up": "ramp", "warmup": "ramp",
     "step": "stress", "steps": "stress", "burst": "spike", "peak": "spike", "sleep": "pause", "wait": "pause",
 }  # fmt: skip
-_MEASURED_KINDS = ("steady", "spike", "shape")
 
 
 def resolve(
@@ -56,7 +56,8 @@ def resolve(
         apply_override(text, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
     names = _phase_names(written, faults)
     phases = _phases(written, names, description, faults)
-    gates = _gates(written, names, faults)
+    kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
+    gates = read_gates(written, kinds, faults)
     settings = _settings(written, faults)
     if not description.user_classes:
         faults.add(
@@ -203,43 +204,6 @@ def _phase_config(
         invalid.tell(error, model, path, written, faults)
         return None
     return config if len(faults) == before else None
-
-
-def _gates(written: Written, names: list[str], faults: Faults) -> list[Gate]:
-    gates: list[Gate] = []
-    kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
-    for index, table in enumerate(written.data["gate"]):
-        path = ("gate", index)
-        phase = table.get("phase")
-        if isinstance(phase, str):
-            _check_gated_phase(phase, kinds, written.where((*path, "phase")), faults)
-        elif phase is None and kinds and not any(kind in _MEASURED_KINDS for kind in kinds.values()):
-            faults.add(
-                "without a phase it reads steady, spike and shape phases, and there is none",
-                where=written.where(path),
-                hint=f"name the phase it should read: {listed(kinds)}",
-            )
-        try:
-            gate = GateTable.model_validate(table)
-        except ValidationError as error:
-            invalid.tell(error, GateTable, path, written, faults)
-        else:
-            gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
-    return gates
-
-
-def _check_gated_phase(phase: str, kinds: dict[str, Any], where: str, faults: Faults) -> None:
-    readable = [name for name, kind in kinds.items() if kind != "pause"]
-    if phase == DIAGNOSE:
-        faults.add(
-            "the diagnose pass runs under memray, its times mean nothing",
-            where=where,
-            hint=f"known: {listed(readable)}",
-        )
-    elif phase not in kinds:
-        faults.add(f'there is no phase "{phase}"', where=where, hint=suggestion(phase, readable))
-    elif phase not in readable:
-        faults.add(f'"{phase}" is a pause: it has nothing to read', where=where, hint=f"known: {listed(readable)}")
 
 
 def _settings(written: Written, faults: Faults) -> Settings:
