@@ -16,7 +16,7 @@ from harness.shop.database import POOL_SIZE, Database
 from harness.shop.errors import ShopStartError
 from harness.shop.payment_client import PaymentClient
 from harness.shop.process import PaymentProcess, listen, serve, stop_on_signals
-from harness.shop.seed import seed
+from harness.shop.seed import check_filled, seed
 from harness.shop.settings import ShopSettings
 
 
@@ -45,7 +45,9 @@ def run(settings: ShopSettings, host: str, port: int) -> None:
         vendor = None if settings.payment_url else PaymentProcess()
         if vendor:
             stack.callback(vendor.stop)
-        if settings.seed is not None:
+        if settings.seed is None:
+            check_filled(database)
+        else:
             seed(database, products=settings.products, stock=settings.stock, seed=settings.seed)
         payment_url = vendor.url() if vendor else settings.payment_url
         assert payment_url is not None

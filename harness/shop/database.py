@@ -28,6 +28,12 @@ _BEGIN = "shop_begin"
 """Execution option: the statement that begins a transaction on SQLite; none where each statement stands alone."""
 
 
+def cannot_use(error: SQLAlchemyError) -> ShopStartError:
+    """What to say, in one line, about a database that cannot be opened or filled."""
+    reason = str(error.__cause__ or error).strip().splitlines()[0]
+    return ShopStartError(f"SHOP_DATABASE_URL: cannot use the database: {reason}")
+
+
 class Database:
     """The shop's one way to its database."""
 
@@ -56,6 +62,8 @@ class Database:
             parsed = make_url(url)
             if parsed.get_backend_name() not in ("sqlite", "postgresql"):
                 raise ShopStartError(f"SHOP_DATABASE_URL: {parsed.get_backend_name()} is neither sqlite nor postgresql")
+            if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+                raise ShopStartError("SHOP_DATABASE_URL: SQLite in memory is one database per connection; name a file")
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
             engine = create_engine(
@@ -66,17 +74,19 @@ class Database:
                 event.listen(engine, "begin", _begin_on_sqlite)
             engine.connect().close()
         except SQLAlchemyError as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise ShopStartError(f"SHOP_DATABASE_URL: cannot use the database: {reason}") from error
+            raise cannot_use(error) from error
         except ModuleNotFoundError as error:
             raise ShopStartError(
                 f"SHOP_DATABASE_URL: the driver {error.name} is not installed: pip install 'harness[postgresql]'"
             ) from error
         return cls(engine)
 
+    def __str__(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
+
     @property
     def engine(self) -> Engine:
-        """The engine itself, for making tables and for counting statements."""
+        """The engine itself, for whoever wants to listen to its events."""
         return self._engine
 
     @contextmanager
@@ -122,10 +132,7 @@ class Database:
             try:
                 yield connection
             finally:
-                connection.rollback()  # what a connection from the pool has done to it when it goes back
-
-    def __str__(self) -> str:
-        return self._engine.url.render_as_string(hide_password=True)
+                connection.rollback()  # as the pool does with a connection that comes back
 
     @property
     def pool_size(self) -> int:

@@ -6,6 +6,7 @@ What each defect does is in `harness.shop.defective`, a function each, so that a
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,7 +74,7 @@ def parse_defects(text: str) -> Defects:
 def _value(entry: str, kind: Kind, text: str) -> int:
     if kind.unit is None:
         raise ShopStartError(f"SHOP_DEFECTS: {entry!r}: this defect is on or off and takes no value")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= kind.maximum):
+    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= kind.maximum):
         raise ShopStartError(
             f"SHOP_DEFECTS: {entry!r}: the value is a whole number from 1 to {kind.maximum} ({kind.unit})"
         )

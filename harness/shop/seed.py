@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import re
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from harness.shop.database import Database
+from harness.shop.database import Database, cannot_use
+from harness.shop.errors import ShopStartError
 from harness.shop.tables import Base, Product, ProductWord
 
 ADJECTIVES = "amber bold calm clever cosy crisp eager fancy gentle grand happy humble jolly keen light lucky mellow "
@@ -29,14 +31,32 @@ def words_of(text: str) -> list[str]:
 
 
 def seed(database: Database, *, products: int, stock: int, seed: int) -> None:
-    """Makes the tables anew and fills them with ``products`` products of ``stock`` units each, ids from 1."""
+    """Makes the tables anew and fills them with ``products`` products of ``stock`` units each, ids from 1.
+
+    Raises `ShopStartError` where that cannot be done.
+    """
     names = _names(products, random.Random(seed))
     prices = random.Random(seed + 1)
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": id_, "name": name, "price_cents": prices.randrange(199, 20_000), "stock": stock, "initial_stock": stock}
         for id_, name in enumerate(names, 1)
     ]
-    words = [{"word": word, "product_id": row["id"]} for row in rows for word in words_of(str(row["name"]))]
+    words: list[dict[str, object]] = [
+        {"word": word, "product_id": row["id"]} for row in rows for word in words_of(str(row["name"]))
+    ]
+    try:
+        _fill(database, rows, words)
+    except SQLAlchemyError as error:
+        raise cannot_use(error) from error
+
+
+def check_filled(database: Database) -> None:
+    """Raises `ShopStartError` where no shop has filled the database yet."""
+    if not inspect(database.engine).has_table(Product.__tablename__):
+        raise ShopStartError(f"SHOP_SEED: there is nothing to keep in {database}: no shop has filled it")
+
+
+def _fill(database: Database, rows: list[dict[str, object]], words: list[dict[str, object]]) -> None:
     with database.write() as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.shop.defects import Defects, parse_defects
 from harness.shop.errors import ShopStartError
 
 KEEP = "keep"
+_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,20 @@ class ShopSettings:
             database_url=environment.get("SHOP_DATABASE_URL") or None,
             data_dir=Path(data_dir) if data_dir else None,
             cache_url=environment.get("SHOP_CACHE_URL") or "memory://",
-            payment_url=environment.get("SHOP_PAYMENT_URL") or None,
+            payment_url=_payment_url(environment),
             products=_whole(environment, "SHOP_PRODUCTS", 3000, minimum=1, maximum=1_000_000),
             stock=_whole(environment, "SHOP_STOCK", 100_000, minimum=0, maximum=1_000_000_000),
             seed=_seed(environment),
             payment=PaymentSettings.from_environment(environment),
             defects=parse_defects(environment.get("SHOP_DEFECTS", "")),
         )
+
+
+def _payment_url(environment: Mapping[str, str]) -> str | None:
+    url = environment.get("SHOP_PAYMENT_URL") or None
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ShopStartError(f"SHOP_PAYMENT_URL: {url!r} does not begin with http:// or https://")
+    return url
 
 
 def _seed(environment: Mapping[str, str]) -> int | None:
@@ -72,7 +81,7 @@ def _whole(
     environment: Mapping[str, str], name: str, default: int, *, minimum: int, maximum: int, or_else: str = ""
 ) -> int:
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+    if not (_DIGITS.fullmatch(text) and minimum <= int(text) <= maximum):
         raise ShopStartError(f"{name}: {text!r} is not a whole number from {minimum} to {maximum}{or_else}")
     return int(text)
 

@@ -14,8 +14,8 @@ from tests.integration.shop.vendor import held_vendor
 from tests.support.children import wait_until
 from tests.support.shop_process import start_shop
 
-USERS = 12
-REQUESTS = 60
+USERS = 8
+REQUESTS = 40
 
 
 def send_and_hang_up(url: str, method: str, path: str, headers: str = "") -> None:

@@ -78,6 +78,7 @@ def test_a_shop_may_join_a_database_that_another_one_filled() -> None:
     [
         ("SHOP_PRODUCTS", "0", "a whole number from 1 to 1000000"),
         ("SHOP_PRODUCTS", "many", "a whole number"),
+        ("SHOP_PRODUCTS", "9" * 5000, "a whole number"),
         ("SHOP_STOCK", "-1", "a whole number from 0"),
         ("SHOP_SEED", "kep", "or 'keep'"),
         ("PAYMENT_LATENCY_MS", "fast", "a number from 0"),
@@ -91,3 +92,8 @@ def test_a_setting_that_is_wrong_is_named_with_what_is_right(name: str, value: s
 
     assert str(refused.value).startswith(f"{name}: {value!r} is not ")
     assert right in str(refused.value)
+
+
+def test_a_vendor_is_reached_by_http_only() -> None:
+    with pytest.raises(ShopStartError, match=r"SHOP_PAYMENT_URL: 'localhost:80' does not begin with http://"):
+        ShopSettings.from_environment({"SHOP_PAYMENT_URL": "localhost:80"})
