@@ -39,13 +39,13 @@ def command(out: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("check", "", "found", "to mend it"):
-            table.add_column(heading, overflow="fold")
+        table = Table.grid(padding=(0, 2))
         for finding in findings:
             # Text, not str: square brackets in a finding are no markup
-            level = Text(finding.level, style=_STYLES[finding.level])
-            table.add_row(finding.name, level, Text(finding.text), Text(finding.mend))
+            text = Text(finding.text)
+            if finding.mend:
+                text.append(f"\n→ {finding.mend}", style="bold")
+            table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.name, text)
         Console(stderr=True).print(table)
     if any(finding.level == "fail" for finding in findings):
         sys.exit(ExitCode.BROKEN)

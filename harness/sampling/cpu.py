@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from harness.record.profiles import Profile, Stack, write_folded
 from harness.record.run_folder import RunFolder
@@ -21,8 +24,8 @@ _WRITE_TIMEOUT_S = 20.0
 _MANY_ERRORS = 0.05
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
 
-PTRACE_HINT = (
-    "it needs permission to read the target's memory (ptrace): as root `sysctl kernel.yama.ptrace_scope=0`, "
+_PTRACE_HINT = (
+    "py-spy has no permission to read the target's memory (ptrace): as root `sysctl kernel.yama.ptrace_scope=0`, "
     "in a container `--cap-add SYS_PTRACE`, or run the harness as the target's user or with sudo"
 )
 
@@ -83,6 +86,12 @@ class CpuSampler:
             self._worker.shutdown()
 
     def _start(self, py_spy: str, index: int, name: str) -> None:
+        if not psutil.pid_exists(self._pid):
+            self._note(f"CPU in phase {name}: not sampled: the target had ended")
+            return
+        if not _may_look_into(self._pid):
+            self._note(f"CPU was not sampled: {_PTRACE_HINT}")
+            return
         stem = file_stem(index, name)
         raw, log = self._folder.cpu / f"{stem}.py-spy.txt", self._folder.cpu / f"{stem}.py-spy.log"
         command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames"]
@@ -128,8 +137,6 @@ class CpuSampler:
         )
 
     def _why_nothing(self, recording: _Recording, log: str) -> str:
-        if "permission denied" in log.lower() or "operation not permitted" in log.lower():
-            return f"CPU was not sampled: py-spy may not look into the target; {PTRACE_HINT}"
         if recording.process.returncode in {-signal.SIGINT, 128 + signal.SIGINT} or "KeyboardInterrupt" in log:
             return f"CPU in phase {recording.name}: no samples: it ended before py-spy had started"
         said = " ".join(log.partition("Stack backtrace:")[0].split()) or f"it ended with {recording.process.returncode}"
@@ -154,6 +161,20 @@ class CpuSampler:
 
     def _note(self, text: str) -> None:
         self._notes[text] = None
+
+
+def _may_look_into(pid: int) -> bool:
+    """Whether the kernel lets this user read the process's memory; py-spy itself does not tell that case apart.
+
+    Opening ``/proc/PID/mem`` is subject to the same check (ptrace attach, Yama included) as reading it.
+    """
+    try:
+        os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+    except PermissionError:
+        return False
+    except OSError:
+        return True  # no /proc, or the process has just ended: py-spy will say so
+    return True
 
 
 def fold(raw: str, root_pid: int) -> list[Stack]:

@@ -72,11 +72,14 @@ def process_name(command: str) -> str:
     program = Path(words[0]).name
     if not program.startswith("python"):
         return program
-    for place, word in enumerate(words[1:], 1):
-        if word == "-m" and place + 1 < len(words):
-            return words[place + 1]
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "-m":
+            return next(rest, program)
         if word == "-c":
             return "multiprocessing worker" if "multiprocessing" in command else "python -c"
-        if not word.startswith("-"):
+        if word in {"-X", "-W"}:  # the options of Python that take a value
+            next(rest, None)
+        elif not word.startswith("-"):
             return Path(word).name
     return program

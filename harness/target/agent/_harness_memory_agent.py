@@ -10,13 +10,13 @@ to the function that happened to need the next one; over a pass, the one that le
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import json
 import os
 import signal
 import socket
 import sys
-import threading
 from typing import Any
 
 
@@ -34,19 +34,26 @@ def _listen(folder: str) -> None:
         server = socket.socket(socket.AF_UNIX)
         server.bind(os.path.join(folder, f"{os.getpid()}.sock"))  # noqa: PTH118  (pathlib would slow the start)
         server.listen(2)
-        threading.Thread(target=_Agent(server).serve, name="harness-memory-agent", daemon=True).start()
+        # Not threading.Thread: that would run the target's own tracers (coverage) on this thread while it still starts.
+        _thread.start_new_thread(Agent(server).serve, ())
 
 
-class _Agent:
+class Agent:
+    """Serves requests on ``server`` one after another; a request and its answer are one JSON line each."""
+
     def __init__(self, server: socket.socket) -> None:
         self._server = server
         self._tracker: Any = None
 
     def serve(self) -> None:
+        """Until the process ends, or ``server`` is closed."""
         # Signals are for the target's own threads: taken here, they would not wake the one that waits for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
-            channel, _ = self._server.accept()
+            try:
+                channel, _ = self._server.accept()
+            except OSError:
+                return
             try:
                 with channel, channel.makefile("r", encoding="utf-8") as lines:
                     request = json.loads(lines.readline())

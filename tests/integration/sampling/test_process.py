@@ -1,0 +1,86 @@
+"""CPU of processes that come and go is never negative and never counted twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from harness.record.resources import read_resources
+from harness.record.run_folder import RunFolder
+from harness.sampling.process import ProcessMeter, ProcessSampler
+from tests.support.targets import run_folder, wait_until
+
+BUSY = [sys.executable, "-c", "while True: pass"]
+IDLE = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def used(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def test_processes_that_come_and_go() -> None:
+    meter = ProcessMeter()
+    with subprocess.Popen(BUSY) as old, subprocess.Popen(BUSY) as stranger:
+        known, late = psutil.Process(old.pid), psutil.Process(stranger.pid)
+        assert wait_until(lambda: used(known) > 0.3 and used(late) > 0.3)
+        first = meter.read([known], time.time())
+        assert "cpu_percent" not in first
+        assert first["processes"] == 1
+
+        assert wait_until(lambda: used(known) > 0.6)
+        now = time.time()
+        with_stranger = meter.read([known, late], now)
+        # the stranger's time from before we knew it does not count
+        assert 0 < with_stranger["cpu_percent"] * 100 < 100 * 100 * (psutil.cpu_count() or 1)
+        assert with_stranger["processes"] == 2
+
+        with subprocess.Popen(BUSY) as young:
+            new = psutil.Process(young.pid)
+            assert wait_until(lambda: used(new) > 0.3)
+            with_new = meter.read([known, new], now + 1.0)
+            # all of the new one's time counts: it began after our last look
+            assert with_new["cpu_percent"] >= 30
+            young.kill()
+        old.kill()
+        stranger.kill()
+        old.wait()
+        stranger.wait()
+        gone = meter.read([known, new, late], now + 2.0)
+    assert gone == {"rss_bytes": 0, "threads": 0, "fds": 0, "processes": 0, "cpu_percent": 0}
+
+
+def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with subprocess.Popen(IDLE) as process:
+        sampler = ProcessSampler(process.pid, lambda: [4194999], folder)
+        sampler.start()
+        assert wait_until(lambda: any(reading.source == "target" for reading in read_resources(folder.resources)))
+        process.kill()
+    seen = len(read_resources(folder.resources))
+    assert wait_until(lambda: len(read_resources(folder.resources)) > seen + 1)
+    sampler.close()
+    assert sampler.notes == []
+    readings = read_resources(folder.resources)
+    assert readings[-1].source == "machine"
+    assert {reading.source for reading in readings} == {"machine", "target"}
+    machine = readings[-1].values
+    assert 0 <= machine["cpu_percent"] <= 100 * (psutil.cpu_count() or 1)
+    assert 0 < machine["memory_used_bytes"] < machine["memory_total_bytes"]
+
+
+def test_a_fault_in_sampling_is_noted_and_ends_nothing_else(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+
+    def broken() -> list[int]:
+        raise RuntimeError("no workers here")
+
+    sampler = ProcessSampler(None, broken, folder)
+    sampler.start()
+    sampler.close()
+    assert sampler.notes == ["resources were not sampled to the end: RuntimeError: no workers here"]
+    assert read_resources(RunFolder(folder.path).resources) == []

@@ -1,0 +1,356 @@
+"""The whole of sampling on a real service: the hot function is the widest, the leaking one is found, all ends."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.plan.model import (
+    AttachedTarget,
+    CommandTarget,
+    Phase,
+    PhaseKind,
+    RunPlan,
+    Sampling,
+    Scenario,
+    Target,
+)
+from harness.record.profiles import ProfileIndex, read_folded
+from harness.record.resources import read_resources
+from harness.record.run_folder import RunFolder
+from harness.sampling.session import SamplingSession
+from harness.target.start import start_target
+from tests.support.targets import all_ended, run_folder, script_target, wait_until
+
+APP = """
+from fastapi import FastAPI
+
+app = FastAPI()
+KEPT = []
+
+def hoard():
+    KEPT.append(bytearray(50_000))
+
+def burn():
+    total = 0
+    for number in range(100_000):
+        total += number * number
+    return total
+
+@app.get("/health")
+def health():
+    return {}
+
+@app.get("/thread")
+def in_a_thread():
+    hoard()
+    return burn()
+
+@app.get("/loop")
+async def in_the_loop():
+    hoard()
+    return burn()
+"""
+
+
+def plan(target: Target, *kinds: PhaseKind, sampling: Sampling | None = None) -> RunPlan:
+    phases = tuple(Phase(name=f"the {kind}", kind=kind, model="closed", description="") for kind in kinds)
+    scenario = Scenario(path="/s.py", name="s", sha256="", user_classes=(), has_verify=False, has_shape=False)
+    return RunPlan(
+        scenario=scenario,
+        profile="p",
+        phases=phases,
+        gates=(),
+        sampling=sampling or Sampling(),
+        target=target,
+        workers=1,
+        seed=1,
+    )
+
+
+@contextmanager
+def load_on(*urls: str) -> Iterator[None]:
+    ended = threading.Event()
+
+    def user(url: str) -> None:
+        while not ended.is_set():
+            with urllib.request.urlopen(url) as answer:
+                answer.read()
+
+    users = [threading.Thread(target=user, args=(url,)) for url in urls]
+    for thread in users:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in users:
+            thread.join()
+
+
+def run_phases(session: SamplingSession, *seconds: float) -> None:
+    for index, duration_s in enumerate(seconds):
+        session.phase_started(index)
+        time.sleep(duration_s)
+        session.phase_ended(index)
+
+
+def by_function(folder: RunFolder, index: ProfileIndex, kind: str) -> Counter[str]:
+    """Weight of each innermost function over all profiles of ``kind``."""
+    weights: Counter[str] = Counter()
+    for profile in index.profiles:
+        if profile.kind == kind:
+            for stack in read_folded(folder.path / profile.path):
+                weights[stack.frames[-1].partition(":")[0]] += stack.weight
+    return weights
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, ProfileIndex]:
+    tmp_path = tmp_path_factory.mktemp("sampled")
+    (tmp_path / "hot.py").write_text(APP)
+    command = f"{sys.executable} -m uvicorn hot:app --app-dir {shlex.quote(str(tmp_path))} --port {{port}}"
+    folder = run_folder(tmp_path)
+    run = plan(CommandTarget(command=f"{command} --log-level warning"), "steady", "pause", "diagnose")
+    with (
+        start_target(run.target, folder) as target,
+        load_on(f"{target.url}/thread", f"{target.url}/loop"),
+        SamplingSession(run, target, folder, lambda: [os.getpid()]) as session,
+    ):
+        run_phases(session, 2.0, 0.3, 1.5)
+    assert session.close().notes == []
+    return folder, session.close()
+
+
+def test_the_hot_function_is_the_widest_of_the_cpu_profile(sampled: tuple[RunFolder, ProfileIndex]) -> None:
+    functions = by_function(*sampled, "cpu")
+    assert functions.most_common(1)[0][0] == "burn (hot.py"
+    folder, index = sampled
+    (profile,) = [profile for profile in index.profiles if profile.kind == "cpu"]
+    assert (profile.phase, profile.unit, profile.rate_hz) == (0, "samples", 100.0)
+    assert profile.path == "cpu/0-the_steady.folded"
+    assert 1.5 < profile.duration_s < 10
+    above = {frame.partition(" ")[0] for stack in read_folded(folder.path / profile.path) for frame in stack.frames}
+    assert {"in_a_thread", "in_the_loop"} <= above
+
+
+@pytest.mark.parametrize("kind", ["memory-leaked", "memory-peak", "memory-allocated"])
+def test_the_leaking_function_is_the_widest_of_the_memory_profiles(
+    sampled: tuple[RunFolder, ProfileIndex], kind: str
+) -> None:
+    """Both on the event loop's thread and on the pool's, all of which ran before memray was turned on."""
+    folder, index = sampled
+    assert by_function(folder, index, kind).most_common(1)[0][0] == "hoard (hot.py"
+    (profile,) = [profile for profile in index.profiles if profile.kind == kind]
+    assert (profile.phase, profile.unit, profile.raw) == (2, "bytes", "memory/2-the_diagnose.bin")
+    callers = {
+        stack.frames[-2].partition(" ")[0]
+        for stack in read_folded(folder.path / profile.path)
+        if stack.frames[-1].startswith("hoard ")
+    }
+    assert callers == {"in_a_thread", "in_the_loop"}
+
+
+def test_the_index_is_saved_and_the_raw_files_are_kept(sampled: tuple[RunFolder, ProfileIndex]) -> None:
+    folder, index = sampled
+    assert ProfileIndex.load(folder.profiles) == index
+    assert all(profile.raw and (folder.path / profile.raw).stat().st_size for profile in index.profiles)
+
+
+def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex]) -> None:
+    folder, _ = sampled
+    readings = read_resources(folder.resources)
+    assert {reading.source for reading in readings} == {"target", "generator", "machine"}
+    target = [reading.values for reading in readings if reading.source == "target"]
+    assert len(target) >= 2
+    for values in target:
+        assert values["processes"] == 1
+        assert values["rss_bytes"] > 2**20
+        assert values["threads"] >= 2
+        assert values["fds"] > 0
+        assert values["cpu_percent"] >= 0
+    assert target[0]["cpu_percent"] > 5
+
+
+def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> None:
+    code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
+    folder = run_folder(tmp_path)
+    with start_target(script_target(tmp_path, code + "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
+        run = plan(AttachedTarget(url=managed.url, pid=managed.pid), "steady", "diagnose")
+        with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+            run_phases(session, 1.5, 0.1)
+    index = session.close()
+    assert by_function(folder, index, "cpu").most_common(1)[0][0] == "spin (app.py"
+    assert index.notes == ["memory was not sampled: that needs a target which the harness starts: --target CMD"]
+
+
+def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
+        run = plan(AttachedTarget(url=managed.url), "steady")
+        with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+            run_phases(session, 0.1)
+    assert session.close() == ProfileIndex(notes=["the target was not sampled: its process is not known: --pid N"])
+
+
+def test_what_is_switched_off_is_not_sampled(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "steady", sampling=Sampling(cpu=None, memory=None))
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        run_phases(session, 0.1)
+    assert session.close() == ProfileIndex()
+
+
+def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "steady", "stress", "diagnose")
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        assert target.pid is not None
+        session.phase_started(0)
+        time.sleep(1)
+        os.kill(target.pid, signal.SIGKILL)
+        assert wait_until(lambda: not target.is_alive())
+        session.phase_ended(0)
+        session.phase_started(1)
+        time.sleep(0.5)
+        session.phase_ended(1)
+        session.phase_started(2)
+    notes = session.close().notes
+    assert notes[-2:] == [
+        "CPU in phase the stress: not sampled: the target had ended",
+        "memory was not sampled: the target had ended",
+    ]
+
+
+def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "spike")
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        run_phases(session, 0.0)
+    assert session.close().notes == ["CPU in phase the spike: no samples: it ended before py-spy had started"]
+
+
+def test_a_target_that_holds_no_agent_is_noted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "serve(sys.argv[1])", options="-I"), "diagnose")
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        run_phases(session, 0.1)
+    (note,) = session.close().notes
+    assert "no Python process of the target holds the harness's agent" in note
+
+
+def test_a_target_without_memray_is_noted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "sys.modules['memray'] = None\nserve(sys.argv[1])"), "diagnose")
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        run_phases(session, 0.1)
+    (note,) = session.close().notes
+    assert note.startswith("memory was not sampled: ")
+    assert note.endswith("has no memray: pip install memray")
+
+
+def test_the_busiest_of_several_processes_is_traced(tmp_path: Path) -> None:
+    code = """
+if os.fork() == 0:
+    open("worker", "w").write(str(os.getpid()))
+    while True: pass
+serve(sys.argv[1])
+"""
+    script = script_target(tmp_path, code.replace('"worker"', repr(str(tmp_path / "worker"))))
+    folder = run_folder(tmp_path)
+    run = plan(script, "diagnose")
+    with start_target(run.target, folder) as target:
+        assert wait_until(lambda: len(target.agents()) == 2)
+        time.sleep(1)
+        with SamplingSession(run, target, folder, list) as session:
+            run_phases(session, 0.3)
+    worker = (tmp_path / "worker").read_text()
+    assert session.close().notes == [f"memory: of the target's 2 Python processes the busiest was traced ({worker})"]
+
+
+def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "diagnose")
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        assert target.pid is not None
+        session.phase_started(0)
+        assert wait_until(lambda: (folder.memory / "0-the_diagnose.bin").exists())
+        time.sleep(0.5)
+        os.kill(target.pid, signal.SIGKILL)
+        assert wait_until(lambda: not target.is_alive())
+        session.phase_ended(0)
+    # or, on a slow machine, it ended before it had said that it traces
+    assert any(note.startswith(("the memory trace is not whole", "memory was not")) for note in session.close().notes)
+
+
+def test_without_permission_the_note_says_what_to_do(tmp_path: Path) -> None:
+    """A process that lacks CAP_SYS_PTRACE may not look into one that has it."""
+    program = shutil.which("setpriv")
+    if os.geteuid() != 0 or program is None:
+        pytest.skip("needs root and setpriv, to give up a capability: apt-get install util-linux")
+    folder = run_folder(tmp_path)
+    code = f"""
+import sys, time
+from pathlib import Path
+from harness.record.run_folder import RunFolder
+from harness.sampling.cpu import CpuSampler
+sampler = CpuSampler({os.getpid()}, 100, RunFolder(Path({str(folder.path)!r})))
+for index in range(2):
+    sampler.begin_phase(index, "steady")
+    time.sleep(0.7)
+assert sampler.close() == []
+print(sampler.notes)
+"""
+    command = [program, "--bounding-set", "-sys_ptrace", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("CPU was not sampled") == 1
+    assert "kernel.yama.ptrace_scope" in done.stdout
+    assert "--cap-add SYS_PTRACE" in done.stdout
+
+
+def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
+    target = script_target(tmp_path, "serve(sys.argv[1])")
+    controller = tmp_path / "controller.py"
+    controller.write_text(
+        f"""
+import time
+from pathlib import Path
+from harness.plan.model import RunPlan
+from harness.record.run_folder import RunFolder
+from harness.sampling.session import SamplingSession
+from harness.target.start import start_target
+plan = RunPlan.model_validate_json({plan(target, "steady").model_dump_json()!r})
+folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
+with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list) as session:
+    session.phase_started(0)
+    time.sleep(300)
+"""
+    )
+    process = subprocess.Popen([sys.executable, str(controller)])
+    tree: list[psutil.Process] = []
+
+    def py_spy_runs() -> bool:
+        tree[:] = psutil.Process(process.pid).children(recursive=True)
+        return any(child.name() == "py-spy" for child in tree)
+
+    try:
+        assert wait_until(py_spy_runs)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(tree) == 3  # supervisor, target, py-spy
+    assert all_ended(child.pid for child in tree)

@@ -1,0 +1,67 @@
+"""Small targets that tests start, and ways to see that nothing of them is left."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+
+from harness.plan.model import CommandTarget
+from harness.record.run_folder import RunFolder
+
+HTTP_SERVER = """
+import http.server, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+def serve(port):
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+"""
+"""Start of a script: after it, ``serve(port)`` answers ``/health``."""
+
+
+def script_target(folder: Path, code: str, *, ready_timeout_s: float = 20.0, options: str = "") -> CommandTarget:
+    """A target that runs ``HTTP_SERVER`` and then ``code``, which finds its port in ``sys.argv[1]``."""
+    script = folder / "app.py"
+    script.write_text(HTTP_SERVER + code)
+    command = f"{shlex.quote(sys.executable)} {options} {shlex.quote(str(script))} {{port}}"
+    return CommandTarget(command=command, ready_timeout_s=ready_timeout_s)
+
+
+def run_folder(parent: Path) -> RunFolder:
+    """An empty run folder below ``parent``."""
+    return RunFolder.create(parent / "reports", "run")
+
+
+def wait_until(true: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+    """Whether ``true`` became so in time."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def all_ended(pids: Iterable[int]) -> bool:
+    """Whether all the processes are gone, or are within 20 s."""
+    numbers = list(pids)
+    return wait_until(lambda: not any(runs(pid) for pid in numbers))

@@ -1,0 +1,65 @@
+"""A frame names the same function the same way in every run, on every machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.record.profiles import Stack
+from harness.sampling.cpu import fold
+from harness.sampling.frames import frame, process_name, short_path
+
+
+def test_a_path_is_as_short_as_it_can_be_and_still_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = tmp_path / "elsewhere" / "shop" / "api"
+    shop.mkdir(parents=True)
+    for folder in (shop, shop.parent):
+        (folder / "__init__.py").touch()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert short_path(f"{tmp_path}/work/src/app.py") == "src/app.py"
+    assert short_path(f"{tmp_path}/work/.venv/lib/python3.12/site-packages/fastapi/routing.py") == "fastapi/routing.py"
+    assert short_path("/usr/lib/python3/dist-packages/yaml/loader.py") == "yaml/loader.py"
+    assert short_path("/opt/py/lib/python3.13t/json/decoder.py") == "json/decoder.py"
+    assert short_path(str(shop / "cart.py")) == "shop/api/cart.py"
+    assert short_path("/nowhere/script.py") == "script.py"
+    assert short_path("<frozen runpy>") == "<frozen runpy>"
+
+
+def test_no_frame_can_break_a_folded_line() -> None:
+    assert frame("f;g", "<a\nb>", None) == "f,g (<a b>)"
+
+
+def test_lines_of_py_spy_become_stacks() -> None:
+    raw = "\n".join(
+        [
+            'process 7:"python app.py --port 4711";<module> (/nowhere/app.py:9);Shop.search (/nowhere/app.py:4) 3',
+            'process 7:"python app.py --port 4711";<module> (/nowhere/app.py:9);Shop.search (/nowhere/app.py:4) 2',
+            'process 7:"python app.py";process 8:"python -c import a; b()";<module> (<string>:1) 4',
+            'process 7:"python app.py";process 9:"/usr/bin/gunicorn -w 2";<shim>;f (/nowhere/g.py) 1',
+            "no weight",
+            "",
+        ]
+    )
+    assert fold(raw, root_pid=7) == [
+        Stack(("<module> (app.py:9)", "Shop.search (app.py:4)"), 5),
+        Stack(("process python -c", "<module> (<string>:1)"), 4),
+        Stack(("process gunicorn", "<shim>", "f (g.py)"), 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("/v/bin/python -X dev -m shop.payment --port 5", "shop.payment"),
+        ("/v/bin/python3.12 -u /srv/app.py 99", "app.py"),
+        ("python -c from multiprocessing.spawn import spawn_main; spawn_main(5)", "multiprocessing worker"),
+        ("python -c it's", "python -c"),
+        ("python", "python"),
+        ("/usr/bin/nginx -g x", "nginx"),
+        ("", "unknown"),
+    ],
+)
+def test_a_process_is_called_by_what_it_runs(command: str, name: str) -> None:
+    assert process_name(command) == name
