@@ -14,9 +14,10 @@ decided by luck. So the spread is taken between *blocks of seconds*:
 - Blocks of finite length miss what is correlated over longer times and come out too small; the lugsail correction
   (Vats & Flegal 2022, Biometrika 109(3)), twice the variance from long blocks less that from short ones, makes up
   for it, and is used only where it widens.
-- A percentile's interval is that of the share of requests below it, turned into order statistics (Woodruff 1952,
-  JASA 47; for dependent data Doss, Flegal, Jones & Neath 2014). The share is spread as Beta, for the
-  *effective* number of requests (Korn & Graubard 1998): as many independent ones as would vary alike.
+- A percentile's interval holds the times up to which the share of requests may be the percentile's (test inversion:
+  Woodruff 1952, JASA 47; Francisco & Fuller 1991, Annals of Statistics 19(1)). A share's interval is the exact
+  binomial one for the *effective* number of requests, as many independent ones as would vary alike (Korn & Graubard
+  1998, Survey Methodology 24).
 - An error rate's is Wilson's (1927) for the effective number of requests, which is never more than the real one:
   0 failures of 50 are [0 %, 7 %], not [0 %, 0 %].
 
@@ -26,6 +27,7 @@ No interval is ever narrower than that of independent requests.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 from scipy.special import betaincinv, stdtrit
@@ -37,7 +39,6 @@ from harness.record.histogram import highest_of, lowest_of
 
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
-_CANDIDATES = 32
 _Z = 1.959963984540054
 
 QUANTILES: dict[Metric, float] = {
@@ -119,37 +120,38 @@ def _effective(share: float, count: float, variance: float, degrees: float) -> f
 
 def _quantile(sample: Sample, q: float) -> Interval:
     bucket, value_us = sample.at_share(q)
-    count = float(sample.timed.sum())
-    within = sample.within(bucket)
-    variance, degrees = block_variance((within - within.sum() / count * sample.timed) / count)
-    effective = _effective(q, count, max(variance, q * (1 - q) / count), degrees)
+    buckets = sample.merged.indices
+    here = int(np.searchsorted(buckets, bucket))
+
+    def bounds(at: int) -> tuple[float, float]:
+        return _share_bounds(sample, int(buckets[at]))
+
+    # The share of requests up to a time only grows with it, so each end is found by halving.
     low = 0.0
-    if (1 - q) ** effective <= _TAIL:
-        low = sample.at_share(float(betaincinv(q * effective, (1 - q) * effective, _TAIL)))[1] / 1000
-    if effective < requests_needed(q):
-        return Interval(value=value_us / 1000, low=low, high=_bound_above(sample, q, bucket))
-    high = sample.at_share(float(betaincinv(q * effective, (1 - q) * effective, 1 - _TAIL)))[1] / 1000
+    nothing = _effective(0.0, float(sample.timed.sum()), 0.0, block_variance(sample.timed)[1])
+    if betaincinv(1, nothing, 1 - _TAIL) < q:
+        at = bisect_left(range(here), q, key=lambda at: bounds(at)[1])
+        low = _value_ms(sample, int(buckets[at]))
+    at = bisect_left(range(len(buckets)), q, lo=here, key=lambda at: bounds(at)[0])
+    high = _value_ms(sample, int(buckets[at])) if at < len(buckets) else None
     return Interval(value=value_us / 1000, low=low, high=high)
 
 
-def _bound_above(sample: Sample, q: float, bucket: int) -> float | None:
-    """The lowest response time (ms) below which at least a share ``q`` surely lies; None where no time is surely so.
+def _value_ms(sample: Sample, bucket: int) -> float:
+    return min(int(highest_of(np.array([bucket]))[0]), sample.max_us) / 1000
 
-    For percentiles with too few effective requests above them. How much requests cluster is then taken where the bound
-    is sought instead of at the percentile (test inversion: Francisco & Fuller 1991, Annals of Statistics 19(1)).
-    """
-    above = sample.merged.indices[sample.merged.indices > bucket]
-    places = np.unique(np.linspace(0, len(above) - 1, min(len(above), _CANDIDATES)).astype(np.int64))
+
+def _share_bounds(sample: Sample, bucket: int) -> tuple[float, float]:
+    """95 % bounds of the share of requests that take no longer than ``bucket`` says (Clopper & Pearson 1934)."""
     count = float(sample.timed.sum())
-    for candidate in (bucket, *above[places].tolist()):
-        within = sample.within(candidate)
-        share = float(within.sum()) / count
-        variance, degrees = block_variance((within - share * sample.timed) / count)
-        effective = _effective(share, count, variance, degrees)
-        # Clopper & Pearson's lower bound of the share.
-        if betaincinv(share * effective, (1 - share) * effective + 1, _TAIL) >= q:
-            return min(int(highest_of(np.array([candidate]))[0]), sample.max_us) / 1000
-    return None
+    within = sample.within(bucket)
+    share = float(within.sum()) / count
+    variance, degrees = block_variance((within - share * sample.timed) / count)
+    effective = _effective(share, count, variance, degrees)
+    inside, outside = share * effective, (1 - share) * effective
+    low = float(betaincinv(inside, outside + 1, _TAIL)) if inside else 0.0
+    high = float(betaincinv(inside + 1, outside, 1 - _TAIL)) if outside else 1.0
+    return low, high
 
 
 def _mean(sample: Sample) -> Interval:
@@ -164,7 +166,9 @@ def _mean(sample: Sample) -> Interval:
 def _throughput(sample: Sample) -> Interval:
     length_s = float(sample.lengths_s.sum())
     rate = float(sample.requests.sum()) / length_s
-    variance, degrees = block_variance(sample.requests - rate * sample.lengths_s)
+    # Against the planned load, second by second: that a ramp rises is its purpose, not noise.
+    expected = sample.requests.sum() * sample.planned / sample.planned.sum()
+    variance, degrees = block_variance(sample.requests - expected)
     if sample.n == 1:
         # Nothing shows how seconds differ: as for arrivals at random.
         variance = float(sample.requests.sum())

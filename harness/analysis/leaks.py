@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import theilslopes
 
 from harness.analysis.functions import parse_frame, stacks_of
 from harness.analysis.recorded import PhaseRecord, RecordedRun
@@ -54,6 +53,9 @@ def _growth(
     ]
     if len(seen) < FEWEST_READINGS:
         return None
+    # Loading scipy.stats takes a second; a controller that only follows the gates need not wait for it.
+    from scipy.stats import theilslopes
+
     at_s, rss = np.array(seen).T
     half = len(at_s) // 2
     first, _, _, _ = theilslopes(rss[:half], at_s[:half])

@@ -16,6 +16,8 @@ from harness.record.journal import Journal
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_SHORTEST_S = 1e-9
+
 ALL = ""
 """The key of all endpoints together."""
 
@@ -24,14 +26,16 @@ ALL = ""
 class Sample:
     """``n`` seconds of requests.
 
-    Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``requests``, ``failures``,
-    ``timed`` (requests with a response time) and ``sum_us`` (of their response times). The response times themselves
-    are flat: entry ``i`` says that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
+    Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``planned`` (the same, weighted
+    with the load goal, so that a ramp's rise is not taken for noise), ``requests``, ``failures``, ``timed`` (requests
+    with a response time) and ``sum_us`` (of their response times). The response times themselves are flat: entry ``i``
+    says that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
 
     A request belongs to the second in which it ended; those that ended after their phase count in its last second.
     """
 
     lengths_s: Floats
+    planned: Floats
     requests: Floats
     failures: Floats
     timed: Floats
@@ -71,15 +75,16 @@ def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
     groups: dict[str, list[SecondSeries]] = {ALL: record.series}
     for second, series in record.series:
         groups.setdefault(str(journal.endpoints[series.endpoint]), []).append((second, series))
-    return {key: sample(parts, record.start_s, record.end_s) for key, parts in groups.items()}
+    return {key: _sample(parts, record) for key, parts in groups.items()}
 
 
-def sample(parts: Iterable[SecondSeries], start_s: float, end_s: float) -> Sample:
-    """The sample of what ended in each second, for a phase from ``start_s`` to ``end_s``.
+def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
+    """The sample of what ended in each second of a phase.
 
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
     neighbour where less than half of them is the phase's.
     """
+    start_s, end_s = record.start_s, record.end_s
     n = max(1, round(end_s - start_s))
     first = round(start_s)
     edges = np.arange(first, first + n + 1, dtype=np.float64)
@@ -104,7 +109,8 @@ def sample(parts: Iterable[SecondSeries], start_s: float, end_s: float) -> Sampl
         counts.append(histogram.counts)
     none = np.zeros(0, dtype=np.int64)
     return Sample(
-        lengths_s=np.maximum(np.diff(edges), 1e-9),
+        lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
+        planned=_planned(record, edges),
         requests=requests,
         failures=failures,
         timed=timed,
@@ -114,3 +120,19 @@ def sample(parts: Iterable[SecondSeries], start_s: float, end_s: float) -> Sampl
         buckets=np.concatenate(buckets) if buckets else none,
         counts=(np.concatenate(counts) if counts else none).astype(np.float64),
     )
+
+
+def _planned(record: PhaseRecord, edges: Floats) -> Floats:
+    """The seconds between ``edges`` (run's clock), each weighted with its share of the load goal; the sum is kept."""
+    lengths = np.maximum(np.diff(edges), _SHORTEST_S)
+    at, load = [record.start_s], [0.0]
+    for segment in record.plan.segments:
+        # The goal runs linearly, so its integral is a parabola.
+        share = np.linspace(0, 1, 101)[1:]
+        rise = segment.start * share + (segment.end - segment.start) * share**2 / 2
+        at += (at[-1] + share * segment.duration_s).tolist()
+        load += (load[-1] + rise * segment.duration_s).tolist()
+    weighted = np.diff(np.interp(edges, at, load))
+    if weighted.sum() <= 0:
+        return lengths
+    return np.asarray(np.maximum(weighted * lengths.sum() / weighted.sum(), _SHORTEST_S))

@@ -1,0 +1,169 @@
+"""Gates while the run goes on: they stand as the requests so far say, and are given up only when nothing can help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.measurement import measure_for_baseline
+from harness.gates import GateWatch, failed_beyond_recovery, judge, live_status
+from harness.plan.model import Gate, Phase, RunPlan
+from harness.record.baseline import Baseline
+from harness.record.journal import JournalFollower, read_journal
+from harness.record.run_folder import RunFolder, read_json, write_text
+from tests.support.recordings import Failing, Floats, Latency, gate, lognormal, ramp, record_run, steady, stress
+
+
+def plan_of(folder: RunFolder) -> RunPlan:
+    return RunPlan.model_validate(read_json(folder.plan))
+
+
+def test_gates_stand_as_the_summary_will_say(tmp_path: Path) -> None:
+    texts = ["p95 < 500ms", "p99.9 < 1ms", "mean < 500ms", "max < 1ms", "error_rate < 50%", "throughput > 9/s"]
+    folder = record_run(tmp_path, phases=[ramp(), steady()], gates=texts, failures=[Failing(0.1)])
+    standing = live_status(plan_of(folder), read_journal(folder.journal))
+    results = judge(folder).gates
+    assert [(live.phase, live.limit, live.unit) for live in standing] == [
+        (result.phase, result.limit, result.unit) for result in results
+    ]
+    for live, result in zip(standing, results, strict=True):
+        assert live.observed == pytest.approx(result.observed)
+        assert live.holds == (result.status == "pass")
+
+
+def test_a_watch_that_follows_sees_what_one_that_looks_once_sees(tmp_path: Path) -> None:
+    folder = record_run(tmp_path / "run", phases=[ramp(), steady()], gates=["p95 < 30ms", "throughput > 90/s"])
+    plan, whole = plan_of(folder), folder.journal.read_bytes()
+    growing = tmp_path / "growing"
+    follower, watch = JournalFollower(growing), GateWatch(plan)
+    for length in range(0, len(whole) + 5000, 5000):
+        growing.write_bytes(whole[:length])
+        follower.poll()
+        watch.update(follower.journal)
+        assert watch.standing() == live_status(plan, follower.journal)
+
+
+def test_before_a_phase_nothing_is_held_against_its_limit(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[ramp(), steady()], gates=["p95 < 30ms"], stop_at_s=3)
+    _, waiting = live_status(plan_of(folder), read_journal(folder.journal))
+    assert (waiting.observed, waiting.holds) == (None, None)
+
+
+def test_limits_against_a_baseline_are_shown_where_there_is_one(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady()], gates=["p95 <= baseline + 10%"])
+    write_text(folder.summary, judge(folder).to_json())
+    kept = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(folder)])
+    journal, plan = read_journal(folder.journal), plan_of(folder)
+    (without,) = live_status(plan, journal)
+    (beside,) = live_status(plan, journal, kept)
+    assert (without.limit, without.holds) == (None, None)
+    assert beside.observed is not None
+    assert beside.limit == pytest.approx(1.1 * beside.observed)
+    assert beside.holds
+    assert failed_beyond_recovery(plan, journal, plan.gates[0]) is None
+
+
+def lost(
+    tmp_path: Path, asked: str, *, latency: Latency | None = None, phase: Phase | None = None, **more: object
+) -> str | None:
+    """What is said 10 s into a phase of 20 s."""
+    wanted: Gate = gate(asked)
+    folder = record_run(
+        tmp_path,
+        phases=[phase or steady(seconds=20)],
+        gates=[wanted],
+        latency=latency or lognormal(20),
+        stop_at_s=10,
+        **more,  # type: ignore[arg-type]  # passed through by name
+    )
+    return failed_beyond_recovery(plan_of(folder), read_journal(folder.journal), wanted)
+
+
+@pytest.mark.parametrize(
+    ("asked", "median_ms", "said"),
+    [
+        ("p95 < 500ms", 1000, "requests took longer than 500 ms already"),
+        ("p50 <= 500ms", 1000, None),  # half of what is to come could still make it good
+        ("p95 < 500ms", 20, None),
+        ("mean < 100ms", 1000, "the mean would be"),
+        ("mean < 100ms", 120, None),
+        ("max < 100ms", 120, "a request took"),
+        ("max < 10000ms", 120, None),
+        ("throughput > 1000/s", 20, "can still be reached"),
+        ("throughput > 210/s", 20, None),
+        ("throughput < 1/s", 20, None),
+        ("p95 > 1000ms", 20, None),
+    ],
+)
+def test_a_gate_is_given_up_only_when_the_rest_cannot_help(
+    tmp_path: Path, asked: str, median_ms: float, said: str | None
+) -> None:
+    found = lost(tmp_path, asked, latency=lognormal(median_ms))
+    if said is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert f"gate `{asked}` in steady cannot hold any more" in found
+        assert said in found
+
+
+@pytest.mark.parametrize(("asked", "share", "given_up"), [
+    ("error_rate < 1%", 0.2, True), ("error_rate < 1%", 0.015, False), ("error_rate <= 0%", 0.01, True),
+    ("error_rate < 1%", 0.0, False),
+])  # fmt: skip
+def test_failures_that_no_success_can_make_good(tmp_path: Path, asked: str, share: float, given_up: bool) -> None:
+    assert (lost(tmp_path, asked, failures=[Failing(share)]) is not None) == given_up
+
+
+def test_the_load_that_is_still_to_come_is_reckoned_with(tmp_path: Path) -> None:
+    assert lost(tmp_path / "a", "throughput > 300/s", phase=ramp(users=200, seconds=20)) is None
+    assert lost(tmp_path / "b", "throughput > 300/s", phase=stress(levels=(20, 40, 400, 400), every=5)) is None
+    assert lost(tmp_path / "c", "throughput > 300/s", phase=stress(levels=(20, 20, 20, 20), every=5)) is not None
+
+
+def test_seconds_after_a_start_nothing_is_given_up(tmp_path: Path) -> None:
+    asked = gate("max < 1ms")
+    folder = record_run(tmp_path, phases=[steady()], gates=[asked], stop_at_s=1.5)
+    assert failed_beyond_recovery(plan_of(folder), read_journal(folder.journal), asked) is None
+
+
+def test_a_gate_on_an_unknown_phase_is_left_to_the_judge(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady()], gates=[gate("max < 1ms", "stedy")])
+    plan, journal = plan_of(folder), read_journal(folder.journal)
+    assert live_status(plan, journal) == []
+    assert GateWatch(plan).beyond_recovery(plan.gates[0], "stedy") is None
+
+
+def test_a_phase_that_has_ended_is_not_hoped_for(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(), steady(name="after")], gates=[gate("p50 < 1ms", "steady")])
+    plan = plan_of(folder)
+    found = failed_beyond_recovery(plan, read_journal(folder.journal), plan.gates[0])
+    assert found is not None
+    assert "longer than 1 ms" in found
+
+
+def test_a_stopped_run_is_judged_by_what_stopped_it(tmp_path: Path) -> None:
+    """Too few seconds for an interval to be sure, but enough to know that the gate was lost."""
+
+    def rising(_: np.random.Generator, at_s: Floats, __: str) -> Floats:
+        return np.where(at_s > 12, 900.0, 20.0)
+
+    phases = [steady(seconds=20)]
+    running = record_run(
+        tmp_path, run_id="a", phases=phases, latency=rising, gates=["p95 < 500ms"], stop_at_s=14, stop_early=True,
+        end_reason="gate failed",
+    )  # fmt: skip
+    done = record_run(
+        tmp_path,
+        run_id="b",
+        phases=phases,
+        latency=rising,
+        gates=["p95 < 500ms"],
+        stop_at_s=14,
+        end_reason="interrupted",
+    )
+    assert judge(done).gates[0].status == "inconclusive"
+    assert judge(running).gates[0].status == "fail"
+    assert judge(running).exit_code == 1

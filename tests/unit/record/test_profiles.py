@@ -1,0 +1,51 @@
+"""Profiles and readings: read as written, damage named by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
+from harness.record.resources import Reading, ResourceWriter, read_resources
+
+
+def test_an_index_is_read_as_saved(tmp_path: Path) -> None:
+    index = ProfileIndex([Profile("cpu", 1, "cpu/1.folded", "samples", 30.0, 100.0)], ["memray is not installed"])
+    index.save(tmp_path / "profiles.json")
+    assert ProfileIndex.load(tmp_path / "profiles.json") == index
+
+
+def test_no_index_is_an_empty_one(tmp_path: Path) -> None:
+    assert ProfileIndex.load(tmp_path / "profiles.json") == ProfileIndex()
+
+
+@pytest.mark.parametrize("text", ["{", '{"profiles": [{"kind": "cpu"}], "notes": []}', '{"notes": []}'])
+def test_a_damaged_index_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "profiles.json").write_text(text)
+    with pytest.raises(HarnessError, match=r"profiles\.json: the index of profiles cannot be read"):
+        ProfileIndex.load(tmp_path / "profiles.json")
+
+
+def test_stacks_are_read_as_written(tmp_path: Path) -> None:
+    stacks = [Stack(("main (app.py:1)", "<lambda> (my app.py:20)"), 3), Stack(("thread (0x7F)",), 1)]
+    write_folded(tmp_path / "cpu.folded", stacks)
+    assert read_folded(tmp_path / "cpu.folded") == stacks
+
+
+@pytest.mark.parametrize("line", ["nonsense", "main (app.py:1) many", " 5"])
+def test_a_line_that_is_no_stack_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "cpu.folded").write_text(f"main (app.py:1) 5\n\n{line}\n")
+    with pytest.raises(HarnessError, match=r"cpu\.folded:3: not a line of a folded profile"):
+        read_folded(tmp_path / "cpu.folded")
+
+
+def test_readings_are_read_as_written(tmp_path: Path) -> None:
+    readings = [Reading(1.5, "target", {"rss_bytes": 9.0}), Reading(2.5, "machine", {"cpu_percent": 70.0})]
+    writer = ResourceWriter(tmp_path / "resources")
+    for reading in readings:
+        writer.write(reading)
+    assert read_resources(tmp_path / "resources") == readings
+    writer.close()
+    assert read_resources(tmp_path / "nothing") == []

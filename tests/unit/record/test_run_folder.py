@@ -1,0 +1,69 @@
+"""The run folder: found by name, written whole, and honest about what is missing or damaged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.record.run_folder import RunFolder, find_run, new_run_id, read_json, write_json, write_text
+
+
+def test_run_ids_sort_by_time_and_are_safe_file_names() -> None:
+    early = new_run_id("flash sale/€", "load", datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC))
+    late = new_run_id("a", "..", datetime(2026, 2, 3, 4, 5, 7, tzinfo=UTC))
+    assert early.startswith("20260203T040506Z-flash_sale-load-")
+    assert late.startswith("20260203T040507Z-a-run-")
+    assert early < late
+    assert new_run_id("a", "b") != new_run_id("a", "b")
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be made"):
+        RunFolder.create(tmp_path / "file", "run")
+
+
+def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="no such run folder"):
+        RunFolder.open(tmp_path / "nothing")
+    with pytest.raises(HarnessError, match=r"holds no plan\.json"):
+        RunFolder.open(tmp_path)
+
+
+def test_runs_are_found_by_path_by_id_and_as_the_latest(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="no run yet"):
+        find_run("latest", tmp_path)
+    for name in ("20260101T000000Z-a", "20260102T000000Z-b"):
+        RunFolder.create(tmp_path, name).plan.write_text("{}")
+    assert find_run("latest", tmp_path).run_id == "20260102T000000Z-b"
+    assert find_run("20260101T000000Z-a", tmp_path).path == tmp_path / "20260101T000000Z-a"
+    assert find_run(str(tmp_path / "20260101T000000Z-a"), Path("/")).run_id == "20260101T000000Z-a"
+    with pytest.raises(HarnessError, match="no such run folder"):
+        find_run("20260103T000000Z-c", tmp_path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    write_text(path, "first")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "second \udc80")
+    assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_json_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    with pytest.raises(HarnessError, match="missing from the run folder"):
+        read_json(path)
+    path.write_text('{\n"a": }')
+    with pytest.raises(HarnessError, match=r"plan\.json:2: not valid JSON"):
+        read_json(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(HarnessError, match="cannot be read"):
+        read_json(path)
+    write_json(path, {"name": "Zürich"})
+    assert read_json(path) == {"name": "Zürich"}
