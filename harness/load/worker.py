@@ -20,7 +20,7 @@ from locust.runners import WorkerRunner
 
 from harness.load import messages
 from harness.load.arrivals import Stretch, arrival_times, share_of
-from harness.load.hooks import pace_iterations, record_interruptions, stop_between_iterations
+from harness.load.hooks import pace_iterations, record_interruptions, spare_the_event_loop, stop_between_iterations
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import die_with_parent, log_to_stderr
@@ -54,6 +54,7 @@ class LoadWorker:
         self._reporter: gevent.Greenlet[[], None] | None = None
         environment.events.request.add_listener(self._recorder.on_request)
         pace_iterations(self._pacer, starts)
+        spare_the_event_loop()
         stop_between_iterations()
         record_interruptions()
         runner.register_message(messages.BEGIN, self._on_begin)
