@@ -10,7 +10,9 @@ import time
 from collections import Counter
 from typing import TypedDict
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
 
 from harness.shop.metrics import Metrics
 
@@ -40,7 +42,7 @@ class Served(TypedDict):
 class Traffic:
     """ASGI middleware that counts what passes through it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: FastAPI, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
         self._under_way: dict[int, Scope] = {}
@@ -65,19 +67,22 @@ class Traffic:
             await self._app(scope, receive, note_status)
         finally:
             del self._under_way[number]
-            method, route = scope["method"], _route(scope)
+            method, route = scope["method"], self._route(scope)
             self._done[method, route, status] += 1
             self._metrics.observe(method, route, status, time.perf_counter() - begun)
 
     def served(self) -> Served:
         """The counts as of now. To be called on the event loop."""
-        counts = self._done + Counter((scope["method"], _route(scope), 0) for scope in self._under_way.values())
+        counts = self._done + Counter((scope["method"], self._route(scope), 0) for scope in self._under_way.values())
         requests: list[ServedRequests] = [
             {"method": method, "route": route, "status": status, "count": count}
             for (method, route, status), count in sorted(counts.items())
         ]
         return {"requests": requests, "total": self._arrived}
 
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", None) or UNMATCHED
+    def _route(self, scope: Scope) -> str:
+        """The template that the path matches, as the router found or, where it was not asked (yet), would find."""
+        if (route := scope.get("route")) is not None:
+            return str(route.path)
+        matching = (route for route in self._app.routes if route.matches(scope)[0] is Match.FULL)
+        return str(getattr(next(matching, None), "path", UNMATCHED))

@@ -152,68 +152,65 @@ def test_slow_serialization_answers_the_same(open_shop: Open) -> None:
     assert shop.answer("/products").content == healthy.answer("/products").content
 
 
-def order_of_ends(defects: str, while_reading: Callable[[str], object]) -> list[str]:
-    """In which order a read and a checkout that is under way when it begins come to their ends.
-
-    The vendor lets the checkout through when ``while_reading(url)`` is over, at the latest when the read is.
-    """
-    ended: list[str] = []
+def while_a_checkout_waits(defects: str, look: Callable[[str], dict[int, int]]) -> dict[int, int]:
+    """What ``look(url)`` sees of a read that began while a checkout waits for the vendor, which waits for ``look``."""
     with held_vendor() as vendor, start_shop({"SHOP_DEFECTS": defects, "SHOP_PAYMENT_URL": vendor.url}) as shop:
 
         def check_out() -> None:
             assert buyer.check_out().status_code == 201
-            ended.append("checkout")
 
         def read() -> None:
             assert vendor.charged.wait(10)
             get(shop.url, "/products/5")
-            ended.append("read")
-            vendor.release.set()
 
-        def let_go() -> None:
+        def let_go() -> dict[int, int]:
             assert vendor.charged.wait(10)
-            while_reading(shop.url)
-            vendor.release.set()
+            try:
+                return look(shop.url)
+            finally:
+                vendor.release.set()
 
         with Buyer(shop.url) as buyer:
             buyer.add(1)
-            at_once([check_out, read, let_go])
-    return ended
+            seen = at_once([check_out, read, let_go])[2]
+            assert seen is not None
+            return seen
 
 
-def read_has_arrived(url: str) -> None:
-    """Until the read is being handled; in a healthy shop it may be over by then."""
-    wait_until(
-        lambda: any(entry["route"] == "/products/{product_id}" for entry in get(url, "/served")["requests"]),
-        what="the read's arrival",
-    )
+def reads(url: str) -> dict[int, int]:
+    """How many reads of a product there were, by status (0: not answered yet)."""
+    requests = get(url, "/served")["requests"]
+    return {entry["status"]: entry["count"] for entry in requests if entry["route"] == "/products/{product_id}"}
 
 
-def read_waits_for_a_connection(url: str) -> None:
+def once_answered(url: str) -> dict[int, int]:
+    wait_until(lambda: 200 in reads(url), what="the read's answer")
+    return reads(url)
+
+
+def after_a_while(url: str) -> dict[int, int]:
+    wait_until(lambda: reads(url), what="the read's arrival")
+    for _ in range(5):  # much longer than a read takes that nothing holds up
+        get(url, "/health")
+    return reads(url)
+
+
+def once_waiting_for_a_connection(url: str) -> dict[int, int]:
     wait_until(lambda: metric(url, "shop_db_pool_waiting") == 1, what="waiting for a connection")
     assert metric(url, "shop_db_pool_size") == metric(url, "shop_db_pool_in_use") == 1
-
-
-def read_is_over(url: str) -> None:
-    wait_until(
-        lambda: (
-            {"method": "GET", "route": "/products/{product_id}", "status": 200, "count": 1}
-            in get(url, "/served")["requests"]
-        ),
-        what="the read's answer",
-    )
+    return reads(url)
 
 
 def test_in_a_healthy_shop_a_read_does_not_wait_for_a_checkout() -> None:
-    assert order_of_ends("", read_is_over) == ["read", "checkout"]
+    assert while_a_checkout_waits("", once_answered) == {200: 1}
 
 
 def test_lock_convoy_has_everybody_wait_for_whoever_holds_the_lock() -> None:
-    assert order_of_ends("lock_convoy:1", read_has_arrived) == ["checkout", "read"]
+    assert while_a_checkout_waits("lock_convoy:1", after_a_while) == {0: 1}
 
 
 def test_small_pool_has_everybody_wait_for_a_connection() -> None:
-    assert order_of_ends("small_pool", read_waits_for_a_connection) == ["checkout", "read"]
+    assert while_a_checkout_waits("small_pool", once_waiting_for_a_connection) == {0: 1}
 
 
 def test_small_pool_refuses_what_has_waited_too_long(open_shop: Open) -> None:
@@ -223,6 +220,9 @@ def test_small_pool_refuses_what_has_waited_too_long(open_shop: Open) -> None:
         answer = shop.answer("/products/1")
 
     assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+    assert shop.get("/served")["requests"] == [
+        {"method": "GET", "route": "/products/{product_id}", "status": 503, "count": 1}
+    ]
 
 
 def no_connection(_: Database) -> None:
