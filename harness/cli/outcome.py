@@ -1,0 +1,218 @@
+"""What a run came to, as a person reads it at its end: the verdict, why, the figures, and where to see more.
+
+Goes to standard error; with ``--json``, ``summary.json`` goes to standard output besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.lines import one_line
+from harness.record.run_folder import RunFolder
+from harness.record.summary import GateResult, PhaseSummary, Summary
+from harness.report.words import duration, in_unit, interval, ms, number, percent, points, rate
+
+_LOG_WIDTH = 120
+"""Columns where there is no terminal."""
+_NARROW = 90
+"""Below so many columns the table of phases leaves out what matters less."""
+_MOST = 5
+_LONGEST = 200
+
+_STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "broken": "bold magenta"}
+_MARKS = {"pass": "✔", "fail": "✖", "inconclusive": "?"}
+
+
+def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
+    """Tell people (standard error) how the run went, and with ``as_json`` programs (standard output), too."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=True, highlight=False, width=_LOG_WIDTH)
+    console.print(_verdict(summary))
+    for part in (_gates(summary), _phases(summary, console.width), _stress(summary), _failures(summary)):
+        _print(console, part)
+    for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
+        _print(console, part)
+    if as_json:
+        click.echo(summary.to_json(), nl=False)
+
+
+def _print(console: Console, part: list[Text | Table | Padding]) -> None:
+    if part:
+        console.print()
+    for line in part:
+        # A path must stay in one piece to be copied; all else is wrapped at the terminal's edge.
+        whole = isinstance(line, Text) and line.no_wrap is True
+        console.print(line, soft_wrap=whole)
+
+
+def _said(text: str) -> str:
+    """Text from outside: one harmless line, cut where very long."""
+    line = one_line(text)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 2), expand=False)
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _grid(*justify: str, head: Iterable[str] = ()) -> Table:
+    """A table without lines; one letter a column: ``l`` may wrap, ``r`` may not."""
+    table = Table(box=None, show_header=bool(head), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    heads = list(head) or [""] * len(justify)
+    for side, name in zip(justify, heads, strict=True):
+        if side == "r":
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
+    return table
+
+
+def _verdict(summary: Summary) -> Text:
+    totals = summary.totals
+    share = totals.failures / totals.requests if totals.requests else None
+    failed = f", {number(totals.failures)} failed ({percent(share)})" if totals.failures else ""
+    requests = "request" if totals.requests == 1 else "requests"
+    text = Text.assemble(
+        ("verdict: ", "bold"),
+        (summary.verdict, _STYLES[summary.verdict] + " reverse"),
+    )
+    text.append(f"  {_said(summary.scenario)} · {_said(summary.profile)} · ")
+    text.append(f"{duration(round(summary.duration_s))} · {number(totals.requests)} {requests}{failed}")
+    # A gate's own reason stands with the gate.
+    for reason in summary.reasons:
+        if not any(gate.reason and gate.reason in reason for gate in summary.gates):
+            text.append(f"\n  {_said(reason)}")
+    return text
+
+
+def _gates(summary: Summary) -> list[Text | Table | Padding]:
+    if not summary.gates:
+        return []
+    table = _grid("l", "l", "l", "r", "r", "r", head=("Gate", "", "Phase", "Observed", "95 % interval", "Limit"))
+    for gate in summary.gates:
+        table.add_row(
+            Text(f"{_MARKS[gate.status]} {gate.status}", style=_STYLES[gate.status]),
+            Text(_required(gate)),
+            Text(_said(gate.phase or "")),
+            in_unit(gate.observed, gate.unit),
+            interval(gate.interval, gate.unit),
+            in_unit(gate.limit, gate.unit),
+        )
+    reasons: dict[str, list[GateResult]] = {}
+    for gate in summary.gates:
+        if gate.status != "pass":
+            reasons.setdefault(gate.reason, []).append(gate)
+    lines = [
+        Text.assemble((f"{_MARKS[gates[0].status]} ", _STYLES[gates[0].status]), f"{_named(gates)}: {_said(reason)}")
+        for reason, gates in reasons.items()
+        if reason
+    ]
+    return [table, *map(_indented, lines)]
+
+
+def _required(gate: GateResult) -> str:
+    return _said(gate.require + (f" on {gate.endpoint}" if gate.endpoint else ""))
+
+
+def _named(gates: list[GateResult]) -> str:
+    """Gates that share a reason: named where there is one, else the first and how many more."""
+    first = _required(gates[0]) + (f" in {_said(gates[0].phase)}" if gates[0].phase else "")
+    return first if len(gates) == 1 else f"{first} and {len(gates) - 1} more"
+
+
+def _phases(summary: Summary, width: int) -> list[Text | Table | Padding]:
+    if not summary.phases:
+        return []
+    wide = width >= _NARROW
+    serviced = wide and any(phase.model == "open" for phase in summary.phases)
+    heads = ["Phase", "Goal", "Requests", "Rate", "Errors", "P50", "P95", "P95 service", "P99", "Max"]
+    shown = [True, wide, True, True, True, wide, True, serviced, True, wide]
+    chosen = [name for name, show in zip(heads, shown, strict=True) if show]
+    table = _grid(*("l" if name in ("Phase", "Goal") else "r" for name in chosen), head=chosen)
+    for phase in summary.phases:
+        cells: list[str | Text] = [
+            Text(_said(phase.name)),
+            Text(_said(phase.goal)),
+            number(phase.requests),
+            rate(phase.throughput_rps),
+            Text(percent(phase.error_rate), style="red" if phase.failures else ""),
+            ms(phase.response_ms.p50),
+            ms(phase.response_ms.p95),
+            ms(phase.service_ms.p95),
+            ms(phase.response_ms.p99),
+            ms(phase.response_ms.max),
+        ]
+        table.add_row(*(cell for cell, show in zip(cells, shown, strict=True) if show))
+    return [table]
+
+
+def _stress(summary: Summary) -> list[Text | Table | Padding]:
+    return [Text(line) for phase in summary.phases if (line := _held(phase))]
+
+
+def _held(phase: PhaseSummary) -> str | None:
+    """What a stress phase found; None where there is nothing to say."""
+    unit = "users" if phase.model == "closed" else "arrivals/s"
+    broke = next((step for step in phase.steps if step.held is False), None)
+    name = _said(phase.name)
+    if phase.held is None:
+        return f"{name}: not even {number(round(broke.level))} {unit} held" if broke else None
+    if broke is not None:
+        return f"{name}: held {number(round(phase.held))} {unit}, not {number(round(broke.level))}"
+    return f"{name}: held {number(round(phase.held))} {unit}, and no limit was found" + (
+        f" ({phase.cut_short})" if phase.cut_short else ""
+    )
+
+
+def _failures(summary: Summary) -> list[Text | Table | Padding]:
+    most = sorted(summary.failures, key=lambda kind: -kind.count)[:_MOST]
+    if not most:
+        return []
+    table = _grid("r", "l", "l")
+    for kind in most:
+        table.add_row(f"{number(kind.count)}×", Text(_said(f"{kind.method} {kind.name}")), Text(_said(kind.failure)))
+    left = len(summary.failures) - len(most)
+    more = [_indented(Text(f"and {left} more kinds, in the report"))] if left else []
+    return [_title("Failures"), table, *more]
+
+
+def _suspects(summary: Summary) -> list[Text | Table | Padding]:
+    if not summary.suspects:
+        return []
+    table = _grid("r", "l", "l", "r")
+    for suspect in summary.suspects[:_MOST]:
+        place = f"{suspect.file}:{suspect.line}" if suspect.line else suspect.file
+        shares = f"{percent(suspect.share_baseline)} → {percent(suspect.share_run)}"
+        table.add_row(points(suspect.change), Text(_said(suspect.function)), Text(_said(place), style="dim"), shares)
+    return [_title("Suspects: their share of the target's CPU grew against the baseline"), table]
+
+
+def _warnings(summary: Summary) -> list[Text | Table | Padding]:
+    lines = [Text.assemble(("! ", "yellow"), _said(warning)) for warning in dict.fromkeys(summary.warnings)]
+    return [_title("Warnings"), *map(_indented, lines)] if lines else []
+
+
+def _files(folder: RunFolder, summary: Summary) -> list[Text | Table | Padding]:
+    """Where to see more: the report always, the logs where the run itself went wrong."""
+    paths = [("report", folder.report)]
+    if summary.verdict == "broken":
+        paths += [(name, path) for name, path in (("log", folder.log), ("target", folder.target_log)) if path.exists()]
+    return [Text.assemble((f"{name:<7} ", "bold"), _shown(path), no_wrap=True) for name, path in paths]
+
+
+def _shown(path: Path) -> str:
+    """As short as it can be copied from here."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)

@@ -1,0 +1,26 @@
+"""How a run is watched: a live view on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.cli.lines import LineWatcher
+from harness.control.watcher import Watcher
+
+
+@contextmanager
+def make_watcher() -> Iterator[Watcher]:
+    """The watcher that suits standard error; all it writes goes there. On leaving, the terminal is as it was."""
+    yield LineWatcher()
+
+
+def is_live_terminal() -> bool:
+    """Whether standard error is a terminal on which a screen can be redrawn, with a person before it."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return False
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        return False
+    return "utf" in (sys.stderr.encoding or "").lower()
