@@ -208,13 +208,13 @@
     const perUnit = (width - 70) / (to - from);
     const phases = timed ? data.phases : [];
     return {
-      width: state.printing ? width : undefined, height: state.printing ? 190 : undefined, autosize: !state.printing,
+      width: state.printing ? width : undefined, height: state.printing ? 170 : undefined, autosize: !state.printing,
       margin: { l: 64, r: 10, t: timed ? 22 : 12, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink"), size: 12 } },
       hovermode: own.hovermode ?? "x unified", dragmode: timed ? "zoom" : false,
       showlegend: false,
-      xaxis: timed ? { ...axis, fixedrange: false, range: state.range ?? wholeRange, ticksuffix: unit.suffix, hoverformat: ",.4~g" } : { ...axis, ...own.x },
+      xaxis: timed ? { ...axis, fixedrange: false, range: [from, to], ticksuffix: unit.suffix, hoverformat: ",.4~g" } : { ...axis, ...own.x },
       yaxis: { ...axis, rangemode: "tozero", nticks: 6, separatethousands: true, ...own.y },
       shapes: [...phases.map((phase) => ({
         type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },

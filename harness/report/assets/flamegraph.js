@@ -146,7 +146,7 @@ class FlameGraph {
       const change = this.#change(node.name);
       const strength = Math.min(1, Math.abs(change) / this.largest);
       const tone = change > 0 ? "213,94,0" : "0,114,178";
-      return strength < 0.03 ? "#d9dde3" : `color-mix(in srgb, rgb(${tone}) ${Math.round(15 + 75 * strength)}%, #e6e9ee)`;
+      return strength < 0.03 ? "#d9dde3" : `color-mix(in srgb, rgb(${tone}) ${Math.round(12 + 58 * strength)}%, #e6e9ee)`;
     }
     // One file, one colour: what belongs together looks alike, in every run.
     const file = label.slice(label.lastIndexOf("(") + 1);

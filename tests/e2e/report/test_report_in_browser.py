@@ -1,0 +1,340 @@
+"""The report in a real browser, from disk: it draws, answers to clicks and keys, prints, and needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sync_playwright
+
+from harness.record.run_folder import RunFolder
+from tests.support.programs import require_program
+from tests.support.reported import HOSTILE_FAILURE, rich_run
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+CHARTS = [
+    *("throughput", "percentiles", "started", "errors-chart", "heatmap", "users", "cpu", "memory", "handles"),
+    *("generator", "ranges", "distribution", "curve", "scatter"),
+]
+
+
+@dataclass
+class Seen:
+    """What a page said and asked for while it was open."""
+
+    faults: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return rich_run(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = require_program("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def open_report(browser: Browser, folder: RunFolder, seen: Seen, **options: Any) -> Page:
+    page = browser.new_context(**options).new_page()
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            seen.faults.append(message.text)
+
+    def asked(dialog: Dialog) -> None:
+        seen.faults.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def requested(route: Route) -> None:
+        seen.requests.append(route.request.url)
+        route.continue_()
+
+    page.on("pageerror", lambda fault: seen.faults.append(str(fault)))
+    page.on("console", said)
+    page.on("dialog", asked)
+    page.context.route("**/*", requested)
+    page.goto(folder.report.as_uri())
+    drawn(page)
+    return page
+
+
+def drawn(page: Page) -> None:
+    page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, folder: RunFolder) -> Iterator[tuple[Page, Seen]]:
+    seen = Seen()
+    page = open_report(browser, folder, seen, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    yield page, seen
+    page.context.close()
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Seen]) -> Page:
+    return opened[0]
+
+
+def points(page: Page, chart: str, trace: int = 0) -> list[float | None]:
+    values: list[float | None] = page.evaluate(f"Array.from(document.getElementById('{chart}').data[{trace}].y)")
+    return values
+
+
+def test_it_opens_from_disk_without_a_fault_and_without_the_network(
+    opened: tuple[Page, Seen], folder: RunFolder
+) -> None:
+    page, seen = opened
+    assert seen.faults == []
+    assert set(seen.requests) <= {folder.report.as_uri(), "data:,"}
+    assert page.title().startswith("fail: flash_sale")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_chart_is_drawn(page: Page, chart: str) -> None:
+    marks = page.locator(f"#{chart} .plot-container :is(.trace, .hm, .point, .bars, .scatterlayer path)")
+    assert marks.count() > 0
+
+
+def test_phases_are_named_and_shaded(page: Page) -> None:
+    names = page.locator("#throughput .annotation-text").all_text_contents()
+    assert names[:3] == ["ramp", "steady", "stress"]
+    assert page.locator("#throughput .layer-below .shapelayer path").count() == 4
+
+
+def test_another_endpoint_changes_all_charts(page: Page) -> None:
+    before = {chart: points(page, chart) for chart in ("throughput", "percentiles", "ranges")}
+    page.select_option("#endpoint", label="POST /checkout")
+    drawn(page)
+    try:
+        assert page.input_value("#spread-endpoint") == page.input_value("#endpoint")
+        for chart, values in before.items():
+            assert points(page, chart) != values
+    finally:
+        page.select_option("#endpoint", value="0")
+        drawn(page)
+
+
+def test_another_phase_changes_the_response_times(page: Page) -> None:
+    before = sum(value or 0 for value in points(page, "ranges"))
+    page.select_option("#spread-phase", label="steady")
+    drawn(page)
+    assert 0 < sum(value or 0 for value in points(page, "ranges")) < before
+    page.select_option("#spread-phase", value="measured")
+    drawn(page)
+
+
+def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_run(page: Page) -> None:
+    def ranges() -> list[list[float]]:
+        drawn(page)
+        found: list[list[float]] = page.evaluate(
+            "['throughput', 'cpu'].map((id) => document.getElementById(id).layout.xaxis.range)"
+        )
+        return found
+
+    whole = ranges()
+    plot = page.locator("#throughput .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("document.getElementById('cpu').layout.xaxis.range[0] > 2")
+    zoomed = ranges()
+    assert zoomed[0] == zoomed[1]
+    page.mouse.dblclick(box["x"] + 0.5 * box["width"], y)
+    page.wait_for_function("document.getElementById('cpu').layout.xaxis.range[0] === 0")
+    assert ranges() == whole
+
+
+def test_a_line_can_be_switched_off(page: Page) -> None:
+    button = page.locator("#figure-percentiles .legend button", has_text="max")
+    button.click()
+    assert page.evaluate("document.getElementById('percentiles').data[0].visible") is False
+    button.click()
+    assert page.evaluate("document.getElementById('percentiles').data[0].visible") is True
+
+
+def test_hostile_texts_are_shown_as_they_are(page: Page) -> None:
+    options = page.locator("#endpoint option").all_inner_texts()
+    assert any("</script><script>alert(1)</script>" in option for option in options)
+    assert "<img src=x onerror=alert(2)>" in page.locator("#errors").inner_text()
+    assert "<img" in page.locator("#figure-errors-chart .legend").inner_text()
+    assert page.locator("img").count() == 0
+    assert "\x1b" in HOSTILE_FAILURE
+    assert "\x1b" not in page.content()
+
+
+def test_the_endpoint_table_sorts_and_changes_its_phase(page: Page) -> None:
+    table = page.locator("#endpoint-table")
+    counts = table.locator("tbody:not([hidden]) tr:not(.all) td:nth-child(2)")
+
+    def numbers() -> list[int]:
+        return [int(text.replace(",", "")) for text in counts.all_inner_texts()]
+
+    head = table.locator("th", has_text="Requests")
+    head.click()
+    assert numbers() == sorted(numbers(), reverse=True)
+    head.press("Enter")
+    assert numbers() == sorted(numbers())
+    before = numbers()
+    page.select_option("#endpoint-phase", label="ramp")
+    assert numbers() != before
+    page.select_option("#endpoint-phase", label="steady")
+
+
+def test_the_baseline_table_shows_only_what_has_changed(page: Page) -> None:
+    rows = page.locator("#baseline-table tbody:not([hidden]) tr[data-meaning]:not([hidden])")
+    every = rows.count()
+    page.check("#baseline-clear")
+    assert 0 < rows.count() < every
+    assert "no clear change" not in rows.all_inner_texts()
+    page.uncheck("#baseline-clear")
+
+
+def test_error_samples_unfold(page: Page) -> None:
+    details = page.locator("#errors details").first
+    details.locator("summary").click()
+    assert "status" in details.inner_text()
+
+
+def graph(page: Page) -> Any:
+    return page.locator("#flame-cpu")
+
+
+def test_the_flame_graph_zooms_and_finds_its_way_back(page: Page) -> None:
+    flame = graph(page)
+    every = flame.locator(".frame").count()
+    flame.locator(".frame", has_text="list_products").first.click()
+    assert flame.locator(".frame.above").count() == 3
+    assert flame.locator(".frame").count() < every
+    assert "list_products" in flame.locator(".flame-path").inner_text()
+    flame.locator(".flame-path button", has_text="Reset").click()
+    assert flame.locator(".frame").count() == every
+
+
+def test_the_flame_graph_searches_and_says_how_much_matches(page: Page) -> None:
+    flame = graph(page)
+    flame.locator(".flame-search").fill("SLOW_search")
+    assert flame.locator(".frame.match").all_inner_texts() == ["slow_search (shop/defects.py)"]
+    # 900 of 1,700 samples.
+    assert "52.9 % matched" in flame.locator(".flame-path").inner_text()
+    flame.locator(".flame-search").fill("")
+    assert flame.locator(".frame.match").count() == 0
+
+
+def test_the_flame_graph_answers_to_keys(page: Page) -> None:
+    flame = graph(page)
+    flame.locator(".frame[tabindex='0']").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    assert "search (shop/app.py" in (page.evaluate("document.activeElement.getAttribute('aria-label')") or "")
+    page.keyboard.press("ArrowLeft")
+    assert "list_products" in page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("Enter")
+    assert flame.locator(".frame.above").count() == 3
+    page.keyboard.press("Escape")
+    assert flame.locator(".frame.above").count() == 0
+
+
+def test_the_flame_graphs_tooltip_tells_place_samples_and_baseline(page: Page) -> None:
+    frame = graph(page).locator(".frame", has_text="slow_search").first
+    frame.scroll_into_view_if_needed()
+    frame.hover()
+    tip = page.locator(".flame-tip:not([hidden])")
+    text = tip.inner_text()
+    assert "slow_search (shop/defects.py:42)" in text
+    assert "900 samples · 52.9 % of all" in text
+    assert "in the baseline" in text
+
+
+def test_what_grew_is_coloured_by_difference(page: Page) -> None:
+    flame = graph(page)
+    frame = flame.locator(".frame", has_text="slow_search").first
+    assert flame.locator(".flame-diff").is_checked()
+    grown = frame.evaluate("node => node.style.background")
+    flame.locator(".flame-diff").uncheck()
+    assert frame.evaluate("node => node.style.background") != grown
+    flame.locator(".flame-diff").check()
+
+
+def test_a_suspect_leads_to_its_frame(page: Page) -> None:
+    page.select_option("#flame-cpu .flame-profile", label="ramp")
+    page.locator("#suspects button", has_text="slow_search").click()
+    assert graph(page).locator(".frame.match").count() == 1
+    assert "steady" in page.locator("#flame-cpu .flame-profile option:checked").inner_text()
+    graph(page).locator(".flame-search").fill("")
+
+
+def test_memory_is_told_in_bytes(page: Page) -> None:
+    assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
+
+
+def test_dark_and_light_reach_page_and_charts(page: Page) -> None:
+    def colours() -> list[str]:
+        found: list[str] = page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor, document.getElementById('cpu').layout.font.color]"
+        )
+        return found
+
+    light = colours()
+    page.click("#theme")
+    drawn(page)
+    dark = colours()
+    assert dark[0] != light[0]
+    assert dark[1] != light[1]
+    page.click("#theme")
+    drawn(page)
+    assert colours() == light
+
+
+def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(browser: Browser, folder: RunFolder) -> None:
+    seen = Seen()
+    page = open_report(browser, folder, seen, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("#gates thead").is_hidden()
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_it_prints_light_and_whole(browser: Browser, folder: RunFolder, tmp_path: Path) -> None:
+    seen = Seen()
+    page = open_report(browser, folder, seen, viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    paper = tmp_path / "report.pdf"
+    page.evaluate(
+        """() => addEventListener("beforeprint", () => {
+             const plots = [...document.querySelectorAll("[data-chart]")];
+             const narrow = plots.every((plot) => plot.layout.width === 345);
+             window.printed = [document.documentElement.dataset.theme, narrow];
+           })"""
+    )
+    page.pdf(path=paper, format="A4")
+    assert page.evaluate("window.printed") == ["light", True]
+    assert paper.read_bytes().count(b"/Type /Page\n") > 3
+    page.emulate_media(media="print")
+    assert page.locator("header.top").is_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.dataset.theme") == "auto"
+    assert seen.faults == []
+    page.context.close()

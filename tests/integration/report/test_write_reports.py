@@ -1,0 +1,157 @@
+"""Reports of real run folders: whatever a run lacks is said, and nothing a target sends becomes markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.record.run_folder import RunFolder
+from harness.report import write_reports
+from tests.support.recordings import Profiles, pause, ramp, record_run, steady
+from tests.support.reported import draw, rich_run, shop_stacks
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return rich_run(tmp_path_factory.mktemp("rich"))
+
+
+def page_of(folder: RunFolder) -> str:
+    return folder.report.read_text(encoding="utf-8")
+
+
+def text_of(folder: RunFolder) -> str:
+    """The page as a reader without JavaScript sees it: tags, styles and scripts gone, white space as one space."""
+    body = re.sub(r"<(style|script)\b.*?</\1>", " ", page_of(folder), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).replace("\u00a0", " ").split())
+
+
+def island(folder: RunFolder, name: str) -> Any:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page_of(folder), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_one_file_of_moderate_size_without_a_reference_outside(rich: RunFolder) -> None:
+    page = re.sub(r'id="plotly-source">[^<]*', "", page_of(rich))
+    assert rich.report.stat().st_size < 6_000_000
+    assert not re.findall(r"""(?:src|href)=["'](?!#|data:|[a-z_]+(?:\.[a-z]+)?["'])[^"']*""", page)
+    assert "@import" not in page
+
+
+def test_verdict_and_gates_come_before_all_else(rich: RunFolder) -> None:
+    page = page_of(rich)
+    order = ["verdict", "gates", "suspects", "phases", "charts", "endpoints", "errors", "flames", "baseline", "about"]
+    places = [page.index(f'<section id="{name}"') for name in order]
+    assert places == sorted(places)
+
+
+def test_it_tells_what_the_summary_tells(rich: RunFolder) -> None:
+    summary = json.loads(rich.summary.read_text(encoding="utf-8"))
+    text = text_of(rich)
+    assert f"Requests {summary['totals']['requests']:,}" in text
+    for gate in summary["gates"]:
+        assert gate["require"].replace("<", "&lt;") in text
+    assert "slow_search shop/defects.py:42" in text
+    assert "The last step that held: 20 users" in text
+    assert "service" in text
+    assert "a worker took 0.4 s to answer" in text
+
+
+def test_the_charts_count_every_request(rich: RunFolder) -> None:
+    data = island(rich, "chart-data")
+    totals = json.loads(rich.summary.read_text(encoding="utf-8"))["totals"]
+    everything = data["endpoints"][0]
+    assert sum(everything["ended"]) == totals["requests"]
+    assert sum(everything["failed"]) == totals["failures"] == sum(data["errors"]["cells"][3::4])
+    assert sum(everything["heat"][2::3]) == totals["requests"]
+    assert sum(everything["started"]) == pytest.approx(totals["requests"], rel=1e-3)
+    apart = [sum(endpoint["ended"]) for endpoint in data["endpoints"][1:]]
+    assert sum(apart) == totals["requests"]
+    phases = [sum(everything["spread"][str(index)]["ranges"]) for index in range(4)]
+    assert sum(phases) == totals["requests"]
+    assert sum(everything["spread"]["measured"]["ranges"]) == sum(phases[:3])
+
+
+def test_hostile_texts_are_only_text(rich: RunFolder) -> None:
+    page = page_of(rich)
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "\x00" not in page
+    assert "\x1b" not in page
+    assert "alert(1)" in page
+    assert "\x1b" not in rich.markdown.read_text(encoding="utf-8")
+    assert "<img" not in rich.markdown.read_text(encoding="utf-8")
+    ElementTree.parse(rich.junit)
+
+
+def test_the_flame_graphs_hold_both_sides(rich: RunFolder) -> None:
+    flames = island(rich, "flame-data")
+    assert [(flame["kind"], flame["phase"], "base" in flame) for flame in flames] == [
+        ("cpu", "ramp", False),
+        ("cpu", "steady", True),
+        ("memory-leaked", "diagnose", False),
+    ]
+
+
+def test_the_same_folder_gives_the_same_report(rich: RunFolder) -> None:
+    before = page_of(rich)
+    write_reports(rich)
+    assert page_of(rich) == before
+
+
+def test_a_run_without_profiles_says_why(tmp_path: Path) -> None:
+    note = "py-spy may not trace the target: `sudo sysctl kernel.yama.ptrace_scope=0`"
+    folder = draw(record_run(tmp_path, phases=[steady(5, 4)], profiles=Profiles(notes=[note])))
+    text = text_of(folder)
+    assert "No CPU profile. py-spy may not trace the target: sudo sysctl" in text
+    assert "No memory profile." in text
+    assert "No baseline." in text
+    assert "No request failed." in text
+    assert "No gates were set" in text
+
+
+def test_a_profile_whose_file_is_gone_is_told(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(5, 4)], profiles=Profiles(cpu={"steady": shop_stacks(5)}))
+    next(folder.cpu.iterdir()).unlink()
+    assert "the profile cpu/0-steady.folded is missing from the run folder" in text_of(draw(folder))
+
+
+def test_a_run_of_two_seconds(tmp_path: Path) -> None:
+    assert len(island(draw(record_run(tmp_path, phases=[steady(5, 2)])), "chart-data")["endpoints"][0]["ended"]) <= 3
+
+
+def test_a_run_without_a_request_draws_no_charts(tmp_path: Path) -> None:
+    folder = draw(record_run(tmp_path, phases=[pause(3)], gates=["p95 < 100ms"]))
+    text = text_of(folder)
+    assert "No requests were recorded, so there is nothing to draw." in text
+    assert "No request ended, so no endpoint has figures." in text
+    assert "No request was made, so none failed." in text
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    folder = draw(record_run(tmp_path, phases=[ramp(5, 3), steady(5, 20)], stop_at_s=8.0, end_reason="interrupted"))
+    text = text_of(folder)
+    assert "interrupted" in text
+    assert "Cut short: it ran" in text
+
+
+def test_a_killed_run_says_so(tmp_path: Path) -> None:
+    folder = draw(record_run(tmp_path, phases=[ramp(5, 3), steady(5, 20)], stop_at_s=8.0, end_reason=None))
+    assert "ended without saying so" in text_of(folder)
+
+
+def test_a_run_that_is_not_judged_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(5, 2)])
+    with pytest.raises(HarnessError, match=r"summary\.json"):
+        write_reports(folder)
+    folder.summary.write_text('{"run_id": "r"}', encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"summary\.json: scenario: Field required") as fault:
+        write_reports(folder)
+    assert "harness gate" in str(fault.value)

@@ -1,0 +1,79 @@
+"""summary.md: GitHub's dialect, in which no text from outside becomes markup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Summary, Suspect
+from harness.report.markdown import escaped, summary_markdown
+
+NASTY = "a|b `c` <img src=x>\n**d** [e](f) @team \x1b[31m\x00"
+
+
+def summary(**more: Any) -> Summary:
+    given: dict[str, Any] = {
+        "run_id": "r",
+        "scenario": "flash_sale",
+        "profile": "smoke",
+        "started_at": "2026-02-02T02:40:00Z",
+        "duration_s": 20.0,
+        "verdict": "fail",
+        "exit_code": 1,
+    }
+    return Summary(**given | more)
+
+
+def test_special_characters_are_text() -> None:
+    assert escaped(NASTY) == r"a\|b \`c\` &lt;img src=x&gt; \*\*d\*\* \[e\]\(f\) \@team ␀"
+
+
+def test_a_very_long_text_is_cut() -> None:
+    assert len(escaped("x" * 5000)) == 300
+
+
+def test_the_verdict_stands_first_and_failed_gates_before_others() -> None:
+    gates = [
+        GateResult(require="p50 < 1ms", status="pass", phase="steady", observed=0.5, unit="ms", limit=1),
+        GateResult(
+            require="p95 < 5ms", status="fail", endpoint="GET /x|y", observed=9, unit="ms", limit=5, interval=(8, None)
+        ),
+    ]
+    text = summary_markdown(summary(gates=gates, reasons=["p95 was too high"]))
+    assert text.startswith("## ❌ fail: flash\\_sale · smoke\n\n- p95 was too high\n")
+    assert text.index("p95 &lt; 5ms on GET /x\\|y") < text.index("p50 &lt; 1ms")
+    assert "8\u00a0ms … ?" in text
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
+    failing = [FailureKind(method="GET", name=NASTY, failure=NASTY, count=n, first_s=0, last_s=1) for n in range(12)]
+    phase = PhaseSummary(
+        index=0, name=NASTY, kind="steady", model="open", start_s=0, end_s=9, response_ms=Latency(p50=1), target="5|6"
+    )
+    suspect = Suspect(
+        function="f|g", file="a.py", line=1, share_baseline=0.1, share_run=0.4, change=0.3, interval=(0.2, 0.4)
+    )
+    gate = GateResult(require=NASTY, status="inconclusive", reason=NASTY, phase=NASTY)
+    text = summary_markdown(
+        summary(failures=failing, phases=[phase], suspects=[suspect], gates=[gate], warnings=[NASTY])
+    )
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    tables = text.count("| --- ") + text.count("| ---: |") > 0
+    assert tables
+    width = 0
+    previous = ""
+    for row in text.splitlines():
+        if row.startswith("|"):
+            cells = row.replace(r"\|", "").count("|")
+            width = width if previous.startswith("|") else cells
+            assert cells == width, row
+        previous = row
+    assert len(rows) == (2 + 1) + (2 + 1) + (2 + 10) + (2 + 1)
+    assert "… and 2 more kinds of failure" in text
+    assert "<img" not in text
+    assert "P95 service" in text
+
+
+def test_a_run_of_nothing_is_said_in_few_words() -> None:
+    text = summary_markdown(summary(verdict="broken", reasons=[]))
+    assert "No gates were set." in text
+    assert "0 requests in 20\u00a0s, 0 failed (–)" in text
