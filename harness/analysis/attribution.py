@@ -185,12 +185,9 @@ def _named(grown: Sequence[_Grown], stacks: Sequence[Stack]) -> list[Suspect]:
         for inner in grown:
             if _is_wrapper(outer, inner, under, depth):
                 explained.setdefault(outer.key, []).append(inner.key)
-    left = sorted((entry for entry in grown if entry.key not in explained), key=lambda entry: -entry.growth)
-    named: list[_Grown] = []
-    for entry in left:
-        # What the named function calls grew because it was called more.
-        if not any(under.get((chosen.key, entry.key), 0) >= _EXPLAINS * entry.now.count for chosen in named):
-            named.append(entry)
+    left = [entry for entry in grown if entry.key not in explained]
+    named = [entry for entry in left if not any(_is_callee(entry, outer, under, depth) for outer in left)]
+    named.sort(key=lambda entry: -entry.growth)
     suspects = []
     for entry in named[:MOST_SUSPECTS]:
         frame = parse_frame(entry.key)
@@ -206,6 +203,14 @@ def _is_wrapper(outer: _Grown, inner: _Grown, under: dict[tuple[str, str], int],
     called = under.get((outer.key, inner.key), 0) * inner.now.seconds
     explains = min(called, inner.growth) >= _EXPLAINS * outer.growth
     return explains and inner.newness >= _AS_NEW * outer.newness
+
+
+def _is_callee(inner: _Grown, outer: _Grown, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
+    """Whether ``inner`` grew only because ``outer``, which is news itself, calls it."""
+    if depth[inner.key] <= depth[outer.key]:
+        return False
+    called = under.get((outer.key, inner.key), 0) * inner.now.seconds * outer.newness
+    return min(called, outer.growth) >= _EXPLAINS * inner.growth
 
 
 def _nesting(

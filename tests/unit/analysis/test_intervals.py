@@ -13,7 +13,7 @@ from harness.plan.model import Metric
 from harness.record.baseline import Interval
 from tests.support.samples import drawn_sample, sample_of
 
-RUNS = 250
+RUNS = 150
 PLAIN: tuple[Metric, ...] = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
 
 

@@ -1,0 +1,217 @@
+"""The function whose cost grew is named, the most specific one, and nothing is when nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.attribution import suspects_of
+from harness.analysis.functions import Frame, functions_of, parse_frame, phase_profile
+from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.recorded import read_run
+from harness.errors import HarnessError
+from harness.gates import judge
+from harness.plan.model import Phase
+from harness.record.baseline import Baseline, FunctionSamples
+from harness.record.profiles import Stack
+from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.summary import Suspect
+from tests.support.recordings import Profiles, ramp, record_run, steady, stress
+
+ROOT = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
+LIST = (*ROOT, "list_products (shop/app.py:80)")
+SEARCH = (*ROOT, "search (shop/app.py:120)")
+DATABASE = ("execute (sqlalchemy/engine/base.py:1400)", "do_execute (sqlalchemy/engine/default.py:900)")
+
+USUAL = {
+    ROOT: 300,
+    (*LIST, *DATABASE): 900,
+    (*LIST, "serialize (shop/app.py:30)"): 500,
+    (*SEARCH, *DATABASE): 400,
+    (*SEARCH, "serialize (shop/app.py:30)"): 100,
+    (*ROOT, "checkout (shop/app.py:140)", *DATABASE): 300,
+}
+PHASES = [ramp(seconds=5), steady(seconds=30)]
+
+
+def stacks(changed: dict[tuple[str, ...], int] | None = None, *, scale: float = 1.0, seed: int = 0) -> list[Stack]:
+    """The usual profile with some stacks set anew, as a sampler would see it: with chance in it."""
+    rng = np.random.default_rng(seed)
+    weights = {frames: weight * scale for frames, weight in ({**USUAL, **(changed or {})}).items()}
+    return [Stack(frames, int(rng.poisson(weight))) for frames, weight in weights.items()]
+
+
+def run_of(
+    parent: Path, run_id: str, profile: Sequence[Stack], *, phases: Sequence[Phase] = PHASES, users: float = 4.0
+) -> RunFolder:
+    return record_run(
+        parent,
+        run_id=run_id,
+        phases=phases,
+        requests_per_user_s=users,
+        profiles=Profiles(cpu={phase.name: profile for phase in phases if phase.kind != "ramp"}),
+    )
+
+
+def suspects(
+    tmp_path: Path, profile: Sequence[Stack], *, baselines: int = 1, phases: Sequence[Phase] = PHASES, **more: float
+) -> list[Suspect]:
+    folder = run_of(tmp_path, "now", profile, phases=phases, **more)
+    kept = []
+    for number in range(baselines):
+        before = run_of(tmp_path, f"before-{number}", stacks(seed=number + 1), phases=phases)
+        write_text(before.summary, judge(before).to_json())
+        kept.append(measure_for_baseline(before))
+    if kept:
+        baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
+        write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    return suspects_of(read_run(folder))
+
+
+@pytest.mark.parametrize("baselines", [1, 3])
+def test_a_new_function_is_named_with_those_that_call_it(tmp_path: Path, baselines: int) -> None:
+    slow = (*SEARCH, "rank_by_edit_distance (shop/defective.py:30)", "_edit_distance (shop/defective.py:41)")
+    found = suspects(tmp_path, stacks({slow: 3000}), baselines=baselines)
+    (suspect,) = found
+    assert (suspect.function, suspect.file, suspect.line) == ("_edit_distance", "shop/defective.py", 41)
+    assert suspect.callers[:2] == ["rank_by_edit_distance (shop/defective.py)", "search (shop/app.py)"]
+    assert suspect.share_baseline == suspect.cpu_ms_baseline == 0
+    assert suspect.interval[0] < suspect.change == suspect.share_run < suspect.interval[1]
+    assert suspect.share_run == pytest.approx(3000 / 5500, abs=0.03)
+    requests = judge(RunFolder(tmp_path / "now")).phases[1].requests
+    assert suspect.cpu_ms_run == pytest.approx(1000 * 3000 / 100 / requests, rel=0.1)
+
+
+def test_what_a_new_function_calls_more_often_is_not_blamed_in_its_place(tmp_path: Path) -> None:
+    """``execute`` was there before and others call it too: the news is who calls it so often."""
+    more = (*LIST, "read_item_by_item (shop/defective.py:50)", *DATABASE)
+    for seed in range(5):
+        (suspect,) = suspects(tmp_path / str(seed), stacks({more: 8000}, seed=seed))
+        assert suspect.function == "read_item_by_item"
+
+
+def test_the_standard_library_is_not_blamed(tmp_path: Path) -> None:
+    slow = (*LIST, "render_in_pure_python (shop/defective.py:136)", "iterencode (json/encoder.py:200)")
+    (suspect,) = suspects(tmp_path, stacks({slow: 2500}))
+    assert suspect.function == "render_in_pure_python"
+
+
+def test_two_causes_are_both_named_the_greater_first(tmp_path: Path) -> None:
+    first, second = (*SEARCH, "rank (shop/rank.py:3)"), (*LIST, "copy_all (shop/copying.py:9)")
+    found = suspects(tmp_path, stacks({first: 1500, second: 3000}))
+    assert [suspect.function for suspect in found] == ["copy_all", "rank"]
+
+
+def test_a_function_that_got_slower_is_named_by_itself(tmp_path: Path) -> None:
+    (suspect,) = suspects(tmp_path, stacks({(*LIST, "serialize (shop/app.py:33)"): 2500}))
+    assert (suspect.function, suspect.line) == ("serialize", 33)
+    assert suspect.share_baseline == pytest.approx(600 / 2500, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", range(5, 15))
+def test_chance_makes_no_suspect(tmp_path: Path, seed: int) -> None:
+    assert suspects(tmp_path, stacks(seed=seed)) == []
+
+
+def test_a_slower_machine_makes_no_suspect(tmp_path: Path) -> None:
+    assert suspects(tmp_path, stacks(scale=1.4, seed=9)) == []
+
+
+def test_twice_the_requests_make_no_suspect(tmp_path: Path) -> None:
+    assert suspects(tmp_path, stacks(scale=2, seed=9), users=8.0) == []
+
+
+def test_without_a_baseline_there_is_no_suspect(tmp_path: Path) -> None:
+    assert suspects(tmp_path, stacks({(*LIST, "new (shop/new.py:1)"): 9000}), baselines=0) == []
+
+
+def test_stress_phases_count_where_no_steady_one_was_sampled(tmp_path: Path) -> None:
+    profile = stacks({(*LIST, "new (shop/new.py:1)"): 9000})
+    (suspect,) = suspects(tmp_path, profile, phases=[stress()])
+    assert suspect.function == "new"
+
+
+def test_a_phase_that_the_baseline_did_not_sample_is_left_out(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks({(*LIST, "new (shop/new.py:1)"): 9000}))
+    before = record_run(tmp_path, run_id="before", phases=PHASES)
+    write_text(before.summary, judge(before).to_json())
+    baseline = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(before)])
+    write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    assert suspects_of(read_run(folder)) == []
+
+
+# ------------------------------------------------------------------------------------------ by function
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "standard"),
+    [
+        ("search (shop/app.py:120)", Frame("search", "shop/app.py", 120), False),
+        ("<lambda> (my app.py)", Frame("<lambda>", "my app.py", 0), False),
+        ("process 12:python -m shop", Frame("process 12:python -m shop", "", 0), False),
+        ("loads (json/__init__.py:4)", Frame("loads", "json/__init__.py", 4), True),
+        ("choose (random.py:9)", Frame("choose", "random.py", 9), True),
+        ("_find (<frozen importlib._bootstrap>:9)", Frame("_find", "<frozen importlib._bootstrap>", 9), True),
+        ("x (/usr/lib/python3.11/difflib.py:3)", Frame("x", "/usr/lib/python3.11/difflib.py", 3), True),
+        ("x (/v/lib/python3.11/site-packages/a.py:3)", Frame("x", "/v/lib/python3.11/site-packages/a.py", 3), False),
+    ],
+)  # fmt: skip
+def test_frames(text: str, frame: Frame, standard: bool) -> None:
+    assert parse_frame(text) == frame
+    assert frame.is_standard == standard
+
+
+def test_recursion_counts_once_a_stack_and_lines_do_not_matter() -> None:
+    found = functions_of(
+        [
+            Stack(("main (a.py:1)", "walk (a.py:5)", "walk (a.py:6)", "walk (a.py:6)"), 7),
+            Stack(("main (a.py:2)", "walk (a.py:5)"), 2),
+            Stack(("main (a.py:2)",), 1),
+        ]
+    )
+    assert found == {"main (a.py)": FunctionSamples(own=1, total=10), "walk (a.py)": FunctionSamples(own=9, total=9)}
+
+
+def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks())
+    text = folder.profiles.read_text().replace('"duration_s": 30.0', '"duration_s": 15.0')
+    folder.profiles.write_text(text)
+    run = read_run(folder)
+    profile = phase_profile(run, run.phases[1])
+    assert profile is not None
+    assert profile.requests == pytest.approx(sum(series.requests for _, series in run.phases[1].series) / 2)
+    assert phase_profile(run, run.phases[0]) is None
+
+
+def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks())
+    (folder.cpu / "1-steady.folded").unlink()
+    run = read_run(folder)
+    assert phase_profile(run, run.phases[1]) is None
+
+
+# ------------------------------------------------------------------------------------------ what a baseline keeps
+
+
+def test_a_baseline_keeps_every_figure_and_profile(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks())
+    write_text(folder.summary, judge(folder).to_json())
+    kept = measure_for_baseline(folder)
+    assert kept.run_id == "now"
+    assert set(kept.figures) == {"ramp", "steady"}
+    assert "POST /checkout" in kept.figures["steady"]
+    assert kept.figures["steady"][""]["p95"].value == judge(folder).phases[1].response_ms.p95
+    assert set(kept.profiles) == {"steady"}
+    assert type(kept).model_validate_json(kept.model_dump_json(by_alias=True)) == kept
+
+
+def test_only_a_judged_run_can_be_kept(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks())
+    with pytest.raises(HarnessError, match="has not been judged"):
+        measure_for_baseline(folder)
+    write_json(folder.summary, {"schema": 1})
+    with pytest.raises(HarnessError, match=r"summary\.json: run_id"):
+        measure_for_baseline(folder)

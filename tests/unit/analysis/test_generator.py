@@ -1,0 +1,121 @@
+"""A generator that could not keep up says so; one that could is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
+from harness.analysis.recorded import RecordedRun, read_run
+from harness.plan.model import Phase
+from tests.support.recordings import Latency, WorkerState, lognormal, pause, record_run, steady
+
+
+def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, **more: object) -> RecordedRun:
+    """A phase of 20 s in which worker states take turns, second by second."""
+    folder = record_run(
+        tmp_path,
+        phases=[phase or steady(seconds=20)],
+        lead_in_s=0,
+        worker=lambda second: states[int(second) % len(states)],
+        **more,  # type: ignore[arg-type]  # passed through by name
+    )
+    return read_run(folder)
+
+
+def limit(run: RecordedRun) -> str | None:
+    return generator_limit(run.phases[0], run.journal)
+
+
+def always(milliseconds: float) -> Latency:
+    return lambda _, at_s, __: 0 * at_s + milliseconds
+
+
+FINE = WorkerState(cpu=0.6)
+BUSY = WorkerState(cpu=0.97)
+
+
+def test_a_worker_at_60_percent_is_fine(tmp_path: Path) -> None:
+    assert limit(recorded(tmp_path, FINE)) is None
+
+
+def test_a_busy_second_in_ten_is_fine_three_are_not(tmp_path: Path) -> None:
+    assert limit(recorded(tmp_path / "a", *[BUSY, *[FINE] * 9])) is None
+    said = limit(recorded(tmp_path / "b", *[*[BUSY] * 3, *[FINE] * 7]))
+    assert said is not None
+    assert said.startswith("load worker 1 used more than 90% of its core in 6 of 20 s")
+
+
+def test_it_says_how_many_workers_it_would_have_taken(tmp_path: Path) -> None:
+    one = limit(recorded(tmp_path / "a", BUSY))
+    three = limit(recorded(tmp_path / "b", BUSY, workers=3))
+    assert one is not None
+    assert "--workers 2" in one
+    assert three is not None
+    assert "--workers 5" in three
+
+
+def test_a_loop_that_stands_still_distorts_fast_answers_not_slow_ones(tmp_path: Path) -> None:
+    stalling = WorkerState(cpu=0.5, lag_ms=80)
+    said = limit(recorded(tmp_path / "a", stalling, latency=lognormal(20)))
+    assert said is not None
+    assert "stood still for 80 ms" in said
+    assert limit(recorded(tmp_path / "b", stalling, latency=lognormal(900))) is None
+    assert limit(recorded(tmp_path / "c", WorkerState(cpu=0.5, lag_ms=30), latency=lognormal(20))) is None
+
+
+def test_a_loop_that_stalls_once_is_fine(tmp_path: Path) -> None:
+    assert limit(recorded(tmp_path, WorkerState(lag_ms=300), *[WorkerState(lag_ms=2)] * 9)) is None
+
+
+def test_arrivals_that_begin_late_though_users_are_free_are_the_generators_fault(tmp_path: Path) -> None:
+    open_phase = steady(rate=100, seconds=20)
+    late = WorkerState(cpu=0.5, late=60)
+    said = limit(recorded(tmp_path / "a", late, phase=open_phase, latency=always(20), start_delay=always(9)))
+    assert said is not None
+    assert "began late although users were free, 9.0 ms on average" in said
+    slight = recorded(tmp_path / "b", late, phase=open_phase, latency=always(20), start_delay=always(1.5))
+    assert limit(slight) is None
+    seldom = recorded(tmp_path / "c", WorkerState(late=5), phase=open_phase, latency=always(20), start_delay=always(9))
+    assert limit(seldom) is None
+
+
+def test_arrivals_that_wait_for_busy_users_are_the_targets_fault(tmp_path: Path) -> None:
+    late = WorkerState(cpu=0.5, late=90, waiting=12)
+    open_phase = steady(rate=100, seconds=20).model_copy(update={"max_users": 40})
+    run = recorded(tmp_path, late, phase=open_phase, latency=always(20), start_delay=always(400))
+    assert limit(run) is None
+    warning = waiting_for_users(run.phases[0], run.journal)
+    assert warning is not None
+    assert "all 40 users were busy at the end of 20 of 20 s" in warning
+
+
+def test_a_full_pool_of_users_is_no_lateness(tmp_path: Path) -> None:
+    open_phase = steady(rate=100, seconds=20).model_copy(update={"max_users": 5})
+    run = recorded(tmp_path, WorkerState(late=90), phase=open_phase, latency=always(20), start_delay=always(400))
+    assert limit(run) is None
+
+
+@pytest.mark.parametrize("phase", [steady(rate=100), steady(users=10)])
+def test_no_one_waited(tmp_path: Path, phase: Phase) -> None:
+    run = recorded(tmp_path, FINE, phase=phase)
+    assert waiting_for_users(run.phases[0], run.journal) is None
+
+
+def test_a_pause_limits_nothing(tmp_path: Path) -> None:
+    assert limit(recorded(tmp_path, BUSY, phase=pause())) is None
+
+
+def test_the_generators_state_over_the_run(tmp_path: Path) -> None:
+    run = recorded(
+        tmp_path,
+        WorkerState(cpu=0.3, lag_ms=1, late=2),
+        WorkerState(cpu=0.7, lag_ms=9, late=0),
+        workers=2,
+        events=[(1.0, "dropped", "1,204 arrivals were still waiting"), (1.0, "dropped", "some")],
+    )
+    state = generator_of(run.journal, limited=False)
+    assert (state.cpu_max, state.workers, state.lag_ms.max, state.dropped) == (0.7, 2, 9, 1204)
+    assert state.late == 2 * sum(2 for second in run.journal.seconds if second.second % 2 == 0)
+    assert not state.saturated

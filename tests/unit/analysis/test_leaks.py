@@ -1,0 +1,77 @@
+"""Memory that grows throughout is told, with who holds it; warm-up and noise are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.leaks import leak_warnings
+from harness.analysis.recorded import read_run
+from harness.plan.model import Phase
+from harness.record.profiles import Stack
+from tests.support.recordings import Profiles, diagnose, ramp, record_run, steady
+
+MIB = float(1 << 20)
+LEAKED = [
+    Stack(("main (app.py:1)", "remember (harness/shop/defective.py:61)", "append (json/encoder.py:9)"), 40 << 20),
+    Stack(("main (app.py:1)", "load (sqlalchemy/orm.py:5)"), 3 << 20),
+]
+
+
+def warnings(
+    tmp_path: Path, rss: Callable[[float], float], phases: list[Phase] | None = None, leaked: list[Stack] | None = None
+) -> list[str]:
+    folder = record_run(
+        tmp_path,
+        phases=phases or [ramp(seconds=5), steady(seconds=30), diagnose()],
+        target_rss=rss,
+        profiles=Profiles(leaked=leaked or []),
+    )
+    return leak_warnings(read_run(folder))
+
+
+def test_steady_growth_is_told_with_its_rate_and_its_function(tmp_path: Path) -> None:
+    (said,) = warnings(tmp_path, lambda second: 100 * MIB + 1.8 * MIB * second, leaked=LEAKED)
+    assert said.startswith("target memory grew 1.8 MiB/s [1.8…1.8] throughout phase 'steady' (52 MiB in 30 s, ")
+    assert said.endswith("40.0 MiB left behind by remember (harness/shop/defective.py)")
+
+
+def test_growth_through_collections_and_noise_is_still_seen(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, 1.5 * MIB, 100)
+    (said,) = warnings(tmp_path, lambda second: 100 * MIB + MIB * second + float(noise[int(second)]))
+    assert "it may leak" in said
+    assert "left behind" not in said
+
+
+@pytest.mark.parametrize(
+    "rss",
+    [
+        lambda second: 100 * MIB + 0 * second,
+        lambda second: 100 * MIB + 40 * MIB * (1 - np.exp(-second / 6)),  # a cache that fills
+        lambda second: 100 * MIB + (30 * MIB if second > 20 else 0),  # one step
+        lambda second: 100 * MIB + 0.05 * MIB * second,  # too little to be sure of
+        lambda second: 200 * MIB - MIB * second,
+        lambda second: 100 * MIB + 8 * MIB * (second % 5),  # collections
+    ],
+)
+def test_warm_up_and_noise_are_no_leak(tmp_path: Path, rss: Callable[[float], float]) -> None:
+    assert warnings(tmp_path, rss) == []
+
+
+def test_too_short_a_phase_says_nothing(tmp_path: Path) -> None:
+    assert warnings(tmp_path, lambda second: 100 * MIB + 10 * MIB * second, phases=[steady(seconds=6)]) == []
+
+
+def test_only_steady_phases_are_looked_at(tmp_path: Path) -> None:
+    assert warnings(tmp_path, lambda second: 100 * MIB + 10 * MIB * second, phases=[ramp(seconds=30)]) == []
+
+
+def test_without_a_request_nothing_is_said_of_requests(tmp_path: Path) -> None:
+    folder = record_run(
+        tmp_path, phases=[steady(seconds=30)], requests_per_user_s=0, target_rss=lambda second: 1e8 + 2e6 * second
+    )
+    (said,) = leak_warnings(read_run(folder))
+    assert "a request" not in said
