@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ class SupervisedProcess:
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, remove: Path | None = None
     ) -> None:
         self._lock = threading.Lock()
+        self._remove = remove
         self._unread = b""
         self._returncode: int | None = None
         self._channel, theirs = socket.socketpair()
@@ -96,11 +98,9 @@ class SupervisedProcess:
         # an error means that the supervisor is gone, and the target with it
         with contextlib.suppress(OSError):
             self._channel.sendall(json.dumps({"grace_s": grace_s}).encode() + b"\n")
-        try:
-            self._supervisor.wait(grace_s + _KILL_TIMEOUT_S)
-            self.poll()  # its last word: how the first process ended
-        finally:
-            self._abandon()
+        self._await_supervisor(grace_s + _KILL_TIMEOUT_S)
+        self.poll()  # its last word: how the first process ended
+        self._channel.close()
 
     def _receive_one(self) -> dict[str, Any]:
         while b"\n" not in self._unread:
@@ -116,4 +116,13 @@ class SupervisedProcess:
     def _abandon(self) -> None:
         """Hang up: the supervisor then ends what there is, and itself."""
         self._channel.close()
-        self._supervisor.wait(_KILL_TIMEOUT_S)
+        self._await_supervisor(_KILL_TIMEOUT_S)
+
+    def _await_supervisor(self, timeout_s: float) -> None:
+        try:
+            self._supervisor.wait(timeout_s)
+        except subprocess.TimeoutExpired:  # a process that even SIGKILL does not end: stuck in the kernel
+            self._supervisor.kill()
+            self._supervisor.wait()
+        if self._remove is not None:  # the supervisor does it too, but may have been killed
+            shutil.rmtree(self._remove, ignore_errors=True)

@@ -322,35 +322,38 @@ print(sampler.notes)
     assert "--cap-add SYS_PTRACE" in done.stdout
 
 
-def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
-    target = script_target(tmp_path, "serve(sys.argv[1])")
+def test_py_spy_does_not_outlive_a_controller_that_is_killed(tmp_path: Path) -> None:
+    """The target is attached: it goes on, so py-spy would too."""
     controller = tmp_path / "controller.py"
-    controller.write_text(
-        f"""
+    tree: list[psutil.Process] = []
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        run = plan(AttachedTarget(url=target.url, pid=target.pid), "steady")
+        controller.write_text(
+            f"""
 import time
 from pathlib import Path
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder
 from harness.sampling.session import SamplingSession
 from harness.target.start import start_target
-plan = RunPlan.model_validate_json({plan(target, "steady").model_dump_json()!r})
+plan = RunPlan.model_validate_json({run.model_dump_json()!r})
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
 with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list) as session:
     session.phase_started(0)
     time.sleep(300)
 """
-    )
-    process = subprocess.Popen([sys.executable, str(controller)])
-    tree: list[psutil.Process] = []
+        )
+        process = subprocess.Popen([sys.executable, str(controller)])
 
-    def py_spy_runs() -> bool:
-        tree[:] = psutil.Process(process.pid).children(recursive=True)
-        return any(child.name() == "py-spy" for child in tree)
+        def py_spy_runs() -> bool:
+            tree[:] = psutil.Process(process.pid).children(recursive=True)
+            return [child.name() for child in tree] == ["py-spy"]
 
-    try:
-        assert wait_until(py_spy_runs)
-    finally:
-        process.kill()
-        process.wait()
-    assert len(tree) == 3  # supervisor, target, py-spy
-    assert all_ended(child.pid for child in tree)
+        try:
+            assert wait_until(py_spy_runs)
+            time.sleep(0.5)
+        finally:
+            process.kill()
+            process.wait()
+        assert target.is_alive()
+        assert all_ended(child.pid for child in tree)

@@ -97,9 +97,11 @@ def test_a_target_that_dies_during_the_run_is_noticed(tmp_path: Path) -> None:
 def test_a_target_dies_with_its_supervisor(tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
+        agents = target.agents()[0].address.parent
         os.kill(psutil.Process(target.pid).ppid(), signal.SIGKILL)
         assert all_ended([target.pid])
         assert not target.is_alive()
+    assert not agents.exists()
 
 
 def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Path) -> None:
