@@ -1,0 +1,154 @@
+"""What a user can get wrong is told in one message with file, line or key and what would be right; exit code 2."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import REPOSITORY, harness
+from tests.support.recordings import record_run
+
+SCENARIO = """
+    from locust import task
+    from harness import HttpUser, gate, ramp, steady
+
+    class Someone(HttpUser):
+        @task
+        def look(self):
+            self.client.get("/products")
+
+    phases = [steady(users=2, hold="2s")]
+"""
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "nothing.py"], ["nothing.py: there is no such scenario"]),
+        (["run", "scenario.py", "--profile", "smok"], ["smok", "smoke"]),
+        (["run", "scenario.py", "--set", "phase.steady.hodl=3s"], ["hodl", "did you mean"]),
+        (["run", "scenario.py", "--set", "phase.steady.hold=-3s"], ["more than 0"]),
+        (["run", "scenario.py", "--workers", "0"], ["--workers", "at least 1"]),
+        (["run", "scenario.py", "--pid", "1"], ["--pid", "--host"]),
+        (["run", "scenario.py", "--host", "http://10.1.2.3"], ["10.1.2.3", "not on this machine"]),
+        (["run", "scenario.py", "--host", "http://127.0.0.1:9"], ["127.0.0.1:9"]),
+        (["gate", "nowhere"], ["nowhere", "no such run folder"]),
+        (["report", "latest"], ["there is no run yet"]),
+        (["run"], ["SCENARIO"]),
+        (["frobnicate"], ["frobnicate"]),
+    ],
+)
+def test_wrong_words_are_told(arguments: list[str], told: list[str], tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", SCENARIO)
+    result = harness(*arguments, cwd=tmp_path)
+    assert result.code == (4 if "http://127.0.0.1:9" in arguments else 2), result.err
+    for words in told:
+        assert words in result.err
+    assert result.out == ""
+
+
+def test_all_faults_of_a_profile_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", SCENARIO)
+    written(
+        tmp_path,
+        "bad.toml",
+        """
+        [[phase]]
+        kind = "stedy"
+        users = 5
+        duration = "10s"
+
+        [[phase]]
+        kind = "steady"
+        users = -1
+        duration = "10 parsecs"
+
+        [[gate]]
+        require = "p95 < 500"
+        """,
+    )
+    result = harness("run", "scenario.py", "--profile", "bad.toml", cwd=tmp_path)
+    assert result.code == 2
+    for told in ("bad.toml:3", "bad.toml:9", "bad.toml:10", "bad.toml:13", "steady", "500ms"):
+        assert told in result.err, result.err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import nonexistent_module", "ModuleNotFoundError: No module named 'nonexistent_module'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def (", "not valid Python"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_scenario_that_raises_on_import_is_named_with_its_line(line: str, told: str, tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", f"import os\n{line}\n")
+    result = harness("run", "scenario.py", cwd=tmp_path)
+    assert result.code == 2
+    assert told in result.err
+    assert "scenario.py:2" in result.err
+
+
+def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", SCENARIO)
+    dies = harness("run", "scenario.py", "--target", "python -c 'raise SystemExit(\"no database\")'", cwd=tmp_path)
+    assert dies.code == 4
+    assert "no database" in dies.err
+    missing = harness("run", "scenario.py", "--target", "no-such-program --port {port}", cwd=tmp_path)
+    assert missing.code in (2, 4)
+    assert "no-such-program" in missing.err
+    misspelt = harness("run", "scenario.py", cwd=tmp_path, env={"SHOP_DEFECTS": "slow_serch"})
+    assert misspelt.code == 4
+    assert "did you mean slow_search" in misspelt.err
+
+
+def test_a_damaged_run_folder_is_told_by_file(tmp_path: Path) -> None:
+    folder = record_run(tmp_path / "reports").path
+    journal = folder / "journal"
+    for name, damage in {
+        "journal": lambda: journal.write_bytes(journal.read_bytes()[:200] + b"\x00" * 50 + journal.read_bytes()[250:]),
+        "plan.json": lambda: (folder / "plan.json").write_text("{"),
+    }.items():
+        kept = (folder / name).read_bytes()
+        damage()
+        result = harness("gate", folder.name, cwd=tmp_path)
+        assert result.code == 2, result.err
+        assert name in result.err
+        (folder / name).write_bytes(kept)
+    shutil.rmtree(folder / "cpu", ignore_errors=True)
+    assert harness("gate", folder.name, cwd=tmp_path).code in (0, 1, 3)
+
+
+def test_a_damaged_store_is_told_before_any_load(tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", SCENARIO)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "store.sqlite").write_bytes(b"this is no database" * 100)
+    result = harness("run", "scenario.py", cwd=tmp_path)
+    assert result.code == 2
+    assert "store.sqlite" in result.err
+    assert not list((tmp_path / "reports").glob("*/plan.json"))
+
+
+def test_an_output_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    written(tmp_path, "scenario.py", SCENARIO)
+    (tmp_path / "taken").write_text("a file")
+    result = harness("run", "scenario.py", "--out", "taken/below", cwd=tmp_path)
+    assert result.code == 2
+    assert "taken" in result.err
+
+
+def test_help_is_there_for_every_command() -> None:
+    for command in ("run", "gate", "report", "baseline", "doctor"):
+        shown = harness(command, "--help", cwd=REPOSITORY)
+        assert shown.code == 0
+        assert f"harness {command}" in shown.out

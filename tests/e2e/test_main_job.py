@@ -1,0 +1,143 @@
+"""The main job, as a user runs it: one command, an exit code, a report; and the counts agree with the target's own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.control.user_code import verify_target
+from harness.record.journal import read_journal
+from harness.record.profiles import read_folded
+from tests.support.command import REPOSITORY, finish, harness, latest_run, start
+from tests.support.engine import requests_by_endpoint
+from tests.support.shop_process import start_shop
+
+FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
+SHORT = (
+    *("--set", "phase.ramp.over=2s"),
+    *("--set", "phase.steady.hold=6s"),
+    *("--set", "phase.stress.every=2s"),
+    *("--set", "sampling.memory.duration=3s"),
+)
+"""The default run at a fifth of its length."""
+
+
+def served_by(url: str) -> Counter[str]:
+    """What the shop itself counted, by endpoint as the scenario names it."""
+    counts: Counter[str] = Counter()
+    for entry in httpx.get(f"{url}/served", trust_env=False).json()["requests"]:
+        counts[f"{entry['method']} {entry['route'].replace('{product_id}', '{id}')}"] += entry["count"]
+    return counts
+
+
+def test_one_command_gives_a_verdict_and_everything_to_understand_it(tmp_path: Path) -> None:
+    result = harness("run", FLASH_SALE, *SHORT, "--json", cwd=tmp_path)
+    summary = result.json()
+    assert (result.code, summary["verdict"], summary["exit_code"]) == (0, "pass", 0), result.err
+    assert [(gate["require"], gate["status"]) for gate in summary["gates"]] == [
+        ("p95 < 150ms", "pass"),
+        ("error_rate < 1%", "pass"),
+        ("throughput >= 40/s", "pass"),
+        ("verify", "pass"),
+    ]
+    assert [phase["name"] for phase in summary["phases"]] == ["ramp", "steady", "stress", "diagnose"]
+    assert summary["phases"][2]["held"] == 300
+    assert summary["totals"]["failures"] == 0
+
+    folder = latest_run(tmp_path)
+    assert folder.name == summary["run_id"]
+    for name in ("report.html", "summary.md", "junit.xml", "timeline.parquet", "resources.parquet", "harness.log"):
+        assert (folder / name).stat().st_size > 0, name
+    stacks = read_folded(folder / "cpu" / "1-steady.folded")
+    assert any("harness/shop" in frame for stack in stacks for frame in stack.frames)
+    assert any(
+        "harness/shop" in frame
+        for stack in read_folded(*folder.glob("memory/*leaked.folded"))
+        for frame in stack.frames
+    )
+    assert json.loads((folder / "summary.json").read_text()) == summary
+
+
+def test_requests_recorded_are_the_requests_the_shop_served(tmp_path: Path) -> None:
+    with start_shop() as shop:
+        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, cwd=tmp_path)
+        assert result.code == 0, result.err
+        journal = read_journal(latest_run(tmp_path) / "journal")
+        assert requests_by_endpoint(journal) == served_by(shop.url)
+
+
+@pytest.mark.parametrize("after_s", [2.0, 7.0])
+def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(after_s: float, tmp_path: Path) -> None:
+    with start_shop() as shop:
+        process = start(
+            "run", FLASH_SALE, "--host", shop.url, "--set", "phase.steady.users=200", *SHORT, cwd=tmp_path, group=True
+        )
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("reports/*/journal")):
+            assert time.monotonic() < deadline, "the load did not begin"
+            time.sleep(0.05)
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        result = finish(process)
+        folder = latest_run(tmp_path)
+        journal = read_journal(folder / "journal")
+        assert result.code == 130, result.err
+        assert "Traceback" not in result.err
+        assert journal.end_reason == "interrupted"
+        assert requests_by_endpoint(journal) == served_by(shop.url)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["exit_code"], summary["totals"]["failures"]) == (130, 0)
+    assert (folder / "report.html").exists()
+
+
+def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_path: Path) -> None:
+    command = "python -m harness.shop --host 127.0.0.1 --port {port}"
+    result = harness(
+        *("run", REPOSITORY / "scenarios" / "locustfile.py", "--target", command, "--profile", "smoke", "--json"),
+        *("--set", "phase.steady.duration=4s"),
+        cwd=tmp_path,
+    )
+    assert result.code == 0, result.err
+    endpoints = {f"{e['method']} {e['name']}" for e in result.json()["phases"][1]["endpoints"]}
+    assert endpoints >= {"GET /products", "GET /search?q=lamp", "POST /cart", "POST /checkout"}
+
+
+def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
+    result = harness(
+        *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false"),
+        *("--set", "phase.ramp.over=2s", "--set", "phase.steady.hold=6s"),
+        cwd=tmp_path,
+    )
+    assert result.code == 0, result.err
+    steady = result.json()["phases"][1]
+    assert (steady["model"], steady["requests"]) == ("open", 600)
+
+
+def test_a_run_can_be_judged_by_other_gates_and_drawn_again(tmp_path: Path) -> None:
+    ran = harness("run", FLASH_SALE, "--profile", "smoke", "--set", "phase.steady.duration=5s", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=tmp_path)
+    assert (judged.code, judged.json()["verdict"]) == (1, "fail")
+    assert "p95 < 0.1ms" in judged.err
+    folder = latest_run(tmp_path)
+    (folder / "report.html").unlink()
+    drawn = harness("report", folder.name, cwd=tmp_path)
+    assert drawn.code == 0
+    assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
+    assert harness("gate", "latest", cwd=tmp_path).code == 0
+
+
+def test_the_invariants_of_a_scenario_are_checked_after_the_run() -> None:
+    with start_shop() as shop:
+        passed = verify_target(FLASH_SALE, shop.url)
+    assert (passed["status"], passed["message"]) == ("pass", "")
+    broke = verify_target(FLASH_SALE, shop.url)
+    assert broke["status"] == "error"
+    assert re.search(r"flash_sale\.py:\d+: ConnectionError", broke["message"])

@@ -1,0 +1,127 @@
+"""Whatever dies in the middle of a run: nothing is left running, nothing that was recorded is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.record.journal import Journal, JournalFollower
+from tests.support.children import wait_until
+from tests.support.command import REPOSITORY, finish, harness, latest_run, start
+
+FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
+LONG = ("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=40s", "--set", "sampling.memory=false")
+
+
+def started(cwd: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
+    """A run that has recorded three seconds, and its folder."""
+    process = start("run", FLASH_SALE, *LONG, *more, cwd=cwd, group=True)
+    wait_until(lambda: list(cwd.glob("reports/*/journal")), seconds=60, what="the load's begin")
+    folder = latest_run(cwd)
+    follower = JournalFollower(folder / "journal")
+
+    def seconds() -> Journal | None:
+        follower.poll()
+        return follower.journal if len(follower.journal.seconds) >= 3 else None
+
+    wait_until(seconds, seconds=30, what="the third second")
+    return process, folder
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def by_module(processes: list[psutil.Process], module: str) -> psutil.Process:
+    """The process that runs ``python -m module``."""
+    (found,) = [process for process in processes if module in process.cmdline()]
+    return found
+
+
+def all_gone(processes: list[psutil.Process]) -> Callable[[], bool]:
+    return lambda: (
+        not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    )
+
+
+def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
+    process, folder = started(tmp_path)
+    others = descendants(process.pid)
+    assert len(others) >= 4, others
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_until(all_gone(others), seconds=20, what="the end of all processes")
+
+    judged = harness("report", folder.name, cwd=tmp_path)
+    assert judged.code == 0, judged.err
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["verdict"], summary["exit_code"]) == ("broken", 4)
+    assert summary["totals"]["requests"] > 50
+    assert harness("gate", folder.name, cwd=tmp_path).code == 4
+
+
+def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
+    process, folder = started(tmp_path)
+    others = descendants(process.pid)
+    by_module(others, "harness.shop").kill()
+    result = finish(process)
+    assert result.code == 4, result.err
+    assert "SIGKILL" in result.err
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["verdict"] == "broken"
+    assert (folder / "report.html").exists()
+    assert all_gone(others)()
+
+
+def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_path: Path) -> None:
+    process, folder = started(tmp_path)
+    others = descendants(process.pid)
+    by_module(others, "harness.load.master").kill()
+    result = finish(process)
+    assert result.code == 4, result.err
+    assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
+    wait_until(all_gone(others), what="the end of all processes")
+
+
+def test_a_load_worker_that_dies_breaks_the_run(tmp_path: Path) -> None:
+    process, folder = started(tmp_path)
+    by_module(descendants(process.pid), "harness.load.worker").kill()
+    result = finish(process)
+    assert result.code == 4, result.err
+    assert "worker" in json.loads((folder / "summary.json").read_text())["reasons"][0]
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    process, folder = started(tmp_path, "--set", "stop_timeout=30s")
+    others = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert result.code in (4, 130), result.err
+    assert (folder / "report.html").exists()
+    wait_until(all_gone(others), what="the end of all processes")
+
+
+def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(small)], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        result = harness("run", FLASH_SALE, *LONG, "--out", str(small), cwd=tmp_path)
+        assert result.code in (2, 4), result.err
+        assert "No space left" in result.err
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
