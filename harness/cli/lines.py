@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from harness.cli.tally import Tally, arrivals, goal_at
+from harness.cli.tally import Tally, arrivals, goal_at, quantile_ms
 from harness.gates import GateWatch, LiveGate
 from harness.plan.model import Phase, RunPlan
-from harness.record.histogram import Histogram
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.run_folder import RunFolder
 from harness.report.words import in_unit, ms, number, percent, plain, rate
@@ -31,11 +30,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def quantile_ms(histogram: Histogram, q: float) -> float | None:
-    """A percentile in ms; None without requests."""
-    return histogram.quantile_us(q) / 1000 if histogram.count else None
 
 
 def errors(failures: int, requests: int) -> str:
@@ -79,9 +73,12 @@ class LineWatcher:
         self._gates.update(journal)
         self._collect(journal)
         self._tell(flush=self._tally.ended)
-        if self._tally.now_s >= self._next_s and self._running is not None:
+        running = self._running
+        if self._tally.now_s >= self._next_s and running is not None:
             self._next_s = (self._tally.now_s // EVERY_S + 1) * EVERY_S
-            self._tell_load(self._tally, self._running)
+            # A phase that has just begun has nothing to tell yet.
+            if self._tally.now_s - running.start_s > EVERY_S / 2:
+                self._tell_load(self._tally, running)
 
     def load_ended(self) -> None:
         self._tell(flush=True)
@@ -181,10 +178,9 @@ def unit_of(phase: Phase) -> str:
 def load_now(tally: Tally, phase: Phase, span: PhaseSpan) -> str:
     """The load there is, and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
     latest = tally.latest()
-    if phase.model == "closed":
-        now = float(latest.users) if latest is not None else 0.0
-    else:
-        now = round(arrivals(tally.recent(3)))
-    goal = goal_at(phase, span, tally.now_s)
+    users = latest.users if latest is not None else 0
+    now = users if phase.model == "closed" else arrivals(tally.recent(3))
+    # As of the second that the load is of: what has begun since is not recorded yet.
+    goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
     aim = f" of {number(round(goal))}" if goal is not None else ""
     return f"{number(round(now))}{aim} {unit_of(phase)}"

@@ -7,14 +7,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.cli.lines import LineWatcher
 from harness.control.watcher import Watcher
 
 
 @contextmanager
 def make_watcher() -> Iterator[Watcher]:
     """The watcher that suits standard error; all it writes goes there. On leaving, the terminal is as it was."""
-    yield LineWatcher()
+    if is_live_terminal():
+        from rich.console import Console
+
+        from harness.cli.live import LiveView
+
+        with LiveView(Console(stderr=True, highlight=False)) as view:
+            yield view
+    else:
+        from harness.cli.lines import LineWatcher
+
+        yield LineWatcher()
 
 
 def is_live_terminal() -> bool:

@@ -21,6 +21,11 @@ KEPT_S = 60
 _BUCKETS = bucket_of(MAX_VALUE_US) + 1
 
 
+def quantile_ms(histogram: Histogram, q: float) -> float | None:
+    """A percentile in ms; None without requests."""
+    return histogram.quantile_us(q) / 1000 if histogram.count else None
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What ended in a stretch of ``length_s`` seconds."""
@@ -49,6 +54,8 @@ class Moment:
     requests: dict[int, int]
     failures: dict[int, int]
     response: dict[int, Histogram]
+    p95_ms: float | None
+    """Of all that ended in it."""
 
     @classmethod
     def of(cls, second: Second) -> Moment:
@@ -59,6 +66,7 @@ class Moment:
             requests[series.phase] = requests.get(series.phase, 0) + series.requests
             failures[series.phase] = failures.get(series.phase, 0) + series.failures
             parts.setdefault(series.phase, []).append(series.response)
+        response = {phase: Histogram.merged(histograms) for phase, histograms in parts.items()}
         return cls(
             second.second,
             second.users,
@@ -68,14 +76,13 @@ class Moment:
             max((worker.lag_ms for worker in second.workers), default=0.0),
             requests,
             failures,
-            {phase: Histogram.merged(histograms) for phase, histograms in parts.items()},
+            response,
+            quantile_ms(Histogram.merged(list(response.values())), 0.95),
         )
 
+    @property
     def all_requests(self) -> int:
         return sum(self.requests.values())
-
-    def all_response(self) -> Histogram:
-        return Histogram.merged(list(self.response.values()))
 
 
 class _Sum:
@@ -224,7 +231,7 @@ def goal_at(plan: Phase, span: PhaseSpan, at_s: float) -> float | None:
     """The load goal of a phase at a moment of the run (users, or arrivals per second); None for a shape."""
     if not plan.segments or not span.segments:
         return None
-    number = min(len(span.segments), len(plan.segments)) - 1
+    number = max(1, sum(begin_s <= at_s for begin_s in span.segments)) - 1
     segment = plan.segments[number]
     if not segment.duration_s:
         return segment.end
