@@ -16,6 +16,16 @@ _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(?::(?P<line>\d+))?\)"
 _STANDARD_FOLDER = re.compile(r"lib/python3[.\d]*/(?!site-packages|dist-packages)")
 
 
+_WAITS = {
+    ("wait", "threading.py"),
+    ("select", "selectors.py"),
+    ("run", "asyncio/runners.py"),
+    ("_worker", "concurrent/futures/thread.py"),
+    ("accept", "socket.py"),
+}
+"""Where a thread that has nothing to do waits: function (without its class) and file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a stack; ``line`` 0 where it is not known, ``file`` empty for what is no function of a file."""
@@ -30,11 +40,26 @@ class Frame:
         return f"{self.function} ({self.file})" if self.file else self.function
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a thread with this function on top waits for work (an event loop's wait in C shows as its caller)."""
+        file = self.file if "/lib/python3" not in self.file else _STANDARD_FOLDER.split(self.file)[-1]
+        return (self.function.rpartition(".")[2], file) in _WAITS
+
+    @property
     def is_standard(self) -> bool:
         """Whether it belongs to Python itself: its standard library, or its import machinery."""
         if self.file.startswith("<") or _STANDARD_FOLDER.search(self.file):
             return True
         return self.file.split("/")[0].removesuffix(".py") in sys.stdlib_module_names
+
+
+def working(stacks: Sequence[Stack]) -> list[Stack]:
+    """The stacks of threads at work.
+
+    py-spy does not stop the target to look at it, so it takes some threads that wait for working ones. How many grows
+    with idle time, not with work: counted, they would make every function costlier the less there is to do.
+    """
+    return [stack for stack in stacks if not parse_frame(stack.frames[-1]).is_waiting]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -66,17 +91,17 @@ def stacks_of(run: RecordedRun, profile: Profile) -> list[Stack]:
 
 
 def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
-    """All CPU stacks of a phase; none where it was not sampled."""
+    """All CPU stacks of a phase of threads at work; none where it was not sampled."""
     return [
         stack
         for profile in run.profiles.profiles
         if profile.kind == "cpu" and profile.phase == record.index
-        for stack in stacks_of(run, profile)
+        for stack in working(stacks_of(run, profile))
     ]
 
 
 def phase_profile(run: RecordedRun, record: PhaseRecord) -> PhaseProfile | None:
-    """The CPU profile of a phase by function; None where it was not sampled."""
+    """The CPU profile of a phase by function, of threads at work; None where it was not sampled."""
     profiles = [profile for profile in run.profiles.profiles if profile.kind == "cpu" and profile.phase == record.index]
     stacks = cpu_stacks(run, record)
     if not stacks or record.length_s <= 0:

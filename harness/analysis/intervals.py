@@ -78,9 +78,14 @@ def interval_of(sample: Sample, metric: Metric) -> Interval | None:
     return _mean(sample) if metric == "mean" else _quantile(sample, QUANTILES[metric])
 
 
-def requests_needed(q: float) -> int:
-    """How many independent requests it takes to bound the ``q`` quantile from above: q^n <= 2.5 %."""
-    return math.ceil(math.log(_TAIL) / math.log(q))
+def requests_to_bound(q: float, seconds: int) -> int:
+    """How many requests in so many seconds it takes, at the least, to bound the ``q`` quantile from above."""
+    return math.ceil(math.log(_TAIL) / math.log(q) * (_factor(_degrees(seconds)) / _Z) ** 2)
+
+
+def requests_to_show(error_rate: float, seconds: int) -> int:
+    """How many requests in so many seconds without a failure it takes to show less than ``error_rate`` (a share)."""
+    return math.ceil(_Z**2 * (1 - error_rate) / error_rate * (_factor(_degrees(seconds)) / _Z) ** 2)
 
 
 def block_variance(deviations: Floats) -> tuple[float, float]:
@@ -95,7 +100,13 @@ def block_variance(deviations: Floats) -> tuple[float, float]:
     length = math.isqrt(n)
     long = _overlapping(deviations, length)
     short = _overlapping(deviations, max(1, length // 3))
-    return max(long, 2 * long - short), float(n - 1) if length == 1 else 1.5 * (n / length - 1)
+    return max(long, 2 * long - short), _degrees(n)
+
+
+def _degrees(n: int) -> float:
+    """What overlapping blocks of √n of ``n`` seconds are worth in degrees of freedom."""
+    length = math.isqrt(n)
+    return float(max(n - 1, 1)) if length == 1 else 1.5 * (n / length - 1)
 
 
 def _overlapping(deviations: Floats, length: int) -> float:
@@ -128,7 +139,7 @@ def _quantile(sample: Sample, q: float) -> Interval:
 
     # The share of requests up to a time only grows with it, so each end is found by halving.
     low = 0.0
-    nothing = _effective(0.0, float(sample.timed.sum()), 0.0, block_variance(sample.timed)[1])
+    nothing = _effective(0.0, float(sample.timed.sum()), 0.0, _degrees(sample.n))
     if betaincinv(1, nothing, 1 - _TAIL) < q:
         at = bisect_left(range(here), q, key=lambda at: bounds(at)[1])
         low = _value_ms(sample, int(buckets[at]))

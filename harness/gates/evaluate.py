@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.intervals import QUANTILES, UNITS, interval_of, requests_needed
+from harness.analysis.intervals import QUANTILES, UNITS, interval_of, requests_to_bound, requests_to_show
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates import wording
 from harness.gates.against_baseline import against
 from harness.gates.limits import limit_of, side_of
 from harness.gates.live import failed_beyond_recovery
-from harness.plan.model import Comparison, Gate
+from harness.plan.model import Comparison, Gate, Metric
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
 
@@ -148,8 +148,6 @@ class Evaluator:
             if comparison.baseline and seen.value == 0 and comparison.comparator in ("<", "<="):
                 # No run can do better than none.
                 return "pass"
-        if comparison.metric == "max" and not comparison.baseline:
-            seen = Interval(value=seen.value, low=seen.value, high=seen.value)
         return side_of(comparison.comparator, seen, limit)
 
     def _sentence(
@@ -174,11 +172,9 @@ class Evaluator:
             if seen.value == limit:
                 side = "at"
             return f"{said}, {side} {bound}. More: harness report {self._run.folder.run_id}"
-        if seen.high is None and metric in QUANTILES and sample.timed.sum() < 4 * requests_needed(QUANTILES[metric]):
-            return (
-                f"{said} with {sample.timed.sum():,.0f} requests, too few to hold it against {bound} "
-                f"(it takes {requests_needed(QUANTILES[metric]):,} or more): run longer or under more load"
-            )
+        few = _too_few(metric, sample, seen, limit)
+        if few:
+            return f"{said}; {sample.requests.sum():,.0f} requests are too few to hold against {bound} {few}"
         if baseline is not None:
             return f"{said}, too close to {bound} to tell from noise: run longer, or keep more baseline runs"
         return f"{said}, too close to {bound} to tell: run longer"
@@ -193,3 +189,16 @@ class Evaluator:
             finding.status = "inconclusive"
             finding.reason = f"the phase was cut short ({summary.cut_short}); until then {finding.reason}"
         return finding
+
+
+def _too_few(metric: Metric, sample: Sample, seen: Interval, limit: float) -> str | None:
+    """How many requests it takes, where the run was inconclusive only for want of them."""
+    if metric in QUANTILES and seen.high is None:
+        needed = requests_to_bound(QUANTILES[metric], sample.n)
+    elif metric == "error_rate" and seen.value == 0 and limit > 0:
+        needed = requests_to_show(limit / 100, sample.n)
+    else:
+        return None
+    if sample.requests.sum() >= needed:
+        return None
+    return f"(in {sample.n} s it takes {needed:,}): run longer or under more load"

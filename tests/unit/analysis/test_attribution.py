@@ -164,6 +164,28 @@ def test_frames(text: str, frame: Frame, standard: bool) -> None:
     assert frame.is_standard == standard
 
 
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "Condition.wait (threading.py:320)",
+        "EpollSelector.select (selectors.py:468)",
+        "Runner.run (asyncio/runners.py:118)",
+        "wait (/usr/lib/python3.11/threading.py:320)",
+    ],
+)
+def test_threads_that_wait_for_work_are_not_counted(tmp_path: Path, waiting: str) -> None:
+    idle = Stack(("Thread.run (threading.py:1)", waiting), 50_000)
+    assert parse_frame(waiting).is_waiting
+    assert not parse_frame("wait (shop/queue.py:3)").is_waiting
+    assert suspects(tmp_path, [*stacks(seed=9), idle]) == []
+    kept = judge(RunFolder(tmp_path / "now"))
+    assert kept.suspects == []
+    run = read_run(RunFolder(tmp_path / "now"))
+    profile = phase_profile(run, run.phases[1])
+    assert profile is not None
+    assert profile.samples < 5_000
+
+
 def test_recursion_counts_once_a_stack_and_lines_do_not_matter() -> None:
     found = functions_of(
         [

@@ -8,7 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.intervals import METRICS, block_variance, interval_of, requests_needed
+from harness.analysis.intervals import (
+    METRICS,
+    QUANTILES,
+    block_variance,
+    interval_of,
+    requests_to_bound,
+    requests_to_show,
+)
+from harness.analysis.samples import Sample
 from harness.plan.model import Metric
 from harness.record.baseline import Interval
 from tests.support.samples import drawn_sample, sample_of
@@ -26,11 +34,19 @@ def holds(interval: Interval, truth: float) -> bool:
     return interval.low <= truth and (interval.high is None or truth <= interval.high)
 
 
+def truth_of(endless: Sample) -> dict[Metric, float]:
+    """The figures of so long a run that they are the truth."""
+    truth: dict[Metric, float] = {metric: endless.at_share(q)[1] / 1000 for metric, q in QUANTILES.items()}
+    truth["mean"] = float(endless.sum_us.sum() / endless.timed.sum()) / 1000
+    truth["error_rate"] = float(100 * endless.failures.sum() / endless.requests.sum())
+    truth["throughput"] = float(endless.requests.sum() / endless.lengths_s.sum())
+    return truth
+
+
 def coverage(seconds: int, phi: float, spread: float) -> dict[Metric, float]:
     """How often the intervals of runs of so many seconds hold the true figure."""
     rng = np.random.default_rng(7)
-    endless = drawn_sample(rng, 20_000, phi=phi, spread=spread)
-    truth = {metric: figure(interval_of(endless, metric)).value for metric in PLAIN}
+    truth = truth_of(drawn_sample(rng, 20_000, phi=phi, spread=spread))
     hits = dict.fromkeys(PLAIN, 0)
     for _ in range(RUNS):
         sample = drawn_sample(rng, seconds, phi=phi, spread=spread)
@@ -48,7 +64,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(seconds: int, phi: 
 def test_an_interval_for_independent_requests_would_be_wrong_most_of_the_time() -> None:
     """The measure of what is gained: the textbook interval of a mean, on the same requests."""
     rng = np.random.default_rng(7)
-    truth = figure(interval_of(drawn_sample(rng, 20_000, phi=0.6, spread=0.2), "mean")).value
+    truth = truth_of(drawn_sample(rng, 20_000, phi=0.6, spread=0.2))["mean"]
     hits = 0
     for _ in range(RUNS):
         sample = drawn_sample(rng, 30, phi=0.6, spread=0.2)
@@ -114,8 +130,26 @@ def test_one_request_bounds_nothing() -> None:
     assert (seen.value, seen.low, seen.high) == (600, 0, None)
 
 
-def test_requests_needed_to_bound_a_percentile() -> None:
-    assert [requests_needed(q) for q in (0.5, 0.95, 0.99, 0.999)] == [6, 72, 368, 3688]
+def test_how_many_requests_it_takes() -> None:
+    many_seconds = 10**12
+    assert [requests_to_bound(q, many_seconds) for q in (0.5, 0.95, 0.99, 0.999)] == [6, 72, 368, 3688]
+    assert requests_to_show(0.01, many_seconds) == 381
+    assert requests_to_bound(0.95, 10) > 2 * requests_to_bound(0.95, many_seconds)
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 5, 20, 60])
+def test_so_many_requests_are_enough_and_fewer_are_not(seconds: int) -> None:
+    def bound(metric: Metric, each: int) -> float | None:
+        return figure(interval_of(sample_of([[20.0] * each] * seconds), metric)).high
+
+    for metric, q in QUANTILES.items():
+        needed = requests_to_bound(q, seconds)
+        assert bound(metric, math.ceil(needed / seconds)) == 20
+        if needed > seconds:
+            assert bound(metric, (needed - 1) // seconds) is None
+    enough = bound("error_rate", math.ceil(requests_to_show(0.01, seconds) / seconds))
+    assert enough is not None
+    assert enough <= 1
 
 
 def test_equal_response_times_leave_no_doubt() -> None:

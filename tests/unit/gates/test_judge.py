@@ -104,7 +104,14 @@ def test_too_few_requests_for_a_percentile_say_how_many_it_takes(tmp_path: Path)
     assert result.status == "inconclusive"
     assert result.interval is not None
     assert result.interval[1] is None
-    assert "368 or more" in result.reason
+    assert "requests are too few to hold against the limit of 500 ms (in 20 s it takes 573)" in result.reason
+
+
+def test_too_few_requests_without_a_failure_say_how_many_it_takes(tmp_path: Path) -> None:
+    result = only(judge(record_run(tmp_path, phases=[steady(users=1, seconds=10)], gates=["error_rate < 1%"])))
+    assert result.status == "inconclusive"
+    assert result.reason.startswith("error_rate was 0 % [0…")
+    assert "(in 10 s it takes " in result.reason
 
 
 def test_no_failure_allowed_is_a_rule_for_the_run(tmp_path: Path) -> None:
