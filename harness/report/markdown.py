@@ -14,7 +14,8 @@ from harness.report import words
 _MOST = 10
 _LONGEST = 300
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$@:])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~$@])")
+_AT_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
 
 
 def escaped(text: str) -> str:
@@ -23,7 +24,8 @@ def escaped(text: str) -> str:
     if len(line) > _LONGEST:
         line = line[: _LONGEST - 1] + "…"
     html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", html)
+    marked = _SPECIAL.sub(r"\\\1", html)
+    return _AT_START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", marked)
 
 
 def summary_markdown(summary: Summary) -> str:
@@ -55,7 +57,7 @@ def _totals(summary: Summary) -> str:
     share = totals.failures / totals.requests if totals.requests else None
     return (
         f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
-        f"{words.number(totals.failures)} failed ({words.percent(share)}). Run `{escaped(summary.run_id)}`."
+        f"{words.number(totals.failures)} failed ({words.percent(share)}). Run {escaped(summary.run_id)}."
     )
 
 

@@ -31,7 +31,7 @@ _MEMORY_KINDS = {
     "memory-allocated": "allocated",
 }
 
-_SCRIPTS = ("page.js", "charts.js", "flamegraph.js", "flames.js")
+_SCRIPTS = ("page.js", "chartkinds.js", "charts.js", "flamegraph.js", "flames.js")
 
 
 def report_html(judged: JudgedRun) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Summary, Suspect
 from harness.report.markdown import escaped, summary_markdown
 
@@ -24,7 +26,14 @@ def summary(**more: Any) -> Summary:
 
 
 def test_special_characters_are_text() -> None:
-    assert escaped(NASTY) == r"a\|b \`c\` &lt;img src=x&gt; \*\*d\*\* \[e\]\(f\) \@team ␀"
+    assert escaped(NASTY) == r"a\|b \`c\` &lt;img src=x&gt; \*\*d\*\* \[e\](f) \@team ␀"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("1. one", r"1\. one"), ("- one", r"\- one"), ("+ one", r"\+ one"), ("1 of 3.", "1 of 3.")]
+)
+def test_a_text_does_not_begin_a_list(text: str, written: str) -> None:
+    assert escaped(text) == written
 
 
 def test_a_very_long_text_is_cut() -> None:
