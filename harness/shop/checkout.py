@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from harness.shop.catalogue import Catalogue
 from harness.shop.database import Database
-from harness.shop.defective import read_stock_before_transaction, write_stock_seen_earlier
+from harness.shop.defective import believe_stock_in_cache, write_stock_seen_earlier
 from harness.shop.defects import Defects
 from harness.shop.errors import EmptyCart, NotFound, SoldOut
 from harness.shop.payment_client import PaymentClient
@@ -87,7 +87,8 @@ class Checkout:
             for product_id, quantity in cart.items():
                 self._sessions.add_to_cart(token, product_id, quantity)
             raise
-        self._catalogue.forget(cart)
+        if not self._defects.oversell:
+            self._catalogue.forget(cart)
         return receipt
 
     def order(self, order_id: int, user: str) -> FullOrder:
@@ -113,7 +114,7 @@ class Checkout:
             }
 
     def _buy(self, user: str, cart: Cart) -> Receipt:
-        seen = read_stock_before_transaction(self._database, cart) if self._defects.oversell else None
+        seen = believe_stock_in_cache(self._catalogue, cart) if self._defects.oversell else None
         with self._database.write() as session:
             items = []
             for product_id, quantity in sorted(cart.items()):

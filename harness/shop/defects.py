@@ -27,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
     "slow_search": Kind("ranks every product by edit distance", "rankings for each search", 1, 100),
     "n_plus_one": Kind("asks for each item's stock by a query of its own", "queries for each item", 5, 100),
     "leak": Kind("keeps every answer in a list that is never emptied", "KiB for each request", 16, 1024),
-    "oversell": Kind("reads the stock before the transaction, writes it back as a fixed number later"),
+    "oversell": Kind("takes the stock from the cache, and writes it back as a fixed number"),
     "small_pool": Kind(
         "holds a connection for the whole request, of a pool too small for that", "connections", 1, 1000
     ),
