@@ -228,15 +228,12 @@ class Tally:
 
 
 def goal_at(plan: Phase, span: PhaseSpan, at_s: float) -> float | None:
-    """The load goal of a phase at a moment of the run (users, or arrivals per second); None for a shape."""
-    if not plan.segments or not span.segments:
-        return None
-    number = max(1, sum(begin_s <= at_s for begin_s in span.segments)) - 1
-    segment = plan.segments[number]
-    if not segment.duration_s:
-        return segment.end
-    done = min(1.0, max(0.0, (at_s - span.segments[number]) / segment.duration_s))
-    return segment.start + (segment.end - segment.start) * done
+    """What the load is to be, or is on its way to, at a moment of the run: users, or arrivals per second.
+
+    None for a shape, whose goal only Locust knows.
+    """
+    begun = max(1, sum(begin_s <= at_s for begin_s in span.segments))
+    return plan.segments[begun - 1].end if plan.segments else None
 
 
 def arrivals(moments: list[Moment]) -> float:

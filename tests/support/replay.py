@@ -1,0 +1,37 @@
+"""A recorded run told again to a watcher, frame by frame, as the controller tells it while the load runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.control.watcher import Watcher
+from harness.plan.model import RunPlan
+from harness.record.frames import FrameReader
+from harness.record.journal import Journal
+from harness.record.run_folder import RunFolder, read_model
+
+
+def plan_in(folder: RunFolder) -> RunPlan:
+    return read_model(folder.plan, RunPlan)
+
+
+def replay(
+    folder: RunFolder,
+    watcher: Watcher,
+    *,
+    after: Callable[[Journal], None] = lambda _: None,
+    until_s: float = float("inf"),
+) -> Journal:
+    """Tell ``watcher`` the run from its begin to ``until_s``; ``after`` is called behind every update."""
+    watcher.load_begins(plan_in(folder), folder, "the embedded shop")
+    journal, told = Journal(), 0
+    for frame in FrameReader(folder.journal).new_frames():
+        if frame.get("at_s", frame.get("second", -1) + 1) > until_s:
+            break
+        journal.add(frame)
+        for event in journal.events[told:]:
+            watcher.say(event.message)
+        told = len(journal.events)
+        watcher.update(journal)
+        after(journal)
+    return journal

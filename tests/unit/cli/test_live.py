@@ -1,0 +1,295 @@
+"""The live view at any size: it fits, shows what matters most, obeys nothing the target says, and leaves no trace."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions
+from rich.text import Text
+
+from harness.cli.live import REDRAW_S, LiveView
+from harness.cli.screen import Line, fit
+from harness.record.journal import Journal
+from harness.record.run_folder import RunFolder
+from tests.support.recordings import (
+    EPOCH_S,
+    Failing,
+    WorkerState,
+    bursty,
+    gate,
+    lognormal,
+    ramp,
+    record_run,
+    steady,
+    stress,
+)
+from tests.support.replay import replay
+
+HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Screen:
+    """A live view on a terminal of a set size, with clocks that the test moves."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.file = io.StringIO()
+        self.width, self.height = width, height
+        self.now = EPOCH_S
+        self.ticks = 0.0
+        console = Console(
+            file=self.file, force_terminal=True, width=width, height=height, color_system="standard", highlight=False
+        )
+        self.console = console
+        self.view = LiveView(console, now=lambda: self.now, tick=lambda: self.ticks)
+
+    def play(self, folder: RunFolder, *, until_s: float = float("inf")) -> None:
+        def after(journal: Journal) -> None:
+            self.now = EPOCH_S + journal.last_s
+            self.ticks += REDRAW_S
+
+        self.journal = replay(folder, self.view, after=after, until_s=until_s)
+        self.redraw()
+
+    def redraw(self) -> None:
+        self.ticks += REDRAW_S
+        self.view.update(self.journal)
+
+    @property
+    def frames(self) -> list[list[str]]:
+        """Each picture that was drawn, as lines without colours."""
+        drawn = self.file.getvalue().split(ENTER)[1].split(LEAVE)[0].split("\x1b[H")
+        return [_ESCAPE.sub("", frame).split("\n") for frame in drawn[1:]]
+
+    @property
+    def shown(self) -> str:
+        """The last picture, no-break spaces as spaces."""
+        return "\n".join(line.rstrip() for line in self.frames[-1]).replace("\xa0", " ")
+
+
+def a_run(folder: Path, **more: Any) -> RunFolder:
+    recording: dict[str, Any] = {
+        "phases": [ramp(20, 3), steady(20, 8), steady(rate=60, seconds=4, name="open"), stress((20, 40, 60), 3)],
+        "gates": ["p95 < 500ms", "p95 < 5ms", "p95 <= baseline + 10%", gate("p99 < 900ms", "steady", "POST /checkout")],
+        "failures": [Failing(0.05, "HTTP 500"), Failing(0.02, "wrong total", "POST /checkout")],
+        "events": [(17.0, "limit broke", "phase stress at 40 users: p95 was 600 ms")],
+        "held_steps": 1,
+        **more,
+    }
+    return record_run(folder, **recording)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (40, 10), (20, 4), (1, 1), (300, 100)])
+def test_every_picture_fits_the_terminal(tmp_path: Path, width: int, height: int) -> None:
+    screen = Screen(width, height)
+    screen.play(a_run(tmp_path))
+    assert len(screen.frames) > 10
+    for frame in screen.frames:
+        assert len(frame) <= height
+        assert max(map(cell_len, frame)) <= width
+
+
+def test_what_is_shown_at_80_by_24(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+    screen.play(a_run(tmp_path), until_s=9)
+    lines = screen.shown.splitlines()
+    assert lines[0].startswith("flash_sale  profile default")
+    assert lines[0].endswith("0:09 / ≤ 0:24")
+    assert re.search(r"✔ ramp +0:03  \S+/s  P95 ", screen.shown)
+    assert re.search(r"▶ steady +━+  0:05 / 0:08  20 users for 8 s", screen.shown)
+    assert re.search(r"· open +60 arrivals/s for 4 s", screen.shown)
+    assert re.search(r"load 20 of 20 users +requests \d+\S*/s +errors \d+ \(", screen.shown)
+    assert re.search(r"last 5 s( +\S+ ms){4}", screen.shown)
+    assert re.search(r"phase( +\S+ ms){4}", screen.shown)
+    assert re.search(r"requests/s [▁-█]+ \d+", screen.shown)
+    assert re.search(r"P95 +[▁-█]+ \S+ ms", screen.shown)
+    assert re.search(r"gates \d+ holds?, \d+ do not, \d+ still open", screen.shown)
+    assert re.search(r"✖ p95 < 5ms +steady +\S+ ms, does not hold", screen.shown)
+    assert re.search(r"generator +CPU 40 % +lag 2 ms", screen.shown)
+    assert "◀" not in screen.shown
+    assert re.search(r"\d+× GET /products  HTTP 500", screen.shown)
+
+
+def test_a_large_terminal_shows_the_slowest_endpoints_first(tmp_path: Path) -> None:
+    screen = Screen(120, 40)
+
+    def slow_checkout(rng: Any, at_s: Any, endpoint: str) -> Any:
+        return lognormal(200 if endpoint == "POST /checkout" else 10)(rng, at_s, endpoint)
+
+    screen.play(a_run(tmp_path, latency=slow_checkout), until_s=9)
+    rows = screen.shown.partition("slowest endpoints of the phase")[2].splitlines()
+    assert rows[1].split()[:2] == ["POST", "/checkout"]
+    assert len(rows) == 5
+
+
+def test_the_open_model_shows_arrivals_response_and_service(tmp_path: Path) -> None:
+    screen = Screen(80, 30)
+    run = a_run(tmp_path, start_delay=lognormal(300, 0.1), worker=lambda _: WorkerState(waiting=4))
+    screen.play(run, until_s=14.5)
+    assert re.search(r"load \d+ of 60 arrivals/s", screen.shown)
+    assert "waiting 4" in screen.shown
+    response = re.search(r"^phase +(\d+)", screen.shown, re.M)
+    service = re.search(r"^· service +(\d+)", screen.shown, re.M)
+    assert response is not None
+    assert service is not None
+    assert int(response[1]) > 200 > int(service[1])
+
+
+def test_a_stress_phase_shows_its_step_and_what_held(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+    run = a_run(tmp_path)
+    screen.play(run, until_s=20.5)
+    assert "step 2/3" in screen.shown
+    assert "phase stress at 40 users: p95 was 600 ms" in screen.shown
+    at_end = Screen(80, 24)
+    at_end.play(run)
+    assert re.search(r"■ stress .* held 20", at_end.shown)
+
+
+def test_on_a_tiny_terminal_what_matters_most_is_left(tmp_path: Path) -> None:
+    screen = Screen(40, 10)
+    screen.play(a_run(tmp_path), until_s=9)
+    assert "▶ steady" in screen.shown
+    assert re.search(r"20 of 20 users  \d+\S*/s  errors \d+", screen.shown)
+    assert re.search(r"last 5 s +\S+ ms +\S+ ms", screen.shown)
+    assert "do not" in screen.shown
+
+
+def test_a_generator_that_is_the_limit_is_said_loudly(tmp_path: Path) -> None:
+    for state in (WorkerState(cpu=0.97), WorkerState(lag_ms=120)):
+        screen = Screen(40, 6)
+        screen.play(a_run(tmp_path / str(state.cpu), worker=lambda _, s=state: s), until_s=9)
+        assert "generator" in screen.shown
+        assert "◀" in screen.shown
+
+
+def test_names_and_errors_of_the_target_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    screen = Screen(120, 40)
+    run = a_run(
+        tmp_path,
+        phases=[steady(20, 6, name="a\x1b[2Jb[red]c")],
+        endpoints={HOSTILE: 1.0, "GET /日本語/" * 30: 1.0},
+        gates=[gate("p95 < 900ms", None, HOSTILE)],
+        failures=[Failing(0.3, "bad \x1b[2J[/bold] " + "x" * 500)],
+        events=[(3.0, "error", HOSTILE)],
+    )
+    screen.play(run)
+    screen.view.load_ended()
+    written = screen.file.getvalue()
+    for harm in ("\x1b]", "\x07", "\x1b[2J", "\u202e"):
+        assert harm not in written
+    for kept in ("ab[red]c", "GET /[bold]�x two", "bad [/bold] xxx"):
+        assert kept in written
+    assert all(cell_len(line) <= 120 for frame in screen.frames for line in frame)
+
+
+def test_a_run_that_sends_nothing(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+    screen.play(record_run(tmp_path, phases=[steady(0, 4), steady(0, 4, name="next")], gates=["p95 < 900ms"]))
+    assert re.search(r"✔ steady +0:04  no requests", screen.shown)
+    assert "requests 0/s" in screen.shown
+    assert "gates 0 hold, 2 still open" in screen.shown
+
+
+def test_a_shape_has_no_end_and_no_goal(tmp_path: Path) -> None:
+    run = record_run(tmp_path, phases=[steady(10, 4)])
+    text = run.plan.read_text().replace('"kind": "steady"', '"kind": "shape"')
+    run.plan.write_text(re.sub(r'"segments": \[.*?\]', '"segments": []', text, count=1, flags=re.S))
+    screen = Screen(80, 24)
+    screen.play(run, until_s=4)
+    assert screen.shown.splitlines()[0].endswith(" 0:04")
+    assert re.search(r"▶ steady +0:03$", screen.shown, re.M)
+    assert "load 10 users" in screen.shown
+
+
+def test_the_clock_runs_on_between_seconds_and_stops_at_the_end(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    screen = Screen(80, 24)
+    screen.play(run, until_s=5)
+    screen.now += 3
+    screen.redraw()
+    assert "0:08 / " in screen.shown.splitlines()[0]
+    ended = Screen(80, 24)
+    ended.play(run)
+    first = ended.shown.splitlines()[0]
+    ended.now += 60
+    ended.redraw()
+    assert ended.shown.splitlines()[0] == first
+
+
+def test_no_more_than_four_pictures_a_second(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+    screen.play(a_run(tmp_path), until_s=3)
+    before = len(screen.frames)
+    for _ in range(20):
+        screen.ticks += REDRAW_S / 10
+        screen.view.update(screen.journal)
+    assert len(screen.frames) == before + 2
+
+
+def test_a_resize_is_followed(tmp_path: Path) -> None:
+    screen = Screen(120, 40)
+    screen.play(a_run(tmp_path), until_s=9)
+    screen.console.size = ConsoleDimensions(50, 12)
+    screen.redraw()
+    assert len(screen.frames[-1]) <= 12
+    assert max(map(cell_len, screen.frames[-1])) <= 50
+
+
+def test_messages_are_said_again_on_the_terminals_own_screen(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+    with screen.view as view:
+        view.say("starting the target")
+        screen.play(a_run(tmp_path), until_s=17.5)
+        view.say("interrupted: ending the run")
+        assert "interrupted: ending the run" in screen.shown
+        view.load_ended()
+        view.say("judging")
+    before, _, rest = screen.file.getvalue().partition(ENTER)
+    after = _ESCAPE.sub("", rest.partition(LEAVE)[2])
+    assert "starting the target" in before
+    assert "run folder: " in before
+    assert re.search(r"phase stress at 40 users.*\n.*0:17  interrupted: ending the run\n.*judging", after)
+    assert "\x1b[?25h" in rest  # the cursor is back
+    assert rest.count(LEAVE) == 1
+
+
+def test_an_error_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    screen = Screen(80, 24)
+
+    def broken_run() -> None:
+        with screen.view:
+            screen.play(a_run(tmp_path), until_s=3)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_run()
+    assert screen.file.getvalue().count(LEAVE) == 1
+
+
+def test_before_the_load_there_is_nothing_to_draw() -> None:
+    screen = Screen(80, 24)
+    screen.view.update(Journal())
+    screen.view.load_ended()
+    assert screen.file.getvalue() == ""
+
+
+def test_lines_of_the_highest_ranks_stay_in_their_order() -> None:
+    lines = [Line(rank, Text(f"{rank}{name}")) for rank, name in ((3, "a"), (0, "b"), (2, "c"), (2, "d"), (9, "e"))]
+    assert [text.plain for text in fit(lines, 10, 3)] == ["0b", "2c", "2d"]
+    assert [text.plain for text in fit(lines, 10, 9)] == ["3a", "0b", "2c", "2d", "9e"]
+    assert [text.plain for text in fit([Line(0, Text("日本語"))], 5, 1)] == ["日本…"]
+
+
+def test_many_endpoints_and_a_long_run_are_drawn_too(tmp_path: Path) -> None:
+    screen = Screen(120, 40)
+    many = {f"GET /thing/{number}": 1.0 for number in range(50)}
+    screen.play(a_run(tmp_path, phases=[steady(30, 90)], endpoints=many, latency=bursty()))
+    assert len(re.findall(r"^  GET /thing/", screen.shown, re.M)) > 5
+    assert re.search(r"requests/s [▁-█]{60} ", screen.shown)
