@@ -1,7 +1,7 @@
 """An ordinary locustfile: nothing in it knows of the harness, and it runs unchanged.
 
-    harness run scenarios/locustfile.py --profile smoke
-    locust -f scenarios/locustfile.py --host http://127.0.0.1:8000
+harness run scenarios/locustfile.py --profile smoke
+locust -f scenarios/locustfile.py --host http://127.0.0.1:8000
 """
 
 from locust import HttpUser, SequentialTaskSet, between, events, tag, task

@@ -13,7 +13,6 @@ A worker is one Python process, so one core. Three things show that it could not
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -130,13 +129,7 @@ def generator_of(journal: Journal, limited: bool) -> Generator:
         saturated=limited,
         cpu_max=max((state.cpu for state in states), default=0.0),
         lag_ms=lag,
-        dropped=sum(_count(event.message) for event in journal.events if event.what == "dropped"),
+        dropped=sum(event.count for event in journal.events if event.what == "dropped"),
         late=sum(state.late for state in states),
         workers=max((len(second.workers) for second in journal.seconds), default=0),
     )
-
-
-def _count(message: str) -> int:
-    """The number that a ``dropped`` event begins with."""
-    match = re.match(r"[\d,]+", message)
-    return int(match[0].replace(",", "")) if match else 0

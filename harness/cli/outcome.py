@@ -5,7 +5,6 @@ Goes to standard error; with ``--json``, ``summary.json`` goes to standard outpu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -19,12 +18,16 @@ from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
 from harness.report.words import duration, in_unit, interval, ms, number, percent, points, rate
 
-_LOG_WIDTH = 120
-"""Columns where there is no terminal."""
+_LOG_WIDTH = 160
+"""Columns where there is no terminal: in a log a line may be long."""
 _NARROW = 90
 """Below so many columns the table of phases leaves out what matters less."""
+_NARROWEST = 70
+"""Below so many columns the table of gates leaves out the intervals, which the reasons tell."""
+_WORDS = ("", "Gate", "Phase", "Goal")
 _MOST = 5
-_LONGEST = 200
+_LONGEST_NAME = 120
+_LONGEST_REASON = 600
 
 _STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "broken": "bold magenta"}
 _MARKS = {"pass": "✔", "fail": "✖", "inconclusive": "?"}
@@ -36,7 +39,7 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     if not console.is_terminal:
         console = Console(stderr=True, highlight=False, width=_LOG_WIDTH)
     console.print(_verdict(summary))
-    for part in (_gates(summary), _phases(summary, console.width), _stress(summary), _failures(summary)):
+    for part in (_gates(summary, console.width), _phases(summary, console.width), _stress(summary), _failures(summary)):
         _print(console, part)
     for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
         _print(console, part)
@@ -53,10 +56,10 @@ def _print(console: Console, part: list[Text | Table | Padding]) -> None:
         console.print(line, soft_wrap=whole)
 
 
-def _said(text: str) -> str:
+def _said(text: str, longest: int = _LONGEST_NAME) -> str:
     """Text from outside: one harmless line, cut where very long."""
     line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _indented(text: Text) -> Padding:
@@ -67,15 +70,27 @@ def _title(text: str) -> Text:
     return Text(text, style="bold")
 
 
-def _grid(*justify: str, head: Iterable[str] = ()) -> Table:
-    """A table without lines; one letter a column: ``l`` may wrap, ``r`` may not."""
-    table = Table(box=None, show_header=bool(head), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    heads = list(head) or [""] * len(justify)
-    for side, name in zip(justify, heads, strict=True):
-        if side == "r":
-            table.add_column(name, justify="right", no_wrap=True)
+def _table(*, heads: bool) -> Table:
+    """A table without lines, as wide as its contents."""
+    return Table(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _columns(shown: dict[str, bool]) -> Table:
+    """A table with heads: those of ``shown`` that are true. Words may wrap, figures may not."""
+    table = _table(heads=True)
+    for head in (head for head, show in shown.items() if show):
+        if head in _WORDS:
+            table.add_column(head, overflow="fold")
         else:
-            table.add_column(name, overflow="fold")
+            table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def _list(*no_wrap: bool) -> Table:
+    """A table without heads; the columns that are ``no_wrap`` stay whole."""
+    table = _table(heads=False)
+    for whole in no_wrap:
+        table.add_column(no_wrap=whole, overflow="fold")
     return table
 
 
@@ -93,29 +108,36 @@ def _verdict(summary: Summary) -> Text:
     # A gate's own reason stands with the gate.
     for reason in summary.reasons:
         if not any(gate.reason and gate.reason in reason for gate in summary.gates):
-            text.append(f"\n  {_said(reason)}")
+            text.append(f"\n  {_said(reason, _LONGEST_REASON)}")
     return text
 
 
-def _gates(summary: Summary) -> list[Text | Table | Padding]:
+def _gates(summary: Summary, width: int) -> list[Text | Table | Padding]:
     if not summary.gates:
         return []
-    table = _grid("l", "l", "l", "r", "r", "r", head=("Gate", "", "Phase", "Observed", "95 % interval", "Limit"))
+    wide, intervals = width >= _NARROW, width >= _NARROWEST
+    table = _columns(
+        {"": True, "Gate": True, "Phase": True, "Observed": True, "95 % interval": intervals, "Limit": True}
+    )
     for gate in summary.gates:
-        table.add_row(
-            Text(f"{_MARKS[gate.status]} {gate.status}", style=_STYLES[gate.status]),
+        cells = [
+            Text(f"{_MARKS[gate.status]} {gate.status}" if wide else _MARKS[gate.status], style=_STYLES[gate.status]),
             Text(_required(gate)),
             Text(_said(gate.phase or "")),
-            in_unit(gate.observed, gate.unit),
-            interval(gate.interval, gate.unit),
-            in_unit(gate.limit, gate.unit),
-        )
+            Text(in_unit(gate.observed, gate.unit)),
+            Text(interval(gate.interval, gate.unit)),
+            Text(in_unit(gate.limit, gate.unit)),
+        ]
+        table.add_row(*(cells if intervals else cells[:4] + cells[5:]))
     reasons: dict[str, list[GateResult]] = {}
     for gate in summary.gates:
         if gate.status != "pass":
             reasons.setdefault(gate.reason, []).append(gate)
     lines = [
-        Text.assemble((f"{_MARKS[gates[0].status]} ", _STYLES[gates[0].status]), f"{_named(gates)}: {_said(reason)}")
+        Text.assemble(
+            (f"{_MARKS[gates[0].status]} ", _STYLES[gates[0].status]),
+            f"{_named(gates)}: {_said(reason, _LONGEST_REASON)}",
+        )
         for reason, gates in reasons.items()
         if reason
     ]
@@ -136,25 +158,33 @@ def _phases(summary: Summary, width: int) -> list[Text | Table | Padding]:
     if not summary.phases:
         return []
     wide = width >= _NARROW
-    serviced = wide and any(phase.model == "open" for phase in summary.phases)
-    heads = ["Phase", "Goal", "Requests", "Rate", "Errors", "P50", "P95", "P95 service", "P99", "Max"]
-    shown = [True, wide, True, True, True, wide, True, serviced, True, wide]
-    chosen = [name for name, show in zip(heads, shown, strict=True) if show]
-    table = _grid(*("l" if name in ("Phase", "Goal") else "r" for name in chosen), head=chosen)
+    shown = {
+        "Phase": True,
+        "Goal": wide,
+        "Requests": True,
+        "Rate": True,
+        "Errors": True,
+        "P50": wide,
+        "P95": True,
+        "P95 service": wide and any(phase.model == "open" for phase in summary.phases),
+        "P99": True,
+        "Max": wide,
+    }
+    table = _columns(shown)
     for phase in summary.phases:
-        cells: list[str | Text] = [
+        cells = [
             Text(_said(phase.name)),
             Text(_said(phase.goal)),
-            number(phase.requests),
-            rate(phase.throughput_rps),
+            Text(number(phase.requests)),
+            Text(rate(phase.throughput_rps)),
             Text(percent(phase.error_rate), style="red" if phase.failures else ""),
-            ms(phase.response_ms.p50),
-            ms(phase.response_ms.p95),
-            ms(phase.service_ms.p95),
-            ms(phase.response_ms.p99),
-            ms(phase.response_ms.max),
+            Text(ms(phase.response_ms.p50)),
+            Text(ms(phase.response_ms.p95)),
+            Text(ms(phase.service_ms.p95)),
+            Text(ms(phase.response_ms.p99)),
+            Text(ms(phase.response_ms.max)),
         ]
-        table.add_row(*(cell for cell, show in zip(cells, shown, strict=True) if show))
+        table.add_row(*(cell for cell, show in zip(cells, shown.values(), strict=True) if show))
     return [table]
 
 
@@ -180,7 +210,7 @@ def _failures(summary: Summary) -> list[Text | Table | Padding]:
     most = sorted(summary.failures, key=lambda kind: -kind.count)[:_MOST]
     if not most:
         return []
-    table = _grid("r", "l", "l")
+    table = _list(True, False, False)
     for kind in most:
         table.add_row(f"{number(kind.count)}×", Text(_said(f"{kind.method} {kind.name}")), Text(_said(kind.failure)))
     left = len(summary.failures) - len(most)
@@ -191,7 +221,7 @@ def _failures(summary: Summary) -> list[Text | Table | Padding]:
 def _suspects(summary: Summary) -> list[Text | Table | Padding]:
     if not summary.suspects:
         return []
-    table = _grid("r", "l", "l", "r")
+    table = _list(True, False, False, True)
     for suspect in summary.suspects[:_MOST]:
         place = f"{suspect.file}:{suspect.line}" if suspect.line else suspect.file
         shares = f"{percent(suspect.share_baseline)} → {percent(suspect.share_run)}"
@@ -200,7 +230,9 @@ def _suspects(summary: Summary) -> list[Text | Table | Padding]:
 
 
 def _warnings(summary: Summary) -> list[Text | Table | Padding]:
-    lines = [Text.assemble(("! ", "yellow"), _said(warning)) for warning in dict.fromkeys(summary.warnings)]
+    lines = [
+        Text.assemble(("! ", "yellow"), _said(warning, _LONGEST_REASON)) for warning in dict.fromkeys(summary.warnings)
+    ]
     return [_title("Warnings"), *map(_indented, lines)] if lines else []
 
 

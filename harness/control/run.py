@@ -12,7 +12,7 @@ from harness.control.judging import conclude
 from harness.control.load_processes import LoadProcesses
 from harness.control.user_code import verify_target
 from harness.control.watcher import Watcher
-from harness.gates import failed_beyond_recovery
+from harness.gates import GateWatch
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -95,7 +95,6 @@ class _Course:
         watcher: Watcher,
         sampling: SamplingSession,
     ) -> None:
-        self._plan = plan
         self._load = load
         self._target = target
         self._interrupts = interrupts
@@ -104,7 +103,7 @@ class _Course:
         self._begun = 0
         self._ended = 0
         self._events = 0
-        self._seconds = 0
+        self._gates = GateWatch(plan) if plan.stop_early else None
         self._stopping = False
         self._killed = False
 
@@ -139,12 +138,10 @@ class _Course:
             self._stopping = True
             self._watcher.say(f"the target {self._target.exit_description()}: ending the run")
             self._load.stop("target lost")
-        elif self._plan.stop_early and len(journal.seconds) > self._seconds:
-            self._seconds = len(journal.seconds)
-            for gate in self._plan.gates:
-                reason = failed_beyond_recovery(self._plan, journal, gate)
-                if reason is not None:
-                    self._stopping = True
-                    self._watcher.say(f"ending early: {reason}")
-                    self._load.stop("gate failed")
-                    break
+        elif self._gates is not None:
+            self._gates.update(journal)
+            lost = self._gates.lost()
+            if lost is not None:
+                self._stopping = True
+                self._watcher.say(f"ending early: {lost}")
+                self._load.stop("gate failed")

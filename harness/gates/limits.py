@@ -8,10 +8,14 @@ from harness.record.summary import GateStatus
 
 
 def limit_of(comparison: Comparison, baseline: float | None) -> float:
-    """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one."""
+    """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one.
+
+    ``baseline + 1%`` is a hundredth of the baseline's figure more, but one percentage point more of an error rate: a
+    share of a rate that is 0 would allow nothing.
+    """
     if baseline is None:
         return comparison.value
-    if comparison.unit == "%":
+    if comparison.unit == "%" and comparison.metric != "error_rate":
         return baseline * (1 + comparison.value / 100)
     return baseline + comparison.value
 

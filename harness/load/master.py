@@ -95,9 +95,10 @@ class LoadMaster:
     def _now_s(self) -> float:
         return time.time() - self._epoch_s
 
-    def _event(self, what: str, message: str) -> None:
+    def _event(self, what: str, message: str, count: int = 0) -> None:
         logger.info("%s: %s", what, message)
-        self._journal.write({"kind": "event", "at_s": self._now_s(), "what": what, "message": message})
+        at_s = self._now_s()
+        self._journal.write({"kind": "event", "at_s": at_s, "what": what, "message": message, "count": count})
 
     def _await_workers(self) -> bool:
         deadline = time.monotonic() + WORKERS_JOIN_S
@@ -269,9 +270,8 @@ class LoadMaster:
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:
-            self._event(
-                "dropped", f"{self._dropped} arrivals were still waiting for a user at the end; none was started"
-            )
+            message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
+            self._event("dropped", message, self._dropped)
 
 
 def _obey(master: LoadMaster) -> None:

@@ -34,8 +34,8 @@ class Comparison(_Frozen):
     """One requirement on one metric, e.g. ``p95 < 500ms`` or ``p95 <= baseline + 10%``.
 
     ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
-    baseline's figure, changed by ``value`` per cent of it (``unit`` is ``%``) or by ``value`` in the metric's own
-    unit; ``value`` is negative for ``baseline - 5%``.
+    baseline's figure, changed by ``value``: by so many per cent of it where ``unit`` is ``%`` (of an ``error_rate``: by
+    percentage points), else in the metric's own unit. ``value`` is negative for ``baseline - 5%``.
     """
 
     metric: Metric

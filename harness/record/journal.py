@@ -13,7 +13,7 @@ second      ``second, users, workers, series``: all requests that *ended* in tha
             a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
-event       ``at_s, what, message``: a thing worth telling (a worker lost, the target gone, the run interrupted)
+event       ``at_s, what, message, count``: a thing worth telling (a worker lost, the target gone, the run interrupted)
 end         ``at_s, reason``: last frame; one without it was killed
 ==========  =========================================================================================================
 """
@@ -155,9 +155,12 @@ class FailureSample:
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """``count`` is how many things it tells of, where that is a figure (``dropped``: arrivals)."""
+
     at_s: float
     what: str
     message: str
+    count: int = 0
 
 
 @dataclass(slots=True)

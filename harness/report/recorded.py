@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from harness.analysis.functions import working
 from harness.analysis.recorded import RecordedRun, read_run
 from harness.errors import HarnessError
 from harness.record.profiles import Profile, Stack, read_folded
@@ -48,7 +49,12 @@ def read_judged(folder: RunFolder) -> JudgedRun:
     for profile in recorded.profiles.profiles:
         path = folder.path / profile.path
         if path.is_file():
-            profiles.append(ProfileStacks(profile, read_folded(path)))
+            profiles.append(ProfileStacks(profile, _shown(profile, read_folded(path))))
         else:
             missing.append(f"the profile {profile.path} is missing from the run folder")
     return JudgedRun(recorded, summary, profiles, missing)
+
+
+def _shown(profile: Profile, stacks: list[Stack]) -> list[Stack]:
+    """The stacks as the flame graph shows them: of CPU profiles those of threads at work, as attribution reads them."""
+    return working(stacks) if profile.kind == "cpu" else stacks

@@ -17,7 +17,7 @@ import psutil
 from harness.record.profiles import Profile, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
-from harness.sampling.frames import from_py_spy, is_waiting
+from harness.sampling.frames import from_py_spy
 from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
@@ -178,11 +178,11 @@ def _may_look_into(pid: int) -> bool:
 
 
 def fold(raw: str, root_pid: int) -> list[Stack]:
-    """The stacks of py-spy's raw output, those that become equal by shortening added up, without those that wait."""
+    """The stacks of py-spy's raw output, those that become equal by shortening added up."""
     weights: Counter[tuple[str, ...]] = Counter()
     for line in raw.splitlines():
         stack, _, weight = line.rpartition(" ")
         frames = from_py_spy(stack, root_pid)
-        if frames and weight.isdigit() and not is_waiting(frames[-1]):
+        if frames and weight.isdigit():
             weights[frames] += int(weight)
     return [Stack(frames, weight) for frames, weight in weights.items()]

@@ -16,8 +16,6 @@ _LIBRARY = re.compile(r"^.*/(?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+t?)
 _PROCESS = re.compile(r'process (\d+):"(.*?)";(?=process \d+:"|[^;]* \(|<)')
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
 
-_WAITS = {("wait", "threading.py"), ("select", "selectors.py"), ("poll", "selectors.py")}
-
 
 def frame(function: str, path: str, line: int | None) -> str:
     """One frame of a folded profile; ``;`` separates frames there, so none may hold one."""
@@ -40,16 +38,6 @@ def short_path(path: str) -> str:
     while (root / "__init__.py").exists() and root != root.parent:
         root = root.parent
     return str(file.relative_to(root))
-
-
-def is_waiting(innermost: str) -> bool:
-    """Whether a thread whose innermost frame is this one only waits.
-
-    py-spy leaves idle threads out, but reads a thread's state a moment before its stack: in a target that hands every
-    request to a thread, a third of the samples showed threads that had just gone to sleep. They cost no CPU.
-    """
-    part = _FRAME.match(innermost)
-    return part is not None and (part["function"].rpartition(".")[2], part["path"]) in _WAITS
 
 
 def from_py_spy(line: str, root_pid: int) -> tuple[str, ...] | None:

@@ -39,7 +39,7 @@ def written(folder: Path, name: str, text: str) -> Path:
         (["run", "scenario.py", "--set", "phase.steady.hold=-3s"], ["more than 0"]),
         (["run", "scenario.py", "--workers", "0"], ["--workers", "at least 1"]),
         (["run", "scenario.py", "--pid", "1"], ["--pid", "--host"]),
-        (["run", "scenario.py", "--host", "http://10.1.2.3"], ["10.1.2.3", "not on this machine"]),
+        (["run", "scenario.py", "--host", "http://10.1.2.3"], ["10.1.2.3", "only sent to this machine"]),
         (["run", "scenario.py", "--host", "http://127.0.0.1:9"], ["127.0.0.1:9"]),
         (["gate", "nowhere"], ["nowhere", "no such run folder"]),
         (["report", "latest"], ["there is no run yet"]),
@@ -115,12 +115,10 @@ def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(tmp
 def test_a_damaged_run_folder_is_told_by_file(tmp_path: Path) -> None:
     folder = record_run(tmp_path / "reports").path
     journal = folder / "journal"
-    for name, damage in {
-        "journal": lambda: journal.write_bytes(journal.read_bytes()[:200] + b"\x00" * 50 + journal.read_bytes()[250:]),
-        "plan.json": lambda: (folder / "plan.json").write_text("{"),
-    }.items():
+    whole = journal.read_bytes()
+    for name, damaged in {"journal": whole[:200] + b"\x00" * 50 + whole[250:], "plan.json": b"{"}.items():
         kept = (folder / name).read_bytes()
-        damage()
+        (folder / name).write_bytes(damaged)
         result = harness("gate", folder.name, cwd=tmp_path)
         assert result.code == 2, result.err
         assert name in result.err

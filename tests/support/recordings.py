@@ -305,7 +305,7 @@ def record_run(
     worker: Callable[[float], WorkerState] | None = None,
     target_rss: Callable[[float], float] | None = None,
     profiles: Profiles | None = None,
-    events: Sequence[tuple[float, str, str]] = (),
+    events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]] = (),
     held_steps: int | None = None,
     stop_at_s: float | None = None,
     end_reason: EndReason | None = "done",
@@ -470,7 +470,7 @@ def _write_journal(
     requests: Sequence[_Requests],
     state: Callable[[float], WorkerState],
     workers: int,
-    events: Sequence[tuple[float, str, str]],
+    events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]],
     end_reason: EndReason | None,
     stop_at_s: float | None,
 ) -> None:
@@ -479,7 +479,8 @@ def _write_journal(
         method, _, name = endpoint.partition(" ")
         journal.write({"kind": "endpoint", "id": number, "method": method, "name": name})
     frames = [*_marks(spans, killed=end_reason is None)]
-    frames += [(at_s, {"kind": "event", "at_s": at_s, "what": what, "message": text}) for at_s, what, text in events]
+    for at_s, what, text, *count in events:
+        frames.append((at_s, {"kind": "event", "at_s": at_s, "what": what, "message": text, "count": sum(count)}))
     last = max([int(np.ceil(spans[-1].end_s)) - 1, *(int(part.second.max()) for part in requests if len(part.start_s))])
     if end_reason is None and stop_at_s is not None:
         last = int(stop_at_s) - 1

@@ -113,7 +113,7 @@ def test_the_generators_state_over_the_run(tmp_path: Path) -> None:
         WorkerState(cpu=0.3, lag_ms=1, late=2),
         WorkerState(cpu=0.7, lag_ms=9, late=0),
         workers=2,
-        events=[(1.0, "dropped", "1,204 arrivals were still waiting"), (1.0, "dropped", "some")],
+        events=[(1.0, "dropped", "1,204 arrivals still waited", 1204), (1.0, "limit broke", "…", 3)],
     )
     state = generator_of(run.journal, limited=False)
     assert (state.cpu_max, state.workers, state.lag_ms.max, state.dropped) == (0.7, 2, 9, 1204)

@@ -114,7 +114,7 @@ def test_error_rates_are_compared_by_difference() -> None:
 @pytest.mark.parametrize(
     ("gate", "limit"),
     [("p95 < 500ms", 500), ("p95 <= baseline + 10%", 220), ("throughput >= baseline - 5%", 190),
-     ("p95 <= baseline + 30ms", 230), ("p95 <= baseline", 200)],
+     ("p95 <= baseline + 30ms", 230), ("p95 <= baseline", 200), ("error_rate <= baseline + 1%", 201)],
 )  # fmt: skip
 def test_limits(gate: str, limit: float) -> None:
     asked = comparison(gate)

@@ -373,7 +373,7 @@ def test_warnings_tell_what_could_not_be_sampled(tmp_path: Path) -> None:
         phases=PHASES,
         profiles=Profiles(cpu={"steady": CPU_STACKS}, notes=["memray is not installed in the target"]),
         environment=make_environment(notes=["the processor's frequency is scaled"]),
-        events=[(3.0, "dropped", "17 arrivals were still waiting for a user at the end; none was started")],
+        events=[(3.0, "dropped", "17 arrivals still waited for a user at the end; none was started", 17)],
     )
     (folder.cpu / "1-steady.folded").unlink()
     summary = judge(folder)

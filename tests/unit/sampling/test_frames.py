@@ -63,16 +63,3 @@ def test_lines_of_py_spy_become_stacks() -> None:
 )
 def test_a_process_is_called_by_what_it_runs(command: str, name: str) -> None:
     assert process_name(command) == name
-
-
-def test_threads_that_only_wait_cost_no_cpu() -> None:
-    raw = "\n".join(
-        [
-            "run (/app/serve.py:3);Condition.wait (/usr/lib/python3.11/threading.py:327) 90",
-            "run (/app/serve.py:3);wait (/usr/lib/python3.11/threading.py:327) 5",
-            "run (/app/serve.py:3);EpollSelector.select (/usr/lib/python3.11/selectors.py:468) 4",
-            "run (/app/serve.py:3);Shop.wait (/app/shop.py:7) 2",
-            "run (/app/serve.py:3);Condition.wait (/usr/lib/python3.11/threading.py:327);_is_owned (/app/x.py:1) 1",
-        ]
-    )
-    assert [stack.weight for stack in fold(raw, root_pid=1)] == [2, 1]

@@ -1,0 +1,191 @@
+"""The end of a run as people and programs read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from harness.cli.outcome import show_outcome
+from harness.gates import judge
+from harness.record.run_folder import RunFolder
+from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
+from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
+
+
+def a_summary(**more: Any) -> Summary:
+    held = {"run_id": "r", "scenario": "shop", "profile": "load", "started_at": "", "duration_s": 61.4, "exit_code": 0}
+    return Summary(**{**held, "verdict": "pass", "reasons": ["all 2 gates held"], **more})
+
+
+def a_phase(**more: Any) -> PhaseSummary:
+    stress_phase = {"index": 0, "name": "stress", "kind": "stress", "model": "closed", "start_s": 0, "end_s": 9}
+    return PhaseSummary(**{**stress_phase, **more})
+
+
+def shown(summary: Summary, folder: RunFolder | Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What people read, no-break spaces as spaces."""
+    show_outcome(folder if isinstance(folder, RunFolder) else RunFolder(folder), summary, as_json=False)
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.replace("\xa0", " ")
+
+
+def test_a_judged_run_is_told_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = record_run(
+        tmp_path,
+        phases=[ramp(20, 3), steady(60, 8), steady(rate=100, seconds=4, name="open"), stress((10, 20, 30), 3)],
+        gates=[gate("p95 < 500ms", "steady"), gate("p95 < 5ms", "steady"), "p95 <= baseline + 10%"],
+        start_delay=lognormal(5),
+        failures=[Failing(0.05, "HTTP 500", "GET /products")],
+        held_steps=2,
+    )
+    text = shown(judge(folder), folder, capsys)
+    assert "\x1b" not in text
+    assert text.startswith("verdict: fail  flash_sale · default · ")
+    assert re.search(r"✔ pass +p95 < 500ms +steady +\S+ ms +\S+ ms … \S+ ms +500 ms", text)
+    assert re.search(r"✖ fail +p95 < 5ms +steady +\S+ ms +\S+ ms … \S+ ms +5 ms", text)
+    assert re.search(r"✖ p95 < 5ms in steady: p95 was .*, over the limit of 5 ms", text)
+    # One reason for all the phases that the gate reads.
+    assert text.count("no baseline: `harness baseline set ") == 1
+    assert "? p95 <= baseline + 10% in ramp and 3 more: no baseline" in text
+    assert re.search(r"^Phase +Goal +Requests +Rate +Errors +P50 +P95 +P95 service +P99 +Max$", text, re.M)
+    assert re.search(r"^steady +60 users +[\d,]+ +\S+/s +\S+ %( +\S+ ms){5}$", text, re.M)
+    assert "stress: held 20 users, not 30" in text
+    assert re.search(r"\d+× +GET /products +HTTP 500", text)
+    assert text.endswith(f"report  {folder.report}\n")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_it_fits_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    folder = record_run(
+        tmp_path,
+        phases=[steady(20, 4)],
+        gates=["p95 < 1ms", gate("p95 < 1ms", None, "POST /a/long/name/of/an/endpoint/{id}/and/more")],
+        endpoints={"POST /a/long/name/of/an/endpoint/{id}/and/more": 1.0},
+        failures=[Failing(0.2, "HTTP 500 " + "and so on " * 30)],
+    )
+    text = shown(judge(folder), folder, capsys)
+    assert "\x1b[" in text
+    lines = _ESCAPE.sub("", text).splitlines()
+    *rest, report = lines
+    assert max(map(cell_len, rest)) <= width
+    assert report == f"report  {folder.report}"  # in one piece, whatever its length
+    assert ("95 % interval" in text) == (width >= 70)
+
+
+def test_the_report_is_named_as_seen_from_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shown(a_summary(), Path("reports/run"), capsys).endswith("\nreport  reports/run/report.html\n")
+
+
+def test_with_json_programs_read_the_summary_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = a_summary()
+    show_outcome(RunFolder(tmp_path), summary, as_json=True)
+    out, err = capsys.readouterr()
+    assert out == summary.to_json()
+    assert json.loads(out)["verdict"] == "pass"
+    assert err.replace("\xa0", " ").startswith(
+        "verdict: pass  shop · load · 1 min 1 s · 0 requests\n  all 2 gates held\n"
+    )
+
+
+def test_a_broken_run_says_why_and_where_its_logs_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "target.log").write_text("Traceback\n")
+    summary = a_summary(
+        verdict="broken",
+        exit_code=4,
+        reasons=["the target was lost", "gate `p95 < 1s` failed: p95 was 2 s"],
+        gates=[GateResult(require="p95 < 1s", status="fail", reason="p95 was 2 s")],
+        warnings=["memory: not traced", "memory: not traced"],
+        totals=Totals(requests=1, failures=1),
+    )
+    text = shown(summary, tmp_path, capsys)
+    assert text.startswith(
+        "verdict: broken  shop · load · 1 min 1 s · 1 request, 1 failed (100 %)\n  the target was lost"
+    )
+    assert "gate `p95 < 1s` failed" not in text
+    assert text.count("p95 was 2 s") == 1
+    assert text.count("! memory: not traced") == 1
+    assert f"target  {tmp_path / 'target.log'}" in text
+    assert "harness.log" not in text
+
+
+def test_many_failures_and_suspects_show_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = [
+        FailureKind(method="GET", name=f"/{count}", failure="HTTP 500", count=count, first_s=0, last_s=1)
+        for count in range(1, 9)
+    ]
+    suspect = Suspect(
+        function="search",
+        file="shop/app.py",
+        line=88,
+        share_baseline=0.03,
+        share_run=0.41,
+        change=0.38,
+        interval=(0, 1),
+    )
+    native = suspect.model_copy(update={"function": "memcpy", "file": "libc", "line": 0})
+    text = shown(a_summary(failures=kinds, suspects=[suspect, native]), tmp_path, capsys)
+    assert re.findall(r"^(\d)× +GET /(\d)", text, re.M) == [(str(n), str(n)) for n in (8, 7, 6, 5, 4)]
+    assert "and 3 more kinds, in the report" in text
+    assert re.search(r"^\+38 pp +search +shop/app.py:88 +3 % → 41 %$", text, re.M)
+    assert re.search(r"^\+38 pp +memcpy +libc +3 %", text, re.M)
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        (a_phase(held=20, steps=[StepFigures(level=20, held=True)]), "stress: held 20 users, and no limit was found\n"),
+        (
+            a_phase(held=20, cut_short="it ran 4.0 s of 9 s", model="open"),
+            "stress: held 20 arrivals/s, and no limit was found (it ran 4.0 s of 9 s)\n",
+        ),
+        (a_phase(steps=[StepFigures(level=20, held=False)]), "stress: not even 20 users held\n"),
+        (
+            a_phase(held=20, steps=[StepFigures(level=20, held=True), StepFigures(level=30, held=False)]),
+            "stress: held 20 users, not 30\n",
+        ),
+    ],
+)
+def test_what_a_stress_phase_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], phase: PhaseSummary, said: str
+) -> None:
+    assert f"\n{said}" in shown(a_summary(phases=[phase]), tmp_path, capsys)
+
+
+def test_a_phase_without_a_limit_says_nothing_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(a_summary(phases=[a_phase(kind="steady", name="hold")]), tmp_path, capsys)
+    assert "held" not in text.replace("all 2 gates held", "")
+    assert re.search(r"^hold +0 +0/s +– +–", text, re.M)
+
+
+def test_hostile_texts_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = a_summary(
+        scenario=HOSTILE,
+        reasons=[HOSTILE],
+        warnings=[HOSTILE],
+        phases=[a_phase(name=HOSTILE, goal=HOSTILE)],
+        gates=[GateResult(require="p95 < 1s", endpoint=HOSTILE, phase=HOSTILE, status="fail", reason=HOSTILE * 99)],
+        failures=[FailureKind(method="GET", name=HOSTILE, failure=HOSTILE, count=1, first_s=0, last_s=1)],
+    )
+    text = shown(summary, tmp_path, capsys)
+    for harm in ("\x1b", "\x07", "\u202e", "\t"):
+        assert harm not in text
+    assert text.count("[bold]�x two") > 5
