@@ -114,12 +114,12 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
     result = harness(
         *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false"),
-        *("--set", "phase.ramp.over=2s", "--set", "phase.steady.hold=10s"),
+        *("--set", "phase.ramp.over=2s", "--set", "phase.steady.rate=200", "--set", "phase.steady.hold=8s"),
         cwd=tmp_path,
     )
     assert result.code == 0, result.err
     steady = result.json()["phases"][1]
-    assert (steady["model"], steady["requests"]) == ("open", 1000)
+    assert (steady["model"], steady["requests"]) == ("open", 1600)
 
 
 def test_a_run_can_be_judged_by_other_gates_and_drawn_again(tmp_path: Path) -> None:
