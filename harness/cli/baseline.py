@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -67,7 +68,9 @@ def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
         _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)
     measured = measure_for_baseline(folder)
-    with open_store(None, out) as store:
+    # A run's baseline belongs where runs like it are compared: in the store beside it, unless another is named.
+    named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
+    with open_store(None, out if named else folder.path.parent) as store:
         store.set_baseline(environment.fingerprint, measured, replace=not add)
         baseline = store.baseline_for(measured.summary.scenario, measured.summary.profile, environment.fingerprint)
         shown = store.shown

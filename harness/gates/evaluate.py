@@ -86,7 +86,7 @@ class Evaluator:
             # The run was ended for this: what ended it must be what it is judged by.
             lost = failed_beyond_recovery(self._run.plan, self._run.journal, gate.model_copy(update={"phase": phase}))
             if lost:
-                finding.status, finding.reason = "fail", f"{lost}. More: harness report {self._run.folder.run_id}"
+                finding.status, finding.reason = "fail", f"{lost}. More: harness report {self._run.folder.path}"
         return self._qualified(finding, self._summaries[phase])
 
     def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
@@ -113,13 +113,13 @@ class Evaluator:
         if run.baseline is None:
             return (
                 "no baseline: `harness baseline set <a run you trust>` keeps one for later runs of this scenario, "
-                f"profile and machine (this run: `harness baseline set {run.folder.run_id}`)"
+                f"profile and machine (this run: `harness baseline set {run.folder.path}`)"
             )
         if run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint:
             return (
                 "the baseline was made on another machine or set-up "
                 f"(fingerprint {run.baseline.fingerprint}, here {run.environment.fingerprint}): "
-                f"`harness baseline set {run.folder.run_id}` makes one for this"
+                f"`harness baseline set {run.folder.path}` makes one for this"
             )
         phase, endpoint = record.plan.name, gate.endpoint or ALL
         limited = [
@@ -171,7 +171,7 @@ class Evaluator:
             side = "over" if gate.comparison.comparator in ("<", "<=") else "under"
             if seen.value == limit:
                 side = "at"
-            return f"{said}, {side} {bound}. More: harness report {self._run.folder.run_id}"
+            return f"{said}, {side} {bound}. More: harness report {self._run.folder.path}"
         few = _too_few(metric, sample, seen, limit)
         if few:
             return f"{said}; {sample.requests.sum():,.0f} requests are too few to hold against {bound} {few}"

@@ -88,13 +88,13 @@ class GateWatch:
 
     def update(self, journal: Journal) -> None:
         """Take in the seconds that ``journal`` has gained since the last call."""
-        for second in journal.seconds[self._seen :]:
+        for second in journal.arrived[self._seen :]:
             for series in second.series:
                 for key in (ALL, str(journal.endpoints[series.endpoint])):
                     tally = self._tallies.get((series.phase, key))
                     if tally is not None:
                         tally.add(second.second, series)
-        self._seen = len(journal.seconds)
+        self._seen = len(journal.arrived)
         self._spans = {span.phase: span for span in journal.phases}
         self._now_s = journal.last_s
 

@@ -172,6 +172,9 @@ class Journal:
     endpoints: dict[int, Endpoint] = field(default_factory=dict)
     phases: list[PhaseSpan] = field(default_factory=list)
     seconds: list[Second] = field(default_factory=list)
+    """In order, each once."""
+    arrived: list[Second] = field(default_factory=list)
+    """The same as it was written: a late worker's part of a second comes by itself. For those that follow a run."""
     failures: list[FailureCount] = field(default_factory=list)
     samples: list[FailureSample] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -226,6 +229,7 @@ class Journal:
 
     def _add_second(self, added: Second) -> None:
         """Keep seconds in order and each once: what a worker reported late comes as a further frame of its second."""
+        self.arrived.append(added)
         at = len(self.seconds)
         while at and self.seconds[at - 1].second > added.second:
             at -= 1

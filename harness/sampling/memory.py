@@ -86,7 +86,7 @@ class MemorySampler:
             )
             return None
         _, agent = max(worked, key=lambda entry: entry[0])
-        if len(worked) > 1:
+        if len(worked) > 1 and agent.pid != self._target.pid:
             self._note(f"memory: of the target's {len(worked)} Python processes the busiest was traced ({agent.pid})")
         return agent
 

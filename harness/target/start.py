@@ -137,7 +137,8 @@ class _Managed(Target):
         return f"was killed by {signal.Signals(-status).name}{by_memory}"
 
     def describe(self) -> str:
-        return self._command
+        what = "the embedded shop" if self._command == _SHOP else self._command
+        return f"{what}, at {self.url}"
 
     def agents(self) -> list[Agent]:
         return agents_in(self._agent_folder) if self._agent_folder else []

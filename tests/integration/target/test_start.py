@@ -29,7 +29,7 @@ def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tm
         assert target.managed
         assert target.is_alive()
         assert target.exit_description() == "still runs"
-        assert target.describe() == plan.command
+        assert target.describe() == f"{plan.command}, at {target.url}"
         assert target.pid is not None
         assert runs(target.pid)
         supervisor = psutil.Process(target.pid).ppid()
