@@ -5,12 +5,16 @@ Every error a user can cause ends here: one message on standard error, and its e
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
 import click
 
 from harness.errors import ExitCode, HarnessError
+
+_MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
+"""A full or read-only disk, missing permission, too many open files: the machine's, and not the harness's fault."""
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
@@ -59,6 +63,16 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it (``harness run --json | head``).
+        sys.stderr.close()
+        sys.exit(ExitCode.BROKEN)
+    except OSError as error:
+        if error.errno not in _MACHINE_FAULTS:
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        click.echo(f"harness: {error.strerror}{place}\n  What was recorded so far is kept.", err=True)
+        sys.exit(ExitCode.BROKEN)
     except click.Abort:
         click.echo("harness: interrupted", err=True)
         sys.exit(ExitCode.INTERRUPTED)

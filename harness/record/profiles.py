@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.record.run_folder import write_json
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
 
@@ -42,7 +43,7 @@ class ProfileIndex:
     notes: list[str] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> ProfileIndex:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.record.profiles import read_folded
 from tests.support.command import REPOSITORY, harness, latest_run
 
@@ -14,6 +16,9 @@ STEADY_ONLY = (
     *("--set", "phase.steady.hold=10s"),
     *("--set", "phase.stress.every=1s"),
 )
+
+# One load at a time: these read figures, which another test's load would bend.
+pytestmark = pytest.mark.xdist_group("load")
 
 
 def widths(folded: Path) -> Counter[str]:

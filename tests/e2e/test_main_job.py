@@ -30,6 +30,9 @@ SHORT = (
 )
 """The default run at a quarter of its length, with more users so that the gates have enough requests to tell."""
 
+# One load at a time: these read figures, which another test's load would bend.
+pytestmark = pytest.mark.xdist_group("load")
+
 
 def served_by(url: str) -> Counter[str]:
     """What the shop itself counted, by endpoint as the scenario names it."""
