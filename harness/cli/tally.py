@@ -9,16 +9,12 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from harness.plan.model import Phase, RunPlan
-from harness.record.histogram import MAX_VALUE_US, Histogram, bucket_of
+from harness.record.histogram import Histogram, HistogramSum
 from harness.record.journal import Endpoint, Journal, PhaseSpan, Second, Series
 
 KEPT_S = 60
 """How many seconds are kept one by one."""
-
-_BUCKETS = bucket_of(MAX_VALUE_US) + 1
 
 
 def quantile_ms(histogram: Histogram, q: float) -> float | None:
@@ -85,49 +81,31 @@ class Moment:
         return sum(self.requests.values())
 
 
-class _Sum:
-    """Histograms added up: one array over all buckets, for merging sparse ones would cost more with every second."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(_BUCKETS, dtype=np.int64)
-        self._sum_us = 0
-        self._max_us = 0
-
-    def add(self, part: Histogram) -> None:
-        self._counts[part.indices] += part.counts
-        self._sum_us += part.sum_us
-        self._max_us = max(self._max_us, part.max_us)
-
-    def histogram(self) -> Histogram:
-        indices = np.nonzero(self._counts)[0]
-        return Histogram(indices, self._counts[indices], self._sum_us, self._max_us)
-
-
 @dataclass(slots=True)
 class Total:
     """All that was started in one phase (on one endpoint, or all together) so far."""
 
     requests: int = 0
     failures: int = 0
-    _response: _Sum = field(default_factory=_Sum)
-    _service: _Sum | None = None
+    _response: HistogramSum = field(default_factory=HistogramSum)
+    _service: HistogramSum | None = None
 
     def add(self, series: Series) -> None:
         self.requests += series.requests
         self.failures += series.failures
         self._response.add(series.response)
         if series.service is not series.response:
-            self._service = self._service or _Sum()
+            self._service = self._service or HistogramSum()
             self._service.add(series.service)
 
     @property
     def response(self) -> Histogram:
-        return self._response.histogram()
+        return self._response.whole()
 
     @property
     def service(self) -> Histogram:
         """The same as ``response`` in the closed model."""
-        return (self._service or self._response).histogram()
+        return (self._service or self._response).whole()
 
 
 class Tally:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.analysis.intervals import QUANTILES, UNITS
 from harness.analysis.samples import ALL
 from harness.gates import wording
 from harness.gates.limits import limit_of
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.baseline import Baseline
-from harness.record.histogram import MAX_VALUE_US, bucket_of, highest_of
+from harness.record.histogram import HistogramSum
 from harness.record.journal import Journal, PhaseSpan, Series
 
 MARGIN = 1.5
@@ -25,7 +23,6 @@ MARGIN = 1.5
 _FEWEST_OVER = 20
 _FEWEST_FAILURES = 10
 _FEWEST_SECONDS = 3
-_BUCKETS = bucket_of(MAX_VALUE_US) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +43,14 @@ class _Tally:
     def __init__(self) -> None:
         self.requests = 0
         self.failures = 0
-        self.sum_us = 0
-        self.max_us = 0
-        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.response = HistogramSum()
         self.by_second: dict[int, int] = {}
 
     def add(self, second: int, series: Series) -> None:
         self.requests += series.requests
         self.failures += series.failures
-        self.sum_us += series.response.sum_us
-        self.max_us = max(self.max_us, series.response.max_us)
-        self.counts[series.response.indices] += series.response.counts
+        self.response.add(series.response)
         self.by_second[second] = self.by_second.get(second, 0) + series.requests
-
-    def percentile_ms(self, q: float) -> float | None:
-        running = np.cumsum(self.counts)
-        if not running[-1]:
-            return None
-        at = int(np.searchsorted(running, max(1, math.ceil(q * int(running[-1]) - 1e-9))))
-        return min(int(highest_of(np.array([at]))[0]), self.max_us) / 1000
-
-    def over(self, limit_ms: float) -> int:
-        """How many requests surely took longer than ``limit_ms``."""
-        return int(self.counts[bucket_of(math.ceil(limit_ms * 1000)) + 1 :].sum())
 
 
 class GateWatch:
@@ -175,12 +157,14 @@ class GateWatch:
             return tally.requests / elapsed_s if elapsed_s > 0 else None
         if metric == "error_rate":
             return 100 * tally.failures / tally.requests
+        response = tally.response.whole()
+        if not response.count:
+            return None
         if metric == "max":
-            return tally.max_us / 1000
+            return response.max_us / 1000
         if metric == "mean":
-            timed = int(tally.counts.sum())
-            return tally.sum_us / timed / 1000 if timed else None
-        return tally.percentile_ms(QUANTILES[metric])
+            return response.mean_us / 1000
+        return response.quantile_us(QUANTILES[metric]) / 1000
 
     def _limit(self, gate: Gate, phase: str) -> float | None:
         comparison = gate.comparison
@@ -195,7 +179,7 @@ class GateWatch:
 
 
 def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | None:
-    comparison, limit = gate.comparison, gate.comparison.value
+    comparison, limit, response = gate.comparison, gate.comparison.value, tally.response.whole()
     metric = comparison.metric
     if comparison.comparator in (">", ">="):
         if metric == "throughput" and expected / length_s < limit / MARGIN:
@@ -204,7 +188,7 @@ def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | 
         return None
     allowed: float
     if metric in QUANTILES:
-        over, allowed = tally.over(limit), (1 - QUANTILES[metric]) * expected
+        over, allowed = response.count_above(math.ceil(limit * 1000)), (1 - QUANTILES[metric]) * expected
         if over >= _FEWEST_OVER and over > MARGIN * allowed:
             return (
                 f"{over:,} requests took longer than {wording.amount(limit, 'ms')} already, of about {expected:,.0f} "
@@ -218,12 +202,12 @@ def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | 
                 f"only {allowed:,.0f} may"
             )
     elif metric == "max":
-        if tally.max_us / 1000 > limit:
-            return f"a request took {wording.amount(tally.max_us / 1000, 'ms')}"
-    elif metric == "mean" and tally.sum_us / 1000 > MARGIN * limit * expected:
+        if response.max_us / 1000 > limit:
+            return f"a request took {wording.amount(response.max_us / 1000, 'ms')}"
+    elif metric == "mean" and response.sum_us / 1000 > MARGIN * limit * expected:
         return (
             f"even if all requests to come took no time, the mean would be "
-            f"{wording.amount(tally.sum_us / 1000 / expected, 'ms')}"
+            f"{wording.amount(response.sum_us / 1000 / expected, 'ms')}"
         )
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.plan.model import Comparison, Condition
-from harness.record.histogram import Histogram
+from harness.record.histogram import Histogram, HistogramSum
 from harness.record.journal import Series
 
 FEWEST_REQUESTS = 20
@@ -18,19 +18,18 @@ class StepFigures:
 
     requests: int = 0
     failures: int = 0
-    histograms: list[Histogram] = field(default_factory=list)
+    response: HistogramSum = field(default_factory=HistogramSum)
 
     def add(self, series: Series) -> None:
         self.requests += series.requests
         self.failures += series.failures
-        self.histograms.append(series.response)
+        self.response.add(series.response)
 
     def breaks(self, until: Condition, duration_s: float) -> str | None:
         """The comparison of ``until`` that came true, with its figure, as a person reads it; None: the step held."""
         if self.requests < FEWEST_REQUESTS:
             return None
-        whole = Histogram.merged(self.histograms)
-        self.histograms = [whole]
+        whole = self.response.whole()
         for group in until.any_of:
             observed = [(comparison, self._observed(comparison, whole, duration_s)) for comparison in group]
             if all(_holds(comparison, value) for comparison, value in observed):

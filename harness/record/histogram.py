@@ -146,6 +146,10 @@ class Histogram:
         at = int(np.searchsorted(np.cumsum(self.counts), rank))
         return float(min(int(highest_of(self.indices[at : at + 1])[0]), self.max_us))
 
+    def count_above(self, value_us: int) -> int:
+        """How many values surely lie above ``value_us``: those of the buckets above its own."""
+        return int(self.counts[self.indices > bucket_of(value_us)].sum())
+
     def to_wire(self) -> list[object]:
         """For msgpack: indices as uint16 and counts as uint32, little-endian bytes; then sum and maximum."""
         return [
@@ -171,3 +175,22 @@ class Histogram:
         if len(indices) != len(counts):
             raise ValueError("histogram indices and counts differ in length")
         return cls(indices, counts, sum_us, max_us)
+
+
+class HistogramSum:
+    """A histogram that grows: one array over all buckets, for merging sparse ones costs more with every part."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(bucket_of(MAX_VALUE_US) + 1, dtype=np.int64)
+        self._sum_us = 0
+        self._max_us = 0
+
+    def add(self, part: Histogram) -> None:
+        self._counts[part.indices] += part.counts
+        self._sum_us += part.sum_us
+        self._max_us = max(self._max_us, part.max_us)
+
+    def whole(self) -> Histogram:
+        """All that was added so far."""
+        indices = np.nonzero(self._counts)[0]
+        return Histogram(indices, self._counts[indices], self._sum_us, self._max_us)
