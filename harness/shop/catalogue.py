@@ -51,7 +51,6 @@ _ITEM = (Product.id, Product.name, Product.price_cents, Product.stock)
 _COUNT = select(func.count()).select_from(Product)
 _PAGE = select(*_ITEM).order_by(Product.id).limit(bindparam("size")).offset(bindparam("skip"))
 _BY_ID = select(*_ITEM).where(Product.id.in_(bindparam("ids", expanding=True)))
-_NAMES = select(Product.id, Product.name).order_by(Product.id)
 
 
 class Catalogue:
@@ -92,7 +91,8 @@ class Catalogue:
             return {"items": [], "total": 0}
         hits: Hits = self._cache.fetch(f"shop:search:{' '.join(words)}", lambda: self._read_hits(words))
         if self._defects.slow_search:
-            return {**hits, "items": self._ranked(query, hits["items"])}
+            ranked = rank_by_edit_distance(self._database, query, hits["items"], self._defects.slow_search)
+            return {**hits, "items": ranked}
         return hits
 
     def forget(self, ids: Iterable[int]) -> None:
@@ -124,12 +124,6 @@ class Catalogue:
     def _one_by_one(self, items: list[Item]) -> list[Item]:
         ids = [item["id"] for item in items]
         return _items(read_item_by_item(self._database, _BY_ID, ids, self._defects.n_plus_one))
-
-    def _ranked(self, query: str, items: list[Item]) -> list[Item]:
-        with self._database.read() as connection:
-            names = {row.id: row.name for row in connection.execute(_NAMES)}
-        place = rank_by_edit_distance(query, names, self._defects.slow_search)
-        return sorted(items, key=lambda item: place[item["id"]])
 
 
 def _product_key(product_id: int) -> str:

@@ -24,19 +24,27 @@ from harness.shop.tables import Product
 from harness.shop.traffic import UNCOUNTED
 
 if TYPE_CHECKING:
-    from harness.shop.catalogue import Catalogue
+    from harness.shop.catalogue import Catalogue, Item
 
+_NAMES = select(Product.id, Product.name).order_by(Product.id)
 _remembered: list[bytes] = []
 _global_lock = threading.Lock()
 
 
-def rank_by_edit_distance(query: str, names: Mapping[int, str], times: int) -> dict[int, int]:
-    """``slow_search``: the place of every product when ranked by edit distance to ``query``; ranked ``times`` over."""
+def rank_by_edit_distance(database: Database, query: str, hits: list[Item], times: int) -> list[Item]:
+    """``slow_search``: reads and ranks the names of *all* products, ``times`` over, to put a few ``hits`` in order."""
     places: dict[int, int] = {}
     for _ in range(times):
-        ranked = sorted(names, key=lambda id_: _edit_distance(query.lower(), names[id_].lower()))
-        places = {id_: place for place, id_ in enumerate(ranked)}
-    return places
+        with database.read() as connection:
+            names = {row.id: row.name for row in connection.execute(_NAMES)}
+        places = places_by_edit_distance(query, names)
+    return sorted(hits, key=lambda hit: places[hit["id"]])
+
+
+def places_by_edit_distance(query: str, names: Mapping[int, str]) -> dict[int, int]:
+    """The place of each of ``names`` when they are put in the order of their edit distance to ``query``."""
+    ranked = sorted(names, key=lambda id_: _edit_distance(query.lower(), names[id_].lower()))
+    return {id_: place for place, id_ in enumerate(ranked)}
 
 
 def _edit_distance(a: str, b: str) -> int:
