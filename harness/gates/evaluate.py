@@ -86,7 +86,7 @@ class Evaluator:
             # The run was ended for this: what ended it must be what it is judged by.
             lost = failed_beyond_recovery(self._run.plan, self._run.journal, gate.model_copy(update={"phase": phase}))
             if lost:
-                finding.status, finding.reason = "fail", f"{lost}. More: harness report {self._run.folder.path}"
+                finding.status, finding.reason = "fail", lost
         return self._qualified(finding, self._summaries[phase])
 
     def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
@@ -171,7 +171,7 @@ class Evaluator:
             side = "over" if gate.comparison.comparator in ("<", "<=") else "under"
             if seen.value == limit:
                 side = "at"
-            return f"{said}, {side} {bound}. More: harness report {self._run.folder.path}"
+            return f"{said}, {side} {bound}"
         few = _too_few(metric, sample, seen, limit)
         if few:
             return f"{said}; {sample.requests.sum():,.0f} requests are too few to hold against {bound} {few}"

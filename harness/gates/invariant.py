@@ -28,7 +28,7 @@ def verify_result(folder: RunFolder) -> GateResult:
         return GateResult(
             require="verify",
             status="fail",
-            reason=f"an invariant of the scenario is broken: {message}. More: harness report {folder.path}",
+            reason=f"an invariant of the scenario is broken: {message}",
         )
     if status == "error":
         return GateResult(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from gevent import GreenletExit, getcurrent
+from gevent import GreenletExit, Timeout, getcurrent
+from greenlet import greenlet
 from locust import TaskSet, User, argument_parser
 from locust.clients import HttpSession
 from locust.clients import ResponseContextManager as HttpResponseContextManager
@@ -102,13 +103,14 @@ def stop_between_iterations() -> None:
     _wrap(User, "stop", marking)
 
 
-def record_interruptions() -> None:
+def record_interruptions(under_way: set[greenlet]) -> None:
     """Record requests that Locust forgets: cut off with their user, or whose ``with`` block raised.
 
-    The target has served them (or is at it), so without them the counts would not agree with its own.
+    The target has served them (or is at it), so without them the counts would not agree with its own. ``under_way`` is
+    the recorder's: who is in it has a request that was not recorded yet.
     """
     for session in (FastHttpSession, HttpSession):
-        _wrap(session, "request", _recorded_when_cut_off)
+        _wrap(session, "request", partial(_recorded_when_cut_off, under_way))
     for manager in (ResponseContextManager, HttpResponseContextManager):
         _wrap(manager, "__exit__", _recorded_when_block_raises)
 
@@ -117,14 +119,19 @@ def _wrap(owner: object, name: str, wrapper: Callable[[Method], Method]) -> None
     setattr(owner, name, wrapper(getattr(owner, name)))
 
 
-def _recorded_when_cut_off(request: Method) -> Method:
+def _recorded_when_cut_off(under_way: set[greenlet], request: Method) -> Method:
     def request_or_interrupted(
         self: Any, method: str, url: Any, name: str | None = None, *rest: Any, **more: Any
     ) -> Any:
+        current = getcurrent()
+        under_way.add(current)
         start_time, begun = time.time(), time.perf_counter()
         try:
             return request(self, method, url, name, *rest, **more)
-        except GreenletExit:
+        except (GreenletExit, Timeout) as cut:
+            # Not under way any more: it was a listener of the request's event that was cut off.
+            if current not in under_way:
+                raise
             self.request_event.fire(
                 request_type=method,
                 name=name or self.request_name or url,
@@ -132,11 +139,13 @@ def _recorded_when_cut_off(request: Method) -> Method:
                 response_length=0,
                 response=None,
                 context=more.get("context", {}),
-                exception=RequestInterrupted(),
+                exception=RequestInterrupted() if isinstance(cut, GreenletExit) else cut,
                 start_time=start_time,
                 url=url,
             )
             raise
+        finally:
+            under_way.discard(current)
 
     return request_or_interrupted
 

@@ -93,7 +93,9 @@ class Recorder:
     def __init__(self, track: PhaseTrack, starts: IntendedStarts) -> None:
         self._track = track
         self._starts = starts
-        self._epoch_s = time.time()
+        self.under_way: set[greenlet] = set()
+        """Greenlets whose client is at a request that has not been recorded yet."""
+        self._began = time.perf_counter()
         self._endpoints: dict[tuple[str, str], int] = {}
         self._new_endpoints: list[Wire] = []
         self._seconds: dict[int, dict[tuple[int, int, int], _Slot]] = {}
@@ -103,12 +105,12 @@ class Recorder:
         self._samples: list[Wire] = []
 
     def begin(self, epoch_s: float) -> None:
-        """The run's second 0 is at ``epoch_s`` (wall clock)."""
-        self._epoch_s = epoch_s
+        """The run's second 0 is at ``epoch_s`` (wall clock). That clock may be set later: it is read only here."""
+        self._began = time.perf_counter() - (time.time() - epoch_s)
 
     def now_s(self) -> float:
         """Seconds since the run began."""
-        return time.time() - self._epoch_s
+        return time.perf_counter() - self._began
 
     def on_request(
         self,
@@ -123,13 +125,14 @@ class Recorder:
         """Locust's ``request`` event; ``response_time`` is the service time in ms."""
         service_s = (response_time or 0.0) / 1000
         now_s = self.now_s()
-        start_s = now_s - service_s if start_time is None else start_time - self._epoch_s
+        start_s = now_s - (service_s if start_time is None else time.time() - start_time)
         if not 0 <= now_s - start_s - service_s <= _LONGEST_BLOCK_S:
             # Clients that users write send other clocks as start_time, too.
             start_s = now_s - service_s
         end_s = start_s + service_s
         service_us = round(service_s * 1e6)
-        intended_s = self._starts.pop(getcurrent(), None) if self._starts else None
+        self.under_way.discard(getcurrent())
+        intended_s = self._take_intended_start() if self._starts else None
         if intended_s is None:
             begun_s, response_us = start_s, service_us
         else:
@@ -139,7 +142,7 @@ class Recorder:
         mark = self._track.at(begun_s)
         slot = self._slot(int(end_s), (mark.phase, mark.segment, endpoint), is_open=mark.open)
         slot.requests += 1
-        slot.bytes_received += response_length or 0
+        slot.bytes_received += int(response_length or 0)
         if response_time is not None:
             slot.response.add(response_us)
             if slot.service is not None:
@@ -150,12 +153,26 @@ class Recorder:
                 slot.failed.add(response_us)
             self._fail(endpoint, mark.phase, end_s, exception, details)
 
+    def _take_intended_start(self) -> float | None:
+        """When the iteration was due whose first request this is; None: it is a later one.
+
+        A task may send its requests from greenlets that it spawns: theirs is the iteration of the user that did.
+        """
+        current = getcurrent()
+        while current is not None:
+            intended_s = self._starts.pop(current, None)
+            if intended_s is not None:
+                return intended_s
+            spawned_by = getattr(current, "spawning_greenlet", None)
+            current = spawned_by() if spawned_by else None
+        return None
+
     def _endpoint(self, method: str, name: str) -> int:
         key = (method, name)
         endpoint = self._endpoints.get(key)
         if endpoint is None:
             endpoint = self._endpoints[key] = len(self._endpoints)
-            self._new_endpoints.append([endpoint, str(method), str(name)])
+            self._new_endpoints.append([endpoint, _text(method), _text(name)])
         return endpoint
 
     def _slot(self, second: int, key: tuple[int, int, int], *, is_open: bool) -> _Slot:
@@ -212,12 +229,17 @@ def describe_failure(exception: BaseException | str, response: Any) -> str:
         text = str(exception)
     else:
         text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")
-    return " ".join(text.split())[:_FAILURE_LENGTH] or name
+    return " ".join(_text(text).split())[:_FAILURE_LENGTH] or name
+
+
+def _text(value: object) -> str:
+    """As text that can be written: an answer's JSON may hold half a surrogate pair, which no UTF-8 holds."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _detail(exception: BaseException | str, response: Any, details: dict[str, Any]) -> dict[str, str]:
     """What is known of a failed request, as text."""
-    detail = {"url": str(details.get("url") or ""), "error": str(exception)[:_BODY_BYTES]}
+    detail = {"url": _text(details.get("url") or ""), "error": _text(exception)[:_BODY_BYTES]}
     status = getattr(response, "status_code", None)
     if status:
         detail["status"] = str(status)
@@ -225,10 +247,10 @@ def _detail(exception: BaseException | str, response: Any, details: dict[str, An
     try:
         body = getattr(response, "content", None)
     except Exception as fault:  # noqa: BLE001
-        detail["body"] = f"(not readable: {fault})"
+        detail["body"] = _text(f"(not readable: {fault})")
     else:
         if isinstance(body, bytes):
             detail["body"] = body[:_BODY_BYTES].decode("utf-8", errors="replace")
         elif isinstance(body, str):
-            detail["body"] = body[:_BODY_BYTES]
+            detail["body"] = _text(body[:_BODY_BYTES])
     return {key: value for key, value in detail.items() if value}

@@ -52,11 +52,12 @@ class LoadWorker:
         self._reported_s = time.perf_counter()
         self._next_second = 0
         self._reporter: gevent.Greenlet[[], None] | None = None
-        environment.events.request.add_listener(self._recorder.on_request)
+        # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
+        environment.events.request._handlers.insert(0, self._recorder.on_request)
         pace_iterations(self._pacer, starts)
         spare_the_event_loop()
         stop_between_iterations()
-        record_interruptions()
+        record_interruptions(self._recorder.under_way)
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)

@@ -71,7 +71,7 @@ def test_all_gates_held(tmp_path: Path) -> None:
     assert [entry.phase for entry in summary.gates[:2]] == ["ramp", "steady"]
 
 
-def test_a_failed_gate_says_what_was_seen_the_limit_and_where_there_is_more(tmp_path: Path) -> None:
+def test_a_failed_gate_says_what_was_seen_its_interval_and_the_limit(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 < 20ms", "steady", "POST /checkout")])
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
@@ -80,7 +80,6 @@ def test_a_failed_gate_says_what_was_seen_the_limit_and_where_there_is_more(tmp_
     assert reason.startswith("gate `p95 < 20ms` on POST /checkout in steady failed: p95 was ")
     assert "over the limit of 20 ms" in reason
     assert "…" in reason
-    assert reason.endswith(f"More: harness report {folder.run_id}")
 
 
 def test_a_throughput_that_is_too_low_is_under_its_limit(tmp_path: Path) -> None:
