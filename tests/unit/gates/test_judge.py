@@ -185,7 +185,7 @@ def test_without_a_baseline_a_relative_gate_says_how_to_set_one(tmp_path: Path) 
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("inconclusive", 3)
     assert only(summary).reason.startswith("no baseline: ")
-    assert f"harness baseline set {folder.run_id}" in only(summary).reason
+    assert f"harness baseline set {folder.path}" in only(summary).reason
 
 
 @pytest.mark.parametrize(("slower", "status"), [(0.8, "pass"), (1.4, "fail")])
