@@ -158,7 +158,7 @@ class Recorder:
 
         A task may send its requests from greenlets that it spawns: theirs is the iteration of the user that did.
         """
-        current = getcurrent()
+        current: greenlet | None = getcurrent()
         while current is not None:
             intended_s = self._starts.pop(current, None)
             if intended_s is not None:

@@ -175,6 +175,56 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert journal.seconds[2].users == 4
 
 
+def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    disturbing = """
+        import gevent
+        from locust import HttpUser as PlainUser, constant, events, task
+        from locust.exception import RescheduleTask
+        from harness import HttpUser
+
+        @events.request.add_listener
+        def give_up(name, **_):
+            if name == "/status/500":
+                raise RescheduleTask()
+
+        @events.init.add_listener
+        def listen_last(environment, **_):
+            environment.events.request.add_listener(stand_still)
+
+        def stand_still(name, **_):
+            if name == "/b":
+                gevent.sleep(60)
+
+        class GivesUp(HttpUser):
+            wait_time = constant(0.1)
+
+            @task
+            def fails(self):
+                self.client.get("/status/500")
+
+        class StandsStill(HttpUser):
+            @task
+            def waits_for_its_listener(self):
+                self.client.get("/b")
+
+        class Impatient(PlainUser):
+            wait_time = constant(0.1)
+
+            @task
+            def hangs_up(self):
+                with gevent.Timeout(0.1, False):
+                    self.client.get("/slow/300")
+    """
+    journal = put_load(
+        plan_of(scenario(tmp_path, disturbing), [phase((6, 6, 2))], stop_timeout_s=0.5), server.url, tmp_path
+    )
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/300")) > 0
+
+
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     crowded = """
         from locust import constant, task

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
+import msgpack
 import pytest
 from gevent import getcurrent
 
@@ -30,7 +33,7 @@ class Recording:
         track.begin(0, 0.0, [50.0], is_open=False)
         track.begin(1, 50.0, [50.0], is_open=True)
         self.recorder = Recorder(track, self.starts)
-        self.epoch_s = self.recorder._epoch_s - 100
+        self.epoch_s = time.time() - 100
         self.recorder.begin(self.epoch_s)
 
     def request(self, *, start_s: float, ms: float | None, **more: Any) -> None:
@@ -59,6 +62,26 @@ def test_in_the_open_model_response_time_counts_from_the_intended_start() -> Non
     assert series.response.sum_us == pytest.approx(500_000 + 50_000, abs=2)
     assert series.service.sum_us == 150_000
     assert not recording.starts
+
+
+def test_the_first_request_may_come_from_a_greenlet_that_the_task_spawned() -> None:
+    recording = Recording()
+    recording.starts[getcurrent()] = 60.0
+    gevent.spawn(recording.request, start_s=60.4, ms=100).get()
+    ((_, (series,)),) = recording.series().items()
+    assert series.response.sum_us == pytest.approx(500_000, abs=2)
+    assert not recording.starts
+
+
+def test_a_wall_clock_that_is_set_moves_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = Recording()
+    before_s = recording.recorder.now_s()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 30)
+    assert recording.recorder.now_s() == pytest.approx(before_s, abs=1)
+    recording.epoch_s -= 30
+    recording.request(start_s=10.0, ms=1)
+    assert list(recording.series()) == [10]
 
 
 def test_only_whole_seconds_are_handed_over_and_only_once() -> None:
@@ -119,6 +142,16 @@ def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
     assert {failure for _, _, _, failure, _ in failures} >= {OTHER_FAILURES, "ValueError: number 0"}
     assert len(failures) <= FAILURE_KINDS + 1
     assert len(samples) <= SAMPLES_PER_FAILURE * (FAILURE_KINDS + 1)
+
+
+def test_text_that_no_utf8_holds_can_be_sent_all_the_same() -> None:
+    recording = Recording()
+    half = "half a pair: \ud800"
+    response = SimpleNamespace(status_code=200, content=half)
+    recording.recorder.on_request("GET", half, 1.0, 0, exception=half, response=response, url=half)
+    _, endpoints, failures, samples = recording.recorder.take(None)
+    assert msgpack.packb([endpoints, failures, samples])
+    assert failures[0][3] == "half a pair: ?"
 
 
 LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As Locust names it."})
