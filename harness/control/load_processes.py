@@ -18,7 +18,9 @@ from harness.record.journal import EndReason
 from harness.record.run_folder import RunFolder
 
 _START_TIMEOUT_S = 60.0
-_END_TIMEOUT_S = 10.0
+_MASTER_ENDS_S = 30.0
+_WORKERS_END_S = 3.0
+"""Once the master has ended nobody hears what workers have to tell; one that had not joined waits for it in vain."""
 
 
 class LoadProcesses:
@@ -45,12 +47,12 @@ class LoadProcesses:
             raise
 
     def _start(self, module_and_arguments: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
-        pipe = subprocess.PIPE if piped else subprocess.DEVNULL
         # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
         return subprocess.Popen(
-            [sys.executable, "-m", *module_and_arguments],
-            stdin=pipe,
-            stdout=pipe,
+            # -P: a scenario may be called locust.py, and must not stand for the module when it lies in this folder.
+            [sys.executable, "-P", "-m", *module_and_arguments],
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else self._log,  # what a scenario prints is worth keeping
             stderr=self._log,
             start_new_session=True,
         )
@@ -84,10 +86,14 @@ class LoadProcesses:
     def end(self) -> None:
         """Wait a little for an orderly end, then kill what is left."""
         processes = [self._master, *self._workers]
-        deadline = time.monotonic() + _END_TIMEOUT_S
-        for process in processes:
+        if self._master.poll():  # it failed: nobody counts any more what the workers send
+            self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._master.wait(_MASTER_ENDS_S)
+        deadline = time.monotonic() + _WORKERS_END_S
+        for worker in self._workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
+                worker.wait(max(0.0, deadline - time.monotonic()))
         self.kill()
         for process in processes:
             process.wait()

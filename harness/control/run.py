@@ -74,7 +74,8 @@ def _put_load_on(target: Target, folder: RunFolder, plan: RunPlan, interrupts: I
         SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling,
     ):
         course = _Course(plan, load, target, interrupts, watcher, sampling)
-        while load.running:
+        # The last frame is the end, whatever a scenario has left behind that keeps its process from ending.
+        while load.running and follower.journal.end_reason is None:
             follower.poll()
             course.follow(follower.journal)
             time.sleep(_POLL_S)

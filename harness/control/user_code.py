@@ -50,7 +50,8 @@ def verify_target(path: Path, url: str) -> dict[str, Any]:
 def _ask(module: str, arguments: list[str], scenario: Path, timeout_s: float) -> dict[str, Any]:
     try:
         child = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            # -P: modules come from where they are installed, never from the folder that harness was called in.
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,

@@ -1,4 +1,4 @@
-"""How a short-lived child that runs user code answers: one JSON value, apart from anything the user code prints."""
+"""How a child that runs user code answers: one JSON value, apart from anything the user code prints."""
 
 from __future__ import annotations
 

@@ -25,9 +25,14 @@ class StepFigures:
         self.failures += series.failures
         self.response.add(series.response)
 
+    @property
+    def tells(self) -> bool:
+        """Whether the step has requests enough to say that it held; one in which the target stood still has not."""
+        return self.requests >= FEWEST_REQUESTS
+
     def breaks(self, until: Condition, duration_s: float) -> str | None:
-        """The comparison of ``until`` that came true, with its figure, as a person reads it; None: the step held."""
-        if self.requests < FEWEST_REQUESTS:
+        """The comparison of ``until`` that came true, with its figure, as a person reads it; None: nothing shows it."""
+        if not self.tells:
             return None
         whole = self.response.whole()
         for group in until.any_of:

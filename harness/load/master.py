@@ -1,13 +1,12 @@
 """The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
 
-Started as ``python -m harness.load.master``. It prints one JSON line with its port on standard output, and obeys the
-controller's lines on standard input: ``stop REASON`` ends the run cleanly. See :func:`main` for its arguments.
+Started as ``python -m harness.load.master``. It answers ``{"port": …}`` on standard output, and obeys the controller's
+lines on standard input: ``stop REASON`` ends the run cleanly. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import random
 import sys
@@ -20,9 +19,10 @@ import locust
 from gevent.event import Event
 from gevent.fileobject import FileObjectPosix
 from locust.env import Environment
-from locust.runners import MasterRunner
+from locust.runners import STATE_MISSING, MasterRunner
 
 from harness.load import messages
+from harness.load.child_result import answer, claim_stdout
 from harness.load.limits import StepFigures
 from harness.load.merger import Merger
 from harness.load.process import die_with_parent, log_to_stderr
@@ -49,8 +49,10 @@ class LoadMaster:
         self._environment = environment
         self._runner = runner
         self._journal = journal
-        self._epoch_s = time.time()
+        self._began = time.perf_counter()
         self._workers: list[str] = []
+        self._known: frozenset[str] = frozenset()
+        """All that joined, those too that were lost since."""
         self._merger = Merger([])
         self._steps: dict[tuple[int, int], StepFigures] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
@@ -72,15 +74,18 @@ class LoadMaster:
         """The whole run, from the workers' joining to the last frame."""
         if not self._await_workers():
             self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
-            self._event("workers lost", "the load workers did not join; harness.log tells why")
+            if self._stop_reason is None:
+                self._event("workers lost", "the load workers did not join; harness.log tells why")
             self._journal.write({"kind": "end", "at_s": 0.0, "reason": self._stop_reason or "workers lost"})
             return self._stop_reason or "workers lost"
         self._workers = [client.id for client in self._runner.clients.ready]
+        self._known = frozenset(self._workers)
         self._merger = Merger(self._workers)
         self._runner.start(0, 1)
-        self._epoch_s = time.time()
-        self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": self._epoch_s})
-        self._runner.send_message(messages.BEGIN, {"epoch_s": self._epoch_s})
+        self._await_test_start()
+        epoch_s, self._began = time.time(), time.perf_counter()
+        self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
+        self._runner.send_message(messages.BEGIN, {"epoch_s": epoch_s})
         watch = gevent.spawn(self._watch)
         for index, phase in enumerate(self._plan.phases):
             if self._stop.is_set():
@@ -93,7 +98,7 @@ class LoadMaster:
         return reason
 
     def _now_s(self) -> float:
-        return time.time() - self._epoch_s
+        return time.perf_counter() - self._began
 
     def _event(self, what: str, message: str, count: int = 0) -> None:
         logger.info("%s: %s", what, message)
@@ -106,6 +111,14 @@ class LoadMaster:
             if self._stop.wait(_POLL_S) or time.monotonic() > deadline:
                 return False
         return True
+
+    def _await_test_start(self) -> None:
+        """Until the workers have run the scenario's ``test_start``: what it takes is no request's response time."""
+        clients = self._runner.clients
+        deadline = time.monotonic() + WORKERS_JOIN_S
+        while (clients.ready or clients.spawning) and time.monotonic() < deadline:
+            if self._stop.wait(_POLL_S):
+                return
 
     # What the workers send
 
@@ -131,13 +144,18 @@ class LoadMaster:
         while True:
             gevent.sleep(1)
             self._write_seconds(self._merger.ready(self._now_s()))
-            here = {client.id for client in self._runner.clients.all if client.state != "missing"}
+            here = self._here()
             for worker in [worker for worker in self._workers if worker not in here]:
                 self._lose(worker)
+
+    def _here(self) -> set[str]:
+        return {client.id for client in self._runner.clients.all if client.state != STATE_MISSING}
 
     def _lose(self, worker: str) -> None:
         self._workers.remove(worker)
         self._merger.lose(worker)
+        # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
+        self._runner.send_message(messages.FINISH, {}, client_id=worker)
         self._event("worker lost", f"load worker {worker} is gone; {len(self._workers)} left")
         if not self._workers:
             self.stop("workers lost")
@@ -181,6 +199,7 @@ class LoadMaster:
             reason, held = self._run_segments(index, phase, at_s)
         if self._stop.is_set():
             reason = "cut short"
+        self._current = None
         self._journal.write(
             {"kind": "phase_end", "phase": index, "at_s": self._now_s(), "reason": reason, "held_segment": held}
         )
@@ -203,13 +222,14 @@ class LoadMaster:
                 judged_s = begin_s + min(LAST_SECOND_S, segment.duration_s)
                 if number and self._wait_until(judged_s) and self._broke(index, number - 1, phase):
                     return "limit broke", held
-                if number:
+                if number and self._steps[index, number - 1].tells:
                     held = number - 1
                 self._wait_until(end_s)
                 if last and self._wait_until(end_s + LAST_SECOND_S):
                     if self._broke(index, number, phase):
                         return "limit broke", held
-                    held = number
+                    if self._steps[index, number].tells:
+                        held = number
             if self._stop.is_set():
                 return "cut short", held
             begin_s = end_s
@@ -244,11 +264,17 @@ class LoadMaster:
         shape.reset_time()
         last: Any = None
         while not self._stop.is_set():
-            tick = shape.tick()
+            try:
+                tick = shape.tick()
+                users, rate, *classes = tick or (0, 0)
+            except Exception as error:  # user code may raise anything
+                logger.exception("the scenario's LoadTestShape raised")
+                self._event("error", f"LoadTestShape.tick() failed: {type(error).__name__}: {error}")
+                self.stop("error")
+                return
             if tick is None:
                 return
             if tick != last:
-                users, rate, *classes = tick
                 if self._users_greenlet is not None:
                     self._users_greenlet.kill()
                 self._users_greenlet = gevent.spawn(self._runner.start, users, rate, False, *classes)
@@ -262,11 +288,12 @@ class LoadMaster:
         for worker in self._workers:
             self._runner.send_message(messages.FINISH, {}, client_id=worker)
         deadline = time.monotonic() + self._plan.stop_timeout_s + 10
-        while set(self._workers) - self._finished:
+        while missing := (self._here() & self._known) - self._finished:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:
-                missing = len(set(self._workers) - self._finished)
-                self._event("worker lost", f"{missing} load worker(s) did not end in time; their last seconds are lost")
+                self._event(
+                    "worker lost", f"{len(missing)} load worker(s) did not end in time; their last seconds are lost"
+                )
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:
@@ -284,7 +311,7 @@ def _obey(master: LoadMaster) -> None:
 
 
 def main() -> None:
-    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --parent PID [--bind HOST]``."""
+    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --parent PID``."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--plan", required=True, type=Path)
     arguments.add_argument("--journal", required=True, type=Path)
@@ -292,6 +319,7 @@ def main() -> None:
     arguments.add_argument("--target", required=True)
     arguments.add_argument("--parent", required=True, type=int)
     given = arguments.parse_args()
+    stdout = claim_stdout()
     die_with_parent(given.parent)
     log_to_stderr("master")
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
@@ -309,7 +337,7 @@ def main() -> None:
     with FrameWriter(given.journal) as journal:
         master = LoadMaster(plan, environment, runner, journal)
         gevent.spawn(_obey, master)
-        print(json.dumps({"port": runner.server.port}), flush=True)
+        answer(stdout, {"port": runner.server.port})
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
     environment.events.quitting.fire(environment=environment, reverse=True)

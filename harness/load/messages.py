@@ -4,12 +4,13 @@
 to the worker
 ``harness.begin``      ``epoch_s``: the run's second 0 on the wall clock; from then on a report a second is due
 ``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], open, spacing, max_users, seed, worker,
-                       workers``: a phase begins; sent again, with other shares, when a worker was lost
+                       workers, resumed``: a phase begins; sent again, with other shares and ``resumed``, when a
+                       worker was lost
 ``harness.finish``     stop all users (each may end its iteration within the stop timeout) and send what is left
 to the master
-``harness.second``     ``second, last, users, cpu, lag_ms, iterations, late, waiting, endpoints, series, failures,
-                       samples``: one second's work (see ``Recorder.take``); ``series`` is ``[[second, rows]]``, for
-                       a request that ended earlier may be reported late; ``last``: all up to here has been sent
+``harness.second``     ``second, users, cpu, lag_ms, iterations, late, waiting, endpoints, series, failures,
+                       samples``: all up to the end of that second that was not sent yet (see ``Recorder.take``);
+                       ``series`` is ``[[second, rows]]``, for a request that ended earlier may be reported late
 ``harness.finished``   the worker has stopped and sent everything
 =====================  ==============================================================================================
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,8 @@ class LoadWorker:
         self._pacer.iterations = self._pacer.late = 0
 
     def _on_finish(self, **_: Any) -> None:
+        # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
+        self._runner.last_received_spawn_timestamp = sys.maxsize
         dropped = self._pacer.end()
         self._runner.stop()
         while self._runner.user_greenlets:

@@ -33,11 +33,18 @@ class FrameWriter:
         self._file.write(MAGIC)
 
     def write(self, frame: Frame) -> None:
-        """Append one frame. Raises ``OSError`` where the disk is full; the file stays readable up to there."""
+        """Append one frame. Raises ``OSError`` where the disk is full; the file stays whole, and can be written on."""
         payload = msgpack.packb(frame, use_bin_type=True)
         whole = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
-        while whole:
-            whole = whole[self._file.write(whole) or 0 :]
+        begin = self._file.tell()
+        try:
+            while whole:
+                whole = whole[self._file.write(whole) or 0 :]
+        except OSError:
+            # Half a frame would spoil all that is written behind it, once there is room again.
+            self._file.seek(begin)
+            self._file.truncate()
+            raise
 
     def close(self) -> None:
         self._file.close()

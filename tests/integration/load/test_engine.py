@@ -250,6 +250,22 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     assert "at 8 users: p95 > 100ms (was 20" in event.message
 
 
+def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:
+    def freeze_the_target(_: LoadProcesses, journal: Journal) -> None:
+        if len(journal.phases) and journal.phases[0].end_s is None and len(journal.seconds) > 1:
+            server.stalled.set()
+        elif journal.phases and journal.phases[0].end_s is not None:
+            server.stalled.clear()
+
+    limit = Comparison(metric="p95", comparator=">", value=1000, unit="ms", source="p95 > 1s")
+    stress = phase((2, 2, 2), (4, 4, 1), (8, 8, 2), kind="stress", name="stress").model_copy(
+        update={"until": Condition(any_of=((limit,),), source=limit.source)}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path, freeze_the_target)
+    (span,) = journal.phases
+    assert (span.held_segment, len(span.segments)) == (0, 3)
+
+
 def test_a_stress_phase_whose_limit_never_breaks_held_to_its_last_step(server: CountingServer, tmp_path: Path) -> None:
     limit = Comparison(metric="error_rate", comparator=">", value=1, unit="%", source="error_rate > 1%")
     stress = phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
@@ -276,6 +292,22 @@ def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_
     assert sum(series.requests for series in journal.seconds[-2].series) >= 45
 
 
+def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: CountingServer, tmp_path: Path) -> None:
+    standing: list[int] = []
+
+    def stand_still_until_it_is_noticed(load: LoadProcesses, journal: Journal) -> None:
+        if not standing and len(journal.seconds) > 1:
+            standing.append(load.pids()[-1])
+            os.kill(standing[0], signal.SIGSTOP)
+        if standing and journal.events:
+            os.kill(standing[0], signal.SIGCONT)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((10, 10, 12))], workers=2)
+    journal = put_load(plan, server.url, tmp_path, stand_still_until_it_is_noticed)
+    assert [event.what for event in journal.events] == ["worker lost"]
+    assert requests_by_endpoint(journal) == server.served
+
+
 def test_when_the_last_worker_is_lost_the_run_ends(server: CountingServer, tmp_path: Path) -> None:
     def kill_the_only_one(load: LoadProcesses, journal: Journal) -> None:
         if journal.seconds and len(load.pids()) > 1:
@@ -284,6 +316,63 @@ def test_when_the_last_worker_is_lost_the_run_ends(server: CountingServer, tmp_p
     plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 30))])
     journal = put_load(plan, server.url, tmp_path, kill_the_only_one)
     assert journal.end_reason == "workers lost"
+
+
+def test_a_run_that_is_stopped_before_its_workers_have_joined_was_interrupted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    def interrupt(load: LoadProcesses, _: Journal) -> None:
+        load.stop("interrupted")
+
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [phase((2, 2, 30))]), server.url, tmp_path, interrupt)
+    assert (journal.end_reason, journal.events) == ("interrupted", [])
+
+
+def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talkative = (
+        GETTER
+        + """
+    import time
+    from locust import events
+
+    print("imported")
+
+    @events.test_start.add_listener
+    def prepare(**_):
+        print("prepared", flush=True)
+        time.sleep(2)
+"""
+    )
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(scenario(tmp_path, talkative, "locust.py"), [phase((50, 50, 3), model="open")])
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    # The run begins when all is prepared: no arrival has waited for it.
+    assert sum(series.requests for series in journal.seconds[0].series) > 0
+    log = (tmp_path / "run" / "harness.log").read_text()
+    assert (log.count("imported"), log.count("prepared")) == (2, 2)
+
+
+def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
+    raising = (
+        GETTER
+        + """
+    from locust import LoadTestShape
+
+    class Breaks(LoadTestShape):
+        def tick(self):
+            if self.get_run_time() > 1:
+                raise ValueError("no such stage")
+            return 3, 10
+"""
+    )
+    shape = phase(kind="shape", name="shape")
+    journal = put_load(plan_of(scenario(tmp_path, raising), [shape], has_shape=True), server.url, tmp_path)
+    assert (journal.end_reason, journal.phases[0].reason) == ("error", "cut short")
+    assert [event.message for event in journal.events] == ["LoadTestShape.tick() failed: ValueError: no such stage"]
+    assert requests_by_endpoint(journal) == server.served
 
 
 def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:

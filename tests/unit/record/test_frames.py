@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def read(path: Path) -> tuple[list[Frame], bool]:
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     written(tmp_path / "journal")
     assert read(tmp_path / "journal") == (FRAMES, False)
+
+
+def test_a_frame_that_finds_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with FrameWriter(tmp_path / "journal") as writer:
+        writer.write(FRAMES[0])
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "journal").stat().st_size + 20, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                writer.write(FRAMES[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        writer.write(FRAMES[2])
+    assert read(tmp_path / "journal") == ([FRAMES[0], FRAMES[2]], False)
 
 
 def test_a_file_cut_at_any_byte_reads_up_to_its_last_whole_frame(tmp_path: Path) -> None:
