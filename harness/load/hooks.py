@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
+from weakref import WeakSet
 
 from gevent import GreenletExit, Timeout, getcurrent
 from greenlet import greenlet
@@ -41,6 +42,9 @@ def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
     In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
     for the recorder to count its first request's response time from.
     """
+    at_a_task: set[greenlet] = set()
+    served: WeakSet[greenlet] = WeakSet()
+    """Users that have run a task since they last waited."""
 
     def paced(execute_task: Method) -> Method:
         def execute_paced(self: TaskSet, task: Any) -> None:
@@ -48,30 +52,41 @@ def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
                 execute_task(self, task)
                 return
             intended_s = pacer.next_start(self.user)
-            if intended_s is None:
-                execute_task(self, task)
-                return
-            greenlet = getcurrent()
-            starts[greenlet] = intended_s
+            current = getcurrent()
+            if intended_s is not None:
+                starts[current] = intended_s
+            at_a_task.add(current)
             try:
                 execute_task(self, task)
             finally:
-                starts.pop(greenlet, None)
+                starts.pop(current, None)
+                at_a_task.discard(current)
+                served.add(current)
 
         return execute_paced
 
     def thinking(wait: Method) -> Method:
         def wait_if_closed(self: TaskSet) -> None:
-            if not pacer.is_open:
+            current = getcurrent()
+            in_a_task = current in at_a_task
+            # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
+            # try again at once, for ever.
+            if not pacer.is_open or not (in_a_task or current in served):
                 wait(self)
             elif self.user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
+            if not in_a_task:
+                served.discard(current)
 
         return wait_if_closed
+
+    def sleeping(_: Method) -> Method:
+        return lambda self, seconds: pacer.think(seconds)  # noqa: ARG005  (a method)
 
     for task_set in (TaskSet, DefaultTaskSet):
         _wrap(task_set, "execute_task", paced)
     _wrap(TaskSet, "wait", thinking)
+    _wrap(TaskSet, "_sleep", sleeping)
 
 
 def spare_the_event_loop() -> None:

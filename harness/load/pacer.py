@@ -1,21 +1,23 @@
 """Paces the iterations of one worker's users: freely in the closed model, by arrivals in the open one.
 
-In the open model an arrival takes a free user, else a new one up to ``max_users``, else it waits in a queue, and the
-response time of its first request goes on counting from when it was due. Nothing is dropped: arrivals that still wait
-when the phase ends are served in the next, and those left at the run's end are reported.
+In the open model an arrival belongs to a user class. It takes a free user of that class, else a new one up to
+``max_users``, else it waits in a queue, and the response time of its first request goes on counting from when it was
+due. (Were it given to whichever user is free, a class that the target answers slowly would be asked for ever less.)
+Nothing is dropped: arrivals that still wait when the phase ends are served in the next, and those left at the run's
+end are reported.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 import gevent
-from gevent import get_hub, getcurrent
-from greenlet import greenlet as Greenlet  # noqa: N812  (the type is spelt small)
+from gevent import get_hub
+from gevent.hub import Waiter
 from locust import User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
@@ -36,13 +38,19 @@ class _Ticker:
 
 
 class Pacer:
-    """One worker's. ``spawn`` starts one more user of whatever class is due."""
+    """One worker's. ``choose`` names the class of the next arrival, ``spawn`` starts one more user of a class."""
 
-    def __init__(self, now_s: Callable[[], float], spawn: Callable[[], None]) -> None:
+    def __init__(
+        self, now_s: Callable[[], float], choose: Callable[[], type[User]], spawn: Callable[[type[User]], None]
+    ) -> None:
         self._now_s = now_s
+        self._choose = choose
         self._spawn = spawn
-        self._free: deque[Greenlet] = deque()
-        self._due: deque[float] = deque()
+        self._free: defaultdict[type[User], deque[Waiter[None]]] = defaultdict(deque)
+        self._due: defaultdict[type[User], deque[float]] = defaultdict(deque)
+        self._known: dict[type[User], None] = {}
+        """Classes that have had a user here."""
+        self._thinking: set[Waiter[None]] = set()
         self._ticker: _Ticker | None = None
         self._max_users = 0
         self.is_open = False
@@ -52,7 +60,7 @@ class Pacer:
     @property
     def waiting(self) -> int:
         """Arrivals that are due and have no user yet."""
-        return len(self._due)
+        return sum(map(len, self._due.values()))
 
     def open(self, begin_s: float, times: Iterator[float], max_users: int, users: Callable[[], int]) -> None:
         """Arrivals at these moments (seconds from ``begin_s``, ascending) start the iterations.
@@ -63,6 +71,9 @@ class Pacer:
         if self._ticker is not None:
             self._ticker.until_s = begin_s if first_s is None else begin_s + first_s
         self.is_open = True
+        for thinking in self._thinking:
+            # Else an arrival would wait for a user's think time, which the open model does not have.
+            self._wake(thinking)
         self._max_users = max_users
         if first_s is not None:
             self._ticker = _Ticker(chain([first_s], times), begin_s)
@@ -72,8 +83,24 @@ class Pacer:
         """Users go at their own pace again: the closed model. Arrivals that wait are served by the users there are."""
         self._stop_ticker()
         self.is_open = False
-        while self._free:
-            self._wake(self._free.popleft())
+        for free in self._free.values():
+            while free:
+                self._wake(free.popleft())
+
+    def think(self, seconds: float) -> None:
+        """Sleep that long, or until the open model begins."""
+        if seconds <= 0:
+            gevent.sleep(0)
+            return
+        waiter: Waiter[None] = Waiter()
+        self._thinking.add(waiter)
+        timer = get_hub().loop.timer(seconds)
+        timer.start(waiter.switch, None)
+        try:
+            waiter.get()
+        finally:
+            timer.close()
+            self._thinking.discard(waiter)
 
     def end(self) -> int:
         """No more arrivals, at the run's end; how many still waited for a user and are given up.
@@ -81,7 +108,7 @@ class Pacer:
         Users that wait for one go on waiting: they hold no request and are stopped where they stand.
         """
         self._stop_ticker()
-        dropped = len(self._due)
+        dropped = self.waiting
         self._due.clear()
         return dropped
 
@@ -100,48 +127,58 @@ class Pacer:
                     timer.sleep(ahead_s)
                 if due_s >= ticker.until_s:
                     return
-                self._due.append(due_s)
-                if self._free:
-                    self._wake(self._free.popleft())
-                elif users() < self._max_users:
-                    self._spawn()
+                room = users() < self._max_users
+                kind = self._choose()
+                if not room and kind not in self._known and self._known:
+                    # Too few users for one of each class: then those that there are serve it.
+                    kind = next(iter(self._known))
+                self._due[kind].append(due_s)
+                if self._free[kind]:
+                    self._wake(self._free[kind].popleft())
+                elif room:
+                    self._known[kind] = None
+                    self._spawn(kind)
         finally:
             timer.close()
 
     @staticmethod
-    def _wake(user: Greenlet) -> None:
+    def _wake(user: Waiter[None]) -> None:
         # The arrival stays in the queue until the user takes it: one that is stopped meanwhile takes none with it.
-        get_hub().loop.run_callback(user.switch)
+        get_hub().loop.run_callback(user.switch, None)
 
     def next_start(self, user: User) -> float | None:
         """Block until ``user`` may begin its next iteration; the intended start (run seconds), None: now, freely.
 
         Raises ``StopUser`` where the user has been told to stop.
         """
-        while self.is_open and not self._due:
+        kind = type(user)
+        self._known[kind] = None
+        due = self._due[kind]
+        while self.is_open and not due:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
             self._wait_for_arrival(user)
-        intended_s = self._due.popleft() if self._due else None
+        intended_s = due.popleft() if due else None
         self.iterations += 1
         if intended_s is not None and self._now_s() - intended_s > LATE_S:
             self.late += 1
         return intended_s
 
     def _wait_for_arrival(self, user: User) -> None:
-        current = getcurrent()
-        self._free.append(current)
+        waiter: Waiter[None] = Waiter()
+        free = self._free[type(user)]
+        free.append(waiter)
         # A user that waits holds no request: like one in its think time, it may be stopped at once.
         user._state = LOCUST_STATE_WAITING
         try:
-            get_hub().switch()
+            waiter.get()
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
         except BaseException:
-            if current in self._free:
-                self._free.remove(current)
-            elif self._due and self._free:
+            if waiter in free:
+                free.remove(waiter)
+            elif self._due[type(user)] and free:
                 # It had been woken for an arrival that another free user must take now.
-                self._wake(self._free.popleft())
+                self._wake(free.popleft())
             raise
         user._state = LOCUST_STATE_RUNNING

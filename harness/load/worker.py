@@ -16,6 +16,7 @@ from typing import Any
 import gevent
 import locust
 from gevent import GreenletExit
+from locust import User
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
@@ -46,8 +47,8 @@ class LoadWorker:
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
         self._recorder = Recorder(self._track, starts)
-        self._pacer = Pacer(self._recorder.now_s, self._spawn_user)
-        self._spawned: dict[str, int] = {}
+        self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user)
+        self._arrivals: dict[type[User], int] = {}
         self._lag_s = 0.0
         self._cpu_s = time.process_time()
         self._reported_s = time.perf_counter()
@@ -86,18 +87,22 @@ class LoadWorker:
         due = (at_s for at_s in times if at_s >= elapsed_s)
         self._pacer.open(data["at_s"], due, max(1, max_users), lambda: len(self._runner.user_greenlets))
 
-    def _spawn_user(self) -> None:
-        """Start one more user, of the class that is furthest below its share."""
-        classes = self._environment.user_classes
-        fixed = [c for c in classes if c.fixed_count and self._spawned.get(c.__name__, 0) < c.fixed_count]
-        weighted = [user_class for user_class in classes if not user_class.fixed_count]
-        chosen = (
-            fixed[0]
-            if fixed
-            else min(weighted or classes, key=lambda c: (self._spawned.get(c.__name__, 0) + 1) / c.weight)
-        )
-        self._spawned[chosen.__name__] = self._spawned.get(chosen.__name__, 0) + 1
-        chosen(self._environment).start(self._runner.user_greenlets)
+    def _next_class(self) -> type[User]:
+        """The user class of the next arrival: that which is furthest below its share by weight.
+
+        ``fixed_count`` sets users, which arrivals do not: such a class has its weight (1 where that is 0).
+        """
+        chosen = min(self._environment.user_classes, key=lambda c: (self._arrivals.get(c, 0) + 1) / (c.weight or 1))
+        self._arrivals[chosen] = self._arrivals.get(chosen, 0) + 1
+        return chosen
+
+    def _spawn_user(self, user_class: type[User]) -> None:
+        try:
+            user = user_class(self._environment)
+        except Exception:  # user code may raise anything; its arrival waits for another user, and the next still come
+            logger.exception("a user of class %s cannot be made", user_class.__name__)
+        else:
+            user.start(self._runner.user_greenlets)
 
     def _probe_lag(self) -> None:
         """How late the event loop wakes a sleeper: what it adds to every response time."""

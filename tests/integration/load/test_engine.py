@@ -90,6 +90,73 @@ def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer,
     assert journal.seconds[-2].users == 3
 
 
+TWO_CLASSES = """
+    from locust import task
+    from harness import HttpUser
+
+    made = 0
+
+    class Quick(HttpUser):
+        weight = 3
+
+        def __init__(self, environment):
+            global made
+            made += 1
+            if made == 2:
+                raise ConnectionError("this user cannot be made")
+            super().__init__(environment)
+
+        @task
+        def go(self):
+            self.client.get("/quick")
+
+    class Slow(HttpUser):
+        @task
+        def go(self):
+            self.client.get("/slow/400")
+"""
+
+
+def test_arrivals_are_shared_by_weight_however_slow_a_class_is(server: CountingServer, tmp_path: Path) -> None:
+    plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((40, 40, 3), model="open")])
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /quick": 90, "GET /slow/400": 30}
+
+
+def test_users_too_few_for_every_class_serve_all_arrivals(server: CountingServer, tmp_path: Path) -> None:
+    plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((20, 20, 2), model="open", max_users=1)])
+    assert requests_by_endpoint(put_load(plan, server.url, tmp_path)) == {"GET /quick": 40}
+
+
+def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: CountingServer, tmp_path: Path) -> None:
+    thoughtful = GETTER.replace("constant(0.02)", "constant(60)")
+    phases = [phase((5, 5, 1)), phase((20, 20, 2), model="open", max_users=5)]
+    journal = put_load(plan_of(scenario(tmp_path, thoughtful), phases), server.url, tmp_path)
+    assert (response_of(journal, 1).count, journal.events) == (40, [])
+
+
+def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: CountingServer, tmp_path: Path) -> None:
+    failing = """
+        from locust import TaskSet, constant, task
+        from harness import HttpUser
+
+        class Steps(TaskSet):
+            def on_start(self):
+                raise RuntimeError("no session")
+
+            @task
+            def step(self):
+                self.client.get("/step")
+
+        class Someone(HttpUser):
+            wait_time = constant(0.5)
+            tasks = [Steps]
+    """
+    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)])
+    journal = put_load(plan, server.url, tmp_path)
+    assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped"])
+
+
 def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
     def interrupt(load: LoadProcesses, journal: Journal) -> None:
         if journal.seconds and journal.seconds[-1].second >= 1:
