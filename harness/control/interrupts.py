@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM while a run lasts: the first ends it in order, the second at once."""
+"""Ctrl-C, SIGTERM and a closed terminal while a run lasts: the first ends it in order, the second at once."""
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Self
@@ -15,11 +16,19 @@ class Interrupts:
     def __init__(self) -> None:
         self.count = 0
         self._former: dict[int, object] = {}
+        self._terminals: list[int] = []
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.count += 1
+        if number == signal.SIGHUP:
+            # Nobody reads any more, and each write would fail: the run must still get its report.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for terminal in self._terminals:
+                os.dup2(nowhere, terminal)
+            os.close(nowhere)
 
     def __enter__(self) -> Self:
+        self._terminals = [output for output in (1, 2) if os.isatty(output)]
         for number in self._SIGNALS:
             self._former[number] = signal.signal(number, self._on_signal)
         return self
