@@ -97,7 +97,10 @@ def _checked_url(url: str, where: str, faults: Faults) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    name = urlsplit(host if "://" in host else f"//{host}").hostname
+    try:
+        name = urlsplit(host if "://" in host else f"//{host}").hostname
+    except ValueError:  # no URL: half an IPv6 address
+        return False
     if name is None or name == "localhost" or name.endswith(".localhost"):
         return name is not None
     try:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from harness.errors import ExitCode, HarnessError
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
+_PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
+"""As it stands in a URL: only what no request line holds (spaces, letters beyond ASCII) is written as ``%C3%BC``."""
 
 
 def free_port() -> int:
@@ -45,24 +49,53 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
     deadline = time.monotonic() + timeout_s
     seen = "nothing listened"
     while is_alive() and (left_s := deadline - time.monotonic()) > 0:
-        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=min(_ANSWER_TIMEOUT_S, left_s))
         try:
-            connection.request("GET", path, headers={"Connection": "close"})
-            answer = connection.getresponse()
-            answer.read()
-            if 200 <= answer.status < 300:
+            status, reason = _ask(port, path, min(_ANSWER_TIMEOUT_S, left_s))
+            if 200 <= status < 300:
                 return None
-            seen = f"it answered {answer.status} {answer.reason}".rstrip()
+            seen = f"it answered {status} {reason}".rstrip()
         except ConnectionRefusedError:
             pass  # not listening yet: what was seen before still holds
         except TimeoutError:
             seen = "it accepted the connection, but did not answer"
         except (OSError, http.client.HTTPException) as fault:
             seen = f"no HTTP answer ({fault or type(fault).__name__})"
-        finally:
-            connection.close()
         time.sleep(_POLL_S)
     return seen
+
+
+def _ask(port: int, path: str, timeout_s: float) -> tuple[int, str]:
+    """Status and reason that ``GET path`` answers. The body is left unread: it may have no end.
+
+    Raises ``TimeoutError``, ``OSError`` or ``HTTPException`` where there is no such answer.
+    """
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
+    connection.connect()
+    channel: socket.socket = connection.sock
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with contextlib.suppress(OSError):  # the answer came just now, and the connection is closed
+            channel.shutdown(socket.SHUT_RDWR)
+
+    # The socket's own timeout is for each piece that comes, and a header may come byte by byte.
+    bell = threading.Timer(timeout_s, hang_up)
+    bell.start()
+    try:
+        connection.request("GET", quote(path, safe=_PATH_SAFE), headers={"Connection": "close"})
+        with connection.getresponse() as answer:
+            if late.is_set():
+                raise TimeoutError  # what was read ends where we hung up
+            return answer.status, answer.reason
+    except (OSError, http.client.HTTPException) as fault:
+        if late.is_set():
+            raise TimeoutError from fault
+        raise
+    finally:
+        bell.cancel()
+        bell.join()
+        connection.close()
 
 
 def require_loopback(url: str) -> tuple[str, int]:
@@ -77,6 +110,8 @@ def require_loopback(url: str) -> tuple[str, int]:
     port = port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as fault:  # no name of the Internet: a part of it is too long
+        raise _no_url(url) from fault
     except OSError as fault:
         raise HarnessError(
             f"the host {host!r} is not known: {fault.strerror or fault}", where=url, exit_code=ExitCode.BROKEN

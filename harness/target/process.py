@@ -75,7 +75,8 @@ class SupervisedProcess:
     def poll(self) -> int | None:
         """None while the first process runs; else its exit status, negative for a signal."""
         with self._lock:
-            while self._returncode is None:
+            # what is unread first: a target that ends at once is told together with its number
+            while not self._read_returncode():
                 try:
                     received = self._channel.recv(4096)
                 except BlockingIOError:
@@ -86,10 +87,14 @@ class SupervisedProcess:
                     self._returncode = -signal.SIGKILL
                     break
                 self._unread += received
-                *lines, self._unread = self._unread.split(b"\n")
-                for line in lines:
-                    self._returncode = json.loads(line).get("returncode", self._returncode)
             return self._returncode
+
+    def _read_returncode(self) -> bool:
+        """Take in the lines that have come whole; whether the exit status is known."""
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            self._returncode = json.loads(line).get("returncode", self._returncode)
+        return self._returncode is not None
 
     def stop(self, grace_s: float) -> None:
         """End the process and all its descendants: SIGTERM, ``grace_s`` to obey, SIGKILL. Returns when all are gone."""

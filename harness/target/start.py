@@ -25,6 +25,9 @@ _ATTEMPTS = 3
 """How often another port is tried when somebody took the one we had found free."""
 _STOP_GRACE_S = 10.0
 _LOG_LINES_SHOWN = 15
+_LOG_LINE_LENGTH = 300
+_LOG_BYTES_READ = 64 * 1024
+"""A target may have written any amount before it failed; its last words are what tells."""
 _SHOP = "python -m harness.shop --host 127.0.0.1 --port {port}"
 _LONGEST_SOCKET_FOLDER = 70
 """A Unix socket's path ends at about 104 characters."""
@@ -209,9 +212,9 @@ def _not_ready(
     command: str, path: str, timeout_s: float, ended: str | None, seen: str | None, log: Path, log_starts: int
 ) -> HarnessError:
     with log.open("rb") as file:
-        file.seek(log_starts)
+        file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
         output = file.read().decode(errors="replace")
-    lines = output.strip().splitlines()[-_LOG_LINES_SHOWN:]
+    lines = [line[:_LOG_LINE_LENGTH] for line in output.strip().splitlines()[-_LOG_LINES_SHOWN:]]
     shown = "".join(f"\n    {line}" for line in lines) or "\n    (none)"
     taken = "address already in use" in output.lower()
     if ended is not None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -132,6 +133,11 @@ def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
             "Handler.do_GET = lambda self: self.wfile.write(b'220 ftp ready\\r\\n')\nserve(sys.argv[1])",
             "no HTTP answer",
         ),
+        (
+            "import time\ndef drip(self):\n  self.send_response(200)\n  self.flush_headers()\n"
+            "  while True: self.wfile.write(b'x'); time.sleep(0.1)\nHandler.do_GET = drip\nserve(sys.argv[1])",
+            "accepted the connection, but did not answer",
+        ),
     ],
 )
 def test_a_target_that_never_gets_healthy_is_ended_and_what_was_seen_is_told(
@@ -145,6 +151,52 @@ def test_a_target_that_never_gets_healthy_is_ended_and_what_was_seen_is_told(
     assert caught.value.exit_code is ExitCode.BROKEN
     assert "{port}" in str(caught.value.hint)
     assert all_ended([int((tmp_path / "pid").read_text())])
+
+
+def test_a_target_is_ready_by_the_status_of_its_answer_though_the_body_never_ends(tmp_path: Path) -> None:
+    code = """
+import time
+def flood(self):
+    self.send_response(200)
+    self.end_headers()
+    while True:
+        self.wfile.write(b"x")
+        time.sleep(0.1)
+Handler.do_GET = flood
+serve(sys.argv[1])
+"""
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        assert target.is_alive()
+
+
+def test_a_ready_path_may_hold_letters_that_no_request_line_does(tmp_path: Path) -> None:
+    code = "Handler.do_GET = lambda self: self.send_error(204 if self.path == '/gesund%20%C3%BC?a=1' else 404)\n"
+    plan = script_target(tmp_path, code + "serve(sys.argv[1])")
+    with start_target(plan.model_copy(update={"ready_path": "/gesund ü?a=1"}), run_folder(tmp_path)) as target:
+        assert target.is_alive()
+
+
+def test_a_target_that_ends_before_its_number_is_read_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor's two words, number and exit status, then come in one piece."""
+    receive_one = SupervisedProcess._receive_one
+
+    def receive_late(process: SupervisedProcess) -> dict[str, Any]:
+        assert wait_until(lambda: process._channel.recv(4096, socket.MSG_PEEK).count(b"\n") == 2)
+        return receive_one(process)
+
+    monkeypatch.setattr(SupervisedProcess, "_receive_one", receive_late)
+    process = SupervisedProcess(["false"], os.environ, tmp_path / "log")
+    assert process.poll() == 1
+    process.stop(1.0)
+
+
+def test_of_a_flood_of_output_the_last_words_are_shown(tmp_path: Path) -> None:
+    plan = script_target(tmp_path, "sys.exit('x' * 1_000_000 + '\\n' + 'y' * 10_000 + '\\nno database here')")
+    with pytest.raises(HarnessError, match="no database here") as caught:
+        start_target(plan, run_folder(tmp_path))
+    assert len(str(caught.value)) < 2_000
 
 
 def test_a_fixed_port_that_is_in_use_is_named_as_the_cause(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host:
     assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"))
 
 
-@pytest.mark.parametrize("host", ["https://shop.example", "http://10.0.0.5", "shop.example:80"])
+@pytest.mark.parametrize("host", ["https://shop.example", "http://10.0.0.5", "shop.example:80", "http://[::1"])
 def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str) -> None:
     (told,) = target_faults(describe(tmp_path, host=host), TargetOptions())
     assert told.endswith(

@@ -29,7 +29,9 @@ def test_another_machine_is_refused(url: str) -> None:
     assert caught.value.where == url
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:port", "http://[::"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:port", "http://[::", f"http://{'a' * 64}"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(HarnessError, match="this is no HTTP URL"):
         require_loopback(url)
