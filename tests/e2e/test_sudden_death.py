@@ -42,7 +42,8 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 def by_module(processes: list[psutil.Process], module: str) -> psutil.Process:
     """The process that runs ``python -m module``."""
-    (found,) = [process for process in processes if module in process.cmdline()]
+    alive = [process for process in processes if process.status() != psutil.STATUS_ZOMBIE]
+    (found,) = [process for process in alive if module in process.cmdline()]
     return found
 
 
