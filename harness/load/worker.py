@@ -10,6 +10,7 @@ import logging
 import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class LoadWorker:
         max_users = data["max_users"] // shares + (share < data["max_users"] % shares)
         # Given again after a worker was lost, a phase goes on from here; what was due before is under way already.
         elapsed_s = self._recorder.now_s() - data["at_s"] if data["resumed"] else 0.0
-        due = (at_s for at_s in times if at_s >= elapsed_s)
+        due = _from(times, elapsed_s)
         self._pacer.open(data["at_s"], due, max(1, max_users), lambda: len(self._runner.user_greenlets))
 
     def _next_class(self) -> type[User]:
@@ -157,6 +158,15 @@ class LoadWorker:
             self._reporter.kill()
         self._report(None)
         self._runner.send_message(messages.FINISHED, {"dropped": dropped})
+
+
+def _from(times: Iterator[float], at_s: float) -> Iterator[float]:
+    """Those of ``times`` from ``at_s`` on; users go on meanwhile, for there may be millions before."""
+    for number, time_s in enumerate(times):
+        if time_s >= at_s:
+            yield time_s
+        elif number % 1000 == 0:
+            gevent.sleep(0)
 
 
 def main() -> None:

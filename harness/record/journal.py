@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Histogram
 
@@ -293,5 +293,10 @@ def read_journal(path: Path) -> Journal:
     follower = JournalFollower(path)
     follower.poll()
     if not follower.journal.run_id:
-        raise HarnessError("the journal is empty: the run ended before its load began", where=str(path))
+        raise HarnessError(
+            "the journal is empty: the run ended before its load began",
+            where=str(path),
+            hint=f"{path.parent / 'harness.log'} tells why.",
+            exit_code=ExitCode.BROKEN,
+        )
     return follower.journal

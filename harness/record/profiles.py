@@ -50,10 +50,10 @@ class ProfileIndex:
         """The saved index; an empty one where there is none. Raises :class:`HarnessError` where it is damaged."""
         if not path.exists():
             return cls()
+        raw = read_json(path)
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
             return cls([Profile(**entry) for entry in raw["profiles"]], list(raw["notes"]))
-        except (ValueError, TypeError, KeyError) as fault:
+        except (TypeError, KeyError) as fault:
             raise HarnessError(f"the index of profiles cannot be read: {fault}", where=str(path)) from fault
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from harness.errors import HarnessError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_JSON_FAULT = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -120,13 +122,18 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """A JSON file of a run folder. Raises :class:`HarnessError` where it is missing or damaged, naming the line."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError as fault:
         raise HarnessError("the file is missing from the run folder", where=str(path)) from fault
-    except json.JSONDecodeError as fault:
-        raise HarnessError(f"not valid JSON: {fault.msg}", where=f"{path}:{fault.lineno}") from fault
-    except (UnicodeDecodeError, OSError) as fault:
+    except OSError as fault:
         raise HarnessError(f"the file cannot be read: {fault}", where=str(path)) from fault
+    try:
+        # Stricter than Python's own reader: no NaN, no half characters, no endless nesting, which fail later and worse.
+        return from_json(content, allow_inf_nan=False)
+    except ValueError as fault:
+        found = _JSON_FAULT.fullmatch(str(fault))
+        what, line = (found[1], found[2]) if found else (str(fault), "1")
+        raise HarnessError(f"not valid JSON: {what}", where=f"{path}:{line}") from fault
 
 
 def read_model(path: Path, model: type[Model]) -> Model:

@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own, so that Ctrl-C at the terminal does not reach it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.sampling.child", str(os.getpid()), *command],
+        [sys.executable, "-P", "-m", "harness.sampling.child", str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,

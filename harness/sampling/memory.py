@@ -102,7 +102,7 @@ class MemorySampler:
         self._convert(raw, index, duration_s)
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:
-        command = [sys.executable, "-m", "harness.sampling.memray_to_folded", str(raw)]
+        command = [sys.executable, "-P", "-m", "harness.sampling.memray_to_folded", str(raw)]
         child = start_child(command, subprocess.PIPE, subprocess.PIPE)
         try:
             output, errors = child.communicate(timeout=_CONVERT_TIMEOUT_S)

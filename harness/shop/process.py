@@ -114,7 +114,7 @@ class PaymentProcess:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.shop.payment", "--port", "0", "--parent", str(os.getpid())],
+            [sys.executable, "-P", "-m", "harness.shop.payment", "--port", "0", "--parent", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

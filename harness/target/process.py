@@ -37,7 +37,7 @@ class SupervisedProcess:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._supervisor = subprocess.Popen(
-                [sys.executable, "-m", "harness.target.supervise", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "harness.target.supervise", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
