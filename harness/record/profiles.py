@@ -7,13 +7,12 @@ a frame as ``function (file.py:line)``. The weight counts samples (CPU) or bytes
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.record.run_folder import write_json
+from harness.record.run_folder import read_json, write_json
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
 

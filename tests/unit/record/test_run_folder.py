@@ -62,8 +62,20 @@ def test_json_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     path.write_text('{\n"a": }')
     with pytest.raises(HarnessError, match=r"plan\.json:2: not valid JSON"):
         read_json(path)
-    path.write_bytes(b"\xff\xfe")
+    path.unlink()
+    path.mkdir()
     with pytest.raises(HarnessError, match="cannot be read"):
         read_json(path)
+    path.rmdir()
     write_json(path, {"name": "Zürich"})
     assert read_json(path) == {"name": "Zürich"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"", b"[" * 200_000, b"1" * 5000, b'{"a": NaN}', b"-Infinity", b'"\\ud800"', b"{} {}"]
+)
+def test_json_that_would_fail_later_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "summary.json"
+    path.write_bytes(content)
+    with pytest.raises(HarnessError, match=r"summary\.json:1: not valid JSON"):
+        read_json(path)
