@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import traceback
+from typing import Any, NoReturn
 
 import click
 
@@ -15,6 +17,9 @@ from harness.errors import ExitCode, HarnessError
 
 _MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
 """A full or read-only disk, missing permission, too many open files: the machine's, and not the harness's fault."""
+
+_PATH_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
+"""A path that cannot be: whoever gave it, or changed the folder, can mend it."""
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
@@ -24,6 +29,10 @@ _COMMANDS = {
     "doctor": "Check what this machine lacks for measuring, and say how to mend it.",
 }
 """Each command and its short help; ``harness/cli/NAME.py`` holds it as ``command``."""
+
+
+class _NobodyReadsError(Exception):
+    """Whoever read our output has had enough of it (``harness run --json | head``)."""
 
 
 class _LazyGroup(click.Group):
@@ -38,6 +47,13 @@ class _LazyGroup(click.Group):
         command = importlib.import_module(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as fault:
+            # click would end with code 1, which here means that a gate failed
+            raise _NobodyReadsError from fault
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -55,24 +71,51 @@ def cli() -> None:
 
 def main() -> None:
     """The console script ``harness``."""
+    from harness.cli.streams import complain, open_closed
+
+    open_closed()
     try:
+        _refuse_bytes(sys.argv[1:])
         sys.exit(cli.main(prog_name="harness", standalone_mode=False) or ExitCode.PASS)
     except HarnessError as error:
-        click.echo(f"harness: {error}", err=True)
+        complain(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
-    except BrokenPipeError:
-        # Whoever read our output has had enough of it (``harness run --json | head``).
+    except _NobodyReadsError:
         sys.stderr.close()
         sys.exit(ExitCode.BROKEN)
     except OSError as error:
-        if error.errno not in _MACHINE_FAULTS:
-            raise
         place = f": {error.filename}" if error.filename else ""
-        click.echo(f"harness: {error.strerror}{place}\n  What was recorded so far is kept.", err=True)
+        if error.errno in _PATH_FAULTS:
+            complain(f"{error.strerror}{place}")
+            sys.exit(ExitCode.USAGE)
+        if error.errno not in _MACHINE_FAULTS:
+            _own_up()
+        complain(f"{error.strerror}{place}\n  What was recorded so far is kept.")
         sys.exit(ExitCode.BROKEN)
     except click.Abort:
-        click.echo("harness: interrupted", err=True)
+        complain("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001  (nothing is swallowed: it is shown whole)
+        _own_up()
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Arguments end up in files and messages, all of them UTF-8."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as fault:
+            raise HarnessError(
+                f"byte {fault.start} is not UTF-8",
+                where=f"the argument {argument!r}",
+                hint="Give names and values as text in UTF-8.",
+            ) from fault
+
+
+def _own_up() -> NoReturn:
+    """A fault of ours: shown whole, and with the exit code of a run that says nothing, not of a gate that failed."""
+    traceback.print_exc()
+    sys.exit(ExitCode.BROKEN)

@@ -15,7 +15,7 @@ from harness.cli import options
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the plan.")
 @click.option("--workers", type=int, help="Load workers. Default: one a core less one, at least one.")
 @click.option("--host", metavar="URL", help="A target that runs already.")
-@click.option("--pid", type=int, help="Its process, to sample. Only with --host.")
+@click.option("--pid", type=click.IntRange(min=1), help="Its process, to sample. Only with --host.")
 @click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
 @click.option("--ready", metavar="PATH", help="It is ready when GET PATH answers 2xx. Default: /health.")
 @click.option("--tags", "-T", multiple=True, help="Only tasks with one of these Locust tags.")

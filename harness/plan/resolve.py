@@ -19,7 +19,7 @@ from harness.plan.overrides import apply_override
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import Profile
-from harness.plan.settings import Settings
+from harness.plan.settings import MOST_WORKERS, Settings
 from harness.plan.target import TargetOptions, settle_target
 from harness.plan.written import KeyPath, Written, default_phases, from_scenario, shown_path
 
@@ -65,8 +65,12 @@ def resolve(
             where=shown_path(description.file),
             hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
         )
-    if workers is not None and workers < 1:
-        faults.add(f"{workers} is not a number of workers", where="--workers", hint="give at least 1")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        faults.add(
+            f"{workers} is not a number of workers",
+            where="--workers",
+            hint=f"give at least 1, at most {MOST_WORKERS:,}",
+        )
     chosen = settle_target(target, settings.target, description, written, faults)
     faults.raise_if_any()
 

@@ -12,6 +12,8 @@ from harness.plan.faults import UnreadableError, quoted
 from harness.plan.model import Comparison
 from harness.plan.quantities import Duration
 
+MOST_WORKERS = 1000
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -112,5 +114,5 @@ class Settings(_Table):
     target: TargetTable = TargetTable()
     stop_early: StrictBool = False
     stop_timeout: Duration = 10.0
-    workers: Annotated[int, _between(1, 1000, "a number of workers")] | None = None
+    workers: Annotated[int, _between(1, MOST_WORKERS, "a number of workers")] | None = None
     seed: StrictInt | None = None

@@ -115,8 +115,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """As :func:`write_text`, for a JSON value."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """As :func:`write_text`, for a JSON value. Half characters, which user code may have made, become ``?``."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_json(path: Path) -> Any:

@@ -69,6 +69,8 @@ def test_json_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     path.rmdir()
     write_json(path, {"name": "Zürich"})
     assert read_json(path) == {"name": "Zürich"}
+    write_json(path, {"message": "half \ud800"})
+    assert read_json(path) == {"message": "half ?"}
 
 
 @pytest.mark.parametrize(

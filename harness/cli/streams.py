@@ -1,0 +1,36 @@
+"""Standard streams that are closed, full or read by nobody: they must not change what a command answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import click
+
+
+def open_closed() -> None:
+    """Put ``/dev/null`` where a standard stream is closed (``2>&-``).
+
+    Otherwise the next file that is opened gets its number, and what some process writes to standard error goes there.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def complain(message: str) -> None:
+    """Write a last message to standard error; what a target or a file put into it cannot steer the terminal.
+
+    Nothing where standard error takes nothing: the exit code that follows is the answer.
+    """
+    from harness.report.words import plain  # only when there is something to say: --help is to answer at once
+
+    with contextlib.suppress(OSError):
+        click.echo(f"harness: {plain(message)}", err=True)

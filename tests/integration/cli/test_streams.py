@@ -1,0 +1,32 @@
+"""Standard streams that are closed, full or read by nobody change nothing of what a command answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HARNESS = f"{sys.executable} -m harness"
+
+
+def shell(command: str, folder: Path) -> int:
+    """Exit code of ``harness`` in a shell command; PIPESTATUS is that of the first in a pipe."""
+    script = f"{HARNESS} {command}; exit ${{PIPESTATUS[0]}}"
+    return subprocess.run(["bash", "-c", script], cwd=folder, check=False, timeout=60, env=os.environ).returncode
+
+
+@pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"])
+def test_wrong_input_is_exit_code_2_wherever_the_message_goes(streams: str, tmp_path: Path) -> None:
+    assert shell(f"gate nowhere {streams}", tmp_path) == 2
+    assert shell(f"--version {streams.replace('/dev/full', '/dev/null')}", tmp_path) == 0
+
+
+def test_output_that_nobody_reads_is_no_failed_gate(tmp_path: Path) -> None:
+    assert shell("doctor --json | true", tmp_path) == 4
+
+
+def test_a_full_disk_behind_the_output_is_no_failed_gate(tmp_path: Path) -> None:
+    assert shell("doctor --json >/dev/full", tmp_path) == 4
