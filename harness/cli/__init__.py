@@ -9,6 +9,7 @@ import errno
 import importlib
 import sys
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -44,6 +45,12 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
+        try:
+            Path.cwd()
+        except FileNotFoundError as fault:
+            raise HarnessError(
+                "the current folder has been deleted", hint="Change to one that is there: cd ~"
+            ) from fault
         command = importlib.import_module(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command

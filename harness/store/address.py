@@ -69,4 +69,6 @@ def resolve(url: str | None, reports: Path) -> Address:
 
 def _file(url: URL) -> Address:
     name = str(url.database)
+    if "\0" in name:
+        raise HarnessError("a file's name holds no NUL", where=VARIABLE, hint=f"Give {_FORMS}")
     return Address(url, name, file=None if name.startswith("file:") else Path(name))

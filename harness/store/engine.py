@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from harness.errors import HarnessError
 from harness.store.address import Address
@@ -33,12 +33,12 @@ def connect(address: Address) -> Engine:
     No pool: a run asks the store before its load and again an hour later, and an idle connection would be cut.
     """
     if address.url.get_backend_name() == "sqlite":
-        engine = create_engine(address.url, poolclass=NullPool, connect_args={"timeout": _WAIT_S})
+        engine = _engine(address, {"timeout": _WAIT_S})
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        engine = create_engine(address.url, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_S})
+        engine = _engine(address, {"connect_timeout": _CONNECT_S})
     except ImportError as fault:
         raise HarnessError(
             "the driver for PostgreSQL is not installed",
@@ -47,6 +47,13 @@ def connect(address: Address) -> Engine:
         ) from fault
     event.listen(engine, "begin", _begin_postgresql)
     return engine
+
+
+def _engine(address: Address, arguments: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(address.url, poolclass=NullPool, connect_args=arguments)
+    except (ValueError, TypeError, ArgumentError) as fault:  # an option after "?" that is none, or has no such value
+        raise HarnessError(f"not the URL of a database: {fault}", where=address.shown) from fault
 
 
 def writer(engine: Engine) -> Engine:

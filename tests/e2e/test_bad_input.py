@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -141,6 +144,24 @@ def test_a_damaged_store_is_told_before_any_load(tmp_path: Path) -> None:
     assert result.code == 2
     assert "store.sqlite" in result.err
     assert not list((tmp_path / "reports").glob("*/plan.json"))
+
+
+@pytest.mark.parametrize("url", ["sqlite:///nul%00.db", "sqlite:///store.db?timeout=abc"])
+def test_a_store_whose_url_cannot_be_is_told(url: str, tmp_path: Path) -> None:
+    result = harness("baseline", "list", cwd=tmp_path, env={"HARNESS_STORE": url})
+    assert result.code == 2
+    assert result.err.startswith("harness: ")
+    assert "Traceback" not in result.err
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd {shlex.quote(str(gone))}; rmdir {shlex.quote(str(gone))}; exec {shlex.quote(sys.executable)}"
+    result = subprocess.run(
+        ["bash", "-c", f"{command} -m harness doctor"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr.splitlines()[:1]) == (2, ["harness: the current folder has been deleted"])
 
 
 def test_an_output_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
