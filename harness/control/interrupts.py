@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal while a run lasts: the first ends it in order, the second at once."""
+"""Ctrl-C, SIGTERM and a closed terminal while a run lasts: the first ends it in order, the second cuts requests off."""
 
 from __future__ import annotations
 

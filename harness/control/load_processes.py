@@ -69,9 +69,16 @@ class LoadProcesses:
 
     def stop(self, reason: EndReason) -> None:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
+        self._tell(f"stop {reason}")
+
+    def hurry(self) -> None:
+        """After :meth:`stop`: cut off what users are still at."""
+        self._tell("hurry")
+
+    def _tell(self, line: str) -> None:
         assert self._master.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended already
-            self._master.stdin.write(f"stop {reason}\n".encode())
+            self._master.stdin.write(f"{line}\n".encode())
             self._master.stdin.flush()
 
     @property

@@ -57,7 +57,7 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
         watcher.load_begins(plan, folder, target.describe())
         journal = _put_load_on(target, folder, plan, interrupts, watcher)
         watcher.load_ended()
-        if plan.scenario.has_verify and target.is_alive() and journal.run_id:
+        if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             watcher.say("checking the scenario's invariants")
             write_json(folder.verification, verify_target(Path(plan.scenario.path), target.url))
         target.stop()
@@ -106,7 +106,7 @@ class _Course:
         self._events = 0
         self._gates = GateWatch(plan) if plan.stop_early else None
         self._stopping = False
-        self._killed = False
+        self._pressed = 0
 
     def follow(self, journal: Journal) -> None:
         """Tell the samplers of phases, the watcher of everything; end the run where it must end."""
@@ -125,15 +125,18 @@ class _Course:
         self._end_if_due(journal)
 
     def _end_if_due(self, journal: Journal) -> None:
-        if self._interrupts.count > 1 and not self._killed:
-            self._killed = True
-            self._watcher.say("interrupted again: ending at once; what was recorded is kept")
+        if self._interrupts.count > 2 and self._pressed < 3:
+            self._watcher.say("interrupted a third time: killing the load; what was recorded is kept")
             self._load.kill()
+        elif self._interrupts.count == 2 and self._pressed < 2:
+            self._watcher.say("interrupted again: requests are cut off, and counted so")
+            self._load.hurry()
+        self._pressed = self._interrupts.count
         if self._stopping:
             return
         if self._interrupts.count:
             self._stopping = True
-            self._watcher.say("interrupted: users finish what they are at (again: end at once)")
+            self._watcher.say("interrupted: users finish what they are at (again: cut them off)")
             self._load.stop("interrupted")
         elif not self._target.is_alive():
             self._stopping = True

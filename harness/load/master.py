@@ -1,7 +1,7 @@
 """The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
 
 Started as ``python -m harness.load.master``. It answers ``{"port": …}`` on standard output, and obeys the controller's
-lines on standard input: ``stop REASON`` ends the run cleanly. See :func:`main` for its arguments.
+lines on standard input: ``stop REASON`` ends the run cleanly, ``hurry`` at once. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ WORKERS_JOIN_S = 60.0
 LAST_SECOND_S = 1.5
 """How long a last stress step goes on until its own last second has been reported and judged."""
 _POLL_S = 0.05
+_SHOWN_ERRORS = 10
 _LEAD_S = 0.02
 """A phase is announced this much before it begins, so that the workers know of it in time."""
 
@@ -58,6 +60,7 @@ class LoadMaster:
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._finished: set[str] = set()
         self._dropped = 0
+        self._errors: Counter[str] = Counter()
         self._stop = Event()
         self._stop_reason: EndReason | None = None
         self._current: tuple[int, float] | None = None
@@ -69,6 +72,10 @@ class LoadMaster:
         """End the run cleanly; the first reason counts."""
         self._stop_reason = self._stop_reason or reason
         self._stop.set()
+
+    def hurry(self) -> None:
+        """After :meth:`stop`: users finish nothing more."""
+        self._runner.send_message(messages.HURRY, {})
 
     def run(self, run_id: str) -> EndReason:
         """The whole run, from the workers' joining to the last frame."""
@@ -138,6 +145,7 @@ class LoadMaster:
     def _on_finished(self, msg: Any, **_: Any) -> None:
         self._finished.add(msg.node_id)
         self._dropped += msg.data["dropped"]
+        self._errors.update(msg.data["errors"])
 
     def _watch(self) -> None:
         """Write seconds that a slow worker holds up, and notice workers that are gone."""
@@ -299,15 +307,19 @@ class LoadMaster:
         if self._dropped:
             message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
             self._event("dropped", message, self._dropped)
+        for kind, count in self._errors.most_common(_SHOWN_ERRORS):
+            self._event("scenario", f"a task raised {kind}" + (f", {count:,} times" if count > 1 else ""), count)
 
 
 def _obey(master: LoadMaster) -> None:
-    """Lines of the controller: ``stop REASON``. The end of its pipe means that it is gone."""
+    """Lines of the controller: ``stop REASON``, ``hurry``. The end of its pipe means that it is gone."""
     lines = FileObjectPosix(sys.stdin.fileno(), "r")
     for line in lines:
         command, _, reason = line.strip().partition(" ")
         if command == "stop":
             master.stop(cast(EndReason, reason))
+        elif command == "hurry":
+            master.hurry()
 
 
 def main() -> None:

@@ -7,11 +7,13 @@ to the worker
                        workers, resumed``: a phase begins; sent again, with other shares and ``resumed``, when a
                        worker was lost
 ``harness.finish``     stop all users (each may end its iteration within the stop timeout) and send what is left
+``harness.hurry``      cut off what users are still at, after ``harness.finish``
 to the master
 ``harness.second``     ``second, users, cpu, lag_ms, iterations, late, waiting, endpoints, series, failures,
                        samples``: all up to the end of that second that was not sent yet (see ``Recorder.take``);
                        ``series`` is ``[[second, rows]]``, for a request that ended earlier may be reported late
-``harness.finished``   the worker has stopped and sent everything
+``harness.finished``   ``dropped, errors``: the worker has stopped and sent everything; ``errors`` counts by kind
+                       what tasks raised
 =====================  ==============================================================================================
 """
 
@@ -20,5 +22,6 @@ from __future__ import annotations
 BEGIN = "harness.begin"
 PHASE = "harness.phase"
 FINISH = "harness.finish"
+HURRY = "harness.hurry"
 SECOND = "harness.second"
 FINISHED = "harness.finished"

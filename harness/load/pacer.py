@@ -158,6 +158,9 @@ class Pacer:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
             self._wait_for_arrival(user)
+            if not self.is_open and not due:
+                # Set free by a closed phase: it goes on as after an iteration, by thinking (an arrival would end that).
+                user.wait()
         intended_s = due.popleft() if due else None
         self.iterations += 1
         if intended_s is not None and self._now_s() - intended_s > LATE_S:

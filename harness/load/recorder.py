@@ -21,12 +21,16 @@ SAMPLES_PER_FAILURE = 3
 FAILURE_KINDS = 200
 """More kinds than this in one worker are counted as :data:`OTHER_FAILURES`: memory stays bounded."""
 OTHER_FAILURES = "other failures"
+ENDPOINTS = 1000
+"""More names than this in one worker (an id in every URL, and no ``name=``) are counted together."""
+OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
 INTERRUPTED = "interrupted: its user was removed before the answer came"
 
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
 _BODY_BYTES = 2048
 _FAILURE_LENGTH = 300
+_NAME_LENGTH = 500
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Wire = list[Any]
@@ -170,9 +174,11 @@ class Recorder:
     def _endpoint(self, method: str, name: str) -> int:
         key = (method, name)
         endpoint = self._endpoints.get(key)
+        if endpoint is None and len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
+            return self._endpoint(*OTHER_ENDPOINTS)
         if endpoint is None:
             endpoint = self._endpoints[key] = len(self._endpoints)
-            self._new_endpoints.append([endpoint, _text(method), _text(name)])
+            self._new_endpoints.append([endpoint, _text(method)[:_NAME_LENGTH], _text(name)[:_NAME_LENGTH]])
         return endpoint
 
     def _slot(self, second: int, key: tuple[int, int, int], *, is_open: bool) -> _Slot:

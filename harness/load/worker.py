@@ -10,6 +10,7 @@ import logging
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from harness.load.hooks import pace_iterations, record_interruptions, spare_the_
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import die_with_parent, log_to_stderr
-from harness.load.recorder import IntendedStarts, Recorder
+from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
 from harness.load.scenario_file import load_scenario, make_environment
 from harness.plan.model import RunPlan
 
@@ -35,6 +36,8 @@ REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
 LAG_PROBE_S = 0.02
 _STOP_POLL_S = 0.02
+_HURRY_S = 0.5
+"""Between two kills of a user that sends requests on its way out, in ``on_stop``."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class LoadWorker:
         self._recorder = Recorder(self._track, starts)
         self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user)
         self._arrivals: dict[type[User], int] = {}
+        self._errors: Counter[str] = Counter()
         self._lag_s = 0.0
         self._cpu_s = time.process_time()
         self._reported_s = time.perf_counter()
@@ -61,9 +65,11 @@ class LoadWorker:
         spare_the_event_loop()
         stop_between_iterations()
         record_interruptions(self._recorder.under_way)
+        environment.events.user_error.add_listener(self._on_user_error)
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
+        runner.register_message(messages.HURRY, self._on_hurry, concurrent=True)
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._recorder.begin(msg.data["epoch_s"])
@@ -75,6 +81,10 @@ class LoadWorker:
         stretches = [Stretch(*segment) for segment in data["segments"]]
         durations = [stretch.duration_s for stretch in stretches]
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
+        if not data["open"] and not any(stretch.start or stretch.end for stretch in stretches):
+            # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped.
+            self._pacer.open(data["at_s"], iter(()), 0, lambda: 0)
+            return
         if not data["open"]:
             # Announced a little ahead: until then arrivals still set the pace.
             gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close)
@@ -157,7 +167,20 @@ class LoadWorker:
         if self._reporter is not None:
             self._reporter.kill()
         self._report(None)
-        self._runner.send_message(messages.FINISHED, {"dropped": dropped})
+        self._runner.send_message(messages.FINISHED, {"dropped": dropped, "errors": self._errors})
+
+    def _on_hurry(self, **_: Any) -> None:
+        """Cut off whatever users are still at; their requests are recorded as interrupted."""
+        while self._runner.user_greenlets:
+            self._runner.user_greenlets.kill(block=False)
+            gevent.sleep(_HURRY_S)
+
+    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
+        """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
+        kind = describe_failure(exception, None)
+        if len(self._errors) >= FAILURE_KINDS:
+            kind = OTHER_FAILURES
+        self._errors[kind] += 1
 
 
 def _from(times: Iterator[float], at_s: float) -> Iterator[float]:

@@ -72,7 +72,7 @@ class Phase(_Frozen):
     until: Condition | None = None
     """Only ``stress``: the step in which this comes true is the last; the phase ends there."""
     max_users: int | None = None
-    """Only the open model: how many users may run at once in all workers together."""
+    """Only the open model, and always set there: how many users may run at once in all workers together."""
     spacing: Literal["even", "poisson"] = "even"
     """Only the open model: how arrivals are spread."""
     measured: bool = True

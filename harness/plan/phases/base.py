@@ -68,6 +68,10 @@ class PhaseConfig(BaseModel, ABC):
         return Level(phase.model, phase.segments[-1].end) if phase.segments else NO_LOAD
 
 
+DEFAULT_MAX_USERS = 1000
+"""Of the open model: 100 arrivals/s that take 10 s each are in flight at once, and a worker holds as many with ease."""
+
+
 class GoalConfig(PhaseConfig):
     """A phase that has a goal: ``users`` or ``rate``, exactly one of them."""
 
@@ -110,7 +114,7 @@ class GoalConfig(PhaseConfig):
             kind=self.kind,
             model=self.model,
             segments=segments,
-            max_users=self.max_users,
+            max_users=(self.max_users or DEFAULT_MAX_USERS) if self.model == "open" else None,
             spacing=self.spacing,
             measured=measured,
             description=self.describe(previous),

@@ -492,3 +492,55 @@ def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServ
     assert recorded == server.served
     assert 0 <= recorded["GET /one"] - recorded["GET /two"] <= 10
     assert response_of(journal, 1).count == 80
+
+
+def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
+    hanging = """
+        from locust import task
+        from harness import HttpUser
+
+        class Hanging(HttpUser):
+            @task
+            def hang(self):
+                self.client.get("/slow/20000")
+    """
+    hurried: list[bool] = []
+
+    def interrupt_twice(load: LoadProcesses, journal: Journal) -> None:
+        if not hurried and journal.seconds and journal.seconds[-1].second >= 1:
+            load.stop("interrupted")
+            load.hurry()
+            hurried.append(True)
+
+    plan = plan_of(scenario(tmp_path, hanging), [phase((5, 5, 30))], stop_timeout_s=30)
+    journal = put_load(plan, server.url, tmp_path, interrupt_twice)
+    assert journal.end_reason == "interrupted"
+    assert requests_by_endpoint(journal) == server.served == {"GET /slow/20000": 5}
+    assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
+
+
+def test_a_pause_after_arrivals_sends_nothing(server: CountingServer, tmp_path: Path) -> None:
+    phases = [phase((50, 50, 2), model="open"), phase((0, 0, 2), kind="pause", name="pause"), phase((3, 3, 2))]
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert [response_of(journal, number).count > 0 for number in range(3)] == [True, False, True]
+
+
+def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: Path) -> None:
+    raising = """
+        from locust import constant, task
+        from harness import HttpUser
+
+        class Raising(HttpUser):
+            wait_time = constant(0.2)
+
+            @task
+            def go(self):
+                self.client.get("/a")
+                raise KeyError("a mistake")
+    """
+    journal = put_load(plan_of(scenario(tmp_path, raising), [phase((2, 2, 2))]), server.url, tmp_path)
+    (event,) = journal.events
+    assert event.what == "scenario"
+    assert event.message == f"a task raised KeyError: 'a mistake', {event.count} times"
+    assert event.count == server.served["GET /a"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.plan.model import Phase, Segment
 from harness.plan.phases import KINDS, NO_LOAD, Level
+from harness.plan.phases.base import DEFAULT_MAX_USERS
 from harness.plan.phases.stress import Staircase
 from tests.unit.plan.support import plan_of
 
@@ -78,6 +79,8 @@ def test_a_kind_comes_down_to_segments(
 
 
 def test_the_open_model_may_bound_its_users_and_spread_its_arrivals(tmp_path: Path) -> None:
+    (by_default,) = phases_of(tmp_path, "steady(rate=9, hold=1)")
+    assert by_default.max_users == DEFAULT_MAX_USERS
     (phase,) = phases_of(tmp_path, "steady(rate=9, hold=1, max_users=40, spacing='poisson')")
     assert (phase.max_users, phase.spacing) == (40, "poisson")
 
