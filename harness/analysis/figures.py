@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.analysis.generator import seconds_of
 from harness.analysis.recorded import PhaseRecord
+from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, Series
@@ -51,11 +52,10 @@ def _figures(series: Sequence[Series], length_s: float) -> dict[str, Any]:
 
 def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     """All figures of one phase: of all endpoints together, of each, and of the steps of a stress phase."""
-    phase, span = record.plan, record.span
+    phase = record.plan
     during = seconds_of(record, journal)
     users = [second.users for second in during]
-    steps = _steps(record) if phase.kind == "stress" else []
-    held = phase.segments[span.held_segment].end if span.held_segment is not None else None
+    held = steps_held(record) if phase.kind == "stress" else []
     return PhaseSummary(
         index=record.index,
         name=phase.name,
@@ -69,8 +69,8 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         users_max=max(users, default=0),
         iterations=sum(worker.iterations for second in during for worker in second.workers),
         cut_short=_cut_short(record),
-        held=held if phase.kind == "stress" else None,
-        steps=steps,
+        held=held_level(record, held),
+        steps=_steps(record, held),
         endpoints=_endpoints(record, journal),
         **_figures([series for _, series in record.series], record.length_s),
     )
@@ -92,26 +92,17 @@ def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
     return sorted(figures, key=lambda entry: (-entry.requests, entry.method, entry.name))
 
 
-def _steps(record: PhaseRecord) -> list[StepFigures]:
-    """The steps of a stress phase that began; ``held`` is None where nothing says whether its limit broke."""
-    span, phase = record.span, record.plan
-    ends = [*span.segments[1:], record.end_s]
+def _steps(record: PhaseRecord, held: list[bool | None]) -> list[StepFigures]:
+    """The steps of a stress phase that began, each with whether it ``held``."""
     steps = []
-    for index, (start_s, end_s) in enumerate(zip(span.segments, ends, strict=False)):
-        parts = [series for _, series in record.series if series.segment == index]
-        # The step after the one that broke may have begun before it was judged; nothing judged that one.
-        broke = -1 if span.held_segment is None else span.held_segment
-        held: bool | None = None
-        if phase.until is not None and index <= broke:
-            held = True
-        elif span.reason == "limit broke" and index == broke + 1:
-            held = False
+    for number, (judged, (start_s, end_s)) in enumerate(zip(held, step_lengths(record), strict=False)):
+        parts = [series for _, series in record.series if series.segment == number]
         steps.append(
             StepFigures(
-                level=phase.segments[index].end,
+                level=record.plan.segments[number].end,
                 start_s=start_s,
                 end_s=end_s,
-                held=held,
+                held=judged,
                 **_figures(parts, end_s - start_s),
             )
         )

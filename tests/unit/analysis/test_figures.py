@@ -11,7 +11,7 @@ from harness.analysis.figures import failure_kinds, goal_of, latency_of, phase_s
 from harness.analysis.recorded import read_run
 from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
-from tests.support.recordings import Failing, diagnose, lognormal, pause, ramp, record_run, steady, stress
+from tests.support.recordings import Failing, Latency, diagnose, lognormal, pause, ramp, record_run, steady, stress
 
 
 def test_phases_and_endpoints_add_up(tmp_path: Path) -> None:
@@ -86,6 +86,35 @@ def test_a_stress_phase_without_a_limit_or_without_an_end_holds_nothing_back(tmp
     summary = phase_summary(none.phases[0], none.journal)
     assert [step.held for step in summary.steps] == [False]
     assert summary.held is None
+
+
+def hanging_from(at_s: float) -> Latency:
+    """Requests started from then on hang for a minute."""
+    return lambda _, starts, __: np.where(starts < at_s, 20.0, 60_000.0)
+
+
+def test_requests_that_hung_until_after_the_step_was_judged_count(tmp_path: Path) -> None:
+    """While the run went on all four steps seemed to hold: what hung had not ended yet."""
+    phase = stress(levels=(50, 100, 150, 200), every=4)
+    run = read_run(record_run(tmp_path, phases=[phase], lead_in_s=0, latency=hanging_from(8)))
+    assert run.phases[0].span.held_segment == 3
+    summary = phase_summary(run.phases[0], run.journal)
+    assert [step.held for step in summary.steps] == [True, True, False, False]
+    assert summary.held == 100
+
+
+def test_a_target_that_hangs_throughout_held_nothing(tmp_path: Path) -> None:
+    run = read_run(record_run(tmp_path, phases=[stress()], lead_in_s=0, latency=hanging_from(0)))
+    assert phase_summary(run.phases[0], run.journal).held is None
+
+
+def test_a_step_that_was_not_finished_or_has_too_few_requests_says_nothing(tmp_path: Path) -> None:
+    cut = read_run(record_run(tmp_path, run_id="a", phases=[stress(every=4)], lead_in_s=0, stop_at_s=6))
+    summary = phase_summary(cut.phases[0], cut.journal)
+    assert ([step.held for step in summary.steps], summary.held) == ([True, None], 50)
+    few = read_run(record_run(tmp_path, run_id="b", phases=[stress(levels=(1, 50), every=4)], lead_in_s=0))
+    summary = phase_summary(few.phases[0], few.journal)
+    assert ([step.held for step in summary.steps], summary.held) == ([None, True], 50)
 
 
 def test_a_phase_that_was_cut_short_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Which steps of a stress phase held, judged on all that was recorded of them.
+
+While the run goes on a step is judged about a second after its end, when requests that hang have not ended yet: a
+target that stands still altogether looks fine then. Here the requests are all there, those that ended or were
+interrupted later too.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from harness.analysis.recorded import PhaseRecord
+from harness.load.limits import StepFigures
+
+_WHOLE = 0.999
+"""The share of its time after which a step was finished: times in the journal are rounded."""
+
+
+def step_lengths(record: PhaseRecord) -> list[tuple[float, float]]:
+    """Start and end, in seconds of the run, of each step that began."""
+    begins = record.span.segments
+    return list(zip(begins, [*begins[1:], record.end_s], strict=False))
+
+
+def steps_held(record: PhaseRecord) -> list[bool | None]:
+    """For each step that began whether it held: its ``until`` is not true on its final figures.
+
+    None: nothing tells, since the phase has no ``until``, or the step was not finished or has too few requests.
+    """
+    until = record.plan.until
+    lengths = step_lengths(record)
+    if until is None:
+        return [None] * len(lengths)
+    figures = [StepFigures() for _ in lengths]
+    for _, series in record.series:
+        if 0 <= series.segment < len(figures):
+            figures[series.segment].add(series)
+    held: list[bool | None] = []
+    finished = []
+    for number, (start_s, end_s) in enumerate(lengths):
+        planned_s = record.plan.segments[number].duration_s
+        finished.append(end_s - start_s >= _WHOLE * planned_s)
+        tells = finished[-1] and figures[number].tells
+        held.append(figures[number].breaks(until, planned_s) is None if tells else None)
+    if record.span.reason == "limit broke" and False not in held and True in finished:
+        # The phase was ended for a step that broke; what came in late does not take that back.
+        held[len(finished) - 1 - finished[::-1].index(True)] = False
+    return held
+
+
+def held_level(record: PhaseRecord, held: list[bool | None]) -> float | None:
+    """The level of the last step that held before the first that did not; None: there is none."""
+    before = [number for number, step in takewhile(lambda entry: entry[1] is not False, enumerate(held)) if step]
+    return record.plan.segments[before[-1]].end if before else None
