@@ -42,6 +42,9 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
     seconds = seconds_of(record, journal)
     if record.plan.kind == "pause" or not seconds:
         return None
+    if not any(series.requests for _, series in record.series):
+        # More workers would not have helped: what is wrong is that no request was sent, and gates say so.
+        return None
     workers: dict[int, list[WorkerSecond]] = {}
     for second in seconds:
         for state in second.workers:

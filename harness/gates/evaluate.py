@@ -127,13 +127,25 @@ class Evaluator:
             for kept in run.baseline.runs
             if any(part.name == phase and part.generator_limited for part in kept.summary.phases)
         ]
+        goal = self._summaries[phase].goal
+        others = {
+            kept.run_id: part.goal
+            for kept in run.baseline.runs
+            for part in kept.summary.phases
+            if part.name == phase and part.goal and part.goal != goal
+        }
         found = [
             kept.figures[phase][endpoint][gate.comparison.metric]
             for kept in run.baseline.runs
-            if kept.run_id not in limited and gate.comparison.metric in kept.figures.get(phase, {}).get(endpoint, {})
+            if kept.run_id not in limited
+            and kept.run_id not in others
+            and gate.comparison.metric in kept.figures.get(phase, {}).get(endpoint, {})
         ]
         if found:
             return found
+        if others:
+            made = ", ".join(dict.fromkeys(others.values()))
+            return f"the baseline was made under another load ({made}; here {goal}): set one of this plan"
         what = f"phase {phase!r}" + (f" and endpoint {gate.endpoint!r}" if gate.endpoint else "")
         if limited:
             return f"in the baseline the load generator was the limit in phase {phase!r}: set another one"

@@ -15,6 +15,7 @@ from harness.analysis.generator import generator_limit, generator_of, waiting_fo
 from harness.analysis.leaks import leak_warnings
 from harness.analysis.recorded import RecordedRun, read_run
 from harness.gates.evaluate import Evaluator
+from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result
 from harness.gates.verdict import decide
 from harness.plan.model import Gate
@@ -45,7 +46,7 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         reasons=decision.reasons,
-        warnings=_warnings(run, phases),
+        warnings=_warnings(run, phases, asked),
         totals=totals_of(run.journal),
         phases=phases,
         gates=results,
@@ -63,14 +64,15 @@ def _phase(run: RecordedRun, number: int) -> PhaseSummary:
     return summary
 
 
-def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary]) -> list[str]:
+def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[str]:
     """What a reader of the figures should know, and what could not be sampled."""
     warnings = []
     for record, phase in zip(run.phases, phases, strict=True):
         if phase.generator_limited:
             what = "its limit is the generator's, not the target's capacity; " if phase.kind == "stress" else ""
             warnings.append(f"phase {phase.name!r}: {what}{phase.generator_limited}")
-        warnings += [warning for warning in (waiting_for_users(record, run.journal),) if warning]
+        said = (waiting_for_users(record, run.journal), unread_failures(record.plan, phase, gates))
+        warnings += [warning for warning in said if warning]
     warnings += leak_warnings(run)
     warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
     warnings += run.profiles.notes

@@ -47,6 +47,10 @@ def test_a_busy_second_in_ten_is_fine_three_are_not(tmp_path: Path) -> None:
     assert said.startswith("load worker 1 used more than 90% of its core in 6 of 20 s")
 
 
+def test_where_no_request_was_sent_more_workers_would_not_have_helped(tmp_path: Path) -> None:
+    assert limit(recorded(tmp_path, BUSY, requests_per_user_s=0)) is None
+
+
 def test_it_says_how_many_workers_it_would_have_taken(tmp_path: Path) -> None:
     one = limit(recorded(tmp_path / "a", BUSY))
     three = limit(recorded(tmp_path / "b", BUSY, workers=3))

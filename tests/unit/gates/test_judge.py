@@ -246,6 +246,52 @@ def test_a_baseline_whose_generator_was_the_limit_is_not_compared_with(tmp_path:
     assert "in the baseline the load generator was the limit" in only(judge(folder)).reason
 
 
+def test_a_baseline_of_another_load_is_not_compared_with(tmp_path: Path) -> None:
+    before = record_run(tmp_path, run_id="before", phases=[steady(users=10, seconds=20)])
+    like = record_run(tmp_path, run_id="like", phases=[steady(users=30, seconds=20)])
+    folder = record_run(tmp_path, phases=[steady(users=30, seconds=20)], gates=["p95 <= baseline + 50%"])
+    baseline_of(before, into=folder)
+    result = only(judge(folder))
+    assert result.status == "inconclusive"
+    assert result.reason == ("the baseline was made under another load (10 users; here 30 users): set one of this plan")
+    baseline_of(before, like, into=folder)
+    assert only(judge(folder)).status == "pass"
+
+
+# ------------------------------------------------------------------------------------------ failures
+
+
+UNREAD = (
+    "100 % of the requests of phase 'steady' failed, and no gate reads error_rate there: "
+    'gate("error_rate < 1%", phase="steady") would'
+)
+
+
+@pytest.mark.parametrize(
+    ("gates", "share", "warned"),
+    [
+        ([], 1.0, True),
+        ([gate("p95 < 500ms", "steady"), gate("error_rate < 1%", "ramp")], 1.0, True),
+        ([gate("error_rate < 1%")], 1.0, False),
+        ([gate("error_rate < 1%", "steady", "GET /products")], 1.0, False),
+        ([], 0.004, False),
+    ],
+)
+def test_failures_that_no_gate_reads_are_warned_of(
+    tmp_path: Path, gates: list[Gate], share: float, warned: bool
+) -> None:
+    folder = record_run(tmp_path, phases=PHASES, gates=gates, failures=[Failing(share, phase="steady")])
+    assert (UNREAD in judge(folder).warnings) is warned
+    assert any("no gate reads error_rate" in warning for warning in judge(folder).warnings) is warned
+
+
+def test_a_stress_phase_may_read_its_failures_itself(tmp_path: Path) -> None:
+    unread = judge(record_run(tmp_path, run_id="a", phases=[stress()], failures=[Failing(0.2)]))
+    assert any("of phase 'stress' failed" in warning for warning in unread.warnings)
+    until = stress(until="error_rate > 50%")
+    assert judge(record_run(tmp_path, run_id="b", phases=[until], failures=[Failing(0.2)])).warnings == []
+
+
 # ------------------------------------------------------------------------------------------ how a run ends
 
 
