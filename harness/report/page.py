@@ -73,13 +73,13 @@ def main_phase(summary: Summary) -> str | None:
 
 
 def command_line(plan: RunPlan) -> str:
-    """The command that runs ``plan`` again."""
+    """The command that runs ``plan`` again, with the same random choices."""
     parts = ["harness", "run", plan.scenario.path]
     if plan.profile != "default":
         parts += ["--profile", plan.profile]
     for override in plan.overrides:
         parts += ["--set", override]
-    parts += ["--workers", str(plan.workers)]
+    parts += ["--workers", str(plan.workers), "--seed", str(plan.seed)]
     match plan.target:
         case AttachedTarget(url=url, pid=pid):
             parts += ["--host", url] + (["--pid", str(pid)] if pid is not None else [])

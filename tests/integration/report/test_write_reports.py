@@ -117,6 +117,29 @@ def test_a_run_without_profiles_says_why(tmp_path: Path) -> None:
     assert "No gates were set" in text
 
 
+def test_memory_of_an_attached_target_is_not_recorded(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(5, 4)])
+    plan = json.loads(folder.plan.read_text(encoding="utf-8"))
+    plan["target"] = {"kind": "attached", "url": "http://127.0.0.1:80"}
+    folder.plan.write_text(json.dumps(plan), encoding="utf-8")
+    text = text_of(draw(folder))
+    assert "No memory profile. Memory is only recorded of a target that the harness starts." in text
+    assert "No CPU profile. The run ended before one was taken." in text
+
+
+def test_a_baseline_column_stands_only_where_a_gate_reads_a_baseline(rich: RunFolder, tmp_path: Path) -> None:
+    head = "Limit {}Against the limit"
+    assert head.format("Baseline ") in text_of(rich)
+    alone = draw(record_run(tmp_path, phases=[steady(5, 4)], gates=["p95 < 500ms"]))
+    assert head.format("") in text_of(alone)
+
+
+def test_a_suspect_is_shown_with_its_callers(rich: RunFolder) -> None:
+    callers = json.loads(rich.summary.read_text(encoding="utf-8"))["suspects"][0]["callers"]
+    assert callers
+    assert f"called by {' ← '.join(callers)}" in text_of(rich)
+
+
 def test_a_profile_whose_file_is_gone_is_told(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(5, 4)], profiles=Profiles(cpu={"steady": shop_stacks(5)}))
     next(folder.cpu.iterdir()).unlink()

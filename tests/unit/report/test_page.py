@@ -35,7 +35,7 @@ def test_prose_sets_commands_as_code_and_escapes_the_rest() -> None:
 )
 def test_the_command_runs_the_same_again(target: Target, options: str) -> None:
     plan = make_plan([steady()], profile="load").model_copy(update={"target": target, "overrides": ("a.b=1 s",)})
-    expected = f"harness run {plan.scenario.path} --profile load --set 'a.b=1 s' --workers 1{options}"
+    expected = f"harness run {plan.scenario.path} --profile load --set 'a.b=1 s' --workers 1 --seed 0{options}"
     assert command_line(plan) == expected
 
 
