@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,10 +14,22 @@ import psutil
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.sampling.process import ProcessMeter, ProcessSampler
+from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
 
 BUSY = [sys.executable, "-c", "while True: pass"]
 IDLE = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is gone afterwards, also when the test failed: Popen's own ``with`` would wait for its end."""
+    process = subprocess.Popen(command, preexec_fn=die_with_the_tests)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def used(process: psutil.Process) -> float:
@@ -25,7 +39,7 @@ def used(process: psutil.Process) -> float:
 
 def test_processes_that_come_and_go() -> None:
     meter = ProcessMeter()
-    with subprocess.Popen(BUSY) as old, subprocess.Popen(BUSY) as stranger:
+    with running(BUSY) as old, running(BUSY) as stranger:
         known, late = psutil.Process(old.pid), psutil.Process(stranger.pid)
         assert wait_until(lambda: used(known) > 0.3 and used(late) > 0.3)
         first = meter.read([known], time.time())
@@ -39,7 +53,7 @@ def test_processes_that_come_and_go() -> None:
         assert 0 < with_stranger["cpu_percent"] * 100 < 100 * 100 * (psutil.cpu_count() or 1)
         assert with_stranger["processes"] == 2
 
-        with subprocess.Popen(BUSY) as young:
+        with running(BUSY) as young:
             new = psutil.Process(young.pid)
             assert wait_until(lambda: used(new) > 0.3)
             with_new = meter.read([known, new], now + 1.0)
@@ -56,7 +70,7 @@ def test_processes_that_come_and_go() -> None:
 
 def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    with subprocess.Popen(IDLE) as process:
+    with running(IDLE) as process:
         sampler = ProcessSampler(process.pid, lambda: [4194999], folder)
         sampler.start()
         assert wait_until(lambda: any(reading.source == "target" for reading in read_resources(folder.resources)))
