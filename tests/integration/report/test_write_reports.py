@@ -13,7 +13,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.report import write_reports
-from tests.support.recordings import Profiles, pause, ramp, record_run, steady
+from tests.support.recordings import Profiles, pause, ramp, record_run, steady, stress
 from tests.support.reported import draw, rich_run, shop_stacks
 
 
@@ -132,6 +132,11 @@ def test_a_baseline_column_stands_only_where_a_gate_reads_a_baseline(rich: RunFo
     assert head.format("Baseline ") in text_of(rich)
     alone = draw(record_run(tmp_path, phases=[steady(5, 4)], gates=["p95 < 500ms"]))
     assert head.format("") in text_of(alone)
+
+
+@pytest.mark.parametrize(("until", "said"), [("p95 > 1ms", "No step held."), (None, "Nothing tells which step held.")])
+def test_where_no_step_held_it_says_whether_that_is_known(tmp_path: Path, until: str | None, said: str) -> None:
+    assert said in text_of(draw(record_run(tmp_path, phases=[stress((20, 40), every=3, until=until)])))
 
 
 def test_a_suspect_is_shown_with_its_callers(rich: RunFolder) -> None:
