@@ -157,8 +157,8 @@ class LineWatcher:
             return
         try:
             print(f"{when:>{_WHEN}}  {text}", file=sys.stderr, flush=True)
-        except BrokenPipeError:
-            # Nobody reads the log any more (`… 2>&1 | head`): no reason to lose the run.
+        except OSError:
+            # Nobody reads the log any more (`… 2>&1 | head`), or its disk is full: no reason to lose the run.
             self._silent = True
 
 

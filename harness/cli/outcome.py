@@ -5,6 +5,8 @@ Goes to standard error; with ``--json``, ``summary.json`` goes to standard outpu
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 
 import click
@@ -38,11 +40,17 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         console = Console(stderr=True, highlight=False, width=_LOG_WIDTH)
-    console.print(_verdict(summary))
-    for part in (_gates(summary, console.width), _phases(summary, console.width), _stress(summary), _failures(summary)):
-        _print(console, part)
-    for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
-        _print(console, part)
+    with console.capture() as told:
+        console.print(_verdict(summary))
+        width = console.width
+        for part in (_gates(summary, width), _phases(summary, width), _stress(summary), _failures(summary)):
+            _print(console, part)
+        for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
+            _print(console, part)
+    # Where nobody reads it, or its disk is full, the exit code and the run folder still answer. Not written by rich:
+    # it would exit with code 1, a failed gate.
+    with contextlib.suppress(OSError):
+        print(told.get(), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import shlex
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -15,10 +20,12 @@ from harness.plan.description import ScenarioDescription
 
 DESCRIBE_TIMEOUT_S = 60.0
 VERIFY_TIMEOUT_S = 60.0
+_LAST_BYTES = 16_384
+"""So much of standard error is looked at where a child ended without an answer."""
 
 
 def describe_scenario(path: Path) -> ScenarioDescription:
-    """What the scenario file holds. Raises :class:`HarnessError` where it is missing or cannot be imported."""
+    """What the scenario file holds. Raises :class:`HarnessError` where it is missing or cannot be used."""
     if not path.is_file():
         similar = sorted(other.name for other in path.parent.glob("*.py")) if path.parent.is_dir() else []
         hint = f"there are: {', '.join(similar)}" if similar else "Give the path of a scenario, a Python file."
@@ -26,17 +33,15 @@ def describe_scenario(path: Path) -> ScenarioDescription:
     path = path.resolve()
     answer = _ask("harness.load.describe", [str(path)], path, DESCRIBE_TIMEOUT_S)
     if "fault" in answer:
-        raise HarnessError(
-            f"the scenario cannot be imported: {answer['fault']['message']}",
-            where=answer["fault"]["where"],
-            hint=f"Try it by itself: {Path(sys.executable).name} -c 'import runpy; runpy.run_path({str(path)!r})'",
-        )
+        fault = answer["fault"]
+        hint = fault.get("hint") or f"Try it by itself: python {shlex.quote(str(path))}"
+        raise HarnessError(fault["message"], where=fault["where"], hint=hint)
     try:
         return ScenarioDescription.model_validate(answer["description"])
-    except ValidationError as fault:
-        first = fault.errors()[0]
+    except ValidationError as error:
+        first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{key}: {first['msg']}", where=str(path)) from fault
+        raise HarnessError(f"{key}: {first['msg']}", where=str(path)) from error
 
 
 def verify_target(path: Path, url: str) -> dict[str, Any]:
@@ -48,30 +53,56 @@ def verify_target(path: Path, url: str) -> dict[str, Any]:
 
 
 def _ask(module: str, arguments: list[str], scenario: Path, timeout_s: float) -> dict[str, Any]:
-    try:
-        child = subprocess.run(
+    """What the child answers. Called in the main thread only: the kernel ends a child with the thread that started it.
+
+    Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
+    """
+    with tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
             # -P: modules come from where they are installed, never from the folder that harness was called in.
-            [sys.executable, "-P", "-m", module, *arguments],
+            [sys.executable, "-P", "-m", module, "--parent", str(os.getpid()), *arguments],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            stdout=answered,
+            stderr=errors,
             start_new_session=True,
         )
-    except subprocess.TimeoutExpired as fault:
-        raise HarnessError(
-            f"the scenario did not answer within {timeout_s:.0f} s",
-            where=str(scenario),
-            hint="A scenario is imported in every load process: it must not wait for anything on import.",
-        ) from fault
-    try:
-        answer = json.loads(child.stdout)
-    except ValueError as fault:
-        last_lines = child.stderr.decode("utf-8", errors="replace").strip().splitlines()[-3:]
-        raise HarnessError(
-            f"the process that runs the scenario ended with code {child.returncode} and no answer",
-            where=str(scenario),
-            hint="\n  ".join(last_lines) or None,
-        ) from fault
+        try:
+            in_time = _ends(child, timeout_s)
+        finally:
+            # Before the child is reaped, as long as its number is its own; with it goes whatever it has started.
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        answered.seek(0)
+        try:
+            # A child that answered and then did not end (a thread of the scenario goes on) has answered.
+            answer = json.loads(answered.read())
+        except ValueError as fault:
+            if not in_time:
+                raise HarnessError(
+                    f"the scenario did not answer within {timeout_s:.0f} s",
+                    where=str(scenario),
+                    hint="A scenario is imported in every load process: it must not wait for anything on import.",
+                ) from fault
+            raise HarnessError(
+                f"the process that runs the scenario ended with code {child.returncode} and no answer",
+                where=str(scenario),
+                hint="\n  ".join(_last_lines(errors)) or None,
+            ) from fault
     assert isinstance(answer, dict)
     return answer
+
+
+def _ends(child: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for the child's end without reaping it; False where it does not come in time."""
+    handle = os.pidfd_open(child.pid)
+    try:
+        waiter = select.poll()
+        waiter.register(handle, select.POLLIN)
+        return bool(waiter.poll(timeout_s * 1000))
+    finally:
+        os.close(handle)
+
+
+def _last_lines(errors: IO[bytes]) -> list[str]:
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - _LAST_BYTES))
+    return errors.read().decode("utf-8", errors="replace").strip().splitlines()[-3:]

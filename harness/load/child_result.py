@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_LONGEST = 500
+
 
 def claim_stdout() -> int:
     """Keep standard output for the result; from now on, what user code prints goes to standard error."""
@@ -29,11 +31,17 @@ def blame(error: BaseException, scenario: Path) -> dict[str, str]:
     where = str(scenario)
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename}:{error.lineno}"
-        return {"message": f"not valid Python: {error.msg}", "where": where}
+        return {"message": one_line(f"not valid Python: {error.msg}"), "where": where}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).is_relative_to(scenario.parent):
             where = f"{frame.filename}:{frame.lineno}"
             break
     text = str(error)
     name = type(error).__name__
-    return {"message": f"{name}: {text}" if text else name, "where": where}
+    return {"message": one_line(f"{name}: {text}" if text else name), "where": where}
+
+
+def one_line(message: str) -> str:
+    """A message of user code on one line, cut to 500 characters, and of characters that UTF-8 can hold."""
+    line = " ".join(message.encode("utf-8", errors="replace").decode("utf-8").split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -1,4 +1,6 @@
-"""The child that runs a scenario's ``verify(target)`` after the run: ``python -m harness.load.verify FILE URL``.
+"""The child that runs a scenario's ``verify(target)`` after the run.
+
+Started as ``python -m harness.load.verify --parent PID FILE URL``; it dies with that parent.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
@@ -6,7 +8,7 @@ It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; `
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from typing import Any
 import locust  # noqa: F401  (patches the interpreter for gevent, and must come before requests)
 import requests
 
-from harness.load.child_result import answer, blame, claim_stdout
+from harness.load.child_result import answer, blame, claim_stdout, one_line
+from harness.load.process import die_with_parent
 from harness.load.scenario_file import load_scenario
 
 _TIMEOUT_S = 30
@@ -39,7 +42,10 @@ def verify(path: Path, url: str) -> dict[str, str]:
         hook = vars(load_scenario(path).module)["verify"]
         hook(VerifiedTarget(url))
     except AssertionError as error:
-        return {"status": "fail", "message": str(error) or f"an assertion failed at {blame(error, path)['where']}"}
+        return {
+            "status": "fail",
+            "message": one_line(str(error)) or f"an assertion failed at {blame(error, path)['where']}",
+        }
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
         blamed = blame(error, path)
         return {"status": "error", "message": f"{blamed['where']}: {blamed['message']}"}
@@ -48,9 +54,15 @@ def verify(path: Path, url: str) -> dict[str, str]:
 
 def main() -> None:
     """See the module's first lines."""
+    parser = argparse.ArgumentParser(prog="harness.load.verify")
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("scenario", type=Path)
+    parser.add_argument("url")
+    given = parser.parse_args()
+    die_with_parent(given.parent)
     stdout = claim_stdout()
     begun = time.perf_counter()
-    result = verify(Path(sys.argv[1]), sys.argv[2])
+    result = verify(given.scenario, given.url)
     answer(stdout, {**result, "duration_s": time.perf_counter() - begun})
 
 

@@ -16,9 +16,6 @@ from harness.record.journal import Journal
 from tests.support.counting_server import CountingServer
 from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
 
-# One load at a time: these read figures, which another test's load would bend.
-pytestmark = pytest.mark.xdist_group("load")
-
 GETTER = """
     from locust import constant, task
     from harness import HttpUser

@@ -241,7 +241,12 @@ def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "spike")
     with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
         run_phases(session, 0.0)
-    assert session.close().notes == ["CPU in phase the spike: no samples: it ended before py-spy had started"]
+    (note,) = session.close().notes
+    # Interrupted before it listens for that, py-spy ends at once, or, on a busy machine, not by itself.
+    assert note in (
+        "CPU in phase the spike: no samples: it ended before py-spy had started",
+        "CPU in phase the spike: py-spy did not end, its samples are lost",
+    )
 
 
 def test_a_target_that_holds_no_agent_is_noted(tmp_path: Path) -> None:
