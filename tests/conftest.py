@@ -1,4 +1,4 @@
-"""Tests run side by side (``pytest -n 3``), but for those marked ``alone``: they read figures that others would bend."""
+"""Tests run side by side (``pytest -n 3``), but for those marked ``alone``: these read figures others would bend."""
 
 from __future__ import annotations
 
