@@ -6,6 +6,7 @@ Goes to standard error; with ``--json``, ``summary.json`` goes to standard outpu
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from pathlib import Path
 
@@ -37,20 +38,19 @@ _MARKS = {"pass": "✔", "fail": "✖", "inconclusive": "?"}
 
 def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     """Tell people (standard error) how the run went, and with ``as_json`` programs (standard output), too."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        console = Console(stderr=True, highlight=False, width=_LOG_WIDTH)
-    with console.capture() as told:
-        console.print(_verdict(summary))
-        width = console.width
-        for part in (_gates(summary, width), _phases(summary, width), _stress(summary), _failures(summary)):
-            _print(console, part)
-        for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
-            _print(console, part)
-    # Where nobody reads it, or its disk is full, the exit code and the run folder still answer. Not written by rich:
-    # it would exit with code 1, a failed gate.
+    terminal = Console(stderr=True)
+    width = terminal.width if terminal.is_terminal else _LOG_WIDTH
+    # Drawn apart, as rich would exit with code 1, a failed gate, where nobody reads what it writes.
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=terminal.is_terminal, highlight=False, width=width)
+    console.print(_verdict(summary))
+    for part in (_gates(summary, width), _phases(summary, width), _stress(summary), _failures(summary)):
+        _print(console, part)
+    for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
+        _print(console, part)
+    # Where nobody reads it, or its disk is full, the exit code and the run folder still answer.
     with contextlib.suppress(OSError):
-        print(told.get(), end="", file=sys.stderr, flush=True)
+        print(drawn.getvalue(), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
 

@@ -1,7 +1,8 @@
 """The child that imports a scenario and tells what it holds.
 
 Started as ``python -m harness.load.describe --parent PID FILE``; it dies with that parent. It answers
-``{"description": …}`` (see ``harness.plan.description``) or ``{"fault": {"message", "where"}}``, perhaps with ``"hint"``.
+``{"description": …}`` (see ``harness.plan.description``) or ``{"fault": {"message", "where"}}``, with ``"hint"`` where
+there is one.
 """
 
 from __future__ import annotations

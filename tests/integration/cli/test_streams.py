@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.children import die_with_the_tests
+from tests.support.command import REPOSITORY, latest_run
+from tests.support.streams import stream_that_takes_nothing
 
 HARNESS = f"{sys.executable} -m harness"
 
@@ -30,3 +35,24 @@ def test_output_that_nobody_reads_is_no_failed_gate(tmp_path: Path) -> None:
 
 def test_a_full_disk_behind_the_output_is_no_failed_gate(tmp_path: Path) -> None:
     assert shell("doctor --json >/dev/full", tmp_path) == 4
+
+
+@pytest.mark.parametrize("state", ["closed pipe", "full disk"])
+def test_a_run_whose_log_takes_nothing_is_judged_and_reported(state: str, tmp_path: Path) -> None:
+    with stream_that_takes_nothing(state) as log:
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "harness", "run", str(REPOSITORY / "scenarios/flash_sale.py"), "--json"),
+                *("--profile", "smoke", "--set", "sampling.memory=false"),
+            ],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            check=False,
+            timeout=100,
+            preexec_fn=die_with_the_tests,
+        )
+    assert json.loads(ran.stdout)["verdict"] == "pass"
+    assert ran.returncode == 0
+    assert (latest_run(tmp_path) / "report.html").exists()

@@ -142,8 +142,8 @@ def test_user_classes_that_cannot_run_are_refused(tmp_path: Path, text: str, lin
         "class Base(User):\n    abstract = True\n",
         "class Own(User):\n    def run(self): pass\n",
         "class Later(User):\n    def on_start(self): self.tasks = [print]\n",
-        "class Sets(User):\n    class Browse(TaskSet):\n        @task\n        def look(self): pass\n    tasks = [Browse]\n",
-        "class Chain(User):\n    @task\n    class Steps(SequentialTaskSet):\n        @task\n        def a(self): pass\n",
+        "class Browse(TaskSet):\n    @task\n    def look(self): pass\nclass Sets(User):\n    tasks = [Browse]\n",
+        "class Chain(User):\n    @task\n    class Steps(SequentialTaskSet):\n        tasks = [print]\n",
         "class Weighted(User):\n    tasks = {print: 3}\n",
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
 from tests.support.recordings import Failing, Latency, gate, ramp, record_run, steady, stress
 from tests.support.replay import replay
+from tests.support.streams import stream_that_takes_nothing
 
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
 
@@ -139,18 +139,16 @@ def test_no_phase_of_a_run_that_never_began(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err.split() == ["starting", "the", "target"]
 
 
-def test_a_log_that_nobody_reads_does_not_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(os.dup(writer), "w") as log:
+@pytest.mark.parametrize("state", ["closed pipe", "full disk"])
+def test_a_log_that_takes_nothing_does_not_end_the_run(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stream_that_takes_nothing(state) as log:
         monkeypatch.setattr("sys.stderr", log)
         watcher = LineWatcher()
         replay(record_run(tmp_path, phases=[steady(5, 3)]), watcher)
         watcher.load_ended()
         monkeypatch.undo()
-        # What is left in the file's buffer is to go somewhere when it is closed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), log.fileno())
-    os.close(writer)
 
 
 def test_clock_and_one_line() -> None:

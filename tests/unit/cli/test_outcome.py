@@ -15,6 +15,7 @@ from harness.gates import judge
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
 from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress
+from tests.support.streams import stream_that_takes_nothing
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
@@ -189,3 +190,15 @@ def test_hostile_texts_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixtur
     for harm in ("\x1b", "\x07", "\u202e", "\t"):
         assert harm not in text
     assert text.count("[bold]�x two") > 5
+
+
+@pytest.mark.parametrize("state", ["closed pipe", "full disk"])
+def test_programs_are_told_where_nobody_else_can_be(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stream_that_takes_nothing(state) as log:
+        monkeypatch.setattr("sys.stderr", log)
+        log.write("left from the lines of the run\n")
+        show_outcome(RunFolder(tmp_path), a_summary(), as_json=True)
+        monkeypatch.undo()
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
