@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Started in the background of a script, a process ignores SIGINT, and hands that on to those it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

@@ -34,11 +34,11 @@ def decide(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[G
     failed = [_said(result) for result in results if result.status == "fail"]
     unsure = [_said(result) for result in results if result.status == "inconclusive"]
     broken = _broken(run, phases, results)
-    if broken:
-        return Decision("broken", ExitCode.BROKEN, [*broken, *failed])
     if run.journal.end_reason == "interrupted":
         told = f"the run was interrupted after {run.journal.last_s:.0f} s: what ran is reported, not judged as a whole"
-        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *failed])
+        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *broken, *failed])
+    if broken:
+        return Decision("broken", ExitCode.BROKEN, [*broken, *failed])
     if failed:
         return Decision("fail", ExitCode.FAIL, [*failed, *unsure])
     if unsure:

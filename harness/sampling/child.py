@@ -40,6 +40,8 @@ def _become(parent: int, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it ended before the kernel had been asked
             return
+    # py-spy ends its recording on SIGINT, which is ignored, and stays so, in what a script started in the background.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(command[0], command)
 
 

@@ -13,7 +13,8 @@ from tests.support.command import REPOSITORY, harness, latest_run
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 STEADY_ONLY = (
     *("--set", "phase.ramp.over=3s"),
-    *("--set", "phase.steady.hold=10s"),
+    *("--set", "phase.steady.hold=12s"),
+    *("--set", "gate.1.endpoint=GET /products"),
     *("--set", "phase.stress.every=1s"),
 )
 

@@ -151,7 +151,7 @@ def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: Coun
     """
     plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)])
     journal = put_load(plan, server.url, tmp_path)
-    assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped"])
+    assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped", "scenario"])
 
 
 def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
