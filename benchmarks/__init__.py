@@ -1,0 +1,1 @@
+"""Measurements that back the figures in README.md: each a program that prints a table and a JSON line."""

@@ -1,0 +1,278 @@
+"""How many requests a second one core of each load generator makes, and how much CPU time each request takes.
+
+All load the same nginx in the same run, 32 users without wait: the generator pinned to one core, nginx to another, one
+after the other in every round, so that whatever else the machine does hits all alike. Rate and CPU time are taken from
+outside and alike for all: nginx's own count of requests, and the kernel's account of the generator's processes, over
+the same stretch. What the generator has recorded by its end stands beside what nginx has served.
+
+The harness puts its load as ``harness run`` does: by the same master and worker processes (both on the generator's
+core, and in its CPU time), every request recorded, merged and journaled. Locust runs by its own headless runner with
+its own statistics. wrk, hey and k6 take part where they are installed.
+
+    uv run python benchmarks/generator.py
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import click
+import psutil
+
+from benchmarks.support import HarnessLoad, Nginx, Spread, closed_phase, show, start, two_cores, wait_until
+from harness.errors import HarnessError
+
+USERS = 32
+WARM_UP_S = 1.0
+REST_S = 0.5
+"""The load goes on for this long when the measured stretch is over."""
+END_S = 30.0
+BASELINE = "locust FastHttpUser"
+
+_SCENARIO = """
+from {module} import {base}
+from locust import task
+
+
+class Getter({base}):
+    @task
+    def get(self):
+        self.client.get("/")
+"""
+_K6_SCRIPT = """
+import http from "k6/http";
+export default function () {{ http.get("{url}/"); }}
+"""
+
+
+class Load(Protocol):
+    """A generator at work."""
+
+    def pids(self) -> list[int]:
+        """Its processes."""
+
+    def running(self) -> bool: ...
+
+    def recorded(self) -> int:
+        """How many requests it says it made; asked after its end."""
+
+    def end(self) -> None:
+        """Leave nothing of it running."""
+
+
+class Program:
+    """A generator that is a program of its own; ``count`` reads from what it printed how many requests it made."""
+
+    def __init__(self, command: list[str | Path], core: int, folder: Path, count: Callable[[str], int]) -> None:
+        self._output = folder / "output"
+        self._count = count
+        with self._output.open("w") as output:
+            self._process = start(command, core, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def pids(self) -> list[int]:
+        return [self._process.pid]
+
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def recorded(self) -> int:
+        printed = self._output.read_text()
+        try:
+            return self._count(printed)
+        except (ValueError, LookupError, OSError) as fault:
+            raise HarnessError(f"{self._process.args!r} did not say what it made:\n{printed[-2000:]}") from fault
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def harness(folder: Path, url: str, seconds: int, core: int) -> Load:
+    scenario = _scenario(folder, "harness", "HttpUser")
+    return HarnessLoad(folder, scenario, [closed_phase(USERS, seconds)], url, core)
+
+
+def locust_fast(folder: Path, url: str, seconds: int, core: int) -> Load:
+    return _locust(folder, url, seconds, core, "FastHttpUser")
+
+
+def locust_requests(folder: Path, url: str, seconds: int, core: int) -> Load:
+    return _locust(folder, url, seconds, core, "HttpUser")
+
+
+def _locust(folder: Path, url: str, seconds: int, core: int, base: str) -> Load:
+    locustfile = _scenario(folder, "locust", base)
+    figures = folder / "figures"
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        locustfile,
+        "--headless",
+        "--host",
+        url,
+        "--only-summary",
+    ]
+    command += ["-u", str(USERS), "-r", str(USERS), "-t", f"{seconds}s", "--stop-timeout", "5"]
+    command += ["--json-file", figures]
+
+    def count(_: str) -> int:
+        written: list[dict[str, int]] = json.loads(figures.with_suffix(".json").read_text())
+        return sum(entry["num_requests"] for entry in written)
+
+    return Program(command, core, folder, count)
+
+
+def wrk(folder: Path, url: str, seconds: int, core: int) -> Load:
+    command: list[str | Path] = ["wrk", "-t1", f"-c{USERS}", f"-d{seconds}s", url]
+    return Program(command, core, folder, lambda printed: int(_found(r"(\d+) requests in", printed)))
+
+
+def hey(folder: Path, url: str, seconds: int, core: int) -> Load:
+    command: list[str | Path] = ["hey", "-c", str(USERS), "-cpus", "1", "-z", f"{seconds}s", url]
+    return Program(command, core, folder, lambda printed: int(_found(r"\[200\]\s+(\d+) responses", printed)))
+
+
+def k6(folder: Path, url: str, seconds: int, core: int) -> Load:
+    script, figures = folder / "script.js", folder / "figures.json"
+    script.write_text(_K6_SCRIPT.format(url=url))
+    command: list[str | Path] = ["k6", "run", "--vus", str(USERS), "--duration", f"{seconds}s", "--quiet"]
+    command += ["--summary-export", figures, script]
+    return Program(
+        command, core, folder, lambda _: int(json.loads(figures.read_text())["metrics"]["http_reqs"]["count"])
+    )
+
+
+def _scenario(folder: Path, module: str, base: str) -> Path:
+    path = folder / "getter.py"
+    path.write_text(_SCENARIO.format(module=module, base=base))
+    return path
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise ValueError(f"no {pattern!r}")
+    return match[1]
+
+
+GENERATORS = {
+    "harness.HttpUser": harness,
+    BASELINE: locust_fast,
+    "locust HttpUser": locust_requests,
+    "wrk": wrk,
+    "hey": hey,
+    "k6": k6,
+}
+PROGRAMS = ("wrk", "hey", "k6")
+"""Those that take part only where they are installed."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one generator did in one round."""
+
+    requests_s: float
+    cpu_us: float
+    """CPU time of the generator a request."""
+    recorded: int
+    served: int
+
+
+def measure(
+    load: Callable[[Path, str, int, int], Load], nginx: Nginx, warm_up_s: float, seconds: float, core: int
+) -> Round:
+    """Let one generator load ``nginx``, and watch it over ``seconds`` when it is in full swing."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = nginx.requests()
+        running = load(Path(folder), nginx.url, math.ceil(warm_up_s + seconds + REST_S), core)
+        try:
+            wait_until(lambda: nginx.requests() > before, "the first request", END_S)
+            time.sleep(warm_up_s)
+            pids = running.pids()
+            begun_s, begun_cpu_s, begun = time.perf_counter(), _cpu_s(pids), nginx.requests()
+            time.sleep(seconds)
+            ended_s, ended_cpu_s, ended = time.perf_counter(), _cpu_s(pids), nginx.requests()
+            wait_until(lambda: not running.running(), "the end of the load", END_S)
+        finally:
+            running.end()
+        made = ended - begun
+        if not made:
+            raise HarnessError(f"the generator made no request in {seconds:g} s")
+        return Round(
+            requests_s=made / (ended_s - begun_s),
+            cpu_us=(ended_cpu_s - begun_cpu_s) / made * 1e6,
+            recorded=running.recorded(),
+            served=nginx.requests() - before,
+        )
+
+
+def _cpu_s(pids: list[int]) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(time_.user + time_.system for time_ in times)
+
+
+def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> None:
+    """All generators that are here, side by side, as a table and a JSON line."""
+    generator_core, server_core = two_cores()
+    present = {name: load for name, load in GENERATORS.items() if name not in PROGRAMS or shutil.which(name)}
+    done: dict[str, list[Round]] = {name: [] for name in present}
+    with tempfile.TemporaryDirectory() as folder, Nginx(Path(folder), server_core) as nginx:
+        for number in range(rounds):
+            for name, load in present.items():
+                click.echo(f"round {number + 1} of {rounds}: {name}", err=True)
+                done[name].append(measure(load, nginx, warm_up_s, seconds, generator_core))
+
+    rows, result = [], {}
+    for name, its_rounds in done.items():
+        rate, cpu = Spread.of(r.requests_s for r in its_rounds), Spread.of(r.cpu_us for r in its_rounds)
+        # Of the same round each: what slowed the machine down for a while slowed both.
+        ratio = Spread.of(
+            mine.requests_s / baseline.requests_s for mine, baseline in zip(its_rounds, done[BASELINE], strict=True)
+        )
+        recorded, served = sum(r.recorded for r in its_rounds), sum(r.served for r in its_rounds)
+        rows.append([name, rate.text(), cpu.text(1), ratio.text(2), f"{recorded:,}", f"{served:,}"])
+        result[name] = {
+            "requests_s": rate,
+            "cpu_us": cpu,
+            "ratio": ratio,
+            "recorded": recorded,
+            "served": served,
+        }
+    show(
+        f"{USERS} users, no wait, one core; median (least–greatest) of {rounds} rounds of {seconds:g} s",
+        ["generator", "requests/s", "CPU µs a request", f"× {BASELINE}", "recorded", "served"],
+        rows,
+        {"benchmark": "generator", "rounds": rounds, "seconds": seconds, "generators": result},
+    )
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(min=0.1), help="measured, each round")
+@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+def main(rounds: int, seconds: float, short: bool) -> None:
+    """Requests a second and CPU time a request of load generators side by side."""
+    if short:
+        measure_speed(rounds=1, seconds=0.4, warm_up_s=0.1)
+    else:
+        measure_speed(rounds, seconds)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except HarnessError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,307 @@
+"""What the benchmarks share: two cores apart, an nginx to load, rounds with their spread, one way to show results.
+
+The table goes to standard error, for people; the last line on standard output is one JSON object, for programs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.control.load_processes import LoadProcesses
+from harness.errors import HarnessError
+from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment
+from harness.record.journal import Journal, read_journal
+from harness.record.run_folder import RunFolder
+
+_PR_SET_PDEATHSIG = 1
+_START_S = 10.0
+_libc = ctypes.CDLL(None)
+
+_NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections {connections}; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  keepalive_timeout 1h;
+  keepalive_requests 1000000000;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      default_type application/json;
+      return 200 '{{"id":1,"name":"product 1","price_cents":1299,"in_stock":true}}';
+    }}
+    location = /status {{ stub_status; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Several rounds of one figure: their median, the least and the greatest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        ordered = sorted(values)
+        return cls(statistics.median(ordered), ordered[0], ordered[-1])
+
+    def text(self, digits: int = 0) -> str:
+        """``19,200 (18,900–19,400)``."""
+        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f}–{self.high:,.{digits}f})"
+
+
+def two_cores() -> tuple[int, int]:
+    """A core for the generator and one for the server, that are not two threads of the same core where there is choice.
+
+    Raises :class:`HarnessError` where this process may use one only.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise HarnessError("this benchmark needs two cores: one for the generator, one for the server")
+    first = allowed[0]
+    siblings = Path(f"/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list")
+    twins = _cpu_list(siblings.read_text()) if siblings.is_file() else {first}
+    return first, next((core for core in allowed[1:] if core not in twins), allowed[1])
+
+
+def _cpu_list(text: str) -> set[int]:
+    """The CPUs that the kernel's ``0-2,8`` names."""
+    spans = (part.partition("-") for part in text.strip().split(","))
+    return {cpu for low, _, high in spans for cpu in range(int(low), int(high or low) + 1)}
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Children started within run on ``core`` only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def die_with_us() -> None:
+    """For ``Popen(preexec_fn=…)``: the kernel kills the child as soon as this process ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def start(command: Sequence[str | Path], core: int, **options: Any) -> subprocess.Popen[str]:
+    """Start a program on one core; it dies with this process. ``options`` are those of ``Popen``."""
+    with on_core(core):
+        return subprocess.Popen(list(map(str, command)), text=True, preexec_fn=die_with_us, **options)
+
+
+def allow_many_files() -> int:
+    """Raise this process's limit of open files, which children inherit, as far as it may; the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_S) -> None:
+    """Return when ``ready()`` holds; raises :class:`HarnessError` (it says ``what`` did not come) after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise HarnessError(f"{what} did not come within {seconds:g} s")
+        time.sleep(0.02)
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program that the benchmark cannot do without; ``package`` is the Debian package that brings it."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if found is None:
+        raise HarnessError(f"{name} is not installed", hint=f"apt-get install {package}")
+    return found
+
+
+class Nginx:
+    """An nginx of one process on a free loopback port, that answers a small JSON and counts requests."""
+
+    def __init__(self, folder: Path, core: int, connections: int = 1024) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        configuration = folder / "nginx.conf"
+        configuration.write_text(_NGINX.format(folder=folder, port=self.port, connections=connections))
+        command: list[str | Path] = [
+            program("nginx", "nginx-light"),
+            "-p",
+            folder,
+            "-e",
+            folder / "error.log",
+            "-c",
+            configuration,
+        ]
+        self.process = start(command, core)
+        self._asked = 0
+        self._status = HTTPConnection("127.0.0.1", self.port, timeout=_START_S)
+        try:
+            wait_until(self._listens, "nginx")
+        except BaseException:
+            self.end()
+            raise
+
+    def _listens(self) -> bool:
+        if self.process.poll() is not None:
+            raise HarnessError(f"nginx ended at once with exit code {self.process.returncode}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def requests(self) -> int:
+        """How many requests it has taken in, but for those that this method made."""
+        self._status.request("GET", "/status")
+        text = self._status.getresponse().read().decode()
+        self._asked += 1
+        return int(text.splitlines()[2].split()[2]) - self._asked
+
+    def end(self) -> None:
+        self._status.close()
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Nginx:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def closed_phase(users: int, seconds: float, *, ramp: bool = False, name: str = "steady") -> Phase:
+    """So many users for so long; with ``ramp`` they come evenly over that time."""
+    segment = Segment(start=0 if ramp else users, end=users, duration_s=seconds)
+    return Phase(
+        name=name,
+        kind="ramp" if ramp else "steady",
+        model="closed",
+        segments=(segment,),
+        description=f"{users} users for {seconds:g} s",
+    )
+
+
+def open_phase(rate: float, seconds: float, max_users: int, *, name: str = "steady") -> Phase:
+    """So many arrivals a second, evenly spaced, for so long."""
+    return Phase(
+        name=name,
+        kind="steady",
+        model="open",
+        segments=(Segment(start=rate, end=rate, duration_s=seconds),),
+        max_users=max_users,
+        description=f"{rate:g} arrivals/s for {seconds:g} s",
+    )
+
+
+class HarnessLoad:
+    """The master and worker processes of ``harness run`` on one core, without its samplers and gates."""
+
+    def __init__(
+        self, folder: Path, scenario: Path, phases: Sequence[Phase], url: str, core: int, *, workers: int = 1
+    ) -> None:
+        plan = RunPlan(
+            scenario=Scenario(
+                path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_verify=False, has_shape=False
+            ),
+            profile="benchmark",
+            phases=tuple(phases),
+            gates=(),
+            sampling=Sampling(cpu=None, memory=None),
+            target=AttachedTarget(url=url),
+            workers=workers,
+            seed=1,
+        )
+        self._folder = RunFolder.create(folder, "run")
+        self._folder.plan.write_text(plan.model_dump_json())
+        with on_core(core):
+            self._load = LoadProcesses(self._folder, url, workers)
+
+    def pids(self) -> list[int]:
+        """The master's first, then the workers'."""
+        return self._load.pids()
+
+    def running(self) -> bool:
+        return self._load.running
+
+    def journal(self) -> Journal:
+        """All that was recorded; raises :class:`HarnessError` where the load did not come to its end."""
+        journal = read_journal(self._folder.journal)
+        if journal.end_reason != "done":
+            raise HarnessError(f"the load ended: {journal.end_reason}", hint=self._folder.log.read_text()[-2000:])
+        return journal
+
+    def recorded(self) -> int:
+        """How many requests were recorded."""
+        return sum(series.requests for second in self.journal().seconds for series in second.series)
+
+    def end(self) -> None:
+        """Leave nothing of it running."""
+        if self.running():
+            self._load.kill()
+        self._load.end()
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on: processor, cores, kernel, Python."""
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], result: dict[str, Any]) -> None:
+    """Print the table for people (the first column holds names, the others figures), and ``result`` as a JSON line.
+
+    Values of ``result`` may be :class:`Spread`; the machine is added.
+    """
+    described = machine()
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    people = Console(stderr=True, width=None if sys.stderr.isatty() else 140)
+    people.print(table)
+    people.print(", ".join(f"{name} {value}" for name, value in described.items()), highlight=False)
+    print(json.dumps({**result, "machine": described}, default=asdict), flush=True)
