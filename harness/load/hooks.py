@@ -30,6 +30,7 @@ from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, Defaul
 
 from harness.load.pacer import Pacer
 from harness.load.recorder import IntendedStarts, RequestInterrupted
+from harness.load.task_deck import TaskDecks
 
 Method = Callable[..., Any]
 
@@ -87,6 +88,23 @@ def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
         _wrap(task_set, "execute_task", paced)
     _wrap(TaskSet, "wait", thinking)
     _wrap(TaskSet, "_sleep", sleeping)
+
+
+def deal_tasks(decks: TaskDecks) -> None:
+    """Users and task sets get their tasks from ``decks``, where Locust itself would draw them at random.
+
+    A class with a ``get_next_task`` of its own (``SequentialTaskSet``, ``MarkovTaskSet``, the scenario's) keeps it.
+    """
+
+    def dealt_to_set(choose: Method) -> Method:
+        # Without tasks Locust's own method tells what is missing.
+        return lambda self: decks.next_of(self.tasks, type(self)) if self.tasks else choose(self)
+
+    def dealt_to_user(choose: Method) -> Method:
+        return lambda self: decks.next_of(self.user.tasks, type(self.user)) if self.user.tasks else choose(self)
+
+    _wrap(TaskSet, "get_next_task", dealt_to_set)
+    _wrap(DefaultTaskSet, "get_next_task", dealt_to_user)
 
 
 def spare_the_event_loop() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.record.frames import Frame
 from harness.record.histogram import Histogram
-from harness.record.journal import Series
+from harness.record.journal import Lateness, Series
 
 PATIENCE_S = 5.0
 
@@ -26,6 +26,7 @@ class _Pending:
     users: int = 0
     workers: list[list[Any]] = field(default_factory=list)
     rows: Rows = field(default_factory=lambda: defaultdict(list))
+    lateness: list[Lateness] = field(default_factory=list)
 
 
 class Merger:
@@ -64,8 +65,12 @@ class Merger:
                 report["iterations"],
                 report["late"],
                 report["waiting"],
+                report["starved"],
+                report["throttled"],
+                report["stolen"],
             ]
         )
+        pending.lateness += [Lateness.from_wire(wire) for wire in report["lateness"]]
         for ended, rows in report["series"]:
             of_second = self._pending.setdefault(ended, _Pending())
             for row in rows:
@@ -120,6 +125,7 @@ class Merger:
                 "users": pending.users,
                 "workers": pending.workers,
                 "series": [one.to_wire() for one in series],
+                "lateness": [one.to_wire() for one in Lateness.merged(pending.lateness)],
             }
             taken.append((frame, series))
         return taken

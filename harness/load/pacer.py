@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 import gevent
+import numpy as np
+import numpy.typing as npt
 from gevent import get_hub
 from gevent.hub import Waiter
 from locust import User
@@ -47,7 +49,9 @@ class Pacer:
         self._choose = choose
         self._spawn = spawn
         self._free: defaultdict[type[User], deque[Waiter[None]]] = defaultdict(deque)
-        self._due: defaultdict[type[User], deque[float]] = defaultdict(deque)
+        self._due: defaultdict[type[User], deque[tuple[float, float | None]]] = defaultdict(deque)
+        """Arrivals without a user: when each was due, and, where no user was free, how late it was then already."""
+        self._starts: list[float] = []
         self._known: dict[type[User], None] = {}
         """Classes that have had a user here."""
         self._thinking: set[Waiter[None]] = set()
@@ -132,9 +136,10 @@ class Pacer:
                 if not room and kind not in self._known and self._known:
                     # Too few users for one of each class: then those that there are serve it.
                     kind = next(iter(self._known))
-                self._due[kind].append(due_s)
-                if self._free[kind]:
-                    self._wake(self._free[kind].popleft())
+                free = self._free[kind]
+                self._due[kind].append((due_s, None if free else self._now_s() - due_s))
+                if free:
+                    self._wake(free.popleft())
                 elif room:
                     self._known[kind] = None
                     self._spawn(kind)
@@ -161,11 +166,22 @@ class Pacer:
             if not self.is_open and not due:
                 # Set free by a closed phase: it goes on as after an iteration, by thinking (an arrival would end that).
                 user.wait()
-        intended_s = due.popleft() if due else None
         self.iterations += 1
-        if intended_s is not None and self._now_s() - intended_s > LATE_S:
+        if not due:
+            return None
+        intended_s, own_s = due.popleft()
+        delay_s = self._now_s() - intended_s
+        if delay_s > LATE_S:
             self.late += 1
+        self._starts += (intended_s, delay_s, delay_s if own_s is None else own_s)
         return intended_s
+
+    def take_starts(self) -> npt.NDArray[np.float64]:
+        """Hand over and forget the arrivals started since the last call, a row each, in seconds: when it was due
+        (of the run), how much later it was started, and how much of that was the generator's own doing.
+        """
+        starts, self._starts = self._starts, []
+        return np.array(starts).reshape(-1, 3)
 
     def _wait_for_arrival(self, user: User) -> None:
         waiter: Waiter[None] = Waiter()

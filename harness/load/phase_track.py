@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -35,3 +38,8 @@ class PhaseTrack:
             if mark.at_s <= at_s:
                 return mark
         return self._marks[0]
+
+    def phases_at(self, moments_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """The phase at each of ``moments_s``, as :meth:`at` tells of one."""
+        places = np.searchsorted([mark.at_s for mark in self._marks], moments_s, side="right") - 1
+        return np.array([mark.phase for mark in self._marks], dtype=np.int64)[places]

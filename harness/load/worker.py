@@ -17,6 +17,7 @@ from typing import Any
 
 import gevent
 import locust
+import numpy as np
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
@@ -24,13 +25,24 @@ from locust.runners import WorkerRunner
 
 from harness.load import messages
 from harness.load.arrivals import Stretch, arrival_times, share_of
-from harness.load.hooks import pace_iterations, record_interruptions, spare_the_event_loop, stop_between_iterations
+from harness.load.cpu_meter import CpuMeter
+from harness.load.hooks import (
+    deal_tasks,
+    pace_iterations,
+    record_interruptions,
+    spare_the_event_loop,
+    stop_between_iterations,
+)
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import die_with_parent, log_to_stderr
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
 from harness.load.scenario_file import load_scenario, make_environment
+from harness.load.task_deck import TaskDecks
+from harness.load.timer import Timer
 from harness.plan.model import RunPlan
+from harness.record.histogram import Histogram
+from harness.record.journal import Lateness
 
 REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
@@ -55,8 +67,7 @@ class LoadWorker:
         self._arrivals: dict[type[User], int] = {}
         self._errors: Counter[str] = Counter()
         self._lag_s = 0.0
-        self._cpu_s = time.process_time()
-        self._reported_s = time.perf_counter()
+        self._cpu = CpuMeter()
         self._next_second = 0
         self._reporter: gevent.Greenlet[[], None] | None = None
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
@@ -117,10 +128,14 @@ class LoadWorker:
 
     def _probe_lag(self) -> None:
         """How late the event loop wakes a sleeper: what it adds to every response time."""
-        while True:
-            begun = time.perf_counter()
-            gevent.sleep(LAG_PROBE_S)
-            self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
+        timer = Timer()
+        try:
+            while True:
+                begun = time.perf_counter()
+                timer.sleep(LAG_PROBE_S)
+                self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
+        finally:
+            timer.close()
 
     def _report_each_second(self) -> None:
         while True:
@@ -132,10 +147,7 @@ class LoadWorker:
     def _report(self, before_second: int | None) -> None:
         """Send all that ended before that second (None: everything) and how this worker fared since the last report."""
         series, endpoints, failures, samples = self._recorder.take(before_second)
-        now_s, cpu_s = time.perf_counter(), time.process_time()
-        elapsed_s = max(now_s - self._reported_s, 1e-6)
-        cpu = (cpu_s - self._cpu_s) / elapsed_s
-        self._reported_s, self._cpu_s = now_s, cpu_s
+        cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
         self._next_second = last + 1
         self._runner.send_message(
@@ -143,11 +155,15 @@ class LoadWorker:
             {
                 "second": last,
                 "users": len(self._runner.user_greenlets),
-                "cpu": cpu,
+                "cpu": cpu.used,
                 "lag_ms": self._lag_s * 1000,
                 "iterations": self._pacer.iterations,
                 "late": self._pacer.late,
                 "waiting": self._pacer.waiting,
+                "starved": cpu.starved,
+                "throttled": cpu.throttled,
+                "stolen": cpu.stolen,
+                "lateness": [part.to_wire() for part in self._lateness()],
                 "endpoints": endpoints,
                 "series": list(series.items()),
                 "failures": failures,
@@ -156,6 +172,16 @@ class LoadWorker:
         )
         self._lag_s = 0.0
         self._pacer.iterations = self._pacer.late = 0
+
+    def _lateness(self) -> list[Lateness]:
+        """Of the arrivals started since the last report, by the phase in which they were due."""
+        starts = self._pacer.take_starts()
+        phases = self._track.phases_at(starts[:, 0])
+        late_us = np.maximum(np.rint(starts[:, 1:] * 1e6), 0).astype(np.int64)
+        return [
+            Lateness(int(phase), *(Histogram.of(late_us[phases == phase, column]) for column in (0, 1)))
+            for phase in np.unique(phases)
+        ]
 
     def _on_finish(self, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
@@ -215,6 +241,7 @@ def main() -> None:
         exclude_tags=plan.exclude_tags,
     )
     host, _, port = given.master.rpartition(":")
+    deal_tasks(TaskDecks(f"{plan.seed}:{given.index}"))
     runner = environment.create_worker_runner(host, int(port))
     LoadWorker(environment, runner)
     locust.events.init.fire(environment=environment, runner=runner, web_ui=None)

@@ -9,8 +9,8 @@ endpoint    ``id, method, name``: an endpoint is named once, before its first us
 phase       ``phase`` (index in the plan), ``at_s``: the phase begins
 segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
 phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
-second      ``second, users, workers, series``: all requests that *ended* in that second (see :class:`Second`);
-            a second frame of the same second adds to the first
+second      ``second, users, workers, series, lateness``: all requests that *ended* in that second and all arrivals
+            that were started in it (see :class:`Second`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
 event       ``at_s, what, message, count``: a thing worth telling (a worker lost, the target gone, the run interrupted)
@@ -91,6 +91,10 @@ class WorkerSecond:
 
     ``cpu`` is its share of one core (0…1), ``lag_ms`` the greatest delay of its event loop, ``late`` the arrivals it
     started more than 1 ms after their intended start, ``waiting`` those still without a user at the second's end.
+
+    What others took from it, as shares of the second (0…1): ``starved``, it could have run but no core was free for it;
+    ``throttled``, its control group had used up its CPU quota (the most throttled of those it is in); ``stolen``, the
+    hypervisor ran something else on the machine's cores (the mean over them).
     """
 
     worker: int
@@ -100,9 +104,58 @@ class WorkerSecond:
     iterations: int
     late: int
     waiting: int
+    starved: float = 0.0
+    throttled: float = 0.0
+    stolen: float = 0.0
 
     def to_wire(self) -> list[object]:
-        return [self.worker, self.users, self.cpu, self.lag_ms, self.iterations, self.late, self.waiting]
+        return [
+            self.worker,
+            self.users,
+            self.cpu,
+            self.lag_ms,
+            self.iterations,
+            self.late,
+            self.waiting,
+            self.starved,
+            self.throttled,
+            self.stolen,
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lateness:
+    """How long after their intended start a phase's arrivals were started; in µs, all of them, punctual ones too.
+
+    ``delay`` holds the whole of it, whatever its cause. ``own`` holds the part that is the generator's: all of it where
+    a user was free, else only the time until the generator turned to the arrival; the rest it waited for a user, which
+    the target kept busy.
+    """
+
+    phase: int
+    delay: Histogram
+    own: Histogram
+
+    def to_wire(self) -> list[object]:
+        return [self.phase, self.delay.to_wire(), self.own.to_wire()]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> Lateness:
+        phase, delay, own = wire
+        return cls(phase, Histogram.from_wire(delay), Histogram.from_wire(own))
+
+    @classmethod
+    def merged(cls, parts: list[Lateness]) -> list[Lateness]:
+        """The sum of ``parts``, one for each phase."""
+        phases = sorted({part.phase for part in parts})
+        return [
+            cls(
+                phase,
+                Histogram.merged([part.delay for part in parts if part.phase == phase]),
+                Histogram.merged([part.own for part in parts if part.phase == phase]),
+            )
+            for phase in phases
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +166,8 @@ class Second:
     users: int
     workers: list[WorkerSecond]
     series: list[Series]
+    lateness: list[Lateness]
+    """Of the arrivals started in it, by the phase in which they were due (the open model only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +253,7 @@ class Journal:
                         frame["users"],
                         [WorkerSecond(*wire) for wire in frame["workers"]],
                         [Series.from_wire(wire) for wire in frame["series"]],
+                        [Lateness.from_wire(wire) for wire in frame.get("lateness", [])],
                     )
                 )
             case "phase":
@@ -236,7 +292,11 @@ class Journal:
         if at and self.seconds[at - 1].second == added.second:
             known = self.seconds[at - 1]
             self.seconds[at - 1] = Second(
-                known.second, known.users + added.users, known.workers + added.workers, known.series + added.series
+                known.second,
+                known.users + added.users,
+                known.workers + added.workers,
+                known.series + added.series,
+                known.lateness + added.lateness,
             )
         else:
             self.seconds.insert(at, added)

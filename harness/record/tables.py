@@ -15,7 +15,8 @@ failed                           ``counts`` (uint32); the layout is that of :mod
 
 ``resources.parquet`` has a row per reading and value: ``at_s`` (from the run's start), ``epoch_s``, ``source``,
 ``name``, ``value``. Beside what was sampled it holds the load: source ``load`` (``users``) and ``worker-N`` (``cpu``,
-``lag_ms``, ``users``, ``iterations``, ``late``, ``waiting``), at the end of each second.
+``lag_ms``, ``users``, ``iterations``, ``late``, ``waiting``, ``starved``, ``throttled``, ``stolen``), at the end of
+each second.
 """
 
 from __future__ import annotations
@@ -121,6 +122,9 @@ def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -
                         "iterations": float(state.iterations),
                         "late": float(state.late),
                         "waiting": float(state.waiting),
+                        "starved": state.starved,
+                        "throttled": state.throttled,
+                        "stolen": state.stolen,
                     },
                 )
                 for state in second.workers

@@ -71,12 +71,13 @@ def put_load(
     return follower.journal
 
 
-def requests_by_endpoint(journal: Journal) -> Counter[str]:
-    """How many requests were recorded of each endpoint."""
+def requests_by_endpoint(journal: Journal, phase: int | None = None) -> Counter[str]:
+    """How many requests were recorded of each endpoint, in the whole run or in one phase."""
     counts: Counter[str] = Counter()
     for second in journal.seconds:
         for series in second.series:
-            counts[str(journal.endpoints[series.endpoint])] += series.requests
+            if phase in (None, series.phase):
+                counts[str(journal.endpoints[series.endpoint])] += series.requests
     return counts
 
 

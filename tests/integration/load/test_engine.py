@@ -491,6 +491,75 @@ def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServ
     assert response_of(journal, 1).count == 80
 
 
+def test_each_task_gets_its_share_in_both_models_over_all_workers(server: CountingServer, tmp_path: Path) -> None:
+    weighted = """
+        import time
+        from locust import SequentialTaskSet, TaskSet, User, constant, task
+
+        class Client:
+            def __init__(self, event):
+                self.fire = event.fire
+
+            def count(self, name):
+                self.fire(request_type="DO", name=name, response_time=1, response_length=0, exception=None)
+
+        class Counting(User):
+            abstract = True
+
+            def __init__(self, environment):
+                super().__init__(environment)
+                self.client = Client(environment.events.request)
+
+        class Own(TaskSet):
+            @task(1)
+            def never(self):
+                self.client.count("never")
+
+            def get_next_task(self):
+                return Own.chosen
+
+            def chosen(self):
+                self.client.count("chosen")
+                self.interrupt()
+
+        class InOrder(SequentialTaskSet):
+            @task
+            def first(self):
+                self.client.count("first")
+
+            @task
+            def second(self):
+                self.client.count("second")
+                self.interrupt()
+
+        class Shopper(Counting):
+            wait_time = constant(0.02)
+            tasks = {Own: 2, InOrder: 2}
+
+            @task(80)
+            def browse(self):
+                self.client.count("browse")
+
+            @task(11)
+            def cart(self):
+                self.client.count("cart")
+
+            @task(5)
+            def checkout(self):
+                self.client.count("checkout")
+    """
+    phases = [phase((40, 40, 3)), phase((700, 700, 3), model="open", max_users=10)]
+    journal = put_load(plan_of(scenario(tmp_path, weighted), phases, workers=2), server.url, tmp_path)
+    for number in range(2):
+        counts = requests_by_endpoint(journal, number)
+        assert counts["DO never"] == 0
+        dealt = counts.total() - counts["DO second"]
+        assert dealt > 1500
+        for name, weight in {"browse": 80, "cart": 11, "checkout": 5, "chosen": 2, "first": 2}.items():
+            # Drawn at random, 80 % of 2,000 would be off by more than this in two runs of three.
+            assert counts[f"DO {name}"] / dealt == pytest.approx(weight / 100, abs=0.004)
+
+
 def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
     hanging = """
         from locust import task

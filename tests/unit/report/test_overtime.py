@@ -29,7 +29,7 @@ def journal_of(seconds: dict[int, list[Series]]) -> Journal:
     journal = Journal(run_id="r", epoch_s=1000.0)
     journal.endpoints = {0: Endpoint("GET", "/a"), 1: Endpoint("GET", "/b")}
     worker = WorkerSecond(worker=0, users=5, cpu=0.5, lag_ms=3, iterations=1, late=0, waiting=2)
-    journal.seconds = [Second(second, 5 + second, [worker], parts) for second, parts in seconds.items()]
+    journal.seconds = [Second(second, 5 + second, [worker], parts, []) for second, parts in seconds.items()]
     return journal
 
 
