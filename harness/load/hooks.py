@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from functools import cache, partial
 from typing import Any
-from weakref import WeakSet
 
-from gevent import GreenletExit, Timeout, getcurrent
+import gevent
+from gevent import GreenletExit, Timeout, get_hub, getcurrent
 from greenlet import greenlet
 from locust import TaskSet, User, argument_parser
 from locust.clients import HttpSession
@@ -37,52 +38,76 @@ Method = Callable[..., Any]
 _CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
 
 
+class _Course(Enum):
+    """Where a user is between its tasks, since it last waited."""
+
+    IDLE = auto()
+    AT_A_TASK = auto()
+    SERVED = auto()
+    """It has run a task."""
+
+
 def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
     """One iteration is one run of a task that is not a ``TaskSet`` itself; the pacer says when it may begin.
 
     In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
     for the recorder to count its first request's response time from.
+
+    All of this is passed by every iteration. Where a user is stands on the user itself, and nothing is done that only
+    the open model needs.
     """
-    at_a_task: set[greenlet] = set()
-    served: WeakSet[greenlet] = WeakSet()
-    """Users that have run a task since they last waited."""
+    idle, at_a_task, served = _Course
+    every_user: Any = User
+    every_user._harness_course = idle
+    every_user._harness_turn = -1
+    loop = get_hub().loop
 
     def paced(execute_task: Method) -> Method:
-        def execute_paced(self: TaskSet, task: Any) -> None:
+        def execute_paced(self: Any, task: Any) -> None:
             if isinstance(task, type) and issubclass(task, TaskSet):
                 execute_task(self, task)
                 return
-            intended_s = pacer.next_start(self.user)
-            current = getcurrent()
+            user = self._user
+            intended_s = pacer.next_start(user)
+            user._harness_course = at_a_task
             if intended_s is not None:
-                starts[current] = intended_s
-            at_a_task.add(current)
+                starts[getcurrent()] = intended_s
             try:
                 execute_task(self, task)
             finally:
-                starts.pop(current, None)
-                at_a_task.discard(current)
-                served.add(current)
+                if intended_s is not None:
+                    starts.pop(getcurrent(), None)
+                user._harness_course = served
 
         return execute_paced
 
     def thinking(wait: Method) -> Method:
-        def wait_if_closed(self: TaskSet) -> None:
-            current = getcurrent()
-            in_a_task = current in at_a_task
+        def wait_if_closed(self: Any) -> None:
+            user = self._user
             # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
             # try again at once, for ever.
-            if not pacer.is_open or not (in_a_task or current in served):
+            if not pacer.is_open or user._harness_course is idle:
                 wait(self)
-            elif self.user._state == LOCUST_STATE_STOPPING:
+            elif user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
-            if not in_a_task:
-                served.discard(current)
+            if user._harness_course is served:
+                user._harness_course = idle
 
         return wait_if_closed
 
     def sleeping(_: Method) -> Method:
-        return lambda self, seconds: pacer.think(seconds)  # noqa: ARG005  (a method)
+        def sleep_or_take_turns(self: Any, seconds: float) -> None:
+            if seconds > 0:
+                pacer.think(seconds)
+                return
+            # Without think time a user only lets others have their turn; they have had it where the event loop went
+            # round since, as it does while a request is under way.
+            user = self._user
+            if user._harness_turn == loop.iteration:
+                gevent.sleep(0)
+            user._harness_turn = loop.iteration
+
+        return sleep_or_take_turns
 
     for task_set in (TaskSet, DefaultTaskSet):
         _wrap(task_set, "execute_task", paced)

@@ -92,10 +92,7 @@ class Pacer:
                 self._wake(free.popleft())
 
     def think(self, seconds: float) -> None:
-        """Sleep that long, or until the open model begins."""
-        if seconds <= 0:
-            gevent.sleep(0)
-            return
+        """Sleep that long (s, more than 0), or until the open model begins."""
         waiter: Waiter[None] = Waiter()
         self._thinking.add(waiter)
         timer = get_hub().loop.timer(seconds)
@@ -159,6 +156,9 @@ class Pacer:
         kind = type(user)
         self._known[kind] = None
         due = self._due[kind]
+        if not self.is_open and not due:
+            self.iterations += 1
+            return None
         while self.is_open and not due:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
