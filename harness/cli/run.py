@@ -9,8 +9,22 @@ import click
 from harness.cli import options
 
 
-@click.command()
-@click.argument("scenario", type=click.Path(path_type=Path))
+class _Command(click.Command):
+    """Says where an option that is not ours may belong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            hint = "options of the Locust file itself go behind --: harness run FILE -- --its-option x"
+            raise click.NoSuchOption(
+                unknown.option_name, f"{unknown.message} ({hint})", unknown.possibilities, unknown.ctx
+            ) from None
+
+
+@click.command(cls=_Command)
+@click.argument("scenario")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS]")
 @click.option("--profile", metavar="NAME|FILE", help="How much load, and what must hold: a file of profiles/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the plan.")
 @click.option("--workers", type=int, help="Load workers. Default: one a core less one, at least one.")
@@ -24,7 +38,8 @@ from harness.cli import options
 @options.out
 @options.as_json
 def command(
-    scenario: Path,
+    scenario: str,
+    arguments: tuple[str, ...],
     profile: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
@@ -40,6 +55,9 @@ def command(
 ) -> int:
     """Run SCENARIO (a Python file: any Locust file) and answer: did it hold?
 
+    SCENARIO may also be a folder of Locust files, or several with commas between. What follows -- are the file's own
+    arguments (events.init_command_line_parser) and, without dashes, the user classes to run.
+
     \b
     Exit code: 0 it held, 1 a gate failed, 2 wrong input, 3 inconclusive,
                4 the run is broken, 130 interrupted.
@@ -49,6 +67,7 @@ def command(
       harness run scenarios/flash_sale.py --profile smoke
       harness run my_locustfile.py --host http://127.0.0.1:8000 --pid 1234
       harness run my_locustfile.py --target "python app.py --port {port}"
+      harness run my_locustfile.py -- --my-option x Buyer
     """
     from harness.cli.outcome import show_outcome
     from harness.cli.progress import make_watcher
@@ -58,9 +77,9 @@ def command(
     from harness.plan.resolve import resolve
     from harness.plan.target import TargetOptions
 
-    chosen_profile = load_profile(profile, scenario=scenario) if profile else None
+    chosen_profile = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
-        describe_scenario(scenario),
+        describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
         profile=chosen_profile,
         overrides=overrides,
         workers=workers,
@@ -68,6 +87,7 @@ def command(
         seed=seed,
         tags=tags,
         exclude_tags=exclude_tags,
+        arguments=arguments,
     )
     with make_watcher() as watcher:
         outcome = run(plan, out=out, watcher=watcher)

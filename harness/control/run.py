@@ -59,7 +59,7 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
         watcher.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             watcher.say("checking the scenario's invariants")
-            write_json(folder.verification, verify_target(Path(plan.scenario.path), target.url))
+            write_json(folder.verification, verify_target(plan.scenario.locustfiles, target.url))
         target.stop()
         watcher.say("judging and writing the report")
         return Outcome(folder, conclude(folder, plan, environment, store))

@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
-from harness.plan.description import ScenarioDescription
+from harness.errors import HarnessError, ManyFaultsError
+from harness.plan.description import Question, ScenarioDescription
+from harness.plan.locustfiles import find_locustfiles
 
 DESCRIBE_TIMEOUT_S = 60.0
 VERIFY_TIMEOUT_S = 60.0
@@ -24,18 +26,31 @@ _LAST_BYTES = 16_384
 """So much of standard error is looked at where a child ended without an answer."""
 
 
-def describe_scenario(path: Path) -> ScenarioDescription:
-    """What the scenario file holds. Raises :class:`HarnessError` where it is missing or cannot be used."""
-    if not path.is_file():
-        similar = sorted(other.name for other in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        hint = f"there are: {', '.join(similar)}" if similar else "Give the path of a scenario, a Python file."
-        raise HarnessError("there is no such scenario", where=str(path), hint=hint)
-    path = path.resolve()
-    answer = _ask("harness.load.describe", [str(path)], path, DESCRIBE_TIMEOUT_S)
-    if "fault" in answer:
-        fault = answer["fault"]
-        hint = fault.get("hint") or f"Try it by itself: python {shlex.quote(str(path))}"
-        raise HarnessError(fault["message"], where=fault["where"], hint=hint)
+def describe_scenario(
+    scenario: str | Path, *, arguments: Sequence[str] = (), tags: Sequence[str] = (), exclude_tags: Sequence[str] = ()
+) -> ScenarioDescription:
+    """What the scenario holds, all faults of it told at once.
+
+    ``scenario`` is a file, a folder, or files with commas between; ``arguments`` are the locustfile's own. Raises
+    :class:`HarnessError` where it is missing or cannot be used.
+    """
+    found = find_locustfiles(scenario)
+    question = Question(
+        name=found.name,
+        files=tuple(map(str, found.files)),
+        arguments=tuple(arguments),
+        tags=tuple(tags),
+        exclude_tags=tuple(exclude_tags),
+    )
+    path = found.files[0]
+    answer = _ask("harness.load.describe", [question.model_dump_json()], path, DESCRIBE_TIMEOUT_S)
+    if "faults" in answer:
+        by_itself = f"Try it by itself: python {shlex.quote(str(path))}"
+        faults = [
+            HarnessError(fault["message"], where=fault["where"], hint=fault.get("hint") or by_itself)
+            for fault in answer["faults"]
+        ]
+        raise faults[0] if len(faults) == 1 else ManyFaultsError(faults)
     try:
         return ScenarioDescription.model_validate(answer["description"])
     except ValidationError as error:
@@ -44,10 +59,10 @@ def describe_scenario(path: Path) -> ScenarioDescription:
         raise HarnessError(f"{key}: {first['msg']}", where=str(path)) from error
 
 
-def verify_target(path: Path, url: str) -> dict[str, Any]:
+def verify_target(files: Sequence[str | Path], url: str) -> dict[str, Any]:
     """Run the scenario's ``verify``: ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``."""
     try:
-        return _ask("harness.load.verify", [str(path), url], path, VERIFY_TIMEOUT_S)
+        return _ask("harness.load.verify", [url, *map(str, files)], Path(files[0]), VERIFY_TIMEOUT_S)
     except HarnessError as fault:
         return {"status": "error", "message": fault.message, "duration_s": VERIFY_TIMEOUT_S}
 

@@ -1,104 +1,115 @@
 """The child that imports a scenario and tells what it holds.
 
-Started as ``python -m harness.load.describe --parent PID FILE``; it dies with that parent. It answers
-``{"description": …}`` (see ``harness.plan.description``) or ``{"fault": {"message", "where"}}``, with ``"hint"`` where
-there is one.
+Started as ``python -m harness.load.describe --parent PID QUESTION``; it dies with that parent. ``QUESTION`` is a
+:class:`Question` as JSON. It answers ``{"description": …}`` (see ``harness.plan.description``) or ``{"faults": […]}``,
+each with ``"message"``, ``"where"`` and, where there is one, ``"hint"``.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import inspect
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from locust import User
+from locust.env import Environment
 
 from harness.load.child_result import answer, blame, claim_stdout, one_line
+from harness.load.environment import chosen_classes, keep_tagged
+from harness.load.locust_options import ArgumentsError, parse_arguments
 from harness.load.process import die_with_parent
-from harness.load.scenario_file import load_scenario
-from harness.plan.dsl import declared
+from harness.load.scenario_file import ScenarioFile, load_scenario
+from harness.load.user_faults import Fault, user_faults
+from harness.plan.description import Question
+from harness.plan.dsl import STATED, declared, uses_harness
 
 
-class UnusableUserError(Exception):
-    """A user class that Locust imports but cannot run: it would fail only after the target has started."""
-
-    def __init__(self, message: str, *, user_class: type[User], scenario: Path, hint: str) -> None:
-        super().__init__(message)
-        self.fault = {"message": one_line(message), "where": _place(user_class) or str(scenario), "hint": hint}
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """The description of a scenario file, as JSON.
-
-    Raises whatever importing the file raises, and :class:`UnusableUserError`.
-    """
-    scenario = load_scenario(path)
-    _check_users(scenario.user_classes, path)
-    namespace = vars(scenario.module)
+def describe(question: Question) -> dict[str, Any]:
+    """``{"description": …}`` or ``{"faults": […]}``. Raises whatever importing a file raises."""
+    files = [Path(file) for file in question.files]
+    scenario = load_scenario(files)
+    faults = [*_argument_faults(scenario, question), *_stated_twice(scenario)]
+    shown = user_faults(scenario, scenario.user_classes, files[0])
+    if faults or shown:
+        return {"faults": [*shown, *faults]}
+    options = parse_arguments(question.arguments, scenario.shape)
+    user_classes = chosen_classes(scenario, options.user_classes)
+    if question.tags or question.exclude_tags:
+        environment = Environment(
+            user_classes=list(user_classes),
+            tags=list(question.tags) or None,
+            exclude_tags=list(question.exclude_tags) or None,
+        )
+        keep_tagged(environment)
+        if user_classes and not environment.user_classes:
+            return {"faults": [_nothing_tagged(question)]}
+        user_classes = environment.user_classes
     return {
-        "file": str(path),
-        "name": path.stem,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "user_classes": [_describe_user(user_class) for user_class in scenario.user_classes],
-        "has_verify": callable(namespace.get("verify")),
-        "has_shape": scenario.shape is not None,
-        **declared(namespace),
+        "description": {
+            "file": str(files[0]),
+            "files": [str(file) for file in files] if len(files) > 1 else [],
+            "name": question.name,
+            "sha256": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest(),
+            "user_classes": [
+                _describe_user(user_class)
+                for user_class in user_classes
+                if user_class.weight > 0 or user_class.fixed_count > 0
+            ],
+            "has_verify": scenario.verify is not None,
+            "has_shape": scenario.shape is not None,
+            **_declared(scenario),
+        }
     }
 
 
-def _check_users(user_classes: list[type[User]], path: Path) -> None:
-    """Refuse what surely cannot run. Abstract classes are not among ``user_classes``."""
-    names: set[str] = set()
-    for user_class in user_classes:
-        name = user_class.__name__
-        if name in names:
-            raise UnusableUserError(
-                f"two user classes are named {name}",
-                user_class=user_class,
-                scenario=path,
-                hint="Each needs a name of its own; a second name for the same class (B = A) counts, too.",
-            )
-        names.add(name)
-        for task in user_class.tasks:
-            if not callable(task):
-                raise UnusableUserError(
-                    f"tasks of {name} holds {task!r}, which is no task",
-                    user_class=user_class,
-                    scenario=path,
-                    hint="A task is a function that takes the user, or a TaskSet class.",
-                )
-        if not user_class.tasks and not _makes_own_tasks(user_class):
-            raise UnusableUserError(
-                f"{name} has no task",
-                user_class=user_class,
-                scenario=path,
-                hint="Put @task before a method (a weight of 0 makes it none), or set abstract = True in a base class.",
-            )
+def _declared(scenario: ScenarioFile) -> dict[str, object]:
+    """What the files state for the harness; :func:`_stated_twice` has seen that no two state the same."""
+    stated = dict.fromkeys(STATED)
+    for module in scenario.modules:
+        stated |= {name: value for name, value in declared(vars(module)).items() if value is not None}
+    return stated
 
 
-def _makes_own_tasks(user_class: type[User]) -> bool:
-    """Whether users may get on without tasks of their class: ``run`` is their own, or a method has to do with tasks."""
-    if user_class.run is not User.run:
-        return True
-    methods = [
-        method
-        for base in user_class.__mro__
-        if not base.__module__.startswith("locust.")
-        for method in vars(base).values()
-        if inspect.isfunction(method)
-    ]
-    return any("tasks" in method.__code__.co_names for method in methods)
+def _stated_twice(scenario: ScenarioFile) -> list[Fault]:
+    faults: list[Fault] = []
+    for name in (*STATED, "verify"):
+        modules = [module for module in scenario.stating(name) if uses_harness(vars(module))]
+        if len(modules) > 1:
+            places = [str(module.__file__) for module in modules]
+            hint = f"Keep one; the other is in {', '.join(places[1:])}."
+            faults.append({"message": f"{name} is stated in {len(places)} files", "where": places[0], "hint": hint})
+    return faults
 
 
-def _place(user_class: type[User]) -> str | None:
-    """``file:line`` of a class, if it can be found: it may have been made by a function, or without a file."""
+def _argument_faults(scenario: ScenarioFile, question: Question) -> list[Fault]:
+    """What is wrong with what followed ``--``."""
+    where = f"-- {' '.join(question.arguments)}"
     try:
-        return f"{inspect.getsourcefile(user_class)}:{inspect.getsourcelines(user_class)[1]}"
-    except (OSError, TypeError):
-        return None
+        names = parse_arguments(question.arguments, scenario.shape).user_classes
+    except ArgumentsError as error:
+        return [{"message": one_line(str(error)), "where": where, "hint": one_line(error.hint)}]
+    known = [user_class.__name__ for user_class in scenario.user_classes]
+    unknown = [name for name in names if name not in known]
+    if not unknown:
+        return []
+    return [
+        {
+            "message": f"there is no user class {', '.join(unknown)}",
+            "where": where,
+            "hint": f"there are: {', '.join(known)}" if known else "the scenario has no user class",
+        }
+    ]
+
+
+def _nothing_tagged(question: Question) -> Fault:
+    words = [
+        f"{option} {tag}"
+        for option, tags in (("--tags", question.tags), ("--exclude-tags", question.exclude_tags))
+        for tag in tags
+    ]
+    return {"message": "these tags leave no task", "where": " ".join(words), "hint": "See @tag in the scenario."}
 
 
 def _describe_user(user_class: type[User]) -> dict[str, Any]:
@@ -116,21 +127,17 @@ def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(prog="harness.load.describe")
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("scenario", type=Path)
+    parser.add_argument("question")
     given = parser.parse_args()
     die_with_parent(given.parent)
-    path: Path = given.scenario
+    question = Question.model_validate_json(given.question)
     stdout = claim_stdout()
     try:
-        description = describe(path)
-    except UnusableUserError as error:
-        answer(stdout, {"fault": error.fault})
+        answer(stdout, describe(question))
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        blamed = blame(error, path)
+        blamed = blame(error, Path(question.files[0]))
         message = f"the scenario cannot be imported: {blamed['message']}"
-        answer(stdout, {"fault": {"message": message, "where": blamed["where"]}})
-    else:
-        answer(stdout, {"description": description})
+        answer(stdout, {"faults": [{"message": message, "where": blamed["where"]}]})
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from harness.load import messages
 from harness.load.child_result import answer, claim_stdout
+from harness.load.environment import make_environment
 from harness.load.limits import StepFigures
 from harness.load.merger import Merger
 from harness.load.process import die_with_parent, log_to_stderr
-from harness.load.scenario_file import load_scenario, make_environment
+from harness.load.scenario_file import load_scenario
 from harness.plan.model import Phase, RunPlan
 from harness.record.frames import FrameWriter
 from harness.record.journal import SCHEMA, EndReason, PhaseEndReason
@@ -337,13 +338,8 @@ def main() -> None:
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(plan.seed)
 
-    environment = make_environment(
-        load_scenario(Path(plan.scenario.path)),
-        host=given.target,
-        stop_timeout_s=plan.stop_timeout_s,
-        tags=plan.tags,
-        exclude_tags=plan.exclude_tags,
-    )
+    scenario = load_scenario(plan.scenario.locustfiles)
+    environment = make_environment(scenario, plan, host=given.target, is_master=True)
     runner = environment.create_master_runner("127.0.0.1", 0)
     locust.events.init.fire(environment=environment, runner=runner, web_ui=None)
     with FrameWriter(given.journal) as journal:

@@ -1,6 +1,6 @@
 """The child that runs a scenario's ``verify(target)`` after the run.
 
-Started as ``python -m harness.load.verify --parent PID FILE URL``; it dies with that parent.
+Started as ``python -m harness.load.verify --parent PID URL FILE…``; it dies with that parent.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,12 @@ class VerifiedTarget:
         return response.json()
 
 
-def verify(path: Path, url: str) -> dict[str, str]:
+def verify(files: Sequence[Path], url: str) -> dict[str, str]:
     """Import the scenario and run its ``verify``."""
+    path = files[0]
     try:
-        hook = vars(load_scenario(path).module)["verify"]
+        hook = load_scenario(files).verify
+        assert hook is not None, "the scenario has no verify any more"
         hook(VerifiedTarget(url))
     except AssertionError as error:
         return {
@@ -56,8 +59,8 @@ def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(prog="harness.load.verify")
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("scenario", type=Path)
     parser.add_argument("url")
+    parser.add_argument("scenario", type=Path, nargs="+")
     given = parser.parse_args()
     die_with_parent(given.parent)
     stdout = claim_stdout()

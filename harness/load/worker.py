@@ -26,6 +26,7 @@ from locust.runners import WorkerRunner
 from harness.load import messages
 from harness.load.arrivals import Stretch, arrival_times, share_of
 from harness.load.cpu_meter import CpuMeter
+from harness.load.environment import make_environment
 from harness.load.hooks import (
     deal_tasks,
     pace_iterations,
@@ -37,7 +38,7 @@ from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import die_with_parent, log_to_stderr
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
-from harness.load.scenario_file import load_scenario, make_environment
+from harness.load.scenario_file import load_scenario
 from harness.load.task_deck import TaskDecks
 from harness.load.timer import Timer
 from harness.plan.model import RunPlan
@@ -232,14 +233,7 @@ def main() -> None:
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
 
-    scenario = load_scenario(Path(plan.scenario.path))
-    environment = make_environment(
-        scenario,
-        host=given.target,
-        stop_timeout_s=plan.stop_timeout_s,
-        tags=plan.tags,
-        exclude_tags=plan.exclude_tags,
-    )
+    environment = make_environment(load_scenario(plan.scenario.locustfiles), plan, host=given.target)
     host, _, port = given.master.rpartition(":")
     deal_tasks(TaskDecks(f"{plan.seed}:{given.index}"))
     runner = environment.create_worker_runner(host, int(port))

@@ -13,17 +13,32 @@ from pydantic import BaseModel, ConfigDict
 from harness.plan.model import UserClass
 
 
-class ScenarioDescription(BaseModel):
-    """A scenario file as its import showed it.
+class Question(BaseModel):
+    """What the child is asked: ``files`` as ``harness.plan.locustfiles`` found them, ``arguments`` as they followed
+    ``--``.
+    """
 
-    ``file`` is absolute; ``name`` the file's name without ``.py``. ``phases``, ``gates``, ``sampling`` and
-    ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked: lists of ``Spec.to_dict()`` where the
-    user wrote what is right, anything where not, None where nothing.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    files: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+
+
+class ScenarioDescription(BaseModel):
+    """A scenario as its import showed it, with the user classes that arguments and tags leave.
+
+    ``file`` is absolute; ``name`` the file's name without ``.py``; ``files`` all of them where there are several.
+    ``phases``, ``gates``, ``sampling`` and ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked:
+    lists of ``Spec.to_dict()`` where the user wrote what is right, anything where not, None where nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
+    files: tuple[str, ...] = ()
     name: str
     sha256: str
     user_classes: tuple[UserClass, ...]

@@ -152,16 +152,19 @@ def gate(
     return GateSpec("gate", _given(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
 
 
+STATED = ("phases", "gates", "sampling", "stop_early")
+"""The variables of a scenario's module that the harness reads."""
+
+
 def declared(namespace: Mapping[str, object]) -> dict[str, object]:
-    """What a scenario's module states for the harness, JSON-able: ``phases``, ``gates``, ``sampling``, ``stop_early``.
+    """What a scenario's module states for the harness, JSON-able, by the names of :data:`STATED`.
 
     Each is None where the scenario says nothing. A file that uses nothing of ``harness`` states nothing: an ordinary
     locustfile may have a variable ``phases`` of its own.
     """
-    names = ("phases", "gates", "sampling", "stop_early")
     if not uses_harness(namespace):
-        return dict.fromkeys(names)
-    return {name: _plain(namespace.get(name)) for name in names}
+        return dict.fromkeys(STATED)
+    return {name: _plain(namespace.get(name)) for name in STATED}
 
 
 def uses_harness(namespace: Mapping[str, object]) -> bool:

@@ -115,13 +115,20 @@ class Scenario(_Frozen):
     """The scenario file, as its description told (see ``harness.load.describe``)."""
 
     path: str
-    """Absolute."""
+    """Absolute; of several files the first."""
+    files: tuple[str, ...] = ()
+    """All of its files, absolute, where there are several (see ``harness.plan.locustfiles``)."""
     name: str
     """The file's name without ``.py``."""
     sha256: str
     user_classes: tuple[UserClass, ...]
     has_verify: bool
     has_shape: bool
+
+    @property
+    def locustfiles(self) -> tuple[str, ...]:
+        """What is imported for it, in this order."""
+        return self.files or (self.path,)
 
 
 class ShopTarget(_Frozen):
@@ -147,6 +154,8 @@ class AttachedTarget(_Frozen):
     kind: Literal["attached"] = "attached"
     url: str
     pid: int | None = None
+    own_hosts: bool = False
+    """``url`` is the ``host`` of a user class: each class keeps its own, and those without one are pointed at it."""
 
 
 Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discriminator="kind")]
@@ -171,5 +180,19 @@ class RunPlan(_Frozen):
     """How long a user that is told to stop may finish its iteration before its request is interrupted."""
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """What followed ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
     overrides: tuple[str, ...] = ()
     """The ``--set KEY=VALUE`` that were given."""
+
+    @property
+    def duration_s(self) -> float:
+        """The longest the phases can take; a shape, which ends itself, is not in it."""
+        return sum(phase.duration_s for phase in self.phases)
+
+    @property
+    def peak_users(self) -> int:
+        """The most users that the phases ask for, or allow; at least 1."""
+        levels = [max(s.start, s.end) for phase in self.phases if phase.model == "closed" for s in phase.segments]
+        allowed = [phase.max_users or 0 for phase in self.phases]
+        return max(1, *map(round, levels), *allowed)

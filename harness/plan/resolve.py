@@ -40,6 +40,7 @@ def resolve(
     seed: int | None = None,
     tags: Sequence[str] = (),
     exclude_tags: Sequence[str] = (),
+    arguments: Sequence[str] = (),
 ) -> RunPlan:
     """The plan of a run, checked.
 
@@ -81,6 +82,7 @@ def resolve(
     return RunPlan(
         scenario=Scenario(
             path=description.file,
+            files=description.files,
             name=description.name,
             sha256=description.sha256,
             user_classes=description.user_classes,
@@ -101,6 +103,7 @@ def resolve(
         stop_timeout_s=settings.stop_timeout,
         tags=tuple(tags),
         exclude_tags=tuple(exclude_tags),
+        arguments=tuple(arguments),
         overrides=tuple(overrides),
     )
 

@@ -42,15 +42,16 @@ def settle_target(
         return AttachedTarget(url=url, pid=options.pid)
     if table.command is not None:
         return _command(table.command, options.ready or table.ready, table)
-    host = next((user.host for user in description.user_classes if user.host), None)
-    if host is not None:
-        if not _is_loopback(host):
-            faults.add(
-                f"the scenario names the host {host}, which is not this machine",
-                where=shown_path(description.file),
-                hint=f"to load that host, say so: --host {host}",
-            )
-        return AttachedTarget(url=host.rstrip("/"), pid=options.pid)
+    hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
+    if hosts:
+        for host in hosts:
+            if not _is_loopback(host):
+                faults.add(
+                    f"the scenario names the host {host}, which is not this machine",
+                    where=shown_path(description.file),
+                    hint=f"to load that host, say so: --host {host}",
+                )
+        return AttachedTarget(url=hosts[0].rstrip("/"), pid=options.pid, own_hosts=True)
     if options.pid is not None:
         faults.add(
             "means nothing without a target that runs already", where="--pid", hint="give its URL too: --host URL"

@@ -74,17 +74,21 @@ def main_phase(summary: Summary) -> str | None:
 
 def command_line(plan: RunPlan) -> str:
     """The command that runs ``plan`` again, with the same random choices."""
-    parts = ["harness", "run", plan.scenario.path]
+    parts = ["harness", "run", ",".join(plan.scenario.locustfiles)]
     if plan.profile != "default":
         parts += ["--profile", plan.profile]
     for override in plan.overrides:
         parts += ["--set", override]
     parts += ["--workers", str(plan.workers), "--seed", str(plan.seed)]
     match plan.target:
-        case AttachedTarget(url=url, pid=pid):
-            parts += ["--host", url] + (["--pid", str(pid)] if pid is not None else [])
+        case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts):
+            parts += ([] if own_hosts else ["--host", url]) + (["--pid", str(pid)] if pid is not None else [])
         case CommandTarget(command=command, ready_path=ready_path):
             parts += ["--target", command, "--ready", ready_path]
+    parts += [word for tag in plan.tags for word in ("--tags", tag)]
+    parts += [word for tag in plan.exclude_tags for word in ("--exclude-tags", tag)]
+    if plan.arguments:
+        parts += ["--", *plan.arguments]
     return shlex.join(parts)
 
 

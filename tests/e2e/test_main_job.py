@@ -144,8 +144,8 @@ def test_a_run_can_be_judged_by_other_gates_and_drawn_again(tmp_path: Path) -> N
 
 def test_the_invariants_of_a_scenario_are_checked_after_the_run() -> None:
     with start_shop() as shop:
-        passed = verify_target(FLASH_SALE, shop.url)
+        passed = verify_target([FLASH_SALE], shop.url)
     assert (passed["status"], passed["message"]) == ("pass", "")
-    broke = verify_target(FLASH_SALE, shop.url)
+    broke = verify_target([FLASH_SALE], shop.url)
     assert broke["status"] == "error"
     assert re.search(r"flash_sale\.py:\d+: ConnectionError", broke["message"])

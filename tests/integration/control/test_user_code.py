@@ -56,7 +56,7 @@ def test_a_process_left_behind_on_import_holds_no_answer_up(tmp_path: Path) -> N
 def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> None:
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")
-    result = verify_target(path, "http://127.0.0.1:9")
+    result = verify_target([path], "http://127.0.0.1:9")
     assert (result["status"], result["message"]) == ("fail", "one was sold twice")
     wait_until(lambda: have_ended(tmp_path), what="the end of what verify started")
 
@@ -113,7 +113,7 @@ def test_long_messages_are_one_line_and_cut(tmp_path: Path) -> None:
     assert message.endswith("x…")
     assert len(message.removeprefix("the scenario cannot be imported: ")) == 500
     path = scenario(tmp_path, USER + "def verify(target):\n    assert False, 'a\\n' + chr(0xdc80) + 'b' * 5000\n")
-    result = verify_target(path, "http://127.0.0.1:9")
+    result = verify_target([path], "http://127.0.0.1:9")
     assert result["message"].startswith("a ?bbb")
     assert len(result["message"]) == 500
 

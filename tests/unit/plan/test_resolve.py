@@ -132,7 +132,7 @@ def test_a_profile_may_name_a_target_that_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "http://[::1]:80/", "localhost:1883"])
 def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host: str) -> None:
-    assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"))
+    assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"), own_hosts=True)
 
 
 @pytest.mark.parametrize("host", ["https://shop.example", "http://10.0.0.5", "shop.example:80", "http://[::1"])
