@@ -9,7 +9,8 @@ The harness puts its load as ``harness run`` does: by the same master and worker
 core, and in its CPU time), every request recorded, merged and journaled. Locust runs by its own headless runner with
 its own statistics. wrk, hey and k6 take part where they are installed.
 
-    uv run python benchmarks/generator.py
+    uv run python benchmarks/generator.py            # the table in README.md
+    uv run python benchmarks/generator.py --memory   # what a user with an open connection takes; what a long run adds
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Protocol
 import click
 import psutil
 
+from benchmarks.memory import measure_memory
 from benchmarks.support import HarnessLoad, Nginx, Spread, closed_phase, show, start, two_cores, wait_until
 from harness.errors import HarnessError
 
@@ -262,10 +264,17 @@ def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(min=0.1), help="measured, each round")
+@click.option("--memory", is_flag=True, help="measure the harness's memory instead")
+@click.option("--users", default=10_000, show_default=True, type=click.IntRange(min=1), help="idle, with --memory")
+@click.option("--minutes", default=1.0, show_default=True, help="of steady load, with --memory")
 @click.option("--short", is_flag=True, help="a few seconds: does it work?")
-def main(rounds: int, seconds: float, short: bool) -> None:
-    """Requests a second and CPU time a request of load generators side by side."""
-    if short:
+def main(rounds: int, seconds: float, memory: bool, users: int, minutes: float, short: bool) -> None:
+    """Requests a second and CPU time a request of load generators side by side; or the harness's memory."""
+    if memory and short:
+        measure_memory(users=100, seconds=2.0)
+    elif memory:
+        measure_memory(users, minutes * 60)
+    elif short:
         measure_speed(rounds=1, seconds=0.4, warm_up_s=0.1)
     else:
         measure_speed(rounds, seconds)

@@ -9,7 +9,6 @@ import ctypes
 import json
 import os
 import platform
-import resource
 import shutil
 import signal
 import socket
@@ -24,13 +23,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from harness.control.load_processes import LoadProcesses
 from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment
-from harness.record.journal import Journal, read_journal
+from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
 
 _PR_SET_PDEATHSIG = 1
@@ -124,13 +124,6 @@ def start(command: Sequence[str | Path], core: int, **options: Any) -> subproces
         return subprocess.Popen(list(map(str, command)), text=True, preexec_fn=die_with_us, **options)
 
 
-def allow_many_files() -> int:
-    """Raise this process's limit of open files, which children inherit, as far as it may; the limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
-
-
 def free_port() -> int:
     """A loopback port that nothing listens on."""
     with socket.socket() as probe:
@@ -157,7 +150,7 @@ def program(name: str, package: str) -> str:
 
 
 class Nginx:
-    """An nginx of one process on a free loopback port, that answers a small JSON and counts requests."""
+    """An nginx of one process on a free loopback port: answers a small JSON, counts requests and connections."""
 
     def __init__(self, folder: Path, core: int, connections: int = 1024) -> None:
         self.port = free_port()
@@ -188,12 +181,18 @@ class Nginx:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def connections(self) -> int:
+        """How many are open, but for that which this method uses."""
+        return int(self._ask().splitlines()[0].split()[2]) - 1
+
     def requests(self) -> int:
-        """How many requests it has taken in, but for those that this method made."""
-        self._status.request("GET", "/status")
-        text = self._status.getresponse().read().decode()
+        """How many requests it has taken in, but for those that were made to ask."""
+        return int(self._ask().splitlines()[2].split()[2]) - self._asked
+
+    def _ask(self) -> str:
         self._asked += 1
-        return int(text.splitlines()[2].split()[2]) - self._asked
+        self._status.request("GET", "/status")
+        return self._status.getresponse().read().decode()
 
     def end(self) -> None:
         self._status.close()
@@ -250,6 +249,7 @@ class HarnessLoad:
             seed=1,
         )
         self._folder = RunFolder.create(folder, "run")
+        self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())
         with on_core(core):
             self._load = LoadProcesses(self._folder, url, workers)
@@ -258,8 +258,20 @@ class HarnessLoad:
         """The master's first, then the workers'."""
         return self._load.pids()
 
+    def workers(self) -> list[psutil.Process]:
+        return [psutil.Process(pid) for pid in self.pids()[1:]]
+
     def running(self) -> bool:
         return self._load.running
+
+    def phases_begun(self) -> int:
+        """How many of the phases have begun by now."""
+        path = self._folder.journal
+        self._follower = self._follower or (JournalFollower(path) if path.is_file() else None)
+        if self._follower is None:
+            return 0
+        self._follower.poll()
+        return len(self._follower.journal.phases)
 
     def journal(self) -> Journal:
         """All that was recorded; raises :class:`HarnessError` where the load did not come to its end."""

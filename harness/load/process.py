@@ -1,10 +1,11 @@
-"""What every load process does first: die with its parent, and log to one place."""
+"""What every load process does first: die with its parent, log to one place, and a worker may open many files."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 
@@ -26,3 +27,13 @@ def log_to_stderr(name: str) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"
     )
+
+
+def allow_many_files() -> int:
+    """Raise this process's limit of open files as far as it may go, and return it: each connection is one.
+
+    Usual limits are 1,024, for programs that use ``select(2)``, but 20,000 and more for those that ask.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

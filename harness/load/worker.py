@@ -36,7 +36,7 @@ from harness.load.hooks import (
 )
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
-from harness.load.process import die_with_parent, log_to_stderr
+from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
 from harness.load.scenario_file import load_scenario
 from harness.load.task_deck import TaskDecks
@@ -230,6 +230,7 @@ def main() -> None:
     given = arguments.parse_args()
     die_with_parent(given.parent)
     log_to_stderr(f"worker-{given.index}")
+    allow_many_files()
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
 

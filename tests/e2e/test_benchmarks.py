@@ -36,3 +36,11 @@ def test_generators_side_by_side_record_what_the_server_has_served() -> None:
         assert 0 <= figures["served"] - figures["recorded"] <= 32, name
     harness = generators["harness.HttpUser"]
     assert harness["recorded"] == harness["served"]
+
+
+def test_memory_of_idle_users_and_of_a_steady_load() -> None:
+    require_program("nginx", "nginx-light")
+    memory = benchmark("generator", "--memory")
+    assert memory["idle"]["connections"] == memory["idle"]["users"] == 100
+    assert memory["idle"]["full_bytes"] > memory["idle"]["empty_bytes"] > 0
+    assert memory["steady"]["requests"] > 0
