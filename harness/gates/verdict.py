@@ -19,7 +19,8 @@ _BROKEN_ENDS: dict[EndReason, str] = {
     "workers lost": "the load workers were lost; harness.log tells why",
     "error": "the run ended on an error; harness.log tells which",
 }
-_LOST_WORKER = ("worker lost", "workers lost")
+_LOST = ("worker lost", "workers lost", "report refused")
+"""Events that tell of requests that are lacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[
         reasons.append(f"the run was killed after {journal.last_s:.0f} s: what had been recorded by then is reported")
     elif journal.end_reason in _BROKEN_ENDS:
         reasons.append(_BROKEN_ENDS[journal.end_reason])
-    reasons += [event.message for event in journal.events if event.what in _LOST_WORKER]
+    reasons += [event.message for event in journal.events if event.what in _LOST]
     if journal.end_reason in ("done", "gate failed") and not any(phase.requests for phase in phases):
         reasons.append("not a single request was recorded")
     reasons += _voided(phases, results)

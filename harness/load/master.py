@@ -30,8 +30,9 @@ from harness.load.merger import Merger
 from harness.load.process import die_with_parent, log_to_stderr
 from harness.load.scenario_file import load_scenario
 from harness.plan.model import Phase, RunPlan
-from harness.record.frames import FrameWriter
-from harness.record.journal import SCHEMA, EndReason, PhaseEndReason
+from harness.record.frames import Frame, FrameWriter
+from harness.record.journal import SCHEMA, EndReason, PhaseEndReason, Series
+from harness.record.series_table import SeriesTable
 
 WORKERS_JOIN_S = 60.0
 LAST_SECOND_S = 1.5
@@ -62,6 +63,8 @@ class LoadMaster:
         self._finished: set[str] = set()
         self._dropped = 0
         self._errors: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        """Reports that were left out, by worker."""
         self._stop = Event()
         self._stop_reason: EndReason | None = None
         self._current: tuple[int, float] | None = None
@@ -131,14 +134,26 @@ class LoadMaster:
     # What the workers send
 
     def _on_second(self, msg: Any, **_: Any) -> None:
-        for frame in self._merger.add(msg.node_id, msg.data):
+        try:
+            frames = self._merger.add(msg.node_id, msg.data, self._now_s())
+        except ValueError as fault:
+            self._refuse(str(msg.node_id), str(fault))
+            return
+        for frame in frames:
             self._journal.write(frame)
         self._write_seconds(self._merger.ready(self._now_s()))
 
-    def _write_seconds(self, seconds: list[Any]) -> None:
-        for frame, all_series in seconds:
+    def _refuse(self, worker: str, why: str) -> None:
+        """A report that cannot be is left out, and so is known to be lacking; the worker's others still count."""
+        logger.warning("a report of %s is refused: %s", worker, why)
+        self._refused[worker] += 1
+        if self._refused[worker] == 1 and len(self._refused) <= _SHOWN_ERRORS:
+            self._event("report refused", f"what load worker {worker} reported cannot be read, and is lacking: {why}")
+
+    def _write_seconds(self, seconds: list[tuple[Frame, SeriesTable]]) -> None:
+        for frame, table in seconds:
             self._journal.write(frame)
-            for series in all_series:
+            for series in Series.all_of(table) if self._steps else ():
                 step = self._steps.get((series.phase, series.segment))
                 if step is not None:
                     step.add(series)

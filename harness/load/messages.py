@@ -9,10 +9,9 @@ to the worker
 ``harness.finish``     stop all users (each may end its iteration within the stop timeout) and send what is left
 ``harness.hurry``      cut off what users are still at, after ``harness.finish``
 to the master
-``harness.second``     ``second, users, cpu, lag_ms, iterations, late, waiting, starved, throttled, stolen, lateness,
-                       endpoints, series, failures, samples``: all up to the end of that second that was not sent yet
-                       (see ``Recorder.take``); ``series`` is ``[[second, rows]]``, for a request that ended earlier
-                       may be reported late; ``lateness`` is ``[[phase, delay, own]]`` (see ``journal.Lateness``)
+``harness.second``     all up to the end of a second that was not sent yet, and how the worker fared: see
+                       :class:`harness.load.report.Report`; ``series`` and ``lateness`` are flat arrays
+                       (:class:`harness.record.series_table.SeriesTable`)
 ``harness.finished``   ``dropped, errors``: the worker has stopped and sent everything; ``errors`` counts by kind
                        what tasks raised
 =====================  ==============================================================================================

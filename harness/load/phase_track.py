@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.record.histogram import Ints
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -24,6 +26,7 @@ class PhaseTrack:
 
     def __init__(self) -> None:
         self._marks = [Mark(float("-inf"), 0, 0, False)]
+        self._tabulate()
 
     def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
         """A phase begins at ``at_s`` with segments of these lengths; what was planned after that moment is void."""
@@ -31,6 +34,12 @@ class PhaseTrack:
         for segment, duration_s in enumerate(durations_s or [0.0]):
             self._marks.append(Mark(at_s, phase, segment, is_open))
             at_s += duration_s
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        self._at_s = np.array([mark.at_s for mark in self._marks])
+        self._phase_and_segment = np.array([(mark.phase, mark.segment) for mark in self._marks], dtype=np.int64).T
+        self._open = np.array([mark.open for mark in self._marks], dtype=np.bool_)
 
     def at(self, at_s: float) -> Mark:
         """The mark in force at ``at_s``. The newest marks are looked at first: most requests are recent."""
@@ -39,7 +48,8 @@ class PhaseTrack:
                 return mark
         return self._marks[0]
 
-    def phases_at(self, moments_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """The phase at each of ``moments_s``, as :meth:`at` tells of one."""
-        places = np.searchsorted([mark.at_s for mark in self._marks], moments_s, side="right") - 1
-        return np.array([mark.phase for mark in self._marks], dtype=np.int64)[places]
+    def at_all(self, at_s: npt.NDArray[np.float64]) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+        """As :meth:`at` for many moments: the phase, the segment, and whether the phase is open, of each."""
+        which = np.searchsorted(self._at_s, at_s, side="right") - 1
+        phase, segment = self._phase_and_segment[:, which]
+        return phase, segment, self._open[which]

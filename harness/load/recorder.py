@@ -7,15 +7,20 @@ response time counts from when its iteration *should* have started, so the wait 
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
 from harness.load.phase_track import PhaseTrack
-from harness.record.histogram import Histogram, bucket_of
+from harness.record.histogram import MAX_VALUE_US, Ints
+from harness.record.series_sum import SeriesSum, packed
+from harness.record.series_table import SeriesTable
 
 SAMPLES_PER_FAILURE = 3
 FAILURE_KINDS = 200
@@ -25,6 +30,11 @@ ENDPOINTS = 1000
 """More names than this in one worker (an id in every URL, and no ``name=``) are counted together."""
 OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
 INTERRUPTED = "interrupted: its user was removed before the answer came"
+
+_FOLD_AT = 5 * 512
+"""So many numbers, five a request."""
+_FLAGS, _FAILED = 2, 1
+_LARGEST_ANSWER = 1 << 40
 
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
@@ -45,54 +55,13 @@ class RequestInterrupted(Exception):  # noqa: N818  (an outcome of a request, no
         return INTERRUPTED
 
 
-class _Counts:
-    """One growing histogram."""
-
-    __slots__ = ("buckets", "max_us", "sum_us")
-
-    def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
-        self.sum_us = 0
-        self.max_us = 0
-
-    def add(self, value_us: int) -> None:
-        index = bucket_of(value_us)
-        buckets = self.buckets
-        buckets[index] = buckets.get(index, 0) + 1
-        self.sum_us += value_us
-        if value_us > self.max_us:
-            self.max_us = value_us
-
-    def to_wire(self) -> Wire:
-        return Histogram.from_buckets(self.buckets, self.sum_us, self.max_us).to_wire()
-
-
-class _Slot:
-    """What one (second, phase, segment, endpoint) has seen."""
-
-    __slots__ = ("bytes_received", "failed", "failures", "requests", "response", "service")
-
-    def __init__(self, *, is_open: bool) -> None:
-        self.requests = 0
-        self.failures = 0
-        self.bytes_received = 0
-        self.response = _Counts()
-        self.service = _Counts() if is_open else None
-        self.failed = _Counts()
-
-    def to_wire(self) -> Wire:
-        return [
-            self.requests,
-            self.failures,
-            self.bytes_received,
-            self.response.to_wire(),
-            self.service.to_wire() if self.service else None,
-            self.failed.to_wire() if self.failures else None,
-        ]
-
-
 class Recorder:
-    """Listens to Locust's ``request`` event; :meth:`take` hands over the seconds that are complete."""
+    """Takes in every request of a worker; :meth:`take` hands over the seconds that are complete.
+
+    Beside some 20 µs that a request costs a worker, each microsecond of recording counts. So a request is only noted
+    down, as five numbers at the end of a list, and all that is to be found out of them (second, phase, buckets) is
+    reckoned by numpy for :data:`_FOLD_AT` requests at a time: often enough that it stalls no user.
+    """
 
     def __init__(self, track: PhaseTrack, starts: IntendedStarts) -> None:
         self._track = track
@@ -101,8 +70,14 @@ class Recorder:
         """Greenlets whose client is at a request that has not been recorded yet."""
         self._began = time.perf_counter()
         self._endpoints: dict[tuple[str, str], int] = {}
+        """By (method, name): the endpoint's number, times :data:`_FLAGS`."""
         self._new_endpoints: list[Wire] = []
-        self._seconds: dict[int, dict[tuple[int, int, int], _Slot]] = {}
+        self._noted: list[float] = []
+        """Of each request its endpoint (with flags), when it was due or, if nothing says so, sent, when it was sent,
+        when it ended (``perf_counter``), and the bytes received."""
+        self._seconds: dict[int, SeriesSum] = {}
+        self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
+        """Endpoint, when due or sent, when ended, of what kind, and the sample that is kept of it."""
         self._failures: dict[tuple[int, int, int, str], int] = {}
         self._failure_kinds: set[str] = set()
         self._sampled: dict[tuple[int, str], int] = {}
@@ -116,6 +91,42 @@ class Recorder:
         """Seconds since the run began."""
         return time.perf_counter() - self._began
 
+    def record(
+        self,
+        method: str,
+        name: str,
+        start_perf_s: float,
+        end_perf_s: float,
+        bytes_received: int,
+        exception: BaseException | str | None = None,
+        response: Any = None,
+        context: Any = None,
+        url: Any = None,
+    ) -> None:
+        """One request of the current greenlet, sent and ended at these moments of ``time.perf_counter()``.
+
+        One whose start is not known (NaN) is counted, and not measured.
+
+        ``exception`` says that it failed, and why. The rest describes a failed one, of which a few are kept:
+        ``response`` (its ``status_code`` and ``content``), the user's ``context``, ``url``.
+        """
+        if self.under_way:
+            self.under_way.discard(getcurrent())
+        due_perf_s = start_perf_s
+        if self._starts:
+            due_perf_s = self._due(start_perf_s)
+        try:
+            endpoint = self._endpoints[method, name]
+        except KeyError:
+            endpoint = self._endpoint(method, name)
+        if exception is not None:
+            self._fail(endpoint, due_perf_s, end_perf_s, exception, response, context, url)
+            endpoint += _FAILED
+        noted = self._noted
+        noted += (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
+        if len(noted) >= _FOLD_AT:
+            self._fold()
+
     def on_request(
         self,
         request_type: str,
@@ -124,41 +135,26 @@ class Recorder:
         response_length: int | None,
         exception: BaseException | str | None = None,
         start_time: float | None = None,
-        **details: Any,
+        response: Any = None,
+        context: Any = None,
+        url: Any = None,
+        **_: Any,
     ) -> None:
         """Locust's ``request`` event; ``response_time`` is the service time in ms."""
         service_s = (response_time or 0.0) / 1000
-        now_s = self.now_s()
-        start_s = now_s - (service_s if start_time is None else time.time() - start_time)
-        if not 0 <= now_s - start_s - service_s <= _LONGEST_BLOCK_S:
+        now_perf_s = time.perf_counter()
+        start_perf_s = now_perf_s - (service_s if start_time is None else time.time() - start_time)
+        if not 0 <= now_perf_s - start_perf_s - service_s <= _LONGEST_BLOCK_S:
             # Clients that users write send other clocks as start_time, too.
-            start_s = now_s - service_s
-        end_s = start_s + service_s
-        service_us = round(service_s * 1e6)
-        self.under_way.discard(getcurrent())
-        intended_s = self._take_intended_start() if self._starts else None
-        if intended_s is None:
-            begun_s, response_us = start_s, service_us
-        else:
-            begun_s, response_us = intended_s, max(service_us, round((end_s - intended_s) * 1e6))
+            start_perf_s = now_perf_s - service_s
+        end_perf_s = start_perf_s + service_s
+        if response_time is None:
+            start_perf_s = math.nan
+        size = int(response_length or 0)
+        self.record(request_type, name, start_perf_s, end_perf_s, size, exception, response, context, url)
 
-        endpoint = self._endpoint(request_type, name)
-        mark = self._track.at(begun_s)
-        slot = self._slot(int(end_s), (mark.phase, mark.segment, endpoint), is_open=mark.open)
-        slot.requests += 1
-        slot.bytes_received += int(response_length or 0)
-        if response_time is not None:
-            slot.response.add(response_us)
-            if slot.service is not None:
-                slot.service.add(service_us)
-        if exception is not None:
-            slot.failures += 1
-            if response_time is not None:
-                slot.failed.add(response_us)
-            self._fail(endpoint, mark.phase, end_s, exception, details)
-
-    def _take_intended_start(self) -> float | None:
-        """When the iteration was due whose first request this is; None: it is a later one.
+    def _due(self, start_perf_s: float) -> float:
+        """When the iteration was due whose first request this is; when it was sent, if it is a later one.
 
         A task may send its requests from greenlets that it spawns: theirs is the iteration of the user that did.
         """
@@ -166,63 +162,103 @@ class Recorder:
         while current is not None:
             intended_s = self._starts.pop(current, None)
             if intended_s is not None:
-                return intended_s
+                return self._began + intended_s
             spawned_by = getattr(current, "spawning_greenlet", None)
             current = spawned_by() if spawned_by else None
-        return None
+        return start_perf_s
 
     def _endpoint(self, method: str, name: str) -> int:
+        """The number of an endpoint that is not known yet, as in ``_endpoints``."""
         key = (method, name)
-        endpoint = self._endpoints.get(key)
-        if endpoint is None and len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
-            return self._endpoint(*OTHER_ENDPOINTS)
-        if endpoint is None:
-            endpoint = self._endpoints[key] = len(self._endpoints)
-            self._new_endpoints.append([endpoint, _text(method)[:_NAME_LENGTH], _text(name)[:_NAME_LENGTH]])
-        return endpoint
-
-    def _slot(self, second: int, key: tuple[int, int, int], *, is_open: bool) -> _Slot:
-        slots = self._seconds.get(second)
-        if slots is None:
-            slots = self._seconds[second] = {}
-        slot = slots.get(key)
-        if slot is None:
-            slot = slots[key] = _Slot(is_open=is_open)
-        return slot
+        if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
+            return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
+        number = len(self._endpoints)
+        self._new_endpoints.append([number, _text(method)[:_NAME_LENGTH], _text(name)[:_NAME_LENGTH]])
+        self._endpoints[key] = number * _FLAGS
+        return number * _FLAGS
 
     def _fail(
-        self, endpoint: int, phase: int, end_s: float, exception: BaseException | str, details: dict[str, Any]
+        self,
+        endpoint: int,
+        due_perf_s: float,
+        end_perf_s: float,
+        exception: BaseException | str,
+        response: Any,
+        context: Any,
+        url: Any,
     ) -> None:
-        response = details.get("response")
         failure = describe_failure(exception, response)
         if failure not in self._failure_kinds:
             if len(self._failure_kinds) >= FAILURE_KINDS:
                 failure = OTHER_FAILURES
             self._failure_kinds.add(failure)
-        key = (endpoint, phase, int(end_s), failure)
-        self._failures[key] = self._failures.get(key, 0) + 1
+        sample = None
         sampled = self._sampled.get((endpoint, failure), 0)
         if sampled < SAMPLES_PER_FAILURE:
             self._sampled[endpoint, failure] = sampled + 1
-            self._samples.append([endpoint, phase, end_s, failure, _detail(exception, response, details)])
+            sample = _detail(exception, response, context, url)
+        self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
 
-    def take(self, before_second: int | None) -> tuple[dict[int, list[Wire]], list[Wire], list[Wire], list[Wire]]:
+    def _fold(self) -> None:
+        """Reckon what was noted down into the series of its seconds."""
+        columns = np.array(self._noted, dtype=np.float64).reshape(-1, 5).T
+        self._noted.clear()
+        self._fold_failures()
+        code, due_s, start_s, end_s = columns[0].astype(np.int64), *(columns[1:4] - self._began)
+        timed = ~np.isnan(start_s)
+        due_s = np.where(np.isnan(due_s), end_s, due_s)
+        phase, segment, is_open = self._track.at_all(due_s)
+        keys = packed(phase, segment, code // _FLAGS)
+        service_us = _microseconds(end_s - start_s)
+        response_us = np.maximum(service_us, _microseconds(end_s - due_s))
+        size = np.minimum(np.maximum(columns[4], 0), _LARGEST_ANSWER).astype(np.int64)
+        failed = code % _FLAGS == _FAILED
+        seconds = np.maximum(end_s, 0).astype(np.int64)
+        for second in np.unique(seconds).tolist():
+            of_second = self._seconds.get(second)
+            if of_second is None:
+                of_second = self._seconds[second] = SeriesSum()
+            here = seconds == second
+            of_second.add_requests(
+                keys[here],
+                is_open[here],
+                response_us=response_us[here],
+                service_us=service_us[here],
+                bytes_received=size[here],
+                failed=failed[here],
+                timed=timed[here],
+            )
+
+    def _fold_failures(self) -> None:
+        for endpoint, due_perf_s, end_perf_s, failure, sample in self._noted_failures:
+            end_s = end_perf_s - self._began
+            phase = self._track.at(end_s if math.isnan(due_perf_s) else due_perf_s - self._began).phase
+            key = (endpoint, phase, max(0, int(end_s)), failure)
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if sample is not None:
+                self._samples.append([endpoint, phase, end_s, failure, sample])
+        self._noted_failures.clear()
+
+    def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
         """Hand over and forget what ended before ``before_second`` (None: all of it).
 
-        Returns series by second (``[phase, segment, endpoint, requests, …]`` as in the journal), the endpoints named
-        since the last call (``[id, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and
-        samples.
+        Returns the series (:meth:`SeriesTable.to_wire`; endpoints as numbered here), the endpoints named since the last
+        call (``[number, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and samples.
         """
-        ready = [second for second in self._seconds if before_second is None or second < before_second]
-        series = {
-            second: [[*key, *slot.to_wire()] for key, slot in self._seconds.pop(second).items()]
-            for second in sorted(ready)
-        }
+        self._fold()
+        ready = sorted(second for second in self._seconds if before_second is None or second < before_second)
+        series = SeriesTable.joined([self._seconds.pop(second).table(second) for second in ready])
         endpoints, self._new_endpoints = self._new_endpoints, []
         failures = [[*key, count] for key, count in self._failures.items()]
         self._failures = {}
         samples, self._samples = self._samples, []
-        return series, endpoints, failures, samples
+        return series.to_wire(), endpoints, failures, samples
+
+
+def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:
+    """As whole microseconds, from none to the most that a histogram holds; 0 where it is not a number."""
+    whole: Ints = np.fmin(np.fmax(np.rint(seconds * 1e6), 0), MAX_VALUE_US).astype(np.int64)
+    return whole
 
 
 def describe_failure(exception: BaseException | str, response: Any) -> str:
@@ -243,9 +279,11 @@ def _text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _detail(exception: BaseException | str, response: Any, details: dict[str, Any]) -> dict[str, str]:
+def _detail(exception: BaseException | str, response: Any, context: Any, url: Any) -> dict[str, str]:
     """What is known of a failed request, as text."""
-    detail = {"url": _text(details.get("url") or ""), "error": _text(exception)[:_BODY_BYTES]}
+    detail = {"url": _text(url or ""), "error": _text(exception)[:_BODY_BYTES]}
+    if context:
+        detail["context"] = _text(context)[:_BODY_BYTES]
     status = getattr(response, "status_code", None)
     if status:
         detail["status"] = str(status)

@@ -42,8 +42,8 @@ from harness.load.scenario_file import load_scenario
 from harness.load.task_deck import TaskDecks
 from harness.load.timer import Timer
 from harness.plan.model import RunPlan
-from harness.record.histogram import Histogram
 from harness.record.journal import Lateness
+from harness.record.series_table import SeriesTable
 
 REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
@@ -164,9 +164,9 @@ class LoadWorker:
                 "starved": cpu.starved,
                 "throttled": cpu.throttled,
                 "stolen": cpu.stolen,
-                "lateness": [part.to_wire() for part in self._lateness()],
+                "lateness": self._lateness().to_wire(),
                 "endpoints": endpoints,
-                "series": list(series.items()),
+                "series": series,
                 "failures": failures,
                 "samples": samples,
             },
@@ -174,15 +174,12 @@ class LoadWorker:
         self._lag_s = 0.0
         self._pacer.iterations = self._pacer.late = 0
 
-    def _lateness(self) -> list[Lateness]:
+    def _lateness(self) -> SeriesTable:
         """Of the arrivals started since the last report, by the phase in which they were due."""
         starts = self._pacer.take_starts()
-        phases = self._track.phases_at(starts[:, 0])
-        late_us = np.maximum(np.rint(starts[:, 1:] * 1e6), 0).astype(np.int64)
-        return [
-            Lateness(int(phase), *(Histogram.of(late_us[phases == phase, column]) for column in (0, 1)))
-            for phase in np.unique(phases)
-        ]
+        phases, _, _ = self._track.at_all(starts[:, 0])
+        delays_us, own_us = np.maximum(np.rint(starts[:, 1:] * 1e6), 0).astype(np.int64).T
+        return Lateness.table(phases, delays_us, own_us)
 
     def _on_finish(self, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.

@@ -22,8 +22,12 @@ SUB_BUCKET_BITS = 11
 _SUB_BUCKETS = 1 << SUB_BUCKET_BITS
 _HALF = _SUB_BUCKETS >> 1
 
-MAX_VALUE_US = (1 << 36) - 1
+_VALUE_BITS = 36
+MAX_VALUE_US = (1 << _VALUE_BITS) - 1
 """Values above this (19 hours) are counted in the last bucket."""
+
+LAST_BUCKET = (_VALUE_BITS - SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
+"""The index of the last bucket, in which ``MAX_VALUE_US`` lies."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -87,14 +91,6 @@ class Histogram:
         return cls(indices, counts.astype(np.int64), int(values.sum()), int(values.max()))
 
     @classmethod
-    def from_buckets(cls, buckets: dict[int, int], sum_us: int, max_us: int) -> Self:
-        """The histogram of a recorder's ``{index: count}``."""
-        order = sorted(buckets)
-        indices = np.array(order, dtype=np.int64)
-        counts = np.array([buckets[index] for index in order], dtype=np.int64)
-        return cls(indices, counts, sum_us, max_us)
-
-    @classmethod
     def merged(cls, parts: list[Histogram]) -> Self:
         """The sum of ``parts``, exact in every bucket."""
         parts = [part for part in parts if len(part.indices)]
@@ -150,38 +146,12 @@ class Histogram:
         """How many values surely lie above ``value_us``: those of the buckets above its own."""
         return int(self.counts[self.indices > bucket_of(value_us)].sum())
 
-    def to_wire(self) -> list[object]:
-        """For msgpack: indices as uint16 and counts as uint32, little-endian bytes; then sum and maximum."""
-        return [
-            self.indices.astype("<u2").tobytes(),
-            self.counts.astype("<u4").tobytes(),
-            self.sum_us,
-            self.max_us,
-        ]
-
-    @classmethod
-    def from_wire(cls, wire: list[object]) -> Self:
-        """The inverse of :meth:`to_wire`. Raises ``ValueError`` where the parts do not fit together."""
-        raw_indices, raw_counts, sum_us, max_us = wire
-        if not (
-            isinstance(raw_indices, bytes)
-            and isinstance(raw_counts, bytes)
-            and isinstance(sum_us, int)
-            and isinstance(max_us, int)
-        ):
-            raise ValueError("not a histogram")
-        indices = np.frombuffer(raw_indices, dtype="<u2").astype(np.int64)
-        counts = np.frombuffer(raw_counts, dtype="<u4").astype(np.int64)
-        if len(indices) != len(counts):
-            raise ValueError("histogram indices and counts differ in length")
-        return cls(indices, counts, sum_us, max_us)
-
 
 class HistogramSum:
     """A histogram that grows: one array over all buckets, for merging sparse ones costs more with every part."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(bucket_of(MAX_VALUE_US) + 1, dtype=np.int64)
+        self._counts = np.zeros(LAST_BUCKET + 1, dtype=np.int64)
         self._sum_us = 0
         self._max_us = 0
 

@@ -10,7 +10,8 @@ phase       ``phase`` (index in the plan), ``at_s``: the phase begins
 segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
 phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
 second      ``second, users, workers, series, lateness``: all requests that *ended* in that second and all arrivals
-            that were started in it (see :class:`Second`); a second frame of the same second adds to the first
+            that were started in it (see :class:`Second`), both as flat arrays
+            (:class:`harness.record.series_table.SeriesTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
 event       ``at_s, what, message, count``: a thing worth telling (a worker lost, the target gone, the run interrupted)
@@ -24,11 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from harness.errors import ExitCode, HarnessError
 from harness.record.frames import Frame, FrameReader
-from harness.record.histogram import Histogram
+from harness.record.histogram import Histogram, Ints
+from harness.record.series_sum import SeriesSum, packed
+from harness.record.series_table import KINDS, SeriesTable
 
-SCHEMA = 1
+SCHEMA = 2
 
 EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
@@ -63,26 +68,35 @@ class Series:
     service: Histogram
     failed: Histogram
 
-    def to_wire(self) -> list[object]:
-        return [
-            self.phase,
-            self.segment,
-            self.endpoint,
-            self.requests,
-            self.failures,
-            self.bytes_received,
-            self.response.to_wire(),
-            None if self.service is self.response else self.service.to_wire(),
-            self.failed.to_wire() if self.failures else None,
-        ]
-
     @classmethod
-    def from_wire(cls, wire: list[Any]) -> Series:
-        response = Histogram.from_wire(wire[6])
-        service = response if wire[7] is None else Histogram.from_wire(wire[7])
-        failed = Histogram.empty() if wire[8] is None else Histogram.from_wire(wire[8])
-        phase, segment, endpoint, requests, failures, bytes_received = wire[:6]
-        return cls(phase, segment, endpoint, requests, failures, bytes_received, response, service, failed)
+    def all_of(cls, table: SeriesTable) -> list[Series]:
+        """A series for each row of a table."""
+        buckets, counts = table.buckets.astype(np.int64), table.counts.astype(np.int64)
+        ends = np.cumsum(table.sizes).tolist()
+        begins = [0, *ends][:-1]
+        sums, maxima = table.sums_us.ravel().tolist(), table.maxima_us.ravel().tolist()
+        histograms = [
+            Histogram(buckets[begin:end], counts[begin:end], sum_us, max_us)
+            for begin, end, sum_us, max_us in zip(begins, ends, sums, maxima, strict=True)
+        ]
+        every = []
+        rows = zip(table.keys.tolist(), table.totals.tolist(), table.is_open.tolist(), strict=True)
+        for row, ((_, phase, segment, endpoint), (requests, failures, bytes_received), is_open) in enumerate(rows):
+            response, service, failed = histograms[row * KINDS : (row + 1) * KINDS]
+            every.append(
+                cls(
+                    phase,
+                    segment,
+                    endpoint,
+                    requests,
+                    failures,
+                    bytes_received,
+                    response,
+                    service if is_open else response,
+                    failed,
+                )
+            )
+        return every
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +150,29 @@ class Lateness:
     delay: Histogram
     own: Histogram
 
-    def to_wire(self) -> list[object]:
-        return [self.phase, self.delay.to_wire(), self.own.to_wire()]
+    @classmethod
+    def table(cls, phases: Ints, delays_us: Ints, own_us: Ints) -> SeriesTable:
+        """Single arrivals, an entry each, as a table of a row a phase (of no segment, endpoint or second)."""
+        yes = np.ones(len(phases), dtype=np.bool_)
+        none = np.zeros(len(phases), dtype=np.int64)
+        arrivals = SeriesSum()
+        arrivals.add_requests(
+            packed(phases, none, none),
+            yes,
+            response_us=delays_us,
+            service_us=own_us,
+            bytes_received=none,
+            failed=~yes,
+            timed=yes,
+        )
+        return arrivals.table(0)
 
     @classmethod
-    def from_wire(cls, wire: list[Any]) -> Lateness:
-        phase, delay, own = wire
-        return cls(phase, Histogram.from_wire(delay), Histogram.from_wire(own))
+    def all_of(cls, table: SeriesTable) -> list[Lateness]:
+        """The rows of a table: ``delay`` stands where requests have their response time, ``own`` where the service
+        time is.
+        """
+        return [cls(row.phase, row.response, row.service) for row in Series.all_of(table)]
 
     @classmethod
     def merged(cls, parts: list[Lateness]) -> list[Lateness]:
@@ -252,8 +282,8 @@ class Journal:
                         frame["second"],
                         frame["users"],
                         [WorkerSecond(*wire) for wire in frame["workers"]],
-                        [Series.from_wire(wire) for wire in frame["series"]],
-                        [Lateness.from_wire(wire) for wire in frame.get("lateness", [])],
+                        Series.all_of(SeriesTable.from_wire(frame["series"])),
+                        Lateness.all_of(SeriesTable.from_wire(frame["lateness"])),
                     )
                 )
             case "phase":

@@ -40,10 +40,12 @@ from harness.plan.model import (
 from harness.record.environment import Environment
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import EndReason, Series, WorkerSecond
+from harness.record.journal import SCHEMA, EndReason, Series, WorkerSecond
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.series_table import SeriesTable
+from tests.support.series import table_of
 
 Floats = npt.NDArray[np.float64]
 Latency = Callable[[np.random.Generator, Floats, str], Floats]
@@ -474,7 +476,7 @@ def _write_journal(
     end_reason: EndReason | None,
     stop_at_s: float | None,
 ) -> None:
-    journal.write({"kind": "start", "schema": 1, "run_id": run_id, "epoch_s": EPOCH_S})
+    journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": EPOCH_S})
     for number, endpoint in enumerate(draw.endpoints):
         method, _, name = endpoint.partition(" ")
         journal.write({"kind": "endpoint", "id": number, "method": method, "name": name})
@@ -514,7 +516,7 @@ def _second(
     state: Callable[[float], WorkerState],
     workers: int,
 ) -> list[dict[str, Any]]:
-    series: list[object] = []
+    series: list[Series] = []
     extra: list[dict[str, Any]] = []
     count = 0
     for number, part in enumerate(requests):
@@ -536,7 +538,7 @@ def _second(
                     response=response,
                     service=Histogram.of(part.service_us[mine]) if is_open else response,
                     failed=Histogram.of(part.response_us[failed]),
-                ).to_wire()
+                )
             )
             extra += _failures(second, number, which, part, failed, draw)
     now = state(float(second))
@@ -553,7 +555,8 @@ def _second(
         ).to_wire()
         for index in range(workers)
     ]
-    return [{"kind": "second", "second": second, "users": users, "workers": fared, "series": series}, *extra]
+    tables = {"series": table_of(second, series).to_wire(), "lateness": SeriesTable.empty().to_wire()}
+    return [{"kind": "second", "second": second, "users": users, "workers": fared, **tables}, *extra]
 
 
 def _failures(

@@ -610,3 +610,20 @@ def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: P
     assert event.what == "scenario"
     assert event.message == f"a task raised KeyError: 'a mistake', {event.count} times"
     assert event.count == server.served["GET /a"]
+
+
+def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer, tmp_path: Path) -> None:
+    lying = (
+        GETTER.replace("class Getter", "from locust import events\n\n    class Getter")
+        + """
+    @events.test_start.add_listener
+    def say_what_no_worker_says(environment, **_):
+        if hasattr(environment.runner, "client_id"):
+            for message in (None, {"second": 0}, {"second": 0, "series": {"open": b"many"}}):
+                environment.runner.send_message("harness.second", message)
+    """
+    )
+    journal = put_load(plan_of(scenario(tmp_path, lying), [phase((5, 5, 2))]), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert [event.what for event in journal.events] == ["report refused"]
+    assert journal.end_reason == "done"

@@ -9,8 +9,10 @@ import pytest
 from harness.cli.tally import KEPT_S, Tally, arrivals, goal_at, quantile_ms
 from harness.record.histogram import Histogram
 from harness.record.journal import Endpoint, Journal, Series, read_journal
+from harness.record.series_table import SeriesTable
 from tests.support.recordings import EPOCH_S, Failing, WorkerState, lognormal, record_run, steady, stress
 from tests.support.replay import plan_in, replay
+from tests.support.series import table_of
 
 
 class _Follow:
@@ -89,7 +91,8 @@ def test_what_a_worker_reports_late_is_added_once(tmp_path: Path) -> None:
     tally.update(journal)
     before = tally.totals[0].requests, tally.moments[2].all_requests
     late = series_of(journal, 0)[0]
-    journal.add({"kind": "second", "second": 2, "users": 3, "workers": [], "series": [late.to_wire()]})
+    tables = {"series": table_of(2, [late]).to_wire(), "lateness": SeriesTable.empty().to_wire()}
+    journal.add({"kind": "second", "second": 2, "users": 3, "workers": [], **tables})
     assert tally.update(journal)
     assert not tally.update(journal)
     assert (tally.totals[0].requests, tally.moments[2].all_requests) == (

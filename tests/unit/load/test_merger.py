@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from harness.load.merger import PATIENCE_S, Merger
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal
+from harness.record.journal import Journal, Series
+from harness.record.series_table import SeriesTable
+from tests.support.series import table_of
+
+NOW_S = 9.0
+"""Of the master, whenever it does not matter."""
+
+SERIES = Series(0, 0, 0, 1, 0, 10, Histogram.of([5]), Histogram.of([5]), Histogram.empty())
 
 
 def report(second: int, milliseconds: list[int], *, ended: int | None = None, users: int = 1) -> dict[str, Any]:
-    histogram = Histogram.of([value * 1000 for value in milliseconds]).to_wire()
-    row = [0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, None, None]
+    histogram = Histogram.of([value * 1000 for value in milliseconds])
+    series = Series(0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, histogram, Histogram.empty())
     return {
         "second": second,
         "users": users,
@@ -23,9 +33,9 @@ def report(second: int, milliseconds: list[int], *, ended: int | None = None, us
         "starved": 0.0,
         "throttled": 0.0,
         "stolen": 0.0,
-        "lateness": [],
+        "lateness": SeriesTable.empty().to_wire(),
         "endpoints": [[0, "GET", "/a"]] if second == 0 else [],
-        "series": [[second if ended is None else ended, [row]]] if milliseconds else [],
+        "series": table_of(second if ended is None else ended, [series] if milliseconds else []).to_wire(),
         "failures": [[0, 0, second, "HTTP 500", 1]] if milliseconds else [],
         "samples": [],
     }
@@ -41,9 +51,9 @@ def journal_of(*frame_lists: list[Any]) -> Journal:
 
 def test_a_second_is_written_when_all_workers_have_told_it() -> None:
     merger = Merger(["a", "b"])
-    named = merger.add("a", report(0, [10, 20]))
+    named = merger.add("a", report(0, [10, 20]), NOW_S)
     assert merger.ready(now_s=1.1) == []
-    more = merger.add("b", report(0, [30]))
+    more = merger.add("b", report(0, [30]), NOW_S)
     journal = journal_of(named, more, merger.ready(now_s=1.2))
     (second,) = journal.seconds
     (series,) = second.series
@@ -55,10 +65,10 @@ def test_a_second_is_written_when_all_workers_have_told_it() -> None:
 
 def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
     merger = Merger(["a", "b"])
-    named = merger.add("a", report(0, [10]))
+    named = merger.add("a", report(0, [10]), NOW_S)
     assert merger.ready(now_s=PATIENCE_S) == []
     early = merger.ready(now_s=1 + PATIENCE_S)
-    late = merger.add("b", report(0, [20]))
+    late = merger.add("b", report(0, [20]), NOW_S)
     journal = journal_of(named, early, late, merger.ready(now_s=1 + PATIENCE_S))
     (second,) = journal.seconds
     assert second.users == 2
@@ -69,7 +79,7 @@ def test_a_request_told_late_is_added_to_its_own_second() -> None:
     merger = Merger(["a"])
     frames: list[Any] = []
     for second, told in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
-        frames += merger.add("a", told)
+        frames += merger.add("a", told, NOW_S)
         frames += merger.ready(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]
@@ -79,7 +89,42 @@ def test_a_request_told_late_is_added_to_its_own_second() -> None:
 
 def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
     merger = Merger(["a", "b"])
-    named = merger.add("a", report(0, [10]))
+    named = merger.add("a", report(0, [10]), NOW_S)
     merger.lose("b")
-    journal = journal_of(named, merger.ready(1.1), merger.add("a", report(1, [10])), merger.rest())
+    journal = journal_of(named, merger.ready(1.1), merger.add("a", report(1, [10]), NOW_S), merger.rest())
     assert [second.second for second in journal.seconds] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"second": -1},
+        {"second": 12},
+        {"second": "soon"},
+        {"users": None},
+        {"cpu": float("nan")},
+        {"lateness": None},
+        {"endpoints": [[0, "GET"]]},
+        {"failures": [[1, 0, 0, "of an endpoint that was not named", 1]]},
+        {"failures": [[0, 0, 12, "of a second to come", 1]]},
+        {"samples": [[0, 0, 0.0, "no detail", None]]},
+        {"series": {}},
+        {"series": table_of(12, [SERIES]).to_wire()},
+        {"series": table_of(0, [replace(SERIES, endpoint=1)]).to_wire()},
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -> None:
+    merger = Merger(["a"])
+    with pytest.raises(ValueError, match=r"\w"):
+        merger.add("a", {**report(0, [10]), **change}, NOW_S)
+    journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.rest())
+    assert [sum(series.requests for series in second.series) for second in journal.seconds] == [1]
+    assert (len(journal.endpoints), len(journal.failures)) == (1, 1)
+
+
+def test_what_is_no_report_or_of_no_worker_is_refused() -> None:
+    merger = Merger(["a"])
+    for worker, message in (("a", None), ("a", b"GET / HTTP/1.1"), ("stranger", report(0, [10]))):
+        with pytest.raises(ValueError, match=r"a map|no worker"):
+            merger.add(worker, message, NOW_S)
+    assert merger.rest() == []

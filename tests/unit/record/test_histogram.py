@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,26 +68,9 @@ def test_mean_and_maximum_are_exact() -> None:
 
 
 def test_an_empty_histogram_has_no_figures() -> None:
-    for empty in (Histogram.empty(), Histogram.of([]), Histogram.merged([]), Histogram.from_buckets({}, 0, 0)):
+    for empty in (Histogram.empty(), Histogram.of([]), Histogram.merged([])):
         assert empty.count == 0
         assert math.isnan(empty.mean_us)
         assert math.isnan(empty.quantile_us(0.5))
     full = Histogram.of([5])
     assert full.minus(Histogram.empty()) is full
-
-
-@given(some_values)
-def test_the_wire_carries_all_of_it(given_values: list[int]) -> None:
-    histogram = Histogram.of(given_values)
-    again = Histogram.from_wire(histogram.to_wire())
-    assert counts_of(again) == counts_of(histogram)
-    assert (again.sum_us, again.max_us) == (histogram.sum_us, histogram.max_us)
-
-
-@pytest.mark.parametrize(
-    "wire",
-    [[b"ab", b"", 0, 0], ["ab", b"", 0, 0], [b"ab", b"abcd", 1.5, 0], [b"a", b"abcd", 1, 1]],
-)
-def test_a_damaged_wire_is_refused(wire: list[object]) -> None:
-    with pytest.raises(ValueError, match=r"histogram|buffer"):
-        Histogram.from_wire(wire)

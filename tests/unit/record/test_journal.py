@@ -9,8 +9,10 @@ import pytest
 from harness.errors import HarnessError
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import Endpoint, Journal, JournalFollower, Series, read_journal
+from harness.record.journal import SCHEMA, Endpoint, Journal, JournalFollower, Series, read_journal
+from harness.record.series_table import SeriesTable
 from tests.support.recordings import Failing, ramp, record_run, steady, stress
+from tests.support.series import table_of
 
 
 def requests_in(journal: Journal) -> int:
@@ -101,7 +103,7 @@ def test_no_journal_and_an_empty_one_are_told_apart(tmp_path: Path) -> None:
         {"kind": "endpoint", "id": 1},
         {"kind": "segment", "at_s": 1.0},
         {"kind": "second", "second": 1, "users": 1, "workers": [[1]], "series": []},
-        {"kind": "second", "second": 1, "users": 1, "workers": [], "series": [[0, 0, 0, 1, 0, 1, [b"a", b"", 0, 0]]]},
+        {"kind": "second", "second": 1, "users": 1, "workers": [], "series": {"open": b"1"}},
         {"kind": "failure", "endpoint": 1, "surprise": 2},
     ],
 )
@@ -114,14 +116,15 @@ def test_a_frame_that_lacks_something_is_named(tmp_path: Path, frame: dict[str, 
 
 def test_what_a_newer_harness_adds_is_passed_over(tmp_path: Path) -> None:
     with FrameWriter(tmp_path / "journal") as writer:
-        writer.write({"kind": "start", "schema": 1, "run_id": "x", "epoch_s": 5.0})
+        writer.write({"kind": "start", "schema": SCHEMA, "run_id": "x", "epoch_s": 5.0})
         writer.write({"kind": "tides", "height": 3})
     assert read_journal(tmp_path / "journal").epoch_s == 5.0
 
 
 def test_a_series_survives_the_wire() -> None:
     response, failed = Histogram.of([1000, 2000, 70_000]), Histogram.of([70_000])
-    again = Series.from_wire(Series(1, 2, 3, 3, 1, 99, response, response, failed).to_wire())
+    sent = Series(1, 2, 3, 3, 1, 99, response, response, failed)
+    (again,) = Series.all_of(SeriesTable.from_wire(table_of(7, [sent]).to_wire()))
     assert (again.phase, again.segment, again.endpoint, again.requests, again.failures) == (1, 2, 3, 3, 1)
     assert again.service is again.response
     assert again.failed.max_us == 70_000

@@ -1,0 +1,95 @@
+"""A worker's report of a second (``harness.second``), checked: what is broken in one process must break no other."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.record.journal import WorkerSecond
+from harness.record.series_table import KEY_LIMITS, SeriesTable
+
+AHEAD_S = 2.0
+"""A worker's clock may go before the master's, but not by more."""
+_MOST = 1 << 53
+
+_Count = Annotated[int, Field(ge=0, lt=_MOST)]
+_Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Second = Annotated[int, Field(ge=0, lt=KEY_LIMITS[0])]
+_Phase = Annotated[int, Field(ge=0, lt=KEY_LIMITS[1])]
+
+
+_NewEndpoint = tuple[_Count, str, str]
+"""Its number, method and name."""
+_Failures = tuple[_Count, _Phase, _Second, str, _Count]
+"""Endpoint, phase, second, failure and how many."""
+_Sample = tuple[_Count, _Phase, _Figure, str, dict[str, str]]
+"""Endpoint, phase, when, failure and detail."""
+
+
+class Report(BaseModel):
+    """All up to the end of ``second`` that a worker had not sent yet, and how it fared (see :class:`WorkerSecond`).
+
+    Endpoints go by the worker's own numbers, which it names once.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+
+    second: _Second
+    users: _Count
+    cpu: _Figure
+    lag_ms: _Figure
+    iterations: _Count
+    late: _Count
+    waiting: _Count
+    starved: _Figure
+    throttled: _Figure
+    stolen: _Figure
+    endpoints: list[_NewEndpoint]
+    failures: list[_Failures]
+    samples: list[_Sample]
+    series: SeriesTable
+    lateness: SeriesTable
+
+    @classmethod
+    def parse(cls, message: Any, *, named: Set[int], now_s: float) -> Self:
+        """Raises ``ValueError`` where a message is no report that a worker may send at this moment of the run.
+
+        ``named``: the endpoints that the worker has named before.
+        """
+        if not isinstance(message, dict):
+            raise ValueError("a report is a map")
+        tables = {name: SeriesTable.from_wire(message.get(name)) for name in ("series", "lateness")}
+        try:
+            report = cls.model_validate({**message, **tables})
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        report._check(named, int(now_s + AHEAD_S))
+        return report
+
+    def _check(self, named: Set[int], latest: int) -> None:
+        told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
+        told.update(np.unique(self.series.keys[:, 3]).tolist())
+        if not told <= named | {number for number, *_ in self.endpoints}:
+            raise ValueError("an endpoint has not been named")
+        ended = [self.second, *(second for _, _, second, *_ in self.failures)]
+        if max(*ended, int(self.series.keys[:, 0].max(initial=0))) > latest:
+            raise ValueError("a second has not come yet")
+
+    def state(self, worker: int) -> WorkerSecond:
+        """How the worker fared, as the journal keeps it."""
+        return WorkerSecond(
+            worker,
+            self.users,
+            self.cpu,
+            self.lag_ms,
+            self.iterations,
+            self.late,
+            self.waiting,
+            self.starved,
+            self.throttled,
+            self.stolen,
+        )

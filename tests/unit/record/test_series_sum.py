@@ -1,0 +1,141 @@
+"""Series added up in flat arrays are those of every single request, and survive the wire or are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.record.histogram import LAST_BUCKET, MAX_VALUE_US, Histogram
+from harness.record.journal import Series
+from harness.record.series_sum import SeriesSum, packed
+from harness.record.series_table import KEY_LIMITS, SeriesTable
+
+phases, segments, endpoints = (st.sampled_from([0, 1, limit - 1]) for limit in KEY_LIMITS[1:])
+values_us = st.integers(0, MAX_VALUE_US) | st.integers(0, 3000)
+requests = st.lists(
+    st.tuples(phases, segments, endpoints, values_us, values_us, st.integers(0, 10**9), st.booleans(), st.booleans()),
+    max_size=60,
+)
+
+
+def added(series: SeriesSum, entries: list[tuple[Any, ...]]) -> SeriesSum:
+    """Odd phases are open."""
+    columns = [np.array(column) for column in zip(*entries, strict=True)]
+    phase, segment, endpoint, response, service, size, failed, timed = columns
+    series.add_requests(
+        packed(phase, segment, endpoint),
+        phase % 2 == 1,
+        response_us=response,
+        service_us=service,
+        bytes_received=size,
+        failed=failed,
+        timed=timed,
+    )
+    return series
+
+
+def expected(entries: list[tuple[Any, ...]]) -> dict[tuple[int, int, int], tuple[Any, ...]]:
+    groups: dict[tuple[int, int, int], list[tuple[Any, ...]]] = {}
+    for phase, segment, endpoint, *rest in entries:
+        groups.setdefault((phase, segment, endpoint), []).append(tuple(rest))
+    return {
+        key: (
+            len(group),
+            sum(failed for *_, failed, _ in group),
+            sum(size for _, _, size, _, _ in group),
+            figures(Histogram.of([response for response, *_, timed in group if timed])),
+            figures(
+                Histogram.of([(service if key[0] % 2 else response) for response, service, *_, timed in group if timed])
+            ),
+            figures(Histogram.of([response for response, *_, failed, timed in group if failed and timed])),
+        )
+        for key, group in groups.items()
+    }
+
+
+def figures(histogram: Histogram) -> tuple[Any, ...]:
+    return histogram.indices.tolist(), histogram.counts.tolist(), histogram.sum_us, histogram.max_us
+
+
+def found(table: SeriesTable) -> dict[tuple[int, int, int], tuple[Any, ...]]:
+    return {
+        (one.phase, one.segment, one.endpoint): (
+            one.requests,
+            one.failures,
+            one.bytes_received,
+            *(figures(histogram) for histogram in (one.response, one.service, one.failed)),
+        )
+        for one in Series.all_of(table)
+    }
+
+
+@given(requests, requests)
+@settings(max_examples=60)
+def test_every_request_is_in_its_series_however_it_came(first: list[Any], second: list[Any]) -> None:
+    apart = [added(SeriesSum(), part).table(7) for part in (first, second) if part]
+    together = SeriesSum()
+    for table in apart:
+        sent = SeriesTable.from_wire(table.to_wire())
+        together.add_table(sent, sent.keys[:, 3])
+    whole = SeriesTable.from_wire(together.table(7).to_wire())
+    assert found(whole) == expected(first + second)
+    assert set(whole.keys[:, 0].tolist()) <= {7}
+
+
+def test_tables_are_joined_and_taken_apart() -> None:
+    entry = (0, 0, 0, 5, 5, 1, False, True)
+    parts = [added(SeriesSum(), [entry] * number).table(number) for number in (1, 2, 3)]
+    joined = SeriesTable.joined(parts)
+    assert joined.totals[:, 0].tolist() == [1, 2, 3]
+    assert found(joined.of(joined.keys[:, 0] == 2)) == found(parts[1])
+    assert len(SeriesTable.joined([])) == 0
+
+
+def changed(**parts: bytes | None) -> dict[str, bytes]:
+    wire: dict[str, Any] = added(SeriesSum(), [(1, 0, 0, 500, 400, 1, True, True)]).table(3).to_wire()
+    return {name: value for name, value in {**wire, **parts}.items() if value is not None}
+
+
+def ints(*numbers: int, kind: str = "<i8") -> bytes:
+    return np.array(numbers, dtype=kind).tobytes()
+
+
+def test_what_is_changed_below_is_a_table() -> None:
+    assert len(SeriesTable.from_wire(changed())) == 1
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        None,
+        [],
+        {},
+        changed(keys=None),
+        changed(keys=b"123"),
+        changed(keys=ints(3, 1, 0, -1, kind="<i4")),
+        changed(keys=ints(3, 1 << 16, 0, 0, kind="<i4")),
+        changed(open=b""),
+        changed(open=b"\1" * (1 << 17)),
+        changed(totals=ints(1, 1)),
+        changed(totals=ints(-1, 1, 1)),
+        changed(totals=ints(0, 0, 1)),
+        changed(sums_us=ints(1, 1, -1)),
+        changed(maxima_us=ints(1, 1, (1 << 53) + 1)),
+        changed(sizes=ints(1, 1, 60_000, kind="<u2")),
+        changed(buckets=b""),
+        changed(buckets=b"1"),
+        changed(buckets=ints(1, 2, LAST_BUCKET + 1, kind="<u2")),
+        changed(buckets=bytes(1 << 26)),
+        changed(counts=b"\1\1"),
+        changed(counts=b"\1" * 24),
+        changed(counts=b"\1\1\2"),
+        {**changed(), "counts": [1, 1, 1]},
+    ],
+)
+def test_a_table_that_cannot_be_is_refused(wire: Any) -> None:
+    with pytest.raises(ValueError, match=r"series table|out of range|reshape|buffer|histograms"):
+        SeriesTable.from_wire(wire)
