@@ -27,6 +27,7 @@ from harness.load import messages
 from harness.load.arrivals import Stretch, arrival_times, share_of
 from harness.load.cpu_meter import CpuMeter
 from harness.load.environment import make_environment
+from harness.load.garbage import Collector
 from harness.load.hooks import (
     deal_tasks,
     pace_iterations,
@@ -69,6 +70,7 @@ class LoadWorker:
         self._errors: Counter[str] = Counter()
         self._lag_s = 0.0
         self._cpu = CpuMeter()
+        self._garbage = Collector()
         self._next_second = 0
         self._reporter: gevent.Greenlet[[], None] | None = None
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
@@ -144,6 +146,7 @@ class LoadWorker:
             if ahead_s > 0:
                 gevent.sleep(ahead_s)
             self._report(int(self._recorder.now_s() - REPORT_DELAY_S))
+            self._garbage.look(len(self._runner.user_greenlets))
 
     def _report(self, before_second: int | None) -> None:
         """Send all that ended before that second (None: everything) and how this worker fared since the last report."""
