@@ -1,7 +1,8 @@
 """The verdict: one word and one exit code for the whole run, and why.
 
 A run that is not valid is ``broken``, whatever its gates say; else one that was interrupted is ``inconclusive`` (exit
-code 130); else the worst gate decides: ``fail`` before ``inconclusive`` before ``pass``.
+code 130); else the worst gate decides: ``fail`` before ``inconclusive`` before ``pass``. A scenario that sets Locust's
+``environment.process_exit_code`` has judged the run itself: it failed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Decision:
 def decide(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> Decision:
     """The verdict of a run, from how it ended and what its gates gave."""
     failed = [_said(result) for result in results if result.status == "fail"]
+    failed += [event.message for event in run.journal.events if event.what == "exit code"]
     unsure = [_said(result) for result in results if result.status == "inconclusive"]
     broken = _broken(run, phases, results)
     if run.journal.end_reason == "interrupted":

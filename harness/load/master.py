@@ -16,16 +16,24 @@ from pathlib import Path
 from typing import Any, cast
 
 import gevent
-import locust
 from gevent.event import Event
 from gevent.fileobject import FileObjectPosix
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_STOPPED, MasterRunner
 
 from harness.load import messages
 from harness.load.child_result import answer, claim_stdout
 from harness.load.environment import make_environment
 from harness.load.limits import StepFigures
+from harness.load.locust_course import (
+    ListenerError,
+    ListenerFailures,
+    fire_init,
+    fire_quit,
+    hold_back_spawning_complete,
+    start_test,
+)
+from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.merger import Merger
 from harness.load.process import die_with_parent, log_to_stderr
 from harness.load.scenario_file import load_scenario
@@ -69,6 +77,8 @@ class LoadMaster:
         self._stop_reason: EndReason | None = None
         self._current: tuple[int, float] | None = None
         """The phase that runs, and when it began."""
+        self._let_spawning_complete_through = hold_back_spawning_complete(environment)
+        logging.getLogger().addHandler(ListenerFailures(self._on_listener_failure))
         runner.register_message(messages.SECOND, self._on_second)
         runner.register_message(messages.FINISHED, self._on_finished)
 
@@ -87,13 +97,15 @@ class LoadMaster:
             self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
             if self._stop_reason is None:
                 self._event("workers lost", "the load workers did not join; harness.log tells why")
+            self._say_good_bye()
             self._journal.write({"kind": "end", "at_s": 0.0, "reason": self._stop_reason or "workers lost"})
             return self._stop_reason or "workers lost"
         self._workers = [client.id for client in self._runner.clients.ready]
         self._known = frozenset(self._workers)
         self._merger = Merger(self._workers)
-        self._runner.start(0, 1)
+        start_test(self._environment, self._runner, self._plan.peak_users)
         self._await_test_start()
+        self._let_spawning_complete_through()
         epoch_s, self._began = time.time(), time.perf_counter()
         self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
         self._runner.send_message(messages.BEGIN, {"epoch_s": epoch_s})
@@ -102,8 +114,13 @@ class LoadMaster:
             if self._stop.is_set():
                 break
             self._run_phase(index, phase)
+        self._environment.events.test_stopping.fire(environment=self._environment)
         self._finish()
+        self._runner.update_state(STATE_STOPPED)
+        self._environment.events.test_stop.fire(environment=self._environment)
         watch.kill()
+        self._say_good_bye()
+        self._tell_errors()
         reason: EndReason = self._stop_reason or "done"
         self._journal.write({"kind": "end", "at_s": self._now_s(), "reason": reason})
         return reason
@@ -130,6 +147,20 @@ class LoadMaster:
         while (clients.ready or clients.spawning) and time.monotonic() < deadline:
             if self._stop.wait(_POLL_S):
                 return
+
+    def _say_good_bye(self) -> None:
+        """``quitting``: the last moment at which listeners see what the run has come to, and judge it themselves."""
+        self._environment.events.quitting.fire(environment=self._environment, reverse=True)
+        code = self._environment.process_exit_code
+        if code:
+            self._event("exit code", f"the scenario set environment.process_exit_code = {code}", code)
+
+    def _tell_errors(self) -> None:
+        for error, count in self._errors.most_common(_SHOWN_ERRORS):
+            self._event("scenario", error + (f", {count:,} times" if count > 1 else ""), count)
+
+    def _on_listener_failure(self, words: str) -> None:
+        self._errors[words] += 1
 
     # What the workers send
 
@@ -217,6 +248,11 @@ class LoadMaster:
         logger.info("phase %s: %s", phase.name, phase.description)
         held: int | None = None
         reason: PhaseEndReason = "done"
+        if phase.model == "open":
+            # Arrivals make their users as they come: who waits for all users to be there need wait no longer.
+            users = self._runner.user_count
+            self._environment.events.spawning_complete.fire(user_count=users)
+            self._runner.send_message("spawning_complete", {"user_count": users})
         if phase.kind == "shape":
             self._run_shape()
         else:
@@ -323,8 +359,6 @@ class LoadMaster:
         if self._dropped:
             message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
             self._event("dropped", message, self._dropped)
-        for kind, count in self._errors.most_common(_SHOWN_ERRORS):
-            self._event("scenario", f"a task raised {kind}" + (f", {count:,} times" if count > 1 else ""), count)
 
 
 def _obey(master: LoadMaster) -> None:
@@ -356,14 +390,19 @@ def main() -> None:
     scenario = load_scenario(plan.scenario.locustfiles)
     environment = make_environment(scenario, plan, host=given.target, is_master=True)
     runner = environment.create_master_runner("127.0.0.1", 0)
-    locust.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    if not reads_stats(scenario):
+        drop_stats(environment)
+    try:
+        fire_init(environment)
+    except ListenerError as error:
+        sys.exit(f"a listener of the scenario raised, {error}")
     with FrameWriter(given.journal) as journal:
         master = LoadMaster(plan, environment, runner, journal)
         gevent.spawn(_obey, master)
         answer(stdout, {"port": runner.server.port})
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
-    environment.events.quitting.fire(environment=environment, reverse=True)
+    fire_quit(environment)
     runner.greenlet.kill(block=False)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import locust
 import numpy as np
 from gevent import GreenletExit
 from locust import User
@@ -35,6 +34,15 @@ from harness.load.hooks import (
     spare_the_event_loop,
     stop_between_iterations,
 )
+from harness.load.locust_course import (
+    ListenerError,
+    ListenerFailures,
+    fire_init,
+    fire_quit,
+    hold_back_spawning_complete,
+    tell_users_that_cannot_be_made,
+)
+from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
@@ -79,6 +87,9 @@ class LoadWorker:
         spare_the_event_loop()
         stop_between_iterations()
         record_interruptions(self._recorder.under_way)
+        self._let_spawning_complete_through = hold_back_spawning_complete(environment)
+        tell_users_that_cannot_be_made(runner, self._count_error)
+        logging.getLogger().addHandler(ListenerFailures(self._count_error))
         environment.events.user_error.add_listener(self._on_user_error)
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
@@ -87,6 +98,7 @@ class LoadWorker:
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._recorder.begin(msg.data["epoch_s"])
+        self._let_spawning_complete_through()
         self._reporter = gevent.spawn(self._report_each_second)
         gevent.spawn(self._probe_lag)
 
@@ -124,8 +136,9 @@ class LoadWorker:
     def _spawn_user(self, user_class: type[User]) -> None:
         try:
             user = user_class(self._environment)
-        except Exception:  # user code may raise anything; its arrival waits for another user, and the next still come
+        except Exception as error:  # user code may raise anything: its arrival waits for another user
             logger.exception("a user of class %s cannot be made", user_class.__name__)
+            self._count_error(f"a user cannot be made: {describe_failure(error, None)}")
         else:
             user.start(self._runner.user_greenlets)
 
@@ -194,6 +207,8 @@ class LoadWorker:
         if self._reporter is not None:
             self._reporter.kill()
         self._report(None)
+        # What the scenario's own report_to_master listeners have for the master, to the last.
+        self._runner._send_stats()
         self._runner.send_message(messages.FINISHED, {"dropped": dropped, "errors": self._errors})
 
     def _on_hurry(self, **_: Any) -> None:
@@ -204,10 +219,10 @@ class LoadWorker:
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
-        kind = describe_failure(exception, None)
-        if len(self._errors) >= FAILURE_KINDS:
-            kind = OTHER_FAILURES
-        self._errors[kind] += 1
+        self._count_error(f"a task raised {describe_failure(exception, None)}")
+
+    def _count_error(self, words: str) -> None:
+        self._errors[words if words in self._errors or len(self._errors) < FAILURE_KINDS else OTHER_FAILURES] += 1
 
 
 def _from(times: Iterator[float], at_s: float) -> Iterator[float]:
@@ -234,16 +249,23 @@ def main() -> None:
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
 
-    environment = make_environment(load_scenario(plan.scenario.locustfiles), plan, host=given.target)
+    scenario = load_scenario(plan.scenario.locustfiles)
+    environment = make_environment(scenario, plan, host=given.target)
     host, _, port = given.master.rpartition(":")
     deal_tasks(TaskDecks(f"{plan.seed}:{given.index}"))
     runner = environment.create_worker_runner(host, int(port))
+    if not reads_stats(scenario):
+        drop_stats(environment)
     LoadWorker(environment, runner)
-    locust.events.init.fire(environment=environment, runner=runner, web_ui=None)
     try:
+        fire_init(environment)
         runner.greenlet.join()
+    except ListenerError as error:
+        sys.exit(f"a listener of the scenario raised, {error}")
     except (KeyboardInterrupt, GreenletExit):
         logger.info("interrupted")
+    environment.events.quitting.fire(environment=environment, reverse=True)
+    fire_quit(environment)
 
 
 if __name__ == "__main__":
