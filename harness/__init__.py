@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.load.http_user import HttpUser
+    from harness.load.http.user import HttpUser
     from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
 
 __all__ = ["HttpUser", "gate", "pause", "ramp", "spike", "steady", "stress"]
 
-_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {"HttpUser": "harness.load.http_user"}
+_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {"HttpUser": "harness.load.http.user"}
 
 
 def __getattr__(name: str) -> object:

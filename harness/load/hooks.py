@@ -29,8 +29,9 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
+from harness.load.failures import RequestInterrupted
 from harness.load.pacer import Pacer
-from harness.load.recorder import IntendedStarts, RequestInterrupted
+from harness.load.recorder import IntendedStarts
 from harness.load.task_deck import TaskDecks
 
 Method = Callable[..., Any]

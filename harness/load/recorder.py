@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
+from harness.load.failures import RequestFailure
 from harness.load.phase_track import PhaseTrack
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.series_sum import SeriesSum, packed
@@ -29,7 +30,6 @@ OTHER_FAILURES = "other failures"
 ENDPOINTS = 1000
 """More names than this in one worker (an id in every URL, and no ``name=``) are counted together."""
 OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
-INTERRUPTED = "interrupted: its user was removed before the answer came"
 
 _FOLD_AT = 5 * 512
 """So many numbers, five a request."""
@@ -46,13 +46,6 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 Wire = list[Any]
 IntendedStarts = dict[greenlet, float]
 """By user greenlet: when the iteration it has begun was due (run seconds), until its first request is recorded."""
-
-
-class RequestInterrupted(Exception):  # noqa: N818  (an outcome of a request, not an error of the program)
-    """A user was removed while its request was under way; the request is recorded as failed with this."""
-
-    def __str__(self) -> str:
-        return INTERRUPTED
 
 
 class Recorder:
@@ -267,7 +260,7 @@ def describe_failure(exception: BaseException | str, response: Any) -> str:
     name = type(exception).__name__
     if name in ("LocustBadStatusCode", "HTTPError") and status:
         return f"HTTP {status}"
-    if isinstance(exception, str) or name in ("CatchResponseError", "RequestInterrupted"):
+    if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
         text = str(exception)
     else:
         text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")

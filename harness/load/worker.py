@@ -83,6 +83,7 @@ class LoadWorker:
         self._reporter: gevent.Greenlet[[], None] | None = None
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
         environment.events.request._handlers.insert(0, self._recorder.on_request)
+        environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.load.http.report
         pace_iterations(self._pacer, starts)
         spare_the_event_loop()
         stop_between_iterations()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from gevent import getcurrent
 
+from harness.load.failures import RequestInterrupted
 from harness.load.phase_track import PhaseTrack
 from harness.load.recorder import (
     FAILURE_KINDS,
@@ -19,7 +20,6 @@ from harness.load.recorder import (
     SAMPLES_PER_FAILURE,
     IntendedStarts,
     Recorder,
-    RequestInterrupted,
     describe_failure,
 )
 from harness.record.journal import Series

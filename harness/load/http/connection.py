@@ -1,0 +1,138 @@
+"""A connection: a non-blocking socket whose user waits in gevent's event loop, with a limit for every wait.
+
+gevent's own sockets make two watchers each and a timer for every wait; here a connection has one watcher and one timer
+for all its life, which is what keeps an idle one small and a busy one fast.
+"""
+
+from __future__ import annotations
+
+import _socket
+import select
+from typing import Any
+
+from gevent import get_hub, getcurrent, monkey
+
+from harness.load.failures import ConnectionReset
+
+READ_SIZE = 65536
+_READ, _WRITE = 1, 2
+_POLLIN = select.POLLIN
+_poll: Any = monkey.get_original("select", "poll")
+
+
+class WaitTooLong(Exception):  # noqa: N818  (caught at once by whoever set the limit)
+    """The limit of a wait has passed; whoever set it says what that means."""
+
+
+def wait_for(watcher: Any, limit_s: float) -> None:
+    """Let others run until ``watcher`` (of an event loop) is ready; :class:`WaitTooLong` after ``limit_s``."""
+    hub: Any = get_hub()
+    timer = hub.loop.timer(max(limit_s, 0.0))
+    timer.start(getcurrent().throw, WaitTooLong)
+    try:
+        hub.wait(watcher)
+    finally:
+        timer.close()
+
+
+def wait_to_write(sock: _socket.socket, limit_s: float) -> None:
+    """Wait until ``sock`` takes bytes, or is connected."""
+    hub: Any = get_hub()
+    watcher = hub.loop.io(sock.fileno(), _WRITE)
+    try:
+        wait_for(watcher, limit_s)
+    finally:
+        watcher.close()
+
+
+class Connection:
+    """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed."""
+
+    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_watcher")
+
+    def __init__(self, sock: _socket.socket, limit_s: float) -> None:
+        """``sock`` is connected and non-blocking; ``limit_s`` is that of every wait that is given none."""
+        hub: Any = get_hub()
+        fileno = sock.fileno()
+        self._sock = sock
+        self._hub = hub
+        self._limit_s = limit_s
+        self._watcher = hub.loop.io(fileno, _READ)
+        self._timer = hub.loop.timer(limit_s)
+        self._poll = _poll()
+        self._poll.register(fileno, _POLLIN)
+
+    def is_clean(self) -> bool:
+        """Still open, and nothing came since the last answer: what did would be taken for the next one."""
+        return not self._poll.poll(0)
+
+    def send(self, data: bytes) -> int:
+        """Send all of ``data``; returns how much was.
+
+        Less than all: the server has ended the connection; it may have answered before it did.
+        """
+        try:
+            sent = self._sock.send(data)
+            if sent == len(data):
+                return sent
+        except BlockingIOError:
+            sent = 0
+        except (ConnectionResetError, BrokenPipeError):
+            return 0
+        rest = memoryview(data)[sent:]
+        while rest:
+            wait_to_write(self._sock, self._limit_s)
+            try:
+                count = self._sock.send(rest)
+            except BlockingIOError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                break
+            rest = rest[count:]
+            sent += count
+        return sent
+
+    def receive(self, limit_s: float | None = None) -> bytes:
+        """The next bytes, as soon as there are any; none: the server has closed its end.
+
+        Waits before it tries: right after sending nothing can be there yet, and a try in vain costs more than a wait.
+        """
+        while True:
+            self.wait(limit_s)
+            try:
+                return self._sock.recv(READ_SIZE)
+            except BlockingIOError:
+                continue
+            except ConnectionResetError:
+                raise ConnectionReset from None
+
+    def receive_more(self, limit_s: float | None = None) -> bytes:
+        """As :meth:`receive`, in the middle of an answer: tries first, for more may well be there."""
+        try:
+            return self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return self.receive(limit_s)
+        except ConnectionResetError:
+            raise ConnectionReset from None
+
+    def wait(self, limit_s: float | None) -> None:
+        """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
+        if limit_s is not None and limit_s < self._limit_s:
+            wait_for(self._watcher, limit_s)
+            return
+        timer = self._timer
+        timer.start(getcurrent().throw, WaitTooLong)
+        try:
+            self._hub.wait(self._watcher)
+        finally:
+            timer.stop()
+
+    def let_go(self) -> None:
+        """End this object, but not the connection: the socket is another's from now on."""
+        self._watcher.close()
+        self._timer.close()
+
+    def close(self) -> None:
+        """For good; a second time does nothing."""
+        self.let_go()
+        self._sock.close()

@@ -1,0 +1,81 @@
+"""A request as it is sent, and remembered for ``response.request``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from locust.contrib.fasthttp import FastRequest
+
+from harness.load.http.body import Body, chunked
+from harness.load.http.head import Head
+from harness.load.http.origin import Origin
+
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+"""Their requests say so when they have no body (RFC 9110, section 8.6)."""
+
+
+class Sent:
+    """One request to one origin. A redirect makes another."""
+
+    __slots__ = ("body", "cookie", "head", "method", "origin", "params", "target", "url")
+
+    def __init__(
+        self, method: str, url: str, origin: Origin, target: str, head: Head, body: Body, params: Any = None
+    ) -> None:
+        self.method = method
+        self.url = url
+        """As the scenario or the redirect has it."""
+        self.origin = origin
+        self.target = target
+        self.head = head
+        self.body = body
+        self.params = params
+        """What the target has beyond the URL."""
+        self.cookie = ""
+
+    def encoded(self, target: str) -> bytes:
+        """The head, and the body if it is known whole; ``target`` is as the receiver (a proxy, say) wants it."""
+        head, body = self.head, self.body
+        text = f"{self.method} {target}{head.text}"
+        if self.cookie:
+            text += f"Cookie: {self.cookie}\r\n"
+        if head.chunked:
+            return (text + "\r\n").encode("latin-1")
+        if body.parts is not None:
+            if not head.has_length:
+                text += (
+                    "Transfer-Encoding: chunked\r\n" if body.length is None else f"Content-Length: {body.length}\r\n"
+                )
+            return (text + "\r\n").encode("latin-1")
+        if (body.data or self.method in _BODY_METHODS) and not head.has_length:
+            text += f"Content-Length: {len(body.data)}\r\n"
+        if head.expects_continue:
+            return (text + "\r\n").encode("latin-1")
+        return (text + "\r\n").encode("latin-1") + body.data
+
+    def parts(self) -> Iterable[bytes] | None:
+        """What follows :meth:`encoded`; None: nothing."""
+        head, body = self.head, self.body
+        parts = body.parts
+        if parts is None:
+            if not head.chunked and not head.expects_continue:
+                return None
+            parts = (body.data,) if body.data else ()
+        if head.chunked or (body.parts is not None and body.length is None and not head.has_length):
+            return chunked(parts)
+        return parts
+
+    @property
+    def replayable(self) -> bool:
+        """It can be sent a second time: no part of its body is read while it is sent."""
+        return self.body.parts is None
+
+    def as_request(self) -> FastRequest:
+        """As Locust shows it."""
+        headers = self.head.fields.copy()
+        if self.body.data and not self.head.has_length:
+            headers["content-length"] = str(len(self.body.data))
+        if self.cookie:
+            headers["Cookie"] = self.cookie
+        return FastRequest(self.url, method=self.method, headers=headers, payload=self.body.payload, params=self.params)

@@ -1,0 +1,307 @@
+"""``self.client`` of a user: the calls of Locust's ``FastHttpSession``, with the same arguments and results."""
+
+from __future__ import annotations
+
+import codecs
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ssl import SSLContext
+from time import perf_counter
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from gevent import GreenletExit, Timeout
+from geventhttpclient.client import HTTPClientPool
+from geventhttpclient.header import Headers
+from geventhttpclient.url import URL
+from locust import User
+
+from harness.load.failures import RequestInterrupted
+from harness.load.http.agent import Agent
+from harness.load.http.body import NO_BODY, encode
+from harness.load.http.caught import ResponseContextManager
+from harness.load.http.cookies import Jar
+from harness.load.http.head import USER_AGENT, Given, Heads, is_token
+from harness.load.http.origin import Origin, is_absolute, is_plain_path, parse, resolve, with_params
+from harness.load.http.pool import Lane, Pool
+from harness.load.http.report import Report, only_listener
+from harness.load.http.response import Response
+from harness.load.http.sent import Sent
+from harness.load.http.settings import Settings
+from harness.load.http.transport import Transport
+
+_NO_CONTEXT: dict[str, Any] = {}
+
+
+class _Base(NamedTuple):
+    """What all requests to paths below ``base_url`` have in common."""
+
+    origin: Origin
+    prefix: str
+    lane: Lane
+    heads: Heads
+
+
+class HttpSession:
+    """Sends requests and records them. Keeps connections and cookies between them.
+
+    A request never raises for what the server or the network did: see :attr:`Response.error`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None,
+        request_event: Any,
+        user: User | None,
+        insecure: bool = True,
+        client_pool: HTTPClientPool | None = None,
+        ssl_context_factory: Callable[..., SSLContext] | None = None,
+        max_redirects: int = 30,
+        max_retries: int = 0,
+        headers: Given = None,
+        **settings: Any,
+    ) -> None:
+        """``settings``: the others of :class:`Settings`. With ``client_pool`` that pool's settings hold."""
+        self.request_event = request_event
+        self.user = user
+        self.request_name: str | None = None
+        """Name of all requests that are given none; see :meth:`rename_request`."""
+        self.max_redirects = max_redirects
+        self.max_retries = max_retries
+        if client_pool is not None:
+            pool = Pool.behind(client_pool)
+        else:
+            pool = Pool(Settings(insecure=insecure, ssl_context_factory=ssl_context_factory, **settings))
+        self._transport = Transport(pool)
+        self._defaults = Headers({"User-Agent": USER_AGENT})
+        self._defaults.update(headers or {})
+        self._agent: Agent | None = None
+        self._base: _Base | None = None
+        self._environment = getattr(user, "environment", None)
+        self._base_url, self._auth_header = _without_credentials(base_url)
+
+    @property
+    def base_url(self) -> str | None:
+        """What is put before paths."""
+        return self._base_url
+
+    @base_url.setter
+    def base_url(self, url: str | None) -> None:
+        self._base_url = url
+        self._base = None
+
+    @property
+    def auth_header(self) -> str | None:
+        """``Authorization`` of all requests that are given no ``auth=``: from credentials in the base URL."""
+        return self._auth_header
+
+    @auth_header.setter
+    def auth_header(self, value: str | None) -> None:
+        self._auth_header = value
+        self._base = None
+
+    @property
+    def cookiejar(self) -> Jar:
+        """This user's cookies."""
+        if self._transport.jar is None:
+            self._transport.jar = Jar()
+        return self._transport.jar
+
+    @property
+    def client(self) -> Agent:
+        """What is below: its pool, and the headers that all requests have."""
+        if self._agent is None:
+            self._agent = Agent(self._transport.pool, self._defaults)
+        return self._agent
+
+    @contextmanager
+    def rename_request(self, name: str) -> Iterator[None]:
+        """Name all requests of a ``with`` block that are given no name."""
+        self.request_name = name
+        try:
+            yield
+        finally:
+            self.request_name = None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        name: str | None = None,
+        data: Any = None,
+        catch_response: bool = False,
+        stream: bool = False,
+        headers: Given = None,
+        auth: tuple[str | bytes, str | bytes] | None = None,
+        json: Any = None,
+        allow_redirects: bool = True,
+        context: dict[str, Any] = _NO_CONTEXT,
+        **more: Any,
+    ) -> Any:
+        """Send a request and record it; returns a :class:`Response`.
+
+        ``url`` is a path below the base URL, or a whole URL. ``name`` is what the request is counted under, by default
+        ``url``. ``json`` counts only without ``data``. With ``catch_response`` the result is used in a ``with`` block
+        that judges it; with ``stream`` the request ends, for its time, with the answer's head, and its body is read by
+        ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``more``: ``params``, ``files``, ``max_redirects``,
+        ``max_retries``; what else there is joins the form of a POST, and the query of others.
+        """
+        if not name:
+            name = self.request_name or url
+        verb = method.upper()
+        params = files = None
+        max_redirects, max_retries = self.max_redirects, self.max_retries
+        if more:
+            params, files = more.pop("params", None), more.pop("files", None)
+            max_redirects = int(more.pop("max_redirects", max_redirects))
+            max_retries = int(more.pop("max_retries", max_retries))
+            if more and verb == "POST":
+                data = _merged(data, more)
+            elif more:
+                params = _merged(params, more)
+        if not allow_redirects:
+            max_redirects = 0
+        if self.user is not None:
+            context = {**self.user.context(), **context}
+
+        base = self._base
+        if base is None or self._agent is not None:
+            base = self._find_base()
+        if base is not None and params is None and is_plain_path(url):
+            full_url = f"{self._base_url}{url}"
+            origin, lane, heads = base.origin, base.lane, base.heads
+            target = base.prefix + url
+        else:
+            full_url = url if is_absolute(url) else f"{self._base_url}{url}"
+            origin, target = parse(full_url) if params is None else with_params(full_url, params)
+            lane = self._transport.pool.lane(origin)
+            heads = Heads.of(origin, self._defaults, self._auth_header)
+
+        body = NO_BODY if data is None and json is None and not files else encode(data, json, files)
+        if headers or auth or body.content_type:
+            head = heads.of_request(headers, basic_auth(*auth) if auth else None, body.content_type)
+        else:
+            head = heads.plain
+        if not is_token(verb):
+            raise ValueError(f"{method!r} is no HTTP method")
+        sent = Sent(verb, full_url, origin, target, head, body, params)
+        kind = ResponseContextManager if catch_response else Response
+        start_s = perf_counter()
+        try:
+            response = self._transport.send(
+                sent, lane, kind, start_s, stream=stream, max_redirects=max_redirects, max_retries=max_retries
+            )
+            bytes_received = _declared_length(response) if stream else len(response.content or b"")
+        except OSError as failure:
+            response = kind(sent, 0, b"", None, None)
+            response.error = failure
+            bytes_received = 0
+        except (GreenletExit, Timeout) as cut:
+            interruption = RequestInterrupted() if isinstance(cut, GreenletExit) else cut
+            self._report(method, name, start_s, 0, context, full_url).record(None, interruption)
+            raise
+        if isinstance(response, ResponseContextManager):
+            return response.caught(self._report(method, name, start_s, bytes_received, context, full_url))
+        recorder = only_listener(self.request_event, self._environment)
+        if recorder is not None:
+            end_s = perf_counter()
+            recorder.record(method, name, start_s, end_s, bytes_received, response.error, response, context, full_url)
+        else:
+            report = self._report(method, name, start_s, bytes_received, context, full_url)
+            report.record(response, response.error)
+        return response
+
+    def _report(
+        self, method: str, name: str, start_s: float, bytes_received: int, context: dict[str, Any], url: str
+    ) -> Report:
+        """Of a request that ends now."""
+        return Report(
+            self.request_event, self._environment, method, name, start_s, perf_counter(), bytes_received, context, url
+        )
+
+    def _find_base(self) -> _Base | None:
+        """None where the base URL is such that paths cannot simply be put behind it."""
+        self._base = None
+        if self._base_url is None or not is_absolute(self._base_url):
+            return None
+        url = URL(self._base_url)
+        if not (url.path == "" or is_plain_path(url.path)) or url.params or url.query or url.fragment:
+            return None
+        origin, _ = resolve(url)
+        heads = Heads.of(origin, self._defaults, self._auth_header)
+        self._base = _Base(origin, url.path, self._transport.pool.lane(origin), heads)
+        return self._base
+
+    def get(self, url: str, **more: Any) -> Any:
+        """As :meth:`request`, by GET."""
+        return self.request("GET", url, **more)
+
+    def post(self, url: str, data: Any = None, json: Any = None, **more: Any) -> Any:
+        """As :meth:`request`, by POST."""
+        return self.request("POST", url, data=data, json=json, **more)
+
+    def put(self, url: str, data: Any = None, **more: Any) -> Any:
+        """As :meth:`request`, by PUT."""
+        return self.request("PUT", url, data=data, **more)
+
+    def patch(self, url: str, data: Any = None, **more: Any) -> Any:
+        """As :meth:`request`, by PATCH."""
+        return self.request("PATCH", url, data=data, **more)
+
+    def delete(self, url: str, **more: Any) -> Any:
+        """As :meth:`request`, by DELETE."""
+        return self.request("DELETE", url, **more)
+
+    def head(self, url: str, **more: Any) -> Any:
+        """As :meth:`request`, by HEAD."""
+        return self.request("HEAD", url, **more)
+
+    def options(self, url: str, **more: Any) -> Any:
+        """As :meth:`request`, by OPTIONS."""
+        return self.request("OPTIONS", url, **more)
+
+    def iter_lines(self, url: str, method: str = "GET", **more: Any) -> Iterator[str]:
+        """The lines of an answer, without their ends, as they come in.
+
+        Raises what the request failed by, for it is recorded by then.
+        """
+        response = self.request(method, url, stream=True, **more)
+        response.raise_for_status()
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        rest = ""
+        for part in response.stream:
+            *lines, rest = (rest + decode(part)).split("\n")
+            yield from lines
+        rest += decode(b"", final=True)
+        if rest:
+            yield rest
+
+
+def basic_auth(username: str | bytes, password: str | bytes) -> str:
+    """The value of ``Authorization`` for them (RFC 7617)."""
+    user, secret = (part.encode("latin-1") if isinstance(part, str) else part for part in (username, password))
+    return "Basic " + b64encode(user + b":" + secret).decode("ascii")
+
+
+def _without_credentials(url: str | None) -> tuple[str | None, str | None]:
+    """A base URL without the user and password in it, and these as a header's value."""
+    if not url:
+        return url, None
+    parts = urlsplit(url)
+    if not (parts.username and parts.password):
+        return url, None
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return bare.geturl(), basic_auth(unquote(parts.username), unquote(parts.password))
+
+
+def _merged(fields: Any, more: dict[str, Any]) -> Any:
+    """Arguments that nothing knows join the form or the query, as in geventhttpclient, if these are fields."""
+    if fields is None:
+        return more
+    return {**fields, **more} if isinstance(fields, dict) else fields
+
+
+def _declared_length(response: Response) -> int:
+    lengths = response.headers.getlist("content-length") if response.headers is not None else []
+    return int(lengths[0]) if len(lengths) == 1 and lengths[0].isdecimal() else 0

@@ -1,0 +1,102 @@
+"""TLS: contexts, shared where they can be, and a connection whose bytes pass through one."""
+
+from __future__ import annotations
+
+import _socket
+import ssl
+from collections.abc import Callable
+from functools import cache
+from time import perf_counter
+
+from harness.load.http.connection import READ_SIZE, Connection, WaitTooLong
+
+
+@cache
+def default_context(*, insecure: bool) -> ssl.SSLContext:
+    """One for all users of this process: each would take some 100 KB."""
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def context_of(factory: Callable[..., ssl.SSLContext] | None, *, insecure: bool) -> ssl.SSLContext:
+    """What ``factory`` makes; as in Locust, ``insecure`` decides whether the certificate must name the host."""
+    if factory is None:
+        return default_context(insecure=insecure)
+    context = factory()
+    context.check_hostname = not insecure
+    if not insecure:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+class TlsConnection(Connection):
+    """A connection through TLS. It is used after :meth:`handshake`."""
+
+    __slots__ = ("_incoming", "_outgoing", "_tls")
+
+    def __init__(self, sock: _socket.socket, limit_s: float, context: ssl.SSLContext, server_name: str) -> None:
+        super().__init__(sock, limit_s)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+
+    def handshake(self, limit_s: float) -> None:
+        """Raises :class:`ssl.SSLError`, and :class:`WaitTooLong` after ``limit_s``."""
+        until_s = perf_counter() + limit_s
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                left_s = until_s - perf_counter()
+                if left_s <= 0:
+                    raise WaitTooLong from None
+                self._fill(super().receive(left_s))
+            else:
+                self._flush()
+                return
+
+    def is_clean(self) -> bool:
+        if super().is_clean():
+            return True
+        # Readable need not be surplus: servers send session tickets when the handshake is over.
+        try:
+            self._fill(self._sock.recv(READ_SIZE))
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def send(self, data: bytes) -> int:
+        self._tls.write(data)
+        return len(data) if self._flush() else 0
+
+    def receive(self, limit_s: float | None = None) -> bytes:
+        return self.receive_more(limit_s)
+
+    def receive_more(self, limit_s: float | None = None) -> bytes:
+        while True:
+            try:
+                return self._tls.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill(super().receive(limit_s))
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                # Many servers leave the closing alert out; that a body is whole is for its framing to say.
+                return b""
+
+    def _fill(self, data: bytes) -> None:
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def _flush(self) -> bool:
+        """Send what TLS has to say; False: the server has ended the connection."""
+        data = self._outgoing.read()
+        return not data or super().send(data) == len(data)
