@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from types import TracebackType
