@@ -19,6 +19,7 @@ import json
 import math
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,9 @@ class Load(Protocol):
 
     def running(self) -> bool: ...
 
+    def finish(self) -> None:
+        """It has been watched long enough: let it end in order, if it does not so by itself."""
+
     def recorded(self) -> int:
         """How many requests it says it made; asked after its end."""
 
@@ -74,9 +78,20 @@ class Load(Protocol):
 
 
 class Program:
-    """A generator that is a program of its own; ``count`` reads from what it printed how many requests it made."""
+    """A generator that is a program of its own.
 
-    def __init__(self, command: list[str | Path], core: int, folder: Path, count: Callable[[str], int]) -> None:
+    ``count`` reads from what it printed how many requests it made. ``end_signal`` is for one that is not told a time.
+    """
+
+    def __init__(
+        self,
+        command: list[str | Path],
+        core: int,
+        folder: Path,
+        count: Callable[[str], int],
+        end_signal: signal.Signals | None = None,
+    ) -> None:
+        self._end_signal = end_signal
         self._output = folder / "output"
         self._count = count
         with self._output.open("w") as output:
@@ -87,6 +102,10 @@ class Program:
 
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def finish(self) -> None:
+        if self._end_signal is not None:
+            self._process.send_signal(self._end_signal)
 
     def recorded(self) -> int:
         printed = self._output.read_text()
@@ -105,15 +124,15 @@ def harness(folder: Path, url: str, seconds: int, core: int) -> Load:
     return HarnessLoad(folder, scenario, [closed_phase(USERS, seconds)], url, core)
 
 
-def locust_fast(folder: Path, url: str, seconds: int, core: int) -> Load:
-    return _locust(folder, url, seconds, core, "FastHttpUser")
+def locust_fast(folder: Path, url: str, _: int, core: int) -> Load:
+    return _locust(folder, url, core, "FastHttpUser")
 
 
-def locust_requests(folder: Path, url: str, seconds: int, core: int) -> Load:
-    return _locust(folder, url, seconds, core, "HttpUser")
+def locust_requests(folder: Path, url: str, _: int, core: int) -> Load:
+    return _locust(folder, url, core, "HttpUser")
 
 
-def _locust(folder: Path, url: str, seconds: int, core: int, base: str) -> Load:
+def _locust(folder: Path, url: str, core: int, base: str) -> Load:
     locustfile = _scenario(folder, "locust", base)
     figures = folder / "figures"
     command: list[str | Path] = [
@@ -127,14 +146,14 @@ def _locust(folder: Path, url: str, seconds: int, core: int, base: str) -> Load:
         url,
         "--only-summary",
     ]
-    command += ["-u", str(USERS), "-r", str(USERS), "-t", f"{seconds}s", "--stop-timeout", "5"]
-    command += ["--json-file", figures]
+    command += ["-u", str(USERS), "-r", str(USERS), "--stop-timeout", "5", "--json-file", figures]
 
     def count(_: str) -> int:
         written: list[dict[str, int]] = json.loads(figures.with_suffix(".json").read_text())
         return sum(entry["num_requests"] for entry in written)
 
-    return Program(command, core, folder, count)
+    # Its -t counts from before its users are made.
+    return Program(command, core, folder, count, signal.SIGTERM)
 
 
 def wrk(folder: Path, url: str, seconds: int, core: int) -> Load:
@@ -207,6 +226,7 @@ def measure(
             begun_s, begun_cpu_s, begun = time.perf_counter(), _cpu_s(pids), nginx.requests()
             time.sleep(seconds)
             ended_s, ended_cpu_s, ended = time.perf_counter(), _cpu_s(pids), nginx.requests()
+            running.finish()
             wait_until(lambda: not running.running(), "the end of the load", END_S)
         finally:
             running.end()

@@ -264,6 +264,9 @@ class HarnessLoad:
     def running(self) -> bool:
         return self._load.running
 
+    def finish(self) -> None:
+        """Its last phase ends it."""
+
     def phases_begun(self) -> int:
         """How many of the phases have begun by now."""
         path = self._folder.journal
