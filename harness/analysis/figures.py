@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from harness.analysis.generator import seconds_of
 from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal, Series
+from harness.record.journal import Journal
+from harness.record.series import Series
 from harness.record.summary import (
     EndpointFigures,
     FailureKind,
@@ -138,12 +141,14 @@ def _levels(segments: Sequence[Segment]) -> list[float]:
 
 def totals_of(journal: Journal) -> Totals:
     """Everything that was recorded, in phases that are measured and in those that are not."""
-    series = [part for second in journal.seconds for part in second.series]
+    requests, failures, bytes_received = sum(
+        (second.table.totals.sum(axis=0) for second in journal.seconds), start=np.zeros(3, dtype=np.int64)
+    ).tolist()
     return Totals(
-        requests=sum(part.requests for part in series),
-        failures=sum(part.failures for part in series),
+        requests=requests,
+        failures=failures,
         iterations=sum(worker.iterations for second in journal.seconds for worker in second.workers),
-        bytes_received=sum(part.bytes_received for part in series),
+        bytes_received=bytes_received,
     )
 
 

@@ -12,10 +12,11 @@ from harness.errors import HarnessError
 from harness.plan.model import Phase, RunPlan
 from harness.record.baseline import Baseline
 from harness.record.environment import Environment
-from harness.record.journal import Journal, PhaseSpan, Series, read_journal
+from harness.record.journal import Journal, PhaseSpan, read_journal
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading, read_resources
 from harness.record.run_folder import RunFolder, read_json
+from harness.record.series import Series
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

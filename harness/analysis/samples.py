@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.recorded import PhaseRecord, SecondSeries
-from harness.record.histogram import Histogram, highest_of
+from harness.record.histogram import Histogram, Narrow, highest_of
 from harness.record.journal import Journal
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _SHORTEST_S = 1e-9
 
@@ -41,9 +40,9 @@ class Sample:
     timed: Floats
     sum_us: Floats
     max_us: int
-    seconds: Ints
-    buckets: Ints
-    counts: Floats
+    seconds: Narrow
+    buckets: Narrow
+    counts: Narrow
 
     @property
     def n(self) -> int:
@@ -52,9 +51,9 @@ class Sample:
     @cached_property
     def merged(self) -> Histogram:
         """All response times together, exact in every bucket."""
-        indices, places = np.unique(self.buckets, return_inverse=True)
-        counts = np.bincount(places, weights=self.counts, minlength=len(indices)).astype(np.int64)
-        return Histogram(indices, counts, int(self.sum_us.sum()), self.max_us)
+        summed = np.bincount(self.buckets, weights=self.counts)
+        indices = np.flatnonzero(summed)
+        return Histogram(indices, summed[indices].astype(np.int64), int(self.sum_us.sum()), self.max_us)
 
     def within(self, bucket: int) -> Floats:
         """How many requests of each second took no longer than ``bucket`` says; shape ``(n,)``."""
@@ -92,8 +91,8 @@ def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
     requests, failures, timed, sum_us = (np.zeros(n) for _ in range(4))
     at: list[int] = []
     sizes: list[int] = []
-    buckets: list[Ints] = []
-    counts: list[Ints] = []
+    buckets: list[Narrow] = []
+    counts: list[Narrow] = []
     max_us = 0
     for second, series in parts:
         place = min(max(second - first, 0), n - 1)
@@ -107,7 +106,7 @@ def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
         sizes.append(len(histogram.indices))
         buckets.append(histogram.indices)
         counts.append(histogram.counts)
-    none = np.zeros(0, dtype=np.int64)
+    none = np.zeros(0, dtype=np.uint16)
     return Sample(
         lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
         planned=_planned(record, edges),
@@ -116,9 +115,9 @@ def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
         timed=timed,
         sum_us=sum_us,
         max_us=max_us,
-        seconds=np.repeat(np.array(at, dtype=np.int64), sizes) if at else none,
+        seconds=np.repeat(np.array(at, dtype=np.int32), sizes) if at else none,
         buckets=np.concatenate(buckets) if buckets else none,
-        counts=(np.concatenate(counts) if counts else none).astype(np.float64),
+        counts=np.concatenate(counts) if counts else none,
     )
 
 

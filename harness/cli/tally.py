@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from harness.plan.model import Phase, RunPlan
 from harness.record.histogram import Histogram, HistogramSum
-from harness.record.journal import Endpoint, Journal, PhaseSpan, Second, Series
+from harness.record.journal import Endpoint, Journal, PhaseSpan, Second
+from harness.record.series import Series
 
 KEPT_S = 60
 """How many seconds are kept one by one."""
@@ -157,7 +158,7 @@ class Tally:
 
     def _take(self, second: Second, journal: Journal) -> bool:
         taken = self._taken.get(second.second)
-        size = (len(second.series), len(second.workers))
+        size = (len(second.table), len(second.workers))
         if taken == size:
             return False
         self._taken[second.second] = size

@@ -16,7 +16,8 @@ from harness.gates.limits import limit_of
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.baseline import Baseline
 from harness.record.histogram import HistogramSum
-from harness.record.journal import Journal, PhaseSpan, Series
+from harness.record.journal import Journal, PhaseSpan
+from harness.record.series import Series
 
 MARGIN = 1.5
 """How far beyond what the rest of the phase could make good a gate must be to be given up."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.plan.model import Comparison, Condition
 from harness.record.histogram import Histogram, HistogramSum
-from harness.record.journal import Series
+from harness.record.series import Series
 
 FEWEST_REQUESTS = 20
 """A step with fewer says nothing about its percentiles."""

@@ -39,7 +39,8 @@ from harness.load.process import die_with_parent, log_to_stderr
 from harness.load.scenario_file import load_scenario
 from harness.plan.model import Phase, RunPlan
 from harness.record.frames import Frame, FrameWriter
-from harness.record.journal import SCHEMA, EndReason, PhaseEndReason, Series
+from harness.record.journal import SCHEMA, EndReason, PhaseEndReason
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 
 WORKERS_JOIN_S = 60.0

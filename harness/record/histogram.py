@@ -11,7 +11,7 @@ A bucket is named by its index; a histogram is sparse: sorted indices and their 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ LAST_BUCKET = (_VALUE_BITS - SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
 """The index of the last bucket, in which ``MAX_VALUE_US`` lies."""
 
 Ints = npt.NDArray[np.int64]
+Narrow = npt.NDArray[np.integer[Any]]
+"""Whole numbers in whatever type they were recorded in: reckon with them only where numpy widens the result."""
 
 
 def bucket_of(value_us: int) -> int:
@@ -51,7 +53,7 @@ def buckets_of(values_us: Ints) -> Ints:
     return buckets
 
 
-def lowest_of(indices: Ints) -> Ints:
+def lowest_of(indices: Narrow) -> Ints:
     """The lowest value (µs) that each bucket of ``indices`` counts."""
     indices = np.asarray(indices, dtype=np.int64)
     shift = np.maximum(indices // _HALF - 1, 0)
@@ -59,20 +61,20 @@ def lowest_of(indices: Ints) -> Ints:
     return lowest
 
 
-def highest_of(indices: Ints) -> Ints:
+def highest_of(indices: Narrow) -> Ints:
     """The highest value (µs) that each bucket of ``indices`` counts."""
     return lowest_of(np.asarray(indices, dtype=np.int64) + 1) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """A finished histogram: ``indices`` (sorted, int64) and their ``counts`` (int64), the exact sum and maximum.
+    """A finished histogram: ``indices`` (sorted) and their ``counts``, the exact sum and maximum.
 
     ``sum_us`` and ``max_us`` are kept beside the buckets so that mean and maximum are exact.
     """
 
-    indices: Ints
-    counts: Ints
+    indices: Narrow
+    counts: Narrow
     sum_us: int
     max_us: int
 
@@ -99,11 +101,13 @@ class Histogram:
         if len(parts) == 1:
             only = parts[0]
             return cls(only.indices, only.counts, only.sum_us, only.max_us)
-        every = np.concatenate([part.indices for part in parts])
-        indices, places = np.unique(every, return_inverse=True)
-        counts = np.zeros(len(indices), dtype=np.int64)
-        np.add.at(counts, places, np.concatenate([part.counts for part in parts]))
-        return cls(indices, counts, sum(part.sum_us for part in parts), max(part.max_us for part in parts))
+        indices = np.concatenate([part.indices for part in parts])
+        counts = np.concatenate([part.counts for part in parts])
+        # Sums of doubles are exact below 2**53.
+        summed = np.bincount(indices, weights=counts)
+        filled = np.flatnonzero(summed)
+        sum_us, max_us = sum(part.sum_us for part in parts), max(part.max_us for part in parts)
+        return cls(filled, summed[filled].astype(np.int64), sum_us, max_us)
 
     def minus(self, part: Histogram) -> Histogram:
         """What is left when ``part``, which must be contained in this histogram, is taken out.
@@ -112,7 +116,7 @@ class Histogram:
         """
         if not part.count:
             return self
-        counts = self.counts.copy()
+        counts = self.counts.astype(np.int64)
         counts[np.searchsorted(self.indices, part.indices)] -= part.counts
         kept = counts > 0
         indices = self.indices[kept]

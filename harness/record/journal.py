@@ -30,8 +30,9 @@ import numpy as np
 from harness.errors import ExitCode, HarnessError
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Histogram, Ints
+from harness.record.series import Series
 from harness.record.series_sum import SeriesSum, packed
-from harness.record.series_table import KINDS, SeriesTable
+from harness.record.series_table import SeriesTable
 
 SCHEMA = 2
 
@@ -48,55 +49,6 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """What ended in one second, of one phase (that in which it was *started*), segment and endpoint.
-
-    ``response`` holds all requests, failed ones too; ``failed`` the failed ones alone; ``service`` is the same as
-    ``response`` in the closed model (and then the very same object).
-    """
-
-    phase: int
-    segment: int
-    endpoint: int
-    requests: int
-    failures: int
-    bytes_received: int
-    response: Histogram
-    service: Histogram
-    failed: Histogram
-
-    @classmethod
-    def all_of(cls, table: SeriesTable) -> list[Series]:
-        """A series for each row of a table."""
-        buckets, counts = table.buckets.astype(np.int64), table.counts.astype(np.int64)
-        ends = np.cumsum(table.sizes).tolist()
-        begins = [0, *ends][:-1]
-        sums, maxima = table.sums_us.ravel().tolist(), table.maxima_us.ravel().tolist()
-        histograms = [
-            Histogram(buckets[begin:end], counts[begin:end], sum_us, max_us)
-            for begin, end, sum_us, max_us in zip(begins, ends, sums, maxima, strict=True)
-        ]
-        every = []
-        rows = zip(table.keys.tolist(), table.totals.tolist(), table.is_open.tolist(), strict=True)
-        for row, ((_, phase, segment, endpoint), (requests, failures, bytes_received), is_open) in enumerate(rows):
-            response, service, failed = histograms[row * KINDS : (row + 1) * KINDS]
-            every.append(
-                cls(
-                    phase,
-                    segment,
-                    endpoint,
-                    requests,
-                    failures,
-                    bytes_received,
-                    response,
-                    service if is_open else response,
-                    failed,
-                )
-            )
-        return every
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +147,15 @@ class Second:
     second: int
     users: int
     workers: list[WorkerSecond]
-    series: list[Series]
+    table: SeriesTable
+    """The series as flat arrays, as narrow as they were written: a run of hours is kept whole."""
     lateness: list[Lateness]
     """Of the arrivals started in it, by the phase in which they were due (the open model only)."""
+
+    @property
+    def series(self) -> list[Series]:
+        """Made anew with every call."""
+        return Series.all_of(self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +240,7 @@ class Journal:
                         frame["second"],
                         frame["users"],
                         [WorkerSecond(*wire) for wire in frame["workers"]],
-                        Series.all_of(SeriesTable.from_wire(frame["series"])),
+                        SeriesTable.from_wire(frame["series"]),
                         Lateness.all_of(SeriesTable.from_wire(frame["lateness"])),
                     )
                 )
@@ -325,7 +283,7 @@ class Journal:
                 known.second,
                 known.users + added.users,
                 known.workers + added.workers,
-                known.series + added.series,
+                SeriesTable.joined([known.table, added.table]),
                 known.lateness + added.lateness,
             )
         else:

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.record.histogram import Histogram, Ints, highest_of
+from harness.record.histogram import Histogram, Ints, Narrow, highest_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,8 +26,8 @@ class BucketTable:
     """Rows of (key, bucket index, count); ``maxima`` is the exact maximum (µs) by key, 0 where there is no value."""
 
     keys: Ints
-    indices: Ints
-    counts: Ints
+    indices: Narrow
+    counts: Narrow
     maxima: Ints
 
     @classmethod
@@ -65,7 +65,7 @@ class BucketTable:
         order = np.argsort(self.keys * _KEY + self.indices, kind="stable")
         if not len(order):
             return found
-        running = np.cumsum(self.counts[order])
+        running = np.cumsum(self.counts[order], dtype=np.int64)
         before = np.cumsum(totals) - totals
         there = totals > 0
         for row, share in enumerate(shares):

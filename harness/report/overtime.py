@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.record.histogram import Ints, highest_of, lowest_of
-from harness.record.journal import Journal, Series
+from harness.record.histogram import Ints, Narrow, highest_of, lowest_of
+from harness.record.journal import Journal
 from harness.record.resources import Reading
+from harness.record.series import Series
 from harness.report.buckets import BucketTable, Floats
 from harness.report.words import plain
 
@@ -29,8 +30,8 @@ def busiest_endpoints(journal: Journal) -> list[int]:
     """The ids of the endpoints that the charts offer, those with most requests first."""
     requests: Counter[int] = Counter()
     for second in journal.seconds:
-        for series in second.series:
-            requests[series.endpoint] += series.requests
+        for endpoint, count in zip(second.table.keys[:, 3].tolist(), second.table.totals[:, 0].tolist(), strict=True):
+            requests[endpoint] += count
     return [endpoint for endpoint, _ in requests.most_common(MOST_ENDPOINTS)]
 
 
@@ -39,8 +40,9 @@ def series_of(journal: Journal, endpoint: int | None) -> list[tuple[int, Series]
     return [
         (second.second, series)
         for second in journal.seconds
-        for series in second.series
-        if endpoint is None or series.endpoint == endpoint
+        for series in Series.all_of(
+            second.table, None if endpoint is None else np.flatnonzero(second.table.keys[:, 3] == endpoint).tolist()
+        )
     ]
 
 
@@ -104,7 +106,7 @@ def _started(series: list[tuple[int, Series]], axis: TimeAxis) -> Floats:
     return np.bincount(places, weights=weights, minlength=axis.points).astype(np.float64)
 
 
-def log_rows(indices: Ints, per_decade: int) -> Ints:
+def log_rows(indices: Narrow, per_decade: int) -> Ints:
     """The row of each bucket on a logarithmic scale that begins at 1 µs."""
     rows: Ints = np.floor(per_decade * np.log10(np.maximum(lowest_of(indices), 1)) + 1e-9).astype(np.int64)
     return rows

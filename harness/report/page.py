@@ -49,7 +49,7 @@ def report_html(judged: JudgedRun) -> str:
         changes=changes(run),
         profile_notes=run.profiles.notes,
         warnings=[*summary.warnings, *judged.missing],
-        has_load=any(second.series for second in run.journal.seconds),
+        has_load=any(len(second.table) for second in run.journal.seconds),
         command=command_line(run.plan),
         charts=chart_data(run, summary),
         flames=flames,

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram, highest_of
-from harness.record.journal import Series
+from harness.record.series import Series
 from harness.report.overtime import log_rows, rounded
 
 ROWS_PER_DECADE = 40

@@ -40,10 +40,11 @@ from harness.plan.model import (
 from harness.record.environment import Environment
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import SCHEMA, EndReason, Series, WorkerSecond
+from harness.record.journal import SCHEMA, EndReason, WorkerSecond
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 from tests.support.series import table_of
 

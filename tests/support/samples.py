@@ -45,7 +45,7 @@ def drawn_sample(
         max_us=int(values.max(initial=0)),
         seconds=second,
         buckets=buckets_of(values),
-        counts=np.ones(len(values)),
+        counts=np.ones(len(values), dtype=np.int64),
     )
 
 
@@ -64,5 +64,5 @@ def sample_of(values_ms: list[list[float]], failures: list[int] | None = None) -
         max_us=int(values.max(initial=0)),
         seconds=second,
         buckets=buckets_of(values),
-        counts=np.ones(len(values)),
+        counts=np.ones(len(values), dtype=np.int64),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.record.histogram import Histogram
-from harness.record.journal import Series
+from harness.record.series import Series
 from harness.record.series_table import KINDS, SeriesTable
 
 

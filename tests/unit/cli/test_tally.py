@@ -8,7 +8,8 @@ import pytest
 
 from harness.cli.tally import KEPT_S, Tally, arrivals, goal_at, quantile_ms
 from harness.record.histogram import Histogram
-from harness.record.journal import Endpoint, Journal, Series, read_journal
+from harness.record.journal import Endpoint, Journal, read_journal
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 from tests.support.recordings import EPOCH_S, Failing, WorkerState, lognormal, record_run, steady, stress
 from tests.support.replay import plan_in, replay

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.load.limits import FEWEST_REQUESTS, StepFigures
 from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
 from harness.record.histogram import Histogram
-from harness.record.journal import Series
+from harness.record.series import Series
 
 
 def series(milliseconds: list[float], failures: int = 0) -> Series:

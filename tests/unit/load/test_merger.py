@@ -9,7 +9,8 @@ import pytest
 
 from harness.load.merger import PATIENCE_S, Merger
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal, Series
+from harness.record.journal import Journal
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 from tests.support.series import table_of
 

@@ -22,7 +22,7 @@ from harness.load.recorder import (
     Recorder,
     describe_failure,
 )
-from harness.record.journal import Series
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 
 

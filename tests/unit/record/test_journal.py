@@ -9,7 +9,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import SCHEMA, Endpoint, Journal, JournalFollower, Series, read_journal
+from harness.record.journal import SCHEMA, Endpoint, Journal, JournalFollower, read_journal
+from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 from tests.support.recordings import Failing, ramp, record_run, steady, stress
 from tests.support.series import table_of

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.record.histogram import LAST_BUCKET, MAX_VALUE_US, Histogram
-from harness.record.journal import Series
+from harness.record.series import Series
 from harness.record.series_sum import SeriesSum, packed
 from harness.record.series_table import KEY_LIMITS, SeriesTable
 

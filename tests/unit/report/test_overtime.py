@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.record.histogram import Histogram
-from harness.record.journal import Endpoint, FailureCount, Journal, Second, Series, WorkerSecond
+from harness.record.journal import Endpoint, FailureCount, Journal, Second, WorkerSecond
 from harness.record.resources import Reading
+from harness.record.series import Series
 from harness.report.overtime import (
     TimeAxis,
     busiest_endpoints,
@@ -17,6 +18,7 @@ from harness.report.overtime import (
     resources_over_time,
     series_of,
 )
+from tests.support.series import table_of
 
 
 def series(values_us: list[int], endpoint: int = 0, *, service_us: list[int] | None = None) -> Series:
@@ -29,7 +31,9 @@ def journal_of(seconds: dict[int, list[Series]]) -> Journal:
     journal = Journal(run_id="r", epoch_s=1000.0)
     journal.endpoints = {0: Endpoint("GET", "/a"), 1: Endpoint("GET", "/b")}
     worker = WorkerSecond(worker=0, users=5, cpu=0.5, lag_ms=3, iterations=1, late=0, waiting=2)
-    journal.seconds = [Second(second, 5 + second, [worker], parts, []) for second, parts in seconds.items()]
+    journal.seconds = [
+        Second(second, 5 + second, [worker], table_of(second, parts), []) for second, parts in seconds.items()
+    ]
     return journal
 
 

@@ -1,0 +1,53 @@
+"""One row of a :class:`SeriesTable` as a typed value, for those who read a run series by series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.record.histogram import Histogram
+from harness.record.series_table import FAILED, KINDS, RESPONSE, SERVICE, SeriesTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """What ended in one second, of one phase (that in which it was *started*), segment and endpoint.
+
+    ``response`` holds all requests, failed ones too; ``failed`` the failed ones alone; ``service`` is the same as
+    ``response`` in the closed model (and then the very same object).
+    """
+
+    phase: int
+    segment: int
+    endpoint: int
+    requests: int
+    failures: int
+    bytes_received: int
+    response: Histogram
+    service: Histogram
+    failed: Histogram
+
+    @classmethod
+    def all_of(cls, table: SeriesTable, rows: Iterable[int] | None = None) -> list[Series]:
+        """A series for each row of a table, or for some rows; its histograms are views of the table's buckets."""
+        ends = np.cumsum(table.sizes)
+        begins = ends - table.sizes.ravel()
+        keys, totals, is_open = table.keys.tolist(), table.totals.tolist(), table.is_open.tolist()
+        parts = np.stack([begins, ends, table.sums_us.ravel(), table.maxima_us.ravel()], axis=1).tolist()
+
+        def histogram(number: int) -> Histogram:
+            begin, end, sum_us, max_us = parts[number]
+            return Histogram(table.buckets[begin:end], table.counts[begin:end], sum_us, max_us) if end > begin else none
+
+        none = Histogram.empty()
+        every = []
+        for row in range(len(table)) if rows is None else rows:
+            _, phase, segment, endpoint = keys[row]
+            requests, failures, bytes_received = totals[row]
+            response = histogram(row * KINDS + RESPONSE)
+            service = histogram(row * KINDS + SERVICE) if is_open[row] else response
+            failed = histogram(row * KINDS + FAILED)
+            every.append(cls(phase, segment, endpoint, requests, failures, bytes_received, response, service, failed))
+        return every
