@@ -42,7 +42,7 @@ def encode(data: Any, json: Any, files: Any) -> Body:
     if files:
         return _multipart(files, data)
     if not data:
-        return NO_BODY
+        return NO_BODY if data is None else Body(data, b"")
     if isinstance(data, dict):
         form = urlencode(data).encode()
         return Body(form, form, content_type=FORM)

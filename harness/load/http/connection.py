@@ -58,7 +58,7 @@ class Connection:
         self._hub = hub
         self._limit_s = limit_s
         self._watcher = hub.loop.io(fileno, _READ)
-        self._timer = hub.loop.timer(limit_s)
+        self._timer = hub.loop.timer(limit_s, limit_s)
         self._poll = _poll()
         self._poll.register(fileno, _POLLIN)
 
@@ -121,7 +121,7 @@ class Connection:
             wait_for(self._watcher, limit_s)
             return
         timer = self._timer
-        timer.start(getcurrent().throw, WaitTooLong)
+        timer.again(getcurrent().throw, WaitTooLong)  # by start() it would go on where it was stopped
         try:
             self._hub.wait(self._watcher)
         finally:

@@ -55,6 +55,9 @@ class TlsConnection(Connection):
                 if left_s <= 0:
                     raise WaitTooLong from None
                 self._fill(super().receive(left_s))
+            except ssl.SSLError:
+                self._flush()  # tells the server what is wrong with it
+                raise
             else:
                 self._flush()
                 return
