@@ -32,6 +32,7 @@ from bisect import bisect_left
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
+from harness.analysis.metrics import QUANTILES
 from harness.analysis.samples import Floats, Sample
 from harness.plan.model import Metric
 from harness.record.baseline import Interval
@@ -40,25 +41,6 @@ from harness.record.histogram import highest_of, lowest_of
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
 _Z = 1.959963984540054
-
-QUANTILES: dict[Metric, float] = {
-    "p50": 0.50,
-    "p75": 0.75,
-    "p90": 0.90,
-    "p95": 0.95,
-    "p99": 0.99,
-    "p99.9": 0.999,
-}
-
-METRICS: tuple[Metric, ...] = (*QUANTILES, "mean", "max", "error_rate", "throughput")
-
-UNITS: dict[Metric, str] = {
-    **dict.fromkeys(QUANTILES, "ms"),
-    "mean": "ms",
-    "max": "ms",
-    "error_rate": "%",
-    "throughput": "/s",
-}
 
 
 def interval_of(sample: Sample, metric: Metric) -> Interval | None:

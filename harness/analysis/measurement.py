@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from harness.analysis.functions import phase_profile
-from harness.analysis.intervals import METRICS, interval_of
+from harness.analysis.intervals import interval_of
+from harness.analysis.metrics import METRICS
 from harness.analysis.recorded import read_run
 from harness.analysis.samples import samples_of
 from harness.errors import HarnessError

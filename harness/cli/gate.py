@@ -30,8 +30,6 @@ def command(
 
     Works on folders copied from elsewhere and on runs that were killed. Exit codes as of "harness run".
     """
-    from harness.cli.outcome import show_outcome
-    from harness.control.judging import judge_again
     from harness.errors import HarnessError
     from harness.plan.gating import gates_given
     from harness.plan.model import RunPlan
@@ -44,6 +42,11 @@ def command(
     folder = find_run(run, out)
     plan = read_model(folder.plan, RunPlan)
     gates = gates_given(plan, require=require, phase=phase, endpoint=endpoint, profile=profile)
+
+    # Only now: a wrong word is told before scipy, pyarrow and jinja2 are loaded.
+    from harness.cli.outcome import show_outcome
+    from harness.control.judging import judge_again
+
     summary = judge_again(folder, gates)
     show_outcome(folder, summary, as_json=as_json)
     return summary.exit_code

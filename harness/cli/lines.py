@@ -6,7 +6,7 @@ import sys
 from collections import deque
 
 from harness.cli.tally import Tally, arrivals, goal_at, quantile_ms
-from harness.gates import GateWatch, LiveGate
+from harness.gates.live import GateWatch, LiveGate
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.run_folder import RunFolder

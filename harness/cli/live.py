@@ -19,7 +19,7 @@ from harness.cli import screen
 from harness.cli.lines import clock, one_line
 from harness.cli.screen import Line
 from harness.cli.tally import Tally
-from harness.gates import GateWatch
+from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder

@@ -69,9 +69,6 @@ def command(
       harness run my_locustfile.py --target "python app.py --port {port}"
       harness run my_locustfile.py -- --my-option x Buyer
     """
-    from harness.cli.outcome import show_outcome
-    from harness.cli.progress import make_watcher
-    from harness.control.run import run
     from harness.control.user_code import describe_scenario
     from harness.plan.profile import load_profile
     from harness.plan.resolve import resolve
@@ -89,6 +86,12 @@ def command(
         exclude_tags=exclude_tags,
         arguments=arguments,
     )
+
+    # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
+    from harness.cli.outcome import show_outcome
+    from harness.cli.progress import make_watcher
+    from harness.control.run import run
+
     with make_watcher() as watcher:
         outcome = run(plan, out=out, watcher=watcher)
     show_outcome(outcome.folder, outcome.summary, as_json=as_json)

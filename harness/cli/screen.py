@@ -15,7 +15,7 @@ from rich.text import Text
 from harness.analysis.generator import BUSY, DISTORTION, STALL
 from harness.cli.lines import clock, errors, gate_name, load_now, one_line, stands
 from harness.cli.tally import KEPT_S, Tally, quantile_ms
-from harness.gates import LiveGate
+from harness.gates.live import LiveGate
 from harness.plan.model import Phase, RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import PhaseSpan

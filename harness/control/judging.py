@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.errors import HarnessError
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.plan.model import Gate, RunPlan
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text

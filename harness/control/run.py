@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.control.interrupts import Interrupts
-from harness.control.judging import conclude
 from harness.control.load_processes import LoadProcesses
 from harness.control.user_code import verify_target
 from harness.control.watcher import Watcher
-from harness.gates import GateWatch
+from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -62,6 +61,9 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
             write_json(folder.verification, verify_target(plan.scenario.locustfiles, target.url))
         target.stop()
         watcher.say("judging and writing the report")
+        # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
+        from harness.control.judging import conclude
+
         return Outcome(folder, conclude(folder, plan, environment, store))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.intervals import QUANTILES, UNITS, interval_of, requests_to_bound, requests_to_show
+from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
+from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates import wording

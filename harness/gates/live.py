@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.analysis.intervals import QUANTILES, UNITS
+from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.samples import ALL
 from harness.gates import wording
 from harness.gates.limits import limit_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.intervals import UNITS, interval_of
+from harness.analysis.intervals import interval_of
+from harness.analysis.metrics import UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates.against_baseline import against

@@ -1,23 +1,21 @@
 """Brings a store's tables to this harness's version: Alembic migrations, run when a store is opened.
 
 Any number of processes may open one store at once: the first upgrades it in one transaction, the others wait and
-find it done.
+find it done. Alembic is loaded only where there is something to do: each run opens a store, few upgrade one.
 """
 
 from __future__ import annotations
 
 from importlib.resources import as_file, files
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect, text
 
 from harness.errors import HarnessError
 from harness.store.engine import writer
 
 VERSION_TABLE = "harness_store_version"
+NEWEST = "0001"
+"""The revision of the last file in ``migrations/versions``."""
 
 
 def upgrade(engine: Engine, shown: str) -> None:
@@ -25,27 +23,37 @@ def upgrade(engine: Engine, shown: str) -> None:
 
     ``shown`` names the store in that message.
     """
-    with as_file(files("harness.store") / "migrations") as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        script = ScriptDirectory.from_config(config)
-        newest = script.get_current_head()
-        with engine.connect() as connection:
-            if _version(connection) == newest:
-                return
-        with writer(engine).begin() as connection:
-            found = _version(connection)
-            known = {revision.revision for revision in script.walk_revisions()}
-            if found is not None and found not in known:
-                raise HarnessError(
-                    f"a newer harness has written this store: it is of version {found}, this one knows up to {newest}",
-                    where=shown,
-                    hint="Upgrade this one (pip install -U harness), or name another store with HARNESS_STORE.",
-                )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    with engine.connect() as connection:
+        if _version(connection) == NEWEST:
+            return
+    with writer(engine).begin() as connection:
+        found = _version(connection)
+        if found != NEWEST:
+            _migrate(connection, found, shown)
 
 
 def _version(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    """The revision that the tables have; None where there are none yet."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return found
+
+
+def _migrate(connection: Connection, found: str | None, shown: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    with as_file(files("harness.store") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+        if found is not None and found not in known:
+            raise HarnessError(
+                f"a newer harness has written this store: it is of version {found}, this one knows up to {NEWEST}",
+                where=shown,
+                hint="Upgrade this one (pip install -U harness), or name another store with HARNESS_STORE.",
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, NEWEST)

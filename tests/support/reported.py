@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.measurement import measure_for_baseline
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.record.baseline import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import RunFolder, write_text

@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.measurement import measure_for_baseline
 from harness.analysis.recorded import read_run
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.record.baseline import Baseline
 from harness.record.run_folder import write_text
 from harness.report.comparison import Change, changes

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+import harness.store
 from harness.errors import HarnessError
 from harness.store import RunEntry, open_store
 from harness.store.address import resolve
 from harness.store.tables import Base
-from harness.store.upgrade import VERSION_TABLE
+from harness.store.upgrade import NEWEST, VERSION_TABLE
 from tests.support.baselines import make_summary
 
 
@@ -22,6 +25,12 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_p
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
+
+
+def test_the_newest_version_is_that_of_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(harness.store.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
 
 
 def test_a_teams_database_may_hold_other_tables(store_url: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from harness.analysis.functions import Frame, functions_of, parse_frame, phase_p
 from harness.analysis.measurement import measure_for_baseline
 from harness.analysis.recorded import read_run
 from harness.errors import HarnessError
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.plan.model import Phase
 from harness.record.baseline import Baseline, FunctionSamples
 from harness.record.profiles import Stack

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from harness.analysis.intervals import (
-    METRICS,
-    QUANTILES,
     block_variance,
     interval_of,
     requests_to_bound,
     requests_to_show,
 )
+from harness.analysis.metrics import METRICS, QUANTILES
 from harness.analysis.samples import Sample
 from harness.plan.model import Metric
 from harness.record.baseline import Interval

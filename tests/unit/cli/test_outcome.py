@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.cli.outcome import show_outcome
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
 from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress

@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.measurement import measure_for_baseline
 from harness.errors import HarnessError
-from harness.gates import judge
+from harness.gates.judge import judge
 from harness.plan.model import Gate
 from harness.record.baseline import Baseline
 from harness.record.environment import Environment

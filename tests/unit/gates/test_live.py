@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure_for_baseline
-from harness.gates import GateWatch, failed_beyond_recovery, judge, live_status
+from harness.gates.judge import judge
+from harness.gates.live import GateWatch, failed_beyond_recovery, live_status
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.baseline import Baseline
 from harness.record.journal import JournalFollower, read_journal
