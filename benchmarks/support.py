@@ -305,18 +305,28 @@ def machine() -> dict[str, Any]:
     }
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], result: dict[str, Any]) -> None:
-    """Print the table for people (the first column holds names, the others figures), and ``result`` as a JSON line.
-
-    Values of ``result`` may be :class:`Spread`; the machine is added.
-    """
-    described = machine()
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table for people: the first column holds names, the others figures."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*row)
-    people = Console(stderr=True, width=None if sys.stderr.isatty() else 140)
-    people.print(table)
-    people.print(", ".join(f"{name} {value}" for name, value in described.items()), highlight=False)
+    _people().print(table)
+
+
+def show_result(result: dict[str, Any]) -> None:
+    """Print the machine for people, and ``result`` with it as a JSON line; its values may be :class:`Spread`."""
+    described = machine()
+    _people().print(", ".join(f"{name} {value}" for name, value in described.items()), highlight=False)
     print(json.dumps({**result, "machine": described}, default=asdict), flush=True)
+
+
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], result: dict[str, Any]) -> None:
+    """:func:`show_table` and :func:`show_result`, for a benchmark of one table."""
+    show_table(title, columns, rows)
+    show_result(result)
+
+
+def _people() -> Console:
+    return Console(stderr=True, width=None if sys.stderr.isatty() else 140)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.generator import seconds_of
+from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
 from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.plan.model import Phase, Segment
@@ -17,6 +17,7 @@ from harness.record.series import Series
 from harness.record.summary import (
     EndpointFigures,
     FailureKind,
+    Lag,
     Latency,
     PhaseSummary,
     StepFigures,
@@ -59,6 +60,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     during = seconds_of(record, journal)
     users = [second.users for second in during]
     held = steps_held(record) if phase.kind == "stress" else []
+    lateness = lateness_of(record, journal)
     return PhaseSummary(
         index=record.index,
         name=phase.name,
@@ -71,6 +73,9 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         users=sum(users) / len(users) if users else 0.0,
         users_max=max(users, default=0),
         iterations=sum(worker.iterations for second in during for worker in second.workers),
+        late=0 if lateness is None else lateness.delay.count_above(LATE_US),
+        lateness_ms=Lag() if lateness is None else lag_of(lateness.delay),
+        own_lateness_ms=Lag() if lateness is None else lag_of(lateness.own),
         cut_short=_cut_short(record),
         held=held_level(record, held),
         steps=_steps(record, held),

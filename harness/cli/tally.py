@@ -47,6 +47,7 @@ class Moment:
     iterations: int
     waiting: int
     cpu_max: float
+    """What the busiest worker used of its core, or would have used, had it been given it."""
     lag_ms_max: float
     requests: dict[int, int]
     failures: dict[int, int]
@@ -69,7 +70,7 @@ class Moment:
             second.users,
             sum(worker.iterations for worker in second.workers),
             sum(worker.waiting for worker in second.workers),
-            max((worker.cpu for worker in second.workers), default=0.0),
+            max((worker.wanted for worker in second.workers), default=0.0),
             max((worker.lag_ms for worker in second.workers), default=0.0),
             requests,
             failures,

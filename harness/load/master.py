@@ -211,7 +211,7 @@ class LoadMaster:
         self._workers.remove(worker)
         self._merger.lose(worker)
         # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
-        self._runner.send_message(messages.FINISH, {}, client_id=worker)
+        self._runner.send_message(messages.FINISH, {"wait_s": 0.0}, client_id=worker)
         self._event("worker lost", f"load worker {worker} is gone; {len(self._workers)} left")
         if not self._workers:
             self.stop("workers lost")
@@ -346,9 +346,11 @@ class LoadMaster:
         """Have every worker end its users and send what is left."""
         if self._users_greenlet is not None:
             self._users_greenlet.kill()
+        # A run that was stopped is to end; else arrivals that became due get their turn.
+        wait_s = 0.0 if self._stop_reason else self._plan.stop_timeout_s
         for worker in self._workers:
-            self._runner.send_message(messages.FINISH, {}, client_id=worker)
-        deadline = time.monotonic() + self._plan.stop_timeout_s + 10
+            self._runner.send_message(messages.FINISH, {"wait_s": wait_s}, client_id=worker)
+        deadline = time.monotonic() + wait_s + self._plan.stop_timeout_s + 10
         while missing := (self._here() & self._known) - self._finished:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:

@@ -6,7 +6,8 @@ to the worker
 ``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], open, spacing, max_users, seed, worker,
                        workers, resumed``: a phase begins; sent again, with other shares and ``resumed``, when a
                        worker was lost
-``harness.finish``     stop all users (each may end its iteration within the stop timeout) and send what is left
+``harness.finish``     ``wait_s``: give arrivals that are due but have no user that long to get one, then stop all
+                       users (each may end its iteration within the stop timeout) and send what is left
 ``harness.hurry``      cut off what users are still at, after ``harness.finish``
 to the master
 ``harness.second``     all up to the end of a second that was not sent yet, and how the worker fared: see

@@ -3,8 +3,8 @@
 In the open model an arrival belongs to a user class. It takes a free user of that class, else a new one up to
 ``max_users``, else it waits in a queue, and the response time of its first request goes on counting from when it was
 due. (Were it given to whichever user is free, a class that the target answers slowly would be asked for ever less.)
-Nothing is dropped: arrivals that still wait when the phase ends are served in the next, and those left at the run's
-end are reported.
+Nothing is dropped: arrivals that still wait when the phase ends are served in the next, and those at the run's end
+within the stop timeout; what is left then is reported. A pacer that was held up hands over all that has become due.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import gevent
 import numpy as np
@@ -30,13 +29,27 @@ LATE_S = 0.001
 """An iteration that begins more than this after its intended start is late."""
 
 
+_TURN_S = 0.001
+"""A pacer that is behind lets others have their turn this often."""
+
+
 @dataclass
 class _Ticker:
     """Arrivals of one phase, at ``times`` from ``begin_s``; those due from ``until_s`` on belong to another."""
 
     times: Iterator[float]
     begin_s: float
+    next_s: float
+    """When the next arrival is due (of the run); past ``until_s`` where there is none."""
     until_s: float = math.inf
+
+    def advance(self) -> None:
+        at_s = next(self.times, None)
+        self.next_s = math.inf if at_s is None else self.begin_s + at_s
+
+    @property
+    def is_done(self) -> bool:
+        return self.next_s >= self.until_s
 
 
 class Pacer:
@@ -55,8 +68,10 @@ class Pacer:
         self._known: dict[type[User], None] = {}
         """Classes that have had a user here."""
         self._thinking: set[Waiter[None]] = set()
-        self._ticker: _Ticker | None = None
+        self._tickers: list[_Ticker] = []
+        """The newest last; those before it have yet to hand over what had become due when it began."""
         self._max_users = 0
+        self._users: Callable[[], int] = lambda: 0
         self.is_open = False
         self.iterations = 0
         self.late = 0
@@ -71,21 +86,24 @@ class Pacer:
 
         Those of the stretch before go on until the first of them is due. ``users`` counts the users there are.
         """
-        first_s = next(times, None)
-        if self._ticker is not None:
-            self._ticker.until_s = begin_s if first_s is None else begin_s + first_s
+        ticker = _Ticker(times, begin_s, math.inf)
+        ticker.advance()
+        self._no_arrivals_from(begin_s if ticker.next_s == math.inf else ticker.next_s)
         self.is_open = True
         for thinking in self._thinking:
             # Else an arrival would wait for a user's think time, which the open model does not have.
             self._wake(thinking)
-        self._max_users = max_users
-        if first_s is not None:
-            self._ticker = _Ticker(chain([first_s], times), begin_s)
-            gevent.spawn(self._tick, self._ticker, users)
+        self._max_users, self._users = max_users, users
+        if not ticker.is_done:
+            self._tickers.append(ticker)
+            gevent.spawn(self._tick, ticker)
 
-    def close(self) -> None:
-        """Users go at their own pace again: the closed model. Arrivals that wait are served by the users there are."""
-        self._stop_ticker()
+    def close(self, at_s: float) -> None:
+        """From ``at_s`` on users go at their own pace again: the closed model. Arrivals that wait are served by those
+        there are.
+        """
+        self._no_arrivals_from(at_s)
+        self._hand_over_due()
         self.is_open = False
         for free in self._free.values():
             while free:
@@ -103,45 +121,65 @@ class Pacer:
             timer.close()
             self._thinking.discard(waiter)
 
-    def end(self) -> int:
-        """No more arrivals, at the run's end; how many still waited for a user and are given up.
+    def end(self) -> None:
+        """No more arrivals, at the run's end; those that have become due are still served."""
+        self._no_arrivals_from(self._now_s())
+        self._hand_over_due()
+
+    def give_up(self) -> int:
+        """How many arrivals still wait for a user; they wait in vain from now on.
 
         Users that wait for one go on waiting: they hold no request and are stopped where they stand.
         """
-        self._stop_ticker()
         dropped = self.waiting
         self._due.clear()
         return dropped
 
-    def _stop_ticker(self) -> None:
-        if self._ticker is not None:
-            self._ticker.until_s = 0.0
-            self._ticker = None
+    def _no_arrivals_from(self, until_s: float) -> None:
+        for ticker in self._tickers:
+            ticker.until_s = min(ticker.until_s, until_s)
 
-    def _tick(self, ticker: _Ticker, users: Callable[[], int]) -> None:
+    def _hand_over_due(self) -> None:
+        """All that is due by now, where the event loop was too busy to do it in time."""
+        for ticker in list(self._tickers):
+            while not ticker.is_done and ticker.next_s <= self._now_s():
+                self._hand_over(ticker)
+
+    def _tick(self, ticker: _Ticker) -> None:
         timer = Timer()
+        turn_s = self._now_s()
         try:
-            for at_s in ticker.times:
-                due_s = ticker.begin_s + at_s
-                ahead_s = due_s - self._now_s()
-                if ahead_s > 0:
-                    timer.sleep(ahead_s)
-                if due_s >= ticker.until_s:
-                    return
-                room = users() < self._max_users
-                kind = self._choose()
-                if not room and kind not in self._known and self._known:
-                    # Too few users for one of each class: then those that there are serve it.
-                    kind = next(iter(self._known))
-                free = self._free[kind]
-                self._due[kind].append((due_s, None if free else self._now_s() - due_s))
-                if free:
-                    self._wake(free.popleft())
-                elif room:
-                    self._known[kind] = None
-                    self._spawn(kind)
+            while not ticker.is_done:
+                now_s = self._now_s()
+                if now_s < ticker.next_s:
+                    timer.sleep(ticker.next_s - now_s)
+                    turn_s = self._now_s()
+                elif now_s > turn_s + _TURN_S:
+                    # Far behind. Users that have their answers may be free by now.
+                    gevent.sleep(0)
+                    turn_s = self._now_s()
+                else:
+                    self._hand_over(ticker)
         finally:
             timer.close()
+            self._tickers.remove(ticker)
+
+    def _hand_over(self, ticker: _Ticker) -> None:
+        """The next arrival to a user that is free, else to a new one, else to the queue."""
+        due_s = ticker.next_s
+        ticker.advance()
+        room = self._users() < self._max_users
+        kind = self._choose()
+        if not room and kind not in self._known and self._known:
+            # Too few users for one of each class: then those that there are serve it.
+            kind = next(iter(self._known))
+        free = self._free[kind]
+        self._due[kind].append((due_s, None if free else self._now_s() - due_s))
+        if free:
+            self._wake(free.popleft())
+        elif room:
+            self._known[kind] = None
+            self._spawn(kind)
 
     @staticmethod
     def _wake(user: Waiter[None]) -> None:

@@ -80,6 +80,7 @@ class LoadWorker:
         self._cpu = CpuMeter()
         self._garbage = Collector()
         self._next_second = 0
+        self._hurried = False
         self._reporter: gevent.Greenlet[[], None] | None = None
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
         environment.events.request._handlers.insert(0, self._recorder.on_request)
@@ -114,7 +115,7 @@ class LoadWorker:
             return
         if not data["open"]:
             # Announced a little ahead: until then arrivals still set the pace.
-            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close)
+            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close, data["at_s"])
             return
         share, shares = data["worker"], data["workers"]
         seed = f"{data['seed']}:{data['phase']}"
@@ -198,10 +199,16 @@ class LoadWorker:
         delays_us, own_us = np.maximum(np.rint(starts[:, 1:] * 1e6), 0).astype(np.int64).T
         return Lateness.table(phases, delays_us, own_us)
 
-    def _on_finish(self, **_: Any) -> None:
+    def _on_finish(self, msg: Any, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
         self._runner.last_received_spawn_timestamp = sys.maxsize
-        dropped = self._pacer.end()
+        self._pacer.end()
+        given_up_s = time.perf_counter() + msg.data["wait_s"]
+        # At least one turn: users that were given an arrival just now begin with it.
+        gevent.sleep(0)
+        while self._pacer.waiting and time.perf_counter() < given_up_s and not self._hurried:
+            gevent.sleep(_STOP_POLL_S)
+        dropped = self._pacer.give_up()
         self._runner.stop()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
@@ -214,6 +221,7 @@ class LoadWorker:
 
     def _on_hurry(self, **_: Any) -> None:
         """Cut off whatever users are still at; their requests are recorded as interrupted."""
+        self._hurried = True
         while self._runner.user_greenlets:
             self._runner.user_greenlets.kill(block=False)
             gevent.sleep(_HURRY_S)

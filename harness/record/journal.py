@@ -74,6 +74,12 @@ class WorkerSecond:
     throttled: float = 0.0
     stolen: float = 0.0
 
+    @property
+    def wanted(self) -> float:
+        """The share of the second in which it had work to do: it ran, or would have, had it been given a core."""
+        # Time in which its group is throttled may be counted as spent in the run queue, too.
+        return min(self.cpu + max(self.starved, self.throttled), 1.0)
+
     def to_wire(self) -> list[object]:
         return [
             self.worker,

@@ -51,6 +51,14 @@ class EndpointFigures(Figures):
     name: str = ""
 
 
+class Lag(_Part):
+    """Percentiles of a delay, in ms."""
+
+    p50: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
 class StepFigures(Figures):
     """One step of a stress phase; ``level`` is its users or arrivals per second."""
 
@@ -77,6 +85,12 @@ class PhaseSummary(Figures):
     """Mean of the users that ran."""
     users_max: int = 0
     iterations: int = 0
+    late: int = 0
+    """Open model: arrivals started more than 1 ms after their intended start."""
+    lateness_ms: Lag = Lag()
+    """Open model: how much later than intended arrivals were started, for whatever reason; of all of them."""
+    own_lateness_ms: Lag = Lag()
+    """Of that, what was the generator's own doing: the rest they waited for a user that the target kept busy."""
     cut_short: str | None = None
     held: float | None = None
     """A stress phase: the level (users or arrivals per second) of its last step that held."""
@@ -115,21 +129,24 @@ class Totals(_Part):
     bytes_received: int = 0
 
 
-class Lag(_Part):
-    p50: float | None = None
-    p99: float | None = None
-    max: float | None = None
-
-
 class Generator(_Part):
-    """How the load generator itself fared. ``cpu_max`` is the busiest worker second, as a share of one core."""
+    """How the load generator itself fared.
+
+    ``cpu_max`` is the busiest worker second, as a share of one core; ``starved_max``, ``throttled_max``, ``stolen_max``
+    the seconds in which most was taken from one (see :class:`harness.record.journal.WorkerSecond`).
+    """
 
     saturated: bool = False
     cpu_max: float = 0.0
+    starved_max: float = 0.0
+    throttled_max: float = 0.0
+    stolen_max: float = 0.0
     lag_ms: Lag = Lag()
     dropped: int = 0
     late: int = 0
     """Arrivals started more than 1 ms after their intended start (counted, none dropped)."""
+    own_lateness_ms: Lag = Lag()
+    """How late arrivals were started by the generator's own doing: all of them, those too that were in time."""
     workers: int = 0
 
 

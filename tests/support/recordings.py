@@ -40,7 +40,7 @@ from harness.plan.model import (
 from harness.record.environment import Environment
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import SCHEMA, EndReason, WorkerSecond
+from harness.record.journal import SCHEMA, EndReason, Lateness, WorkerSecond
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text
@@ -219,6 +219,10 @@ class WorkerState:
     lag_ms: float = 2.0
     late: int = 0
     waiting: int = 0
+    """Arrivals without a user: where there are some, it is the target that arrivals wait for, not the generator."""
+    starved: float = 0.0
+    throttled: float = 0.0
+    stolen: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -553,11 +557,28 @@ def _second(
             iterations=count // workers + (1 if index < count % workers else 0),
             late=now.late,
             waiting=now.waiting,
+            starved=now.starved,
+            throttled=now.throttled,
+            stolen=now.stolen,
         ).to_wire()
         for index in range(workers)
     ]
-    tables = {"series": table_of(second, series).to_wire(), "lateness": SeriesTable.empty().to_wire()}
+    tables = {
+        "series": table_of(second, series).to_wire(),
+        "lateness": _lateness(second, spans, requests, waiting=now.waiting > 0).to_wire(),
+    }
     return [{"kind": "second", "second": second, "users": users, "workers": fared, **tables}, *extra]
+
+
+def _lateness(second: int, spans: Sequence[_Span], requests: Sequence[_Requests], *, waiting: bool) -> SeriesTable:
+    phases, delays_us = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for number, part in enumerate(requests):
+        if spans[number].plan.model == "open":
+            here = part.second == second
+            delays_us.append((part.response_us - part.service_us)[here])
+            phases.append(np.full(int(here.sum()), number))
+    delay_us = np.concatenate(delays_us)
+    return Lateness.table(np.concatenate(phases), delay_us, 0 * delay_us if waiting else delay_us)
 
 
 def _failures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import textwrap
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.control.load_processes import LoadProcesses
-from harness.plan.model import Comparison, Condition
-from harness.record.journal import Journal
+from harness.gates.judge import judge
+from harness.plan.model import Comparison, Condition, Gate
+from harness.record.journal import Journal, Lateness
+from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
 from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
 
@@ -87,6 +90,52 @@ def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer,
     assert journal.seconds[-2].users == 3
 
 
+def test_arrivals_that_wait_at_the_end_are_still_served(server: CountingServer, tmp_path: Path) -> None:
+    slow = GETTER.replace('"/a"', '"/slow/100"').replace('"/slow/20"', '"/slow/100"')
+    journal = put_load(
+        plan_of(scenario(tmp_path, slow), [phase((30, 30, 2), model="open", max_users=2)]), server.url, tmp_path
+    )
+    assert (response_of(journal, 0).count, server.served.total(), journal.events) == (60, 60, [])
+    (lateness,) = Lateness.merged([part for second in journal.seconds for part in second.lateness])
+    # All are in it, and the wait for the two users, a second at the end, is not the generator's doing.
+    assert lateness.delay.count == lateness.own.count == 60
+    assert lateness.delay.max_us > 500_000 > lateness.own.max_us
+
+
+def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    burning = """
+        import time
+        from locust import task
+        from harness import HttpUser
+
+        class Burning(HttpUser):
+            @task
+            def burn(self):
+                self.client.get("/a")
+                until_s = time.thread_time() + 0.02
+                while time.thread_time() < until_s:
+                    pass
+    """
+    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 2), model="open", max_users=4)], stop_timeout_s=30)
+    gate = Gate(comparison=Comparison(metric="p95", comparator="<", value=60_000, unit="ms", source="p95 < 60s"))
+    journal = put_load(plan.model_copy(update={"gates": (gate,)}), server.url, tmp_path)
+    # What it could not do in time it has done all the same.
+    assert requests_by_endpoint(journal) == server.served == {"GET /a": 200}
+    summary = judge(RunFolder(tmp_path / "run"))
+    (ran,), (judged,) = summary.phases, summary.gates
+    assert (summary.verdict, summary.exit_code, judged.status) == ("broken", 4, "inconclusive")
+    assert summary.generator.saturated
+    assert ran.generator_limited is not None
+    assert ran.generator_limited in judged.reason
+    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; some were begun and not done yet.
+    assert re.search(r"it would have taken at least [3456] workers \(--workers", ran.generator_limited)
+    assert ran.late > 150
+    assert ran.lateness_ms.p99 is not None
+    assert ran.lateness_ms.p99 > 500
+
+
 TWO_CLASSES = """
     from locust import task
     from harness import HttpUser
@@ -149,7 +198,7 @@ def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: Coun
             wait_time = constant(0.5)
             tasks = [Steps]
     """
-    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)])
+    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)], stop_timeout_s=1)
     journal = put_load(plan, server.url, tmp_path)
     assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped", "scenario"])
 

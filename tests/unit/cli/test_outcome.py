@@ -44,7 +44,7 @@ def test_a_judged_run_is_told_whole(tmp_path: Path, capsys: pytest.CaptureFixtur
         tmp_path,
         phases=[ramp(20, 3), steady(60, 8), steady(rate=100, seconds=4, name="open"), stress((10, 20, 30), 3)],
         gates=[gate("p95 < 500ms", "steady"), gate("p95 < 5ms", "steady"), "p95 <= baseline + 10%"],
-        start_delay=lognormal(5),
+        start_delay=lognormal(1),
         failures=[Failing(0.05, "HTTP 500", "GET /products")],
         held_steps=2,
     )

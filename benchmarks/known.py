@@ -1,0 +1,56 @@
+"""Known distributions: what the harness records of a server that sleeps and notes how long it really did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.noting import harness_load, quantile_of, serving
+from benchmarks.support import closed_phase, open_phase
+from harness.record.histogram import Histogram
+
+QUANTILES = {"P50": 0.5, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P99.9": 0.999}
+WITHIN_SHARE, WITHIN_US = 0.01, 100.0
+PEAK_USERS = 32
+
+
+@dataclass(frozen=True)
+class Known:
+    """One distribution at one rate: each percentile (µs) as the server noted it, and as the harness recorded it."""
+
+    server_us: dict[str, float]
+    response_us: dict[str, float]
+    service_us: dict[str, float]
+    recorded: int
+    served: int
+    cpu: float
+    """Of the worker, in its busiest second."""
+
+
+def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
+    """Requests a second of one worker in the closed model without wait, answered at once."""
+    with serving(cores[1], freezing=False) as (folder, server):
+        journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], "/now", cores[0]).journal()
+        server.end()
+    span = journal.phases[0]
+    count = sum(series.requests for second in journal.seconds for series in second.series)
+    return count / ((span.end_s or span.start_s) - span.start_s)
+
+
+def known(distribution: str, rate: float, seconds: float, cores: tuple[int, int]) -> Known:
+    """The harness's open model against a server that answers after times of this distribution."""
+    with serving(cores[1], freezing=False) as (folder, server):
+        phases = [open_phase(rate, seconds, 5000)]
+        journal = harness_load(folder, server.url, phases, f"/{distribution}", cores[0]).journal()
+        notes = server.end()
+    every = [series for second in journal.seconds for series in second.series]
+    response = Histogram.merged([series.response for series in every])
+    service = Histogram.merged([series.service for series in every])
+    noted_us = notes.service_s[distribution] * 1e6
+    return Known(
+        server_us={name: quantile_of(noted_us, q) for name, q in QUANTILES.items()},
+        response_us={name: response.quantile_us(q) for name, q in QUANTILES.items()},
+        service_us={name: service.quantile_us(q) for name, q in QUANTILES.items()},
+        recorded=response.count,
+        served=notes.served,
+        cpu=max(worker.cpu for second in journal.seconds for worker in second.workers),
+    )

@@ -1,0 +1,211 @@
+"""An HTTP server that knows the truth: it notes each answer's own service time, and can freeze on a schedule.
+
+One thread over epoll, some 12 µs a request, so that what it notes is what happened and little lies beside it:
+
+``GET /now``                                      answered at once
+``GET /lognormal``, ``/bimodal``, ``/heavy-tail``  after a time drawn from that distribution (:data:`DISTRIBUTIONS`)
+
+A service time is from when the request has been read from its connection to when the answer has been given to the
+kernel. So it holds the sleep that really took place, however late the timer woke; it does not hold the way through
+loopback, nor the wait in the socket while the server was at other requests: those are left to show in a comparison.
+
+    python -m benchmarks.noting_server --port PORT --notes FILE [--freeze 0.5 --every 5]
+
+It stops at the end of its standard input, and writes ``FILE`` (numpy ``.npz``): ``freezes`` (begin and end, seconds of
+the monotonic clock), ``first_s`` (when the first request came), ``cpu_s`` (CPU time since then), ``served`` (requests),
+and for each path ``service_s/PATH``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import heapq
+import os
+import random
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
+_END_OF_REQUEST = b"\r\n\r\n"
+_READ_BYTES = 65536
+
+_CLOCK_MONOTONIC = 1
+_NONBLOCK_CLOEXEC = 0o2004000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _lognormal(draw: random.Random) -> float:
+    return 0.02 * draw.lognormvariate(0.0, 0.5)
+
+
+def _bimodal(draw: random.Random) -> float:
+    return draw.gauss(0.015, 0.001) if draw.random() < 0.9 else draw.gauss(0.12, 0.008)
+
+
+def _heavy_tail(draw: random.Random) -> float:
+    return min(0.01 * draw.paretovariate(1.5), 2.0)
+
+
+DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
+    "lognormal": _lognormal,
+    "bimodal": _bimodal,
+    "heavy-tail": _heavy_tail,
+}
+"""Service times in seconds: median 20 ms; 15 ms, but 120 ms for a tenth (a cache missed); Pareto, 10 ms and up."""
+
+
+class _Alarm:
+    """A timerfd: epoll's own timeout has whole milliseconds, and answers would go out in bursts on its ticks."""
+
+    def __init__(self) -> None:
+        self.fd = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._set_for = 0.0
+
+    def set(self, at_s: float) -> None:
+        """Make the file readable at ``at_s`` (monotonic clock); only the last call counts."""
+        if at_s == self._set_for:
+            return
+        self._set_for = at_s
+        whole, rest = divmod(int(at_s * 1e9), 1_000_000_000)
+        spec = (ctypes.c_long * 4)(0, 0, whole, rest)
+        absolute = 1
+        if _libc.timerfd_settime(self.fd, absolute, ctypes.byref(spec), None):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+
+    def heard(self) -> None:
+        """It has gone off."""
+        os.read(self.fd, 8)
+        self._set_for = 0.0
+
+
+class NotingServer:
+    """See the module's first lines. ``freeze_s`` 0: it never freezes."""
+
+    def __init__(self, port: int, freeze_s: float, every_s: float) -> None:
+        self._freeze_s, self._every_s = freeze_s, every_s
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+        self._listener.setblocking(False)
+        self._epoll = select.epoll()
+        self._alarm = _Alarm()
+        for fd in (self._listener.fileno(), self._alarm.fd, sys.stdin.fileno()):
+            self._epoll.register(fd, select.EPOLLIN)
+        self._connections: dict[int, socket.socket] = {}
+        self._unread: dict[int, bytes] = {}
+        self._sleeping: list[tuple[float, int, float, str, socket.socket]] = []
+        """A heap: when to answer, a file number to order by, when the request was read, its path and connection."""
+        self._draw = random.Random(1)
+        self._freezes: list[tuple[float, float]] = []
+        self._service_s: dict[str, list[float]] = {}
+        self._first_s = 0.0
+        self._first_cpu_s = 0.0
+
+    def run(self) -> None:
+        """Serve until standard input ends."""
+        next_freeze_s = time.monotonic() + self._every_s if self._freeze_s else float("inf")
+        while True:
+            due_s = min(next_freeze_s, self._sleeping[0][0] if self._sleeping else float("inf"))
+            if due_s < float("inf"):
+                self._alarm.set(due_s)
+            for fd, _ in self._epoll.poll():
+                if fd == self._listener.fileno():
+                    self._accept()
+                elif fd == self._alarm.fd:
+                    self._wake()
+                elif fd == sys.stdin.fileno():
+                    return
+                else:
+                    self._read(fd)
+            if time.monotonic() >= next_freeze_s:
+                begun_s = time.monotonic()
+                time.sleep(self._freeze_s)
+                self._freezes.append((begun_s, time.monotonic()))
+                next_freeze_s += self._every_s
+
+    def save(self, path: Path) -> None:
+        """Write what was noted."""
+        figures: dict[str, Any] = {f"service_s/{name}": values for name, values in self._service_s.items()}
+        figures["freezes"] = np.array(self._freezes).reshape(-1, 2)
+        figures["first_s"] = self._first_s
+        figures["cpu_s"] = time.process_time() - self._first_cpu_s
+        figures["served"] = sum(map(len, self._service_s.values()))
+        np.savez(path, **figures)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            fd = connection.fileno()
+            self._connections[fd], self._unread[fd] = connection, b""
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def _read(self, fd: int) -> None:
+        connection = self._connections[fd]
+        try:
+            chunk = connection.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._epoll.unregister(fd)
+            del self._connections[fd]
+            connection.close()
+            return
+        now_s = time.monotonic()
+        if not self._first_s:
+            self._first_s, self._first_cpu_s = now_s, time.process_time()
+        request = self._unread[fd] + chunk
+        if not request.endswith(_END_OF_REQUEST):
+            self._unread[fd] = request
+            return
+        self._unread[fd] = b""
+        path = request.split(b" ", 2)[1].decode()[1:]
+        distribution = DISTRIBUTIONS.get(path)
+        if distribution is None:
+            self._answer(connection, now_s, path)
+        else:
+            heapq.heappush(self._sleeping, (now_s + distribution(self._draw), fd, now_s, path, connection))
+
+    def _wake(self) -> None:
+        self._alarm.heard()
+        while self._sleeping and self._sleeping[0][0] <= time.monotonic():
+            _, _, begun_s, path, connection = heapq.heappop(self._sleeping)
+            self._answer(connection, begun_s, path)
+
+    def _answer(self, connection: socket.socket, begun_s: float, path: str) -> None:
+        # A client that has gone was served all the same.
+        with contextlib.suppress(OSError):
+            connection.send(ANSWER)
+        self._service_s.setdefault(path, []).append(time.monotonic() - begun_s)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--notes", type=Path, required=True)
+    arguments.add_argument("--freeze", type=float, default=0.0)
+    arguments.add_argument("--every", type=float, default=5.0)
+    given = arguments.parse_args()
+    server = NotingServer(given.port, given.freeze, given.every)
+    print("ready", flush=True)
+    server.run()
+    server.save(given.notes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The stall test: each load generator's account of a server that freezes, beside what is true.
+
+What is expected is reckoned from what the server noted itself: every freeze, from its begin to its end, and its CPU
+time a request, through which arrivals pass one by one. It is what a client would see that takes no time itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.noting import END_S, Floats, Notes, harness_load, quantile_of, serving
+from benchmarks.support import open_phase, start
+from harness.errors import HarnessError
+from harness.record.histogram import Histogram
+
+LOCUST_USERS = 50
+K6_USERS = 3000
+WRK2_CONNECTIONS = 1000
+
+_LOCUSTFILE = """
+from locust import FastHttpUser, constant_throughput, task
+
+
+class Getter(FastHttpUser):
+    wait_time = constant_throughput({rate} / {users})
+
+    @task
+    def get(self):
+        self.client.get("/now")
+"""
+_K6_SCRIPT = """
+import http from "k6/http";
+export const options = {{ scenarios: {{ arrivals: {{
+  executor: "constant-arrival-rate", rate: {rate}, timeUnit: "1s", duration: "{seconds}s",
+  preAllocatedVUs: {users}, maxVUs: {users} }} }} }};
+export default function () {{ http.get("{url}/now"); }}
+"""
+
+
+@dataclass(frozen=True)
+class Stall:
+    """One generator's account of the freezing server, in ms, beside what is true."""
+
+    p95: float
+    p99: float
+    expected_p95: float
+    expected_p99: float
+    recorded: int
+    served: int
+    dropped: int
+    own_p99: float | None = None
+    """The harness: how late it started arrivals by its own doing."""
+
+
+def waits_of(arrivals_s: Floats, freezes_s: Floats, cost_s: float) -> Floats:
+    """How long each of ``arrivals_s`` (ascending) takes at a server that is frozen in ``freezes_s`` (begin, end).
+
+    Lindley's recursion (Lindley 1952): one begins when it has come and the one before is done, or when the freeze that
+    it falls into ends; it takes ``cost_s``.
+    """
+    ends_s = np.empty(len(arrivals_s))
+    free_s, at, count = -np.inf, 0, len(freezes_s)
+    for number, arrival_s in enumerate(arrivals_s.tolist()):
+        begin_s = max(arrival_s, free_s)
+        while at < count and freezes_s[at, 1] <= begin_s:
+            at += 1
+        if at < count and freezes_s[at, 0] <= begin_s:
+            begin_s = float(freezes_s[at, 1])
+        ends_s[number] = free_s = begin_s + cost_s
+    return ends_s - arrivals_s
+
+
+def expected_of(notes: Notes, rate: float, seconds: float) -> tuple[float, float]:
+    """P95 and P99 (ms) of evenly spaced arrivals, of which the first is the first request the server noted."""
+    arrivals_s = np.arange(round(rate * seconds), dtype=np.float64) / rate + notes.first_s
+    waits_s = waits_of(arrivals_s, notes.freezes, notes.cost_s)
+    return quantile_of(waits_s, 0.95) * 1000, quantile_of(waits_s, 0.99) * 1000
+
+
+def stall_of_harness(rate: float, seconds: float, max_users: int, cores: tuple[int, int]) -> Stall:
+    """The harness's open model against the freezing server."""
+    with serving(cores[1], freezing=True) as (folder, server):
+        load = harness_load(folder, server.url, [open_phase(rate, seconds, max_users)], "/now", cores[0])
+        journal = load.journal()
+        notes = server.end()
+    response = Histogram.merged([series.response for second in journal.seconds for series in second.series])
+    own = Histogram.merged([part.own for second in journal.seconds for part in second.lateness])
+    return Stall(
+        response.quantile_us(0.95) / 1000,
+        response.quantile_us(0.99) / 1000,
+        *expected_of(notes, rate, seconds),
+        recorded=response.count,
+        served=notes.served,
+        dropped=round(rate * seconds) - response.count,
+        own_p99=own.quantile_us(0.99) / 1000,
+    )
+
+
+def stall_of_locust(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+    """Locust's FastHttpUser in the closed model, each user paced to its part of the rate."""
+    with serving(cores[1], freezing=True) as (folder, server):
+        path, figures = folder / "getter.py", folder / "figures"
+        path.write_text(_LOCUSTFILE.format(rate=rate, users=LOCUST_USERS))
+        command: list[str | Path] = [sys.executable, "-m", "locust", "-f", path, "--headless", "--only-summary"]
+        command += ["--host", server.url, "-u", str(LOCUST_USERS), "-r", str(LOCUST_USERS), "-t", f"{seconds:g}s"]
+        command += ["--stop-timeout", "5", "--json-file", figures]
+        _run(command, folder, cores[0], seconds)
+        notes = server.end()
+        (entry,) = json.loads(figures.with_suffix(".json").read_text())
+    times = {float(ms): count for ms, count in entry["response_times"].items()}
+    values = np.repeat(np.array(sorted(times)), [times[ms] for ms in sorted(times)])
+    p95, p99 = quantile_of(values, 0.95), quantile_of(values, 0.99)
+    recorded = int(entry["num_requests"])
+    dropped = max(0, round(rate * seconds) - recorded)
+    expected = expected_of(notes, rate, seconds)
+    return Stall(p95, p99, *expected, recorded=recorded, served=notes.served, dropped=dropped)
+
+
+def stall_of_k6(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+    """k6's constant arrival rate with as many users as it is given."""
+    with serving(cores[1], freezing=True) as (folder, server):
+        script, figures = folder / "script.js", folder / "figures.json"
+        script.write_text(_K6_SCRIPT.format(rate=round(rate), seconds=round(seconds), users=K6_USERS, url=server.url))
+        command: list[str | Path] = ["k6", "run", "--quiet", "--summary-trend-stats", "p(95),p(99)"]
+        command += ["--summary-export", figures, script]
+        _run(command, folder, cores[0], seconds)
+        notes = server.end()
+        metrics = json.loads(figures.read_text())["metrics"]
+    times = metrics["http_req_duration"]
+    dropped = int(metrics.get("dropped_iterations", {}).get("count", 0))
+    recorded = int(metrics["http_reqs"]["count"])
+    expected = expected_of(notes, rate, seconds)
+    return Stall(times["p(95)"], times["p(99)"], *expected, recorded=recorded, served=notes.served, dropped=dropped)
+
+
+def stall_of_wrk2(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+    """wrk2, the tool that made this error known; its figures are of what follows the 10 s of its calibration."""
+    with serving(cores[1], freezing=True) as (folder, server):
+        command: list[str | Path] = ["wrk2", "-t1", f"-c{WRK2_CONNECTIONS}", f"-d{round(seconds)}s"]
+        command += [f"-R{round(rate)}", "--latency", f"{server.url}/now"]
+        _run(command, folder, cores[0], seconds)
+        notes = server.end()
+        printed = (folder / "output").read_text()
+    p95, p99, recorded = wrk2_figures(printed)
+    dropped = max(0, round(rate * seconds) - recorded)
+    expected = expected_of(notes, rate, seconds)
+    return Stall(p95, p99, *expected, recorded=recorded, served=notes.served, dropped=dropped)
+
+
+def wrk2_figures(printed: str) -> tuple[float, float, int]:
+    """P95, P99 (ms) and requests from what ``wrk2 --latency`` prints: its spectrum's lines begin ``value quantile``."""
+    spectrum = [(float(q), float(ms)) for ms, q in re.findall(r"^ +([\d.]+) +([01]\.\d{6}) +\d+ +", printed, re.M)]
+    requests = re.search(r"(\d+) requests in", printed)
+    if not spectrum or requests is None:
+        raise HarnessError(f"wrk2 did not say what it measured:\n{printed[-2000:]}")
+    quantiles, values_ms = zip(*spectrum, strict=True)
+    p95, p99 = np.interp([0.95, 0.99], quantiles, values_ms)
+    return float(p95), float(p99), int(requests[1])
+
+
+def _run(command: list[str | Path], folder: Path, core: int, seconds: float) -> None:
+    """Run a program to its end, its output in a file."""
+    with (folder / "output").open("w") as output:
+        process = start(command, core, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            process.wait(seconds + END_S)
+        finally:
+            process.kill()
+            process.wait()
