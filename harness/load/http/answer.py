@@ -129,7 +129,7 @@ class AnswerReader:
         raw = self._raw + data if self._raw else data.lstrip(b"\r\n")
         if not self.status:
             self._raw = raw
-            if len(raw) > self._max_header_bytes:
+            if self.received > self._max_header_bytes:
                 raise HeadersTooLarge
             return
         for _ in range(self.interim):

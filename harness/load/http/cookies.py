@@ -7,7 +7,7 @@ or somebody asks for it.
 from __future__ import annotations
 
 import time
-from http.cookiejar import Cookie, CookieJar
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any, cast
 from urllib.request import Request
 
@@ -21,10 +21,10 @@ _NEVER = float("inf")
 
 
 class Jar(CookieJar):
-    """A ``CookieJar`` whose :meth:`header` is quick."""
+    """A ``CookieJar`` whose :meth:`header` is quick; a cookie without a domain is its host's alone (RFC 6265, 5.3)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
         self._headers: dict[tuple[Origin, str], str] = {}
         self._valid_until = _NEVER
 

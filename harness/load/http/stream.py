@@ -77,13 +77,14 @@ class BodyStream:
     def _more(self) -> None:
         reader = self._reader
         try:
-            if not reader.complete:
+            part = reader.take()
+            if not part and not reader.complete:
                 if self._connection is None:
                     self._ended = True
                     return
                 read_part(self._connection, reader, self._settings, self._begun_s)
+                part = reader.take()
             complete = reader.complete
-            part = reader.take()
             self._buffer += self._decoded(part, complete=complete) if self._codings else part
             if len(self._buffer) > self._settings.max_answer_bytes:
                 raise AnswerTooLarge

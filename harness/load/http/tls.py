@@ -63,11 +63,13 @@ class TlsConnection(Connection):
                 return
 
     def is_clean(self) -> bool:
-        if super().is_clean():
+        silent = super().is_clean()
+        if silent and not self._incoming.pending and not self._tls.pending():
             return True
-        # Readable need not be surplus: servers send session tickets when the handshake is over.
+        # That need not be surplus: servers send session tickets when the handshake is over.
         try:
-            self._fill(self._sock.recv(READ_SIZE))
+            if not silent:
+                self._fill(self._sock.recv(READ_SIZE))
             self._tls.read(1)
         except ssl.SSLWantReadError:
             return True
@@ -83,11 +85,18 @@ class TlsConnection(Connection):
         return self.receive_more(limit_s)
 
     def receive_more(self, limit_s: float | None = None) -> bytes:
+        until_s = None
         while True:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
                 self._flush()
+                if limit_s is not None:
+                    # What comes may make no record for ever.
+                    until_s = until_s or perf_counter() + limit_s
+                    limit_s = until_s - perf_counter()
+                    if limit_s <= 0:
+                        raise WaitTooLong from None
                 self._fill(super().receive(limit_s))
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 # Many servers leave the closing alert out; that a body is whole is for its framing to say.
