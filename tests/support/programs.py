@@ -1,4 +1,4 @@
-"""Outside programs that tests need (PostgreSQL, Redis, Chromium): found, or the test says what to install.
+"""Outside programs that tests need (PostgreSQL, Redis, nginx, Chromium): found, or the test says what to install.
 
 At a desk a missing program skips the tests that need it; in CI (``CI=true``) it fails them, so that no check is
 ever silently left out there.

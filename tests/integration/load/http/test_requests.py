@@ -1,0 +1,278 @@
+"""What each call sends: method, target, headers and body, as the server saw them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.http.echo import Echo
+from tests.support.http.hostile import answering, hostile_server, ok
+from tests.support.http.users import Driven
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+def asked(response: Any) -> dict[str, Any]:
+    """What the echo server says it was asked."""
+    assert response.status_code == 200, response.error
+    said: dict[str, Any] = json.loads(response.content)
+    return said
+
+
+def header(response: Any, name: str) -> str | None:
+    """The request header's value; None where it was not sent."""
+    values = [value for field, value in asked(response)["headers"] if field == name.lower()]
+    assert len(values) < 2, values
+    return values[0] if values else None
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "options"])
+def test_each_call_sends_its_method(user: Driven, method: str) -> None:
+    response = user.call(lambda: getattr(user.client, method)("/echo?a=1"))
+    assert asked(response)["method"] == method.upper()
+    assert asked(response)["target"] == "/echo?a=1"
+    assert user.last["request_type"] == method.upper()
+
+
+def test_head_sends_head_and_has_no_body(user: Driven) -> None:
+    response = user.call(lambda: user.client.head("/status/200"))
+    assert (response.status_code, response.content, response.text) == (200, b"", "")
+    assert response.headers["content-length"] == "10"
+    assert (user.last["request_type"], user.client.get("/status/200").content) == ("HEAD", b"status 200")
+
+
+def test_request_takes_any_method(user: Driven) -> None:
+    assert asked(user.request("PURGE", "/echo"))["method"] == "PURGE"
+    assert user.last["request_type"] == "PURGE"
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/", "/"),
+        ("", "/"),
+        ("/a/b;c=1?d=e&f", "/a/b;c=1?d=e&f"),
+        ("/a?b=/c?d", "/a?b=/c?d"),
+        ("/a#part", "/a"),
+        ("/a?b#part", "/a?b"),
+        ("/a b", "/a%20b"),
+        ("/a%20b%2Fc", "/a%20b%2Fc"),
+        ("/grün/€?q=ß", "/gr%C3%BCn/%E2%82%AC?q=%C3%9F"),
+        ('/a?b="<>"', "/a?b=%22%3C%3E%22"),
+        ("/100%zz", "/100%25zz"),
+        ("/a?b=c+d", "/a?b=c+d"),
+    ],
+)
+def test_targets_are_in_origin_form_and_percent_encoded(user: Driven, path: str, target: str) -> None:
+    assert asked(user.get(path))["target"] == target
+    assert user.last["name"] == path
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "target"),
+    [
+        ("/a", {"b": 1, "c": "x y"}, "/a?b=1&c=x+y"),
+        ("/a?z=0", {"b": 1}, "/a?z=0&b=1"),
+        ("/a", {"b": [1, 2], "c": None}, "/a?b=1&b=2"),
+        ("/a", [("b", "1"), ("b", "ü&")], "/a?b=1&b=%C3%BC%26"),
+        ("/a", "b=1&c", "/a?b=1&c"),
+        ("/a#part", {"b": 1}, "/a?b=1"),
+        ("/a", {}, "/a"),
+        ("/a", None, "/a"),
+    ],
+)
+def test_params_are_added_to_the_query(user: Driven, path: str, params: Any, target: str) -> None:
+    assert asked(user.get(path, params=params))["target"] == target
+    assert user.last["name"] == path  # not one name for each value
+
+
+def test_a_whole_url_leaves_the_host_setting_aside(user_of: Callable[..., Driven], echo: Echo) -> None:
+    user = user_of("http://127.0.0.1:9")
+    response = user.get(f"{echo.url}/echo")
+    assert asked(response)["target"] == "/echo"
+    assert (user.last["name"], response.url) == (f"{echo.url}/echo", f"{echo.url}/echo")
+
+
+def test_the_host_setting_may_have_a_path(user_of: Callable[..., Driven], echo: Echo) -> None:
+    assert asked(user_of(f"{echo.url}/shop").get("/cart"))["target"] == "/shop/cart"
+
+
+def test_host_names_the_port_where_it_is_not_the_scheme_s(user: Driven, echo: Echo) -> None:
+    assert header(user.get("/echo"), "host") == f"127.0.0.1:{echo.port}"
+
+
+def test_headers_are_sent_as_given_and_before_those_of_the_class(user_of: Callable[..., Driven], echo: Echo) -> None:
+    user = user_of(echo.url, default_headers={"X-Shop": "1", "X-Run": "default"})
+    response = user.get("/echo", headers={"x-run": "given", "X-Latin": "Käse"})
+    assert [header(response, name) for name in ("x-shop", "x-run", "x-latin")] == ["1", "given", "Käse"]
+    assert header(user.get("/echo"), "x-run") == "default"
+
+
+def test_headers_of_one_call_are_not_those_of_the_next(user: Driven) -> None:
+    given = {"X-Once": "1"}
+    user.get("/echo", headers=given)
+    assert given == {"X-Once": "1"}
+    assert header(user.get("/echo"), "x-once") is None
+
+
+def test_what_a_client_sends_of_its_own(user: Driven) -> None:
+    response = user.get("/echo")
+    assert {"gzip", "deflate", "br"} <= set((header(response, "accept-encoding") or "").replace(" ", "").split(","))
+    assert header(response, "user-agent")
+    assert header(response, "content-length") is None
+    assert header(user.get("/echo", headers={"accept-encoding": "identity"}), "accept-encoding") == "identity"
+    assert header(user.get("/echo", headers={"user-agent": "me"}), "user-agent") == "me"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_method_that_means_a_body_says_that_there_is_none(user: Driven, method: str) -> None:
+    response = user.request(method, "/echo")
+    assert (header(response, "content-length"), asked(response)["body"]) == ("0", "")
+
+
+def blocks() -> Iterator[bytes]:
+    yield b"one, "
+    yield b""
+    yield b"two"
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize(
+    ("data", "body", "kind"),
+    [
+        ({"a": "1", "b": "x y", "c": "ü"}, "a=1&b=x+y&c=%C3%BC", FORM),
+        ("text ü", "text ü", "text/plain; charset=utf-8"),
+        (b"\x00\xff", "\x00\xff", "application/octet-stream"),
+        ("", "", None),
+        (None, "", None),
+    ],
+)
+def test_data_is_the_body(user: Driven, method: str, data: Any, body: str, kind: str | None) -> None:
+    response = user.call(lambda: getattr(user.client, method)("/echo", data=data))
+    sent = asked(response)["body"].encode("latin-1")
+    assert sent == body.encode("latin-1" if isinstance(data, bytes) else "utf-8")
+    assert header(response, "content-type") == kind
+    assert header(response, "content-length") == (str(len(sent)) if sent or method != "delete" else None)
+
+
+def test_data_of_unknown_length_is_sent_in_chunks(user: Driven) -> None:
+    response = user.call(lambda: user.client.post("/echo", data=blocks()))
+    assert asked(response)["body"] == "one, two"
+    assert (header(response, "transfer-encoding"), header(response, "content-length")) == ("chunked", None)
+
+
+def test_data_may_be_a_file(user: Driven, tmp_path: Path) -> None:
+    path = tmp_path / "order"
+    path.write_bytes(b"\x00order" * 5000)
+    with path.open("rb") as file:
+        response = user.call(lambda: user.client.post("/echo", data=file))
+    assert asked(response)["body"].encode("latin-1") == path.read_bytes()
+
+
+def test_a_content_type_given_is_kept(user: Driven) -> None:
+    response = user.call(lambda: user.client.post("/echo", data="<a/>", headers={"content-type": "text/xml"}))
+    assert header(response, "content-type") == "text/xml"
+    response = user.call(lambda: user.client.post("/echo", data={"a": "1"}, headers={"Content-Type": "text/x"}))
+    assert (header(response, "content-type"), asked(response)["body"]) == ("text/x", "a=1")
+
+
+@pytest.mark.parametrize("value", [{"a": [1, None, "ü"]}, [], {}, 0, False, "text"])
+def test_json_is_the_body(user: Driven, value: Any) -> None:
+    response = user.call(lambda: user.client.post("/echo", json=value))
+    assert json.loads(asked(response)["body"]) == value
+    assert (header(response, "content-type"), header(response, "accept")) == ("application/json", "application/json")
+
+
+def test_json_keeps_the_headers_given_and_gives_way_to_data(user: Driven) -> None:
+    given = {"Content-Type": "application/merge-patch+json", "Accept": "text/plain"}
+    response = user.call(lambda: user.client.patch("/echo", json={}, headers=given))
+    assert (header(response, "content-type"), header(response, "accept")) == tuple(given.values())
+    assert asked(user.call(lambda: user.client.post("/echo", data="x", json={})))["body"] == "x"
+
+
+def parts_of(response: Any) -> dict[str, Message]:
+    """The parts of the multipart body that was sent, by field name."""
+    head = f"Content-Type: {header(response, 'content-type')}\r\n\r\n".encode("latin-1")
+    message = message_from_bytes(head + asked(response)["body"].encode("latin-1"))
+    assert message.is_multipart()
+    found: dict[str, Message] = {}
+    for part in message.get_payload():
+        assert isinstance(part, Message)
+        found[str(part.get_param("name", header="content-disposition"))] = part
+    return found
+
+
+def test_files_are_sent_as_a_form_of_parts(user: Driven, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"\x89PNG\r\n\x00")
+    with path.open("rb") as photo:
+        files = {
+            "photo": photo,
+            "invoice": ("bill.csv", "a,b\r\n", "text/csv", {"X-Part": "1"}),
+            "memory": ("m.bin", io.BytesIO(b"\x00\x01")),
+        }
+        response = user.call(lambda: user.client.post("/echo", data={"order": "7"}, files=files))
+    parts = parts_of(response)
+    assert {name: part.get_payload(decode=True) for name, part in parts.items()} == {
+        "order": b"7",
+        "photo": b"\x89PNG\r\n\x00",
+        "invoice": b"a,b\r\n",
+        "memory": b"\x00\x01",
+    }
+    assert {name: part.get_filename() for name, part in parts.items()} == {
+        "order": None,
+        "photo": "photo.png",
+        "invoice": "bill.csv",
+        "memory": "m.bin",
+    }
+    assert (parts["invoice"].get_content_type(), parts["invoice"]["X-Part"]) == ("text/csv", "1")
+
+
+def test_auth_is_basic(user: Driven) -> None:
+    assert header(user.get("/echo", auth=("jane", "s3:cret")), "authorization") == "Basic amFuZTpzMzpjcmV0"
+    assert header(user.get("/echo", auth=(b"jane", b"s3:cret")), "authorization") == "Basic amFuZTpzMzpjcmV0"
+    assert header(user.get("/echo"), "authorization") is None
+
+
+def test_credentials_in_the_host_setting_are_sent_and_in_no_name(user_of: Callable[..., Driven], echo: Echo) -> None:
+    user = user_of(f"http://jane:s3%3Acret@127.0.0.1:{echo.port}")
+    response = user.get("/echo")
+    assert header(response, "authorization") == "Basic amFuZTpzMzpjcmV0"
+    assert header(response, "host") == f"127.0.0.1:{echo.port}"
+    assert user.last["url"] == response.url == f"{echo.url}/echo"
+    assert header(user.get("/echo", auth=("a", "b")), "authorization") == "Basic YTpi"
+
+
+def test_a_request_may_expect_100_continue(user: Driven) -> None:
+    response = user.call(lambda: user.client.post("/echo", data="body", headers={"Expect": "100-continue"}))
+    assert asked(response)["body"] == "body"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-A": "1\r\nX-B: 2"}, {"X-A\r\nX-B": "1"}, {"X A": "1"}, {"": "1"}, {"X-A": "a\x00b"}]
+)
+def test_a_header_cannot_smuggle_in_another(user_of: Callable[..., Driven], headers: dict[str, str]) -> None:
+    """Whoever writes such a scenario is told by an exception, at once: nothing was sent, and nothing recorded."""
+    with hostile_server(answering(ok())) as server:
+        user = user_of(server.url)
+        with pytest.raises(ValueError, match="header"):
+            user.get("/", headers=headers)
+        assert (server.requests, user.recorded) == ([], [])
+        assert user.get("/").content == b"sound"
+
+
+@pytest.mark.parametrize("target", ["/a\r\nX-B: 2", "/a\nb", "/a\x00b"])
+def test_a_target_cannot_smuggle_in_a_header(user_of: Callable[..., Driven], target: str) -> None:
+    with hostile_server(answering(ok())) as server:
+        user = user_of(server.url)
+        user.get(target)
+        (request,) = server.requests
+        assert request.split(b"\r\n", 1)[0].count(b" ") == 2
+        assert b"\r\nX-B" not in request

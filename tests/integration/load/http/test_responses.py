@@ -1,0 +1,213 @@
+"""What a response offers, and how bodies are decoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from locust.exception import LocustError
+
+from tests.support.http.echo import CODERS, TEXT, Echo
+from tests.support.http.hostile import answering, hostile_server, ok
+from tests.support.http.users import HARNESS, Driven, driven
+
+CODINGS = [coding for coding in CODERS if coding not in ("gzip of two members", "unheard-of")]
+
+
+def test_a_good_answer(user: Driven, echo: Echo) -> None:
+    response = user.get("/status/201?a=1")
+    assert (response.status_code, response.ok) == (201, True)
+    assert (response.content, response.text) == (b"status 201", "status 201")
+    assert response.url == f"{echo.url}/status/201?a=1"
+    assert isinstance(response.elapsed, timedelta)
+    assert timedelta(0) < response.elapsed < timedelta(seconds=10)
+    assert not getattr(response, "error", None)
+    response.raise_for_status()
+
+
+def test_the_request_of_an_answer(user: Driven, echo: Echo) -> None:
+    response = user.call(lambda: user.client.put("/echo", data="text", headers={"X-A": "1"}))
+    request = response.request
+    assert (request.method, request.url, request.body) == ("PUT", f"{echo.url}/echo", b"text")
+    assert request.headers["x-a"] == request.headers["X-A"] == "1"
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_a_bad_status_is_a_failure_that_has_an_answer(user: Driven, status: int) -> None:
+    response = user.get(f"/status/{status}")
+    assert (response.status_code, response.ok) == (status, False)
+    assert response.content == f"status {status}".encode()
+    failure = user.last["exception"]
+    assert type(failure).__name__ == "LocustBadStatusCode"
+    assert f"code={status}" in str(failure)
+    with pytest.raises(type(failure)):
+        response.raise_for_status()
+
+
+def test_the_body_of_a_bad_status_may_be_no_text() -> None:
+    """Locust's client decodes it for a log of its own, and raises ``UnicodeDecodeError`` in the task."""
+    answer = ok(b"\xff\x00", status=b"500 x")
+    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+        response = user.get("/")
+        assert (response.status_code, response.content) == (500, b"\xff\x00")
+        assert "code=500" in str(user.last["exception"])
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 304])
+def test_a_status_that_is_no_failure(user_of: Callable[..., Driven], status: int) -> None:
+    body = b"" if status in (204, 205, 304) else b"body"
+    answer = ok(body, status=b"%d x" % status)
+    if status in (204, 304):
+        answer = answer.replace(b"Content-Length: 0\r\n", b"")
+    with hostile_server(answering(answer)) as server:
+        user = user_of(server.url)
+        response = user.get("/")
+        assert (response.status_code, response.content, user.last["exception"]) == (status, body, None)
+
+
+def test_headers_know_no_case_and_keep_what_was_sent(user_of: Callable[..., Driven]) -> None:
+    answer = ok(b"", b"X-One: a  b", b"x-TWO: 1", b"X-Two:2", b"X-Latin: K\xe4se", b"X-Empty:")
+    with hostile_server(answering(answer)) as server:
+        headers = user_of(server.url).get("/").headers
+    assert headers["x-one"] == headers["X-ONE"] == headers.get("X-One") == "a  b"
+    assert headers["x-latin"] == "Käse"
+    assert headers["x-empty"] == ""
+    assert headers["X-Two"] == ["1", "2"]
+    assert headers.getlist("x-two") == headers.get_all("x-two") == ["1", "2"]
+    assert "X-oNe" in headers
+    assert "x-three" not in headers
+    assert (headers.get("x-three"), headers.get("x-three", "no")) == (None, "no")
+    assert ("x-TWO", "1") in list(headers.items())
+    with pytest.raises(KeyError):
+        headers["x-three"]
+
+
+@pytest.mark.parametrize("value", [{"a": [1, None, "ü"]}, [], "text", 1.5, None])
+def test_json(user: Driven, value: Any) -> None:
+    coded = json.dumps(value, ensure_ascii=False).encode()
+    assert user.get("/bytes", params={"hex": coded.hex(), "type": "application/json"}).json() == value
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff\xfe\xfd"])
+def test_json_of_something_else(user: Driven, body: bytes) -> None:
+    response = user.get("/bytes", params={"hex": body.hex(), "type": "application/json; charset=utf-8"})
+    with pytest.raises(json.JSONDecodeError):
+        response.json()
+    assert user.last["exception"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "encoding", "text"),
+    [
+        ("text/html; charset=utf-8", "Käse €".encode(), "utf-8", "Käse €"),
+        ('text/html; charset="iso-8859-15"', "Käse €".encode("iso-8859-15"), "iso-8859-15", "Käse €"),
+        ("text/plain", "Käse".encode("latin-1"), "ISO-8859-1", "Käse"),
+        ("application/json", '{"a": "Käse"}'.encode(), "utf-8", '{"a": "Käse"}'),
+        ("text/plain; charset=utf-8", b"K\xe4se", "utf-8", "K�se"),
+        ("image/png", b"", None, None),
+    ],
+)
+def test_text_has_the_encoding_that_the_answer_names(
+    user: Driven, kind: str, body: bytes, encoding: str | None, text: str | None
+) -> None:
+    response = user.get("/bytes", params={"hex": body.hex(), "type": kind})
+    if text is None:
+        assert response.content == body
+        return
+    assert (response.text, response.encoding) == (text, encoding)
+
+
+def test_text_without_a_charset_is_guessed(user: Driven) -> None:
+    body = ("Größe über alles, Käse für Füchse. " * 5).encode()
+    assert user.get("/bytes", params={"hex": body.hex()}).text == body.decode()
+
+
+def test_the_encoding_may_be_set(user: Driven) -> None:
+    response = user.get("/body?charset=latin-1&type=text/plain".replace("latin-1", "iso-8859-15"))
+    response.encoding = "iso-8859-15"
+    assert response.text == TEXT
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_coded_bodies_are_decoded(user: Driven, coding: str) -> None:
+    response = user.get("/body", params={"coding": coding})
+    assert (response.content.decode(), response.text) == (TEXT, TEXT)
+    assert user.last["response_length"] == len(TEXT.encode())
+
+
+def test_a_coding_is_known_in_any_case_and_by_its_old_name() -> None:
+    """Locust's client refuses ``x-gzip`` with an exception that ends the task (RFC 9110, 8.4.1.3: it is gzip)."""
+    body = CODERS["gzip"](b"sound")
+    with (
+        hostile_server(answering(ok(body, b"content-encoding: X-GZip"))) as server,
+        driven(HARNESS, server.url) as user,
+    ):
+        assert user.get("/").content == b"sound"
+
+
+def test_what_is_behind_the_end_of_gzip_is_padding(user_of: Callable[..., Driven]) -> None:
+    body = CODERS["gzip"](b"sound") + bytes(8)
+    with hostile_server(answering(ok(body, b"Content-Encoding: gzip"))) as server:
+        assert user_of(server.url).get("/").content == b"sound"
+
+
+def test_a_gzip_body_may_have_several_members(echo: Echo) -> None:
+    """RFC 1952, 2.2. Locust's client gives the first alone."""
+    with driven(HARNESS, echo.url) as user:
+        assert user.get("/body", params={"coding": "gzip of two members"}).text == TEXT
+
+
+def test_codings_are_undone_in_turn() -> None:
+    """RFC 9110, 8.4: the last that was applied is named last. Locust's client raises ``ValueError``."""
+    body = CODERS["gzip"](CODERS["deflate"](b"sound"))
+    answer = ok(body, b"Content-Encoding: deflate, gzip")
+    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+        assert user.get("/").content == b"sound"
+
+
+def test_a_coding_that_nobody_knows_is_a_failure(echo: Echo) -> None:
+    """The request is recorded, once. Locust's client raises ``ValueError`` in the task and records nothing."""
+    with driven(HARNESS, echo.url) as user:
+        response = user.get("/body", params={"coding": "unheard-of"})
+        assert user.last["exception"] is response.error is not None
+        assert "content coding" in str(response.error)
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_an_empty_body_may_say_that_it_is_coded(coding: str) -> None:
+    """As many servers do with HEAD and 304 (RFC 9110, 8.4 and 15.4.5). Locust's client calls that a broken body."""
+    answer = b"HTTP/1.1 304 x\r\nContent-Length: 100\r\nContent-Encoding: %b\r\n\r\n" % coding.split()[0].encode()
+    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+        for method in ("GET", "HEAD"):
+            response = user.request(method, "/")
+            assert (response.content, user.last["exception"]) == (b"", None)
+        assert server.connections == 1
+
+
+def test_cookies_of_an_answer(echo: Echo) -> None:
+    """As in requests; Locust's fast client keeps cookies only in the session's jar."""
+    with driven(HARNESS, echo.url) as user:
+        response = user.get("/cookies", params={"set": ["a=1", "b=2; Path=/elsewhere"]})
+        assert dict(response.cookies) == {"a": "1", "b": "2"}
+
+
+def test_a_failed_request_has_a_response_without_an_answer(user_of: Callable[..., Driven]) -> None:
+    user = user_of("http://127.0.0.1:9")
+    response = user.get("/a")
+    assert (response.status_code, response.content, response.text, response.headers) == (0, None, None, None)
+    assert isinstance(response.error, ConnectionRefusedError)
+    assert user.last["exception"] is response.error
+    assert response.url == "http://127.0.0.1:9/a"
+    assert response.request.method == "GET"
+    with pytest.raises(ConnectionRefusedError):
+        response.raise_for_status()
+
+
+def test_a_response_is_judged_only_where_it_was_asked_for(user: Driven) -> None:
+    response = user.get("/echo")
+    for judge in (response.success, lambda: response.failure("no")):
+        with pytest.raises(LocustError, match="catch_response=True"):
+            judge()

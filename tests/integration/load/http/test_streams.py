@@ -1,0 +1,265 @@
+"""Bodies read piece by piece: ``stream=True``, ``iter_content``, ``iter_lines``, and bodies of every framing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.http.echo import CODERS, TEXT, Echo
+from tests.support.http.hostile import Peer, answering, hostile_server, ok
+from tests.support.http.users import HARNESS, Driven, driven
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
+
+def test_a_chunked_body_is_one_content(user: Driven) -> None:
+    response = user.get("/chunks/300")
+    assert response.content == b"".join(bytes([number % 256]) * 1000 for number in range(300))
+    assert user.last["response_length"] == 300_000
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 4096, 1_000_000])
+def test_iter_content_gives_pieces_of_a_size(user: Driven, size: int) -> None:
+    count = 1 if size == 1 else 20
+
+    def task() -> list[bytes]:
+        response = user.client.get(f"/chunks/{count}", stream=True)
+        return list(response.iter_content(size, decode_content=False))
+
+    pieces = user.call(task)
+    assert b"".join(pieces) == b"".join(bytes([number % 256]) * 1000 for number in range(count))
+    assert {len(piece) for piece in pieces[:-1]} <= {size}
+    assert len(user.recorded) == 1
+
+
+def test_iter_content_as_text(user: Driven) -> None:
+    assert "".join(user.get("/lines/3", stream=True).iter_content()) == "line 0 é\nline 1 é\nline 2 é\nthe end"
+
+
+def test_iter_lines(user: Driven) -> None:
+    lines = user.call(lambda: list(user.client.iter_lines("/lines/3", name="lines")))
+    assert lines == ["line 0 é", "line 1 é", "line 2 é", "the end"]
+    assert (user.last["name"], user.recorded) == ("lines", [])
+
+
+def test_iter_lines_with_another_method(user: Driven) -> None:
+    lines = user.call(lambda: list(user.client.iter_lines("/lines/1", method="POST", data="x")))
+    assert lines == ["line 0 é", "the end"]
+    assert user.last["request_type"] == "POST"
+
+
+def test_iter_lines_of_a_failure_raises(user: Driven) -> None:
+    with pytest.raises(Exception, match="code=500"):
+        user.call(lambda: list(user.client.iter_lines("/status/500")))
+    assert "code=500" in str(user.last["exception"])
+
+
+def test_a_streamed_request_is_recorded_when_its_head_is_there(user_of: Callable[..., Driven]) -> None:
+    parts = [CHUNKED + b"\r\n", b"5\r\nfirst\r\n", b"6\r\nsecond\r\n", b"0\r\n\r\n"]
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            peer.send(*parts)
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+
+        def task() -> None:
+            response = user.client.get("/", stream=True)
+            assert user.last["response_length"] == 0  # not known yet
+            assert "".join(response.iter_content(100)) == "firstsecond"
+
+        user.call(task)
+        user.call(task)
+        assert server.connections == 1  # read to its end, the connection was used again
+
+
+def test_a_streamed_length_is_the_one_announced(user: Driven) -> None:
+    response = user.get("/status/200", stream=True)
+    assert (user.last["response_length"], response.content) == (10, b"status 200")
+
+
+def test_content_of_a_streamed_request(user: Driven) -> None:
+    response = user.call(lambda: user.client.get("/body?coding=gzip", stream=True))
+    assert user.call(lambda: response.text) == TEXT
+
+
+def test_a_stream_that_is_left_is_not_in_the_way_of_the_next_request(user_of: Callable[..., Driven]) -> None:
+    answer = ok(b"x" * 100_000)
+    with hostile_server(answering([answer[:5000], answer[5000:]], ok())) as server:
+        user = user_of(server.url)
+        left = user.get("/", stream=True)
+        assert user.get("/").content == b"sound"
+        assert left.status_code == 200
+        del left
+        assert user.get("/").content == b"sound"
+
+
+def test_streams_may_be_left_again_and_again(user_of: Callable[..., Driven], echo: Echo) -> None:
+    """More often than ``concurrency``: what nobody needs any more holds no connection."""
+    user = user_of(echo.url, concurrency=2)
+
+    def task() -> None:
+        for _ in range(5):
+            assert user.client.get("/chunks/50", stream=True).status_code == 200
+            user.recorded.clear()
+
+    user.call(task)
+    assert user.get("/status/200").content == b"status 200"
+
+
+def test_a_streamed_request_may_be_judged(user: Driven) -> None:
+    def task() -> None:
+        with user.client.get("/lines/2", stream=True, catch_response=True) as response:
+            if "".join(response.iter_content()).endswith("the end"):
+                response.failure("it has an end")
+
+    user.call(task)
+    assert str(user.last["exception"]) == "it has an end"
+
+
+def test_a_stream_that_breaks_off(user_of: Callable[..., Driven]) -> None:
+    """The request was recorded when its head was there; whoever reads on gets what came, and then an exception."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + b"\r\n5\r\nfirst\r\n", b"6\r\nsec")
+        peer.close()
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+        response = user.get("/", stream=True)
+        pieces = response.iter_content(5)
+        assert user.call(lambda: next(pieces)) == "first"
+        with pytest.raises(Exception, match=r"Incomplete response|truncated answer"):
+            user.call(lambda: next(pieces))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate without zlib's header", "br"])
+def test_streams_are_decoded_too(echo: Echo, coding: str) -> None:
+    """Locust's client gives the bytes as they were sent, whatever ``decode_content`` says."""
+    with driven(HARNESS, echo.url) as user:
+        lines = user.call(lambda: list(user.client.iter_lines("/body", params={"coding": coding})))
+        assert "\n".join(lines) == TEXT
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [CHUNKED + b"\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"],
+        [CHUNKED + b"\r\n", b"5\r", b"\nfir", b"st\r\n6", b"\r\nsecond", b"\r\n0\r\n", b"\r\n"],
+        [CHUNKED + b'\r\n0005;a=b;c="d;e"\r\nfirst\r\n06;x\r\nsecond\r\n000\r\n\r\n'],
+        [CHUNKED + b"Trailer: X-Sum\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\nX-Sum: 1\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\ntransfer-ENCODING: Chunked\r\n\r\nB\r\nfirstsecond\r\n0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst", b"second"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length:11\r\n\r\nfirst", b"sec", b"ond"],
+        [b"HTTP/1.1 200\r\nContent-Length: 11\r\n\r\nfirstsecond"],
+        [b"HTTP/1.1 200 \r\nContent-Length: 11\r\n\r\nfirstsecond"],
+    ],
+)
+@pytest.mark.parametrize("bytewise", [False, True])
+def test_framings(user_of: Callable[..., Driven], pieces: list[bytes], bytewise: bool) -> None:
+    if bytewise:
+        pieces = [bytes([byte]) for byte in b"".join(pieces)]
+    with hostile_server(answering(pieces)) as server:
+        user = user_of(server.url)
+        for _ in range(2):
+            response = user.get("/")
+            assert (response.status_code, response.content) == (200, b"firstsecond")
+            assert user.last["exception"] is None
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        [b"HTTP/1.1 100 Continue\r\n\r\n"],
+        [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"],
+    ],
+)
+@pytest.mark.parametrize("cut", ["bytes", "answers", "not at all"])
+def test_interim_answers(interim: list[bytes], cut: str) -> None:
+    """Nobody asked for them, and a client reads on (RFC 9110, 15.2).
+
+    Locust's client takes the body for complete with what came in one read with the final answer's head.
+    """
+    pieces = [*interim, ok(b"").replace(b": 0", b": 11"), b"first", b"second"]
+    whole = b"".join(pieces)
+    if cut != "answers":
+        pieces = [whole] if cut == "not at all" else [bytes([byte]) for byte in whole]
+    with hostile_server(answering(pieces)) as server, driven(HARNESS, server.url) as user:
+        for _ in range(2):
+            response = user.get("/")
+            assert (response.status_code, response.content, user.last["exception"]) == (200, b"firstsecond", None)
+            assert "link" not in response.headers
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n",
+    ],
+)
+def test_a_body_until_the_connection_ends(user_of: Callable[..., Driven], head: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(head, b"first", b"second")
+        peer.close()
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+        for _ in range(2):
+            assert user.get("/").content == b"firstsecond"
+            assert (user.last["exception"], user.recorded) == (None, [])
+        assert server.connections == 2
+
+
+def test_a_body_until_the_connection_ends_may_be_streamed(user_of: Callable[..., Driven]) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n", b"first\n", b"second")
+        peer.close()
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+        assert user.call(lambda: list(user.client.iter_lines("/"))) == ["first", "second"]
+
+
+@pytest.mark.parametrize("coding", sorted(CODERS.keys() - {"unheard-of", "gzip of two members"}))
+def test_a_coded_body_in_chunks(user_of: Callable[..., Driven], coding: str) -> None:
+    body = CODERS[coding](TEXT.encode())
+    chunks = [b"%x\r\n%b\r\n" % (len(body[i : i + 9]), body[i : i + 9]) for i in range(0, len(body), 9)]
+    head = (
+        CHUNKED
+        + b"Content-Encoding: %b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" % coding.split()[0].encode()
+    )
+    with hostile_server(answering([head, *chunks, b"0\r\n\r\n"])) as server:
+        assert user_of(server.url).get("/").text == TEXT
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("header", [b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_answers_that_have_no_body(status: int, header: bytes) -> None:
+    """Whatever their header says (RFC 9112, 6.3), and the connection goes on.
+
+    Locust's parser waits for the body of a 204 that announces one.
+    """
+    answer = b"HTTP/1.1 %d x\r\n%b\r\n" % (status, header)
+    with hostile_server(answering(answer, ok())) as server, driven(HARNESS, server.url, network_timeout=2) as user:
+        response = user.get("/")
+        assert (response.status_code, response.content, user.last["exception"]) == (status, b"", None)
+        assert (user.get("/").content, server.connections) == (b"sound", 1)
+
+
+@pytest.mark.parametrize("header", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_head_has_no_body(user_of: Callable[..., Driven], header: bytes) -> None:
+    with hostile_server(answering(b"HTTP/1.1 200 OK\r\n%b\r\n" % header, ok())) as server:
+        user = user_of(server.url)
+        response = user.call(lambda: user.client.head("/"))
+        assert (response.status_code, response.content, user.last["exception"]) == (200, b"", None)
+        assert (user.get("/").content, server.connections) == (b"sound", 1)

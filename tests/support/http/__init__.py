@@ -1,0 +1,1 @@
+"""Servers, certificates and users for the tests of the HTTP client."""

@@ -1,0 +1,33 @@
+"""Certificates of an authority that nobody knows but the tests that trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from gevent import ssl
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority and the files of what it has issued."""
+
+    _authority: trustme.CA
+    _folder: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> Authority:
+        return cls(trustme.CA(), folder)
+
+    def issue(self, *names: str) -> Path:
+        """A file with private key and chain for these host names and addresses."""
+        path = self._folder / f"{names[0]}.pem"
+        self._authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(path))
+        return path
+
+    def trusting_context(self) -> ssl.SSLContext:
+        """Checks certificates, and knows no authority but this one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._authority.configure_trust(context)
+        return context

@@ -1,0 +1,78 @@
+"""A small forward proxy: ``GET http://host/…`` is passed on, ``CONNECT host:port`` becomes a tunnel.
+
+It resolves no name: every host is the one server it was given, so a test may use whatever host names it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.server import StreamServer
+from gevent.socket import create_connection
+from gevent.socket import socket as gevent_socket
+
+
+@dataclass
+class ForwardProxy:
+    """``asked``: method and target of each first request line of a connection."""
+
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    refuses: bool = False
+    """Answers 407 to everything."""
+
+
+@contextmanager
+def forward_proxy(http_port: int, tls_port: int = 0) -> Iterator[ForwardProxy]:
+    """Passes plain requests on to ``http_port`` of this machine, and tunnels to ``tls_port``."""
+    proxy = ForwardProxy()
+
+    def serve(connection: gevent_socket, _: object) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            block = connection.recv(65536)
+            if not block:
+                return
+            head += block
+        method, target, _version = head.split(b"\r\n", 1)[0].decode().split(" ")
+        proxy.asked.append(f"{method} {target}")
+        if proxy.refuses:
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return
+        tunnels = method == "CONNECT"
+        with create_connection(("127.0.0.1", tls_port if tunnels else http_port)) as upstream:
+            if tunnels:
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                upstream.sendall(head)  # servers take the absolute form of a target as well
+            ways = [gevent.spawn(_pass_on, connection, upstream), gevent.spawn(_pass_on, upstream, connection)]
+            gevent.joinall(ways, count=1)
+            gevent.killall(ways)
+
+    def serve_and_close(connection: gevent_socket, address: object) -> None:
+        try:
+            serve(connection, address)
+        except OSError:
+            pass  # either side may hang up at any time
+        finally:
+            connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), serve_and_close)
+    server.start()
+    assert server.server_port
+    proxy.port = server.server_port
+    try:
+        yield proxy
+    finally:
+        server.stop(timeout=0)
+
+
+def _pass_on(source: gevent_socket, sink: gevent_socket) -> None:
+    try:
+        while block := source.recv(65536):
+            sink.sendall(block)
+    except OSError:
+        pass  # as above

@@ -1,0 +1,171 @@
+"""A server that sends exactly the bytes it is told to, when it is told to; a greenlet beside the client it answers.
+
+A script is a function of one :class:`Peer`, run once for each connection. Each :meth:`Peer.send` hands over to the
+client's greenlet, which reads these bytes and no others: how an answer is cut into reads is in the test's hands.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+from gevent import ssl
+from gevent.server import StreamServer
+from gevent.socket import socket as gevent_socket
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+
+
+class Peer:
+    """One connection, as its server sees it."""
+
+    def __init__(self, connection: gevent_socket, number: int, requests: list[bytes]) -> None:
+        self.number = number
+        """Connections that came before it."""
+        self._connection = connection
+        self._requests = requests
+        self._buffer = bytearray()
+        self.received: list[bytes] = []
+        """This connection's requests."""
+
+    def request(self) -> bytes | None:
+        """The next whole request, head and body as they came; None when the client has hung up."""
+        while (size := _size_of_request(self._buffer)) is None:
+            block = self._connection.recv(65536)
+            if not block:
+                return None
+            self._buffer += block
+        request = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self.received.append(request)
+        self._requests.append(request)
+        return request
+
+    def receive_some(self) -> bytes:
+        """What has come of the next request."""
+        return self._connection.recv(65536)
+
+    def send(self, *pieces: bytes) -> None:
+        """Send each piece and let the client read it before the next."""
+        for piece in pieces:
+            self._connection.sendall(piece)
+            gevent.sleep(0)
+
+    def send_beneath(self, piece: bytes) -> None:
+        """Send it as it is on a connection that has TLS."""
+        os.write(self._connection.fileno(), piece)
+        gevent.sleep(0)
+
+    def reset(self) -> None:
+        """Ends the connection with RST."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.close()
+
+    def close(self) -> None:
+        """Ends the connection with FIN (or RST where the client's bytes were not read)."""
+        self._connection.close()
+
+    def finish_sending(self) -> None:
+        """Ends this direction alone."""
+        self._connection.shutdown(socket.SHUT_WR)
+
+    def hold(self) -> None:
+        """Neither sends nor closes, until the client has hung up."""
+        while self._connection.recv(65536):
+            pass
+
+
+Script = Callable[[Peer], None]
+
+
+@dataclass
+class HostileServer:
+    """``requests``: all it has received, in order. ``connections``: how many were accepted."""
+
+    scheme: str
+    port: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def targets(self) -> list[str]:
+        """The request line's method and target of each request."""
+        return [request.split(b" HTTP/", 1)[0].decode() for request in self.requests]
+
+
+@contextmanager
+def hostile_server(script: Script, certificate: Path | None = None) -> Iterator[HostileServer]:
+    """Runs ``script`` on each connection; what is left of them ends with the block. TLS where it has a certificate."""
+    running = HostileServer("https" if certificate else "http")
+
+    def serve(connection: gevent_socket, _: object) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        running.connections += 1
+        try:
+            script(Peer(connection, running.connections - 1, running.requests))
+        except (OSError, ValueError):  # ValueError: a TLS socket that was closed is told of by that
+            pass  # a client that hangs up on a hostile server is right
+        finally:
+            connection.close()
+
+    address = ("127.0.0.1", 0)
+    if certificate is None:
+        server = StreamServer(address, serve)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = StreamServer(address, serve, ssl_context=context)
+    server.start()
+    assert server.server_port
+    running.port = server.server_port
+    try:
+        yield running
+    finally:
+        server.stop(timeout=0)
+
+
+def answering(*answers: bytes | Sequence[bytes]) -> Script:
+    """Answers the connections' requests in turn, each with the next of ``answers``; the last one again and again.
+
+    An answer may be given as the pieces to send it in.
+    """
+    left = list(answers)
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            peer.send(*([answer] if isinstance(answer, bytes) else answer))
+
+    return script
+
+
+def ok(body: bytes = b"sound", *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """A sound answer."""
+    return b"\r\n".join([b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers, b"", body])
+
+
+def _size_of_request(received: bytearray) -> int | None:
+    """Bytes of the first request in ``received``; None: it is not complete yet."""
+    head_end = received.find(b"\r\n\r\n")
+    if head_end < 0:
+        return None
+    body = head_end + 4
+    head = bytes(received[:head_end])
+    if _CHUNKED.search(head):
+        last = received.find(b"0\r\n\r\n", body)
+        return None if last < 0 else last + 5
+    length = _LENGTH.search(head)
+    size = body + (int(length[1]) if length else 0)
+    return size if len(received) >= size else None

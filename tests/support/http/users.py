@@ -1,0 +1,102 @@
+"""Users that speak HTTP, without a run: one user, its client driven by the test, each recorded request kept.
+
+Locust is imported without its monkey-patching, which would change every other test of this process. Both clients use
+gevent's sockets by name, so they work the same; the servers of :mod:`tests.support.http.hostile` are greenlets beside
+them, the others threads or processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import gevent
+
+_UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
+os.environ[_UNPATCHED] = "1"
+try:
+    import locust
+    from locust.env import Environment
+    from locust.event import Events
+
+    import harness
+finally:
+    # Processes that other tests start are to be patched.
+    del os.environ[_UNPATCHED]
+
+Result = TypeVar("Result")
+
+LOCUST: type[Any] = locust.FastHttpUser
+HARNESS: type[Any] = harness.HttpUser
+BASES = {"locust": LOCUST, "harness": HARNESS}
+
+LONGEST_CALL_S = 20.0
+"""A call that takes longer hangs: the tests' own time-outs are far shorter."""
+
+
+def is_time_out(failure: Any) -> bool:
+    """Of either client."""
+    return isinstance(failure, TimeoutError) or "timed out" in str(failure)
+
+
+@dataclass
+class Driven:
+    """A user and what its requests left behind."""
+
+    user: Any
+    recorded: list[dict[str, Any]] = field(default_factory=list)
+    """The arguments of each ``request`` event, in order."""
+
+    @property
+    def client(self) -> Any:
+        return self.user.client
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The one request recorded since :attr:`last` or :meth:`call` was asked."""
+        assert len(self.recorded) == 1, [(r["request_type"], r["name"], r["exception"]) for r in self.recorded]
+        return self.recorded.pop()
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """The result of ``function()``, as a user's task would run it: in a greenlet, and it must not hang."""
+        self.recorded.clear()
+        task = gevent.spawn(function)
+        try:
+            return task.get(timeout=LONGEST_CALL_S)
+        except gevent.Timeout:
+            raise AssertionError(f"the call hangs: not back after {LONGEST_CALL_S:g} s") from None
+        finally:
+            task.kill()
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        """``client.request``, not hanging."""
+        return self.call(lambda: self.client.request(method, url, **options))
+
+    def get(self, url: str, **options: Any) -> Any:
+        """``client.get``, not hanging."""
+        return self.call(lambda: self.client.get(url, **options))
+
+    def get_in_time(self, url: str) -> Any:
+        """``client.get``, again where it timed out: this machine may pause for longer than a test's short limit."""
+        for _ in range(20):
+            response = self.get(url)
+            if not is_time_out(self.last["exception"]):
+                break
+        return response
+
+
+@contextmanager
+def driven(base: type[Any], host: str, **settings: Any) -> Iterator[Driven]:
+    """A user of a subclass of ``base`` with these class settings; its connections are closed at the end."""
+    events = Events()
+    user_class = type("Someone", (base,), {"host": host, **settings})
+    it = Driven(user_class(Environment(user_classes=[user_class], events=events)))
+
+    def keep(**request: Any) -> None:
+        it.recorded.append(request)
+
+    events.request.add_listener(keep)
+    yield it
