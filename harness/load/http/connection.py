@@ -1,7 +1,8 @@
 """A connection: a non-blocking socket whose user waits in gevent's event loop, with a limit for every wait.
 
-gevent's own sockets make two watchers each and a timer for every wait; here a connection has one watcher and one timer
-for all its life, which is what keeps an idle one small and a busy one fast.
+gevent's own sockets make two watchers each and a timer for every wait, and start and stop them each time; here a
+connection has one watcher and one timer for all its life, and the watcher is never stopped while all is in order. That
+keeps an idle connection small and a busy one fast.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import select
 from typing import Any
 
 from gevent import get_hub, getcurrent, monkey
+from gevent.exceptions import InvalidSwitchError
 
 from harness.load.failures import ConnectionReset
 
 READ_SIZE = 65536
+_MOMENT_S = 0.001
 _READ, _WRITE = 1, 2
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
@@ -48,7 +51,7 @@ def wait_to_write(sock: _socket.socket, limit_s: float) -> None:
 class Connection:
     """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed."""
 
-    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_watcher")
+    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_used_s", "_waiting", "_watched", "_watcher")
 
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
         """``sock`` is connected and non-blocking; ``limit_s`` is that of every wait that is given none."""
@@ -61,10 +64,22 @@ class Connection:
         self._timer = hub.loop.timer(limit_s, limit_s)
         self._poll = _poll()
         self._poll.register(fileno, _POLLIN)
+        self._watched = False
+        self._waiting: Any = None
+        """The greenlet that waits for bytes."""
+        self._used_s = 0.0
 
-    def is_clean(self) -> bool:
-        """Still open, and nothing came since the last answer: what did would be taken for the next one."""
-        return not self._poll.poll(0)
+    def rest(self, now_s: float) -> None:
+        """Nobody uses it from now (``perf_counter``) on."""
+        self._used_s = now_s
+
+    def is_clean(self, now_s: float) -> bool:
+        """Still open, and nothing came since the last answer: what did would be taken for the next one.
+
+        Not asked of the system where the last answer came a moment ago: what may follow it is still on its way then,
+        and asking costs more than all else about a connection.
+        """
+        return now_s - self._used_s < _MOMENT_S or not self._poll.poll(0)
 
     def send(self, data: bytes) -> int:
         """Send all of ``data``; returns how much was.
@@ -117,15 +132,33 @@ class Connection:
 
     def wait(self, limit_s: float | None) -> None:
         """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
-        if limit_s is not None and limit_s < self._limit_s:
-            wait_for(self._watcher, limit_s)
-            return
-        timer = self._timer
-        timer.again(getcurrent().throw, WaitTooLong)  # by start() it would go on where it was stopped
+        current = getcurrent()
+        if limit_s is None or limit_s >= self._limit_s:
+            timer = self._timer
+            timer.again(current.throw, WaitTooLong)  # by start() it would go on where it was stopped
+        else:
+            timer = self._hub.loop.timer(max(limit_s, 0.0))
+            timer.start(current.throw, WaitTooLong)
+        if not self._watched:
+            self._watched = True
+            self._watcher.start(self._readable)
+        self._waiting = current
         try:
-            self._hub.wait(self._watcher)
+            if self._hub.switch() is not self:
+                raise InvalidSwitchError(f"{current!r} was switched to while it waited for an answer")
         finally:
+            self._waiting = None
             timer.stop()
+
+    def _readable(self) -> None:
+        """In the event loop, as long as there is something to read."""
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.switch(self)
+        else:
+            # Nobody reads it now; without this the event loop would turn round and round.
+            self._watched = False
+            self._watcher.stop()
 
     def let_go(self) -> None:
         """End this object, but not the connection: the socket is another's from now on."""

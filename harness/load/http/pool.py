@@ -18,34 +18,52 @@ from harness.load.http.tls import context_of
 class Lane:
     """The connections to one origin; at most ``concurrency`` are in use at a time, others wait their turn."""
 
-    __slots__ = ("_idle", "_turns", "origin")
+    __slots__ = ("_handed_on", "_idle", "_turns", "origin")
 
     def __init__(self, origin: Origin, concurrency: int) -> None:
         self.origin = origin
         self._idle: list[Connection] = []
-        self._turns = Semaphore(concurrency)
+        self._turns = concurrency
+        """Those that nobody has, but for what ``_handed_on`` holds."""
+        self._handed_on: Semaphore | None = None
+        """Made when the first had to wait: few users ever send as many requests at a time."""
 
-    def take(self) -> Connection | None:
-        """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow."""
-        self._turns.acquire()
+    def take(self, now_s: float) -> Connection | None:
+        """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow.
+
+        ``now_s`` is of ``perf_counter``.
+        """
+        if self._turns:
+            self._turns -= 1
+        else:
+            if self._handed_on is None:
+                self._handed_on = Semaphore(0)
+            self._handed_on.acquire()
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_clean():
+            if connection.is_clean(now_s):
                 return connection
             connection.close()
         return None
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection, now_s: float) -> None:
         """The turn is over; the connection is good for another request."""
+        connection.rest(now_s)
         self._idle.append(connection)
-        self._turns.release()
+        self._pass_on()
 
     def end_turn(self, connection: Connection | None) -> None:
         """The turn is over, and the connection with it."""
         if connection is not None:
             connection.close()
-        self._turns.release()
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._handed_on is None:
+            self._turns += 1
+        else:
+            self._handed_on.release()
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import perf_counter
 
 from harness.load.failures import AnswerTooLarge
 from harness.load.http.answer import AnswerReader
@@ -110,7 +111,7 @@ class BodyStream:
         if connection is None:
             return
         if self._reader.reusable:
-            self._lane.give_back(connection)
+            self._lane.give_back(connection, perf_counter())
         else:
             self._lane.end_turn(connection)
 

@@ -62,8 +62,8 @@ class TlsConnection(Connection):
                 self._flush()
                 return
 
-    def is_clean(self) -> bool:
-        silent = super().is_clean()
+    def is_clean(self, now_s: float) -> bool:
+        silent = super().is_clean(now_s)
         if silent and not self._incoming.pending and not self._tls.pending():
             return True
         # That need not be surplus: servers send session tickets when the handshake is over.

@@ -105,7 +105,7 @@ class Transport:
         parts = sent.parts()
         reader = AnswerReader.of(sent.method, settings.max_header_bytes)
         head_s = begun_s
-        connection = lane.take()
+        connection = lane.take(begun_s)
         fresh = connection is None
         try:
             while True:
@@ -143,7 +143,7 @@ class Transport:
 
         if reader.complete:
             if reader.reusable:
-                lane.give_back(connection)
+                lane.give_back(connection, head_s)
             else:
                 lane.end_turn(connection)
             connection = None
