@@ -125,7 +125,7 @@ def test_names_counts_and_failures_are_those_that_locust_reports(tmp_path: Path)
     path.write_text(textwrap.dedent(LOCUSTFILE))
     with CountingServer().running() as of_locust, CountingServer().running() as ours:
         reported = tmp_path / "locust"
-        options = ["--headless", "-u", str(USERS), "-r", "100", "-t", "60s", "-s", "10", "--json-file", reported]
+        options = ["--headless", "-u", str(USERS), "-r", "100", "-t", "60s", "-s", "10", "--json-file", str(reported)]
         locust = subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", path, "--host", of_locust.url, *options],
             stdin=subprocess.DEVNULL,
