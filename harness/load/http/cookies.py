@@ -27,13 +27,18 @@ class Jar(CookieJar):
         super().__init__(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
         self._headers: dict[tuple[Origin, str], str] = {}
         self._valid_until = _NEVER
+        self._last_taken: tuple[Any, ...] | None = None
+
+    def _changed(self) -> None:
+        self._headers.clear()
+        self._last_taken = None
 
     def set_cookie(self, cookie: Cookie) -> None:
-        self._headers.clear()
+        self._changed()
         super().set_cookie(cookie)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        self._headers.clear()
+        self._changed()
         super().clear(domain, path, name)
 
     def header(self, origin: Origin, target: str) -> str:
@@ -59,10 +64,17 @@ class Jar(CookieJar):
         return str(request.get_header("Cookie", ""))
 
     def take_in(self, headers: Headers, origin: Origin, target: str, *, redirected: bool) -> None:
-        """Set what an answer's ``Set-Cookie`` fields say, as far as they may."""
+        """Set what an answer's ``Set-Cookie`` fields say, as far as they may.
+
+        Many servers say the same with every answer; within a second, to which expiry is counted, that changes nothing.
+        """
+        taken = headers.get_all("set-cookie"), origin, target, redirected, int(time.time())
+        if taken == self._last_taken:
+            return
         request = _request(origin, target)
         request.unverifiable = redirected
         self.extract_cookies(cast(Any, _Answer(headers)), request)
+        self._last_taken = taken
 
 
 def cookies_of(headers: Headers, origin: Origin, target: str) -> RequestsCookieJar:

@@ -13,7 +13,6 @@ from typing import Any
 
 from charset_normalizer import detect
 from geventhttpclient.header import Headers
-from locust.contrib.fasthttp import FastRequest
 from locust.exception import LocustError
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
@@ -21,7 +20,7 @@ from requests.utils import get_encoding_from_headers
 
 from harness.load.http.answer import parse_headers
 from harness.load.http.cookies import cookies_of
-from harness.load.http.sent import Sent
+from harness.load.http.sent import Request, Sent
 from harness.load.http.stream import BodyStream
 
 _USE_CATCH_RESPONSE = (
@@ -66,7 +65,7 @@ class Response:
         self._stream: BodyStream | None = None
         self._headers: Headers | None = None
         self._history: list[Response] | None = None
-        self._request: FastRequest | None = None
+        self._request: Request | None = None
 
     @property
     def headers(self) -> Headers | None:
@@ -150,7 +149,7 @@ class Response:
         return self._sent.url
 
     @property
-    def request(self) -> FastRequest:
+    def request(self) -> Request:
         """The request as it was sent: ``method``, ``url``, ``headers``, ``body``."""
         if self._request is None:
             self._request = self._sent.as_request()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from locust.contrib.fasthttp import FastRequest
+from geventhttpclient.useragent import CompatRequest
 
 from harness.load.http.body import Body, chunked
 from harness.load.http.head import Head
@@ -13,6 +13,15 @@ from harness.load.http.origin import Origin
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 """Their requests say so when they have no body (RFC 9110, section 8.6)."""
+
+
+class Request(CompatRequest):
+    """As Locust's ``FastRequest``: ``method``, ``url``, ``headers``, ``body``."""
+
+    @property
+    def body(self) -> Any:
+        """What was given to be sent, encoded if it was fields."""
+        return self.payload
 
 
 class Sent:
@@ -71,11 +80,11 @@ class Sent:
         """It can be sent a second time: no part of its body is read while it is sent."""
         return self.body.parts is None
 
-    def as_request(self) -> FastRequest:
-        """As Locust shows it."""
+    def as_request(self) -> Request:
+        """As a scenario sees it."""
         headers = self.head.fields.copy()
         if self.body.data and not self.head.has_length:
             headers["content-length"] = str(len(self.body.data))
         if self.cookie:
             headers["Cookie"] = self.cookie
-        return FastRequest(self.url, method=self.method, headers=headers, payload=self.body.payload, params=self.params)
+        return Request(self.url, method=self.method, headers=headers, payload=self.body.payload, params=self.params)

@@ -69,6 +69,7 @@ class HttpSession:
         """Name of all requests that are given none; see :meth:`rename_request`."""
         self.max_redirects = max_redirects
         self.max_retries = max_retries
+        self._shares_pool = client_pool is not None
         if client_pool is not None:
             pool = Pool.behind(client_pool)
         else:
@@ -114,6 +115,11 @@ class HttpSession:
         if self._agent is None:
             self._agent = Agent(self._transport.pool, self._defaults)
         return self._agent
+
+    def close(self) -> None:
+        """Close the idle connections, unless the pool is shared; a later request makes a new one."""
+        if not self._shares_pool:
+            self._transport.pool.close()
 
     @contextmanager
     def rename_request(self, name: str) -> Iterator[None]:
@@ -164,14 +170,16 @@ class HttpSession:
             max_redirects = 0
         if self.user is not None:
             context = {**self.user.context(), **context}
+        elif context is _NO_CONTEXT:
+            context = {}
 
-        base = self._base
-        if base is None or self._agent is not None:
-            base = self._find_base()
+        base = self._base or self._find_base()
         if base is not None and params is None and is_plain_path(url):
             full_url = f"{self._base_url}{url}"
             origin, lane, heads = base.origin, base.lane, base.heads
             target = base.prefix + url
+            if self._agent is not None:  # it lets a scenario change the default headers
+                heads = Heads.of(origin, self._defaults, self._auth_header)
         else:
             full_url = url if is_absolute(url) else f"{self._base_url}{url}"
             origin, target = parse(full_url) if params is None else with_params(full_url, params)
@@ -222,7 +230,6 @@ class HttpSession:
 
     def _find_base(self) -> _Base | None:
         """None where the base URL is such that paths cannot simply be put behind it."""
-        self._base = None
         if self._base_url is None or not is_absolute(self._base_url):
             return None
         url = URL(self._base_url)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from time import perf_counter
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
+from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
 from harness.load.failures import ConnectionClosed, ConnectionReset, RequestFailure, TooManyRedirects
-from harness.load.http.answer import AnswerReader, parse_headers
+from harness.load.http.answer import AnswerReader
 from harness.load.http.content import decoded
 from harness.load.http.cookies import Jar
 from harness.load.http.exchange import NothingSent, exchange, read_on
@@ -171,4 +172,4 @@ class Transport:
     def _set_cookies(self, response: Response, sent: Sent, *, redirected: bool) -> None:
         if self.jar is None:
             self.jar = Jar()
-        self.jar.take_in(parse_headers(response._head), sent.origin, sent.target, redirected=redirected)
+        self.jar.take_in(response.headers or Headers(), sent.origin, sent.target, redirected=redirected)

@@ -95,3 +95,10 @@ class HttpUser(User, RestMixin[Any]):
             proxy_port=self.proxy_port,
         )
         """Keeps connections and cookies between requests."""
+
+    def run(self) -> None:  # type: ignore[misc]  # final in Locust: nothing else tells when a user has ended
+        """Locust's; then the connections are closed, for the user itself stays until the next garbage collection."""
+        try:
+            super().run()  # type: ignore[no-untyped-call]
+        finally:
+            self.client.close()
