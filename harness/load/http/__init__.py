@@ -3,5 +3,3 @@
 From the bottom: ``connection`` (a socket that waits in gevent), ``dial`` (how one is made), ``pool`` (idle ones),
 ``answer`` (bytes to an answer), ``exchange`` (one request, one answer), ``session`` (the calls), ``user`` (the class).
 """
-
-import locust  # noqa: F401  (patches sockets and TLS for gevent: before anything below imports them)

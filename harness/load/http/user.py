@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import locust  # noqa: F401  (patches sockets and TLS for gevent: before anything below imports them)
+
+# isort: split
+
 from collections.abc import Callable
 from ssl import SSLContext
 from typing import Any
