@@ -12,7 +12,6 @@ from typing import Any
 import locust
 from locust import TaskSet, User
 from locust.user.markov_taskset import MarkovTaskSet
-from locust.user.task import DefaultTaskSet
 
 from harness.load.child_result import one_line
 from harness.load.scenario_file import ScenarioFile
@@ -85,22 +84,21 @@ def _task_faults(
 
 def _makes_own_tasks(holder: type[User] | type[TaskSet]) -> bool:
     """Whether it may get on without tasks of its class: it chooses them itself, or a method has to do with tasks."""
-    if issubclass(holder, MarkovTaskSet):
+    if issubclass(holder, MarkovTaskSet) or holder.run not in (User.run, TaskSet.run):
         return True
-    if issubclass(holder, User) and holder.run is not User.run:
-        return True
-    if issubclass(holder, TaskSet) and (
-        holder.run is not TaskSet.run
-        or holder.get_next_task not in (TaskSet.get_next_task, DefaultTaskSet.get_next_task)
-    ):
+    if issubclass(holder, TaskSet) and not _is_locusts(holder.get_next_task):
         return True
     return _mention_tasks(
         method
         for base in holder.__mro__
-        if not base.__module__.startswith("locust.")
+        if not _is_locusts(base)
         for method in vars(base).values()
         if inspect.isfunction(method)
     )
+
+
+def _is_locusts(thing: Any) -> bool:
+    return str(thing.__module__).partition(".")[0] == "locust"
 
 
 def _listeners() -> list[Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from harness.control import user_code
 from harness.control.user_code import describe_scenario, verify_target
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ManyFaultsError
 from tests.support.children import die_with_the_tests, wait_until
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
@@ -118,36 +118,170 @@ def test_long_messages_are_one_line_and_cut(tmp_path: Path) -> None:
     assert len(result["message"]) == 500
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "message"),
-    [
-        ("class Idle(User):\n    pass\n", 2, "Idle has no task"),
-        ("class Idle(User):\n    tasks = []\n", 2, "Idle has no task"),
-        ("class Idle(User):\n    @task(0)\n    def buy(self): pass\n", 2, "Idle has no task"),
-        ("\nclass Odd(User):\n    tasks = ['buy']\n", 3, "tasks of Odd holds 'buy', which is no task"),
-        ("class Odd(User):\n    tasks = {3: 2}\n", 2, "tasks of Odd holds 3, which is no task"),
-        ("class A(User):\n    @task\n    def buy(self): pass\nB = A\n", 2, "two user classes are named A"),
-    ],
-)
-def test_user_classes_that_cannot_run_are_refused(tmp_path: Path, text: str, line: int, message: str) -> None:
-    path = scenario(tmp_path, "from locust import User, task\n" + text)
+CANNOT_RUN = """from locust import SequentialTaskSet, TaskSet, User, task
+class Idle(User):
+    pass
+class Emptied(User):
+    tasks = []
+class Unweighted(User):
+    @task(0)
+    def buy(self): pass
+class Odd(User):
+    tasks = ['buy', ['unhashable']]
+class Counted(User):
+    tasks = {3: 2}
+class Outer(TaskSet):
+    @task
+    class Hollow(SequentialTaskSet):
+        pass
+class Nested(User):
+    tasks = [Outer]
+    @task
+    class Inner(TaskSet):
+        pass
+class A(User):
+    @task
+    def buy(self): pass
+B = A
+"""
+
+
+def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+    path = scenario(tmp_path, CANNOT_RUN)
     fault = fault_of(path)
-    assert (fault.message, fault.where) == (message, f"{path}:{line}")
-    assert fault.hint
+    assert isinstance(fault, ManyFaultsError)
+    assert [(one.message, one.where) for one in fault.faults] == [
+        ("two user classes are named A", f"{path}:22"),
+        ("tasks of Counted holds 3, which is no task", f"{path}:11"),
+        ("Emptied has no task", f"{path}:4"),
+        ("Idle has no task", f"{path}:2"),
+        ("Hollow has no task", f"{path}:14"),
+        ("Inner has no task", f"{path}:19"),
+        ("tasks of Odd holds 'buy', which is no task", f"{path}:9"),
+        ("tasks of Odd holds ['unhashable'], which is no task", f"{path}:9"),
+        ("Unweighted has no task", f"{path}:6"),
+    ]
+    assert all(one.hint for one in fault.faults)
+
+
+def test_one_fault_is_told_as_itself(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "from locust import User, task\nclass Idle(User):\n    pass\n")
+    fault = fault_of(path)
+    assert (fault.message, fault.where) == ("Idle has no task", f"{path}:2")
+    text = "from locust import User\nclass Left(User):\n    weight = 0\n    tasks = [print]\n"
+    fault = fault_of(scenario(tmp_path, text))
+    assert (fault.message, fault.where) == ("no user class has a weight: Left", f"{path}:2")
+
+
+CAN_RUN = """from locust import MarkovTaskSet, SequentialTaskSet, TaskSet, User, events, task, transition
+class Base(User):
+    abstract = True
+class Own(User):
+    def run(self): pass
+class Later(User):
+    def on_start(self): self.tasks = [print]
+class Browse(TaskSet):
+    @task
+    def look(self): pass
+class Sets(User):
+    tasks = [Browse]
+class Chain(User):
+    @task
+    class Steps(SequentialTaskSet):
+        tasks = [print]
+class Weighted(User):
+    tasks = {print: 3}
+class Turns(MarkovTaskSet):
+    @transition("again")
+    def again(self): pass
+class Markov(User):
+    tasks = [Turns]
+class Choosy(TaskSet):
+    def get_next_task(self): return print
+class Chooses(User):
+    tasks = [Choosy]
+"""
+
+
+def test_user_classes_that_can_run_are_not_refused(tmp_path: Path) -> None:
+    described = describe_scenario(scenario(tmp_path, CAN_RUN))
+    names = [user.name for user in described.user_classes]
+    assert names == ["Chain", "Chooses", "Later", "Markov", "Own", "Sets", "Weighted"]
+
+
+def test_a_listener_may_give_a_class_its_tasks(tmp_path: Path) -> None:
+    given = """from locust import User, events
+class Given(User):
+    pass
+@events.init.add_listener
+def _(**_):
+    Given.tasks = [print]
+"""
+    assert [user.name for user in describe_scenario(scenario(tmp_path, given)).user_classes] == ["Given"]
+
+
+TAGGED = """from locust import User, events, tag, task
+@events.init_command_line_parser.add_listener
+def _(parser):
+    parser.add_argument("--size", type=int, default=3, help="how many")
+class Buyer(User):
+    @tag("buy")
+    @task(3)
+    def pay(self): pass
+    @task
+    def look(self): pass
+class Looker(User):
+    @task
+    def look(self): pass
+"""
+
+
+def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> None:
+    path = scenario(tmp_path, TAGGED)
+    (buyer,) = describe_scenario(path, tags=["buy"]).user_classes
+    assert (buyer.name, buyer.tasks) == ("Buyer", {"pay": 1.0})
+    (looker,) = describe_scenario(path, arguments=["--size", "5", "Looker"]).user_classes
+    assert looker.name == "Looker"
+    with pytest.raises(HarnessError, match="these tags leave no task") as nothing:
+        describe_scenario(path, tags=["sell"], exclude_tags=["buy"])
+    assert nothing.value.where == "--tags sell --exclude-tags buy"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("arguments", "message", "hint"),
     [
-        "class Base(User):\n    abstract = True\n",
-        "class Own(User):\n    def run(self): pass\n",
-        "class Later(User):\n    def on_start(self): self.tasks = [print]\n",
-        "class Browse(TaskSet):\n    @task\n    def look(self): pass\nclass Sets(User):\n    tasks = [Browse]\n",
-        "class Chain(User):\n    @task\n    class Steps(SequentialTaskSet):\n        tasks = [print]\n",
-        "class Weighted(User):\n    tasks = {print: 3}\n",
+        (["--size", "x"], "argument --size: invalid int value: 'x'", "the locustfile's own: --size (how many)"),
+        (["--sise=4"], "unrecognized arguments: --sise=4 Did you mean '--size'?", "the locustfile's own: --size"),
+        (["--users", "5"], "--users is an option of Locust's own, not of the locustfile", "the load is set by phases"),
+        (["Byer"], "there is no user class Byer", "there are: Buyer, Looker"),
     ],
 )
-def test_user_classes_that_can_run_are_not_refused(tmp_path: Path, text: str) -> None:
-    path = scenario(tmp_path, "from locust import SequentialTaskSet, TaskSet, User, task\n" + text)
-    described = describe_scenario(path)
-    assert len(described.user_classes) == (0 if "abstract" in text else 1)
+def test_wrong_arguments_are_told_with_what_would_be_right(
+    tmp_path: Path, arguments: list[str], message: str, hint: str
+) -> None:
+    with pytest.raises(HarnessError) as raised:
+        describe_scenario(scenario(tmp_path, TAGGED), arguments=arguments)
+    assert (raised.value.message, raised.value.where) == (message, f"-- {' '.join(arguments)}")
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith(hint)
+
+
+def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_path: Path) -> None:
+    importing = "from locust import User, task\nfrom shop import Shopper\nfrom harness import steady\n"
+    shop, other = scenario(tmp_path, USER), scenario(tmp_path, f"{importing}phases = [steady()]\n", "more.py")
+    described = describe_scenario(f"{shop},{other}")
+    assert (described.name, described.files, len(described.user_classes)) == ("shop+more", (str(shop), str(other)), 1)
+    assert len(described.phases) == 1
+    scenario(tmp_path, USER + "from harness import steady\nphases = [steady()]\n")
+    with pytest.raises(HarnessError, match="phases is stated in 2 files"):
+        describe_scenario(tmp_path)
+
+
+def test_tests_for_pytest_are_users_where_there_are_no_others(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "def test_front(fastsession):\n    fastsession.get('/')\n", "test_shop.py")
+    assert [user.name for user in describe_scenario(path).user_classes] == ["test_front"]
+
+
+def test_a_function_called_verify_of_an_ordinary_locustfile_is_its_own(tmp_path: Path) -> None:
+    assert not describe_scenario(scenario(tmp_path, USER + "def verify(answer): pass\n")).has_verify
+    assert describe_scenario(scenario(tmp_path, USER + "def verify(target): pass\n")).has_verify
