@@ -27,7 +27,7 @@ class Request(CompatRequest):
 class Sent:
     """One request to one origin. A redirect makes another."""
 
-    __slots__ = ("body", "cookie", "head", "method", "origin", "params", "target", "url")
+    __slots__ = ("body", "cookie", "head", "method", "origin", "params", "target", "url", "whole")
 
     def __init__(
         self, method: str, url: str, origin: Origin, target: str, head: Head, body: Body, params: Any = None
@@ -42,6 +42,18 @@ class Sent:
         self.params = params
         """What the target has beyond the URL."""
         self.cookie = ""
+        self.whole: bytes | None = None
+        """All of it, encoded, where :meth:`keep` was called."""
+
+    def keep(self) -> None:
+        """Encode it once for all times that it is sent. It has no body, and is not changed from now on."""
+        self.whole = self.encoded(self.target)
+
+    def with_cookie(self, cookie: str) -> Sent:
+        """The same with a ``Cookie`` field."""
+        sent = Sent(self.method, self.url, self.origin, self.target, self.head, self.body, self.params)
+        sent.cookie = cookie
+        return sent
 
     def encoded(self, target: str) -> bytes:
         """The head, and the body if it is known whole; ``target`` is as the receiver (a proxy, say) wants it."""

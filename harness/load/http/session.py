@@ -19,10 +19,10 @@ from locust import User
 
 from harness.load.failures import RequestInterrupted
 from harness.load.http.agent import Agent
-from harness.load.http.body import NO_BODY, encode
+from harness.load.http.body import NO_BODY, Body, encode
 from harness.load.http.caught import ResponseContextManager
 from harness.load.http.cookies import Jar
-from harness.load.http.head import USER_AGENT, Given, Heads, is_token
+from harness.load.http.head import USER_AGENT, Given, Head, Heads, is_token
 from harness.load.http.origin import Origin, is_absolute, is_plain_path, parse, resolve, with_params
 from harness.load.http.pool import Lane, Pool
 from harness.load.http.report import Report, only_listener
@@ -32,6 +32,10 @@ from harness.load.http.settings import Settings
 from harness.load.http.transport import Transport
 
 _NO_CONTEXT: dict[str, Any] = {}
+_KEPT = 4096
+_kept: dict[tuple[Head, str | None, str, str], Sent] = {}
+"""Requests without a body as they were sent before, by head, base URL, method and path: most are sent again and again,
+by all users of a class. With more than :data:`_KEPT`, an id in every path, say, the oldest go."""
 
 
 class _Base(NamedTuple):
@@ -174,26 +178,18 @@ class HttpSession:
             context = {}
 
         base = self._base or self._find_base()
-        if base is not None and params is None and is_plain_path(url):
-            full_url = f"{self._base_url}{url}"
-            origin, lane, heads = base.origin, base.lane, base.heads
-            target = base.prefix + url
-            if self._agent is not None:  # it lets a scenario change the default headers
-                heads = Heads.of(origin, self._defaults, self._auth_header)
+        sent = None
+        if base is not None and data is None and json is None and params is None and not files:
+            heads = base.heads if self._agent is None else self._heads(base.origin)
+            authorization = basic_auth(*auth) if auth else None
+            head = heads.of_request(headers, authorization, None) if headers or auth else heads.plain
+            sent = _kept.get((head, self._base_url, verb, url)) or self._kept(base, head, verb, url)
+        if base is not None and sent is not None:
+            lane = base.lane
         else:
-            full_url = url if is_absolute(url) else f"{self._base_url}{url}"
-            origin, target = parse(full_url) if params is None else with_params(full_url, params)
-            lane = self._transport.pool.lane(origin)
-            heads = Heads.of(origin, self._defaults, self._auth_header)
-
-        body = NO_BODY if data is None and json is None and not files else encode(data, json, files)
-        if headers or auth or body.content_type:
-            head = heads.of_request(headers, basic_auth(*auth) if auth else None, body.content_type)
-        else:
-            head = heads.plain
-        if not is_token(verb):
-            raise ValueError(f"{method!r} is no HTTP method")
-        sent = Sent(verb, full_url, origin, target, head, body, params)
+            sent = self._made(verb, url, params, headers, auth, encode(data, json, files))
+            lane = self._transport.pool.lane(sent.origin)
+        full_url = sent.url
         kind = ResponseContextManager if catch_response else Response
         start_s = perf_counter()
         try:
@@ -220,6 +216,44 @@ class HttpSession:
             report.record(response, response.error)
         return response
 
+    def _kept(self, base: _Base, head: Head, verb: str, path: str) -> Sent | None:
+        """A request without a body, made once for all that are alike; None where ``path`` is no plain one."""
+        if not is_plain_path(path):
+            return None
+        sent = Sent(_checked(verb), f"{self._base_url}{path}", base.origin, base.prefix + path, head, NO_BODY)
+        if sent.parts() is None:
+            sent.keep()
+            if len(_kept) >= _KEPT:
+                _kept.pop(next(iter(_kept)))
+            _kept[head, self._base_url, verb, path] = sent
+        return sent
+
+    def _made(
+        self,
+        verb: str,
+        url: str,
+        params: Any,
+        headers: Given,
+        auth: tuple[str | bytes, str | bytes] | None,
+        body: Body,
+    ) -> Sent:
+        """A request of any kind."""
+        base = self._base
+        if base is not None and params is None and is_plain_path(url):
+            full_url = f"{self._base_url}{url}"
+            origin, target = base.origin, base.prefix + url
+            heads = base.heads if self._agent is None else self._heads(origin)
+        else:
+            full_url = url if is_absolute(url) else f"{self._base_url}{url}"
+            origin, target = parse(full_url) if params is None else with_params(full_url, params)
+            heads = self._heads(origin)
+        authorization = basic_auth(*auth) if auth else None
+        if headers or authorization or body.content_type:
+            head = heads.of_request(headers, authorization, body.content_type)
+        else:
+            head = heads.plain
+        return Sent(_checked(verb), full_url, origin, target, head, body, params)
+
     def _report(
         self, method: str, name: str, start_s: float, bytes_received: int, context: dict[str, Any], url: str
     ) -> Report:
@@ -227,6 +261,10 @@ class HttpSession:
         return Report(
             self.request_event, self._environment, method, name, start_s, perf_counter(), bytes_received, context, url
         )
+
+    def _heads(self, origin: Origin) -> Heads:
+        """As the default headers are now: :attr:`client` lets a scenario change them."""
+        return Heads.of(origin, self._defaults, self._auth_header)
 
     def _find_base(self) -> _Base | None:
         """None where the base URL is such that paths cannot simply be put behind it."""
@@ -236,7 +274,7 @@ class HttpSession:
         if not (url.path == "" or is_plain_path(url.path)) or url.params or url.query or url.fragment:
             return None
         origin, _ = resolve(url)
-        heads = Heads.of(origin, self._defaults, self._auth_header)
+        heads = self._heads(origin)
         self._base = _Base(origin, url.path, self._transport.pool.lane(origin), heads)
         return self._base
 
@@ -283,6 +321,12 @@ class HttpSession:
         rest += decode(b"", final=True)
         if rest:
             yield rest
+
+
+def _checked(verb: str) -> str:
+    if not is_token(verb):
+        raise ValueError(f"{verb!r} is no HTTP method")
+    return verb
 
 
 def basic_auth(username: str | bytes, password: str | bytes) -> str:

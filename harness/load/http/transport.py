@@ -101,9 +101,13 @@ class Transport:
         settings = pool.settings
         head = sent.head
         if self.jar is not None and not head.has_cookie:
-            sent.cookie = self.jar.header(sent.origin, sent.target)
-        request = sent.encoded(pool.target(sent.origin, sent.target) if settings.proxy_host else sent.target)
-        parts = sent.parts()
+            cookie = self.jar.header(sent.origin, sent.target)
+            if cookie:
+                sent = sent.with_cookie(cookie)
+        request, parts = sent.whole, None
+        if request is None or settings.proxy_host:
+            request = sent.encoded(pool.target(sent.origin, sent.target) if settings.proxy_host else sent.target)
+            parts = sent.parts()
         reader = AnswerReader.of(sent.method, settings.max_header_bytes)
         head_s = begun_s
         connection = lane.take(begun_s)
