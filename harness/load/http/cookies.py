@@ -59,8 +59,9 @@ class Jar(CookieJar):
 
     def _ask(self, origin: Origin, target: str) -> str:
         request = _request(origin, target)
-        self.add_cookie_header(request)
+        # Before it is asked: it looks at whole seconds, but forgets by the exact time.
         self._valid_until = min((cookie.expires for cookie in self if cookie.expires is not None), default=_NEVER)
+        self.add_cookie_header(request)
         return str(request.get_header("Cookie", ""))
 
     def take_in(self, headers: Headers, origin: Origin, target: str, *, redirected: bool) -> None:

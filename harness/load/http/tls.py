@@ -22,13 +22,15 @@ def default_context(*, insecure: bool) -> ssl.SSLContext:
 
 
 def context_of(factory: Callable[..., ssl.SSLContext] | None, *, insecure: bool) -> ssl.SSLContext:
-    """What ``factory`` makes; as in Locust, ``insecure`` decides whether the certificate must name the host."""
+    """What ``factory`` makes; as in Locust, ``insecure`` decides whether the certificate must name the host, and if it
+    must, the system's authorities are known, too."""
     if factory is None:
         return default_context(insecure=insecure)
     context = factory()
     context.check_hostname = not insecure
     if not insecure:
         context.verify_mode = ssl.CERT_REQUIRED
+        context.load_default_certs()
     return context
 
 

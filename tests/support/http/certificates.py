@@ -26,6 +26,12 @@ class Authority:
         self._authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(path))
         return path
 
+    def certificate(self) -> Path:
+        """A file with its own certificate."""
+        path = self._folder / "authority.pem"
+        self._authority.cert_pem.write_to_path(str(path))
+        return path
+
     def trusting_context(self) -> ssl.SSLContext:
         """Checks certificates, and knows no authority but this one."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

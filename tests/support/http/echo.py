@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,6 +25,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.support.children import free_port, wait_until
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 TEXT = "Grüße aus dem Laden: 12 €. " * 40
 
@@ -41,6 +47,7 @@ CODERS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": zlib.compress,
     "deflate without zlib's header": _raw_deflate,
     "br": brotli.compress,
+    "zstd": zstd.compress,
     "identity": bytes,
     "unheard-of": bytes,
 }

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
+from harness.load.failures import RequestInterrupted
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
 
@@ -306,6 +307,30 @@ def test_a_user_that_is_cut_off_leaves_nothing_behind(user_of: Callable[..., Dri
 
         user.call(task)
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("cut_by", [gevent.GreenletExit, gevent.Timeout])
+def test_a_request_that_is_cut_off_is_recorded(cut_by: type[BaseException]) -> None:
+    """The server has seen it. Locust's client forgets it."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.hold()
+
+    with hostile_server(script) as server, driven(HARNESS, server.url) as user:
+
+        def task() -> None:
+            cut_off = gevent.spawn(user.client.post, "/", name="order", context={"a": 1})
+            while not server.requests:
+                gevent.sleep(0)
+            cut_off.kill(cut_by)
+
+        user.call(task)
+        recorded = user.last
+        kind = RequestInterrupted if cut_by is gevent.GreenletExit else cut_by
+        assert isinstance(recorded["exception"], kind)
+        assert (recorded["request_type"], recorded["name"], recorded["context"]) == ("POST", "order", {"a": 1})
+        assert recorded["response_time"] > 0
 
 
 def test_a_time_limit_of_the_scenario_s_own_reaches_it(user_of: Callable[..., Driven]) -> None:

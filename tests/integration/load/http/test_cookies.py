@@ -5,11 +5,13 @@ Host names are those of a proxy that takes every one of them to the same server.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.children import wait_until
 from tests.support.http.echo import Echo
 from tests.support.http.forward_proxy import forward_proxy
 from tests.support.http.users import LOCUST, Driven
@@ -126,6 +128,16 @@ def test_an_odd_cookie_harms_nobody(user: Driven, line: str) -> None:
     assert set_cookies(user, "b=1", line).status_code == 200
     assert user.last["exception"] is None
     assert "b=1" in sent(user)
+
+
+def test_a_cookie_expires_while_the_session_lasts(user: Driven) -> None:
+    set_cookies(user, "a=1; Max-Age=1000")
+    (cookie,) = user.client.cookiejar
+    cookie.expires = time.time() + 0.5
+    user.client.cookiejar.set_cookie(cookie)
+    at_first = sent(user)
+    assert at_first == {"a=1"} or time.time() > cookie.expires
+    wait_until(lambda: not sent(user), seconds=5)
 
 
 def test_a_cookie_header_given_is_sent_as_it_is(user: Driven) -> None:

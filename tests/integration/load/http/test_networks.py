@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from gevent import ssl as gevent_ssl
 
 from tests.support.children import free_port
 from tests.support.http.certificates import Authority
@@ -43,7 +44,8 @@ server {{
   listen 127.0.0.1:{tls} ssl;
   server_name {name};
   ssl_certificate {shop}; ssl_certificate_key {shop};
-  location / {{ return 200 "$http_host|$server_addr|$ssl_server_name|$scheme"; }}
+  ssl_client_certificate {authority}; ssl_verify_client optional;
+  location / {{ return 200 "$http_host|$server_addr|$ssl_server_name|$scheme|$ssl_client_verify"; }}
 }}
 """
 
@@ -81,6 +83,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, echo: Echo) -> Iterator[Ngin
         socket=nginx.socket,
         localhost=authority.issue("localhost", "127.0.0.1"),
         shop=authority.issue(NAME),
+        authority=authority.certificate(),
         root=root,
         echo=echo.port,
         name=NAME,
@@ -210,6 +213,16 @@ def test_a_certificate_for_another_host_is_refused(nginx: Nginx) -> None:
         assert user.last["exception"] is response.error
 
 
+def test_a_context_of_the_scenario_s_own_knows_the_system_s_authorities(
+    nginx: Nginx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Locust's client, which reads where they are when it is imported."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(nginx.authority.certificate()))
+    made = staticmethod(lambda: gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    with driven(HARNESS, nginx.tls_url, insecure=False, ssl_context_factory=made) as user:
+        assert who(user.get("/who"))[2] == "localhost"
+
+
 def test_plain_answers_where_tls_was_expected_are_a_failure(user_of: Callable[..., Driven], nginx: Nginx) -> None:
     response = user_of(f"https://127.0.0.1:{nginx.plain}").get("/who")
     assert isinstance(response.error, ssl.SSLError)
@@ -273,8 +286,20 @@ def test_a_forward_proxy_opens_tunnels_for_tls(proxied: Callable[..., tuple[Driv
     checking = {"insecure": False, "ssl_context_factory": nginx.authority.trusting_context}
     user, proxy = proxied(f"https://{NAME}", **checking)
     for _ in range(2):
-        assert who(user.get("/"))[::2] == [NAME, NAME]
+        assert who(user.get("/"))[:3:2] == [NAME, NAME]
     assert proxy.asked == [f"CONNECT {NAME}:443"]
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_client_s_own_certificate(proxied: Callable[..., tuple[Driven, Any]], nginx: Nginx, shows: bool) -> None:
+    def context() -> Any:
+        made = nginx.authority.trusting_context()
+        if shows:
+            made.load_cert_chain(nginx.authority.issue("client.test"))
+        return made
+
+    user, _ = proxied(f"https://{NAME}", insecure=False, ssl_context_factory=staticmethod(context))
+    assert who(user.get("/"))[4] == ("SUCCESS" if shows else "NONE")
 
 
 def test_a_proxy_that_refuses_the_tunnel() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.http.echo import Echo
-from tests.support.http.hostile import answering, hostile_server, ok
+from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import Driven
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -176,6 +176,23 @@ def test_data_may_be_a_file(user: Driven, tmp_path: Path) -> None:
     assert asked(response)["body"].encode("latin-1") == path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        (io.BytesIO(b"memory"), "memory"),
+        (io.StringIO("text ü"), "text ü"),
+        (iter(["text ü", b"bytes"]), "text übytes"),
+    ],
+)
+def test_data_of_other_kinds(user_of: Callable[..., Driven], echo: Echo, data: Any, body: str) -> None:
+    if hasattr(data, "seek"):
+        data.seek(0)
+    else:
+        data = iter(["text ü", b"bytes"])  # each user has its own
+    response = user_of(echo.url).request("POST", "/echo", data=data)
+    assert asked(response)["body"].encode("latin-1") == body.encode()
+
+
 def test_a_content_type_given_is_kept(user: Driven) -> None:
     response = user.call(lambda: user.client.post("/echo", data="<a/>", headers={"content-type": "text/xml"}))
     assert header(response, "content-type") == "text/xml"
@@ -248,6 +265,43 @@ def test_credentials_in_the_host_setting_are_sent_and_in_no_name(user_of: Callab
     assert header(response, "host") == f"127.0.0.1:{echo.port}"
     assert user.last["url"] == response.url == f"{echo.url}/echo"
     assert header(user.get("/echo", auth=("a", "b")), "authorization") == "Basic YTpi"
+
+
+def test_what_scenarios_change_of_the_session_later(user: Driven) -> None:
+    """As scenarios do at log-in and log-out, and to connect anew."""
+    before = asked(user.get("/echo"))["connection"]
+    user.client.auth_header = "Bearer 1"
+    user.client.client.default_headers["X-Shop"] = "2"
+    response = user.get("/echo")
+    assert (header(response, "authorization"), header(response, "x-shop")) == ("Bearer 1", "2")
+    assert asked(response)["connection"] == before
+    user.client.client.clientpool.close()
+    user.client.auth_header = None
+    del user.client.client.default_headers["X-Shop"]
+    response = user.get("/echo")
+    assert (header(response, "authorization"), header(response, "x-shop")) == (None, None)
+    assert asked(response)["connection"] != before
+
+
+def test_the_base_url_may_be_changed(user: Driven, echo: Echo) -> None:
+    user.client.base_url = f"{echo.url}/shop"
+    assert asked(user.get("/cart"))["target"] == "/shop/cart"
+
+
+def test_an_answer_instead_of_100_continue(user_of: Callable[..., Driven]) -> None:
+    """The body is not sent, and the connection is given up: its server may still wait for it."""
+
+    def script(peer: Peer) -> None:
+        if peer.number == 0:
+            assert b"body" not in peer.receive_some()
+            peer.send(ok(b"too large", status=b"413 x"))
+            peer.hold()
+        answering(ok())(peer)
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+        response = user.request("POST", "/", data="body", headers={"Expect": "100-continue"})
+        assert (response.status_code, response.content) == (413, b"too large")
 
 
 def test_a_request_may_expect_100_continue(user: Driven) -> None:

@@ -14,7 +14,7 @@ from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven
 
-CODINGS = [coding for coding in CODERS if coding not in ("gzip of two members", "unheard-of")]
+CODINGS = [coding for coding in CODERS if coding not in ("gzip of two members", "zstd", "unheard-of")]
 
 
 def test_a_good_answer(user: Driven, echo: Echo) -> None:
@@ -83,6 +83,14 @@ def test_headers_know_no_case_and_keep_what_was_sent(user_of: Callable[..., Driv
     assert ("x-TWO", "1") in list(headers.items())
     with pytest.raises(KeyError):
         headers["x-three"]
+
+
+def test_a_long_header(user_of: Callable[..., Driven]) -> None:
+    """As some single sign-ons make them; far below the limit."""
+    with hostile_server(answering(ok(b"", b"X-Long: " + b"a" * 40_000))) as server:
+        user = user_of(server.url)
+        assert user.get("/").headers["x-long"] == "a" * 40_000
+        assert user.last["exception"] is None
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None, "ü"]}, [], "text", 1.5, None])
@@ -158,6 +166,14 @@ def test_a_gzip_body_may_have_several_members(echo: Echo) -> None:
     """RFC 1952, 2.2. Locust's client gives the first alone."""
     with driven(HARNESS, echo.url) as user:
         assert user.get("/body", params={"coding": "gzip of two members"}).text == TEXT
+
+
+def test_zstd_is_for_those_who_ask_for_it(echo: Echo) -> None:
+    """Locust's client knows none of it. What is asked for unasked is the same for both, or servers would differ."""
+    with driven(HARNESS, echo.url) as user:
+        response = user.get("/body", params={"coding": "zstd"}, headers={"Accept-Encoding": "zstd"})
+        assert (response.headers["content-encoding"], response.text) == ("zstd", TEXT)
+        assert ["accept-encoding", "gzip, deflate, br"] in user.get("/echo").json()["headers"]
 
 
 def test_codings_are_undone_in_turn() -> None:
