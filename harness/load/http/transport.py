@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import perf_counter
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
@@ -110,7 +111,9 @@ class Transport:
             parts = sent.parts()
         reader = AnswerReader.of(sent.method, settings.max_header_bytes)
         head_s = begun_s
-        connection = lane.take(begun_s)
+        may_be_sent_again = sent.method in IDEMPOTENT_METHODS and sent.replayable
+        # What may not be sent again is not sent at all on a connection that its server has closed by now.
+        connection = lane.take(begun_s if may_be_sent_again else inf)
         fresh = connection is None
         try:
             while True:
@@ -123,8 +126,8 @@ class Transport:
                     break
                 except (ConnectionClosed, ConnectionReset) as failure:
                     # Kept alive for too long, it was closed while the request was on its way (RFC 9112, 9.3.1).
-                    harmless = sent.method in IDEMPOTENT_METHODS or isinstance(failure, NothingSent)
-                    if fresh or reader.received or not harmless or not sent.replayable or connection is None:
+                    harmless = may_be_sent_again or (isinstance(failure, NothingSent) and sent.replayable)
+                    if fresh or reader.received or not harmless or connection is None:
                         raise
                     connection.close()
                     connection = None
@@ -148,7 +151,8 @@ class Transport:
 
         if reader.complete:
             if reader.reusable:
-                lane.give_back(connection, head_s)
+                # Servers that send a body behind the head that HEAD asked for send it a moment later.
+                lane.give_back(connection, -inf if sent.method == "HEAD" else head_s)
             else:
                 lane.end_turn(connection)
             connection = None

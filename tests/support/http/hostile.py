@@ -59,6 +59,11 @@ class Peer:
             self._connection.sendall(piece)
             gevent.sleep(0)
 
+    def send_and_close(self, piece: bytes) -> None:
+        """Both before the client reads any of it."""
+        self._connection.sendall(piece)
+        self._connection.close()
+
     def send_beneath(self, piece: bytes) -> None:
         """Send it as it is on a connection that has TLS."""
         os.write(self._connection.fileno(), piece)

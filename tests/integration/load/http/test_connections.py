@@ -128,6 +128,24 @@ def test_a_connection_that_ended_between_requests_is_not_used(
         assert server.targets == ["GET /first", f"{method} /second"]
 
 
+@pytest.mark.parametrize("method", UNSAFE)
+def test_servers_that_close_after_each_answer_without_a_word(user_of: Callable[..., Driven], method: str) -> None:
+    """Also where the next request follows at once: it may not be sent twice, so it is not sent in vain."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send_and_close(ok())
+
+    with hostile_server(script) as server:
+        user = user_of(server.url)
+
+        def task() -> list[bytes]:
+            return [user.client.request(method, "/").content for _ in range(20)]
+
+        assert user.call(task) == [b"sound"] * 20
+        assert server.connections == 20
+
+
 def served_once_then_ending(end: Callable[[Peer], None]) -> Callable[[Peer], None]:
     """The first connection answers one request and takes another, of which it knows nothing more; others are sound."""
 
