@@ -31,7 +31,7 @@ class Lane:
     def take(self, now_s: float) -> Connection | None:
         """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow.
 
-        ``now_s`` is of ``perf_counter``; infinite: a connection used a moment ago is not taken for sound unasked, either.
+        ``now_s`` is of ``perf_counter``; infinite: none is taken for sound unasked, however lately used.
         """
         if self._turns:
             self._turns -= 1
