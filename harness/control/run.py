@@ -58,7 +58,9 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
         watcher.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             watcher.say("checking the scenario's invariants")
-            write_json(folder.verification, verify_target(plan.scenario.locustfiles, target.url))
+            before = interrupts.count
+            found = verify_target(plan.scenario.locustfiles, target.url, interrupted=lambda: interrupts.count > before)
+            write_json(folder.verification, found)
         target.stop()
         watcher.say("judging and writing the report")
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.

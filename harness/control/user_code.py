@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ from harness.plan.locustfiles import find_locustfiles
 
 DESCRIBE_TIMEOUT_S = 60.0
 VERIFY_TIMEOUT_S = 60.0
+_POLL_MS = 100
 _LAST_BYTES = 16_384
 """So much of standard error is looked at where a child ended without an answer."""
 
@@ -59,16 +61,37 @@ def describe_scenario(
         raise HarnessError(f"{key}: {first['msg']}", where=str(path)) from error
 
 
-def verify_target(files: Sequence[str | Path], url: str) -> dict[str, Any]:
-    """Run the scenario's ``verify``: ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``."""
+def verify_target(
+    files: Sequence[str | Path], url: str, *, interrupted: Callable[[], bool] = lambda: False
+) -> dict[str, Any]:
+    """Run the scenario's ``verify``: ``{"status", "message", "duration_s"}``, as ``harness.load.verify`` has it.
+
+    It is ended as soon as ``interrupted()`` is true; the status is ``interrupted`` then.
+    """
+    begun = time.monotonic()
     try:
-        return _ask("harness.load.verify", [url, *map(str, files)], Path(files[0]), VERIFY_TIMEOUT_S)
+        return _ask("harness.load.verify", [url, *map(str, files)], Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
+    except _InterruptedError:
+        status, message = "interrupted", "verify was interrupted"
     except HarnessError as fault:
-        return {"status": "error", "message": fault.message, "duration_s": VERIFY_TIMEOUT_S}
+        status, message = "error", " · ".join([fault.message, *(fault.hint or "").split("\n  ")]).rstrip(" ·")
+    return {"status": status, "message": message, "duration_s": time.monotonic() - begun}
 
 
-def _ask(module: str, arguments: list[str], scenario: Path, timeout_s: float) -> dict[str, Any]:
+class _InterruptedError(Exception):
+    """The child was not waited for any longer, because the user wished so."""
+
+
+def _ask(
+    module: str,
+    arguments: list[str],
+    scenario: Path,
+    timeout_s: float,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """What the child answers. Called in the main thread only: the kernel ends a child with the thread that started it.
+
+    Raises :class:`_InterruptedError`, and :class:`HarnessError` where no answer comes.
 
     Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
     """
@@ -82,7 +105,7 @@ def _ask(module: str, arguments: list[str], scenario: Path, timeout_s: float) ->
             start_new_session=True,
         )
         try:
-            in_time = _ends(child, timeout_s)
+            in_time = _ends(child, timeout_s, interrupted)
         finally:
             # Before the child is reaped, as long as its number is its own; with it goes whatever it has started.
             os.killpg(child.pid, signal.SIGKILL)
@@ -107,13 +130,19 @@ def _ask(module: str, arguments: list[str], scenario: Path, timeout_s: float) ->
     return answer
 
 
-def _ends(child: subprocess.Popen[bytes], timeout_s: float) -> bool:
+def _ends(child: subprocess.Popen[bytes], timeout_s: float, interrupted: Callable[[], bool]) -> bool:
     """Wait for the child's end without reaping it; False where it does not come in time."""
+    deadline = time.monotonic() + timeout_s
     handle = os.pidfd_open(child.pid)
     try:
         waiter = select.poll()
         waiter.register(handle, select.POLLIN)
-        return bool(waiter.poll(timeout_s * 1000))
+        while not waiter.poll(_POLL_MS):
+            if interrupted():
+                raise _InterruptedError
+            if time.monotonic() > deadline:
+                return False
+        return True
     finally:
         os.close(handle)
 

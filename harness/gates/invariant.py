@@ -1,7 +1,7 @@
 """The scenario's ``verify`` as a gate: what must be true of the target after the run, whatever its speed.
 
-``verify.json`` holds ``{"status": "pass" | "fail" | "error", "message": str, "duration_s": float}``; ``error`` means
-that ``verify`` itself broke, and so that nothing was checked.
+``verify.json`` holds ``{"status": "pass" | "fail" | "error" | "interrupted", "message": str, "duration_s": float}``;
+``error`` means that ``verify`` itself broke, and so that nothing was checked.
 """
 
 from __future__ import annotations
@@ -34,4 +34,14 @@ def verify_result(folder: RunFolder) -> GateResult:
         return GateResult(
             require="verify", status="inconclusive", reason=f"`verify` itself broke, so nothing was checked: {message}"
         )
-    raise HarnessError("status: neither pass, fail nor error", where=str(folder.verification))
+    if status == "interrupted":
+        return GateResult(
+            require="verify", status="inconclusive", reason="`verify` was interrupted, so not all was checked"
+        )
+    raise HarnessError("status: neither pass, fail, error nor interrupted", where=str(folder.verification))
+
+
+def verify_was_interrupted(folder: RunFolder) -> bool:
+    """Whether the user ended the run while its invariants were checked."""
+    found = read_json(folder.verification) if folder.verification.exists() else None
+    return isinstance(found, dict) and found.get("status") == "interrupted"

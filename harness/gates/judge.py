@@ -16,7 +16,7 @@ from harness.analysis.leaks import leak_warnings
 from harness.analysis.recorded import RecordedRun, read_run
 from harness.gates.evaluate import Evaluator
 from harness.gates.failures import unread_failures
-from harness.gates.invariant import verify_result
+from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.verdict import decide
 from harness.plan.model import Gate
 from harness.record.run_folder import RunFolder
@@ -35,7 +35,7 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
     results = [result for gate in asked for result in evaluator.results(gate)]
     if run.plan.scenario.has_verify:
         results.append(verify_result(folder))
-    decision = decide(run, phases, results)
+    decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(folder))
     started = datetime.fromtimestamp(run.journal.epoch_s, UTC)
     return Summary(
         run_id=run.journal.run_id,

@@ -31,7 +31,13 @@ class Decision:
     reasons: list[str]
 
 
-def decide(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> Decision:
+def decide(
+    run: RecordedRun,
+    phases: Sequence[PhaseSummary],
+    results: Sequence[GateResult],
+    *,
+    verify_interrupted: bool = False,
+) -> Decision:
     """The verdict of a run, from how it ended and what its gates gave."""
     failed = [_said(result) for result in results if result.status == "fail"]
     failed += [event.message for event in run.journal.events if event.what == "exit code"]
@@ -39,6 +45,9 @@ def decide(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[G
     broken = _broken(run, phases, results)
     if run.journal.end_reason == "interrupted":
         told = f"the run was interrupted after {run.journal.last_s:.0f} s: what ran is reported, not judged as a whole"
+        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *broken, *failed])
+    if verify_interrupted:
+        told = "the run was interrupted while the scenario's `verify` ran"
         return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *broken, *failed])
     if broken:
         return Decision("broken", ExitCode.BROKEN, [*broken, *failed])

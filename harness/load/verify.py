@@ -4,6 +4,7 @@ Started as ``python -m harness.load.verify --parent PID URL FILE…``; it dies w
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
+(The controller notes ``interrupted`` where the user did not wait for it.)
 """
 
 from __future__ import annotations

@@ -70,6 +70,20 @@ def test_a_scenario_that_never_answers_is_ended_with_all_it_started(
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
+def test_verify_ends_when_the_user_does_not_wait_for_it(tmp_path: Path) -> None:
+    path = scenario(tmp_path, USER + "import time\ndef verify(target):\n    time.sleep(100)\n")
+    result = verify_target([path], "http://127.0.0.1:9", interrupted=lambda: True)
+    assert result["status"] == "interrupted"
+    assert result["duration_s"] < 100
+
+
+def test_a_verify_that_ends_its_process_is_told_by_its_last_words(tmp_path: Path) -> None:
+    dies = "def verify(target):\n    import os\n    os.write(2, b'no more\\n')\n    os._exit(7)\n"
+    result = verify_target([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
+    assert result["status"] == "error"
+    assert result["message"] == "the process that runs the scenario ended with code 7 and no answer · no more"
+
+
 @pytest.mark.parametrize(("sent", "and_its_own"), [(signal.SIGINT, True), (signal.SIGKILL, False)])
 def test_children_end_with_the_harness(tmp_path: Path, sent: signal.Signals, and_its_own: bool) -> None:
     path = scenario(tmp_path, USER + LEAVES_A_PROCESS + "left.wait()\n")

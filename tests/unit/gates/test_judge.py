@@ -392,6 +392,7 @@ def test_a_run_limited_by_the_generator_throughout_is_void(tmp_path: Path) -> No
         ({"status": "fail", "message": "3 sold too many", "duration_s": 0.1}, "fail", 1, "3 sold too many"),
         ({"status": "error", "message": "KeyError: 'left'", "duration_s": 0.1}, "inconclusive", 3, "itself broke"),
         (None, "inconclusive", 3, "did not run"),
+        ({"status": "interrupted", "message": ""}, "inconclusive", 130, "was interrupted"),
     ],
 )
 def test_invariants_are_a_gate(
