@@ -109,8 +109,9 @@ class LoadWorker:
         stretches = [Stretch(*segment) for segment in data["segments"]]
         durations = [stretch.duration_s for stretch in stretches]
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
-        if not data["open"] and not any(stretch.start or stretch.end for stretch in stretches):
-            # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped.
+        if not data["open"] and stretches and not any(stretch.start or stretch.end for stretch in stretches):
+            # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped. (A shape's
+            # phase has no stretches.)
             self._pacer.open(data["at_s"], iter(()), 0, lambda: 0)
             return
         if not data["open"]:

@@ -486,6 +486,7 @@ def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, 
     assert (journal.end_reason, journal.phases[0].reason) == ("error", "cut short")
     assert [event.message for event in journal.events] == ["LoadTestShape.tick() failed: ValueError: no such stage"]
     assert requests_by_endpoint(journal) == server.served
+    assert server.served.total() > 0
 
 
 def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
@@ -494,16 +495,39 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
         + """
     from locust import LoadTestShape
 
-    class Stairs(LoadTestShape):
+    class Other(HttpUser):
+        wait_time = constant(0.02)
+
+        @task
+        def other(self):
+            self.client.get("/other")
+
+    class Base(LoadTestShape):
+        abstract = True
+
         def tick(self):
-            at_s = self.get_run_time()
-            return None if at_s > 4 else (3, 10) if at_s < 2 else (6, 10)
+            given = self.runner.environment.parsed_options
+            if self.get_run_time() > given.run_time:
+                return None
+            if self.get_run_time() < 2:
+                return 3, given.spawn_rate, [Getter]
+            return given.num_users, given.spawn_rate, [Other]
+
+    class Stairs(Base):
+        use_common_options = True
 """
     )
     shape = phase(kind="shape", name="shape")
-    journal = put_load(plan_of(scenario(tmp_path, shaped), [shape], has_shape=True), server.url, tmp_path)
+    plan = plan_of(scenario(tmp_path, shaped), [shape], has_shape=True)
+    arguments = ("--users", "6", "--spawn-rate", "10", "--run-time", "4s")
+    journal = put_load(plan.model_copy(update={"arguments": arguments}), server.url, tmp_path)
     assert {second.users for second in journal.seconds[1:4]} == {3, 6}
-    assert requests_by_endpoint(journal) == server.served
+    assert journal.end_reason == "done"
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert recorded["GET /other"] > 0
+    first = {str(journal.endpoints[series.endpoint]) for series in journal.seconds[0].series}
+    assert first <= {"GET /a", "GET /slow/20"}
 
 
 def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
