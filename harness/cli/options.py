@@ -14,3 +14,9 @@ out = click.option(
     help="The folder that run folders are made in.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there.")
+secret_file = click.option(
+    "--secret-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The secret that workers join with. Default: HARNESS_SECRET.",
+)

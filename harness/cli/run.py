@@ -27,8 +27,12 @@ class _Command(click.Command):
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS]")
 @click.option("--profile", metavar="NAME|FILE", help="How much load, and what must hold: a file of profiles/.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the plan.")
-@click.option("--workers", type=int, help="Load workers. Default: one a core less one, at least one.")
+@click.option("--workers", type=int, help="Load workers here. Default: one a core less one, at least one.")
+@click.option("--bind", metavar="ADDR[:PORT]", help="Let workers of other machines join here; then --workers is 0.")
+@click.option("--expect-workers", type=int, metavar="N", help="With --bind: how many join from there. Default: 1.")
+@options.secret_file
 @click.option("--host", metavar="URL", help="A target that runs already.")
+@click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A host, not this machine, to load.")
 @click.option("--pid", type=click.IntRange(min=1), help="Its process, to sample. Only with --host.")
 @click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
 @click.option("--ready", metavar="PATH", help="It is ready when GET PATH answers 2xx. Default: /health.")
@@ -43,7 +47,11 @@ def command(
     profile: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    bind: str | None,
+    expect_workers: int | None,
+    secret_file: Path | None,
     host: str | None,
+    allowed: tuple[str, ...],
     pid: int | None,
     target: str | None,
     ready: str | None,
@@ -68,19 +76,24 @@ def command(
       harness run my_locustfile.py --host http://127.0.0.1:8000 --pid 1234
       harness run my_locustfile.py --target "python app.py --port {port}"
       harness run my_locustfile.py -- --my-option x Buyer
+      harness run my_locustfile.py --host http://10.0.0.9 --allow-host 10.0.0.9 \\
+                                   --bind 10.0.0.5 --expect-workers 3
     """
+    from harness.control.door import open_door
     from harness.control.user_code import describe_scenario
     from harness.plan.profile import load_profile
     from harness.plan.resolve import resolve
     from harness.plan.target import TargetOptions
 
+    door = open_door(bind, expect_workers, secret_file)
     chosen_profile = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
         describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
         profile=chosen_profile,
         overrides=overrides,
         workers=workers,
-        target=TargetOptions(host=host, pid=pid, command=target, ready=ready),
+        remote_workers=(1 if expect_workers is None else expect_workers) if bind else 0,
+        target=TargetOptions(host=host, pid=pid, command=target, ready=ready, allowed=allowed),
         seed=seed,
         tags=tags,
         exclude_tags=exclude_tags,
@@ -93,6 +106,6 @@ def command(
     from harness.control.run import run
 
     with make_watcher() as watcher:
-        outcome = run(plan, out=out, watcher=watcher)
+        outcome = run(plan, out=out, watcher=watcher, door=door)
     show_outcome(outcome.folder, outcome.summary, as_json=as_json)
     return outcome.summary.exit_code

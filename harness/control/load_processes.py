@@ -6,19 +6,23 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from harness.control.door import Door
 from harness.errors import ExitCode, HarnessError
+from harness.load.secret import VARIABLE
 from harness.record.journal import EndReason
 from harness.record.run_folder import RunFolder
 
 _START_TIMEOUT_S = 60.0
 _MASTER_ENDS_S = 30.0
+_POLL_S = 0.1
 _WORKERS_END_S = 3.0
 """Once the master has ended nobody hears what workers have to tell; one that had not joined waits for it in vain."""
 
@@ -28,19 +32,26 @@ class LoadProcesses:
     the kernel ends a child with the *thread* that started it.
     """
 
-    def __init__(self, folder: RunFolder, target_url: str, workers: int) -> None:
+    def __init__(self, folder: RunFolder, target_url: str, workers: int, door: Door | None = None) -> None:
+        door = door or Door()
         self._log = folder.log.open("ab")
+        self._log_path = folder.log
+        # Nobody else reads it there: the kernel shows a process's environment to its own user only.
+        self._environment = os.environ | {VARIABLE: door.secret}
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._ended: set[int] = set()
+        self._said = b""
         common = ["--plan", str(folder.plan), "--target", target_url, "--parent", str(os.getpid())]
+        bind = ["--bind", door.host, "--port", str(door.port)]
         self._master = self._start(
-            ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *common], piped=True
+            ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
+            piped=True,
         )
         try:
-            address = f"127.0.0.1:{self._announced_port(folder.log)}"
+            self.port = self._announced_port()
+            master = ["--master", door.local_address(), str(self.port)]
             for index in range(workers):
-                self._workers.append(
-                    self._start(["harness.load.worker", "--master", address, "--index", str(index), *common])
-                )
+                self._workers.append(self._start(["harness.load.worker", *master, "--index", str(index), *common]))
         except BaseException:
             self.kill()
             self.end()
@@ -54,18 +65,44 @@ class LoadProcesses:
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else self._log,  # what a scenario prints is worth keeping
             stderr=self._log,
+            env=self._environment,
             start_new_session=True,
         )
 
-    def _announced_port(self, log: Path) -> int:
+    def _announced_port(self) -> int:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline and self._master.poll() is None:
+            for line in self._lines(_POLL_S):
+                if "error" in line:
+                    raise HarnessError(f"the load master cannot listen: {line['error']}", where="--bind")
+                return int(line["port"])
+        raise HarnessError(
+            "the load master did not start",
+            where=str(self._log_path),
+            hint=_last_line(self._log_path),
+            exit_code=ExitCode.BROKEN,
+        )
+
+    def _lines(self, timeout_s: float) -> list[dict[str, Any]]:
+        """What the master has answered since the last call; waits so long for something."""
         assert self._master.stdout is not None
-        readable, _, _ = select.select([self._master.stdout], [], [], _START_TIMEOUT_S)
-        line = self._master.stdout.readline() if readable else b""
-        if not line:
-            raise HarnessError(
-                "the load master did not start", where=str(log), hint=_last_line(log), exit_code=ExitCode.BROKEN
-            )
-        return int(json.loads(line)["port"])
+        stdout = self._master.stdout.fileno()
+        while select.select([stdout], [], [], timeout_s)[0]:
+            read = os.read(stdout, 65536)
+            if not read:
+                break
+            self._said += read
+            timeout_s = 0.0
+        *whole, self._said = self._said.split(b"\n")
+        return [json.loads(line) for line in whole]
+
+    def news(self) -> list[str]:
+        """What the master has to tell people since the last call; it is told here which workers have ended."""
+        for index, worker in enumerate(self._workers):
+            if index not in self._ended and worker.poll():
+                self._ended.add(index)
+                self._tell(f"failed {index} {ended(worker.returncode, self._log_path)}")
+        return [line["say"] for line in self._lines(0.0)]
 
     def stop(self, reason: EndReason) -> None:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
@@ -124,6 +161,14 @@ class LoadProcesses:
         if error is not None:
             self.kill()
         self.end()
+
+
+def ended(code: int, log: Path) -> str:
+    """How a load process ended, on one line, with the last one that it wrote where it ended itself."""
+    if code < 0:
+        return f"it was killed by {signal.Signals(-code).name}"
+    words = " ".join((_last_line(log) or "it said nothing").split())
+    return f"it ended with code {code}: {words}"
 
 
 def _last_line(log: Path) -> str | None:

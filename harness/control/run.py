@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.control.door import Door, reached_from_outside
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.user_code import verify_target
@@ -33,9 +34,10 @@ class Outcome:
     summary: Summary
 
 
-def run(plan: RunPlan, *, out: Path, watcher: Watcher) -> Outcome:
+def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None) -> Outcome:
     """Make the run folder below ``out``, run the plan, judge it, write the reports, put it into the store.
 
+    ``door`` is where workers of other machines come in; None where the plan has none.
     Raises :class:`HarnessError` where the run could not begin: the folder or the store cannot be used (exit code 2),
     the target is not there (exit code 4). A run that began always gives an outcome.
     """
@@ -44,17 +46,19 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher) -> Outcome:
         write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
         environment = capture_environment(plan, Path(plan.scenario.path))
         write_json(folder.environment, environment.model_dump())
-        return _run_in(folder, plan, environment, store, watcher)
+        return _run_in(folder, plan, environment, store, watcher, door or Door())
 
 
-def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: Watcher) -> Outcome:
+def _run_in(
+    folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: Watcher, door: Door
+) -> Outcome:
     watcher.say("starting the target")
     with (
         start_target(plan.target, folder, agent=plan.sampling.memory is not None) as target,
         Interrupts() as interrupts,
     ):
         watcher.load_begins(plan, folder, target.describe())
-        journal = _put_load_on(target, folder, plan, interrupts, watcher)
+        journal = _put_load_on(target, folder, plan, interrupts, watcher, door)
         watcher.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             watcher.say("checking the scenario's invariants")
@@ -69,17 +73,26 @@ def _run_in(folder: RunFolder, plan: RunPlan, environment: Environment, store: S
         return Outcome(folder, conclude(folder, plan, environment, store))
 
 
-def _put_load_on(target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: Watcher) -> Journal:
+def _put_load_on(
+    target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: Watcher, door: Door
+) -> Journal:
     """The load from its first process to its last; the journal as it stands then."""
     follower = JournalFollower(folder.journal)
+    url = reached_from_outside(target.url, door, managed=target.managed) if plan.remote_workers else target.url
     with (
-        LoadProcesses(folder, target.url, plan.workers) as load,
+        LoadProcesses(folder, url, plan.workers, door) as load,
         # This process draws the live view and runs the samplers: it is part of what makes the load.
         SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling,
     ):
         course = _Course(plan, load, target, interrupts, watcher, sampling)
+        if plan.remote_workers:
+            wanted = "one worker" if plan.remote_workers == 1 else f"{plan.remote_workers} workers"
+            watcher.say(f"waiting for {wanted} from other machines; type there:")
+            watcher.say(f"  {door.command(load.port)}")
         # The last frame is the end, whatever a scenario has left behind that keeps its process from ending.
         while load.running and follower.journal.end_reason is None:
+            for news in load.news():
+                watcher.say(news)
             follower.poll()
             course.follow(follower.journal)
             time.sleep(_POLL_S)

@@ -1,13 +1,17 @@
 """The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
 
-Started as ``python -m harness.load.master``. It answers ``{"port": …}`` on standard output, and obeys the controller's
-lines on standard input: ``stop REASON`` ends the run cleanly, ``hurry`` at once. See :func:`main` for its arguments.
+Started as ``python -m harness.load.master``, with the run's secret in its environment. On standard output it answers
+``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a line. On standard input it obeys the
+controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once; ``failed INDEX WORDS`` tells that a worker
+of this machine has ended. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import os
 import random
 import sys
 import time
@@ -16,15 +20,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import gevent
+import zmq
 from gevent.event import Event
 from gevent.fileobject import FileObjectPosix
 from locust.env import Environment
-from locust.runners import STATE_MISSING, STATE_STOPPED, MasterRunner
+from locust.runners import STATE_STOPPED
 
 from harness.load import messages
-from harness.load.child_result import answer, claim_stdout
+from harness.load.bundle import collect
+from harness.load.child_result import claim_stdout, one_line
 from harness.load.environment import make_environment
 from harness.load.limits import StepFigures
+from harness.load.lobby import Lobby
 from harness.load.locust_course import (
     ListenerError,
     ListenerFailures,
@@ -36,7 +43,10 @@ from harness.load.locust_course import (
 from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.merger import Merger
 from harness.load.process import die_with_parent, log_to_stderr
+from harness.load.runners import LoadMasterRunner
 from harness.load.scenario_file import load_scenario
+from harness.load.secret import take_secret
+from harness.load.sockets import use_keys
 from harness.plan.model import Phase, RunPlan
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import SCHEMA, EndReason, PhaseEndReason
@@ -44,6 +54,9 @@ from harness.record.series import Series
 from harness.record.series_table import SeriesTable
 
 WORKERS_JOIN_S = 60.0
+OTHERS_JOIN_S = 600.0
+"""People have to go to the other machines and type a command there."""
+_LOOK_AROUND_S = 1.0
 LAST_SECOND_S = 1.5
 """How long a last stress step goes on until its own last second has been reported and judged."""
 _POLL_S = 0.05
@@ -57,18 +70,21 @@ logger = logging.getLogger(__name__)
 class LoadMaster:
     """Runs the phases of a plan over the workers that have joined ``runner``."""
 
-    def __init__(self, plan: RunPlan, environment: Environment, runner: MasterRunner, journal: FrameWriter) -> None:
+    def __init__(
+        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, journal: FrameWriter, lobby: Lobby
+    ) -> None:
         self._plan = plan
         self._environment = environment
         self._runner = runner
         self._journal = journal
+        self._lobby = lobby
         self._began = time.perf_counter()
         self._workers: list[str] = []
-        self._known: frozenset[str] = frozenset()
-        """All that joined, those too that were lost since."""
         self._merger = Merger([])
         self._steps: dict[tuple[int, int], StepFigures] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
+        self._asked_for: tuple[Any, ...] = (0, 1.0)
+        """What the runner was last asked for: users, spawn rate and, by a shape, user classes."""
         self._finished: set[str] = set()
         self._dropped = 0
         self._errors: Counter[str] = Counter()
@@ -82,6 +98,11 @@ class LoadMaster:
         logging.getLogger().addHandler(ListenerFailures(self._on_listener_failure))
         runner.register_message(messages.SECOND, self._on_second)
         runner.register_message(messages.FINISHED, self._on_finished)
+        runner.register_message(messages.FAILED, self._on_failed)
+        runner.register_message(messages.QUIT, self._on_quit)
+        runner.on_quit = self._on_quit
+        runner.on_lost = self._lose
+        runner.on_clock = self._on_clock
 
     def stop(self, reason: EndReason) -> None:
         """End the run cleanly; the first reason counts."""
@@ -97,19 +118,22 @@ class LoadMaster:
         if not self._await_workers():
             self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
             if self._stop_reason is None:
-                self._event("workers lost", "the load workers did not join; harness.log tells why")
+                self._event("workers lost", self._lobby.failure or f"only {self._lobby.missing()}")
             self._say_good_bye()
             self._journal.write({"kind": "end", "at_s": 0.0, "reason": self._stop_reason or "workers lost"})
             return self._stop_reason or "workers lost"
-        self._workers = [client.id for client in self._runner.clients.ready]
-        self._known = frozenset(self._workers)
+        members = self._lobby.seated()
+        self._workers = list(members)
         self._merger = Merger(self._workers)
         start_test(self._environment, self._runner, self._plan.peak_users)
         self._await_test_start()
         self._let_spawning_complete_through()
         epoch_s, self._began = time.time(), time.perf_counter()
         self._journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
-        self._runner.send_message(messages.BEGIN, {"epoch_s": epoch_s})
+        for member in members.values():
+            self._journal.write({"kind": "worker", "worker": member.index, "host": member.host})
+            self._write_clock(member.index, *member.clock_ms)
+        self._runner.send_message(messages.BEGIN, {"began_s": self._began})
         watch = gevent.spawn(self._watch)
         for index, phase in enumerate(self._plan.phases):
             if self._stop.is_set():
@@ -135,10 +159,15 @@ class LoadMaster:
         self._journal.write({"kind": "event", "at_s": at_s, "what": what, "message": message, "count": count})
 
     def _await_workers(self) -> bool:
-        deadline = time.monotonic() + WORKERS_JOIN_S
-        while len(self._runner.clients.ready) < self._plan.workers:
-            if self._stop.wait(_POLL_S) or time.monotonic() > deadline:
+        begun = looked = time.monotonic()
+        longest_s = OTHERS_JOIN_S if self._plan.remote_workers else WORKERS_JOIN_S
+        while not self._lobby.complete:
+            now = time.monotonic()
+            if self._stop.wait(_POLL_S) or self._lobby.failure is not None or now - begun > longest_s:
                 return False
+            if now - looked > _LOOK_AROUND_S:
+                looked = now
+                self._lobby.look_around()
         return True
 
     def _await_test_start(self) -> None:
@@ -151,6 +180,7 @@ class LoadMaster:
 
     def _say_good_bye(self) -> None:
         """``quitting``: the last moment at which listeners see what the run has come to, and judge it themselves."""
+        self._runner.ending = True
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
         if code:
@@ -195,28 +225,59 @@ class LoadMaster:
         self._dropped += msg.data["dropped"]
         self._errors.update(msg.data["errors"])
 
+    def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
+        if worker in self._workers:
+            self._write_clock(self._lobby.members[worker].index, error_ms, bound_ms)
+
+    def _write_clock(self, number: int, error_ms: float, bound_ms: float) -> None:
+        frame = {"kind": "clock", "worker": number, "at_s": self._now_s(), "error_ms": error_ms, "bound_ms": bound_ms}
+        self._journal.write(frame)
+
+    def _on_failed(self, msg: Any, **_: Any) -> None:
+        self.worker_failed(int(msg.data["index"]), one_line(str(msg.data["message"])))
+
+    def worker_failed(self, index: int, words: str) -> None:
+        """The worker with that number has ended before its time; these were its last words."""
+        worker = self._lobby.member_at(index)
+        if self._lobby.open:
+            self._lobby.failed(index, words)
+        elif worker is not None:
+            self._lose(worker, words)
+
+    def _on_quit(self, **_: Any) -> None:
+        if self._stop_reason is None:
+            self._event("scenario", "the scenario ended the run: it stopped or quit its runner")
+            self.stop("scenario")
+
     def _watch(self) -> None:
-        """Write seconds that a slow worker holds up, and notice workers that are gone."""
+        """Write seconds that a slow worker holds up."""
         while True:
             gevent.sleep(1)
             self._write_seconds(self._merger.ready(self._now_s()))
-            here = self._here()
-            for worker in [worker for worker in self._workers if worker not in here]:
-                self._lose(worker)
 
-    def _here(self) -> set[str]:
-        return {client.id for client in self._runner.clients.all if client.state != STATE_MISSING}
-
-    def _lose(self, worker: str) -> None:
+    def _lose(self, worker: str, what: str) -> None:
+        """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""
+        if self._lobby.open:
+            member = self._lobby.members.get(worker)
+            if member is not None:
+                self._lobby.failed(member.index, what)
+            return
+        if worker not in self._workers or worker in self._finished:
+            return
         self._workers.remove(worker)
         self._merger.lose(worker)
+        self._runner.forget_users_of(worker)
         # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
         self._runner.send_message(messages.FINISH, {"wait_s": 0.0}, client_id=worker)
-        self._event("worker lost", f"load worker {worker} is gone; {len(self._workers)} left")
+        left = f"{len(self._workers)} left, which take over its users" if self._workers else "none is left"
+        member = self._lobby.members[worker]
+        self._event("worker lost", f"load worker {member.index} on {member.host} is lost: {what}; {left}")
         if not self._workers:
             self.stop("workers lost")
         elif self._current is not None and self._plan.phases[self._current[0]].model == "open":
             self._announce(*self._current, resumed=True)
+        elif not self._runner.dispatching:
+            self._ask_for(*self._asked_for)
 
     # Phases
 
@@ -314,9 +375,14 @@ class LoadMaster:
         users = round(end)
         distance = abs(users - round(start))
         rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
+        self._ask_for(users, rate)
+
+    def _ask_for(self, *wanted: Any) -> None:
+        """Have Locust bring the users there, whatever it is at."""
         if self._users_greenlet is not None:
             self._users_greenlet.kill()
-        self._users_greenlet = gevent.spawn(self._runner.start, users, rate)
+        self._asked_for = wanted
+        self._users_greenlet = gevent.spawn(self._runner.start, *wanted)
 
     def _run_shape(self) -> None:
         """Follow the scenario's ``LoadTestShape`` until it says None, a tick a second as Locust does."""
@@ -336,9 +402,7 @@ class LoadMaster:
             if tick is None:
                 return
             if tick != last:
-                if self._users_greenlet is not None:
-                    self._users_greenlet.kill()
-                self._users_greenlet = gevent.spawn(self._runner.start, users, rate, False, *classes)
+                self._ask_for(users, rate, False, *classes)
                 last = tick
             self._stop.wait(1)
 
@@ -351,7 +415,7 @@ class LoadMaster:
         for worker in self._workers:
             self._runner.send_message(messages.FINISH, {"wait_s": wait_s}, client_id=worker)
         deadline = time.monotonic() + wait_s + self._plan.stop_timeout_s + 10
-        while missing := (self._here() & self._known) - self._finished:
+        while missing := set(self._workers) - self._finished:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:
                 self._event(
@@ -365,34 +429,51 @@ class LoadMaster:
 
 
 def _obey(master: LoadMaster) -> None:
-    """Lines of the controller: ``stop REASON``, ``hurry``. The end of its pipe means that it is gone."""
+    """Lines of the controller (see the module's first lines). The end of its pipe means that it is gone."""
     lines = FileObjectPosix(sys.stdin.fileno(), "r")
     for line in lines:
-        command, _, reason = line.strip().partition(" ")
+        command, _, rest = line.strip().partition(" ")
         if command == "stop":
-            master.stop(cast(EndReason, reason))
+            master.stop(cast(EndReason, rest))
         elif command == "hurry":
             master.hurry()
+        elif command == "failed":
+            index, _, words = rest.partition(" ")
+            master.worker_failed(int(index), words)
 
 
 def main() -> None:
-    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --parent PID``."""
+    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --bind ADDRESS --port N --parent PID``.
+
+    Port 0 takes any that is free.
+    """
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--plan", required=True, type=Path)
     arguments.add_argument("--journal", required=True, type=Path)
     arguments.add_argument("--run-id", required=True)
     arguments.add_argument("--target", required=True)
+    arguments.add_argument("--bind", required=True)
+    arguments.add_argument("--port", required=True, type=int)
     arguments.add_argument("--parent", required=True, type=int)
     given = arguments.parse_args()
     stdout = claim_stdout()
     die_with_parent(given.parent)
     log_to_stderr("master")
+    use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(plan.seed)
 
+    def answer(**line: Any) -> None:
+        os.write(stdout, json.dumps(line).encode() + b"\n")
+
     scenario = load_scenario(plan.scenario.locustfiles)
     environment = make_environment(scenario, plan, host=given.target, is_master=True)
-    runner = environment.create_master_runner("127.0.0.1", 0)
+    bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
+    try:
+        runner = environment._create_runner(LoadMasterRunner, given.bind, given.port)
+    except zmq.ZMQError as fault:
+        answer(error=str(fault))
+        sys.exit(str(fault))
     if not reads_stats(scenario):
         drop_stats(environment)
     try:
@@ -400,9 +481,10 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(f"a listener of the scenario raised, {error}")
     with FrameWriter(given.journal) as journal:
-        master = LoadMaster(plan, environment, runner, journal)
+        lobby = Lobby(runner, plan, given.target, bundle, lambda line: answer(say=one_line(line)))
+        master = LoadMaster(plan, environment, runner, journal, lobby)
         gevent.spawn(_obey, master)
-        answer(stdout, {"port": runner.server.port})
+        answer(port=runner.server.port)
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)

@@ -76,9 +76,13 @@ class Recorder:
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
 
-    def begin(self, epoch_s: float) -> None:
-        """The run's second 0 is at ``epoch_s`` (wall clock). That clock may be set later: it is read only here."""
-        self._began = time.perf_counter() - (time.time() - epoch_s)
+    def begin(self, began_s: float) -> None:
+        """The run's second 0 is at ``began_s`` of this machine's monotonic clock (``time.perf_counter``)."""
+        self._began = began_s
+
+    def shift(self, by_s: float) -> None:
+        """Move the run's second 0 by that, a fraction of a millisecond: the machine's clock runs fast or slow."""
+        self._began += by_s
 
     def now_s(self) -> float:
         """Seconds since the run began."""

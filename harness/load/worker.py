@@ -1,6 +1,7 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-Started as ``python -m harness.load.worker``; see :func:`main` for its arguments.
+Started as ``python -m harness.load.worker``, with the run's secret in its environment; see :func:`main` for its
+arguments. Its last line on standard error tells why, where it ends before its time.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import socket
 import sys
 import time
 from collections import Counter
@@ -20,10 +22,11 @@ import numpy as np
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.stats import RequestStats
 
 from harness.load import messages
 from harness.load.arrivals import Stretch, arrival_times, share_of
+from harness.load.child_result import blame
 from harness.load.cpu_meter import CpuMeter
 from harness.load.environment import make_environment
 from harness.load.garbage import Collector
@@ -47,7 +50,10 @@ from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
+from harness.load.runners import LoadWorkerRunner
 from harness.load.scenario_file import load_scenario
+from harness.load.secret import take_secret
+from harness.load.sockets import use_keys
 from harness.load.task_deck import TaskDecks
 from harness.load.timer import Timer
 from harness.plan.model import RunPlan
@@ -58,6 +64,14 @@ REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
 LAG_PROBE_S = 0.02
 _STOP_POLL_S = 0.02
+_CLOCK_TOLD_S = 10.0
+"""How often the master is told how far this worker's clock is off."""
+_ROUNDS = 8
+"""So often the master's clock is asked for before the run; the quickest answer counts."""
+_CUT_OFF_S = 0.3
+_LINK_BACK_S = 0.7
+"""A worker that has lost the master ends within 5 s; 3 s of them it may take to notice (``harness.load.link``)."""
+MASTER_LOST = 4
 _HURRY_S = 0.5
 """Between two kills of a user that sends requests on its way out, in ``on_stop``."""
 
@@ -67,9 +81,12 @@ logger = logging.getLogger(__name__)
 class LoadWorker:
     """One worker's recorder, pacer and reports, tied to its Locust runner."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+    def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int) -> None:
         self._environment = environment
         self._runner = runner
+        self._index = index
+        self._clock_told_s = time.perf_counter()
+        self.exit_code = 0
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
         self._recorder = Recorder(self._track, starts)
@@ -97,9 +114,29 @@ class LoadWorker:
         runner.register_message(messages.PHASE, self._on_phase)
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
         runner.register_message(messages.HURRY, self._on_hurry, concurrent=True)
+        runner.on_lost = self._on_master_lost
+
+    def join(self) -> None:
+        """Tell the master that this worker is ready, when both agree on the time."""
+        if not self._runner.align(_ROUNDS):
+            sys.exit("the load master let this worker in, and answers nothing more")
+        data = {"index": self._index, "host": socket.gethostname(), "clock_ms": self._clock_ms()}
+        self._runner.send_message(messages.JOINED, data)
+
+    def _clock_ms(self) -> tuple[float, float]:
+        error_s, bound_s = self._runner.clock.error(time.perf_counter())
+        return error_s * 1000, bound_s * 1000
+
+    def _follow_clock(self) -> None:
+        now_s = time.perf_counter()
+        self._recorder.shift(-self._runner.clock.follow(now_s))
+        if now_s - self._clock_told_s >= _CLOCK_TOLD_S:
+            self._clock_told_s = now_s
+            self._runner.clock_ms = self._clock_ms()
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
-        self._recorder.begin(msg.data["epoch_s"])
+        self._recorder.begin(msg.data["began_s"] - self._runner.clock.offset_s)
+        self._runner.on_answer = self._follow_clock
         self._let_spawning_complete_through()
         self._reporter = gevent.spawn(self._report_each_second)
         gevent.spawn(self._probe_lag)
@@ -203,6 +240,7 @@ class LoadWorker:
     def _on_finish(self, msg: Any, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
         self._runner.last_received_spawn_timestamp = sys.maxsize
+        self._runner.ending = True
         self._pacer.end()
         given_up_s = time.perf_counter() + msg.data["wait_s"]
         # At least one turn: users that were given an arrival just now begin with it.
@@ -227,6 +265,20 @@ class LoadWorker:
             self._runner.user_greenlets.kill(block=False)
             gevent.sleep(_HURRY_S)
 
+    def _on_master_lost(self) -> None:
+        """End at once: requests are cut off. What is left is sent if the connection comes back for a moment."""
+        logger.error("the load master is gone: users are cut off")
+        self._runner.ending = True
+        self._runner.last_received_spawn_timestamp = sys.maxsize
+        self._pacer.end()
+        self._pacer.give_up()
+        gevent.spawn(self._on_hurry).join(_CUT_OFF_S)
+        self._report(None)
+        self._runner.send_message(messages.FINISHED, {"dropped": 0, "errors": self._errors})
+        self._runner.linked.wait(_LINK_BACK_S)
+        self.exit_code = MASTER_LOST
+        self._runner.greenlet.kill(block=False)
+
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
         self._count_error(f"a task raised {describe_failure(exception, None)}")
@@ -245,9 +297,9 @@ def _from(times: Iterator[float], at_s: float) -> Iterator[float]:
 
 
 def main() -> None:
-    """The worker process: ``--master HOST:PORT --plan FILE --target URL --index N --parent PID``."""
+    """The worker process: ``--master HOST PORT --plan FILE --target URL --index N --parent PID``."""
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--master", required=True)
+    arguments.add_argument("--master", required=True, nargs=2)
     arguments.add_argument("--plan", required=True, type=Path)
     arguments.add_argument("--target", required=True)
     arguments.add_argument("--index", required=True, type=int)
@@ -256,19 +308,27 @@ def main() -> None:
     die_with_parent(given.parent)
     log_to_stderr(f"worker-{given.index}")
     allow_many_files()
+    use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
 
-    scenario = load_scenario(plan.scenario.locustfiles)
+    try:
+        scenario = load_scenario(plan.scenario.locustfiles)
+    except (Exception, SystemExit) as error:  # user code may raise anything
+        logger.exception("the scenario cannot be imported")
+        fault = blame(error, Path(plan.scenario.path))
+        sys.exit(f"{fault['where']}: {fault['message']}")
     environment = make_environment(scenario, plan, host=given.target)
-    host, _, port = given.master.rpartition(":")
+    environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
+    host, port = given.master
     deal_tasks(TaskDecks(f"{plan.seed}:{given.index}"))
-    runner = environment.create_worker_runner(host, int(port))
+    runner = environment._create_runner(LoadWorkerRunner, host, int(port))
     if not reads_stats(scenario):
         drop_stats(environment)
-    LoadWorker(environment, runner)
+    worker = LoadWorker(environment, runner, given.index)
     try:
         fire_init(environment)
+        worker.join()
         runner.greenlet.join()
     except ListenerError as error:
         sys.exit(f"a listener of the scenario raised, {error}")
@@ -276,6 +336,7 @@ def main() -> None:
         logger.info("interrupted")
     environment.events.quitting.fire(environment=environment, reverse=True)
     fire_quit(environment)
+    sys.exit(worker.exit_code)
 
 
 if __name__ == "__main__":

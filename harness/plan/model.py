@@ -153,6 +153,8 @@ class AttachedTarget(_Frozen):
 
     kind: Literal["attached"] = "attached"
     url: str
+    allowed: bool = False
+    """Whether the user has allowed its host, by name, although it is not this machine."""
     pid: int | None = None
     own_hosts: bool = False
     """``url`` is the ``host`` of a user class: each class keeps its own, and those without one are pointed at it."""
@@ -173,6 +175,9 @@ class RunPlan(_Frozen):
     sampling: Sampling
     target: Target
     workers: int
+    """Load workers on this machine."""
+    remote_workers: int = 0
+    """Load workers that join from other machines (``--bind``)."""
     seed: int
     stop_early: bool = False
     """End the run when a gate has failed beyond recovery."""
@@ -196,3 +201,8 @@ class RunPlan(_Frozen):
         levels = [max(s.start, s.end) for phase in self.phases if phase.model == "closed" for s in phase.segments]
         allowed = [phase.max_users or 0 for phase in self.phases]
         return max(1, *map(round, levels), *allowed)
+
+    @property
+    def all_workers(self) -> int:
+        """On all machines together."""
+        return self.workers + self.remote_workers

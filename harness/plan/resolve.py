@@ -36,6 +36,7 @@ def resolve(
     profile: Profile | None = None,
     overrides: Sequence[str] = (),
     workers: int | None = None,
+    remote_workers: int = 0,
     target: TargetOptions = TargetOptions(),  # noqa: B008  (frozen)
     seed: int | None = None,
     tags: Sequence[str] = (),
@@ -49,7 +50,8 @@ def resolve(
     one that names a phase which the profile has not is a fault rather than dropped: a verdict must not pass because
     a requirement got lost. ``gate = []`` in a profile says that there are none.
 
-    By default there is a worker a core less one, and a random seed. Raises ``ManyFaultsError`` with all faults.
+    By default there is a worker a core less one, where none join from elsewhere, and a random seed.
+    Raises ``ManyFaultsError`` with all faults.
     """
     faults = Faults()
     written = _compose(description, profile, faults)
@@ -66,12 +68,17 @@ def resolve(
             where=shown_path(description.file),
             hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
         )
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        faults.add(
-            f"{workers} is not a number of workers",
-            where="--workers",
-            hint=f"give at least 1, at most {MOST_WORKERS:,}",
-        )
+    fewest = 0 if remote_workers else 1
+    for count, least, where in (
+        (workers, fewest, "--workers"),
+        (remote_workers, 0, "--expect-workers"),
+    ):
+        if count is not None and not least <= count <= MOST_WORKERS:
+            faults.add(
+                f"{count} is not a number of workers",
+                where=where,
+                hint=f"give at least {least}, at most {MOST_WORKERS:,}",
+            )
     chosen = settle_target(target, settings.target, description, written, faults)
     faults.raise_if_any()
 
@@ -97,7 +104,8 @@ def resolve(
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
         ),
         target=chosen,
-        workers=workers or settings.workers or max(1, len(os.sched_getaffinity(0)) - 1),
+        workers=_local_workers(workers, settings.workers, remote_workers),
+        remote_workers=remote_workers,
         seed=next((given for given in (seed, settings.seed) if given is not None), secrets.randbits(31)),
         stop_early=settings.stop_early,
         stop_timeout_s=settings.stop_timeout,
@@ -106,6 +114,13 @@ def resolve(
         arguments=tuple(arguments),
         overrides=tuple(overrides),
     )
+
+
+def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> int:
+    """Where others join, this machine is the master's and perhaps the target's: it makes load only when told to."""
+    if asked is not None:
+        return asked
+    return 0 if remote else of_profile or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def _compose(description: ScenarioDescription, profile: Profile | None, faults: Faults) -> Written:

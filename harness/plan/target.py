@@ -22,6 +22,8 @@ class TargetOptions:
     pid: int | None = None
     command: str | None = None
     ready: str | None = None
+    allowed: tuple[str, ...] = ()
+    """Hosts beyond this machine that load may be sent to (``--allow-host``)."""
 
 
 def settle_target(
@@ -34,18 +36,18 @@ def settle_target(
     """
     _tell_contradictions(options, table, written, faults)
     if options.host is not None:
-        return AttachedTarget(url=_checked_url(options.host, "--host", faults), pid=options.pid)
+        return _attached(_checked_url(options.host, "--host", faults), options)
     if options.command is not None:
         return _command(options.command, options.ready or table.ready, table)
     if table.url is not None:
         url = _checked_url(table.url, written.where(("target", "url")), faults)
-        return AttachedTarget(url=url, pid=options.pid)
+        return _attached(url, options)
     if table.command is not None:
         return _command(table.command, options.ready or table.ready, table)
     hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
     if hosts:
         for host in hosts:
-            if not _is_loopback(host):
+            if not is_loopback(host):
                 faults.add(
                     f"the scenario names the host {host}, which is not this machine",
                     where=shown_path(description.file),
@@ -59,6 +61,14 @@ def settle_target(
     if options.ready is not None:
         faults.add("means nothing for the embedded shop", where="--ready", hint="give a command too: --target CMD")
     return ShopTarget(environment=table.environment)
+
+
+def _attached(url: str, options: TargetOptions) -> AttachedTarget:
+    try:
+        name = urlsplit(url).hostname
+    except ValueError:  # half an IPv6 address: whoever connects will tell
+        name = None
+    return AttachedTarget(url=url, pid=options.pid, allowed=name in {host.lower() for host in options.allowed})
 
 
 def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
@@ -97,7 +107,7 @@ def _checked_url(url: str, where: str, faults: Faults) -> str:
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         name = urlsplit(host if "://" in host else f"//{host}").hostname
     except ValueError:  # no URL: half an IPv6 address

@@ -5,6 +5,8 @@ count from the start frame's ``epoch_s``. Frames, by ``kind``:
 
 ==========  =========================================================================================================
 start       ``schema, run_id, epoch_s``: first frame
+worker      ``worker, host``: a load worker's number and the machine it runs on
+clock       ``worker, at_s, error_ms, bound_ms``: see :class:`ClockReading`
 endpoint    ``id, method, name``: an endpoint is named once, before its first use
 phase       ``phase`` (index in the plan), ``at_s``: the phase begins
 segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
@@ -36,7 +38,7 @@ from harness.record.series_table import SeriesTable
 
 SCHEMA = 2
 
-EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "error"]
+EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
 
 
@@ -203,6 +205,21 @@ class FailureSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockReading:
+    """How far a load worker's run clock was found off the master's, and how wrong that finding can be, both in ms."""
+
+    worker: int
+    at_s: float
+    error_ms: float
+    bound_ms: float
+
+    @property
+    def within_ms(self) -> float:
+        """The two clocks stood no further apart than this."""
+        return abs(self.error_ms) + self.bound_ms
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """``count`` is how many things it tells of, where that is a figure (``dropped``: arrivals)."""
 
@@ -218,6 +235,9 @@ class Journal:
 
     run_id: str = ""
     epoch_s: float = 0.0
+    hosts: dict[int, str] = field(default_factory=dict)
+    """By load worker: the machine it ran on."""
+    clocks: list[ClockReading] = field(default_factory=list)
     endpoints: dict[int, Endpoint] = field(default_factory=dict)
     phases: list[PhaseSpan] = field(default_factory=list)
     seconds: list[Second] = field(default_factory=list)
@@ -240,6 +260,10 @@ class Journal:
                 self.run_id, self.epoch_s = frame["run_id"], frame["epoch_s"]
             case "endpoint":
                 self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"])
+            case "worker":
+                self.hosts[frame["worker"]] = frame["host"]
+            case "clock":
+                self.clocks.append(ClockReading(**_fields(frame)))
             case "second":
                 self._add_second(
                     Second(

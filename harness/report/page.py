@@ -13,6 +13,7 @@ import shlex
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -79,9 +80,12 @@ def command_line(plan: RunPlan) -> str:
         parts += ["--profile", plan.profile]
     for override in plan.overrides:
         parts += ["--set", override]
+    if plan.remote_workers:
+        parts += ["--bind", "0.0.0.0", "--expect-workers", str(plan.remote_workers)]
     parts += ["--workers", str(plan.workers), "--seed", str(plan.seed)]
     match plan.target:
-        case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts):
+        case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts, allowed=allowed):
+            parts += ["--allow-host", urlsplit(url).hostname or ""] if allowed else []
             parts += ([] if own_hosts else ["--host", url]) + (["--pid", str(pid)] if pid is not None else [])
         case CommandTarget(command=command, ready_path=ready_path):
             parts += ["--target", command, "--ready", ready_path]

@@ -34,7 +34,7 @@ def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
         "system": system,
         "python": platform.python_version(),
         "target": plan.target.kind,
-        "workers": plan.workers,
+        "workers": plan.all_workers,
     }
     return Environment(
         fingerprint=hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12],

@@ -98,8 +98,11 @@ def _ask(port: int, path: str, timeout_s: float) -> tuple[int, str]:
         connection.close()
 
 
-def require_loopback(url: str) -> tuple[str, int]:
-    """Host and port of ``url``. Raises :class:`HarnessError` where it is no HTTP URL, or leads beyond this machine."""
+def require_allowed(url: str, *, allowed: bool = False) -> tuple[str, int]:
+    """Host and port of ``url``.
+
+    Raises :class:`HarnessError` where it is no HTTP URL, or leads beyond this machine and is not ``allowed`` to.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -116,11 +119,11 @@ def require_loopback(url: str) -> tuple[str, int]:
         raise HarnessError(
             f"the host {host!r} is not known: {fault.strerror or fault}", where=url, exit_code=ExitCode.BROKEN
         ) from fault
-    if not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
+    if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
         raise HarnessError(
             f"load is only sent to this machine, and {host!r} is another one",
             where=url,
-            hint="Run the target here and give a loopback address, such as http://127.0.0.1:8000.",
+            hint=f"Run the target here, at a loopback address. If {host} is yours to load, say so: --allow-host {host}",
         )
     return host, port
 

@@ -90,7 +90,7 @@ class _Attached(Target):
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
-        host, port = health.require_loopback(plan.url)
+        host, port = health.require_allowed(plan.url, allowed=plan.allowed)
         if plan.pid is not None:
             try:
                 self._process = psutil.Process(plan.pid)

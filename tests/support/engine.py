@@ -62,6 +62,7 @@ def put_load(
     deadline = time.monotonic() + LONGEST_RUN_S
     with LoadProcesses(folder, url, plan.workers) as load:
         while load.running:
+            load.news()
             follower.poll()
             if act is not None:
                 act(load, follower.journal)

@@ -407,13 +407,15 @@ def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_
 
 def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: CountingServer, tmp_path: Path) -> None:
     standing: list[int] = []
+    awake: list[int] = []
 
     def stand_still_until_it_is_noticed(load: LoadProcesses, journal: Journal) -> None:
-        if not standing and len(journal.seconds) > 1:
+        if not standing and not awake and len(journal.seconds) > 1:
             standing.append(load.pids()[-1])
             os.kill(standing[0], signal.SIGSTOP)
         if standing and journal.events:
-            os.kill(standing[0], signal.SIGCONT)
+            awake.append(standing.pop())
+            os.kill(awake[0], signal.SIGCONT)
 
     plan = plan_of(scenario(tmp_path, GETTER), [phase((10, 10, 12))], workers=2)
     journal = put_load(plan, server.url, tmp_path, stand_still_until_it_is_noticed)

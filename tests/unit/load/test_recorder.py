@@ -42,7 +42,7 @@ class Recording:
         track.begin(1, 50.0, [50.0], is_open=True)
         self.recorder = Recorder(track, self.starts)
         self.epoch_s = time.time() - 100
-        self.recorder.begin(self.epoch_s)
+        self.recorder.begin(time.perf_counter() - 100)
 
     def request(self, *, start_s: float, ms: float | None, **more: Any) -> None:
         self.recorder.on_request("GET", "/a", ms, 7, start_time=self.epoch_s + start_s, **more)

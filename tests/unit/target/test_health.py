@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ExitCode, HarnessError
-from harness.target.health import require_loopback
+from harness.target.health import require_allowed
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ from harness.target.health import require_loopback
     ],
 )
 def test_this_machine_in_all_its_names(url: str, expected: tuple[str, int]) -> None:
-    assert require_loopback(url) == expected
+    assert require_allowed(url) == expected
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:8000", "http://[2001:db8::1]/", "http://0.0.0.0:80"])
 def test_another_machine_is_refused(url: str) -> None:
     with pytest.raises(HarnessError, match="load is only sent to this machine") as caught:
-        require_loopback(url)
+        require_allowed(url)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.where == url
 
@@ -34,9 +34,13 @@ def test_another_machine_is_refused(url: str) -> None:
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(HarnessError, match="this is no HTTP URL"):
-        require_loopback(url)
+        require_allowed(url)
+
+
+def test_another_machine_is_taken_when_the_user_has_allowed_it() -> None:
+    assert require_allowed("http://192.0.2.1:8000", allowed=True) == ("192.0.2.1", 8000)
 
 
 def test_a_host_that_nobody_knows_is_told() -> None:
     with pytest.raises(HarnessError, match=r"the host 'shop\.invalid' is not known"):
-        require_loopback("http://shop.invalid:8000")
+        require_allowed("http://shop.invalid:8000")
