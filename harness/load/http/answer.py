@@ -10,11 +10,14 @@ from geventhttpclient.header import Headers
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from harness.load.failures import ConnectionClosed, HeadersTooLarge, MalformedAnswer, TruncatedAnswer
+from harness.load.http.known_heads import KnownHead, KnownHeads
 
 _SWITCHING_PROTOCOLS = 101
 _HEAD_END = b"\r\n\r\n"
 _SPARES = 64
 """Readers kept for later answers; one is needed only while an answer is coming in."""
+
+_known_heads = KnownHeads()
 
 
 class AnswerReader:
@@ -37,8 +40,10 @@ class AnswerReader:
         "complete",
         "head",
         "interim",
+        "is_coded",
         "on_body",
         "received",
+        "sets_cookies",
         "status",
     )
 
@@ -64,6 +69,9 @@ class AnswerReader:
         """Of the final answer, as soon as its head is complete."""
         self.head = b""
         """Status line and header lines of the final answer, to the empty line."""
+        self.sets_cookies = False
+        self.is_coded = False
+        """The head names a content coding."""
         self.body = b""
         """All of the body (less what :meth:`take` gave), once the answer is complete."""
         self.complete = False
@@ -110,6 +118,8 @@ class AnswerReader:
         Raises :class:`MalformedAnswer` and :class:`HeadersTooLarge`; both leave :attr:`status` 0 if the head was not
         complete.
         """
+        if not self.received and self._knows(data):
+            return
         self.received += len(data)
         try:
             self._parser.feed_data(data)
@@ -125,6 +135,19 @@ class AnswerReader:
         if self._broken is not None and not self.complete:
             raise MalformedAnswer(self._broken)
 
+    def _knows(self, data: bytes) -> bool:
+        """Take in a whole answer whose head is known; False: it is another."""
+        end = data.find(_HEAD_END) + 4
+        known = _known_heads.find(data[:end])
+        if known is None or len(data) - end != known.body_bytes or self._for_head or end > self._max_header_bytes:
+            return False
+        self.received = len(data)
+        self.head, self.status, self._body_bytes, self.sets_cookies, self.is_coded = known
+        self._after_head = self._body_bytes
+        self.body = data[end:]
+        self.complete = self._keep_alive = True
+        return True
+
     def _find_head(self, data: bytes) -> None:
         raw = self._raw + data if self._raw else data.lstrip(b"\r\n")
         if not self.status:
@@ -138,6 +161,9 @@ class AnswerReader:
         if end > self._max_header_bytes:
             raise HeadersTooLarge
         self.head = raw[:end]
+        lowered = self.head.lower()
+        self.sets_cookies = b"\r\nset-cookie:" in lowered
+        self.is_coded = b"\r\ncontent-encoding:" in lowered
         self._raw = b""
         self._after_head = len(raw) - end
         self._tail = raw[-6:]
@@ -145,6 +171,10 @@ class AnswerReader:
             # The parser cannot know that no body comes.
             self.complete = True
             self.body = b""
+        elif self._after_head == self._body_bytes and self.reusable and not self.interim:
+            # Its body is as long as it says: one in chunks is longer by what is between them.
+            known = KnownHead(self.head, self.status, self._body_bytes, self.sets_cookies, self.is_coded)
+            _known_heads.add(known)
 
     def last(self) -> None:
         """Whatever comes, the connection is not to be used again."""

@@ -157,15 +157,13 @@ class Transport:
                 lane.end_turn(connection)
             connection = None
         response = kind(sent, reader.status, reader.head, None if stream else reader.body, head_s - begun_s)
-        lowered = reader.head.lower()
-        if b"\r\nset-cookie:" in lowered:
+        if reader.sets_cookies:
             self._set_cookies(response, sent, redirected=redirected)
-        coded = b"\r\ncontent-encoding:" in lowered
         if stream:
-            codings = response.headers.getlist("content-encoding") if coded and response.headers else []
+            codings = response.headers.getlist("content-encoding") if reader.is_coded and response.headers else []
             response._stream = BodyStream(reader, connection, lane, settings, begun_s, codings)
         else:
-            if coded and response._content and response.headers:
+            if reader.is_coded and response._content and response.headers:
                 try:
                     codings = response.headers.getlist("content-encoding")
                     response._content = decoded(response._content, codings, settings.max_answer_bytes)

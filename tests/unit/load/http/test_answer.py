@@ -132,6 +132,33 @@ def test_what_is_not_http_is_told(answer: bytes) -> None:
         read([answer])
 
 
+@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, b"\r\n" + LENGTH, INTERIM + LENGTH])
+@pytest.mark.parametrize(
+    "field", [b"", b"Set-Cookie: a=b\r\n", b"content-encoding: gzip\r\n", b"Connection: close\r\n"]
+)
+def test_a_head_that_was_seen_before_means_the_same(answer: bytes, field: bytes) -> None:
+    answer = answer.replace(b"\r\nContent-Length", b"\r\n" + field + b"Content-Length")
+    body = read([answer]).body
+    for parts in ([answer], [answer[:-2], answer[-2:]]):
+        reader = read(parts)
+        assert (reader.body, reader.complete, reader.received) == (body, True, len(answer))
+        assert reader.head in answer
+        assert reader.sets_cookies is (b"Set-Cookie" in answer)
+        assert reader.is_coded is (b"content-encoding" in answer)
+        assert reader.reusable is (b"close" not in answer)
+    to_head = read([answer[: answer.rindex(b"\r\n\r\n") + 4]], "HEAD")
+    assert (to_head.body, to_head.complete) == (b"", True)
+    with pytest.raises(HeadersTooLarge):
+        read([answer], most=30)
+
+
+def test_a_known_head_before_another_body_is_parsed() -> None:
+    read([LENGTH])
+    assert read([LENGTH.replace(b"hello", b"world")]).body == b"world"
+    assert not read([LENGTH[:-1]]).complete
+    assert not read([LENGTH + b"!"]).reusable
+
+
 def test_a_connection_that_ends_before_anything_came_is_another_thing() -> None:
     with pytest.raises(ConnectionClosed):
         read([], ends=True)
