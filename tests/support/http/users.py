@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import gevent
+from gevent import monkey
 
 _UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 os.environ[_UNPATCHED] = "1"
@@ -26,6 +27,9 @@ try:
 finally:
     # Processes that other tests start are to be patched.
     del os.environ[_UNPATCHED]
+
+if monkey.is_module_patched("socket"):
+    raise RuntimeError("another test module has imported locust, which patches this process: take it from this one")
 
 Result = TypeVar("Result")
 

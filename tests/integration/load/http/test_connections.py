@@ -394,6 +394,14 @@ def test_large_bodies_go_both_ways(user: Driven) -> None:
     assert response.json()["body"].encode("latin-1") == body
 
 
+def test_a_body_larger_than_all_buffers(user_of: Callable[..., Driven]) -> None:
+    """Sent as its server reads it."""
+    body = bytes(range(256)) * 40_000
+    with hostile_server(answering(ok())) as server:
+        assert user_of(server.url).request("PUT", "/", data=body).content == b"sound"
+        assert server.requests[0].partition(b"\r\n\r\n")[2] == body
+
+
 def test_host_is_the_address_and_port_of_the_server(user_of: Callable[..., Driven]) -> None:
     with hostile_server(answering(ok())) as server:
         user_of(server.url).get("/", headers={"host": "shop.test"})

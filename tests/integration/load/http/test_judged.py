@@ -73,6 +73,15 @@ def test_raise_for_status_in_the_block(user: Driven) -> None:
     assert judged(user, judge, "/status/500")["exception"] is None
 
 
+def test_raise_for_status_of_what_was_judged_a_failure(user: Driven) -> None:
+    def judge(response: Any) -> None:
+        response.failure("sold out")
+        with pytest.raises(CatchResponseError, match="sold out"):
+            response.raise_for_status()
+
+    assert str(judged(user, judge)["exception"]) == "sold out"
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), RescheduleTask()])
 def test_what_else_the_block_raises_ends_the_task(user: Driven, error: Exception) -> None:
     def judge(_: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.load.failures import RedirectRefused
 from tests.support.http.echo import Echo
 from tests.support.http.hostile import answering, hostile_server, ok
-from tests.support.http.users import LOCUST, Driven
+from tests.support.http.users import HARNESS, LOCUST, Driven, driven
 
 
 def redirected(user: Driven, status: int, method: str = "GET", to: str = "/echo", **options: Any) -> Any:
@@ -153,6 +154,12 @@ def test_a_location_that_is_nowhere_is_a_failure(user: Driven, to: str) -> None:
     response = redirected(user, 302, to=to)
     assert response.status_code == 0
     assert user.last["exception"] is response.error is not None
+
+
+def test_no_server_redirects_to_a_socket_of_this_machine(echo: Echo) -> None:
+    with driven(HARNESS, echo.url) as user:
+        response = redirected(user, 302, to="http+unix://%2Frun%2Fdocker.sock/containers/json")
+        assert (response.status_code, type(response.error)) == (0, RedirectRefused)
 
 
 def test_a_redirect_to_where_nobody_listens_is_a_failure(user: Driven) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from locust.exception import StopTest
 
 from tests.support.http.echo import Echo
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
-from tests.support.http.users import Driven
+from tests.support.http.users import HARNESS, Driven, driven
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -93,6 +94,14 @@ def test_params_are_added_to_the_query(user: Driven, path: str, params: Any, tar
     assert user.last["name"] == path  # not one name for each value
 
 
+def test_arguments_that_nobody_knows_are_params_or_fields(user: Driven) -> None:
+    """A habit of geventhttpclient's that locustfiles rely on."""
+    assert asked(user.get("/a", b="1"))["target"] == "/a?b=1"
+    assert asked(user.get("/a", params={"c": "2"}, b="1"))["target"] == "/a?c=2&b=1"
+    said = asked(user.request("POST", "/a", data={"c": "2"}, b="1"))
+    assert (said["target"], said["body"]) == ("/a", "c=2&b=1")
+
+
 def test_a_whole_url_leaves_the_host_setting_aside(user_of: Callable[..., Driven], echo: Echo) -> None:
     user = user_of("http://127.0.0.1:9")
     response = user.get(f"{echo.url}/echo")
@@ -113,6 +122,11 @@ def test_headers_are_sent_as_given_and_before_those_of_the_class(user_of: Callab
     response = user.get("/echo", headers={"x-run": "given", "X-Latin": "Käse"})
     assert [header(response, name) for name in ("x-shop", "x-run", "x-latin")] == ["1", "given", "Käse"]
     assert header(user.get("/echo"), "x-run") == "default"
+
+
+def test_a_header_of_several_lines(user: Driven) -> None:
+    response = user.get("/echo", headers={"X-Two": ["1", "2"]})
+    assert [pair for pair in asked(response)["headers"] if pair[0] == "x-two"] == [["x-two", "1"], ["x-two", "2"]]
 
 
 def test_headers_of_one_call_are_not_those_of_the_next(user: Driven) -> None:
@@ -252,6 +266,18 @@ def test_files_are_sent_as_a_form_of_parts(user: Driven, tmp_path: Path) -> None
     assert (parts["invoice"].get_content_type(), parts["invoice"]["X-Part"]) == ("text/csv", "1")
 
 
+@pytest.mark.parametrize("data", ["text", b"bytes"])
+def test_files_take_no_text_beside_them(user: Driven, data: Any) -> None:
+    with pytest.raises(ValueError, match=r"(?i)data"):
+        user.request("POST", "/echo", data=data, files={"a": b"1"})
+    assert user.recorded == []
+
+
+def test_a_host_is_needed(base: type[Any]) -> None:
+    with pytest.raises(StopTest, match="host"), driven(base, cast(Any, None)):
+        pass
+
+
 def test_auth_is_basic(user: Driven) -> None:
     assert header(user.get("/echo", auth=("jane", "s3:cret")), "authorization") == "Basic amFuZTpzMzpjcmV0"
     assert header(user.get("/echo", auth=(b"jane", b"s3:cret")), "authorization") == "Basic amFuZTpzMzpjcmV0"
@@ -307,6 +333,14 @@ def test_an_answer_instead_of_100_continue(user_of: Callable[..., Driven]) -> No
 def test_a_request_may_expect_100_continue(user: Driven) -> None:
     response = user.call(lambda: user.client.post("/echo", data="body", headers={"Expect": "100-continue"}))
     assert asked(response)["body"] == "body"
+
+
+def test_silence_instead_of_100_continue() -> None:
+    """A server need not say it (RFC 9110, 10.1.1): the body is sent after a second. Locust's client waits on."""
+    with hostile_server(answering(ok())) as server, driven(HARNESS, server.url) as user:
+        response = user.request("POST", "/", data="body", headers={"Expect": "100-continue"})
+        assert response.content == b"sound"
+        assert server.requests[0].endswith(b"\r\n\r\nbody")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from locust.exception import LocustError
 
 from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
@@ -35,6 +36,29 @@ def test_iter_content_gives_pieces_of_a_size(user: Driven, size: int) -> None:
 
 def test_iter_content_as_text(user: Driven) -> None:
     assert "".join(user.get("/lines/3", stream=True).iter_content()) == "line 0 é\nline 1 é\nline 2 é\nthe end"
+
+
+def test_iter_content_of_what_is_no_text(user: Driven) -> None:
+    body = "a€".encode() + b"\xff"
+    response = user.get("/bytes", params={"hex": body.hex()}, stream=True)
+    assert list(response.iter_content(1)) == ["a", *(bytes([byte]) for byte in body[1:])]
+
+
+def test_iter_content_of_no_answer(user_of: Callable[..., Driven]) -> None:
+    response = user_of("http://127.0.0.1:9").get("/", stream=True)
+    with pytest.raises(LocustError):
+        list(response.iter_content())
+
+
+def test_reading_of_the_stream_itself(user: Driven) -> None:
+    """``response.stream``, as Locust's documentation has it, and the response's own ``read``."""
+    response = user.get("/lines/2", stream=True)
+    assert (response.stream.read(5), response.read(5)) == (b"line ", "0 é\n".encode())
+    assert b"".join(response.stream) == "line 1 é\nthe end".encode()
+    assert response.stream.read() == b""
+    left = user.get("/lines/2", stream=True)
+    left.release()
+    assert user.get("/status/200").content == b"status 200"
 
 
 def test_iter_lines(user: Driven) -> None:
