@@ -1,0 +1,158 @@
+"""Many load workers in one process, as the master sees them: real runners that join, spawn users and report seconds.
+
+Part of ``benchmarks/master.py``. Their requests are made up once, by the real recorder, and reported again every second
+by every worker, so that this costs the machine little beside the master.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import gevent
+import zmq.green as zmq
+from gevent.event import AsyncResult, Event
+from gevent.pool import Pool
+from locust.env import Environment
+from locust.event import Events
+from locust.runners import WorkerRunner
+
+from harness.load import messages
+from harness.load.hooks import spare_the_event_loop
+from harness.load.locust_options import parse_arguments
+from harness.load.phase_track import PhaseTrack
+from harness.load.process import allow_many_files
+from harness.load.recorder import Recorder
+from harness.load.scenario_file import load_scenario
+from harness.load.worker import REPORT_DELAY_S
+from harness.record.series_table import SeriesTable
+
+PATTERNS = 8
+"""So many different seconds are made up."""
+_MEDIAN_S, _SIGMA = 0.02, 0.5
+"""Of the log-normal response times."""
+_JOIN_AT_ONCE = 32
+
+
+class Crowd:
+    """So many workers, each with so many requests a second, spread over so many endpoints."""
+
+    def __init__(self, port: int, scenario: Path, workers: int, endpoints: int, requests: int, seed: int) -> None:
+        # One context, and so one I/O thread, for all: Locust makes one for each socket.
+        context = zmq.Context()
+        context.set(zmq.MAX_SOCKETS, 8 * workers + 100)
+        vars(zmq)["Context"] = lambda: context
+        self._port = port
+        self._user_classes = load_scenario([str(scenario)]).user_classes
+        self._options = parse_arguments([], None)
+        self._names = [[number, "GET", f"/endpoint/{number}"] for number in range(endpoints)]
+        self._patterns = patterns(endpoints, requests, seed)
+        self._workers = workers
+        self.sent = 0
+        """Requests reported so far."""
+        self.behind_s = 0.0
+        """How much after its time a report was sent, at worst: whether this process keeps up itself."""
+
+    def run(self) -> None:
+        """From joining to the end of the run."""
+        joining = Pool(_JOIN_AT_ONCE)
+        gevent.joinall(list(joining.imap_unordered(self._join, range(self._workers))))
+
+    def _join(self, index: int) -> gevent.Greenlet[..., None]:
+        environment = Environment(
+            user_classes=self._user_classes, events=Events(), parsed_options=self._options, host="http://127.0.0.1"
+        )
+        runner = environment.create_worker_runner("127.0.0.1", self._port)
+        begun: AsyncResult[float] = AsyncResult()
+        finish = Event()
+        runner.register_message(messages.BEGIN, lambda msg, **_: begun.set(msg.data["epoch_s"]))
+        runner.register_message(messages.PHASE, lambda **_: None)
+        runner.register_message(messages.FINISH, lambda **_: finish.set())
+        return gevent.spawn(self._report, runner, index, begun, finish)
+
+    def _report(self, runner: WorkerRunner, index: int, begun: AsyncResult[float], finish: Event) -> None:
+        epoch_s = begun.get()
+        assert epoch_s is not None
+        endpoints: list[list[Any]] = self._names
+        second = 0
+        while True:
+            due_s = epoch_s + second + 1 + REPORT_DELAY_S
+            if finish.wait(max(0.0, due_s - time.time())):
+                break
+            self.behind_s = max(self.behind_s, time.time() - due_s)
+            self._send(runner, second, endpoints, *self._patterns[(index + second) % len(self._patterns)])
+            endpoints = []
+            second += 1
+        runner.user_greenlets.kill(block=False)
+        runner.send_message(messages.FINISHED, {"dropped": 0, "errors": {}})
+
+    def _send(
+        self, runner: WorkerRunner, second: int, endpoints: list[list[Any]], table: SeriesTable, wire: dict[str, bytes]
+    ) -> None:
+        keys = table.keys.copy()
+        keys[:, 0] = second
+        requests = int(table.totals[:, 0].sum())
+        self.sent += requests
+        runner.send_message(
+            messages.SECOND,
+            {
+                "second": second,
+                "users": len(runner.user_greenlets),
+                "cpu": 0.5,
+                "lag_ms": 1.0,
+                "iterations": requests,
+                "late": 0,
+                "waiting": 0,
+                "starved": 0.0,
+                "throttled": 0.0,
+                "stolen": 0.0,
+                "lateness": SeriesTable.empty().to_wire(),
+                "endpoints": endpoints,
+                "series": {**wire, "keys": keys.astype("<i4").tobytes()},
+                "failures": [],
+                "samples": [],
+            },
+        )
+
+
+def patterns(endpoints: int, requests: int, seed: int) -> list[tuple[SeriesTable, dict[str, bytes]]]:
+    """Seconds as the recorder gives them, with log-normal response times and one request in 200 failed."""
+    rng = random.Random(seed)
+    made = []
+    for _ in range(PATTERNS):
+        recorder = Recorder(PhaseTrack(), {})
+        begun_s = time.perf_counter()
+        for number in range(requests):
+            took_s = rng.lognormvariate(0, _SIGMA) * _MEDIAN_S
+            failure = "HTTP 500" if number % 200 == 199 else None
+            recorder.record("GET", f"/endpoint/{number % endpoints}", begun_s, begun_s + took_s, 2000, failure)
+        wire = recorder.take(None)[0]
+        table = SeriesTable.from_wire(wire)
+        made.append((table, wire))
+    return made
+
+
+@click.command()
+@click.option("--port", type=int, required=True)
+@click.option("--scenario", type=click.Path(path_type=Path), required=True)
+@click.option("--workers", type=int, required=True)
+@click.option("--endpoints", type=int, required=True)
+@click.option("--requests", type=int, required=True, help="a second, of each worker")
+@click.option("--seed", type=int, required=True)
+def main(**options: Any) -> None:
+    """Run a crowd to the end of the run; the last line of standard output says what it sent."""
+    allow_many_files()
+    spare_the_event_loop()
+    crowd = Crowd(**options)
+    crowd.run()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"sent": crowd.sent, "behind_s": crowd.behind_s, "cpu_s": used.ru_utime + used.ru_stime}))
+
+
+if __name__ == "__main__":
+    main()
