@@ -203,7 +203,7 @@ class LoadMaster:
             return
         for frame in frames:
             self._journal.write(frame)
-        self._write_seconds(self._merger.ready(self._now_s()))
+        self._write_seconds(self._merger.whole())
 
     def _refuse(self, worker: str, why: str) -> None:
         """A report that cannot be is left out, and so is known to be lacking; the worker's others still count."""
@@ -253,7 +253,7 @@ class LoadMaster:
         """Write seconds that a slow worker holds up."""
         while True:
             gevent.sleep(1)
-            self._write_seconds(self._merger.ready(self._now_s()))
+            self._write_seconds(self._merger.overdue(self._now_s()))
 
     def _lose(self, worker: str, what: str) -> None:
         """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""

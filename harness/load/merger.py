@@ -1,7 +1,7 @@
 """Merges the workers' seconds into the journal's frames.
 
 A second is written when every worker that is still there has reported it, or :data:`PATIENCE_S` after it is over; what
-comes later still is written as a further frame of the same second, and readers add the two.
+comes later still is gathered into further frames of the same second, and readers add them up.
 """
 
 from __future__ import annotations
@@ -39,11 +39,17 @@ class Merger:
         self._endpoints: dict[tuple[str, str], int] = {}
         self._local: dict[str, dict[int, int]] = {worker: {} for worker in workers}
         """By worker: the number here of each endpoint, by the worker's own number."""
-        self._written = -1
+        self._whole = -1
+        """Up to here all have reported."""
+        self._awaited = len(workers)
+        """How many have not reported more than that."""
+        self._told = -1
+        """Up to here :meth:`whole` has given them out."""
 
     def lose(self, worker: str) -> None:
         """Wait no longer for this worker's reports."""
         self._reported.pop(worker, None)
+        self._count_whole()
 
     def add(self, worker: str, message: Any, now_s: float) -> list[Frame]:
         """Take in one report of a worker; the frames that can be written at once (endpoints, failures, samples).
@@ -72,26 +78,47 @@ class Merger:
         for endpoint, phase, at_s, failure, detail in report.samples:
             told = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
             frames.append({"kind": "sample", **told})
-        if worker in self._reported:
-            self._reported[worker] = max(self._reported[worker], report.second)
+        self._note(worker, report.second)
         return frames
 
+    def _note(self, worker: str, second: int) -> None:
+        """That worker has reported up to that second."""
+        before = self._reported.get(worker)
+        if before is None or second <= before:
+            return
+        self._reported[worker] = second
+        if before <= self._whole < second:
+            self._awaited -= 1
+            if not self._awaited:
+                self._count_whole()
+
+    def _count_whole(self) -> None:
+        self._whole = min(self._reported.values(), default=self._whole)
+        self._awaited = sum(second <= self._whole for second in self._reported.values())
+
     def _add_series(self, table: SeriesTable, local: dict[int, int]) -> None:
-        seconds = table.keys[:, 0]
         endpoints = np.array([local[own] for own in table.keys[:, 3].tolist()], dtype=np.int64)
-        for second in np.unique(seconds).tolist():
-            here = seconds == second
+        for second in set(table.keys[:, 0].tolist()):
+            here = table.keys[:, 0] == second
             pending = self._pending.setdefault(second, _Pending())
             if here.all():
                 pending.series.add_table(table, endpoints)
             else:
                 pending.series.add_table(table.of(here), endpoints[here])
 
-    def ready(self, now_s: float) -> list[tuple[Frame, SeriesTable]]:
-        """The seconds that can be written, in order, each with its merged series; they are forgotten here."""
-        complete = min(self._reported.values(), default=self._written)
-        complete = max(complete, int(now_s - PATIENCE_S) - 1)
-        return self._take([second for second in self._pending if second <= complete])
+    def whole(self) -> list[tuple[Frame, SeriesTable]]:
+        """The seconds that all have reported, in order, each with its merged series; they are forgotten here.
+
+        What comes late of an earlier one waits for :meth:`overdue`: a frame for each late report would make a master
+        that is behind slower still.
+        """
+        told, self._told = self._told, self._whole
+        return self._take([second for second in self._pending if told < second <= self._whole])
+
+    def overdue(self, now_s: float) -> list[tuple[Frame, SeriesTable]]:
+        """As :meth:`whole`, and what has been waited for long enough. For once a second."""
+        latest = max(self._whole, int(now_s - PATIENCE_S) - 1)
+        return self._take([second for second in self._pending if second <= latest])
 
     def rest(self) -> list[tuple[Frame, SeriesTable]]:
         """All that is left, at the run's end."""
@@ -102,7 +129,6 @@ class Merger:
         for second in sorted(seconds):
             pending = self._pending.pop(second)
             table = pending.series.table(second)
-            self._written = max(self._written, second)
             frame: Frame = {
                 "kind": "second",
                 "second": second,

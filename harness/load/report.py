@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Annotated, Any, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.record.journal import WorkerSecond
@@ -72,7 +71,7 @@ class Report(BaseModel):
 
     def _check(self, named: Set[int], latest: int) -> None:
         told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
-        told.update(np.unique(self.series.keys[:, 3]).tolist())
+        told.update(self.series.keys[:, 3].tolist())
         if not told <= named | {number for number, *_ in self.endpoints}:
             raise ValueError("an endpoint has not been named")
         ended = [self.second, *(second for _, _, second, *_ in self.failures)]

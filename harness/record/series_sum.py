@@ -86,6 +86,8 @@ class SeriesSum:
 
     def add_table(self, table: SeriesTable, endpoints: Ints) -> None:
         """Add the rows of a table, whatever second they name; row ``i`` is of endpoint ``endpoints[i]`` here."""
+        if not len(table):
+            return
         rows = self._rows_of(packed(table.keys[:, 1], table.keys[:, 2], endpoints), table.is_open)
         at = rows[:, None] * _COLUMNS + np.arange(KINDS)
         np.add.at(self._figures, (at + _REQUESTS).ravel(), table.totals.ravel())

@@ -53,9 +53,9 @@ def journal_of(*frame_lists: list[Any]) -> Journal:
 def test_a_second_is_written_when_all_workers_have_told_it() -> None:
     merger = Merger(["a", "b"])
     named = merger.add("a", report(0, [10, 20]), NOW_S)
-    assert merger.ready(now_s=1.1) == []
+    assert merger.whole() == []
     more = merger.add("b", report(0, [30]), NOW_S)
-    journal = journal_of(named, more, merger.ready(now_s=1.2))
+    journal = journal_of(named, more, merger.whole())
     (second,) = journal.seconds
     (series,) = second.series
     assert (second.users, series.requests, series.bytes_received) == (2, 3, 30)
@@ -67,13 +67,28 @@ def test_a_second_is_written_when_all_workers_have_told_it() -> None:
 def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
     merger = Merger(["a", "b"])
     named = merger.add("a", report(0, [10]), NOW_S)
-    assert merger.ready(now_s=PATIENCE_S) == []
-    early = merger.ready(now_s=1 + PATIENCE_S)
+    assert merger.overdue(now_s=PATIENCE_S) == []
+    early = merger.overdue(now_s=1 + PATIENCE_S)
     late = merger.add("b", report(0, [20]), NOW_S)
-    journal = journal_of(named, early, late, merger.ready(now_s=1 + PATIENCE_S))
+    journal = journal_of(named, early, late, merger.overdue(now_s=1 + PATIENCE_S))
     (second,) = journal.seconds
     assert second.users == 2
     assert sum(series.requests for series in second.series) == 2
+
+
+def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
+    workers = [str(number) for number in range(20)]
+    merger = Merger(workers)
+    named = merger.add("0", report(0, [10]), NOW_S)
+    early = merger.overdue(now_s=1 + PATIENCE_S)
+    late: list[Any] = []
+    for worker in workers[1:]:
+        late += merger.add(worker, {**report(0, [10]), "failures": []}, NOW_S)
+        late += merger.whole()
+    late += merger.overdue(now_s=2 + PATIENCE_S)
+    assert len(late) == 1
+    (second,) = journal_of(named, early, late).seconds
+    assert (second.users, sum(series.requests for series in second.series)) == (20, 20)
 
 
 def test_a_request_told_late_is_added_to_its_own_second() -> None:
@@ -81,7 +96,7 @@ def test_a_request_told_late_is_added_to_its_own_second() -> None:
     frames: list[Any] = []
     for second, told in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
         frames += merger.add("a", told, NOW_S)
-        frames += merger.ready(second + 1.1)
+        frames += merger.overdue(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]
     assert sum(series.requests for series in journal.seconds[0].series) == 2
@@ -92,7 +107,7 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
     merger = Merger(["a", "b"])
     named = merger.add("a", report(0, [10]), NOW_S)
     merger.lose("b")
-    journal = journal_of(named, merger.ready(1.1), merger.add("a", report(1, [10]), NOW_S), merger.rest())
+    journal = journal_of(named, merger.whole(), merger.add("a", report(1, [10]), NOW_S), merger.rest())
     assert [second.second for second in journal.seconds] == [0, 1]
 
 
