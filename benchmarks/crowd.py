@@ -30,7 +30,7 @@ from harness.load.process import allow_many_files
 from harness.load.recorder import Recorder
 from harness.load.scenario_file import load_scenario
 from harness.load.worker import REPORT_DELAY_S
-from harness.record.series_table import SeriesTable
+from harness.record.series_table import SECOND, SeriesTable
 
 PATTERNS = 8
 """So many different seconds are made up."""
@@ -94,9 +94,9 @@ class Crowd:
     def _send(
         self, runner: WorkerRunner, second: int, endpoints: list[list[Any]], table: SeriesTable, wire: dict[str, bytes]
     ) -> None:
-        keys = table.keys.copy()
-        keys[:, 0] = second
-        requests = int(table.totals[:, 0].sum())
+        rows = table.rows.copy()
+        rows[:, SECOND] = second
+        requests = int(table.requests.sum())
         self.sent += requests
         runner.send_message(
             messages.SECOND,
@@ -113,7 +113,7 @@ class Crowd:
                 "stolen": 0.0,
                 "lateness": SeriesTable.empty().to_wire(),
                 "endpoints": endpoints,
-                "series": {**wire, "keys": keys.astype("<i4").tobytes()},
+                "series": {**wire, "rows": rows.tobytes()},
                 "failures": [],
                 "samples": [],
             },

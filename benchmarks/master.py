@@ -194,7 +194,7 @@ def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) 
         behind_s=behind_s,
         senders_behind_s=max(crowd["behind_s"] for crowd in told),
         sent=sum(crowd["sent"] for crowd in told),
-        recorded=sum(int(second.table.totals[:, 0].sum()) for second in journal.seconds),
+        recorded=sum(int(second.table.requests.sum()) for second in journal.seconds),
     )
 
 

@@ -14,6 +14,7 @@ from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.series import Series
+from harness.record.series_table import BYTES, REQUESTS
 from harness.record.summary import (
     EndpointFigures,
     FailureKind,
@@ -147,7 +148,8 @@ def _levels(segments: Sequence[Segment]) -> list[float]:
 def totals_of(journal: Journal) -> Totals:
     """Everything that was recorded, in phases that are measured and in those that are not."""
     requests, failures, bytes_received = sum(
-        (second.table.totals.sum(axis=0) for second in journal.seconds), start=np.zeros(3, dtype=np.int64)
+        (second.table.rows[:, REQUESTS : BYTES + 1].sum(axis=0) for second in journal.seconds),
+        start=np.zeros(3, dtype=np.int64),
     ).tolist()
     return Totals(
         requests=requests,

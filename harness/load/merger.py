@@ -67,10 +67,10 @@ class Merger:
                 number = self._endpoints[method, name] = len(self._endpoints)
                 frames.append({"kind": "endpoint", "id": number, "method": method, "name": name})
             local[own] = number
-        pending = self._pending.setdefault(report.second, _Pending())
+        pending = self._of(report.second)
         pending.users += report.users
         pending.workers.append(report.state(self._numbers[worker]).to_wire())
-        pending.lateness.add_table(report.lateness, report.lateness.keys[:, 3])
+        pending.lateness.add_table(report.lateness, report.lateness.endpoint)
         self._add_series(report.series, local)
         for endpoint, phase, second, failure, count in report.failures:
             told = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
@@ -80,6 +80,12 @@ class Merger:
             frames.append({"kind": "sample", **told})
         self._note(worker, report.second)
         return frames
+
+    def _of(self, second: int) -> _Pending:
+        pending = self._pending.get(second)
+        if pending is None:
+            pending = self._pending[second] = _Pending()
+        return pending
 
     def _note(self, worker: str, second: int) -> None:
         """That worker has reported up to that second."""
@@ -97,10 +103,10 @@ class Merger:
         self._awaited = sum(second <= self._whole for second in self._reported.values())
 
     def _add_series(self, table: SeriesTable, local: dict[int, int]) -> None:
-        endpoints = np.array([local[own] for own in table.keys[:, 3].tolist()], dtype=np.int64)
-        for second in set(table.keys[:, 0].tolist()):
-            here = table.keys[:, 0] == second
-            pending = self._pending.setdefault(second, _Pending())
+        endpoints = np.array([local[own] for own in table.endpoint.tolist()], dtype=np.int64)
+        for second in set(table.second.tolist()):
+            here = table.second == second
+            pending = self._of(second)
             if here.all():
                 pending.series.add_table(table, endpoints)
             else:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.record.journal import WorkerSecond
-from harness.record.series_table import KEY_LIMITS, SeriesTable
+from harness.record.series_table import LIMITS, PHASE, SECOND, SeriesTable
 
 AHEAD_S = 2.0
 """A worker's clock may go before the master's, but not by more."""
@@ -16,8 +16,8 @@ _MOST = 1 << 53
 
 _Count = Annotated[int, Field(ge=0, lt=_MOST)]
 _Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Second = Annotated[int, Field(ge=0, lt=KEY_LIMITS[0])]
-_Phase = Annotated[int, Field(ge=0, lt=KEY_LIMITS[1])]
+_Second = Annotated[int, Field(ge=0, lt=int(LIMITS[SECOND]))]
+_Phase = Annotated[int, Field(ge=0, lt=int(LIMITS[PHASE]))]
 
 
 _NewEndpoint = tuple[_Count, str, str]
@@ -71,11 +71,11 @@ class Report(BaseModel):
 
     def _check(self, named: Set[int], latest: int) -> None:
         told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
-        told.update(self.series.keys[:, 3].tolist())
+        told.update(self.series.endpoint.tolist())
         if not told <= named | {number for number, *_ in self.endpoints}:
             raise ValueError("an endpoint has not been named")
         ended = [self.second, *(second for _, _, second, *_ in self.failures)]
-        if max(*ended, int(self.series.keys[:, 0].max(initial=0))) > latest:
+        if max(*ended, int(self.series.second.max(initial=0))) > latest:
             raise ValueError("a second has not come yet")
 
     def state(self, worker: int) -> WorkerSecond:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.record.histogram import Histogram
-from harness.record.series_table import FAILED, KINDS, RESPONSE, SERVICE, SeriesTable
+from harness.record.series_table import FAILED, KINDS, MAXIMA_US, RESPONSE, SERVICE, SIZES, SUMS_US, SeriesTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +34,9 @@ class Series:
         """A series for each row of a table, or for some rows; its histograms are views of the table's buckets."""
         ends = np.cumsum(table.sizes)
         begins = ends - table.sizes.ravel()
-        keys, totals, is_open = table.keys.tolist(), table.totals.tolist(), table.is_open.tolist()
-        parts = np.stack([begins, ends, table.sums_us.ravel(), table.maxima_us.ravel()], axis=1).tolist()
+        sums_us, maxima_us = table.rows[:, SUMS_US:MAXIMA_US].ravel(), table.rows[:, MAXIMA_US:SIZES].ravel()
+        parts = np.stack([begins, ends, sums_us, maxima_us], axis=1).tolist()
+        figures = table.rows[:, :SUMS_US].tolist()
 
         def histogram(number: int) -> Histogram:
             begin, end, sum_us, max_us = parts[number]
@@ -44,10 +45,9 @@ class Series:
         none = Histogram.empty()
         every = []
         for row in range(len(table)) if rows is None else rows:
-            _, phase, segment, endpoint = keys[row]
-            requests, failures, bytes_received = totals[row]
+            _, phase, segment, endpoint, is_open, requests, failures, bytes_received = figures[row]
             response = histogram(row * KINDS + RESPONSE)
-            service = histogram(row * KINDS + SERVICE) if is_open[row] else response
+            service = histogram(row * KINDS + SERVICE) if is_open else response
             failed = histogram(row * KINDS + FAILED)
             every.append(cls(phase, segment, endpoint, requests, failures, bytes_received, response, service, failed))
         return every

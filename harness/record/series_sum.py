@@ -8,10 +8,10 @@ Adding to a page costs numpy 2-3 ns a bucket; sorting sparse histograms together
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.record.histogram import LAST_BUCKET, Ints, buckets_of
-from harness.record.series_table import FAILED, KINDS, RESPONSE, SERVICE, SeriesTable
+from harness.record import series_table as columns
+from harness.record.histogram import LAST_BUCKET, Ints, Narrow, buckets_of
+from harness.record.series_table import FAILED, KINDS, RESPONSE, SERVICE, Bools, SeriesTable
 
 _PAGE_BITS = 10
 _PAGE = 1 << _PAGE_BITS
@@ -22,14 +22,25 @@ _NONE = -1
 _ENDPOINT_BITS = 21
 _SEGMENT_BITS = 21
 
-# The columns of a row's figures.
-_REQUESTS, _FAILURES, _BYTES, _SUMS, _MAXIMA, _COLUMNS = 0, 1, 2, 3, 6, 9
-
-Bools = npt.NDArray[np.bool_]
+# The columns of a row's figures: those of a table, but for its keys and sizes.
+_REQUESTS, _FAILURES, _BYTES, _SUMS, _MAXIMA, _COLUMNS = (
+    column - columns.REQUESTS
+    for column in (
+        columns.REQUESTS,
+        columns.FAILURES,
+        columns.BYTES,
+        columns.SUMS_US,
+        columns.MAXIMA_US,
+        columns.SIZES,
+    )
+)
+_ADDED = np.arange(_MAXIMA)
+_GREATEST = np.arange(_MAXIMA, _COLUMNS)
+_KINDS = np.arange(KINDS)
 
 
 def packed(phase: Ints, segment: Ints, endpoint: Ints) -> Ints:
-    """One number for each (phase, segment, endpoint), all within :data:`harness.record.series_table.KEY_LIMITS`."""
+    """One number for each (phase, segment, endpoint), all within :data:`harness.record.series_table.LIMITS`."""
     keys: Ints = (phase << _SEGMENT_BITS | segment) << _ENDPOINT_BITS | endpoint
     return keys
 
@@ -88,17 +99,17 @@ class SeriesSum:
         """Add the rows of a table, whatever second they name; row ``i`` is of endpoint ``endpoints[i]`` here."""
         if not len(table):
             return
-        rows = self._rows_of(packed(table.keys[:, 1], table.keys[:, 2], endpoints), table.is_open)
-        at = rows[:, None] * _COLUMNS + np.arange(KINDS)
-        np.add.at(self._figures, (at + _REQUESTS).ravel(), table.totals.ravel())
-        np.add.at(self._figures, (at + _SUMS).ravel(), table.sums_us.ravel())
-        np.maximum.at(self._figures, (at + _MAXIMA).ravel(), table.maxima_us.ravel())
-        histograms = (rows[:, None] * KINDS + np.arange(KINDS)).ravel()
+        rows = self._rows_of(packed(table.phase, table.segment, endpoints), table.rows[:, columns.IS_OPEN])
+        figures = table.rows[:, columns.REQUESTS : columns.SIZES]
+        at = rows[:, None] * _COLUMNS
+        np.add.at(self._figures, (at + _ADDED).ravel(), figures[:, :_MAXIMA].ravel())
+        np.maximum.at(self._figures, (at + _GREATEST).ravel(), figures[:, _MAXIMA:].ravel())
+        histograms = (rows[:, None] * KINDS + _KINDS).ravel()
         self._count(
             np.repeat(histograms, table.sizes.ravel()), table.buckets.astype(np.int64), table.counts.astype(np.int64)
         )
 
-    def _rows_of(self, keys: Ints, is_open: Bools) -> Ints:
+    def _rows_of(self, keys: Ints, is_open: Narrow | Bools) -> Ints:
         """The row of each key; a key that is new gets one."""
         known = self._rows
         rows = [known.get(key, _NONE) for key in keys.tolist()]
@@ -130,21 +141,17 @@ class SeriesSum:
         counts = self._counts[: self._pages * _PAGE].reshape(-1, _PAGE)[self._page_of[cells]].ravel()
         filled = np.flatnonzero(counts)
         cell = cells[filled >> _PAGE_BITS]
-        packed_keys = np.array(list(self._rows), dtype=np.int64)
-        endpoint = packed_keys & ((1 << _ENDPOINT_BITS) - 1)
-        segment = packed_keys >> _ENDPOINT_BITS & ((1 << _SEGMENT_BITS) - 1)
-        phase = packed_keys >> (_ENDPOINT_BITS + _SEGMENT_BITS)
-        figures = self._figures[: n * _COLUMNS].reshape(n, _COLUMNS)
-        return SeriesTable(
-            keys=np.stack((np.full(n, second, dtype=np.int64), phase, segment, endpoint), axis=1),
-            is_open=np.array(self._is_open, dtype=np.bool_),
-            totals=figures[:, :_SUMS],
-            sums_us=figures[:, _SUMS:_MAXIMA],
-            maxima_us=figures[:, _MAXIMA:],
-            sizes=np.bincount(cell // _PAGES, minlength=n * KINDS).astype(np.int64).reshape(n, KINDS),
-            buckets=((cell % _PAGES) << _PAGE_BITS | filled & (_PAGE - 1)).astype(np.uint16),
-            counts=counts[filled].astype(np.uint32),
-        )
+        keys = np.array(list(self._rows), dtype=np.int64)
+        rows = np.empty((n, columns.COLUMNS), dtype=np.int64)
+        rows[:, columns.SECOND] = second
+        rows[:, columns.PHASE] = keys >> (_ENDPOINT_BITS + _SEGMENT_BITS)
+        rows[:, columns.SEGMENT] = keys >> _ENDPOINT_BITS & ((1 << _SEGMENT_BITS) - 1)
+        rows[:, columns.ENDPOINT] = keys & ((1 << _ENDPOINT_BITS) - 1)
+        rows[:, columns.IS_OPEN] = self._is_open
+        rows[:, columns.REQUESTS : columns.SIZES] = self._figures[: n * _COLUMNS].reshape(n, _COLUMNS)
+        rows[:, columns.SIZES :] = np.bincount(cell // _PAGES, minlength=n * KINDS).reshape(n, KINDS)
+        buckets = (cell % _PAGES) << _PAGE_BITS | filled & (_PAGE - 1)
+        return SeriesTable(rows, buckets.astype(np.uint16), counts[filled].astype(np.uint32))
 
 
 def _grown(array: Ints, length: int, filled_with: int) -> Ints:

@@ -30,7 +30,7 @@ def busiest_endpoints(journal: Journal) -> list[int]:
     """The ids of the endpoints that the charts offer, those with most requests first."""
     requests: Counter[int] = Counter()
     for second in journal.seconds:
-        for endpoint, count in zip(second.table.keys[:, 3].tolist(), second.table.totals[:, 0].tolist(), strict=True):
+        for endpoint, count in zip(second.table.endpoint.tolist(), second.table.requests.tolist(), strict=True):
             requests[endpoint] += count
     return [endpoint for endpoint, _ in requests.most_common(MOST_ENDPOINTS)]
 
@@ -41,7 +41,7 @@ def series_of(journal: Journal, endpoint: int | None) -> list[tuple[int, Series]
         (second.second, series)
         for second in journal.seconds
         for series in Series.all_of(
-            second.table, None if endpoint is None else np.flatnonzero(second.table.keys[:, 3] == endpoint).tolist()
+            second.table, None if endpoint is None else np.flatnonzero(second.table.endpoint == endpoint).tolist()
         )
     ]
 

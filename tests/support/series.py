@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.record.histogram import Histogram
 from harness.record.series import Series
-from harness.record.series_table import KINDS, SeriesTable
+from harness.record.series_table import SeriesTable
 
 
 def table_of(second: int, every: list[Series]) -> SeriesTable:
@@ -14,19 +14,23 @@ def table_of(second: int, every: list[Series]) -> SeriesTable:
     if not every:
         return SeriesTable.empty()
     nothing = Histogram.empty()
-    is_open = [one.service is not one.response for one in every]
-    histograms = [
-        histogram
+    every_histograms = [
+        (one, is_open, (one.response, one.service if is_open else nothing, one.failed))
         for one in every
-        for histogram in (one.response, one.service if one.service is not one.response else nothing, one.failed)
+        for is_open in (one.service is not one.response,)
     ]
+    rows = [
+        [
+            *(second, one.phase, one.segment, one.endpoint, is_open, one.requests, one.failures, one.bytes_received),
+            *(histogram.sum_us for histogram in histograms),
+            *(histogram.max_us for histogram in histograms),
+            *(len(histogram.indices) for histogram in histograms),
+        ]
+        for one, is_open, histograms in every_histograms
+    ]
+    parts = [histogram for *_, histograms in every_histograms for histogram in histograms]
     return SeriesTable(
-        keys=np.array([(second, one.phase, one.segment, one.endpoint) for one in every], dtype=np.int64),
-        is_open=np.array(is_open),
-        totals=np.array([(one.requests, one.failures, one.bytes_received) for one in every], dtype=np.int64),
-        sums_us=np.array([histogram.sum_us for histogram in histograms], dtype=np.int64).reshape(-1, KINDS),
-        maxima_us=np.array([histogram.max_us for histogram in histograms], dtype=np.int64).reshape(-1, KINDS),
-        sizes=np.array([len(histogram.indices) for histogram in histograms], dtype=np.int64).reshape(-1, KINDS),
-        buckets=np.concatenate([histogram.indices for histogram in histograms]).astype(np.uint16),
-        counts=np.concatenate([histogram.counts for histogram in histograms]).astype(np.uint32),
+        np.array(rows, dtype=np.int64),
+        np.concatenate([histogram.indices for histogram in parts]).astype(np.uint16),
+        np.concatenate([histogram.counts for histogram in parts]).astype(np.uint32),
     )

@@ -28,7 +28,7 @@ from harness.record.series_table import SeriesTable
 
 def series_by_second(wire: dict[str, bytes]) -> dict[int, list[Series]]:
     table = SeriesTable.from_wire(wire)
-    seconds = table.keys[:, 0]
+    seconds = table.second
     return {second: Series.all_of(table.of(seconds == second)) for second in np.unique(seconds).tolist()}
 
 
