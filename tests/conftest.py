@@ -1,4 +1,7 @@
-"""Tests run side by side (``pytest -n 3``), but for those marked ``alone``: these read figures others would bend."""
+"""Tests run side by side (``pytest -n 3``), but for those marked ``alone``: these read figures others would bend.
+
+Property tests try the same values in every run, and take the time they need on a busy machine.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:

@@ -87,7 +87,7 @@ def found(table: SeriesTable) -> dict[tuple[int, int, int], tuple[Any, ...]]:
 
 
 @given(requests, requests)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_request_is_in_its_series_however_it_came(first: list[Any], second: list[Any]) -> None:
     apart = [added(SeriesSum(), part).table(7) for part in (first, second) if part]
     together = SeriesSum()
