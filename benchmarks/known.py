@@ -5,12 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.noting import harness_load, quantile_of, serving
+from benchmarks.stall import GET_NOW
 from benchmarks.support import closed_phase, open_phase
+from harness.plan.model import Segment
 from harness.record.histogram import Histogram
 
 QUANTILES = {"P50": 0.5, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P99.9": 0.999}
 WITHIN_SHARE, WITHIN_US = 0.01, 100.0
 PEAK_USERS = 32
+MAX_USERS = 5000
+
+_LOCUSTFILE = """
+import time
+from harness import HttpUser
+from locust import task
+
+began_s = []
+
+
+class Getter(HttpUser):
+    @task
+    def get(self):
+        now_s = time.monotonic()
+        if not began_s:
+            began_s.append(now_s)
+        self.client.get("/{path}" if now_s - began_s[0] > {ramp_s} else "/{path}/ramp")
+"""
 
 
 @dataclass(frozen=True)
@@ -28,21 +48,32 @@ class Known:
 
 def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
     """Requests a second of one worker in the closed model without wait, answered at once."""
-    with serving(cores[1], freezing=False) as (folder, server):
-        journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], "/now", cores[0]).journal()
+    with serving(cores[1]) as (folder, server):
+        journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], GET_NOW, cores[0]).journal()
         server.end()
     span = journal.phases[0]
     count = sum(series.requests for second in journal.seconds for series in second.series)
     return count / ((span.end_s or span.start_s) - span.start_s)
 
 
-def known(distribution: str, rate: float, seconds: float, cores: tuple[int, int]) -> Known:
-    """The harness's open model against a server that answers after times of this distribution."""
-    with serving(cores[1], freezing=False) as (folder, server):
-        phases = [open_phase(rate, seconds, 5000)]
-        journal = harness_load(folder, server.url, phases, f"/{distribution}", cores[0]).journal()
+def known(distribution: str, rate: float, seconds: float, ramp_s: float, cores: tuple[int, int]) -> Known:
+    """The harness's open model against a server that answers after times of this distribution.
+
+    The rate is reached in ``ramp_s``, as a load that is to be measured should be: users are made and connect then.
+    """
+    ramp = Segment(start=0, end=rate, duration_s=ramp_s)
+    held = open_phase(rate, seconds, MAX_USERS)
+    phase = held.model_copy(update={"segments": (ramp, *held.segments)})
+    with serving(cores[1]) as (folder, server):
+        locustfile = _LOCUSTFILE.format(path=distribution, ramp_s=ramp_s)
+        journal = harness_load(folder, server.url, [phase], locustfile, cores[0]).journal()
         notes = server.end()
-    every = [series for second in journal.seconds for series in second.series]
+    every = [
+        series
+        for second in journal.seconds
+        for series in second.series
+        if journal.endpoints[series.endpoint].name == f"/{distribution}"
+    ]
     response = Histogram.merged([series.response for series in every])
     service = Histogram.merged([series.service for series in every])
     noted_us = notes.service_s[distribution] * 1e6
@@ -51,6 +82,6 @@ def known(distribution: str, rate: float, seconds: float, cores: tuple[int, int]
         response_us={name: response.quantile_us(q) for name, q in QUANTILES.items()},
         service_us={name: service.quantile_us(q) for name, q in QUANTILES.items()},
         recorded=response.count,
-        served=notes.served,
+        served=len(noted_us),
         cpu=max(worker.cpu for second in journal.seconds for worker in second.workers),
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,20 +21,16 @@ from harness.plan.model import Phase
 
 Floats = npt.NDArray[np.float64]
 
-FREEZE_S, EVERY_S = 0.5, 5.0
+
+class Freezes(NamedTuple):
+    """The server freezes for ``freeze_s`` in every ``every_s``."""
+
+    freeze_s: float
+    every_s: float
+
+
 END_S = 60.0
 """How long a load or the server may take to end."""
-
-_SCENARIO = """
-from harness import HttpUser
-from locust import task
-
-
-class Getter(HttpUser):
-    @task
-    def get(self):
-        self.client.get("{path}")
-"""
 
 
 @dataclass(frozen=True)
@@ -44,19 +41,18 @@ class Notes:
     """When the first request came."""
     freezes: Floats
     cost_s: float
-    """Its CPU time a request."""
+    """How long a request takes it where many stand waiting."""
     served: int
     service_s: dict[str, Floats]
 
     @classmethod
     def load(cls, path: Path) -> Notes:
         with np.load(path) as file:
-            served = int(file["served"])
             return cls(
                 first_s=float(file["first_s"]),
                 freezes=file["freezes"],
-                cost_s=float(file["cpu_s"]) / max(served, 1),
-                served=served,
+                cost_s=float(file["cost_s"]),
+                served=int(file["served"]),
                 service_s={name.partition("/")[2]: file[name] for name in file.files if name.startswith("service_s/")},
             )
 
@@ -70,7 +66,7 @@ def quantile_of(values: Floats, q: float) -> float:
 class Server:
     """The noting server on a core of its own; ``notes`` when it has ended."""
 
-    def __init__(self, folder: Path, core: int, *, freezing: bool) -> None:
+    def __init__(self, folder: Path, core: int, freezes: Freezes | None) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._notes = folder / "notes.npz"
@@ -83,8 +79,8 @@ class Server:
             "--notes",
             self._notes,
         ]
-        if freezing:
-            command += ["--freeze", str(FREEZE_S), "--every", str(EVERY_S)]
+        if freezes is not None:
+            command += ["--freeze", str(freezes.freeze_s), "--every", str(freezes.every_s)]
         self._process = start(command, core, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
@@ -101,20 +97,20 @@ class Server:
 
 
 @contextmanager
-def serving(core: int, *, freezing: bool) -> Iterator[tuple[Path, Server]]:
+def serving(core: int, freezes: Freezes | None = None) -> Iterator[tuple[Path, Server]]:
     """A fresh server, and a folder for whoever loads it."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), core, freezing=freezing)
+        server = Server(Path(folder), core, freezes)
         try:
             yield Path(folder), server
         finally:
             server.kill()
 
 
-def harness_load(folder: Path, url: str, phases: Sequence[Phase], path: str, core: int) -> HarnessLoad:
-    """The harness's load of these phases on ``path``, when it has ended."""
+def harness_load(folder: Path, url: str, phases: Sequence[Phase], locustfile: str, core: int) -> HarnessLoad:
+    """The harness's load of these phases by a scenario, when it has ended."""
     scenario = folder / "getter.py"
-    scenario.write_text(_SCENARIO.format(path=path))
+    scenario.write_text(locustfile)
     load = HarnessLoad(folder, scenario, phases, url, core)
     try:
         wait_until(lambda: not load.running(), "the end of the load", sum(phase.duration_s for phase in phases) + END_S)

@@ -1,7 +1,7 @@
 """The stall test: each load generator's account of a server that freezes, beside what is true.
 
-What is expected is reckoned from what the server noted itself: every freeze, from its begin to its end, and its CPU
-time a request, through which arrivals pass one by one. It is what a client would see that takes no time itself.
+What is expected is reckoned from what the server noted itself: every freeze, from its begin to its end, and what a
+request takes it, through which arrivals pass one by one. It is what a client would see that takes no time itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.noting import END_S, Floats, Notes, harness_load, quantile_of, serving
+from benchmarks.noting import END_S, Floats, Freezes, Notes, harness_load, quantile_of, serving
 from benchmarks.support import open_phase, start
 from harness.errors import HarnessError
 from harness.record.histogram import Histogram
@@ -24,6 +24,16 @@ LOCUST_USERS = 50
 K6_USERS = 3000
 WRK2_CONNECTIONS = 1000
 
+GET_NOW = """
+from harness import HttpUser
+from locust import task
+
+
+class Getter(HttpUser):
+    @task
+    def get(self):
+        self.client.get("/now")
+"""
 _LOCUSTFILE = """
 from locust import FastHttpUser, constant_throughput, task
 
@@ -84,10 +94,10 @@ def expected_of(notes: Notes, rate: float, seconds: float) -> tuple[float, float
     return quantile_of(waits_s, 0.95) * 1000, quantile_of(waits_s, 0.99) * 1000
 
 
-def stall_of_harness(rate: float, seconds: float, max_users: int, cores: tuple[int, int]) -> Stall:
+def stall_of_harness(rate: float, seconds: float, max_users: int, freezes: Freezes, cores: tuple[int, int]) -> Stall:
     """The harness's open model against the freezing server."""
-    with serving(cores[1], freezing=True) as (folder, server):
-        load = harness_load(folder, server.url, [open_phase(rate, seconds, max_users)], "/now", cores[0])
+    with serving(cores[1], freezes) as (folder, server):
+        load = harness_load(folder, server.url, [open_phase(rate, seconds, max_users)], GET_NOW, cores[0])
         journal = load.journal()
         notes = server.end()
     response = Histogram.merged([series.response for second in journal.seconds for series in second.series])
@@ -103,9 +113,9 @@ def stall_of_harness(rate: float, seconds: float, max_users: int, cores: tuple[i
     )
 
 
-def stall_of_locust(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+def stall_of_locust(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
     """Locust's FastHttpUser in the closed model, each user paced to its part of the rate."""
-    with serving(cores[1], freezing=True) as (folder, server):
+    with serving(cores[1], freezes) as (folder, server):
         path, figures = folder / "getter.py", folder / "figures"
         path.write_text(_LOCUSTFILE.format(rate=rate, users=LOCUST_USERS))
         command: list[str | Path] = [sys.executable, "-m", "locust", "-f", path, "--headless", "--only-summary"]
@@ -123,9 +133,9 @@ def stall_of_locust(rate: float, seconds: float, cores: tuple[int, int]) -> Stal
     return Stall(p95, p99, *expected, recorded=recorded, served=notes.served, dropped=dropped)
 
 
-def stall_of_k6(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+def stall_of_k6(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
     """k6's constant arrival rate with as many users as it is given."""
-    with serving(cores[1], freezing=True) as (folder, server):
+    with serving(cores[1], freezes) as (folder, server):
         script, figures = folder / "script.js", folder / "figures.json"
         script.write_text(_K6_SCRIPT.format(rate=round(rate), seconds=round(seconds), users=K6_USERS, url=server.url))
         command: list[str | Path] = ["k6", "run", "--quiet", "--summary-trend-stats", "p(95),p(99)"]
@@ -140,9 +150,9 @@ def stall_of_k6(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
     return Stall(times["p(95)"], times["p(99)"], *expected, recorded=recorded, served=notes.served, dropped=dropped)
 
 
-def stall_of_wrk2(rate: float, seconds: float, cores: tuple[int, int]) -> Stall:
+def stall_of_wrk2(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
     """wrk2, the tool that made this error known; its figures are of what follows the 10 s of its calibration."""
-    with serving(cores[1], freezing=True) as (folder, server):
+    with serving(cores[1], freezes) as (folder, server):
         command: list[str | Path] = ["wrk2", "-t1", f"-c{WRK2_CONNECTIONS}", f"-d{round(seconds)}s"]
         command += [f"-R{round(rate)}", "--latency", f"{server.url}/now"]
         _run(command, folder, cores[0], seconds)

@@ -28,7 +28,7 @@ from typing import Any
 import click
 
 from benchmarks.known import QUANTILES, WITHIN_SHARE, WITHIN_US, Known, known, peak_rate
-from benchmarks.noting import EVERY_S, FREEZE_S
+from benchmarks.noting import Freezes
 from benchmarks.noting_server import DISTRIBUTIONS
 from benchmarks.stall import (
     K6_USERS,
@@ -45,29 +45,32 @@ from harness.load.process import allow_many_files
 
 RATE, HIGH_RATE = 500, 2000
 MAX_USERS = (5, 100, 2000)
+FREEZES, SHORT_FREEZES = Freezes(0.5, 5.0), Freezes(0.1, 1.0)
 PARTS_OF_PEAK = (0.125, 0.25, 0.5)
+RAMP_S = 3.0
 
 
 def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]:
     """Every generator against the freezing server: prints the table, returns what the JSON line says of it.
 
-    ``short``: only two of the harness, at the low rate.
+    ``short``: few of them, at the low rate, and shorter freezes.
     """
     cores = two_cores()
+    freezes = SHORT_FREEZES if short else FREEZES
     runs: dict[str, Callable[[], Stall]] = {
-        f"harness {RATE}/s, {users:,} users": partial(stall_of_harness, RATE, seconds, users, cores)
+        f"harness {RATE}/s, {users:,} users": partial(stall_of_harness, RATE, seconds, users, freezes, cores)
         for users in (MAX_USERS[:1] if short else MAX_USERS)
     }
     if not short:
         runs[f"harness {HIGH_RATE:,}/s, {MAX_USERS[-1]:,} users"] = partial(
-            stall_of_harness, HIGH_RATE, seconds, MAX_USERS[-1], cores
+            stall_of_harness, HIGH_RATE, seconds, MAX_USERS[-1], freezes, cores
         )
         if shutil.which("wrk2"):
-            runs[f"wrk2 {HIGH_RATE:,}/s"] = partial(stall_of_wrk2, HIGH_RATE, seconds, cores)
+            runs[f"wrk2 {HIGH_RATE:,}/s"] = partial(stall_of_wrk2, HIGH_RATE, seconds, freezes, cores)
         if shutil.which("k6"):
-            runs[f"k6 {HIGH_RATE:,}/s, {K6_USERS:,} users"] = partial(stall_of_k6, HIGH_RATE, seconds, cores)
+            runs[f"k6 {HIGH_RATE:,}/s, {K6_USERS:,} users"] = partial(stall_of_k6, HIGH_RATE, seconds, freezes, cores)
     contrast = RATE if short else HIGH_RATE
-    runs[f"locust {contrast:,}/s, {LOCUST_USERS} users"] = partial(stall_of_locust, contrast, seconds, cores)
+    runs[f"locust {contrast:,}/s, {LOCUST_USERS} users"] = partial(stall_of_locust, contrast, seconds, freezes, cores)
 
     done: dict[str, list[Stall]] = {name: [] for name in runs}
     for number in range(rounds):
@@ -106,29 +109,34 @@ def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any
         )
     wrk2 = "" if short or shutil.which("wrk2") else " (wrk2 is not installed: its row is missing)"
     show_table(
-        f"A server that freezes {FREEZE_S:g} s in every {EVERY_S:g} s; median (least–greatest) of {rounds} rounds of "
-        f"{seconds:g} s; by arithmetic without drain P95 250 ms, P99 450 ms; users of the harness: max_users; own "
-        f"lateness: P99 of how late the harness itself was, in ms{wrk2}",
+        f"A server that freezes {freezes.freeze_s:g} s in every {freezes.every_s:g} s (by arithmetic without drain "
+        f"P95 {1000 * (freezes.freeze_s - 0.05 * freezes.every_s):.0f} ms, "
+        f"P99 {1000 * (freezes.freeze_s - 0.01 * freezes.every_s):.0f} ms); median (least–greatest) of {rounds} rounds "
+        f"of {seconds:g} s; users of the harness: max_users; own lateness: P99 of how late the harness itself was, in "
+        f"ms{wrk2}",
         ["generator", "P95 ms", "expected", "off", "P99 ms", "expected", "off", "own lateness", *counts],
         rows,
     )
     return result
 
 
-def measure_known(rounds: int, seconds: float, parts_of_peak: Sequence[float]) -> dict[str, Any]:
-    """The harness on every distribution at parts of its peak rate: prints the table, returns the JSON line's part."""
+def measure_known(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]:
+    """The harness on known distributions at parts of its peak rate: prints the table, returns the JSON line's part.
+
+    ``short``: one distribution at one rate.
+    """
     cores = two_cores()
     click.echo("known distributions: the generator's peak rate", err=True)
     peak_s = peak_rate(max(1.0, seconds / 5), cores)
     rows, result = [], {}
-    for part in parts_of_peak:
+    for part in PARTS_OF_PEAK[:1] if short else PARTS_OF_PEAK:
         rate = max(100.0, round(peak_s * part, -2))
-        for distribution in DISTRIBUTIONS:
+        for distribution in list(DISTRIBUTIONS)[:1] if short else DISTRIBUTIONS:
             name = f"{distribution}, {rate:,.0f}/s"
             done = []
             for number in range(rounds):
                 click.echo(f"known distributions, round {number + 1} of {rounds}: {name}", err=True)
-                done.append(known(distribution, rate, seconds, cores))
+                done.append(known(distribution, rate, seconds, seconds / 2 if short else RAMP_S, cores))
             cpu = Spread.of(one.cpu for one in done)
             recorded, served = sum(one.recorded for one in done), sum(one.served for one in done)
             quantiles = {quantile: _agreement(quantile, done) for quantile in QUANTILES}
@@ -177,14 +185,13 @@ def main(rounds: int, seconds: float, only: str | None, short: bool) -> None:
     """Whether the numbers are true: a server that freezes, and servers whose every service time is known."""
     allow_many_files()
     if short:
-        rounds, seconds = 1, EVERY_S
+        rounds, seconds = 1, 2.0
     result: dict[str, Any] = {"benchmark": "truth", "rounds": rounds, "seconds": seconds}
     if only != "known":
         result["stall"] = measure_stalls(rounds, seconds, short=short)
     if only != "stall":
-        # Half a minute at thousands of requests a second is more than a P99.9 needs.
-        parts = PARTS_OF_PEAK[:1] if short else PARTS_OF_PEAK
-        result["known"] = measure_known(rounds, 1.0 if short else seconds / 3, parts)
+        # At thousands of requests a second a third of the time is more than a P99.9 needs.
+        result["known"] = measure_known(rounds, 1.0 if short else seconds / 3, short=short)
     show_result(result)
 
 

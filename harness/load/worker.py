@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import numpy as np
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
@@ -37,6 +36,7 @@ from harness.load.hooks import (
     spare_the_event_loop,
     stop_between_iterations,
 )
+from harness.load.lateness import LatenessNotes
 from harness.load.locust_course import (
     ListenerError,
     ListenerFailures,
@@ -57,8 +57,6 @@ from harness.load.sockets import use_keys
 from harness.load.task_deck import TaskDecks
 from harness.load.timer import Timer
 from harness.plan.model import RunPlan
-from harness.record.journal import Lateness
-from harness.record.series_table import SeriesTable
 
 REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
@@ -90,7 +88,8 @@ class LoadWorker:
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
         self._recorder = Recorder(self._track, starts)
-        self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user)
+        self._lateness = LatenessNotes(self._track)
+        self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user, self._lateness.note)
         self._arrivals: dict[type[User], int] = {}
         self._errors: Counter[str] = Counter()
         self._lag_s = 0.0
@@ -220,7 +219,7 @@ class LoadWorker:
                 "starved": cpu.starved,
                 "throttled": cpu.throttled,
                 "stolen": cpu.stolen,
-                "lateness": self._lateness().to_wire(),
+                "lateness": self._lateness.take().to_wire(),
                 "endpoints": endpoints,
                 "series": series,
                 "failures": failures,
@@ -229,13 +228,6 @@ class LoadWorker:
         )
         self._lag_s = 0.0
         self._pacer.iterations = self._pacer.late = 0
-
-    def _lateness(self) -> SeriesTable:
-        """Of the arrivals started since the last report, by the phase in which they were due."""
-        starts = self._pacer.take_starts()
-        phases, _, _ = self._track.at_all(starts[:, 0])
-        delays_us, own_us = np.maximum(np.rint(starts[:, 1:] * 1e6), 0).astype(np.int64).T
-        return Lateness.table(phases, delays_us, own_us)
 
     def _on_finish(self, msg: Any, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.

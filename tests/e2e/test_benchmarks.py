@@ -7,6 +7,9 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
+from benchmarks.stall import wrk2_figures
 from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY
 from tests.support.programs import require_program
@@ -44,3 +47,33 @@ def test_memory_of_idle_users_and_of_a_steady_load() -> None:
     assert memory["idle"]["connections"] == memory["idle"]["users"] == 100
     assert memory["idle"]["full_bytes"] > memory["idle"]["empty_bytes"] > 0
     assert memory["steady"]["requests"] > 0
+
+
+def test_the_truth_of_the_numbers_is_measured_on_servers_that_know_it() -> None:
+    told = benchmark("truth")
+    (harness, locust) = told["stall"].values()
+    # Whatever the machine does beside it: an arrival in a freeze waits at least for the freeze's end.
+    assert harness["expected_p95_ms"]["median"] > 40
+    assert harness["p95_ms"]["median"] > 0.8 * harness["expected_p95_ms"]["median"]
+    assert (harness["not_started"], harness["recorded"], harness["served"]) == (0, 1000, 1000)
+    assert locust["recorded"] == locust["served"] > 0
+    (lognormal,) = told["known"]["distributions"].values()
+    assert lognormal["recorded"] == lognormal["served"] > 0
+    for figures in lognormal["percentiles"].values():
+        # No answer is seen before it was given (a bucket's width apart).
+        assert figures["off_us"]["median"] > -0.001 * figures["server_us"]["median"]
+
+
+def test_wrk2_is_understood() -> None:
+    printed = """
+  Detailed Percentile spectrum:
+       Value   Percentile   TotalCount 1/(1-Percentile)
+
+       0.921     0.000000            1         1.00
+     250.000     0.950000        37543        20.00
+     440.000     0.989000        39070        91.43
+     460.000     0.991000        39135       106.67
+     499.000     1.000000        39500          inf
+  60018 requests in 30.00s, 19.81MB read
+"""
+    assert wrk2_figures(printed) == pytest.approx((250, 450, 60018))
