@@ -1,0 +1,98 @@
+"""What only ``harness.HttpUser`` does: it records without an event where nobody else listens, and what is cut off."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+from locust.exception import StopUser
+
+from tests.support.http.hostile import Peer, answering, hostile_server, ok
+from tests.support.http.users import HARNESS, driven
+
+
+class Recorder:
+    """As the load worker's: a handler of the event, and ``environment.harness_recorder``."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[Any, ...]] = []
+        self.heard: list[str] = []
+
+    def record(self, *request: Any) -> None:
+        self.recorded.append(request)
+
+    def on_request(self, name: str, **_: Any) -> None:
+        self.heard.append(name)
+
+
+def test_the_recorder_is_told_straight_where_it_is_all_that_listens() -> None:
+    with hostile_server(answering(ok(b"abc"))) as server, driven(HARNESS, server.url) as user:
+        environment, recorder = user.user.environment, Recorder()
+        environment.events.request._handlers[:] = [recorder.on_request]
+        environment.harness_recorder = recorder
+        begun_s = time.perf_counter()
+        response = user.get("/straight", name="named", context={"a": 1})
+        with user.client.get("/judged", catch_response=True) as judged:
+            judged.failure("no")
+        ended_s = time.perf_counter()
+        assert recorder.heard == []
+        first, second = recorder.recorded
+        assert (first[:2], first[4:]) == (("GET", "named"), (3, None, response, {"a": 1}, f"{server.url}/straight"))
+        assert begun_s < first[2] < first[3] < second[2] < second[3] < ended_s
+        assert str(second[5]) == "no"
+
+        others: list[str] = []
+        environment.events.request.add_listener(lambda name, **_: others.append(name))
+        user.get("/event")
+        assert (recorder.heard, others, len(recorder.recorded)) == (["/event"], ["/event"], 2)
+
+
+@pytest.mark.parametrize("in_block", [False, True])
+def test_a_request_that_is_cut_off_is_recorded(in_block: bool) -> None:
+    with hostile_server(answering(ok() if in_block else [ok()[:-3]])) as server, driven(HARNESS, server.url) as user:
+
+        def judged() -> None:
+            with user.client.get("/", catch_response=True):
+                gevent.sleep(60)
+
+        def task() -> None:
+            cut_off = gevent.spawn(judged if in_block else lambda: user.client.get("/"))
+            gevent.sleep(0.1)
+            cut_off.kill()
+
+        user.call(task)
+        assert str(user.last["exception"]) == "interrupted: its user was removed before the answer came"
+
+
+def test_a_user_takes_its_connections_with_it() -> None:
+    closed = Event()
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            peer.send(ok())
+        closed.set()
+
+    def once(user: Any) -> None:
+        user.client.get("/")
+        raise StopUser
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, tasks=[once]) as user:
+        user.call(user.user.run)
+        assert server.connections == 1
+        assert user.call(lambda: closed.wait(10))
+
+
+def test_a_wait_has_all_of_its_limit_however_long_those_before_it_were() -> None:
+    """The same timer serves all waits of a connection."""
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            gevent.sleep(0.2)
+            peer.send(ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, network_timeout=1.0) as user:
+        for _ in range(7):
+            assert user.get("/").error is None
