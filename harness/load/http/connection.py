@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import select
+from time import perf_counter
 from typing import Any
 
 from gevent import get_hub, getcurrent, monkey
@@ -17,7 +18,6 @@ from gevent.exceptions import InvalidSwitchError
 from harness.load.failures import ConnectionReset
 
 READ_SIZE = 65536
-_MOMENT_S = 0.001
 _READ, _WRITE = 1, 2
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
@@ -51,10 +51,10 @@ def wait_to_write(sock: _socket.socket, limit_s: float) -> None:
 class Connection:
     """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed."""
 
-    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_used_s", "_waiting", "_watched", "_watcher")
+    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_waiting", "_watched", "_watcher")
 
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
-        """``sock`` is connected and non-blocking; ``limit_s`` is that of every wait that is given none."""
+        """``sock`` is connected and non-blocking; ``limit_s`` is the longest wait."""
         hub: Any = get_hub()
         fileno = sock.fileno()
         self._sock = sock
@@ -67,22 +67,17 @@ class Connection:
         self._watched = False
         self._waiting: Any = None
         """The greenlet that waits for bytes."""
-        self._used_s = 0.0
 
-    def rest(self, now_s: float) -> None:
-        """Nobody uses it from now (``perf_counter``) on."""
-        self._used_s = now_s
-
-    def is_clean(self, now_s: float) -> bool:
+    def is_clean(self) -> bool:
         """Still open, and nothing came since the last answer: what did would be taken for the next one.
 
-        Not asked of the system where the last answer came a moment ago: what may follow it is still on its way then,
-        and asking costs more than all else about a connection.
+        Asked of the system each time, however lately the connection was used: a server may write what it has to say
+        too much, or its end, right behind the answer.
         """
-        return now_s - self._used_s < _MOMENT_S or not self._poll.poll(0)
+        return not self._poll.poll(0)
 
-    def send(self, data: bytes) -> int:
-        """Send all of ``data``; returns how much was.
+    def send(self, data: bytes, until_s: float) -> int:
+        """Send all of ``data``; returns how much was. :class:`WaitTooLong` at ``until_s`` (``perf_counter``).
 
         Less than all: the server has ended the connection; it may have answered before it did.
         """
@@ -96,7 +91,7 @@ class Connection:
             return 0
         rest = memoryview(data)[sent:]
         while rest:
-            wait_to_write(self._sock, self._limit_s)
+            wait_to_write(self._sock, min(self._limit_s, until_s - perf_counter()))
             try:
                 count = self._sock.send(rest)
             except BlockingIOError:
@@ -107,7 +102,7 @@ class Connection:
             sent += count
         return sent
 
-    def receive(self, limit_s: float | None = None) -> bytes:
+    def receive(self, limit_s: float) -> bytes:
         """The next bytes, as soon as there are any; none: the server has closed its end.
 
         Waits before it tries: right after sending nothing can be there yet, and a try in vain costs more than a wait.
@@ -121,7 +116,7 @@ class Connection:
             except ConnectionResetError:
                 raise ConnectionReset from None
 
-    def receive_more(self, limit_s: float | None = None) -> bytes:
+    def receive_more(self, limit_s: float) -> bytes:
         """As :meth:`receive`, in the middle of an answer: tries first, for more may well be there."""
         try:
             return self._sock.recv(READ_SIZE)
@@ -130,10 +125,10 @@ class Connection:
         except ConnectionResetError:
             raise ConnectionReset from None
 
-    def wait(self, limit_s: float | None) -> None:
+    def wait(self, limit_s: float) -> None:
         """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
         current = getcurrent()
-        if limit_s is None or limit_s >= self._limit_s:
+        if limit_s >= self._limit_s:
             timer = self._timer
             timer.again(current.throw, WaitTooLong)  # by start() it would go on where it was stopped
         else:

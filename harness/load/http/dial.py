@@ -107,7 +107,7 @@ def _open_tunnel(sock: _socket.socket, origin: Origin, settings: Settings, until
     request = f"CONNECT {host}:{origin.port} HTTP/1.1\r\nHost: {host}:{origin.port}\r\n\r\n"
     proxy = Connection(sock, settings.connection_timeout)
     try:
-        proxy.send(request.encode("latin-1"))
+        proxy.send(request.encode("latin-1"), until_s)
         # As with HEAD, no body follows the head.
         reader = AnswerReader.of("HEAD", settings.max_header_bytes)
         while not reader.complete:

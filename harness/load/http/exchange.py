@@ -23,6 +23,10 @@ _CONTINUE_WAIT_S = 1.0
 """How long a body is held back for ``100 Continue``; a server need not send it (RFC 9110, section 10.1.1)."""
 
 
+_TIMER_SLACK_S = 0.05
+"""A timer may go off this much early: the event loop's clock stands still for the length of its turn."""
+
+
 class NothingSent(ConnectionReset):
     """The connection was gone before the first byte of the request."""
 
@@ -42,25 +46,36 @@ def exchange(
     ``begun_s`` is when the whole exchange began (``perf_counter``). Most answers are complete with their head; of
     others :func:`read_on` reads the rest. Raises :class:`RequestFailure`; ``reader`` tells how far the answer came.
     """
+    until_s = begun_s + settings.exchange_timeout
     try:
-        whole = connection.send(request)
+        whole = connection.send(request, until_s)
         sent_all = whole == len(request)
         if parts is not None and sent_all:
             if expects_continue and _final_answer_came(connection, reader):
                 sent_all = False
             else:
-                sent_all = all(connection.send(part) == len(part) for part in parts)
+                sent_all = _send_parts(connection, parts, until_s)
         if not sent_all:
             # Ended by the server, or answered before the body was sent: perhaps its answer can be read.
             reader.last()
     except WaitTooLong:
-        raise NoAnswer(settings.network_timeout) from None
+        raise _too_late(settings, begun_s) from None
     try:
         read_on(connection, reader, settings, begun_s, head_only=True)
     except (ConnectionClosed, ConnectionReset):
         if sent_all or reader.received:
             raise
         raise (ConnectionReset if whole else NothingSent) from None
+
+
+def _send_parts(connection: Connection, parts: Iterable[bytes], until_s: float) -> bool:
+    """Whether all was sent."""
+    for part in parts:
+        if perf_counter() >= until_s:
+            raise WaitTooLong
+        if connection.send(part, until_s) < len(part):
+            return False
+    return True
 
 
 def _final_answer_came(connection: Connection, reader: AnswerReader) -> bool:
@@ -111,6 +126,6 @@ def read_part(
 
 
 def _too_late(settings: Settings, begun_s: float) -> RequestFailure:
-    if perf_counter() - begun_s >= settings.exchange_timeout:
+    if perf_counter() - begun_s >= settings.exchange_timeout - _TIMER_SLACK_S:
         return AnswerTooSlow(settings.exchange_timeout)
     return NoAnswer(settings.network_timeout)

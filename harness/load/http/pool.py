@@ -28,11 +28,8 @@ class Lane:
         self._handed_on: Semaphore | None = None
         """Made when the first had to wait: few users ever send as many requests at a time."""
 
-    def take(self, now_s: float) -> Connection | None:
-        """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow.
-
-        ``now_s`` is of ``perf_counter``; infinite: none is taken for sound unasked, however lately used.
-        """
+    def take(self) -> Connection | None:
+        """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow."""
         if self._turns:
             self._turns -= 1
         else:
@@ -42,14 +39,13 @@ class Lane:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_clean(now_s):
+            if connection.is_clean():
                 return connection
             connection.close()
         return None
 
-    def give_back(self, connection: Connection, now_s: float) -> None:
+    def give_back(self, connection: Connection) -> None:
         """The turn is over; the connection is good for another request."""
-        connection.rest(now_s)
         self._idle.append(connection)
         self._pass_on()
 

@@ -29,7 +29,7 @@ from harness.load.http.report import Report, only_listener
 from harness.load.http.response import Response
 from harness.load.http.sent import Sent
 from harness.load.http.settings import Settings
-from harness.load.http.transport import Transport
+from harness.load.http.transport import Transport, Wish
 
 _NO_CONTEXT: dict[str, Any] = {}
 _KEPT = 4096
@@ -164,8 +164,8 @@ class HttpSession:
         max_redirects, max_retries = self.max_redirects, self.max_retries
         if more:
             params, files = more.pop("params", None), more.pop("files", None)
-            max_redirects = int(more.pop("max_redirects", max_redirects))
-            max_retries = int(more.pop("max_retries", max_retries))
+            max_redirects = _number(more.pop("max_redirects", None), max_redirects)
+            max_retries = _number(more.pop("max_retries", None), max_retries)
             if more and verb == "POST":
                 data = _merged(data, more)
             elif more:
@@ -193,9 +193,7 @@ class HttpSession:
         kind = ResponseContextManager if catch_response else Response
         start_s = perf_counter()
         try:
-            response = self._transport.send(
-                sent, lane, kind, start_s, stream=stream, max_redirects=max_redirects, max_retries=max_retries
-            )
+            response = self._transport.send(sent, lane, Wish(kind, start_s, stream, max_redirects, max_retries))
             bytes_received = _declared_length(response) if stream else len(response.content or b"")
         except OSError as failure:
             response = kind(sent, 0, b"", None, None)
@@ -344,6 +342,10 @@ def _without_credentials(url: str | None) -> tuple[str | None, str | None]:
         return url, None
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     return bare.geturl(), basic_auth(unquote(parts.username), unquote(parts.password))
+
+
+def _number(given: Any, otherwise: int) -> int:
+    return otherwise if given is None else int(given)
 
 
 def _merged(fields: Any, more: dict[str, Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import perf_counter
 
 from harness.load.failures import AnswerTooLarge
 from harness.load.http.answer import AnswerReader
@@ -111,7 +110,7 @@ class BodyStream:
         if connection is None:
             return
         if self._reader.reusable:
-            self._lane.give_back(connection, perf_counter())
+            self._lane.give_back(connection)
         else:
             self._lane.end_turn(connection)
 

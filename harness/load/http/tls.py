@@ -52,20 +52,20 @@ class TlsConnection(Connection):
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
-                self._flush()
+                self._flush(until_s)
                 left_s = until_s - perf_counter()
                 if left_s <= 0:
                     raise WaitTooLong from None
                 self._fill(super().receive(left_s))
             except ssl.SSLError:
-                self._flush()  # tells the server what is wrong with it
+                self._flush(until_s)  # tells the server what is wrong with it
                 raise
             else:
-                self._flush()
+                self._flush(until_s)
                 return
 
-    def is_clean(self, now_s: float) -> bool:
-        silent = super().is_clean(now_s)
+    def is_clean(self) -> bool:
+        silent = super().is_clean()
         if silent and not self._incoming.pending and not self._tls.pending():
             return True
         # That need not be surplus: servers send session tickets when the handshake is over.
@@ -79,27 +79,24 @@ class TlsConnection(Connection):
             return False
         return False
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, until_s: float) -> int:
         self._tls.write(data)
-        return len(data) if self._flush() else 0
+        return len(data) if self._flush(until_s) else 0
 
-    def receive(self, limit_s: float | None = None) -> bytes:
+    def receive(self, limit_s: float) -> bytes:
         return self.receive_more(limit_s)
 
-    def receive_more(self, limit_s: float | None = None) -> bytes:
-        until_s = None
+    def receive_more(self, limit_s: float) -> bytes:
+        until_s = perf_counter() + limit_s
         while True:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                self._flush()
-                if limit_s is not None:
-                    # What comes may make no record for ever.
-                    until_s = until_s or perf_counter() + limit_s
-                    limit_s = until_s - perf_counter()
-                    if limit_s <= 0:
-                        raise WaitTooLong from None
-                self._fill(super().receive(limit_s))
+                left_s = until_s - perf_counter()
+                if left_s <= 0:  # what comes may make no record for ever
+                    raise WaitTooLong from None
+                self._flush(until_s)
+                self._fill(super().receive(left_s))
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 # Many servers leave the closing alert out; that a body is whole is for its framing to say.
                 return b""
@@ -110,7 +107,7 @@ class TlsConnection(Connection):
         else:
             self._incoming.write_eof()
 
-    def _flush(self) -> bool:
+    def _flush(self, until_s: float) -> bool:
         """Send what TLS has to say; False: the server has ended the connection."""
         data = self._outgoing.read()
-        return not data or super().send(data) == len(data)
+        return not data or super().send(data, until_s) == len(data)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import inf
 from time import perf_counter
+from typing import NamedTuple
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
-from harness.load.failures import ConnectionClosed, ConnectionReset, RequestFailure, TooManyRedirects
+from harness.load.failures import AnswerTooSlow, ConnectionClosed, ConnectionReset, RequestFailure, TooManyRedirects
 from harness.load.http.answer import AnswerReader
 from harness.load.http.content import decoded
 from harness.load.http.cookies import Jar
@@ -23,6 +23,17 @@ from harness.load.http.stream import BodyStream
 _GOOD_STATUSES = LocustUserAgent.valid_response_codes
 
 
+class Wish(NamedTuple):
+    """How a request is to be answered."""
+
+    kind: type[Response]
+    begun_s: float
+    """``perf_counter`` when all of it, redirects and retries included, began."""
+    stream: bool
+    max_redirects: int
+    max_retries: int
+
+
 class Transport:
     """One user's way to servers: the pool of its connections, and its cookies."""
 
@@ -33,23 +44,13 @@ class Transport:
         self.jar: Jar | None = None
         """None until a server sets a cookie, or a scenario asks for the jar."""
 
-    def send(
-        self,
-        sent: Sent,
-        lane: Lane,
-        kind: type[Response],
-        begun_s: float,
-        *,
-        stream: bool,
-        max_redirects: int,
-        max_retries: int,
-    ) -> Response:
-        """The answer to ``sent``, or that to the last redirect from it. ``begun_s`` is now (``perf_counter``).
+    def send(self, sent: Sent, lane: Lane, wish: Wish) -> Response:
+        """The answer to ``sent``, or that to the last redirect from it.
 
         Raises :class:`OSError`, of which :class:`RequestFailure` is a kind, where none came.
         """
-        response = self._retried(sent, lane, kind, begun_s, stream, max_redirects > 0, max_retries)
-        if max_redirects == 0 or response.status_code not in REDIRECTS:
+        response = self._retried(sent, lane, wish)
+        if wish.max_redirects == 0 or response.status_code not in REDIRECTS:
             return response
         history: list[Response] = []
         first = sent.origin
@@ -57,125 +58,123 @@ class Transport:
             location = response.headers.getlist("location") if response.headers is not None else []
             if len(location) != 1 or not location[0]:
                 break
-            if len(history) == max_redirects:
-                raise TooManyRedirects(max_redirects)
+            if len(history) == wish.max_redirects:
+                raise TooManyRedirects(wish.max_redirects)
+            self._check_time(wish)
             history.append(response)
             sent = redirected(sent, response.status_code, location[0], first)
-            lane = self.pool.lane(sent.origin)
-            response = self._retried(sent, lane, kind, perf_counter(), stream, True, max_retries, redirected=True)
+            response = self._retried(sent, self.pool.lane(sent.origin), wish, is_redirected=True)
         response._history = history
         return response
 
-    def _retried(
-        self,
-        sent: Sent,
-        lane: Lane,
-        kind: type[Response],
-        begun_s: float,
-        stream: bool,
-        follows: bool,
-        max_retries: int,
-        redirected: bool = False,
-    ) -> Response:
-        """As geventhttpclient does: only what timed out, and only what may be done twice."""
-        retries = max_retries if sent.method in IDEMPOTENT_METHODS and sent.replayable else 0
+    def _check_time(self, wish: Wish) -> None:
+        """Before something is sent again."""
+        limit_s = self.pool.settings.exchange_timeout
+        if perf_counter() - wish.begun_s >= limit_s:
+            raise AnswerTooSlow(limit_s)
+
+    def _retried(self, sent: Sent, lane: Lane, wish: Wish, *, is_redirected: bool = False) -> Response:
+        """Sent again as geventhttpclient does: only what timed out, and only what may be done twice."""
+        retries = wish.max_retries if sent.method in IDEMPOTENT_METHODS and sent.replayable else 0
         while True:
             try:
-                return self._once(sent, lane, kind, begun_s, stream, follows, redirected)
+                return self._once(sent, lane, wish, is_redirected)
             except TimeoutError:
                 if retries <= 0:
                     raise
+                self._check_time(wish)
                 retries -= 1
-                begun_s = perf_counter()
 
-    def _once(
-        self,
-        sent: Sent,
-        lane: Lane,
-        kind: type[Response],
-        begun_s: float,
-        stream: bool,
-        follows: bool,
-        redirected: bool,
-    ) -> Response:
-        pool = self.pool
-        settings = pool.settings
-        head = sent.head
-        if self.jar is not None and not head.has_cookie:
+    def _once(self, sent: Sent, lane: Lane, wish: Wish, is_redirected: bool) -> Response:
+        settings = self.pool.settings
+        if self.jar is not None and not sent.head.has_cookie:
             cookie = self.jar.header(sent.origin, sent.target)
             if cookie:
                 sent = sent.with_cookie(cookie)
         request, parts = sent.whole, None
         if request is None or settings.proxy_host:
-            request = sent.encoded(pool.target(sent.origin, sent.target) if settings.proxy_host else sent.target)
-            parts = sent.parts()
+            request, parts = sent.encoded(self.pool.target(sent.origin, sent.target)), sent.parts()
         reader = AnswerReader.of(sent.method, settings.max_header_bytes)
-        head_s = begun_s
-        may_be_sent_again = sent.method in IDEMPOTENT_METHODS and sent.replayable
-        # What may not be sent again is not sent at all on a connection that its server has closed by now.
-        connection = lane.take(begun_s if may_be_sent_again else inf)
+        connection = lane.take()
         fresh = connection is None
+        sent_s = head_s = perf_counter()
         try:
             while True:
                 try:
                     if connection is None:
-                        connection = pool.dial(lane.origin)
+                        connection = self.pool.dial(lane.origin)
                     exchange(
-                        connection, reader, request, parts, settings, begun_s, expects_continue=head.expects_continue
+                        connection,
+                        reader,
+                        request,
+                        parts,
+                        settings,
+                        wish.begun_s,
+                        expects_continue=sent.head.expects_continue,
                     )
                     break
                 except (ConnectionClosed, ConnectionReset) as failure:
                     # Kept alive for too long, it was closed while the request was on its way (RFC 9112, 9.3.1).
-                    harmless = may_be_sent_again or (isinstance(failure, NothingSent) and sent.replayable)
-                    if fresh or reader.received or not harmless or connection is None:
+                    harmless = sent.method in IDEMPOTENT_METHODS or isinstance(failure, NothingSent)
+                    if fresh or connection is None or reader.received or not (harmless and sent.replayable):
                         raise
                     connection.close()
                     connection = None
                     fresh = True
+                    parts = sent.parts() if parts is not None else None
                     reader = AnswerReader.of(sent.method, settings.max_header_bytes)
             head_s = perf_counter()
-            if not reader.complete and (not stream or (follows and reader.status in REDIRECTS)):
-                read_on(connection, reader, settings, begun_s)
+            if not reader.complete and (not wish.stream or (wish.max_redirects and reader.status in REDIRECTS)):
+                read_on(connection, reader, settings, wish.begun_s)
         except OSError as failure:
             lane.end_turn(connection)
             if not reader.head:
                 raise
-            response = kind(sent, reader.status, reader.head, reader.take(), head_s - begun_s)
+            response = wish.kind(sent, reader.status, reader.head, reader.take(), head_s - sent_s)
             response.error = failure
             return response
         except BaseException:
             lane.end_turn(connection)
             raise
-        if head.closes:
+        if sent.head.closes:
             reader.last()
-
         if reader.complete:
             if reader.reusable:
-                # Servers that send a body behind the head that HEAD asked for send it a moment later.
-                lane.give_back(connection, -inf if sent.method == "HEAD" else head_s)
+                lane.give_back(connection)
             else:
                 lane.end_turn(connection)
             connection = None
-        response = kind(sent, reader.status, reader.head, None if stream else reader.body, head_s - begun_s)
-        if reader.sets_cookies:
-            self._set_cookies(response, sent, redirected=redirected)
-        if stream:
-            codings = response.headers.getlist("content-encoding") if reader.is_coded and response.headers else []
-            response._stream = BodyStream(reader, connection, lane, settings, begun_s, codings)
+        response = self._response(sent, wish, reader, head_s - sent_s, is_redirected)
+        if wish.stream:
+            response._stream = BodyStream(reader, connection, lane, settings, wish.begun_s, _codings(reader, response))
         else:
-            if reader.is_coded and response._content and response.headers:
-                try:
-                    codings = response.headers.getlist("content-encoding")
-                    response._content = decoded(response._content, codings, settings.max_answer_bytes)
-                except RequestFailure as failure:
-                    response.error = failure
             reader.done()
+        return response
+
+    def _response(
+        self, sent: Sent, wish: Wish, reader: AnswerReader, elapsed_s: float, is_redirected: bool
+    ) -> Response:
+        """The answer that ``reader`` has read; the body of a stream is still to come."""
+        content = None if wish.stream else reader.body
+        response = wish.kind(sent, reader.status, reader.head, content, elapsed_s)
+        if reader.sets_cookies:
+            self._set_cookies(response, sent, is_redirected=is_redirected)
+        if content and reader.is_coded:
+            try:
+                response._content = decoded(content, _codings(reader, response), self.pool.settings.max_answer_bytes)
+            except RequestFailure as failure:
+                response.error = failure
         if response.status_code not in _GOOD_STATUSES and response.error is None:
             response.error = error = LocustBadStatusCode(sent.url, code=response.status_code)
             error.__dict__["response"] = response
         return response
 
-    def _set_cookies(self, response: Response, sent: Sent, *, redirected: bool) -> None:
+    def _set_cookies(self, response: Response, sent: Sent, *, is_redirected: bool) -> None:
         if self.jar is None:
             self.jar = Jar()
-        self.jar.take_in(response.headers or Headers(), sent.origin, sent.target, redirected=redirected)
+        self.jar.take_in(response.headers or Headers(), sent.origin, sent.target, redirected=is_redirected)
+
+
+def _codings(reader: AnswerReader, response: Response) -> list[str]:
+    """The values of ``Content-Encoding``."""
+    return response.headers.getlist("content-encoding") if reader.is_coded and response.headers is not None else []

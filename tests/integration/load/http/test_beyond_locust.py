@@ -1,4 +1,4 @@
-"""What only ``harness.HttpUser`` does: it records without an event where nobody else listens, and what is cut off."""
+"""What only ``harness.HttpUser`` does: recording without an event or when cut off, limits on the whole of a request."""
 
 from __future__ import annotations
 
@@ -96,3 +96,46 @@ def test_a_wait_has_all_of_its_limit_however_long_those_before_it_were() -> None
     with hostile_server(script) as server, driven(HARNESS, server.url, network_timeout=1.0) as user:
         for _ in range(7):
             assert user.get("/").error is None
+
+
+def test_the_whole_exchange_has_a_limit_redirects_included() -> None:
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            gevent.sleep(0.1)
+            peer.send(ok(b"", b"Location: /again", status=b"302 Found"))
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=0.5) as user:
+        assert str(user.get("/").error) == "answer not complete within 0.5 s"
+        assert 1 < len(server.requests) < 7
+
+
+def test_the_whole_exchange_has_a_limit_uploads_included() -> None:
+    def script(peer: Peer) -> None:
+        while peer.receive_some():
+            gevent.sleep(0.05)
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=0.5) as user:
+        for body in (b"x" * 50_000_000, iter([b"x" * 1_000_000] * 50)):
+            assert str(user.request("POST", "/", data=body).error) == "answer not complete within 0.5 s"
+
+
+def test_a_chunked_body_is_whole_when_it_is_sent_again() -> None:
+    def script(peer: Peer) -> None:
+        if peer.number == 0:
+            peer.request()
+            peer.send(ok())
+            peer.request()
+            return  # closed while a request was on its way
+        while peer.request() is not None:
+            peer.send(ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url) as user:
+
+        def task() -> int:
+            user.client.get("/")
+            response = user.client.put("/", data="body", headers={"Transfer-Encoding": "chunked"})
+            return int(response.status_code)
+
+        assert user.call(task) == 200
+        bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+        assert bodies == [b"", b"4\r\nbody\r\n0\r\n\r\n", b"4\r\nbody\r\n0\r\n\r\n"]
