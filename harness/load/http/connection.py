@@ -31,7 +31,7 @@ def wait_for(watcher: Any, limit_s: float) -> None:
     """Let others run until ``watcher`` (of an event loop) is ready; :class:`WaitTooLong` after ``limit_s``."""
     hub: Any = get_hub()
     timer = hub.loop.timer(max(limit_s, 0.0))
-    timer.start(getcurrent().throw, WaitTooLong)
+    timer.start(getcurrent().throw, WaitTooLong, update=True)  # from now, not from this turn of the loop
     try:
         hub.wait(watcher)
     finally:
@@ -133,7 +133,7 @@ class Connection:
             timer.again(current.throw, WaitTooLong)  # by start() it would go on where it was stopped
         else:
             timer = self._hub.loop.timer(max(limit_s, 0.0))
-            timer.start(current.throw, WaitTooLong)
+            timer.start(current.throw, WaitTooLong, update=True)
         if not self._watched:
             self._watched = True
             self._watcher.start(self._readable)

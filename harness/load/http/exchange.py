@@ -23,8 +23,8 @@ _CONTINUE_WAIT_S = 1.0
 """How long a body is held back for ``100 Continue``; a server need not send it (RFC 9110, section 10.1.1)."""
 
 
-_TIMER_SLACK_S = 0.05
-"""A timer may go off this much early: the event loop's clock stands still for the length of its turn."""
+_TIMER_SLACK_S = 0.01
+"""A timer may go off this much early: the event loop has a clock of its own."""
 
 
 class NothingSent(ConnectionReset):
