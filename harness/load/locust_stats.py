@@ -57,6 +57,8 @@ def _of_the_scenario(scenario: ScenarioFile) -> Iterator[ModuleType]:
     yield from scenario.modules
     folders = {Path(module.__file__).parent for module in scenario.modules if module.__file__}
     for name, module in list(sys.modules.items()):
+        if name == "__main__" and module.__spec__ is not None:  # a load process, by `python -m`
+            name = module.__spec__.name
         if name.partition(".")[0] in _NOT_READERS:
             continue
         file = getattr(module, "__file__", None)
