@@ -54,7 +54,7 @@ def fire_init(environment: Environment) -> None:
     finally:
         logging.getLogger().removeHandler(hears)
     if log.unhandled_greenlet_exception:
-        raise ListenerError(f"of the event init, {'; '.join(failures)}")
+        raise ListenerError(f"the event init: {'; '.join(failures)}")
 
 
 def hold_back_spawning_complete(environment: Environment) -> Callable[[], None]:

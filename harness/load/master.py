@@ -479,7 +479,7 @@ def main() -> None:
     try:
         fire_init(environment)
     except ListenerError as error:
-        sys.exit(f"a listener of the scenario raised, {error}")
+        sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
         lobby = Lobby(runner, plan, given.target, bundle, lambda line: answer(say=one_line(line)))
         master = LoadMaster(plan, environment, runner, journal, lobby)

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from locust import LoadTestShape, User
-from locust.util.load_locustfile import is_shape_class, is_user_class, load_locustfile, load_locustfile_pytest
+from locust.util.load_locustfile import is_shape_class, is_user_class, load_locustfile
 
 from harness.plan.dsl import uses_harness
 
@@ -73,7 +73,10 @@ def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
         shape = shape or next(iter(shapes), None)
     users = list(classes.values())
     if not users:
-        users = [user for path in files for user in load_locustfile_pytest(str(path)).values()]
+        # Here, because importing pytest takes a fifth of a second.
+        from harness.load.pytest_users import load_pytest_users
+
+        users = [user for path in files for user in load_pytest_users(Path(path))]
     users.sort(key=lambda user_class: user_class.__name__)
     return ScenarioFile(tuple(modules), users, shape)
 

@@ -323,7 +323,7 @@ def main() -> None:
         worker.join()
         runner.greenlet.join()
     except ListenerError as error:
-        sys.exit(f"a listener of the scenario raised, {error}")
+        sys.exit(str(error))
     except (KeyboardInterrupt, GreenletExit):
         logger.info("interrupted")
     environment.events.quitting.fire(environment=environment, reverse=True)

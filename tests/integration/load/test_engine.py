@@ -532,6 +532,19 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     assert first <= {"GET /a", "GET /slow/20"}
 
 
+def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
+    tests = """
+        def test_front(fastsession):
+            fastsession.get("/front").raise_for_status()
+            fastsession.get("/status/404").raise_for_status()
+            fastsession.get("/never")
+    """
+    path = scenario(tmp_path, tests, "test_shop.py")
+    journal = put_load(plan_of(path, [phase((20, 20, 2), model="open")]), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /front": 40, "GET /status/404": 40}
+    assert iterations_of(journal) == 40
+
+
 def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
     nested = """
         from locust import SequentialTaskSet, TaskSet, User, constant, task
