@@ -184,7 +184,7 @@ class LoadMaster:
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
         if code:
-            self._event("exit code", f"the scenario set environment.process_exit_code = {code}", code)
+            self._event("exit code", f"the scenario set environment.process_exit_code = {code}")
 
     def _tell_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
@@ -224,6 +224,9 @@ class LoadMaster:
         self._finished.add(msg.node_id)
         self._dropped += msg.data["dropped"]
         self._errors.update(msg.data["errors"])
+        if self._environment.process_exit_code is None:
+            # Set by a task, say: where Locust runs alone, that is the process it is set in.
+            self._environment.process_exit_code = msg.data["exit_code"]
 
     def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
         if worker in self._workers:

@@ -21,8 +21,8 @@ to the master
 ``harness.second``     all up to the end of a second that was not sent yet, and how the worker fared: see
                        :class:`harness.load.report.Report`; ``series`` and ``lateness`` are flat arrays
                        (:class:`harness.record.series_table.SeriesTable`)
-``harness.finished``   ``dropped, errors``: the worker has stopped and sent everything; ``errors`` counts by kind
-                       what tasks raised
+``harness.finished``   ``dropped, errors, exit_code``: the worker has stopped and sent everything; ``errors`` counts by
+                       kind what tasks and listeners raised; ``exit_code`` is the scenario's, None where it set none
 =====================  ==============================================================================================
 """
 

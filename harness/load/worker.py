@@ -248,7 +248,12 @@ class LoadWorker:
         self._report(None)
         # What the scenario's own report_to_master listeners have for the master, to the last.
         self._runner._send_stats()
-        self._runner.send_message(messages.FINISHED, {"dropped": dropped, "errors": self._errors})
+        self._tell_finished(dropped)
+
+    def _tell_finished(self, dropped: int) -> None:
+        code = self._environment.process_exit_code
+        data = {"dropped": dropped, "errors": self._errors, "exit_code": None if code is None else int(code)}
+        self._runner.send_message(messages.FINISHED, data)
 
     def _on_hurry(self, **_: Any) -> None:
         """Cut off whatever users are still at; their requests are recorded as interrupted."""
@@ -266,7 +271,7 @@ class LoadWorker:
         self._pacer.give_up()
         gevent.spawn(self._on_hurry).join(_CUT_OFF_S)
         self._report(None)
-        self._runner.send_message(messages.FINISHED, {"dropped": 0, "errors": self._errors})
+        self._tell_finished(0)
         self._runner.linked.wait(_LINK_BACK_S)
         self.exit_code = MASTER_LOST
         self._runner.greenlet.kill(block=False)

@@ -532,6 +532,31 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     assert first <= {"GET /a", "GET /slow/20"}
 
 
+def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
+    quits = (
+        GETTER
+        + """
+    class Judge(HttpUser):
+        fixed_count = 1
+
+        @task
+        def end(self):
+            if self.environment.stats.total.num_requests > 5:
+                self.environment.process_exit_code = 5
+                self.environment.runner.quit()
+                self.client.get("/last")
+"""
+    )
+    plan = plan_of(scenario(tmp_path, quits), [phase((4, 4, 40))], workers=2)
+    journal = put_load(plan, server.url, tmp_path)
+    assert journal.end_reason == "scenario"
+    assert [span.reason for span in journal.phases] == ["cut short"]
+    told = [(event.what, event.message) for event in journal.events]
+    assert ("exit code", "the scenario set environment.process_exit_code = 5") in told
+    assert requests_by_endpoint(journal) == server.served
+    assert server.served["GET /last"] > 0
+
+
 def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
     tests = """
         def test_front(fastsession):
