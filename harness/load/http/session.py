@@ -29,7 +29,7 @@ from harness.load.http.report import Report, only_listener
 from harness.load.http.response import Response
 from harness.load.http.sent import Sent
 from harness.load.http.settings import Settings
-from harness.load.http.transport import Transport, Wish
+from harness.load.http.transport import Transport, wish_for
 
 _NO_CONTEXT: dict[str, Any] = {}
 _KEPT = 4096
@@ -193,7 +193,7 @@ class HttpSession:
         kind = ResponseContextManager if catch_response else Response
         start_s = perf_counter()
         try:
-            response = self._transport.send(sent, lane, Wish(kind, start_s, stream, max_redirects, max_retries))
+            response = self._transport.send(sent, lane, wish_for(kind, stream, max_redirects, max_retries), start_s)
             bytes_received = _declared_length(response) if stream else len(response.content or b"")
         except OSError as failure:
             response = kind(sent, 0, b"", None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
 
@@ -24,14 +25,15 @@ _GOOD_STATUSES = LocustUserAgent.valid_response_codes
 
 
 class Wish(NamedTuple):
-    """How a request is to be answered."""
+    """How a request is to be answered; :func:`wish_for` gives one."""
 
     kind: type[Response]
-    begun_s: float
-    """``perf_counter`` when all of it, redirects and retries included, began."""
     stream: bool
     max_redirects: int
     max_retries: int
+
+
+wish_for = lru_cache(maxsize=128)(Wish)
 
 
 class Transport:
@@ -44,12 +46,13 @@ class Transport:
         self.jar: Jar | None = None
         """None until a server sets a cookie, or a scenario asks for the jar."""
 
-    def send(self, sent: Sent, lane: Lane, wish: Wish) -> Response:
+    def send(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float) -> Response:
         """The answer to ``sent``, or that to the last redirect from it.
 
+        ``begun_s`` (``perf_counter``) is when all of it, redirects and retries included, began.
         Raises :class:`OSError`, of which :class:`RequestFailure` is a kind, where none came.
         """
-        response = self._retried(sent, lane, wish)
+        response = self._retried(sent, lane, wish, begun_s)
         if wish.max_redirects == 0 or response.status_code not in REDIRECTS:
             return response
         history: list[Response] = []
@@ -60,32 +63,32 @@ class Transport:
                 break
             if len(history) == wish.max_redirects:
                 raise TooManyRedirects(wish.max_redirects)
-            self._check_time(wish)
+            self._check_time(begun_s)
             history.append(response)
             sent = redirected(sent, response.status_code, location[0], first)
-            response = self._retried(sent, self.pool.lane(sent.origin), wish, is_redirected=True)
+            response = self._retried(sent, self.pool.lane(sent.origin), wish, begun_s, is_redirected=True)
         response._history = history
         return response
 
-    def _check_time(self, wish: Wish) -> None:
+    def _check_time(self, begun_s: float) -> None:
         """Before something is sent again."""
         limit_s = self.pool.settings.exchange_timeout
-        if perf_counter() - wish.begun_s >= limit_s:
+        if perf_counter() - begun_s >= limit_s:
             raise AnswerTooSlow(limit_s)
 
-    def _retried(self, sent: Sent, lane: Lane, wish: Wish, *, is_redirected: bool = False) -> Response:
+    def _retried(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, *, is_redirected: bool = False) -> Response:
         """Sent again as geventhttpclient does: only what timed out, and only what may be done twice."""
         retries = wish.max_retries if sent.method in IDEMPOTENT_METHODS and sent.replayable else 0
         while True:
             try:
-                return self._once(sent, lane, wish, is_redirected)
+                return self._once(sent, lane, wish, begun_s, is_redirected)
             except TimeoutError:
                 if retries <= 0:
                     raise
-                self._check_time(wish)
+                self._check_time(begun_s)
                 retries -= 1
 
-    def _once(self, sent: Sent, lane: Lane, wish: Wish, is_redirected: bool) -> Response:
+    def _once(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, is_redirected: bool) -> Response:
         settings = self.pool.settings
         if self.jar is not None and not sent.head.has_cookie:
             cookie = self.jar.header(sent.origin, sent.target)
@@ -109,7 +112,7 @@ class Transport:
                         request,
                         parts,
                         settings,
-                        wish.begun_s,
+                        begun_s,
                         expects_continue=sent.head.expects_continue,
                     )
                     break
@@ -125,7 +128,7 @@ class Transport:
                     reader = AnswerReader.of(sent.method, settings.max_header_bytes)
             head_s = perf_counter()
             if not reader.complete and (not wish.stream or (wish.max_redirects and reader.status in REDIRECTS)):
-                read_on(connection, reader, settings, wish.begun_s)
+                read_on(connection, reader, settings, begun_s)
         except OSError as failure:
             lane.end_turn(connection)
             if not reader.head:
@@ -146,7 +149,7 @@ class Transport:
             connection = None
         response = self._response(sent, wish, reader, head_s - sent_s, is_redirected)
         if wish.stream:
-            response._stream = BodyStream(reader, connection, lane, settings, wish.begun_s, _codings(reader, response))
+            response._stream = BodyStream(reader, connection, lane, settings, begun_s, _codings(reader, response))
         else:
             reader.done()
         return response
