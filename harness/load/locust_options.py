@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 from argparse import Action, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from locust import LoadTestShape, argument_parser
 
@@ -76,6 +76,21 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
             hint = _INSTEAD.get(dest, "leave it out")
             raise ArgumentsError(f"{option} is an option of Locust's own, not of the locustfile", hint)
     return options
+
+
+def portable(options: Mapping[str, object]) -> dict[str, object]:
+    """Those that reach another process as they are.
+
+    Of others (a path, a set, a tuple, an object of the scenario's) each worker keeps what it has made of the same
+    arguments itself: Locust would fail to send them, or change them.
+    """
+    return {name: value for name, value in options.items() if _is_portable(value)}
+
+
+def _is_portable(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_portable, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _locusts_own() -> dict[str, object]:

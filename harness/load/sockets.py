@@ -18,6 +18,7 @@ from locust.rpc import Message
 from zmq.utils import z85
 
 from harness.load.link import address_of, prepare_master_socket, prepare_worker_socket
+from harness.load.locust_options import portable
 from harness.load.secret import Keys
 
 _ZAP = "inproc://zeromq.zap.01"
@@ -41,6 +42,8 @@ class MasterSocket:
 
     def send_to_client(self, msg: Message) -> bool:
         """False where that worker is gone; the message is then lost, as it would be in the network."""
+        if msg.type == "spawn":
+            msg.data["parsed_options"] = portable(msg.data["parsed_options"])
         try:
             self._socket.send_multipart([msg.node_id.encode(), msg.serialize()], zmq.NOBLOCK)
         except zmq.ZMQError:

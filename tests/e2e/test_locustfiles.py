@@ -42,6 +42,7 @@ PACKAGE = {
             parser.add_argument("--greeting", required=True)
             parser.add_argument("--tone", env_var="TONE", default="loud")
             parser.add_argument("--times", type=int, default=3)
+            parser.add_argument("--sizes", type=lambda text: frozenset(text.split(",")), default="")
 
         @events.init.add_listener
         def begin(**given):
@@ -65,6 +66,7 @@ PACKAGE = {
         @events.test_start.add_listener
         def share_names(environment, **_):
             note(environment, "test_start", environment.runner.target_user_count)
+            note(environment, "sizes", sorted(environment.parsed_options.sizes))
             if isinstance(environment.runner, MasterRunner):
                 workers = list(environment.runner.clients)
                 for index, worker in enumerate(workers):
@@ -231,7 +233,7 @@ def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(tmp_pa
     with CountingServer().running() as server:
         result = harness(
             *("run", package, "--profile", "quick.toml", "--workers", "2", "--host", server.url, "--json"),
-            *("--tags", "buys", "--", "--greeting", "hallo", "Visitor", "Admin", "Raw", "Idle"),
+            *("--tags", "buys", "--", "--greeting", "hallo", "--sizes", "s,m", "Visitor", "Admin", "Raw", "Idle"),
             cwd=tmp_path,
             env={"NOTES": str(notes_file), "TONE": "soft"},
         )
@@ -262,6 +264,7 @@ def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(tmp_pa
     assert [what for role, _, what, _ in notes if role == "master"].count("worker_connect") == 2
     assert noted["master", "test_start"] == 8
     assert noted["worker", "init"] == 3
+    assert noted["worker", "sizes"] == noted["master", "sizes"] == ["m", "s"]
     assert noted["master", "thanks"] == 4
     assert noted["worker", "spawning_complete"] == 8
     assert noted["worker", "user_error"] == "nothing to buy"
