@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gevent import getcurrent
 
-from harness.load.failures import RequestInterrupted
+from harness.load.failures import MalformedAnswer, NoAnswer, RequestInterrupted
 from harness.load.phase_track import PhaseTrack
 from harness.load.recorder import (
     FAILURE_KINDS,
@@ -173,6 +173,8 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
         (RequestInterrupted(), 0, "interrupted: its user was removed before the answer came"),
         (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
         (ValueError(), 0, "ValueError"),
+        (NoAnswer(60.0), 0, "no answer within 60 s"),
+        (MalformedAnswer("Invalid status code"), 200, "malformed answer: Invalid status code"),
         ("x" * 1000, 0, "x" * 300),
     ],
 )
