@@ -49,7 +49,10 @@ def wait_to_write(sock: _socket.socket, limit_s: float) -> None:
 
 
 class Connection:
-    """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed."""
+    """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed.
+
+    Its socket is never closed before it: libev ends the process where a file that it watches is gone.
+    """
 
     __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_waiting", "_watched", "_watcher")
 

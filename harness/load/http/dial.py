@@ -42,7 +42,11 @@ def dial(origin: Origin, settings: Settings, context: Callable[[], ssl.SSLContex
         if settings.proxy_host is not None:
             _open_tunnel(sock, origin, settings, until_s)
         connection = TlsConnection(sock, settings.network_timeout, context(), origin.host)
-        connection.handshake(until_s - perf_counter())
+        try:
+            connection.handshake(until_s - perf_counter())
+        except BaseException:
+            connection.close()
+            raise
         return connection
     except WaitTooLong:
         sock.close()
