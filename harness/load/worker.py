@@ -136,6 +136,7 @@ class LoadWorker:
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._recorder.begin(msg.data["began_s"] - self._runner.clock.offset_s)
         self._runner.on_answer = self._follow_clock
+        self._cpu.read()  # what starting and joining took is not the load's
         self._let_spawning_complete_through()
         self._reporter = gevent.spawn(self._report_each_second)
         gevent.spawn(self._probe_lag)

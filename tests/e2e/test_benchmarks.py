@@ -7,9 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks.stall import wrk2_figures
+from benchmarks.stall import waits_of, wrk2_figures
 from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY
 from tests.support.programs import require_program
@@ -77,3 +78,9 @@ def test_wrk2_is_understood() -> None:
   60018 requests in 30.00s, 19.81MB read
 """
     assert wrk2_figures(printed) == pytest.approx((250, 450, 60018))
+
+
+def test_what_a_freezing_server_makes_arrivals_wait_is_reckoned() -> None:
+    # Frozen from 1.0 to 1.5 s, and 10 ms a request: the second waits for the freeze, the third for the second too.
+    waits = waits_of(np.array([0.5, 1.2, 1.201, 3.0]), np.array([[1.0, 1.5]]), 0.01)
+    assert waits.tolist() == pytest.approx([0.01, 0.31, 0.319, 0.01])
