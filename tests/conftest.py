@@ -1,4 +1,8 @@
-"""Tests run side by side (``pytest -n 3``), but for those marked ``alone``: these read figures others would bend.
+"""How tests run: side by side (``pytest -n 3``), and the processes that they start at full speed.
+
+Two markers are exceptions. ``alone``: the test reads figures that others beside it would bend. ``traced``: where
+coverage is measured, also the processes that this test starts count their lines, which takes half as much time again;
+so those do it that together run all that only child processes run.
 
 Property tests try the same values in every run, and take the time they need on a busy machine.
 """
@@ -10,7 +14,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,17 +38,34 @@ def held(name: str, operation: int) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Wait until this test may run: beside others, or with none beside it where it is marked ``alone``."""
+@contextmanager
+def turn(alone: bool) -> Iterator[None]:
+    """Wait until a test may run: beside others, or with none beside it."""
     if "PYTEST_XDIST_TESTRUNUID" not in os.environ:
         yield
         return
-    alone = request.node.get_closest_marker("alone") is not None
-    with held("door", fcntl.LOCK_EX):  # kept by one that waits to be alone: nobody else enters meanwhile
-        room = held("room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        room.__enter__()
+    with ExitStack() as room:
+        with held("door", fcntl.LOCK_EX):  # kept by one that waits to be alone: nobody else enters meanwhile
+            room.enter_context(held("room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        yield
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Processes started here do not see that coverage is measured."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    for name in settings:
+        del os.environ[name]
     try:
         yield
     finally:
-        room.__exit__(None, None, None)
+        os.environ.update(settings)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """The markers hold for a test's fixtures, too."""
+    with turn(item.get_closest_marker("alone") is not None), ExitStack() as settings:
+        if item.get_closest_marker("traced") is None:
+            settings.enter_context(untraced())
+        return (yield)

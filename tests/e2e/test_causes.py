@@ -11,12 +11,23 @@ from harness.record.profiles import read_folded
 from tests.support.command import REPOSITORY, harness, latest_run
 
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
-STEADY_ONLY = (
-    *("--set", "phase.ramp.over=3s"),
-    *("--set", "phase.steady.hold=12s"),
-    *("--set", "gate.1.endpoint=GET /products"),
-    *("--set", "phase.stress.every=1s"),
-)
+SHORT = ("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=3s", "--set", "phase.stress.every=1s")
+PROFILE = """
+[[phase]]
+kind = "ramp"
+users = 120
+duration = "2s"
+
+[[phase]]
+kind = "steady"
+users = 120
+duration = "10s"
+
+[[gate]]
+require = "p95 < 50ms"
+phase = "steady"
+"""
+"""What it takes to tell a cause: the scenario's first gate, and no more of its phases than that reads."""
 
 
 def widths(folded: Path) -> Counter[str]:
@@ -30,16 +41,14 @@ def widths(folded: Path) -> Counter[str]:
 
 @pytest.mark.alone
 def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(tmp_path: Path) -> None:
-    quiet = (*STEADY_ONLY, "--set", "sampling.memory=false")
-    # Not traced for coverage: its tracer, called by the defect's every line, would be what cost the time.
-    healthy = harness("run", FLASH_SALE, *quiet, cwd=tmp_path, coverage=False)
+    (tmp_path / "cause.toml").write_text(PROFILE)
+    run = ("run", FLASH_SALE, "--profile", "cause.toml", "--set", "sampling.memory=false")
+    healthy = harness(*run, cwd=tmp_path)
     assert healthy.code == 0, healthy.err
     before = widths(latest_run(tmp_path) / "cpu" / "1-steady.folded")
     assert harness("baseline", "set", "latest", cwd=tmp_path).code == 0
 
-    slow = harness(
-        *("run", FLASH_SALE, *quiet, "--json"), cwd=tmp_path, env={"SHOP_DEFECTS": "slow_search"}, coverage=False
-    )
+    slow = harness(*run, "--json", cwd=tmp_path, env={"SHOP_DEFECTS": "slow_search"})
     assert slow.code == 1, slow.err
     summary = slow.json()
     assert summary["gates"][0]["status"] == "fail"
@@ -51,7 +60,7 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(t
 
 def test_an_oversell_breaks_the_scenarios_invariant(tmp_path: Path) -> None:
     result = harness(
-        *("run", FLASH_SALE, *STEADY_ONLY, "--set", "sampling.memory=false", "--json"),
+        *("run", FLASH_SALE, *SHORT, "--set", "sampling.memory=false", "--json"),
         cwd=tmp_path,
         env={"SHOP_DEFECTS": "oversell"},
     )
@@ -62,7 +71,8 @@ def test_an_oversell_breaks_the_scenarios_invariant(tmp_path: Path) -> None:
 
 def test_a_leak_is_the_widest_of_what_was_never_freed(tmp_path: Path) -> None:
     result = harness(
-        *("run", FLASH_SALE, *STEADY_ONLY, "--set", "sampling.memory.duration=6s", "--json"),
+        *("run", FLASH_SALE, *SHORT, "--set", "phase.steady.hold=12s", "--json"),
+        *("--set", "sampling.memory.duration=4s"),
         cwd=tmp_path,
         env={"SHOP_DEFECTS": "leak"},
     )

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,15 +22,20 @@ from tests.support.shop_process import start_shop
 
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 SHORT = (
-    *("--set", "phase.ramp.over=2s"),
-    *("--set", "phase.ramp.users=150"),
+    *("--set", "phase.ramp.over=1s"),
     *("--set", "phase.steady.users=150"),
+    *("--set", "phase.steady.hold=4s"),
+    *("--set", "phase.stress.every=1s"),
+)
+"""Every phase of the default run, for a moment."""
+JUDGED = (
+    *SHORT,
+    *("--set", "phase.ramp.over=2s"),
     *("--set", "phase.steady.hold=8s"),
-    *("--set", "phase.stress.every=2s"),
     *("--set", "gate.1.endpoint=GET /products"),
     *("--set", "sampling.memory.duration=3s"),
 )
-"""The default run at a quarter of its length, with more users so that the gates have enough requests to tell."""
+"""Long enough, with more users than by default, for the gates to have enough requests to tell."""
 SOUND = (0, 3, 4)
 """Exit codes where the target is sound: 3 and 4 where the tests beside this one leave the generator no time."""
 
@@ -44,7 +50,7 @@ def served_by(url: str) -> Counter[str]:
 
 @pytest.mark.alone
 def test_one_command_gives_a_verdict_and_everything_to_understand_it(tmp_path: Path) -> None:
-    result = harness("run", FLASH_SALE, *SHORT, "--json", cwd=tmp_path)
+    result = harness("run", FLASH_SALE, *JUDGED, "--json", cwd=tmp_path)
     summary = result.json()
     assert (result.code, summary["verdict"], summary["exit_code"]) == (0, "pass", 0), result.err
     assert [(gate["require"], gate["status"]) for gate in summary["gates"]] == [
@@ -72,19 +78,49 @@ def test_one_command_gives_a_verdict_and_everything_to_understand_it(tmp_path: P
     assert json.loads((folder / "summary.json").read_text()) == summary
 
 
-def test_requests_recorded_are_the_requests_the_shop_served(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Attached:
+    """A run on a shop that ran already: where it was started, how it ended, what the shop counted."""
+
+    cwd: Path
+    code: int
+    served: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def attached(tmp_path_factory: pytest.TempPathFactory) -> Attached:
+    cwd = tmp_path_factory.mktemp("attached")
     with start_shop() as shop:
-        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, cwd=tmp_path)
+        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, cwd=cwd)
         assert result.code in SOUND, result.err
-        journal = read_journal(latest_run(tmp_path) / "journal")
-        assert requests_by_endpoint(journal) == served_by(shop.url)
+        return Attached(cwd, result.code, served_by(shop.url))
 
 
-@pytest.mark.parametrize("after_s", [2.0, 7.0])
+@pytest.mark.traced
+def test_requests_recorded_are_the_requests_the_shop_served(attached: Attached) -> None:
+    assert requests_by_endpoint(read_journal(latest_run(attached.cwd) / "journal")) == attached.served
+
+
+@pytest.mark.traced
+def test_a_run_can_be_judged_by_other_gates_and_drawn_again(attached: Attached) -> None:
+    cwd = attached.cwd
+    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=cwd)
+    assert judged.code == judged.json()["exit_code"] in (1, *SOUND[1:])
+    assert [gate["require"] for gate in judged.json()["gates"]] == ["p95 < 0.1ms", "verify"]
+    assert "p95 < 0.1ms" in judged.err
+    folder = latest_run(cwd)
+    (folder / "report.html").unlink()
+    drawn = harness("report", folder.name, cwd=cwd)
+    assert drawn.code == 0
+    assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
+    assert harness("gate", "latest", cwd=cwd).code == attached.code
+
+
+@pytest.mark.parametrize("after_s", [2.0, 5.0])
 def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(after_s: float, tmp_path: Path) -> None:
     with start_shop() as shop:
         process = start(
-            "run", FLASH_SALE, "--host", shop.url, *SHORT, "--set", "phase.steady.users=200", cwd=tmp_path, group=True
+            *("run", FLASH_SALE, "--host", shop.url, *SHORT, "--set", "phase.steady.hold=20s"), cwd=tmp_path, group=True
         )
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("reports/*/journal")):
@@ -108,7 +144,7 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
     command = "python -m harness.shop --host 127.0.0.1 --port {port}"
     result = harness(
         *("run", REPOSITORY / "scenarios" / "locustfile.py", "--target", command, "--profile", "smoke", "--json"),
-        *("--set", "phase.steady.users=80"),
+        *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=5s"),
         cwd=tmp_path,
     )
     assert result.code in SOUND, result.err
@@ -119,27 +155,12 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
     result = harness(
         *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false"),
-        *("--set", "phase.ramp.over=2s", "--set", "phase.steady.rate=200", "--set", "phase.steady.hold=8s"),
+        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.rate=200", "--set", "phase.steady.hold=4s"),
         cwd=tmp_path,
     )
     assert result.code in SOUND, result.err
     steady = result.json()["phases"][1]
-    assert (steady["model"], steady["requests"]) == ("open", 1600)
-
-
-def test_a_run_can_be_judged_by_other_gates_and_drawn_again(tmp_path: Path) -> None:
-    ran = harness("run", FLASH_SALE, "--profile", "smoke", cwd=tmp_path)
-    assert ran.code in SOUND, ran.err
-    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=tmp_path)
-    assert judged.code == judged.json()["exit_code"] in (1, *SOUND[1:])
-    assert [gate["require"] for gate in judged.json()["gates"]] == ["p95 < 0.1ms", "verify"]
-    assert "p95 < 0.1ms" in judged.err
-    folder = latest_run(tmp_path)
-    (folder / "report.html").unlink()
-    drawn = harness("report", folder.name, cwd=tmp_path)
-    assert drawn.code == 0
-    assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
-    assert harness("gate", "latest", cwd=tmp_path).code == ran.code
+    assert (steady["model"], steady["requests"]) == ("open", 800)
 
 
 def test_the_invariants_of_a_scenario_are_checked_after_the_run() -> None:

@@ -121,7 +121,7 @@ def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        short = (*LONG, "--set", "phase.steady.hold=4s", "--set", "phase.stress.every=1s")
+        short = ("--profile", "smoke", "--set", "phase.ramp.duration=1s", "--set", "phase.steady.duration=3s")
         result = harness("run", FLASH_SALE, *short, "--out", str(small), cwd=tmp_path)
         assert result.code in (2, 4), result.err
         assert "No space left" in result.err

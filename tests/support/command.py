@@ -36,14 +36,9 @@ def start(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     group: bool = False,
-    coverage: bool = True,
 ) -> subprocess.Popen[str]:
-    """Start ``harness ARGUMENTS``; ``group`` gives it a process group of its own, as a shell does.
-
-    Without ``coverage`` no line of it is counted, where lines are counted: for tests that read what code costs.
-    """
-    ours = ("SHOP_", "HARNESS_") if coverage else ("SHOP_", "HARNESS_", "COVERAGE_")
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """Start ``harness ARGUMENTS``; ``group`` gives it a process group of its own, as a shell does."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_"))}
     return subprocess.Popen(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=cwd,
@@ -68,9 +63,9 @@ def finish(process: subprocess.Popen[str]) -> Result:
     return Result(process.returncode, out, err)
 
 
-def harness(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, coverage: bool = True) -> Result:
+def harness(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
     """Run ``harness ARGUMENTS`` to its end. Whatever it does, it must not show a traceback."""
-    result = finish(start(*arguments, cwd=cwd, env=env, coverage=coverage))
+    result = finish(start(*arguments, cwd=cwd, env=env))
     assert "Traceback" not in result.err, result.err
     return result
 

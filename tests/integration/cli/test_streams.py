@@ -11,9 +11,23 @@ from pathlib import Path
 import pytest
 
 from tests.support.children import die_with_the_tests
-from tests.support.command import REPOSITORY, latest_run
+from tests.support.command import latest_run
+from tests.support.counting_server import CountingServer
 from tests.support.streams import stream_that_takes_nothing
 
+SCENARIO = """
+from locust import constant, task
+from harness import HttpUser, steady
+
+class Getter(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def get(self):
+        self.client.get("/")
+
+phases = [steady(users=3, hold="2s")]
+"""
 HARNESS = f"{sys.executable} -m harness"
 
 
@@ -39,12 +53,10 @@ def test_a_full_disk_behind_the_output_is_no_failed_gate(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("state", ["closed pipe", "full disk"])
 def test_a_run_whose_log_takes_nothing_is_judged_and_reported(state: str, tmp_path: Path) -> None:
-    with stream_that_takes_nothing(state) as log:
+    (tmp_path / "getter.py").write_text(SCENARIO)
+    with stream_that_takes_nothing(state) as log, CountingServer().running() as server:
         ran = subprocess.run(
-            [
-                *(sys.executable, "-m", "harness", "run", str(REPOSITORY / "scenarios/flash_sale.py"), "--json"),
-                *("--profile", "smoke", "--set", "sampling.memory=false"),
-            ],
+            [sys.executable, "-m", "harness", "run", "getter.py", "--json", "--host", server.url],
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

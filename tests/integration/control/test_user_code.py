@@ -16,6 +16,8 @@ from harness.control.user_code import describe_scenario, verify_target
 from harness.errors import HarnessError, ManyFaultsError
 from tests.support.children import die_with_the_tests, wait_until
 
+pytestmark = pytest.mark.traced
+
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
 import os, pathlib, subprocess

@@ -19,6 +19,8 @@ from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
 from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
 
+pytestmark = pytest.mark.traced
+
 GETTER = """
     from locust import constant, task
     from harness import HttpUser

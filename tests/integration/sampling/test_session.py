@@ -36,6 +36,8 @@ from harness.sampling.session import SamplingSession
 from harness.target.start import start_target
 from tests.support.targets import all_ended, run_folder, script_target, wait_until
 
+pytestmark = pytest.mark.traced
+
 APP = """
 from fastapi import FastAPI
 

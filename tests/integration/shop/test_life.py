@@ -21,6 +21,8 @@ from tests.integration.shop.vendor import held_vendor
 from tests.support.children import free_port, stop, wait_until
 from tests.support.shop_process import shop_environment, start_shop
 
+pytestmark = pytest.mark.traced
+
 
 def the_vendor(pid: int) -> psutil.Process:
     (child,) = psutil.Process(pid).children(recursive=True)

@@ -21,6 +21,8 @@ from harness.target.process import SupervisedProcess
 from harness.target.start import start_target
 from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
 
+pytestmark = pytest.mark.traced
+
 
 def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)

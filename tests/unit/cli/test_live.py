@@ -290,6 +290,6 @@ def test_lines_of_the_highest_ranks_stay_in_their_order() -> None:
 def test_many_endpoints_and_a_long_run_are_drawn_too(tmp_path: Path) -> None:
     screen = Screen(120, 40)
     many = {f"GET /thing/{number}": 1.0 for number in range(50)}
-    screen.play(a_run(tmp_path, phases=[steady(30, 90)], endpoints=many, latency=bursty()))
+    screen.play(a_run(tmp_path, phases=[steady(30, 64)], endpoints=many, latency=bursty()))
     assert len(re.findall(r"^  GET /thing/", screen.shown, re.M)) > 5
     assert re.search(r"requests/s [▁-█]{60} ", screen.shown)
