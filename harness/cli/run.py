@@ -80,12 +80,14 @@ def command(
                                    --bind 10.0.0.5 --expect-workers 3
     """
     from harness.control.door import open_door
+    from harness.control.interrupts import raise_on_signals
     from harness.control.user_code import describe_scenario
     from harness.plan.profile import load_profile
     from harness.plan.resolve import resolve
     from harness.plan.target import TargetOptions
 
     door = open_door(bind, expect_workers, secret_file)
+    raise_on_signals()
     chosen_profile = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
         describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),

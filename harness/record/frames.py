@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgpack
 
 from harness.errors import HarnessError
+from harness.record.files import ordinary
 
 MAGIC = b"HARNESS1"
 _HEAD = struct.Struct("<II")
@@ -74,7 +75,7 @@ class FrameReader:
 
         Raises :class:`HarnessError` where the file is not of this format or is damaged before its end.
         """
-        if not self.path.exists():
+        if not ordinary(self.path).exists():
             return
         with self.path.open("rb") as file:
             if self._offset == 0:

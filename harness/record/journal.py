@@ -30,6 +30,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.errors import ExitCode, HarnessError
+from harness.record.frame_fields import check_fields
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Histogram, Ints
 from harness.record.series import Series
@@ -252,7 +253,8 @@ class Journal:
     """None: the run was killed, or is still going on."""
 
     def add(self, frame: Frame) -> None:
-        """Take in one frame; ``KeyError``, ``TypeError`` or ``ValueError`` where it lacks what it should hold."""
+        """Take in one frame; ``KeyError``, ``TypeError`` or ``ValueError`` where it does not hold what it should."""
+        check_fields(frame)
         match frame["kind"]:
             case "start":
                 if frame["schema"] != SCHEMA:
@@ -265,12 +267,14 @@ class Journal:
             case "clock":
                 self.clocks.append(ClockReading(**_fields(frame)))
             case "second":
+                series = SeriesTable.from_wire(frame["series"])
+                self._know(series.keys[:, 3])
                 self._add_second(
                     Second(
                         frame["second"],
                         frame["users"],
                         [WorkerSecond(*wire) for wire in frame["workers"]],
-                        SeriesTable.from_wire(frame["series"]),
+                        series,
                         Lateness.all_of(SeriesTable.from_wire(frame["lateness"])),
                     )
                 )
@@ -290,8 +294,10 @@ class Journal:
                     last.segments,
                 )
             case "failure":
+                self._know([frame["endpoint"]])
                 self.failures.append(FailureCount(**_fields(frame)))
             case "sample":
+                self._know([frame["endpoint"]])
                 self.samples.append(FailureSample(**_fields(frame)))
             case "event":
                 self.events.append(Event(**_fields(frame)))
@@ -300,6 +306,11 @@ class Journal:
             case _:
                 # A newer harness may tell more; what it adds does not change what is known here.
                 return
+
+    def _know(self, endpoints: Ints | list[int]) -> None:
+        for endpoint in np.unique(endpoints).tolist():
+            if endpoint not in self.endpoints:
+                raise ValueError(f"endpoint {endpoint} was not named before")
 
     def _add_second(self, added: Second) -> None:
         """Keep seconds in order and each once: what a worker reported late comes as a further frame of its second."""

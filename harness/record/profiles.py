@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.record.files import ordinary
 from harness.record.run_folder import read_json, write_json
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
@@ -67,7 +68,7 @@ class Stack:
 def read_folded(path: Path) -> list[Stack]:
     """The stacks of a folded file. Raises :class:`HarnessError` naming the line that is none."""
     stacks: list[Stack] = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with ordinary(path).open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

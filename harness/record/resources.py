@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import HarnessError
+from harness.record.frame_fields import check_fields
 from harness.record.frames import FrameReader, FrameWriter
 
 
@@ -43,9 +45,17 @@ class ResourceWriter:
 
 
 def read_resources(path: Path) -> list[Reading]:
-    """All readings, in order of writing; none where nothing was sampled."""
-    return [
-        Reading(frame["epoch_s"], frame["source"], frame["values"])
-        for frame in FrameReader(path).new_frames()
-        if frame["kind"] == "resources"
-    ]
+    """All readings, in order of writing; none where nothing was sampled. Raises :class:`HarnessError` on damage."""
+    readings = []
+    for frame in FrameReader(path).new_frames():
+        try:
+            check_fields(frame)
+        except ValueError as fault:
+            raise HarnessError(
+                f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
+                where=str(path),
+                hint="It was written by another version of the harness, or is damaged.",
+            ) from fault
+        if frame["kind"] == "resources":
+            readings.append(Reading(frame["epoch_s"], frame["source"], frame["values"]))
+    return readings

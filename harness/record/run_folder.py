@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from harness.errors import HarnessError
+from harness.record.files import ordinary
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -123,7 +124,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """A JSON file of a run folder. Raises :class:`HarnessError` where it is missing or damaged, naming the line."""
     try:
-        content = path.read_bytes()
+        content = ordinary(path).read_bytes()
     except FileNotFoundError as fault:
         raise HarnessError("the file is missing from the run folder", where=str(path)) from fault
     except OSError as fault:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -106,6 +107,8 @@ class CpuSampler:
             recording = self._recordings[-1]
             recording.ended = now
             recording.process.send_signal(signal.SIGINT)  # it then writes its file, while the next one starts
+            # Taken in as soon as it has: until the run's end it would stand among the processes as a zombie.
+            threading.Thread(target=recording.process.wait, name="py-spy's end", daemon=True).start()
 
     def _collect(self) -> list[Profile]:
         profiles = [self._finish(recording) for recording in self._recordings]

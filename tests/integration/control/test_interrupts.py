@@ -1,12 +1,20 @@
-"""A run goes on to its report when the terminal that it was started in is closed."""
+"""Signals before, while and after the load: what was started is ended, and a closed terminal costs no report."""
 
 from __future__ import annotations
 
 import os
 import pty
+import signal
 import sys
 import textwrap
 from pathlib import Path
+
+import pytest
+
+from harness.control.interrupts import Interrupts
+from tests.support.children import wait_until
+from tests.support.command import finish, start
+from tests.support.targets import all_ended
 
 PROGRAM = """
     import sys, time
@@ -33,3 +41,56 @@ def test_what_is_said_to_a_closed_terminal_breaks_nothing(tmp_path: Path) -> Non
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert (tmp_path / "report").read_text() == "1"
+
+
+NOTE_PIDS = """
+import os, pathlib, subprocess, time
+left = subprocess.Popen(["sleep", "100"])
+pathlib.Path("pids").write_text(f"{os.getpid()} {left.pid} ")
+time.sleep(100)
+"""
+SCENARIO = """
+from locust import task
+from harness import HttpUser, steady
+
+class Someone(HttpUser):
+    @task
+    def look(self):
+        self.client.get("/")
+
+phases = [steady(users=1, hold="1s")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("during", "sent"),
+    [
+        ("description", signal.SIGTERM),
+        ("description", signal.SIGQUIT),
+        ("start of the target", signal.SIGTERM),
+        ("start of the target", signal.SIGHUP),
+    ],
+)
+def test_a_signal_before_the_load_is_an_interruption(during: str, sent: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(NOTE_PIDS)
+    (tmp_path / "scenario.py").write_text(SCENARIO)
+    scenario = "waits.py" if during == "description" else "scenario.py"
+    run = start("run", scenario, "--target", f"{sys.executable} waits.py {{port}}", cwd=tmp_path)
+    pids = tmp_path / "pids"
+    wait_until(lambda: pids.exists() and pids.read_text().endswith(" "), what="the wait")
+    run.send_signal(sent)
+    ended = finish(run)
+    assert (ended.code, ended.err.strip().splitlines()[-1]) == (130, "harness: interrupted")
+    assert all_ended(map(int, pids.read_text().split()))
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGQUIT)
+            assert interrupts.count == 1
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, former)

@@ -134,7 +134,9 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
         SamplingSession(run, target, folder, lambda: [os.getpid()]) as session,
     ):
         run_phases(session, 2.0, 0.3, 1.5)
+        before_the_end = [child.name() for child in psutil.Process().children()]
     assert session.close().notes == []
+    assert "py-spy" not in before_the_end
     return folder, session.close()
 
 

@@ -1,0 +1,66 @@
+"""A run folder of nonsense, every checksum right: told in one message that names the file, or judged; no traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.gates.judge import judge
+from harness.record.frames import FrameReader, FrameWriter
+from harness.record.run_folder import RunFolder, write_text
+from harness.report import write_reports
+from tests.support.recordings import CPU_STACKS, Failing, Profiles, ramp, record_run, steady, stress
+
+NONSENSE: list[Any] = [None, "x", -1, 9_999_999]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return record_run(
+        tmp_path,
+        phases=[ramp(5, 2), steady(5, 4), stress((5, 10), every=2)],
+        gates=["p95 < 500ms"],
+        failures=[Failing(0.2)],
+        events=[(1.0, "note", "something happened")],
+        profiles=Profiles(cpu={"steady": CPU_STACKS}),
+        held_steps=1,
+    )
+
+
+def judge_and_draw(folder: RunFolder) -> None:
+    write_text(folder.summary, judge(folder).to_json())
+    write_reports(folder)
+
+
+@pytest.mark.parametrize("name", ["journal", "resources"])
+def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
+    path = folder.path / name
+    frames = list(FrameReader(path).new_frames())
+    refused = {}
+    fields = {(frame["kind"], key): number for number, frame in reversed(list(enumerate(frames))) for key in frame}
+    for (kind, key), number in fields.items():
+        for value in NONSENSE:
+            path.unlink()
+            with FrameWriter(path) as writer:
+                for frame in (*frames[:number], frames[number] | {key: value}, *frames[number + 1 :]):
+                    writer.write(frame)
+            try:
+                judge_and_draw(folder)
+            except HarnessError as fault:
+                refused[kind] = str(fault)
+    assert refused.keys() == {kind for kind, _ in fields}
+    assert all(name in message for message in refused.values())
+
+
+@pytest.mark.parametrize("name", ["journal", "resources", "profiles.json", "environment.json"])
+def test_a_file_that_is_a_pipe_is_not_waited_for(name: str, folder: RunFolder) -> None:
+    path = folder.path / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(HarnessError) as told:
+        judge_and_draw(folder)
+    assert told.value.where == str(path)
