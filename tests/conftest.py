@@ -53,19 +53,19 @@ def turn(alone: bool) -> Iterator[None]:
 @contextmanager
 def untraced() -> Iterator[None]:
     """Processes started here do not see that coverage is measured."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    for name in settings:
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    for name in hidden:
         del os.environ[name]
     try:
         yield
     finally:
-        os.environ.update(settings)
+        os.environ.update(hidden)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """The markers hold for a test's fixtures, too."""
-    with turn(item.get_closest_marker("alone") is not None), ExitStack() as settings:
+    with turn(item.get_closest_marker("alone") is not None), ExitStack() as tracing:
         if item.get_closest_marker("traced") is None:
-            settings.enter_context(untraced())
+            tracing.enter_context(untraced())
         return (yield)

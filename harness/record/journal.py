@@ -268,7 +268,7 @@ class Journal:
                 self.clocks.append(ClockReading(**_fields(frame)))
             case "second":
                 series = SeriesTable.from_wire(frame["series"])
-                self._know(series.keys[:, 3])
+                self._know(series.endpoint)
                 self._add_second(
                     Second(
                         frame["second"],

@@ -92,7 +92,7 @@ def attached(tmp_path_factory: pytest.TempPathFactory) -> Attached:
     cwd = tmp_path_factory.mktemp("attached")
     with start_shop() as shop:
         result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, cwd=cwd)
-        assert result.code in SOUND, result.err
+        assert result.code in (1, *SOUND), result.err  # so short a run may well fail a gate
         return Attached(cwd, result.code, served_by(shop.url))
 
 

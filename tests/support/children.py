@@ -29,7 +29,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(ready: Callable[[], Value], *, seconds: float = 20, what: str = "it") -> Value:
+def wait_until(ready: Callable[[], Value], *, seconds: float = 60, what: str = "it") -> Value:
     """The first true value of ``ready()``, asked again and again; fails the test after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (value := ready()):

@@ -43,7 +43,7 @@ def run_folder(parent: Path) -> RunFolder:
     return RunFolder.create(parent / "reports", "run")
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+def wait_until(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
     """Whether ``true`` became so in time."""
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -62,6 +62,6 @@ def runs(pid: int) -> bool:
 
 
 def all_ended(pids: Iterable[int]) -> bool:
-    """Whether all the processes are gone, or are within 20 s."""
+    """Whether all the processes are gone, or are within a minute."""
     numbers = list(pids)
     return wait_until(lambda: not any(runs(pid) for pid in numbers))
