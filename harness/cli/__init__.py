@@ -27,6 +27,7 @@ _COMMANDS = {
     "gate": "Judge a run folder again, under its own gates or others.",
     "report": "Draw a run folder's report again.",
     "baseline": "Keep runs that later runs are compared with.",
+    "worker": "Put load on a target for a run that another machine leads.",
     "doctor": "Check what this machine lacks for measuring, and say how to mend it.",
 }
 """Each command and its short help; ``harness/cli/NAME.py`` holds it as ``command``."""

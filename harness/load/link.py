@@ -19,7 +19,7 @@ GONE_S = 3.0
 _HANDSHAKE_S = 5.0
 """Strangers that connect and say nothing are hung up on."""
 _LONGEST_MESSAGE = 64 << 20
-_LINGER_MS = 1000
+LINGER_MS = 1000
 _BACKLOG = 1024
 
 
@@ -51,7 +51,7 @@ def prepare_worker_socket(dealer: Any, identity: str, keys: Keys) -> None:
 
 def _prepare(socket: Any) -> None:
     socket.setsockopt(zmq.IPV6, 1)
-    socket.setsockopt(zmq.LINGER, _LINGER_MS)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_MESSAGE)
     # HEARTBEAT_TTL would spare one side its questions, but libzmq forgets that limit with the next ordinary message.
     socket.setsockopt(zmq.HEARTBEAT_IVL, round(PING_S * 1000))
