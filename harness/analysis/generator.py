@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.analysis.clocks import worst_clocks
 from harness.analysis.recorded import PhaseRecord
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, Lateness, Second, WorkerSecond
@@ -160,6 +161,7 @@ def generator_of(journal: Journal, limited: bool) -> Generator:
     lag = Lag()
     if len(lags):
         lag = Lag(p50=float(np.median(lags)), p99=float(np.quantile(lags, 0.99)), max=float(lags.max()))
+    clocks = worst_clocks(journal)
     own = Histogram.merged([part.own for second in journal.seconds for part in second.lateness])
     return Generator(
         saturated=limited,
@@ -172,6 +174,8 @@ def generator_of(journal: Journal, limited: bool) -> Generator:
         late=sum(state.late for state in states),
         own_lateness_ms=lag_of(own),
         workers=max((len(second.workers) for second in journal.seconds), default=0),
+        clock_ms=max((clock.within for clock in clocks), default=None),
+        clocks=clocks,
     )
 
 

@@ -173,7 +173,7 @@ class _Connection:
             self._socket.recv()
         lost = False
         while self._events.poll(0):
-            lost = lost or recv_monitor_message(self._events)["event"] == zmq.EVENT_DISCONNECTED
+            lost |= recv_monitor_message(self._events)["event"] == zmq.EVENT_DISCONNECTED
         return lost
 
     def tell_failure(self, indexes: list[int], words: str) -> None:

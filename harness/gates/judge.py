@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from harness.analysis.attribution import suspects_of
+from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
@@ -74,6 +75,7 @@ def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary], gates: Sequence[
         said = (waiting_for_users(record, run.journal), unread_failures(record.plan, phase, gates))
         warnings += [warning for warning in said if warning]
     warnings += leak_warnings(run)
+    warnings += [clock] if (clock := clock_warning(worst_clocks(run.journal))) else []
     warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
     warnings += run.profiles.notes
     warnings += [

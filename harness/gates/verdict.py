@@ -70,7 +70,7 @@ def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[
     elif journal.end_reason in _BROKEN_ENDS:
         reasons.append(_BROKEN_ENDS[journal.end_reason])
     reasons += [event.message for event in journal.events if event.what in _LOST]
-    if journal.end_reason in ("done", "gate failed") and not any(phase.requests for phase in phases):
+    if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
         reasons.append("not a single request was recorded")
     reasons += _voided(phases, results)
     return reasons

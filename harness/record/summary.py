@@ -129,6 +129,23 @@ class Totals(_Part):
     bytes_received: int = 0
 
 
+class WorkerClock(_Part):
+    """One load worker's run clock beside the master's: the finding in which the two may have stood furthest apart.
+
+    ``offset`` is how far it was off, ``bound`` how wrong that finding can be (half the round trip), both in ms.
+    """
+
+    worker: int
+    host: str = ""
+    offset: float
+    bound: float
+
+    @property
+    def within(self) -> float:
+        """The two clocks stood no further apart than this, in ms."""
+        return abs(self.offset) + self.bound
+
+
 class Generator(_Part):
     """How the load generator itself fared.
 
@@ -148,6 +165,9 @@ class Generator(_Part):
     own_lateness_ms: Lag = Lag()
     """How late arrivals were started by the generator's own doing: all of them, those too that were in time."""
     workers: int = 0
+    clock_ms: float | None = None
+    """No worker's seconds are further off the master's than this."""
+    clocks: list[WorkerClock] = []
 
 
 class Suspect(_Part):

@@ -1,0 +1,201 @@
+"""One run on several machines: a master, three workers and a target, each with an address and a clock of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+
+from harness.record.journal import Journal, JournalFollower, read_journal
+from tests.support.children import die_with_the_tests, wait_until
+from tests.support.command import REPOSITORY, finish
+from tests.support.networks import Machine, Network, network
+
+SECRET = "a secret of this test alone"
+GONE_S = 5.0
+SCENARIO = """
+from locust import constant, task
+from harness import HttpUser, steady
+from place import where
+
+class Visitor(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def visit(self):
+        self.client.get("/", name=where())
+
+phases = [steady(users=12, hold="12s")]
+"""
+USERS = 12
+PLACE = """
+import os
+
+def where():
+    return os.environ.get("PLACE", "nowhere")
+"""
+
+
+class Field:
+    """What a test starts on the machines; all of it ends with the test."""
+
+    def __init__(self, folder: Path, net: Network) -> None:
+        self.folder = folder
+        self.cut_off = net.cut_off
+        self.master, *self.workers, self.target = net.machines
+        self.notes = folder / "notes"
+        (folder / "scenario.py").write_text(SCENARIO)
+        (folder / "place.py").write_text(PLACE)
+        self._started: list[subprocess.Popen[str]] = []
+        self._target = self._start(
+            self.target, [sys.executable, "-m", "tests.support.noting_target", self.target.address, "8000"], self.notes
+        )
+        wait_until(self.notes.exists, what="the target")
+
+    def run(self, hold: str) -> subprocess.Popen[str]:
+        """``harness run`` on the master's machine, waiting for all workers."""
+        host = ["--host", f"http://{self.target.address}:8000", "--allow-host", self.target.address]
+        joining = ["--bind", self.master.address, "--expect-workers", str(len(self.workers))]
+        options = [*host, *joining, "--set", f"phase.steady.hold={hold}", "--json", "--out", str(self.folder)]
+        return self._harness(self.master, "run", str(self.folder / "scenario.py"), *options)
+
+    def work(self) -> list[subprocess.Popen[str]]:
+        """``harness worker`` on each of the workers' machines."""
+        return [self._harness(machine, "worker", "--master", self.master.address) for machine in self.workers]
+
+    def journal(self, seconds: int) -> JournalFollower:
+        """The running run's journal, when it has so many seconds."""
+        path = wait_until(lambda: next(self.folder.glob("*/journal"), None), seconds=60, what="the run's begin")
+        assert path is not None
+        follower = JournalFollower(path)
+
+        def grown() -> bool:
+            follower.poll()
+            return len(follower.journal.seconds) >= seconds
+
+        wait_until(grown, seconds=60, what=f"second {seconds}")
+        return follower
+
+    def served(self) -> dict[str, list[float]]:
+        """By the client's address: when the target was asked."""
+        times: dict[str, list[float]] = {}
+        for line in self.notes.read_text().splitlines():
+            at, client = line.split()
+            times.setdefault(client, []).append(float(at))
+        return times
+
+    def _harness(self, machine: Machine, *words: str) -> subprocess.Popen[str]:
+        return self._start(machine, [sys.executable, "-m", "harness", *words])
+
+    def _start(self, machine: Machine, words: list[str], *more: Path) -> subprocess.Popen[str]:
+        environment = {"HARNESS_SECRET": SECRET, "PLACE": machine.address, "PYTHONPATH": str(REPOSITORY)}
+        with_environment = ["env", *(f"{name}={value}" for name, value in environment.items())]
+        process = subprocess.Popen(
+            machine.command(*with_environment, *words, *map(str, more)),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_the_tests,
+        )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@contextmanager
+def field(folder: Path, clocks_s: list[int]) -> Iterator[Field]:
+    """A master, a worker and more for each further clock but the last, and a target."""
+    with network(clocks_s) as net:
+        made = Field(folder, net)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def test_a_worker_that_is_cut_off_is_told_and_the_others_are_counted_to_the_last_request(tmp_path: Path) -> None:
+    # The second worker's machine was started a day before the others, the third's a second.
+    with field(tmp_path, [0, 0, 86_400, 1, 0]) as on:
+        run = on.run("8s")
+        workers = on.work()
+        following = on.journal(2)
+        *others, lost = on.workers
+        on.cut_off(lost)
+        cut_s = time.monotonic()
+        assert finish(workers[-1]).code == 4
+        assert time.monotonic() - cut_s < GONE_S
+        assert not lost.processes()
+        results = [finish(worker) for worker in workers[:-1]]
+        result = finish(run)
+        served = on.served()
+
+    assert [each.code for each in results] == [0, 0], results
+    assert result.code == 4, result.err
+    summary = result.json()
+    assert any("load worker" in reason and "is lost" in reason for reason in summary["reasons"]), summary["reasons"]
+    following.poll()
+    journal = following.journal
+    recorded = by_place(journal)
+    for machine in others:
+        assert recorded[machine.address] == len(served[machine.address])
+    # What the lost one had sent is kept; its users went to the others.
+    assert 0 < recorded[lost.address] <= len(served[lost.address])
+    assert journal.seconds[-2].users == USERS
+
+    assert 0 < summary["generator"]["clock_ms"] < 50
+    for machine in others:
+        off = [abs(asked - ended) for asked, ended in by_second(journal, machine.address, served[machine.address])]
+        # Some 20 requests a second of each of 4 to 6 users: a clock that is a second off is 80 requests off.
+        assert median(off) <= 8, off
+
+
+def test_when_the_master_is_cut_off_its_workers_end(tmp_path: Path) -> None:
+    with field(tmp_path, [0, 0, 0]) as on:
+        run = on.run("60s")
+        (worker,) = on.work()
+        on.journal(1)
+        on.cut_off(on.master)
+        cut_s = time.monotonic()
+        left = finish(worker)
+        assert time.monotonic() - cut_s < GONE_S
+        assert (left.code, "the master is gone" in left.err) == (4, True), left
+        assert not on.workers[0].processes()
+        result = finish(run)
+    assert result.code == 4
+    assert result.json()["verdict"] == "broken"
+    assert read_journal(next(tmp_path.glob("*/journal"))).end_reason == "workers lost"
+
+
+def by_place(journal: Journal) -> Counter[str]:
+    """How many requests were recorded from each worker's machine, whose address is the requests' name."""
+    counts: Counter[str] = Counter()
+    for second in journal.seconds:
+        for series in second.series:
+            counts[journal.endpoints[series.endpoint].name] += series.requests
+    return counts
+
+
+def by_second(journal: Journal, place: str, served: list[float]) -> list[tuple[int, int]]:
+    """At the end of each second: what that machine had asked of the target by the wall clock, and what was recorded."""
+    counts: Counter[int] = Counter()
+    for second in journal.seconds:
+        for series in second.series:
+            if journal.endpoints[series.endpoint].name == place:
+                counts[second.second] += series.requests
+    ends = range(max(counts) + 1)
+    recorded = accumulate(counts[second] for second in ends)
+    asked = [sum(at - journal.epoch_s < end + 1 for at in served) for end in ends]
+    return list(zip(asked, recorded, strict=True))
