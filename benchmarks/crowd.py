@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ from gevent.event import AsyncResult, Event
 from gevent.pool import Pool
 from locust.env import Environment
 from locust.event import Events
-from locust.runners import WorkerRunner
 
 from harness.load import messages
 from harness.load.hooks import spare_the_event_loop
 from harness.load.locust_options import parse_arguments
+from harness.load.locust_stats import drop_stats
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import allow_many_files
 from harness.load.recorder import Recorder
+from harness.load.runners import LoadWorkerRunner
 from harness.load.scenario_file import load_scenario
+from harness.load.secret import take_secret
+from harness.load.sockets import use_keys
 from harness.load.worker import REPORT_DELAY_S
 from harness.record.series_table import SECOND, SeriesTable
 
@@ -37,12 +41,16 @@ PATTERNS = 8
 _MEDIAN_S, _SIGMA = 0.02, 0.5
 """Of the log-normal response times."""
 _JOIN_AT_ONCE = 32
+_ROUNDS = 2
+"""So often each worker asks for the master's clock."""
 
 
 class Crowd:
     """So many workers, each with so many requests a second, spread over so many endpoints."""
 
-    def __init__(self, port: int, scenario: Path, workers: int, endpoints: int, requests: int, seed: int) -> None:
+    def __init__(
+        self, port: int, scenario: Path, first: int, workers: int, endpoints: int, requests: int, seed: int
+    ) -> None:
         # One context, and so one I/O thread, for all: Locust makes one for each socket.
         context = zmq.Context()
         context.set(zmq.MAX_SOCKETS, 8 * workers + 100)
@@ -52,7 +60,7 @@ class Crowd:
         self._options = parse_arguments([], None)
         self._names = [[number, "GET", f"/endpoint/{number}"] for number in range(endpoints)]
         self._patterns = patterns(endpoints, requests, seed)
-        self._workers = workers
+        self._indexes = range(first, first + workers)
         self.sent = 0
         """Requests reported so far."""
         self.behind_s = 0.0
@@ -60,39 +68,50 @@ class Crowd:
 
     def run(self) -> None:
         """From joining to the end of the run."""
-        joining = Pool(_JOIN_AT_ONCE)
-        gevent.joinall(list(joining.imap_unordered(self._join, range(self._workers))))
+        gevent.joinall(list(Pool(_JOIN_AT_ONCE).imap_unordered(self._join, self._indexes)))
 
     def _join(self, index: int) -> gevent.Greenlet[..., None]:
         environment = Environment(
             user_classes=self._user_classes, events=Events(), parsed_options=self._options, host="http://127.0.0.1"
         )
-        runner = environment.create_worker_runner("127.0.0.1", self._port)
+        runner = environment._create_runner(LoadWorkerRunner, "127.0.0.1", self._port)
+        drop_stats(environment)
         begun: AsyncResult[float] = AsyncResult()
         finish = Event()
-        runner.register_message(messages.BEGIN, lambda msg, **_: begun.set(msg.data["epoch_s"]))
+        runner.register_message(messages.BEGIN, lambda msg, **_: begun.set(msg.data["began_s"]))
         runner.register_message(messages.PHASE, lambda **_: None)
         runner.register_message(messages.FINISH, lambda **_: finish.set())
+        if not runner.align(_ROUNDS):
+            sys.exit("the load master answers nothing")
+        joined = {"index": index, "host": "crowd", "clock_ms": (0.0, 0.0)}
+        runner.send_message(messages.JOINED, joined)
         return gevent.spawn(self._report, runner, index, begun, finish)
 
-    def _report(self, runner: WorkerRunner, index: int, begun: AsyncResult[float], finish: Event) -> None:
-        epoch_s = begun.get()
-        assert epoch_s is not None
+    def _report(self, runner: LoadWorkerRunner, index: int, begun: AsyncResult[float], finish: Event) -> None:
+        began_s = begun.get()
+        assert began_s is not None
         endpoints: list[list[Any]] = self._names
         second = 0
         while True:
-            due_s = epoch_s + second + 1 + REPORT_DELAY_S
-            if finish.wait(max(0.0, due_s - time.time())):
+            # One machine, one monotonic clock: the master's is this process's.
+            due_s = began_s + second + 1 + REPORT_DELAY_S
+            if finish.wait(max(0.0, due_s - time.perf_counter())):
                 break
-            self.behind_s = max(self.behind_s, time.time() - due_s)
+            self.behind_s = max(self.behind_s, time.perf_counter() - due_s)
             self._send(runner, second, endpoints, *self._patterns[(index + second) % len(self._patterns)])
             endpoints = []
             second += 1
+        runner.ending = True
         runner.user_greenlets.kill(block=False)
         runner.send_message(messages.FINISHED, {"dropped": 0, "errors": {}})
 
     def _send(
-        self, runner: WorkerRunner, second: int, endpoints: list[list[Any]], table: SeriesTable, wire: dict[str, bytes]
+        self,
+        runner: LoadWorkerRunner,
+        second: int,
+        endpoints: list[list[Any]],
+        table: SeriesTable,
+        wire: dict[str, bytes],
     ) -> None:
         rows = table.rows.copy()
         rows[:, SECOND] = second
@@ -140,6 +159,7 @@ def patterns(endpoints: int, requests: int, seed: int) -> list[tuple[SeriesTable
 @click.command()
 @click.option("--port", type=int, required=True)
 @click.option("--scenario", type=click.Path(path_type=Path), required=True)
+@click.option("--first", type=int, required=True, help="the number of the first worker")
 @click.option("--workers", type=int, required=True)
 @click.option("--endpoints", type=int, required=True)
 @click.option("--requests", type=int, required=True, help="a second, of each worker")
@@ -148,6 +168,7 @@ def main(**options: Any) -> None:
     """Run a crowd to the end of the run; the last line of standard output says what it sent."""
     allow_many_files()
     spare_the_event_loop()
+    use_keys(take_secret())
     crowd = Crowd(**options)
     crowd.run()
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -26,6 +26,7 @@ import psutil
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.errors import HarnessError
 from harness.load.process import allow_many_files
+from harness.load.secret import VARIABLE, new_secret
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario
 from harness.record.journal import JournalFollower
 
@@ -59,6 +60,8 @@ class Level:
     workers: int
     ramp_cpu: float
     cpu: float
+    cpu_us: float
+    """Of steady CPU time for each worker's second: a machine that is shared with others does not bend it."""
     rss_bytes: int
     behind_s: float
     """How long after its end the last whole second of the steady load was in the journal, at worst."""
@@ -96,14 +99,16 @@ class _Master:
             ).model_dump_json()
         )
         self.scenario = scenario
+        self.environment = {**os.environ, VARIABLE: new_secret()}
         self.log = folder / "master.log"
         self.process = start(
             [
                 *(sys.executable, "-m", "harness.load.master"),
                 *("--plan", plan, "--journal", self.journal, "--run-id", "benchmark"),
-                *("--target", "http://127.0.0.1", "--parent", str(os.getpid())),
+                *("--target", "http://127.0.0.1", "--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
             ],
             core,
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
@@ -134,12 +139,14 @@ def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, reques
         master = _Master(Path(name), workers, ramp_s, steady_s, core)
         crowds = []
         try:
-            for number in range(min(_CROWDS, workers)):
-                share = workers // _CROWDS + (number < workers % _CROWDS)
+            count = min(_CROWDS, workers)
+            for number in range(count):
+                first, end = (workers * part // count for part in (number, number + 1))
                 options = {
                     "port": master.port,
                     "scenario": master.scenario,
-                    "workers": share,
+                    "first": first,
+                    "workers": end - first,
                     "endpoints": endpoints,
                     "requests": requests,
                     "seed": number,
@@ -149,6 +156,7 @@ def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, reques
                     start(
                         [sys.executable, "-m", "benchmarks.crowd", *given],
                         other,
+                        env=master.environment,
                         stdout=subprocess.PIPE,
                         stderr=(Path(name) / f"crowd-{number}.log").open("w"),
                     )
@@ -183,6 +191,7 @@ def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) 
         behind_s = max(behind_s, time.time() - journal.epoch_s - (max(whole, default=-1) + 2))
         rss, ended = max(rss, master.rss_bytes()), usage()
         time.sleep(_POLL_S)
+    reported = sum(len(second.workers) for second in journal.seconds if second.second >= journal.phases[1].start_s)
     told = [json.loads(crowd.communicate(timeout=_JOIN_S)[0]) for crowd in crowds]
     master.process.wait(_JOIN_S)
     follower.poll()
@@ -190,6 +199,7 @@ def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) 
         workers=workers,
         ramp_cpu=(steady[1] - begun[1]) / (steady[0] - begun[0]),
         cpu=(ended[1] - steady[1]) / (ended[0] - steady[0]),
+        cpu_us=1e6 * (ended[1] - steady[1]) / max(reported, 1),
         rss_bytes=rss,
         behind_s=behind_s,
         senders_behind_s=max(crowd["behind_s"] for crowd in told),
@@ -212,6 +222,7 @@ def measure_levels(levels: tuple[int, ...], ramp_s: float, steady_s: float, endp
             f"{level.workers:,}" + (" (broken)" if level.broken else ""),
             f"{level.ramp_cpu:.2f}",
             f"{level.cpu:.2f}",
+            f"{level.cpu_us:,.0f} µs",
             f"{level.rss_bytes / 1e6:,.0f} MB",
             f"{level.behind_s:.2f} s",
             f"{level.senders_behind_s:.2f} s",
@@ -225,7 +236,17 @@ def measure_levels(levels: tuple[int, ...], ramp_s: float, steady_s: float, endp
     result["breaks_at"] = done[-1].workers if done[-1].broken else None
     show(
         f"workers of {endpoints} endpoints and {requests:,} requests/s each; CPU in cores, over {steady_s:g} s",
-        ["workers", "CPU, ramp", "CPU, steady", "RSS", "behind", "senders behind", "requests sent", "in the journal"],
+        [
+            "workers",
+            "CPU, ramp",
+            "CPU, steady",
+            "a report",
+            "RSS",
+            "behind",
+            "senders behind",
+            "requests sent",
+            "in the journal",
+        ],
         rows,
         result,
     )

@@ -87,3 +87,10 @@ def test_what_a_freezing_server_makes_arrivals_wait_is_reckoned() -> None:
     # Frozen from 1.0 to 1.5 s, and 10 ms a request: the second waits for the freeze, the third for the second too.
     waits = waits_of(np.array([0.5, 1.2, 1.201, 3.0]), np.array([[1.0, 1.5]]), 0.01)
     assert waits.tolist() == pytest.approx([0.01, 0.31, 0.319, 0.01])
+
+
+def test_all_that_many_workers_report_is_in_the_masters_journal() -> None:
+    (level,) = benchmark("master")["levels"]
+    assert level["workers"] == 50
+    assert level["recorded"] == level["sent"] >= 50 * 100 * 2
+    assert level["cpu_us"] > 0
