@@ -297,7 +297,7 @@ def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> 
 def main(rounds: int, seconds: float, memory: bool, users: int, minutes: float, short: bool) -> None:
     """Requests a second and CPU time a request of load generators side by side; or the harness's memory."""
     if memory and short:
-        measure_memory(users=100, seconds=2.0)
+        measure_memory(users=100, seconds=1.0)
     elif memory:
         measure_memory(users, minutes * 60)
     elif short:

@@ -42,7 +42,7 @@ class Busy(HttpUser):
 _JOINING_A_SECOND = 1000
 _SPARE_FILES = 200
 """What nginx and a worker need besides connections."""
-_EMPTY_S = 2.0
+_EMPTY_S = 1.5
 _HELD_S = 1.0
 _BUSY_USERS = 32
 _WARM_UP = 0.2
@@ -83,7 +83,7 @@ def measure_memory(users: int, seconds: float) -> None:
 def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
     scenario = folder / "idle.py"
     scenario.write_text(_IDLE)
-    joining_s = max(1.0, users / _JOINING_A_SECOND)
+    joining_s = max(0.5, users / _JOINING_A_SECOND)
     held_s = _HELD_S + joining_s
     """A busy machine may have them join late."""
     phases = [
