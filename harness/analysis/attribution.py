@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from scipy.special import gammaincinv
 
+from harness.analysis.comparable import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples, PhaseProfile
@@ -105,23 +106,23 @@ def _compared(run: RecordedRun, records: Sequence[PhaseRecord]) -> list[Suspect]
     """Suspects over the phases that both sides have sampled, taken together; None where there is no such phase."""
     assert run.baseline is not None
     now: list[PhaseProfile] = []
-    before: list[list[PhaseProfile]] = [[] for _ in run.baseline.runs]
+    before: dict[str, list[PhaseProfile]] = {old.run_id: [] for old in run.baseline.runs}
     stacks: list[Stack] = []
     for record in records:
         profile = phase_profile(run, record)
         if profile is None or not profile.requests:
             continue
-        kept = [old.profiles.get(record.plan.name) for old in run.baseline.runs]
-        if not any(old is not None and old.samples and old.requests for old in kept):
+        kept = {old.run_id: old.profiles.get(record.plan.name) for old in of_same_load(run, record)}
+        if not any(old is not None and old.samples and old.requests for old in kept.values()):
             continue
         now.append(profile)
         stacks += cpu_stacks(run, record)
-        for parts, old in zip(before, kept, strict=True):
+        for run_id, old in kept.items():
             if old is not None and old.samples and old.requests:
-                parts.append(old)
+                before[run_id].append(old)
     if not now:
         return None
-    grown = _grown(_pooled(now), [_pooled(parts) for parts in before if parts])
+    grown = _grown(_pooled(now), [_pooled(parts) for parts in before.values() if parts])
     return _named(grown, stacks)
 
 

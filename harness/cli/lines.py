@@ -134,7 +134,8 @@ class LineWatcher:
         end_s = span.end_s if span.end_s is not None else tally.now_s
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
-            parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)}")
+            # What the last step's hanging requests say is not known yet: analysis.steps judges it with all of them.
+            parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)} so far")
         if total is None or not total.requests:
             parts.append("no requests")
         else:

@@ -94,7 +94,7 @@ def _done(tally: Tally, phase: Phase, span: PhaseSpan, name: str) -> Text:
     assert span.end_s is not None
     held = ""
     if span.held_segment is not None:
-        held = f"  held {number(phase.segments[span.held_segment].end)}"
+        held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see LineWatcher._tell_end
     total = tally.totals.get(span.phase)
     figures = "no requests"
     if total is not None and total.requests:

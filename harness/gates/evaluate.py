@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.analysis.comparable import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
 from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
@@ -116,41 +117,14 @@ class Evaluator:
                 "no baseline: `harness baseline set <a run you trust>` keeps one for later runs of this scenario, "
                 f"profile and machine (this run: `harness baseline set {run.folder.path}`)"
             )
-        if run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint:
-            return (
-                "the baseline was made on another machine or set-up "
-                f"(fingerprint {run.baseline.fingerprint}, here {run.environment.fingerprint}): "
-                f"`harness baseline set {run.folder.path}` makes one for this"
-            )
-        phase, endpoint = record.plan.name, gate.endpoint or ALL
-        limited = [
-            kept.run_id
-            for kept in run.baseline.runs
-            if any(part.name == phase and part.generator_limited for part in kept.summary.phases)
-        ]
-        goal = self._summaries[phase].goal
-        others = {
-            kept.run_id: part.goal
-            for kept in run.baseline.runs
-            for part in kept.summary.phases
-            if part.name == phase and part.goal and part.goal != goal
-        }
-        found = [
-            kept.figures[phase][endpoint][gate.comparison.metric]
-            for kept in run.baseline.runs
-            if kept.run_id not in limited
-            and kept.run_id not in others
-            and gate.comparison.metric in kept.figures.get(phase, {}).get(endpoint, {})
-        ]
+        phase, endpoint, metric = record.plan.name, gate.endpoint or ALL, gate.comparison.metric
+        figures = [kept.figures.get(phase, {}).get(endpoint, {}).get(metric) for kept in comparable(run, record)]
+        found = [figure for figure in figures if figure is not None]
         if found:
             return found
-        if others:
-            made = ", ".join(dict.fromkeys(others.values()))
-            return f"the baseline was made under another load ({made}; here {goal}): set one of this plan"
         what = f"phase {phase!r}" + (f" and endpoint {gate.endpoint!r}" if gate.endpoint else "")
-        if limited:
-            return f"in the baseline the load generator was the limit in phase {phase!r}: set another one"
-        return f"the baseline knows nothing of {what}: set a newer run as baseline"
+        unknown = f"the baseline knows nothing of {what}: set a newer run as baseline"
+        return why_not_comparable(run, record) or unknown
 
     @staticmethod
     def _status(comparison: Comparison, seen: Interval, limit: float) -> GateStatus:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.analysis.comparable import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of
 from harness.analysis.metrics import UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates.against_baseline import against
 from harness.plan.model import Metric
-from harness.record.baseline import Baseline, Interval
+from harness.record.baseline import BaselineRun, Interval
 
 METRICS: tuple[Metric, ...] = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
 
@@ -38,13 +39,23 @@ class Change:
 
 
 def changes(run: RecordedRun) -> list[Change]:
-    """All changes of the phases, endpoints and metrics that both the run and its baseline have, in the run's order."""
-    if run.baseline is None:
+    """All changes of the phases, endpoints and metrics that both the run and its baseline have, in the run's order.
+
+    Only runs of the baseline that a gate would read are compared with.
+    """
+    return [change for record in run.phases if record.plan.measured for change in _phase(record, run)]
+
+
+def not_compared(run: RecordedRun) -> list[str]:
+    """Why runs of the baseline, or all of it, are left out: a sentence for each measured phase that this is so of."""
+    reasons = [(record.plan.name, why_not_comparable(run, record)) for record in run.phases if record.plan.measured]
+    return [f"{phase}: {reason}" for phase, reason in reasons if reason is not None]
+
+
+def _phase(record: PhaseRecord, run: RecordedRun) -> list[Change]:
+    baseline = comparable(run, record)
+    if not baseline:
         return []
-    return [change for record in run.phases if record.plan.measured for change in _phase(record, run, run.baseline)]
-
-
-def _phase(record: PhaseRecord, run: RecordedRun, baseline: Baseline) -> list[Change]:
     samples = samples_of(record, run.journal)
     busiest = sorted(samples, key=lambda endpoint: (endpoint != ALL, -samples[endpoint].requests.sum(), endpoint))
     found = (
@@ -55,8 +66,8 @@ def _phase(record: PhaseRecord, run: RecordedRun, baseline: Baseline) -> list[Ch
     return [change for change in found if change is not None]
 
 
-def _change(phase: str, endpoint: str, metric: Metric, sample: Sample, baseline: Baseline) -> Change | None:
-    kept = [known.figures.get(phase, {}).get(endpoint, {}).get(metric) for known in baseline.runs]
+def _change(phase: str, endpoint: str, metric: Metric, sample: Sample, baseline: list[BaselineRun]) -> Change | None:
+    kept = [known.figures.get(phase, {}).get(endpoint, {}).get(metric) for known in baseline]
     before = [interval for interval in kept if interval is not None]
     observed = interval_of(sample, metric)
     if observed is None or not before:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.analysis.comparable import of_same_load
 from harness.analysis.functions import functions_of, parse_frame, phase_profile
-from harness.analysis.recorded import RecordedRun
-from harness.record.baseline import FunctionSamples, PhaseProfile
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.record.baseline import FunctionSamples
 from harness.record.profiles import Stack
 from harness.report.recorded import ProfileStacks
 from harness.report.words import plain
@@ -55,15 +56,17 @@ def _flame(entry: ProfileStacks, run: RecordedRun) -> dict[str, Any]:
         "functions": [_weights(functions.get(name)) for name in names],
         "tree": tree,
     }
-    if profile.kind == "cpu" and run.baseline is not None:
-        data |= _compared(list(names), run, profile.phase, run.baseline.runs[0].profiles)
+    record = next((record for record in run.phases if record.index == profile.phase), None)
+    if profile.kind == "cpu" and record is not None:
+        data |= _compared(list(names), run, record)
     return data
 
 
-def _compared(names: list[str], run: RecordedRun, phase: int, baseline: dict[str, PhaseProfile]) -> dict[str, Any]:
+def _compared(names: list[str], run: RecordedRun, record: PhaseRecord) -> dict[str, Any]:
     """What :func:`flame_data` says of the baseline; nothing where either side cannot be reckoned by request."""
-    before = baseline.get(run.plan.phases[phase].name)
-    now = next((phase_profile(run, record) for record in run.phases if record.index == phase), None)
+    latest = of_same_load(run, record)[:1]
+    before = latest[0].profiles.get(record.plan.name) if latest else None
+    now = phase_profile(run, record)
     if before is None or now is None or not before.samples or not before.requests or not now.requests:
         return {}
     return {

@@ -123,7 +123,7 @@ def _suspects(summary: Summary) -> str:
     if not summary.suspects:
         return ""
     return "### Suspects\n\nFunctions whose share of the CPU grew against the baseline.\n\n" + _table(
-        ("Function", "File", ">Baseline", ">Run", ">Change"),
+        ("Function", "File", ">Baseline", ">Run", ">Change", "Called by"),
         [
             (
                 escaped(suspect.function),
@@ -131,6 +131,7 @@ def _suspects(summary: Summary) -> str:
                 words.percent(suspect.share_baseline),
                 words.percent(suspect.share_run),
                 words.points(suspect.change),
+                escaped(" ← ".join(suspect.callers)) or "–",
             )
             for suspect in summary.suspects[:_MOST]
         ],

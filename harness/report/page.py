@@ -22,7 +22,7 @@ from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.record.summary import Latency, Summary
 from harness.report import words
 from harness.report.chart_data import chart_data
-from harness.report.comparison import changes
+from harness.report.comparison import changes, not_compared
 from harness.report.flames import flame_data
 from harness.report.recorded import JudgedRun
 
@@ -48,6 +48,7 @@ def report_html(judged: JudgedRun) -> str:
         environment=run.environment,
         baseline=run.baseline,
         changes=changes(run),
+        not_compared=not_compared(run),
         profile_notes=run.profiles.notes,
         warnings=[*summary.warnings, *judged.missing],
         has_load=any(len(second.table) for second in run.journal.seconds),

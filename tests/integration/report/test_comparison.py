@@ -12,6 +12,7 @@ from harness.analysis.recorded import read_run
 from harness.gates.judge import judge
 from harness.record.baseline import Baseline
 from harness.record.run_folder import write_text
+from harness.report import write_reports
 from harness.report.comparison import Change, changes
 from tests.support.recordings import Failing, lognormal, pause, record_run, steady
 
@@ -21,7 +22,7 @@ def compared(tmp_path: Path, before: dict[str, Any], now: dict[str, Any]) -> dic
     old = record_run(tmp_path, run_id="old", phases=phases, seed=1, **{"latency": lognormal(20), **before})
     write_text(old.summary, judge(old).to_json())
     run = record_run(tmp_path, run_id="new", phases=phases, seed=2, **{"latency": lognormal(20), **now})
-    known = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(old)])
+    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
     found = changes(read_run(run))
     assert {change.phase for change in found} == {"steady"}
@@ -69,6 +70,19 @@ def test_the_same_again_is_no_change(tmp_path: Path) -> None:
 def test_what_the_baseline_does_not_know_is_left_out(tmp_path: Path) -> None:
     found = compared(tmp_path, {"endpoints": {"GET /a": 1.0}}, {"endpoints": {"GET /a": 0.5, "GET /b": 0.5}})
     assert {endpoint for endpoint, _ in found} == {"", "GET /a"}
+
+
+def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(tmp_path: Path) -> None:
+    old = record_run(tmp_path, run_id="old", phases=[steady(40, 20), steady(10, 5, name="calm")])
+    write_text(old.summary, judge(old).to_json())
+    run = record_run(tmp_path, run_id="new", phases=[steady(80, 20), steady(10, 5, name="calm")])
+    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
+    write_text(run.comparison, known.model_dump_json(by_alias=True))
+    assert {change.phase for change in changes(read_run(run))} == {"calm"}
+    write_text(run.summary, judge(run).to_json())
+    write_reports(run)
+    told = "Not compared: steady: the baseline was made under another load (40 users; here 80 users)"
+    assert told in run.report.read_text()
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(tmp_path: Path) -> None:

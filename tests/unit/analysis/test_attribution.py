@@ -57,9 +57,15 @@ def run_of(
 
 
 def suspects(
-    tmp_path: Path, profile: Sequence[Stack], *, baselines: int = 1, phases: Sequence[Phase] = PHASES, **more: float
+    tmp_path: Path,
+    profile: Sequence[Stack],
+    *,
+    baselines: int = 1,
+    phases: Sequence[Phase] = PHASES,
+    now: Sequence[Phase] | None = None,
+    **more: float,
 ) -> list[Suspect]:
-    folder = run_of(tmp_path, "now", profile, phases=phases, **more)
+    folder = run_of(tmp_path, "now", profile, phases=now or phases, **more)
     kept = []
     for number in range(baselines):
         before = run_of(tmp_path, f"before-{number}", stacks(seed=number + 1), phases=phases)
@@ -126,6 +132,12 @@ def test_twice_the_requests_make_no_suspect(tmp_path: Path) -> None:
 
 def test_without_a_baseline_there_is_no_suspect(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks({(*LIST, "new (shop/new.py:1)"): 9000}), baselines=0) == []
+
+
+def test_a_baseline_under_another_load_makes_no_suspect(tmp_path: Path) -> None:
+    profile = stacks({(*SEARCH, "slow_search (shop/defective.py:30)"): 3000})
+    assert suspects(tmp_path / "same", profile)
+    assert not suspects(tmp_path / "other", profile, now=[ramp(seconds=5), steady(users=90, seconds=30)])
 
 
 def test_stress_phases_count_where_no_steady_one_was_sampled(tmp_path: Path) -> None:

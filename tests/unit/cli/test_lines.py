@@ -65,7 +65,7 @@ def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureF
             "gate p50 < 1ms: ",
             "stress begins",
             "phase stress at 20 users: p95 was 600 ms",
-            "stress ended, its limit broke · held 10 users · ",
+            "stress ended, its limit broke · held 10 users so far · ",
             "judging",
         )
     ]

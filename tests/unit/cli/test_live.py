@@ -149,7 +149,7 @@ def test_a_stress_phase_shows_its_step_and_what_held(tmp_path: Path) -> None:
     assert "phase stress at 40 users: p95 was 600 ms" in screen.shown
     at_end = Screen(80, 24)
     at_end.play(run)
-    assert re.search(r"■ stress .* held 20", at_end.shown)
+    assert re.search(r"■ stress .* held 20 so far", at_end.shown)
 
 
 def test_on_a_tiny_terminal_what_matters_most_is_left(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def flame_of(tmp_path: Path, stacks: list[Stack], before: list[Stack] | None = N
     if before is not None:
         old = record_run(tmp_path, run_id="old", phases=[steady(5, 3)], profiles=Profiles(cpu={"steady": before}))
         write_text(old.summary, judge(old).to_json())
-        known = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(old)])
+        known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
         write_text(folder.comparison, known.model_dump_json(by_alias=True))
     write_text(folder.summary, judge(folder).to_json())
     flames = flame_data(read_judged(folder).profiles, read_run(folder))

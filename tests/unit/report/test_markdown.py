@@ -58,9 +58,8 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
     phase = PhaseSummary(
         index=0, name=NASTY, kind="steady", model="open", start_s=0, end_s=9, response_ms=Latency(p50=1), target="5|6"
     )
-    suspect = Suspect(
-        function="f|g", file="a.py", line=1, share_baseline=0.1, share_run=0.4, change=0.3, interval=(0.2, 0.4)
-    )
+    shares = {"share_baseline": 0.1, "share_run": 0.4, "change": 0.3, "interval": (0.2, 0.4)}
+    suspect = Suspect(function="f|g", file="a.py", line=1, callers=["search (app.py)", NASTY], **shares)
     gate = GateResult(require=NASTY, status="inconclusive", reason=NASTY, phase=NASTY)
     text = summary_markdown(
         summary(failures=failing, phases=[phase], suspects=[suspect], gates=[gate], warnings=[NASTY])
@@ -80,6 +79,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
     assert "… and 2 more kinds of failure" in text
     assert "<img" not in text
     assert "P95 service" in text
+    assert "| search (app.py) ← " in text
 
 
 def test_a_run_of_nothing_is_said_in_few_words() -> None:

@@ -1,0 +1,66 @@
+"""Which runs of the baseline a phase may be compared with: one rule for gates, changes, suspects and flame graphs.
+
+A phase of the same name says little where it put another load on the target, or ran on another kind of machine: what
+differs then is what was asked for.
+"""
+
+from __future__ import annotations
+
+from harness.analysis.figures import goal_of
+from harness.analysis.recorded import PhaseRecord, RecordedRun
+from harness.record.baseline import BaselineRun
+
+
+def of_same_load(run: RecordedRun, record: PhaseRecord) -> list[BaselineRun]:
+    """The baseline's runs, latest first, that had this phase with the same load, on the same kind of machine."""
+    if run.baseline is None or _other_machine(run):
+        return []
+    others = _other_loads(run, record)
+    return [kept for kept in run.baseline.runs if kept.run_id not in others]
+
+
+def comparable(run: RecordedRun, record: PhaseRecord) -> list[BaselineRun]:
+    """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
+    return [kept for kept in of_same_load(run, record) if not _limited(kept, record)]
+
+
+def why_not_comparable(run: RecordedRun, record: PhaseRecord) -> str | None:
+    """Why runs of the baseline are left out of :func:`comparable`; None where none is."""
+    if run.baseline is None:
+        return None
+    if _other_machine(run):
+        assert run.environment is not None
+        return (
+            "the baseline was made on another machine or set-up "
+            f"(fingerprint {run.baseline.fingerprint}, here {run.environment.fingerprint}): "
+            f"`harness baseline set {run.folder.path}` makes one for this"
+        )
+    others = _other_loads(run, record)
+    if others:
+        made = ", ".join(dict.fromkeys(others.values()))
+        here = goal_of(record.plan)
+        return f"the baseline was made under another load ({made}; here {here}): set one of this plan"
+    if any(_limited(kept, record) for kept in run.baseline.runs):
+        return f"in the baseline the load generator was the limit in phase {record.plan.name!r}: set another one"
+    return None
+
+
+def _other_machine(run: RecordedRun) -> bool:
+    assert run.baseline is not None
+    return run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint
+
+
+def _other_loads(run: RecordedRun, record: PhaseRecord) -> dict[str, str]:
+    """The load of the runs that had this phase with another one, by run-id."""
+    assert run.baseline is not None
+    here = goal_of(record.plan)
+    return {
+        kept.run_id: part.goal
+        for kept in run.baseline.runs
+        for part in kept.summary.phases
+        if part.name == record.plan.name and part.goal and part.goal != here
+    }
+
+
+def _limited(kept: BaselineRun, record: PhaseRecord) -> bool:
+    return any(part.name == record.plan.name and part.generator_limited for part in kept.summary.phases)
