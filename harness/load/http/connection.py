@@ -65,8 +65,9 @@ class Connection:
         self._limit_s = limit_s
         self._watcher = hub.loop.io(fileno, _READ)
         self._timer = hub.loop.timer(limit_s, limit_s)
-        self._poll = _poll()
-        self._poll.register(fileno, _POLLIN)
+        poll = _poll()
+        poll.register(fileno, _POLLIN)
+        self._poll = poll.poll
         self._watched = False
         self._waiting: Any = None
         """The greenlet that waits for bytes."""
@@ -77,7 +78,7 @@ class Connection:
         Asked of the system each time, however lately the connection was used: a server may write what it has to say
         too much, or its end, right behind the answer.
         """
-        return not self._poll.poll(0)
+        return not self._poll(0)
 
     def send(self, data: bytes, until_s: float) -> int:
         """Send all of ``data``; returns how much was. :class:`WaitTooLong` at ``until_s`` (``perf_counter``).
@@ -111,7 +112,7 @@ class Connection:
         Waits before it tries: right after sending nothing can be there yet, and a try in vain costs more than a wait.
         """
         while True:
-            self.wait(limit_s)
+            self._wait(limit_s)
             try:
                 return self._sock.recv(READ_SIZE)
             except BlockingIOError:
@@ -128,7 +129,7 @@ class Connection:
         except ConnectionResetError:
             raise ConnectionReset from None
 
-    def wait(self, limit_s: float) -> None:
+    def _wait(self, limit_s: float) -> None:
         """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
         current = getcurrent()
         if limit_s >= self._limit_s:

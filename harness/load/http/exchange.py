@@ -61,7 +61,12 @@ def exchange(
     except WaitTooLong:
         raise _too_late(settings, begun_s) from None
     try:
-        read_on(connection, reader, settings, begun_s, head_only=True)
+        if not reader.received:
+            read_part(connection, reader, settings, begun_s)  # most answers come in one piece
+        if reader.received > settings.max_answer_bytes:
+            raise AnswerTooLarge
+        if not reader.head:
+            read_on(connection, reader, settings, begun_s, head_only=True)
     except (ConnectionClosed, ConnectionReset):
         if sent_all or reader.received:
             raise

@@ -177,7 +177,7 @@ class HttpSession:
         elif context is _NO_CONTEXT:
             context = {}
 
-        base = self._base or self._find_base()
+        base = self._base if self._base is not None else self._find_base()
         sent = None
         if base is not None and data is None and json is None and params is None and not files:
             heads = base.heads if self._agent is None else self._heads(base.origin)

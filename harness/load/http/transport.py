@@ -78,15 +78,15 @@ class Transport:
 
     def _retried(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, *, is_redirected: bool = False) -> Response:
         """Sent again as geventhttpclient does: only what timed out, and only what may be done twice."""
-        retries = wish.max_retries if sent.method in IDEMPOTENT_METHODS and sent.replayable else 0
+        retries = 0
         while True:
             try:
                 return self._once(sent, lane, wish, begun_s, is_redirected)
             except TimeoutError:
-                if retries <= 0:
+                if retries >= wish.max_retries or sent.method not in IDEMPOTENT_METHODS or not sent.replayable:
                     raise
                 self._check_time(begun_s)
-                retries -= 1
+                retries += 1
 
     def _once(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, is_redirected: bool) -> Response:
         settings = self.pool.settings
