@@ -11,7 +11,9 @@ from harness.plan.faults import suggestion
 from harness.plan.toml_lines import key_lines
 from harness.plan.written import Written, dotted, shown_path
 
-_SHIPPED = Path(__file__).parents[2] / "profiles"
+_PACKAGED = Path(__file__).parent / "profiles"
+_SHIPPED = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "profiles"
+"""In an installed wheel they lie beside this file (pyproject.toml puts them there), in a clone at its top."""
 
 
 @dataclass(frozen=True)
