@@ -129,8 +129,10 @@ class Lobby:
         refused, warned = differences(versions(), data["versions"])
         if refused:
             return f"its versions differ: {', '.join(refused)}; install the same there", []
-        if self._bundle is None or not self.open:
-            return "the run has begun" if not self.open else "this run takes no workers from elsewhere", []
+        if self._bundle is None:
+            return "this run takes no workers from elsewhere", []
+        if not self.open:
+            return "the run has begun", []
         if data["workers"] > len(self._free):
             return f"the run wants {len(self._free)} more workers, and not {data['workers']}", []
         if is_loopback(self._target) and data["loopback"] != loopback():

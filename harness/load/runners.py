@@ -138,7 +138,7 @@ class LoadWorkerRunner(WorkerRunner):
     def __init__(self, environment: Environment, host: str, port: int) -> None:
         self.clock = MasterClock()
         self.ending = False
-        """Set when the run is over: from then on ``stop`` and ``quit`` are the harness's own."""
+        """Set when the run is over: from then on it need not be ended any more."""
         self.on_answer: Callable[[], None] = _nothing
         """Called after each answer of the master's that tells its clock."""
         self.on_lost: Callable[[], None] = _nothing
@@ -195,7 +195,12 @@ class LoadWorkerRunner(WorkerRunner):
     def handle_message(self, msg: Message) -> None:
         received_s = time.perf_counter()
         if msg.type == "quit":
+            logger.info("the run is over")
             self.ending = True
+            self.end_users()
+            self._send_stats()
+            self.greenlet.kill(block=True)
+            return
         super().handle_message(msg)
         if msg.type == "heartbeat" and msg.data is not None:
             data = msg.data
@@ -214,17 +219,17 @@ class LoadWorkerRunner(WorkerRunner):
                 if not self.ending:
                     gevent.spawn(self.on_lost)
 
+    def end_users(self) -> None:
+        """What Locust's ``stop`` does."""
+        super().stop()
+
     def stop(self) -> None:
-        if self.ending:
-            super().stop()
-        else:
+        """The scenario wants its test to end: here, and so everywhere."""
+        if not self.ending:
             self.send_message(messages.QUIT, {})
 
     def quit(self) -> None:
-        if self.ending:
-            super().quit()
-        else:
-            self.send_message(messages.QUIT, {})
+        self.stop()
 
 
 def _nothing(*_: Any) -> None:

@@ -241,7 +241,7 @@ class LoadWorker:
         while self._pacer.waiting and time.perf_counter() < given_up_s and not self._hurried:
             gevent.sleep(_STOP_POLL_S)
         dropped = self._pacer.give_up()
-        self._runner.stop()
+        self._runner.end_users()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
         if self._reporter is not None:

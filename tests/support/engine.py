@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.control.door import Door
 from harness.control.load_processes import LoadProcesses
 from harness.plan.model import Model, Phase, PhaseKind, RunPlan, Sampling, Scenario, Segment, ShopTarget
 from harness.record.histogram import Histogram
@@ -53,14 +54,18 @@ def plan_of(
 
 
 def put_load(
-    plan: RunPlan, url: str, parent: Path, act: Callable[[LoadProcesses, Journal], None] | None = None
+    plan: RunPlan,
+    url: str,
+    parent: Path,
+    act: Callable[[LoadProcesses, Journal], None] | None = None,
+    door: Door | None = None,
 ) -> Journal:
     """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
     folder = RunFolder.create(parent, "run")
     folder.plan.write_text(plan.model_dump_json())
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
-    with LoadProcesses(folder, url, plan.workers) as load:
+    with LoadProcesses(folder, url, plan.workers, door) as load:
         while load.running:
             load.news()
             follower.poll()

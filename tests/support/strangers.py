@@ -1,0 +1,94 @@
+"""Peers that a master had rather not have: who does not know the secret, and who knows it and talks rubbish."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgpack
+import zmq
+
+from harness.load.link import address_of, prepare_worker_socket
+from harness.load.secret import Keys
+
+_SHORT_S = 0.2
+
+
+def shout(port: int, words: bytes) -> None:
+    """Connect, say that, and hang up; the master may hang up first."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=_SHORT_S) as stranger:
+        stranger.sendall(words)
+        while stranger.recv(4096):
+            pass
+
+
+@contextmanager
+def crowd(port: int, size: int) -> Iterator[None]:
+    """So many connections that say nothing, kept open."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(size):
+            stranger = stack.enter_context(socket.socket())
+            stranger.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                stranger.connect(("127.0.0.1", port))
+        yield
+
+
+class Peer:
+    """One that speaks ZeroMQ: with ``keys`` those, without none, as Locust's own workers. ``name`` is its identity."""
+
+    def __init__(self, port: int, keys: Keys | None, name: str) -> None:
+        self._name = name
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        if keys is None:
+            self._socket.setsockopt(zmq.IDENTITY, name.encode())
+        else:
+            prepare_worker_socket(self._socket, name, keys)
+        self._socket.connect(address_of("127.0.0.1", port))
+
+    def say(self, kind: object, data: object) -> None:
+        self.send(msgpack.packb((kind, data, self._name)))
+
+    def send(self, *frames: bytes) -> None:
+        self._socket.send_multipart(list(frames))
+
+    def hear(self, timeout_s: float) -> tuple[str, object] | None:
+        """Type and data of the next message; None where none comes in time."""
+        if not self._socket.poll(round(timeout_s * 1000)):
+            return None
+        kind, data, _ = msgpack.unpackb(self._socket.recv(), strict_map_key=False)
+        return kind, data
+
+    def leave(self) -> None:
+        self._context.destroy(0)
+
+
+class Tap:
+    """A relay before the master that keeps every byte its one client has sent."""
+
+    def __init__(self, port: int) -> None:
+        self.said = b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._master = socket.create_connection(("127.0.0.1", port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        threading.Thread(target=self._pass_on, args=(self._master, client, False), daemon=True).start()
+        self._pass_on(client, self._master, True)
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, keep: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if keep:
+                    self.said += data
+                sink.sendall(data)
+
+    def close(self) -> None:
+        self._master.close()
+        self._listener.close()
