@@ -1,0 +1,101 @@
+"""``harness worker``: who is let in gets what the run needs, who is not is told why; both leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.children import free_port
+from tests.support.command import finish, harness, start
+from tests.support.counting_server import CountingServer
+
+SECRET = "a secret of this test alone"
+SCENARIO = """
+from pathlib import Path
+
+import vendor
+from locust import constant, task
+
+from harness import HttpUser, steady
+from steps import browse
+
+NAMES = Path(__file__).with_name("names.txt").read_text().split()
+
+class Visitor(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def visit(self):
+        browse(self.client, NAMES)
+
+phases = [steady(users=4, hold="2s")]
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with CountingServer().running() as running:
+        yield running
+
+
+def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    here, there, vendor = tmp_path / "here", tmp_path / "there", tmp_path / "vendor"
+    for folder in (here, there, vendor):
+        folder.mkdir()
+    (vendor / "vendor.py").write_text("")  # what a package that is installed is to a scenario
+    (here / "scenario.py").write_text(SCENARIO)
+    (here / "steps.py").write_text("def browse(client, names):\n    client.get('/' + names[0])\n")
+    (here / "names.txt").write_text("ann bob")
+    installed = {"PYTHONPATH": os.pathsep.join([str(vendor), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    secret = {"HARNESS_SECRET": SECRET}
+    temporary = {"TMPDIR": str(there)}
+    address = f"127.0.0.1:{free_port()}"
+
+    def work(*more: str, env: dict[str, str]) -> subprocess.Popen[str]:
+        return start("worker", "--master", address, *more, cwd=there, env=temporary | env)
+
+    waiting = work(env=secret)  # before there is a master
+    bind = ["--bind", address, "--expect-workers", "2"]
+    run = start("run", "scenario.py", "--host", server.url, *bind, "--json", cwd=here, env=secret | installed)
+
+    missing = finish(waiting)
+    assert missing.code == 2
+    assert "yet; waiting for it" in missing.err
+    assert (
+        "scenario.py:4: the scenario cannot be imported: ModuleNotFoundError: No module named 'vendor'" in missing.err
+    )
+    stranger = harness("worker", "--master", address, cwd=there, env={"HARNESS_SECRET": "another secret"})
+    assert (stranger.code, "does not know this secret" in stranger.err) == (2, True), stranger
+    too_many = harness("worker", "--master", address, "--workers", "3", cwd=there, env=secret)
+    assert (too_many.code, "the run wants 2 more workers, and not 3" in too_many.err) == (2, True), too_many
+    joined = finish(work("--workers", "2", env=secret | installed))
+    result = finish(run)
+
+    assert (joined.code, joined.err.splitlines()[-1]) == (0, "the run has ended"), joined
+    assert "No module named 'vendor'" in result.err
+    assert "2 of 2 load workers have joined" in result.err
+    assert result.json()["totals"]["requests"] == server.served["GET /ann"] > 0
+    assert not list(there.glob("harness-worker-*"))
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    nothing = harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
+    assert (nothing.code, "the secret of the run is missing" in nothing.err) == (2, True), nothing
+    unknown = harness("worker", "--master", "nobody.invalid", cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
+    assert (unknown.code, "the host 'nobody.invalid' is not known" in unknown.err) == (2, True), unknown
+
+
+def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    waiting = start("worker", "--master", address, cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
+    assert waiting.stderr is not None
+    assert "waiting for it" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    assert finish(waiting).code == 130
