@@ -13,6 +13,7 @@ from harness.control.load_processes import LoadProcesses
 from harness.control.user_code import verify_target
 from harness.control.watcher import Watcher
 from harness.gates.live import GateWatch
+from harness.load.bundle import collect
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -41,6 +42,8 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
     Raises :class:`HarnessError` where the run could not begin: the folder or the store cannot be used (exit code 2),
     the target is not there (exit code 4). A run that began always gives an outcome.
     """
+    if plan.remote_workers:
+        collect(plan.scenario.locustfiles, Path.cwd().resolve())  # what cannot be sent is told before anything starts
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 MOST_BYTES = 16 << 20
 MOST_FILES = 1000
 _LONGEST_NAME = 255
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Bundle:
     @property
     def size(self) -> int:
         return sum(map(len, self.files.values()))
+
+    def describe(self) -> str:
+        """What is sent, as a person reads it: ``shop.py, helper.py and 3 more files (12 kB)``."""
+        names = [*self.scenario, *(name for name in self.files if name not in self.scenario)]
+        more = f" and {len(names) - _SHOWN} more files" if len(names) > _SHOWN else ""
+        return f"{', '.join(names[:_SHOWN])}{more} ({max(1, self.size // 1000):,} kB)"
 
     def lay_down(self, folder: Path) -> list[Path]:
         """Write the files below ``folder``, for this user alone; the paths of the scenario's own.

@@ -42,7 +42,7 @@ from harness.load.locust_course import (
 )
 from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.merger import Merger
-from harness.load.process import die_with_parent, log_to_stderr
+from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
 from harness.load.runners import LoadMasterRunner
 from harness.load.scenario_file import load_scenario
 from harness.load.secret import take_secret
@@ -462,6 +462,7 @@ def main() -> None:
     stdout = claim_stdout()
     die_with_parent(given.parent)
     log_to_stderr("master")
+    allow_many_files()  # strangers may keep connections, too
     use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(plan.seed)
@@ -488,6 +489,8 @@ def main() -> None:
         master = LoadMaster(plan, environment, runner, journal, lobby)
         gevent.spawn(_obey, master)
         answer(port=runner.server.port)
+        if bundle is not None:
+            answer(say=one_line(f"they are sent {bundle.describe()}; all else that it opens or imports must be there"))
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)

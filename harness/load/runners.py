@@ -27,11 +27,11 @@ from harness.load import messages
 from harness.load.clock import MasterClock, Reading
 from harness.load.sockets import WorkerSocket
 
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 2.0
 _ANSWER_S = 1.0
 _WATCH_S = 0.5
-_QUIET_S = 1.5 * HEARTBEAT_S
-"""A worker that was silent for so long is looked for: its messages, a report a second among them, should have come."""
+_QUIET_S = 1.5
+"""A worker that was silent for so long is looked for: its report of the last second should have come."""
 _TURN_S = 0.01
 """So long the master follows messages without letting others have a turn."""
 STUCK_S = 30.0

@@ -83,6 +83,8 @@ class LoadWorker:
         self._environment = environment
         self._runner = runner
         self._index = index
+        # Locust counts everyone that ever spoke to the master; scenarios share out their data by this number.
+        runner.worker_index = index
         self._clock_told_s = time.perf_counter()
         self.exit_code = 0
         self._track = PhaseTrack()

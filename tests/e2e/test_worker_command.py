@@ -73,8 +73,6 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
     )
     stranger = harness("worker", "--master", address, cwd=there, env={"HARNESS_SECRET": "another secret"})
     assert (stranger.code, "does not know this secret" in stranger.err) == (2, True), stranger
-    too_many = harness("worker", "--master", address, "--workers", "3", cwd=there, env=secret)
-    assert (too_many.code, "the run wants 2 more workers, and not 3" in too_many.err) == (2, True), too_many
     joined = finish(work("--workers", "2", env=secret | installed))
     result = finish(run)
 
@@ -85,11 +83,9 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
     assert not list(there.glob("harness-worker-*"))
 
 
-def test_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_secret_that_is_missing_is_told(tmp_path: Path) -> None:
     nothing = harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
     assert (nothing.code, "the secret of the run is missing" in nothing.err) == (2, True), nothing
-    unknown = harness("worker", "--master", "nobody.invalid", cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
-    assert (unknown.code, "the host 'nobody.invalid' is not known" in unknown.err) == (2, True), unknown
 
 
 def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
         answers.append(refusal_to(known))
         known.leave()
 
-    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 6))], workers=1)
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 5))], workers=1)
     journal = put_load(plan, server.url, tmp_path, once(knock), door=door)
 
     assert answers[:2] == [None, None]
@@ -177,12 +177,12 @@ def test_a_worker_whose_event_loop_stands_still_is_not_lost(server: CountingServ
         def compute(self):
             if self.environment.runner.worker_index == 0 and not hasattr(self.environment, "computed"):
                 self.environment.computed = True
-                until = time.monotonic() + 5
+                until = time.monotonic() + 4
                 while time.monotonic() < until:
                     pass
     """
-    plan = plan_of(scenario(tmp_path, absorbed), [phase((4, 4, 8))], workers=2)
+    plan = plan_of(scenario(tmp_path, absorbed), [phase((4, 4, 6))], workers=2)
     journal = put_load(plan, server.url, tmp_path)
     assert (journal.end_reason, journal.events) == ("done", [])
-    assert max(worker.lag_ms for second in journal.seconds for worker in second.workers) > 4_000
+    assert max(worker.lag_ms for second in journal.seconds for worker in second.workers) > 3_500
     assert requests_by_endpoint(journal) == server.served
