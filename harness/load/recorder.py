@@ -137,7 +137,9 @@ class Recorder:
         url: Any = None,
         **_: Any,
     ) -> None:
-        """Locust's ``request`` event; ``response_time`` is the service time in ms."""
+        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite: not known."""
+        if response_time is not None and not math.isfinite(response_time):
+            response_time = None
         service_s = (response_time or 0.0) / 1000
         now_perf_s = time.perf_counter()
         start_perf_s = now_perf_s - (service_s if start_time is None else time.time() - start_time)
@@ -198,8 +200,9 @@ class Recorder:
 
     def _fold(self) -> None:
         """Reckon what was noted down into the series of its seconds."""
-        columns = np.array(self._noted, dtype=np.float64).reshape(-1, 5).T
-        self._noted.clear()
+        # Taken out first, here and below: what cannot be reckoned must not stand in the way of all that comes after.
+        noted, self._noted = self._noted, []
+        columns = np.array(noted, dtype=np.float64).reshape(-1, 5).T
         self._fold_failures()
         code, due_s, start_s, end_s = columns[0].astype(np.int64), *(columns[1:4] - self._began)
         timed = ~np.isnan(start_s)
@@ -227,14 +230,14 @@ class Recorder:
             )
 
     def _fold_failures(self) -> None:
-        for endpoint, due_perf_s, end_perf_s, failure, sample in self._noted_failures:
+        noted, self._noted_failures = self._noted_failures, []
+        for endpoint, due_perf_s, end_perf_s, failure, sample in noted:
             end_s = end_perf_s - self._began
             phase = self._track.at(end_s if math.isnan(due_perf_s) else due_perf_s - self._began).phase
             key = (endpoint, phase, max(0, int(end_s)), failure)
             self._failures[key] = self._failures.get(key, 0) + 1
             if sample is not None:
                 self._samples.append([endpoint, phase, end_s, failure, sample])
-        self._noted_failures.clear()
 
     def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
         """Hand over and forget what ended before ``before_second`` (None: all of it).

@@ -180,3 +180,25 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
 )
 def test_a_failures_name_groups_its_kind(exception: BaseException | str, status: int, expected: str) -> None:
     assert describe_failure(exception, SimpleNamespace(status_code=status)) == expected
+
+
+@pytest.mark.parametrize("ms", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("exception", [None, ValueError("no")])
+def test_a_response_time_that_is_no_number_is_counted_and_not_measured(ms: float, exception: Exception | None) -> None:
+    recording = Recording()
+    recording.request(start_s=60.0, ms=ms, exception=exception)
+    wire, _, failures, samples = recording.recorder.take(None)
+    ((second, (series,)),) = series_by_second(wire).items()
+    assert second in (59, 60)
+    assert (series.requests, series.response.counts.size) == (1, 0)
+    assert [count for *_, count in failures] == ([1] if exception else [])
+    assert len(samples) == len(failures)
+
+
+def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
+    recording = Recording()
+    recording.recorder.record("GET", "/a", 0.0, float("nan"), 7, exception="of another kind")
+    with pytest.raises(ValueError, match="NaN"):
+        recording.recorder.take(None)
+    recording.request(start_s=60.0, ms=10)
+    assert sum(len(of_second) for of_second in recording.series().values()) == 1
