@@ -80,8 +80,14 @@ class TlsConnection(Connection):
         return False
 
     def send(self, data: bytes, until_s: float) -> int:
+        """As :meth:`Connection.send`; where not all went, how many bytes of TLS did, but less than ``len(data)``.
+
+        So 0 says that the server has seen nothing.
+        """
         self._tls.write(data)
-        return len(data) if self._flush(until_s) else 0
+        coded = self._outgoing.read()
+        sent = super().send(coded, until_s)
+        return len(data) if sent == len(coded) else min(sent, len(data) - 1)
 
     def receive(self, limit_s: float) -> bytes:
         return self.receive_more(limit_s)
@@ -107,7 +113,8 @@ class TlsConnection(Connection):
         else:
             self._incoming.write_eof()
 
-    def _flush(self, until_s: float) -> bool:
-        """Send what TLS has to say; False: the server has ended the connection."""
+    def _flush(self, until_s: float) -> None:
+        """Send what TLS itself has to say; that the server has ended the connection shows when it is read."""
         data = self._outgoing.read()
-        return not data or super().send(data, until_s) == len(data)
+        if data:
+            super().send(data, until_s)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
-from harness.load.failures import RequestInterrupted
+from harness.load.failures import ConnectionReset, RequestInterrupted
+from tests.support.http.certificates import Authority
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
 
@@ -187,6 +189,27 @@ def test_a_stale_connection_s_request_is_not_sent_twice_where_that_may_do_it_twi
         assert user.last["exception"] is response.error is not None
         assert server.targets == ["GET /first", f"{method} /second"]
         assert user.get("/third").status_code == 200
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("method", UNSAFE)
+def test_a_request_that_was_sent_in_part_is_not_sent_twice(method: str, tls: bool, tmp_path: Path) -> None:
+    """Its server has read the head, and may have begun to do what it says."""
+    seen: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(ok(b""))
+        seen.append(peer.receive_some())
+        peer.reset()
+
+    certificate = Authority.new(tmp_path).issue("127.0.0.1") if tls else None
+    with hostile_server(script, certificate) as server, driven(HARNESS, server.url) as user:
+        user.get("/first")
+        response = user.request(method, "/second", data=b"x" * 8_000_000)
+        assert type(response.error) is ConnectionReset
+        assert user.last["exception"] is response.error
+        assert (server.connections, len(seen)) == (1, 1)
 
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
