@@ -2,7 +2,8 @@
 
 Sent are the scenario's files, the modules they import from their own folders or from the folder ``harness`` was called
 in (with what these import in turn), and the files there that they name in a string, such as ``"users.csv"``. All of it
-is found in the source, without running any. Not sent: installed packages, and files named in other ways.
+is found in the source, without running any. Not sent: installed packages, files named in other ways, and what nobody
+means to give away by naming it: dot-files (``.env``, all below ``.git``), and links that lead out of these folders.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Bundle:
 def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
     """The files to send of the scenario of these absolute paths, for a harness called in ``cwd``.
 
-    Raises :class:`HarnessError` where they are more than :data:`MOST_FILES` or :data:`MOST_BYTES`.
+    Raises :class:`HarnessError` where they are more than :data:`MOST_FILES` or :data:`MOST_BYTES`, or one cannot be
+    read.
     """
     own = [Path(path) for path in scenario]
     tops = {_top(path) for path in own}
@@ -69,22 +71,39 @@ def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
     size = 0
     while left:
         path = left.pop()
-        if path in found or not path.is_relative_to(root):
+        if path in found or not (path in own or _may_be_sent(path, root)):
             continue
-        found[path] = content = path.read_bytes()
-        size += len(content)
-        if size > MOST_BYTES or len(found) > MOST_FILES:
+        try:
+            size += path.stat().st_size  # before it is read: it may be larger than memory
+            _refuse_too_much(size, len(found) + 1, own[0])
+            found[path] = content = path.read_bytes()
+        except OSError as fault:
             raise HarnessError(
-                f"the scenario with what it imports and names is too large to be sent to workers: more than "
-                f"{MOST_BYTES >> 20} MiB or {MOST_FILES:,} files",
-                where=str(own[0]),
-                hint="Keep large files on each machine, at a path that is not below the scenario's folder.",
-            )
+                f"cannot be read, so it cannot be sent to workers: {fault.strerror}", where=str(path)
+            ) from fault
         if path.suffix == ".py":
             left += _packages_of(path)
             left += _needed_by(path, content, [*dict.fromkeys([*(each.parent for each in own), *sorted(tops), root])])
     files = {path.relative_to(root).as_posix(): content for path, content in sorted(found.items())}
     return Bundle(tuple(path.relative_to(root).as_posix() for path in own), files)
+
+
+def _may_be_sent(path: Path, root: Path) -> bool:
+    """Whether it lies below ``root``, wherever links lead, and nothing on the way there is hidden."""
+    for file, folder in ((path, root), (path.resolve(), root.resolve())):
+        if not file.is_relative_to(folder) or any(part.startswith(".") for part in file.relative_to(folder).parts):
+            return False
+    return True
+
+
+def _refuse_too_much(size: int, files: int, scenario: Path) -> None:
+    if size > MOST_BYTES or files > MOST_FILES:
+        raise HarnessError(
+            f"the scenario with what it imports and names is too large to be sent to workers: more than "
+            f"{MOST_BYTES >> 20} MiB or {MOST_FILES:,} files",
+            where=str(scenario),
+            hint="Keep large files on each machine, at a path that is not below the scenario's folder.",
+        )
 
 
 def _packages_of(path: Path) -> list[Path]:
@@ -108,6 +127,8 @@ def _needed_by(path: Path, content: bytes, folders: list[Path]) -> Iterator[Path
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
         return  # whoever imports it will hear of it
+    # Docstrings speak of files; they open none.
+    spoken = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -117,7 +138,7 @@ def _needed_by(path: Path, content: bytes, folders: list[Path]) -> Iterator[Path
             base = node.module.split(".") if node.module else []
             for alias in node.names:
                 yield from _modules([*base, alias.name], above)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in spoken:
             yield from _named(node.value, folders)
 
 

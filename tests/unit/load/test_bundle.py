@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -78,6 +79,39 @@ def test_odd_sources_are_sent_as_they_are(tmp_path: Path) -> None:
     assert sorted(collect([path], tmp_path).files) == ["odd.py"]
     path.write_text("not python at all")
     assert sorted(collect([path], tmp_path).files) == ["odd.py"]
+
+
+def test_what_is_hidden_or_lies_elsewhere_or_is_only_spoken_of_is_not_sent(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    write(outside, key_DOT_pem="private", module_DOT_py="")
+    write(inside, real_DOT_csv="1", spoken_DOT_csv="", _DOT_env="KEY=1", _DOT_git__config="")
+    (inside / "linked.csv").symlink_to("real.csv")
+    (inside / "hidden.csv").symlink_to(".env")
+    (inside / "key.pem").symlink_to(outside / "key.pem")
+    (inside / "elsewhere").symlink_to(outside)
+    names = "'linked.csv', 'hidden.csv', 'key.pem', 'elsewhere/key.pem', '.env', '.git/config'"
+    write(inside, buy_DOT_py=f"'spoken.csv'\nimport elsewhere.module\nNAMES = [{names}]")
+    assert sorted(collect([inside / "buy.py"], inside).files) == ["buy.py", "linked.csv"]
+
+
+def test_a_scenario_that_is_a_link_or_hidden_is_what_was_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, here__beside_DOT_py="", there__buy_DOT_py="import beside")
+    (tmp_path / "here" / ".buy.py").symlink_to(tmp_path / "there" / "buy.py")
+    sent = collect([tmp_path / "here" / ".buy.py"], tmp_path / "here")
+    assert sorted(sent.files) == [".buy.py", "beside.py"]
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="cannot be read, so it cannot be sent to workers: No such file") as fault:
+        collect([tmp_path / "gone.py"], tmp_path)
+    assert fault.value.where == str(tmp_path / "gone.py")
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, big_DOT_py="open('rows.csv')", rows_DOT_csv="")
+    os.truncate(tmp_path / "rows.csv", 1 << 42)  # sparse: no memory would hold it
+    with pytest.raises(HarnessError, match="too large to be sent to workers"):
+        collect([tmp_path / "big.py"], tmp_path)
 
 
 def test_more_than_a_worker_should_be_sent_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
