@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import shlex
 import socket
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -54,7 +55,8 @@ class Door:
 def open_door(bind: str | None, expected: int | None, secret_file: Path | None) -> Door | None:
     """The door of ``--bind``, ``--expect-workers`` and ``--secret-file``; None without ``--bind``.
 
-    Raises :class:`HarnessError` where they cannot be, or contradict one another.
+    Without a secret given, one is made, and shown with the command to type. Raises :class:`HarnessError` where that
+    would go to a log, where the options cannot be, or contradict one another.
     """
     secret = given_secret(secret_file)
     if bind is None:
@@ -68,6 +70,12 @@ def open_door(bind: str | None, expected: int | None, secret_file: Path | None) 
             f"{expected} is not a number of workers", where="--expect-workers", hint="Leave --bind out for a run here."
         )
     host, port = resolve_bind(bind)
+    if secret is None and not sys.stderr.isatty():
+        raise HarnessError(
+            "workers need a secret to join with, and a log is no place for the secret that is made on a terminal",
+            where="--bind",
+            hint=f"Give one here and to the workers: {VARIABLE}, or --secret-file FILE.",
+        )
     return Door(host, port, secret or new_secret(), secret_was_given=secret is not None)
 
 

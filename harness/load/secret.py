@@ -81,5 +81,9 @@ def given_secret(file: Path | None) -> str | None:
 
 
 def take_secret() -> Keys:
-    """The keys of a load process: whoever started it left the secret in its environment, and nobody else finds it."""
+    """The keys of a load process, which finds the secret in its environment.
+
+    Taken out there, so no process that it starts gets it. ``/proc/PID/environ`` still shows it, to this user's
+    processes (the scenario's among them) and to root.
+    """
     return Keys.derive(os.environ.pop(VARIABLE))

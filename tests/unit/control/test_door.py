@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
-from harness.control.door import Door, open_door, reached_from_outside, split_address
+from harness.control.door import Door, open_door, reached_from_outside, resolve_bind, split_address
 from harness.errors import HarnessError
+from tests.support.children import free_port
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,51 @@ def test_a_door_that_cannot_be_opened_is_told() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(HarnessError, match="cannot be listened on"):
             open_door(f"127.0.0.1:{port}", None, None)
+
+
+def test_a_secret_is_made_only_where_a_person_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HARNESS_SECRET", raising=False)
+    address = f"127.0.0.1:{free_port()}"
+    with (tmp_path / "log").open("w") as log:  # as CI has it, which may show it to everybody
+        monkeypatch.setattr(sys, "stderr", log)
+        with pytest.raises(HarnessError, match="a log is no place for the secret") as fault:
+            open_door(address, None, None)
+        assert "HARNESS_SECRET" in (fault.value.hint or "")
+        (tmp_path / "secret").write_text("a secret of this test")
+        given = open_door(address, None, tmp_path / "secret")
+        assert given is not None
+        assert given.secret_was_given
+    ours, terminal = os.openpty()
+    with open(ours), open(terminal, "w") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        made = open_door(address, None, None)
+    assert made is not None
+    assert made.secret in made.command(made.port)
+
+
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [("127.0.0.1:{}", "127.0.0.1"), ("0.0.0.0:{}", "0.0.0.0"), ("localhost:{}", "127.0.0.1")],
+)
+def test_the_address_to_listen_on(bind: str, expected: str) -> None:
+    port = free_port()
+    assert resolve_bind(bind.format(port)) == (expected, port)
+
+
+def test_a_host_that_nobody_knows_is_told() -> None:
+    with pytest.raises(HarnessError, match="the host 'nobody.invalid' is not known") as fault:
+        resolve_bind("nobody.invalid")
+    assert "127.0.0.1" in (fault.value.hint or "")
+
+
+def test_a_target_of_ours_is_reached_at_the_address_of_the_door_where_it_listens_there() -> None:
+    door = Door("0.0.0.0", 5557)
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:
+        port = everywhere.getsockname()[1]
+        url = reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
+        assert url == f"http://{door.reached_at()}:{port}"
+    with pytest.raises(HarnessError, match="listens on this machine alone"):
+        reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
 
 
 def test_a_target_on_loopback_is_refused_where_workers_come_from_elsewhere() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.load.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret
+from harness.load.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret, take_secret
 
 
 def test_the_same_secret_gives_the_same_keys_and_another_others() -> None:
@@ -40,3 +40,9 @@ def test_a_secret_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "binary").write_bytes(b"\xff\xfe" * 20)
     with pytest.raises(HarnessError, match="it is not text"):
         given_secret(tmp_path / "binary")
+
+
+def test_a_load_process_takes_the_secret_and_its_children_do_not_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "from the environment")
+    assert take_secret() == Keys.derive("from the environment")
+    assert VARIABLE not in os.environ
