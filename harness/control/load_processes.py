@@ -99,7 +99,7 @@ class LoadProcesses:
     def news(self) -> list[str]:
         """What the master has to tell people since the last call; it is told here which workers have ended."""
         for index, worker in enumerate(self._workers):
-            if index not in self._ended and worker.poll():
+            if index not in self._ended and worker.poll() is not None:
                 self._ended.add(index)
                 self._tell(f"failed {index} {ended(worker.returncode, self._log_path)}")
         return [line["say"] for line in self._lines(0.0)]

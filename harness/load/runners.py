@@ -61,7 +61,9 @@ class LoadMasterRunner(MasterRunner):
 
     def forget_users_of(self, client_id: str) -> None:
         """Count no more on a worker that was lost; its users are for the others, with the next ``start``."""
-        client = self.clients[client_id]
+        client = self.clients.get(client_id)
+        if client is None:
+            return
         client.state = STATE_MISSING
         client.user_classes_count = {}
         if self._users_dispatcher is not None:
@@ -100,6 +102,9 @@ class LoadMasterRunner(MasterRunner):
         try:
             if msg.type == "heartbeat":
                 self._on_heartbeat(client_id, msg.data)
+            elif msg.type in ("quit", "client_stopped") and not self.ending:
+                # Locust would forget it without a word, and with the last one end the run as if that had been wanted.
+                self.on_lost(client_id, "it has left the run")
             else:
                 super().handle_message(client_id, msg)
         except Exception:  # malformed in a way nobody foresaw: the message is lost, the run is not
