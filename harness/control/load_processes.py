@@ -36,7 +36,7 @@ class LoadProcesses:
         door = door or Door()
         self._log = folder.log.open("ab")
         self._log_path = folder.log
-        # Nobody else reads it there: the kernel shows a process's environment to its own user only.
+        # Not as an argument, which everybody sees: the kernel shows an environment to its own user (and root) only.
         self._environment = os.environ | {VARIABLE: door.secret}
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
