@@ -25,8 +25,9 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    """Started in the background of a script, a process ignores SIGINT, and hands that on to those it starts."""
+    """Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager
