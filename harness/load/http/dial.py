@@ -82,7 +82,10 @@ def _addresses(host: str, port: int, until_s: float) -> list[Address]:
             continue
         return [(family, (host, port))]
     with Timeout(max(until_s - perf_counter(), 0.0), WaitTooLong):
-        found = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            found = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        except UnicodeError:  # a proxy's: an origin's is known to be sound
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
     return [(family, address) for family, _, _, _, address in found]
 
 

@@ -19,6 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, UNIX: 0}
 is_absolute = re.compile(r"(?:https?|http\+unix)://", re.IGNORECASE).match
 is_plain_path = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,:=@/\[\]]*(?:\?[A-Za-z0-9\-._~!$&'()*+,;:=@/?\[\]]+)?\Z").match
 """A path (and query) that stands in a request line as it is."""
+_is_visible = re.compile(r"[!-~]+").fullmatch
 
 
 class Origin(NamedTuple):
@@ -26,7 +27,7 @@ class Origin(NamedTuple):
 
     scheme: str
     host: str
-    """Without brackets; the file's path for a Unix socket."""
+    """An address without brackets, or a name as the DNS has it; the file's path for a Unix socket."""
     port: int
 
     @property
@@ -59,7 +60,7 @@ def resolve(url: URL) -> tuple[Origin, str]:
     scheme = url.scheme.lower()
     if scheme not in SCHEMES:
         raise ValueError(f"{url} is no URL of http, https or http+unix")
-    host = unquote(url.netloc) if scheme == UNIX else url.host
+    host = unquote(url.netloc) if scheme == UNIX else _dns_name(url.host)
     if not host:
         raise ValueError(f"{url} names no host")
     port = 0 if scheme == UNIX else url.port
@@ -67,3 +68,12 @@ def resolve(url: URL) -> tuple[Origin, str]:
     if not target.startswith("/"):
         target = "/" + target
     return Origin(scheme, host, port or 0), target
+
+
+def _dns_name(host: str) -> str:
+    """As it is looked for, and as a ``Host`` field has it (RFC 3490); empty where nothing can be called so."""
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:  # a label that is empty, or longer than 63 characters
+        return ""
+    return name if _is_visible(name) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -307,8 +308,6 @@ def test_network_timeout_is_for_each_wait_alone(user_of: Callable[..., Driven]) 
 
 def test_connection_timeout(user_of: Callable[..., Driven]) -> None:
     """A listener whose queue is full takes no more connections, and says nothing."""
-    import socket
-
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -331,6 +330,13 @@ def test_a_host_that_is_not_there_is_a_failure(user_of: Callable[..., Driven], h
     response = user.get("/")
     assert (response.status_code, user.last["exception"]) == (0, response.error)
     assert isinstance(response.error, OSError)
+
+
+def test_a_proxy_that_can_have_no_name_is_a_failure() -> None:
+    with driven(HARNESS, "http://127.0.0.1:9", proxy_host="a..b") as user:
+        response = user.get("/")
+        assert user.last["exception"] is response.error
+        assert isinstance(response.error, socket.gaierror)
 
 
 def test_a_user_that_is_cut_off_leaves_nothing_behind(user_of: Callable[..., Driven]) -> None:

@@ -8,6 +8,7 @@ bytes keep dripping.
 from __future__ import annotations
 
 import gzip
+import socket
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -395,3 +396,14 @@ def test_a_thousand_failures_leave_no_connection_open() -> None:
         user.call(task)
         assert len(user.recorded) == server.connections == 1000
         assert ended >= 999
+
+
+@pytest.mark.parametrize("to", ["http://a..b/", "https://.x/", f"http://{'a' * 64}.test/", "http://a b/", "http://"])
+def test_a_location_whose_host_can_have_no_name_is_refused(to: str) -> None:
+    fails_with(failures.RedirectRefused, sends(ok(b"", b"Location: " + to.encode(), status=b"302 Found")))
+
+
+def test_a_location_s_host_may_be_written_in_any_letters() -> None:
+    """It is looked for by what it is called in the DNS."""
+    moved = ok(b"", "Location: http://пример.invalid/".encode(), status=b"302 Found")
+    fails_with(socket.gaierror, sends(moved))

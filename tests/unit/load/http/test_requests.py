@@ -47,6 +47,7 @@ def test_a_plain_request() -> None:
     ("url", "origin", "target"),
     [
         ("http://Host", Origin("http", "host", 80), "/"),
+        ("http://bücher.example/", Origin("http", "xn--bcher-kva.example", 80), "/"),
         ("https://h?a=b#c", Origin("https", "h", 443), "/?a=b"),
         ("http://u:p@h:8080/a b/é", Origin("http", "h", 8080), "/a%20b/%C3%A9"),
         ("http://[::1]:81/%7Ex%2Fy", Origin("http", "::1", 81), "/~x%2Fy"),
@@ -58,7 +59,9 @@ def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str)
     assert parse(origin.url + target) == (origin, target)
 
 
-@pytest.mark.parametrize("url", ["ftp://h/", "http://", "http+unix:///x", "http://h:99999/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://h/", "http://", "http+unix:///x", "http://h:99999/", "http://a..b/", "http://a\x00b/"]
+)
 def test_what_names_no_origin_is_told(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|host|[Pp]ort"):
         parse(url)
