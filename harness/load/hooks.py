@@ -27,7 +27,7 @@ from locust.exception import (
     StopTest,
     StopUser,
 )
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
 from harness.load.failures import RequestInterrupted
 from harness.load.pacer import Pacer
@@ -82,15 +82,19 @@ def pace_iterations(pacer: Pacer, starts: IntendedStarts) -> None:
 
         return execute_paced
 
-    def thinking(wait: Method) -> Method:
+    def thinking(_: Method) -> Method:
         def wait_if_closed(self: Any) -> None:
             user = self._user
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
             # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
             # try again at once, for ever.
             if not pacer.is_open or user._harness_course is idle:
-                wait(self)
-            elif user._state == LOCUST_STATE_STOPPING:
-                raise StopUser
+                user._state = LOCUST_STATE_WAITING
+                self._sleep(self.wait_time())
+                if user._state == LOCUST_STATE_STOPPING:
+                    raise StopUser
+                user._state = LOCUST_STATE_RUNNING
             if user._harness_course is served:
                 user._harness_course = idle
 
@@ -127,7 +131,11 @@ def deal_tasks(decks: TaskDecks) -> None:
         return lambda self: decks.next_of(self.tasks, type(self)) if self.tasks else choose(self)
 
     def dealt_to_user(choose: Method) -> Method:
-        return lambda self: decks.next_of(self.user.tasks, type(self.user)) if self.user.tasks else choose(self)
+        def deal(self: Any) -> Any:
+            user = self._user
+            return decks.next_of(user.tasks, type(user)) if user.tasks else choose(self)
+
+        return deal
 
     _wrap(TaskSet, "get_next_task", dealt_to_set)
     _wrap(DefaultTaskSet, "get_next_task", dealt_to_user)
