@@ -84,13 +84,21 @@ def read_run(folder: RunFolder) -> RecordedRun:
     """Read a run folder. Raises :class:`HarnessError` where a file is missing or damaged, naming it."""
     plan = _model(folder.plan, RunPlan)
     journal = read_journal(folder.journal)
+    profiles = ProfileIndex.load(folder.profiles)
+    for profile in profiles.profiles:
+        if profile.phase >= len(plan.phases):
+            raise HarnessError(
+                f"a profile is of phase number {profile.phase}, the plan has {len(plan.phases)} phases",
+                where=str(folder.profiles),
+                hint="plan.json and the profiles are not of the same run.",
+            )
     return RecordedRun(
         folder=folder,
         plan=plan,
         journal=journal,
         phases=phase_records(plan, journal),
         readings=read_resources(folder.resources),
-        profiles=ProfileIndex.load(folder.profiles),
+        profiles=profiles,
         environment=_model(folder.environment, Environment) if folder.environment.exists() else None,
         baseline=_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
     )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, ValidationError
 
 from harness.errors import HarnessError
 from harness.record.files import ordinary
@@ -27,12 +29,19 @@ class Profile:
     """
 
     kind: ProfileKind
-    phase: int
+    phase: Annotated[int, Field(ge=0)]
     path: str
     unit: Literal["samples", "bytes"]
     duration_s: float
-    rate_hz: float | None = None
+    rate_hz: Annotated[float, Field(gt=0)] | None = None
     raw: str | None = None
+
+
+class _Saved(BaseModel):
+    """The index as a file; neither key may be missing."""
+
+    profiles: list[Profile]
+    notes: list[str]
 
 
 @dataclass(slots=True)
@@ -50,11 +59,15 @@ class ProfileIndex:
         """The saved index; an empty one where there is none. Raises :class:`HarnessError` where it is damaged."""
         if not path.exists():
             return cls()
-        raw = read_json(path)
         try:
-            return cls([Profile(**entry) for entry in raw["profiles"]], list(raw["notes"]))
-        except (TypeError, KeyError) as fault:
-            raise HarnessError(f"the index of profiles cannot be read: {fault}", where=str(path)) from fault
+            saved = _Saved.model_validate(read_json(path))
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise HarnessError(
+                f"the index of profiles cannot be read: {key}: {first['msg']}", where=str(path)
+            ) from fault
+        return cls(saved.profiles, saved.notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,20 @@ def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
                 refused[kind] = str(fault)
     assert refused.keys() == {kind for kind, _ in fields}
     assert all(name in message for message in refused.values())
+
+
+@pytest.mark.parametrize("value", [*NONSENSE, []])
+def test_an_index_of_profiles_that_makes_no_sense(value: Any, folder: RunFolder) -> None:
+    whole = json.loads(folder.profiles.read_text())
+    for key in whole["profiles"][0]:
+        folder.profiles.write_text(json.dumps(whole | {"profiles": [whole["profiles"][0] | {key: value}]}))
+        with suppress(HarnessError):
+            judge_and_draw(folder)
+    for damaged in (value, {"profiles": value}, {"profiles": [value]}):
+        folder.profiles.write_text(json.dumps(damaged))
+        with pytest.raises(HarnessError) as told:
+            judge_and_draw(folder)
+        assert told.value.where == str(folder.profiles)
 
 
 @pytest.mark.parametrize("name", ["journal", "resources", "profiles.json", "environment.json"])
