@@ -31,17 +31,15 @@ class Decoder(Protocol):
 
 def decoder_of(codings: list[str], limit: int) -> Decoder | None:
     """For the values of ``Content-Encoding``; None where there is nothing to undo. One call gives at most ``limit``."""
-    names = [name.strip().lower() for line in codings for name in line.split(",")]
+    names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _NOTHING]
+    if len(names) > _CODINGS_AT_MOST:  # each decoder takes memory from the start
+        raise MalformedAnswer("too many content codings")
     decoders: list[Decoder] = []
     for name in reversed(names):
-        if name in ("", "identity"):
-            continue
         make = _CODINGS.get(name)
         if make is None:
             raise MalformedAnswer(f"its content coding is none of {', '.join(_CODINGS)}")
         decoders.append(_Limited(make(), name, limit))
-    if len(decoders) > _CODINGS_AT_MOST:
-        raise MalformedAnswer("too many content codings")
     if not decoders:
         return None
     return decoders[0] if len(decoders) == 1 else _Chain(decoders)
@@ -183,6 +181,7 @@ class _Zstd:
 
 _GZIP = 16 + zlib.MAX_WBITS
 _CODINGS_AT_MOST = 4
+_NOTHING = ("", "identity")
 _CODINGS: dict[str, Callable[[], _Coding]] = {
     "gzip": lambda: _Zlib(_GZIP),
     "x-gzip": lambda: _Zlib(_GZIP),
