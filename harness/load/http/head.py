@@ -65,7 +65,7 @@ class Heads:
 
     __slots__ = ("_authorization", "_defaults", "_kept", "_origin", "plain")
 
-    _all: dict[tuple[Origin, tuple[Any, ...], str | None], Heads] = {}  # noqa: RUF012  (shared by all sessions)
+    _all: dict[tuple[Any, ...], Heads] = {}  # noqa: RUF012  (shared by all sessions)
 
     def __init__(self, origin: Origin, defaults: Headers, authorization: str | None) -> None:
         self._origin = origin
@@ -78,7 +78,7 @@ class Heads:
     @classmethod
     def of(cls, origin: Origin, defaults: Headers, authorization: str | None) -> Heads:
         """Those of a session; sessions that are alike share them."""
-        key = origin, tuple(defaults.items()), authorization
+        key = origin, tuple(defaults.items()), tuple(map(str, defaults.values())), authorization
         heads = cls._all.get(key)
         if heads is None:
             if len(cls._all) >= _KEPT:
@@ -88,7 +88,9 @@ class Heads:
 
     def of_request(self, given: Given, authorization: str | None, content_type: str | None) -> Head:
         """``authorization`` and ``content_type`` are those that the call's ``auth=`` and body bring."""
-        key = (content_type, authorization, *given.items()) if given else (content_type, authorization)
+        # With their texts: 1, True and 1.0 are equal, but not sent alike.
+        fields = (*given.items(), *map(str, given.values())) if given else ()
+        key = (content_type, authorization, *fields)
         try:
             head = self._kept.get(key)
         except TypeError:  # a list among the values

@@ -32,10 +32,10 @@ from harness.load.http.settings import Settings
 from harness.load.http.transport import Transport, wish_for
 
 _NO_CONTEXT: dict[str, Any] = {}
-_KEPT = 4096
-_kept: dict[tuple[Head, str | None, str, str], Sent] = {}
+_SENT_BEFORE_AT_MOST = 4096
+_sent_before: dict[tuple[Head, str | None, str, str], Sent] = {}
 """Requests without a body as they were sent before, by head, base URL, method and path: most are sent again and again,
-by all users of a class. With more than :data:`_KEPT`, an id in every path, say, the oldest go."""
+by all users of a class. With more than :data:`_SENT_BEFORE_AT_MOST`, an id in every path, say, the oldest go."""
 
 
 class _Base(NamedTuple):
@@ -183,7 +183,7 @@ class HttpSession:
             heads = base.heads if self._agent is None else self._heads(base.origin)
             authorization = basic_auth(*auth) if auth else None
             head = heads.of_request(headers, authorization, None) if headers or auth else heads.plain
-            sent = _kept.get((head, self._base_url, verb, url)) or self._kept(base, head, verb, url)
+            sent = _sent_before.get((head, self._base_url, verb, url)) or self._made_to_keep(base, head, verb, url)
         if base is not None and sent is not None:
             lane = base.lane
         else:
@@ -214,16 +214,16 @@ class HttpSession:
             report.record(response, response.error)
         return response
 
-    def _kept(self, base: _Base, head: Head, verb: str, path: str) -> Sent | None:
+    def _made_to_keep(self, base: _Base, head: Head, verb: str, path: str) -> Sent | None:
         """A request without a body, made once for all that are alike; None where ``path`` is no plain one."""
         if not is_plain_path(path):
             return None
         sent = Sent(_checked(verb), f"{self._base_url}{path}", base.origin, base.prefix + path, head, NO_BODY)
         if sent.parts() is None:
             sent.keep()
-            if len(_kept) >= _KEPT:
-                _kept.pop(next(iter(_kept)))
-            _kept[head, self._base_url, verb, path] = sent
+            if len(_sent_before) >= _SENT_BEFORE_AT_MOST:
+                _sent_before.pop(next(iter(_sent_before)))
+            _sent_before[head, self._base_url, verb, path] = sent
         return sent
 
     def _made(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -185,3 +186,12 @@ def test_locations_are_relative_to_the_request(location: str, url: str) -> None:
 def test_some_redirects_are_refused(location: str) -> None:
     with pytest.raises(RedirectRefused, match="redirect refused: to "):
         redirected(request(), 302, location, ORIGIN)
+
+
+@pytest.mark.parametrize("values", [(1, True, 1.0), (0.0, -0.0), (Decimal("1.0"), Decimal("1.00"))])
+def test_values_that_are_equal_are_sent_as_they_are_written(values: tuple[Any, ...]) -> None:
+    for value in values:
+        assert f"X: {value}\r\n".encode() in bytes_of(request(headers={"X": value}))
+    for value in values:
+        heads = Heads.of(ORIGIN, Headers({"X": value}), None)
+        assert f"X: {value}\r\n" in heads.plain.text
