@@ -115,13 +115,11 @@ def read_part(
 ) -> None:
     """Read what there is, or what comes next; with ``pause`` others have a turn before."""
     try:
-        if not reader.received:
-            data = connection.receive(settings.exchange_timeout)
-        else:
-            left_s = settings.exchange_timeout - (perf_counter() - begun_s)
-            if left_s <= 0:
-                raise AnswerTooSlow(settings.exchange_timeout)
-            data = connection.receive(left_s) if pause else connection.receive_more(left_s)
+        left_s = settings.exchange_timeout - (perf_counter() - begun_s)
+        if left_s <= 0:
+            raise AnswerTooSlow(settings.exchange_timeout)
+        # The first bytes can hardly be there yet.
+        data = connection.receive(left_s) if pause or not reader.received else connection.receive_more(left_s)
     except WaitTooLong:
         raise _too_late(settings, begun_s) from None
     if data:

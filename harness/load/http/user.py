@@ -38,7 +38,8 @@ class HttpUser(User, RestMixin[Any]):
     """The longest that looking up the name, connecting, a proxy's tunnel and TLS may take together."""
 
     exchange_timeout: float = Settings.exchange_timeout
-    """The longest that one request may take, however steadily its answer comes in; raise it for lasting streams."""
+    """The longest that one request, its redirects and retries included, may take, however steadily its answer comes in;
+    only a connection being made may take its ``connection_timeout`` beyond it. Raise it for lasting streams."""
 
     max_header_bytes: int = Settings.max_header_bytes
     """The longest head of an answer, interim answers before it included."""

@@ -12,7 +12,7 @@ import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
-from harness.load.failures import ConnectionReset, RequestInterrupted
+from harness.load.failures import AnswerTooSlow, ConnectionReset, RequestInterrupted
 from tests.support.http.certificates import Authority
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
@@ -304,6 +304,20 @@ def test_network_timeout_is_for_each_wait_alone(user_of: Callable[..., Driven]) 
         for _ in range(3):
             assert (user.get("/").content, user.last["exception"]) == (b"sound", None)
         assert server.connections == 1
+
+
+def test_exchange_timeout_is_for_a_request_and_its_redirects_together() -> None:
+    """Also where each answer begins within it."""
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            gevent.sleep(0.3)
+            peer.send(ok(b"", b"Location: /there", status=b"302 Found") if len(peer.received) == 1 else ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=0.5) as user:
+        response = user.get("/")
+        assert user.last["exception"] is response.error
+        assert type(response.error) is AnswerTooSlow
 
 
 def test_connection_timeout(user_of: Callable[..., Driven]) -> None:
