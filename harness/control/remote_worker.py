@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -29,14 +29,13 @@ from harness.control.door import joined
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import ended
 from harness.control.user_code import describe_scenario
+from harness.control.welcome import Welcome, plan_file, scenario_folder
 from harness.errors import ExitCode, HarnessError
 from harness.load import messages
-from harness.load.bundle import Bundle
-from harness.load.hello import hello, pack, unpack
+from harness.load.hello import hello, pack
 from harness.load.link import LINGER_MS, address_of, prepare_worker_socket
 from harness.load.secret import VARIABLE, Keys
 from harness.plan.model import RunPlan
-from harness.record.run_folder import write_text
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
@@ -63,46 +62,39 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
             return ExitCode.INTERRUPTED
         with tempfile.TemporaryDirectory(prefix="harness-worker-") as name:
             folder = Path(name).resolve()
-            # Where harness was called, as far as the scenario can tell: it may open files by relative paths.
-            with contextlib.chdir(folder):
-                plan = _unpack(welcome, folder)
-                indexes: list[int] = welcome["indexes"]
+            plan = welcome.lay_down(folder, joined(host, port))
+            with contextlib.chdir(scenario_folder(folder)):
                 try:
-                    _import(plan, folder)
+                    _import(plan, lambda: interrupts.count > 0)
                 except HarnessError as fault:
-                    master.tell_failure(indexes, fault.message)
+                    master.tell_failure(welcome.indexes, fault.message)
                     raise
-                for warning in welcome["warnings"]:
+                for warning in welcome.warnings:
                     say(f"{warning}: this worker may be faster or slower for that")
-                numbers = " and ".join(map(str, indexes))
-                say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {welcome['target']}")
-                with _Workers(host, port, secret, folder, welcome["target"], indexes) as children:
+                numbers = " and ".join(map(str, welcome.indexes))
+                say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {welcome.target}")
+                with _Workers(host, port, secret, folder, welcome.target, welcome.indexes) as children:
                     return _stay(master, children, interrupts, say)
 
 
-def _unpack(welcome: dict[str, Any], folder: Path) -> RunPlan:
-    """Lay down scenario and plan, which is this machine's from here on: its paths are."""
-    bundle = Bundle(tuple(welcome["scenario"]), welcome["files"])
-    try:
-        files = tuple(map(str, bundle.lay_down(folder)))
-    except (OSError, ValueError) as fault:
-        raise HarnessError(f"the scenario cannot be laid down: {fault}", where=str(folder)) from fault
-    sent = RunPlan.model_validate_json(welcome["plan"])
-    own = {"path": files[0], "files": files if sent.scenario.files else ()}
-    plan = sent.model_copy(update={"scenario": sent.scenario.model_copy(update=own)})
-    write_text(folder / "plan.json", plan.model_dump_json())
-    return plan
+def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
+    """See that the scenario can be imported here, in the working folder.
 
-
-def _import(plan: RunPlan, folder: Path) -> None:
-    """See that the scenario can be imported here. Raises :class:`HarnessError` where it cannot."""
+    Raises :class:`HarnessError` where it cannot, ``KeyboardInterrupt`` when interrupted.
+    """
     files = ",".join(plan.scenario.locustfiles)
     try:
-        describe_scenario(files, arguments=plan.arguments, tags=plan.tags, exclude_tags=plan.exclude_tags)
+        describe_scenario(
+            files,
+            arguments=plan.arguments,
+            tags=plan.tags,
+            exclude_tags=plan.exclude_tags,
+            interrupted=interrupted,
+        )
     except HarnessError as fault:
         told = fault.message if fault.where is None else f"{fault.where}: {fault.message}"
         raise HarnessError(
-            told.replace(f"{folder}/", ""),
+            told.replace(f"{Path.cwd()}/", ""),
             hint="What the scenario imports, but for its own modules, must be installed here; files that it opens are "
             "sent where it names them in a string.",
         ) from fault
@@ -124,7 +116,7 @@ class _Connection:
         self._events = self._socket.get_monitor_socket()
         self._socket.connect(address_of(host, port))
 
-    def join(self, workers: int, say: Say, interrupted: Callable[[], bool]) -> dict[str, Any] | None:
+    def join(self, workers: int, say: Say, interrupted: Callable[[], bool]) -> Welcome | None:
         """What the master answers; None: interrupted. Raises :class:`HarnessError` where it does not let us in."""
         if not self._knock(say, interrupted):
             return None
@@ -133,11 +125,8 @@ class _Connection:
         while time.monotonic() < deadline and not interrupted():
             if not self._socket.poll(_POLL_MS):
                 continue
-            kind, data = unpack(self._socket.recv())
-            if kind == messages.WELCOME:
-                return data
-            if kind == messages.REFUSED:
-                raise HarnessError(f"the master refuses this machine: {data['message']}", where=self._shown)
+            if (welcome := Welcome.read(self._socket.recv(), self._shown)) is not None:
+                return welcome
         if interrupted():
             return None
         raise HarnessError("the master does not answer", where=self._shown, exit_code=ExitCode.BROKEN)
@@ -195,7 +184,7 @@ class _Workers:
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         environment = os.environ | {VARIABLE: secret}
         module = [sys.executable, "-P", "-m", "harness.load.worker"]
-        command = [*module, "--master", host, str(port), "--plan", str(folder / "plan.json"), "--target", target]
+        command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder)), "--target", target]
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:

@@ -29,12 +29,18 @@ _LAST_BYTES = 16_384
 
 
 def describe_scenario(
-    scenario: str | Path, *, arguments: Sequence[str] = (), tags: Sequence[str] = (), exclude_tags: Sequence[str] = ()
+    scenario: str | Path,
+    *,
+    arguments: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    exclude_tags: Sequence[str] = (),
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> ScenarioDescription:
     """What the scenario holds, all faults of it told at once.
 
     ``scenario`` is a file, a folder, or files with commas between; ``arguments`` are the locustfile's own. Raises
-    :class:`HarnessError` where it is missing or cannot be used.
+    :class:`HarnessError` where it is missing or cannot be used, ``KeyboardInterrupt`` as soon as ``interrupted()`` is
+    true: for callers that count signals (``harness.control.interrupts``).
     """
     found = find_locustfiles(scenario)
     question = Question(
@@ -45,7 +51,10 @@ def describe_scenario(
         exclude_tags=tuple(exclude_tags),
     )
     path = found.files[0]
-    answer = _ask("harness.load.describe", [question.model_dump_json()], path, DESCRIBE_TIMEOUT_S)
+    try:
+        answer = _ask("harness.load.describe", [question.model_dump_json()], path, DESCRIBE_TIMEOUT_S, interrupted)
+    except _InterruptedError:
+        raise KeyboardInterrupt from None
     if "faults" in answer:
         by_itself = f"Try it by itself: python {shlex.quote(str(path))}"
         faults = [

@@ -301,3 +301,10 @@ def test_tests_for_pytest_are_users_where_there_are_no_others(tmp_path: Path) ->
 def test_a_function_called_verify_of_an_ordinary_locustfile_is_its_own(tmp_path: Path) -> None:
     assert not describe_scenario(scenario(tmp_path, USER + "def verify(answer): pass\n")).has_verify
     assert describe_scenario(scenario(tmp_path, USER + "def verify(target): pass\n")).has_verify
+
+
+def test_a_scenario_whose_import_lasts_can_be_interrupted(tmp_path: Path) -> None:
+    path = scenario(tmp_path, f"import time\n{LEAVES_A_PROCESS}\ntime.sleep(50)\n")
+    with pytest.raises(KeyboardInterrupt):
+        describe_scenario(path, interrupted=(tmp_path / "pids").exists)
+    wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
