@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 
@@ -63,8 +64,52 @@ def _poisson_counts(rng: random.Random) -> Iterator[float]:
         yield count
 
 
-def share_of(times: Iterator[float], worker: int, workers: int) -> Iterator[float]:
-    """Every ``workers``-th arrival, beginning with number ``worker``: one worker's part of the whole."""
-    for number, at_s in enumerate(times):
-        if number % workers == worker:
-            yield at_s
+class Share(Iterator[float]):
+    """One worker's part of the whole ``times`` (ascending): every ``workers``-th, beginning with number ``worker``.
+
+    On the way the parts may change, as when a worker was lost: :meth:`change`.
+    """
+
+    def __init__(self, times: Iterator[float], worker: int, workers: int) -> None:
+        self._arrivals: Iterator[tuple[int, float]] = enumerate(times)
+        self._worker, self._workers = worker, workers
+        self._shares = [(-math.inf, worker, workers)]
+        """From when on it has which share, ascending."""
+        self._in_force = 0
+        self._until_s = math.inf
+        """When the next share comes into force."""
+        self._looked_at: list[tuple[int, float]] = []
+        """From behind the last arrival but one that was given, to the last: they may be of another share yet."""
+
+    def __next__(self) -> float:
+        looked_at = self._looked_at
+        looked_at.clear()
+        for arrival in self._arrivals:
+            looked_at.append(arrival)
+            number, at_s = arrival
+            if at_s >= self._until_s:
+                self._follow(at_s)
+            if number % self._workers == self._worker:
+                return at_s
+        raise StopIteration
+
+    def change(self, from_s: float, worker: int, workers: int) -> None:
+        """Arrivals from ``from_s`` on, not before that of an earlier call, are shared out in this way.
+
+        The arrival that was given last counts as not given: it is given again if it belongs to this worker still. So
+        where all workers change at one moment, at which none has used a later arrival, each arrival is used once.
+        """
+        self._shares.append((from_s, worker, workers))
+        self._arrivals = chain(self._looked_at, self._arrivals)
+        self._looked_at = []
+        self._in_force = 0
+        self._follow(-math.inf)
+
+    def _follow(self, at_s: float) -> None:
+        """Have the share in force that is due at ``at_s``, which is not before that of the one in force."""
+        after = self._in_force + 1
+        while after < len(self._shares) and self._shares[after][0] <= at_s:
+            after += 1
+        self._in_force = after - 1
+        _, self._worker, self._workers = self._shares[self._in_force]
+        self._until_s = self._shares[after][0] if after < len(self._shares) else math.inf

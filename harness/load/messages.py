@@ -5,8 +5,8 @@ to the worker
 ``harness.begin``      ``began_s``: the run's second 0 on the master's monotonic clock; from then on a report a
                        second is due
 ``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], open, spacing, max_users, seed, worker,
-                       workers, resumed``: a phase begins; sent again, with other shares and ``resumed``, when a
-                       worker was lost
+                       workers, from_s``: a phase begins; sent again when a worker was lost, with the shares of the
+                       others from the moment ``from_s`` of the run on, which is after ``at_s`` then
 ``harness.finish``     ``wait_s``: give arrivals that are due but have no user that long to get one, then stop all
                        users (each may end its iteration within the stop timeout) and send what is left
 ``harness.hurry``      cut off what users are still at, after ``harness.finish``

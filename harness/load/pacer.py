@@ -111,6 +111,15 @@ class Pacer:
         self._tickers.append(ticker)
         self._alarm.set(0)
 
+    def reopen(self, begin_s: float, times: Iterator[float], max_users: int) -> None:
+        """The ``times`` that :meth:`open` was given have changed: the arrival that would be next is asked for anew."""
+        self._max_users = max_users
+        self._tickers = [ticker for ticker in self._tickers if ticker.times is not times]
+        ticker = _Ticker(times, begin_s, math.inf)
+        ticker.advance()
+        self._tickers.append(ticker)
+        self._alarm.set(0)
+
     def close(self, at_s: float) -> None:
         """From ``at_s``, which is now, users go at their own pace again: the closed model. Arrivals that were due
         before are served by the users there are.

@@ -21,6 +21,8 @@ LAST_SECOND_S = 1.5
 """How long a last stress step goes on until its own last second has been reported and judged."""
 _LEAD_S = 0.02
 """A phase is announced this much before it begins, so that the workers know of it in time."""
+TAKE_OVER_S = 0.5
+"""Workers take over a lost one's arrivals this much after they are told: at one moment, before which all know of it."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ class Phases:
     def take_over(self) -> None:
         """A worker was lost: those that are left do what it was to do."""
         if self._current is not None and self._plan.phases[self._current[0]].model == "open":
-            self._announce(*self._current, resumed=True)
+            index, at_s = self._current
+            self._announce(index, at_s, from_s=self._course.now_s() + TAKE_OVER_S)
         elif not self._runner.dispatching:
             self._ask_for(*self._asked_for)
 
@@ -66,7 +69,7 @@ class Phases:
         """One phase, from its announcement to its end."""
         at_s = self._course.now_s() + _LEAD_S
         self._current = (index, at_s)
-        self._announce(index, at_s, resumed=False)
+        self._announce(index, at_s, from_s=at_s)
         self._course.wait_until(at_s)
         self._course.write({"kind": "phase", "phase": index, "at_s": at_s})
         logger.info("phase %s: %s", phase.name, phase.description)
@@ -88,7 +91,7 @@ class Phases:
             {"kind": "phase_end", "phase": index, "at_s": self._course.now_s(), "reason": reason, "held_segment": held}
         )
 
-    def _announce(self, index: int, at_s: float, *, resumed: bool) -> None:
+    def _announce(self, index: int, at_s: float, *, from_s: float) -> None:
         phase = self._plan.phases[index]
         for share, worker in enumerate(self._workers):
             self._runner.send_message(
@@ -103,7 +106,7 @@ class Phases:
                     "seed": self._plan.seed,
                     "worker": share,
                     "workers": len(self._workers),
-                    "resumed": resumed,
+                    "from_s": from_s,
                 },
                 client_id=worker,
             )

@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from locust.env import Environment
 from locust.stats import RequestStats
 
 from harness.load import messages
-from harness.load.arrivals import Stretch, arrival_times, share_of
+from harness.load.arrivals import Share, Stretch, arrival_times
 from harness.load.child_result import blame
 from harness.load.cpu_meter import CpuMeter
 from harness.load.environment import make_environment
@@ -92,6 +91,8 @@ class LoadWorker:
         self._recorder = Recorder(self._track, starts)
         self._lateness = LatenessNotes(self._track)
         self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user, self._lateness.note)
+        self._share = Share(iter(()), 0, 1)
+        """Of the arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
         self._errors: Counter[str] = Counter()
         self._lag_s = 0.0
@@ -158,13 +159,14 @@ class LoadWorker:
             gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close, data["at_s"])
             return
         share, shares = data["worker"], data["workers"]
+        max_users = max(1, data["max_users"] // shares + (share < data["max_users"] % shares))
+        if data["from_s"] > data["at_s"]:
+            self._share.change(data["from_s"] - data["at_s"], share, shares)
+            self._pacer.reopen(data["at_s"], self._share, max_users)
+            return
         seed = f"{data['seed']}:{data['phase']}"
-        times = share_of(arrival_times(stretches, spacing=data["spacing"], seed=seed), share, shares)
-        max_users = data["max_users"] // shares + (share < data["max_users"] % shares)
-        # Given again after a worker was lost, a phase goes on from here; what was due before is under way already.
-        elapsed_s = self._recorder.now_s() - data["at_s"] if data["resumed"] else 0.0
-        due = _from(times, elapsed_s)
-        self._pacer.open(data["at_s"], due, max(1, max_users), lambda: len(self._runner.user_greenlets))
+        self._share = Share(arrival_times(stretches, spacing=data["spacing"], seed=seed), share, shares)
+        self._pacer.open(data["at_s"], self._share, max_users, lambda: len(self._runner.user_greenlets))
 
     def _next_class(self) -> type[User]:
         """The user class of the next arrival: that which is furthest below its share by weight.
@@ -285,15 +287,6 @@ class LoadWorker:
 
     def _count_error(self, words: str) -> None:
         self._errors[words if words in self._errors or len(self._errors) < FAILURE_KINDS else OTHER_FAILURES] += 1
-
-
-def _from(times: Iterator[float], at_s: float) -> Iterator[float]:
-    """Those of ``times`` from ``at_s`` on; users go on meanwhile, for there may be millions before."""
-    for number, time_s in enumerate(times):
-        if time_s >= at_s:
-            yield time_s
-        elif number % 1000 == 0:
-            gevent.sleep(0)
 
 
 def main() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.arrivals import Stretch, arrival_times, share_of
+from harness.load.arrivals import Share, Stretch, arrival_times
 
 rates = st.floats(min_value=0, max_value=5_000)
 stretches = st.lists(
@@ -48,9 +49,41 @@ def test_the_workers_shares_are_together_the_whole(given_stretches: list[Stretch
     def times() -> list[float]:
         return list(arrival_times(given_stretches, spacing="poisson", seed="7"))
 
-    shares = [list(share_of(iter(times()), worker, workers)) for worker in range(workers)]
+    shares = [list(Share(iter(times()), worker, workers)) for worker in range(workers)]
     assert sorted(itertools.chain.from_iterable(shares)) == times()
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+cuts = st.lists(st.floats(min_value=0, max_value=20), max_size=3)
+
+
+@given(stretches, st.integers(min_value=4, max_value=6), cuts)
+def test_around_a_change_of_the_shares_no_arrival_is_used_twice_or_left_out(
+    given_stretches: list[Stretch], workers: int, given_cuts: list[float]
+) -> None:
+    """The last worker is lost at each cut. What it had used and what the others use is the whole."""
+    whole = list(arrival_times(given_stretches, spacing="poisson", seed="7"))
+    left = [Share(iter(whole), worker, workers) for worker in range(workers)]
+    pending = [next(share, math.inf) for share in left]
+    used: list[float] = []
+    for cut_s in (*sorted(given_cuts), math.inf):
+        # The announcement comes a little before the cut, and to each worker at another moment.
+        for number, share in enumerate(left):
+            heard_s = cut_s - 0.1 * (number + 1)
+            while pending[number] < min(heard_s, 1e9):
+                used.append(pending[number])
+                pending[number] = next(share, math.inf)
+        if cut_s == math.inf:
+            break
+        for number, share in enumerate(left[:-1]):
+            share.change(cut_s, number, len(left) - 1)
+            pending[number] = next(share, math.inf)
+        lost = left.pop()
+        last_s = pending.pop()
+        while last_s < cut_s:
+            used.append(last_s)
+            last_s = next(lost, math.inf)
+    assert sorted(used) == whole
 
 
 def test_poisson_gaps_vary_as_exponential_ones_do_and_repeat_with_the_seed() -> None:
