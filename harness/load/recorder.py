@@ -297,4 +297,4 @@ def _detail(exception: BaseException | str, response: Any, context: Any, url: An
             detail["body"] = body[:_BODY_BYTES].decode("utf-8", errors="replace")
         elif isinstance(body, str):
             detail["body"] = _text(body[:_BODY_BYTES])
-    return {key: value for key, value in detail.items() if value}
+    return {key: value[:_BODY_BYTES] for key, value in detail.items() if value}

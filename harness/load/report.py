@@ -20,11 +20,18 @@ _Second = Annotated[int, Field(ge=0, lt=int(LIMITS[SECOND]))]
 _Phase = Annotated[int, Field(ge=0, lt=int(LIMITS[PHASE]))]
 
 
-_NewEndpoint = tuple[_Count, str, str]
+# What is read from outside must not take all memory. A recorder stays far below these (harness.load.recorder).
+_Word = Annotated[str, Field(max_length=512)]
+_Text = Annotated[str, Field(max_length=1 << 16)]
+_MOST_ENDPOINTS = 1 << 11
+_MOST_FAILURES = 1 << 18
+_MOST_SAMPLES = 1 << 16
+
+_NewEndpoint = tuple[_Count, _Word, _Word]
 """Its number, method and name."""
-_Failures = tuple[_Count, _Phase, _Second, str, _Count]
+_Failures = tuple[_Count, _Phase, _Second, _Word, _Count]
 """Endpoint, phase, second, failure and how many."""
-_Sample = tuple[_Count, _Phase, _Figure, str, dict[str, str]]
+_Sample = tuple[_Count, _Phase, _Figure, _Word, Annotated[dict[_Word, _Text], Field(max_length=16)]]
 """Endpoint, phase, when, failure and detail."""
 
 
@@ -46,9 +53,9 @@ class Report(BaseModel):
     starved: _Figure
     throttled: _Figure
     stolen: _Figure
-    endpoints: list[_NewEndpoint]
-    failures: list[_Failures]
-    samples: list[_Sample]
+    endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
+    failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
+    samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
     series: SeriesTable
     lateness: SeriesTable
 
@@ -70,6 +77,8 @@ class Report(BaseModel):
         return report
 
     def _check(self, named: Set[int], latest: int) -> None:
+        if len(named | {number for number, *_ in self.endpoints}) > _MOST_ENDPOINTS:
+            raise ValueError(f"a worker names at most {_MOST_ENDPOINTS:,} endpoints")
         told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
         told.update(self.series.endpoint.tolist())
         if not told <= named | {number for number, *_ in self.endpoints}:
