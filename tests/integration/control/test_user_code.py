@@ -16,8 +16,6 @@ from harness.control.user_code import describe_scenario, verify_target
 from harness.errors import HarnessError, ManyFaultsError
 from tests.support.children import die_with_the_tests, wait_until
 
-pytestmark = pytest.mark.traced
-
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
 import os, pathlib, subprocess
@@ -55,6 +53,7 @@ def test_a_process_left_behind_on_import_holds_no_answer_up(tmp_path: Path) -> N
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
+@pytest.mark.traced
 def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> None:
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")
@@ -162,6 +161,7 @@ B = A
 """
 
 
+@pytest.mark.traced
 def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     path = scenario(tmp_path, CANNOT_RUN)
     fault = fault_of(path)
@@ -252,6 +252,7 @@ class Looker(User):
 """
 
 
+@pytest.mark.traced
 def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> None:
     path = scenario(tmp_path, TAGGED)
     (buyer,) = describe_scenario(path, tags=["buy"]).user_classes
@@ -263,6 +264,7 @@ def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> 
     assert nothing.value.where == "--tags sell --exclude-tags buy"
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
@@ -282,6 +284,7 @@ def test_wrong_arguments_are_told_with_what_would_be_right(
     assert raised.value.hint.startswith(hint)
 
 
+@pytest.mark.traced
 def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_path: Path) -> None:
     importing = "from locust import User, task\nfrom shop import Shopper\nfrom harness import steady\n"
     shop, other = scenario(tmp_path, USER), scenario(tmp_path, f"{importing}phases = [steady()]\n", "more.py")
@@ -293,6 +296,7 @@ def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_p
         describe_scenario(tmp_path)
 
 
+@pytest.mark.traced
 def test_tests_for_pytest_are_users_where_there_are_no_others(tmp_path: Path) -> None:
     path = scenario(tmp_path, "def test_front(fastsession):\n    fastsession.get('/')\n", "test_shop.py")
     assert [user.name for user in describe_scenario(path).user_classes] == ["test_front"]

@@ -20,8 +20,6 @@ from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
 from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
 
-pytestmark = pytest.mark.traced
-
 GETTER = """
     from locust import constant, task
     from harness import HttpUser
@@ -51,6 +49,7 @@ def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
     return path
 
 
+@pytest.mark.traced
 def test_closed_phases_follow_each_other_and_every_request_is_counted(server: CountingServer, tmp_path: Path) -> None:
     phases = [phase((0, 10, 2), name="ramp", kind="ramp"), phase((10, 10, 2)), phase((0, 0, 1), kind="pause")]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
@@ -85,6 +84,7 @@ def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: Counting
     assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
 
 
+@pytest.mark.traced
 def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer, tmp_path: Path) -> None:
     phases = [phase((5, 5, 2)), phase((50, 50, 2), model="open"), phase((3, 3, 2))]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
@@ -219,6 +219,7 @@ def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingSer
     assert journal.failures == []
 
 
+@pytest.mark.traced
 def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -243,6 +244,7 @@ def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
     assert sum(failure.count for failure in journal.failures) == 6
 
 
+@pytest.mark.traced
 def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
     failing = """
         from locust import constant, task
@@ -291,6 +293,7 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert journal.seconds[2].users == 4
 
 
+@pytest.mark.traced
 def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -341,6 +344,7 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/300")) > 0
 
 
+@pytest.mark.traced
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     crowded = """
         from locust import constant, task
@@ -392,6 +396,7 @@ def test_a_stress_phase_whose_limit_never_breaks_held_to_its_last_step(server: C
     assert (span.reason, span.held_segment) == ("done", 1)
 
 
+@pytest.mark.traced
 def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -507,6 +512,7 @@ def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, 
     assert server.served.total() > 0
 
 
+@pytest.mark.traced
 def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
     shaped = (
         GETTER
@@ -548,6 +554,7 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     assert first <= {"GET /a", "GET /slow/20"}
 
 
+@pytest.mark.traced
 def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
     quits = (
         GETTER
@@ -573,6 +580,7 @@ def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: Counting
     assert server.served["GET /last"] > 0
 
 
+@pytest.mark.traced
 def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
     tests = """
         def test_front(fastsession):
@@ -586,6 +594,7 @@ def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingSe
     assert iterations_of(journal) == 40
 
 
+@pytest.mark.traced
 def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
     nested = """
         from locust import SequentialTaskSet, TaskSet, User, constant, task
@@ -689,6 +698,7 @@ def test_each_task_gets_its_share_in_both_models_over_all_workers(server: Counti
             assert counts[f"DO {name}"] / dealt == pytest.approx(weight / 100, abs=0.004)
 
 
+@pytest.mark.traced
 def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
     hanging = """
         from locust import task
@@ -721,6 +731,7 @@ def test_a_pause_after_arrivals_sends_nothing(server: CountingServer, tmp_path: 
     assert [response_of(journal, number).count > 0 for number in range(3)] == [True, False, True]
 
 
+@pytest.mark.traced
 def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: Path) -> None:
     raising = """
         from locust import constant, task
@@ -741,6 +752,7 @@ def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: P
     assert event.count == server.served["GET /a"]
 
 
+@pytest.mark.traced
 def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer, tmp_path: Path) -> None:
     lying = (
         GETTER.replace("class Getter", "from locust import events\n\n    class Getter")

@@ -21,8 +21,6 @@ from tests.integration.shop.vendor import held_vendor
 from tests.support.children import free_port, stop, wait_until
 from tests.support.shop_process import shop_environment, start_shop
 
-pytestmark = pytest.mark.traced
-
 
 def the_vendor(pid: int) -> psutil.Process:
     (child,) = psutil.Process(pid).children(recursive=True)
@@ -34,6 +32,7 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
     with start_shop({"TMPDIR": str(tmp_path)}) as shop:
@@ -58,6 +57,7 @@ def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tm
         wait_until(lambda: is_gone(child), what="the vendor's end")
 
 
+@pytest.mark.traced
 def test_a_checkout_that_is_under_way_is_finished_before_the_end(tmp_path: Path) -> None:
     env = {"SHOP_DATA_DIR": str(tmp_path)}
     with held_vendor() as vendor, start_shop({**env, "SHOP_PAYMENT_URL": vendor.url}) as shop:
@@ -128,6 +128,7 @@ def own_signals() -> Iterator[None]:
         ({"SHOP_DATA_DIR": "/dev/null/x"}, "SHOP_DATA_DIR: cannot make /dev/null/x: "),
     ],
 )
+@pytest.mark.traced
 @pytest.mark.usefixtures("own_signals")
 def test_what_it_cannot_use_is_named(
     env: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

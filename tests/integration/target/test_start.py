@@ -21,8 +21,6 @@ from harness.target.process import SupervisedProcess
 from harness.target.start import start_target
 from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
 
-pytestmark = pytest.mark.traced
-
 
 def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
@@ -44,6 +42,7 @@ def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tm
     target.stop()  # twice is once
 
 
+@pytest.mark.traced
 def test_the_embedded_shop_starts_and_ends_with_its_payment_vendor(tmp_path: Path) -> None:
     plan = ShopTarget(environment={"SHOP_PRODUCTS": "50"})
     with start_target(plan, run_folder(tmp_path)) as target:
@@ -54,6 +53,7 @@ def test_the_embedded_shop_starts_and_ends_with_its_payment_vendor(tmp_path: Pat
     assert all_ended(tree)
 
 
+@pytest.mark.traced
 def test_a_daemon_in_another_session_is_ended_too(tmp_path: Path) -> None:
     noted = tmp_path / "daemon.pid"
     code = f"""
@@ -77,6 +77,7 @@ serve(sys.argv[1])
     assert all_ended([daemon, target.pid])
 
 
+@pytest.mark.traced
 def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(300)"
