@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from harness.load.recorder import OTHER_ENDPOINTS
 from harness.load.report import Report
 from harness.record.frames import Frame
 from harness.record.series_sum import SeriesSum
 from harness.record.series_table import SeriesTable
 
 PATIENCE_S = 5.0
+MERGED_ENDPOINTS = 1 << 16
+"""What more is named, by all workers together, is counted as :data:`OTHER_ENDPOINTS`."""
 _AT_ONCE = 8
 """So many reports are added up together: it spares a third of the numpy calls' cost, and eight fit into the cache."""
 
@@ -85,6 +88,9 @@ class Merger:
         frames: list[Frame] = []
         for own, method, name in report.endpoints:
             number = self._endpoints.get((method, name))
+            if number is None and len(self._endpoints) >= MERGED_ENDPOINTS:
+                method, name = OTHER_ENDPOINTS
+                number = self._endpoints.get(OTHER_ENDPOINTS)
             if number is None:
                 number = self._endpoints[method, name] = len(self._endpoints)
                 frames.append({"kind": "endpoint", "id": number, "method": method, "name": name})

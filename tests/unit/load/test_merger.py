@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.load.merger import PATIENCE_S, Merger
+from harness.load.merger import MERGED_ENDPOINTS, PATIENCE_S, Merger
+from harness.load.recorder import OTHER_ENDPOINTS
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.series import Series
@@ -151,3 +152,18 @@ def test_what_is_no_report_or_of_no_worker_is_refused() -> None:
         with pytest.raises(ValueError, match=r"a map|no worker"):
             merger.add(worker, message, NOW_S)
     assert merger.rest() == []
+
+
+def test_more_endpoints_than_all_workers_may_name_together_are_counted_as_others() -> None:
+    workers = [str(number) for number in range(33)]
+    merger = Merger(workers)
+    frames = [
+        frame
+        for worker in workers
+        for frame in merger.add(
+            worker, {**report(0, [10]), "endpoints": [[n, worker, f"/{n}"] for n in range(2_048)]}, NOW_S
+        )
+    ]
+    named = [frame for frame in frames if frame["kind"] == "endpoint"]
+    assert len(named) == MERGED_ENDPOINTS + 1
+    assert (named[-1]["method"], named[-1]["name"]) == OTHER_ENDPOINTS
