@@ -103,7 +103,7 @@ class Crowd:
             second += 1
         runner.ending = True
         runner.user_greenlets.kill(block=False)
-        runner.send_message(messages.FINISHED, {"dropped": 0, "errors": {}})
+        runner.send_message(messages.FINISHED, {"dropped": 0, "errors": {}, "exit_code": None})
 
     def _send(
         self,
