@@ -1,6 +1,7 @@
 """Load and performance testing: true numbers, a verdict to trust, the cause named. See the README.
 
-The names a scenario imports; each is loaded when it is first used, so that ``import harness`` costs nothing.
+The names that a scenario imports, and the Python API (docs/python.md); each is loaded when it is first used, so that
+``import harness`` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +10,36 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.api.result import Run
+    from harness.api.run import RunInterrupted, run
+    from harness.cli.lines import LineWatcher
+    from harness.errors import HarnessError
     from harness.load.http.user import HttpUser
     from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
 
-__all__ = ["HttpUser", "gate", "pause", "ramp", "spike", "steady", "stress"]
+__all__ = [
+    "HarnessError",
+    "HttpUser",
+    "LineWatcher",
+    "Run",
+    "RunInterrupted",
+    "gate",
+    "pause",
+    "ramp",
+    "run",
+    "spike",
+    "steady",
+    "stress",
+]
 
-_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {"HttpUser": "harness.load.http.user"}
+_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
+    "HarnessError": "harness.errors",
+    "HttpUser": "harness.load.http.user",
+    "LineWatcher": "harness.cli.lines",
+    "Run": "harness.api.result",
+    "RunInterrupted": "harness.api.run",
+    "run": "harness.api.run",
+}
 
 
 def __getattr__(name: str) -> object:

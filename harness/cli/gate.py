@@ -30,23 +30,12 @@ def command(
 
     Works on folders copied from elsewhere and on runs that were killed. Exit codes as of "harness run".
     """
-    from harness.errors import HarnessError
-    from harness.plan.gating import gates_given
-    from harness.plan.model import RunPlan
-    from harness.record.run_folder import find_run, read_model
+    from harness import Run
 
-    if profile and require:
-        raise HarnessError("gates come from one place", where="--require, --profile", hint="Give one of the two.")
-    if (phase or endpoint) and not require:
-        raise HarnessError("nothing is required", where="--phase, --endpoint", hint='Add --require "p95 < 300ms".')
-    folder = find_run(run, out)
-    plan = read_model(folder.plan, RunPlan)
-    gates = gates_given(plan, require=require, phase=phase, endpoint=endpoint, profile=profile)
+    judged = Run.load(run, out=out).judge(require, phase=phase, endpoint=endpoint, profile=profile)
 
-    # Only now: a wrong word is told before scipy, pyarrow and jinja2 are loaded.
+    # Only now: a wrong word is told before rich is loaded.
     from harness.cli.outcome import show_outcome
-    from harness.control.judging import judge_again
 
-    summary = judge_again(folder, gates)
-    show_outcome(folder, summary, as_json=as_json)
-    return summary.exit_code
+    show_outcome(judged.folder, judged.summary, as_json=as_json)
+    return judged.summary.exit_code

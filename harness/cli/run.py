@@ -32,7 +32,7 @@ class _Command(click.Command):
 @click.option("--expect-workers", type=int, metavar="N", help="With --bind: how many join from there. Default: 1.")
 @options.secret_file
 @click.option("--host", metavar="URL", help="A target that runs already.")
-@click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A host, not this machine, to load.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A host, not this machine, to load.")
 @click.option("--pid", type=click.IntRange(min=1), help="Its process, to sample. Only with --host.")
 @click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
 @click.option("--ready", metavar="PATH", help="It is ready when GET PATH answers 2xx. Default: /health.")
@@ -51,7 +51,7 @@ def command(
     expect_workers: int | None,
     secret_file: Path | None,
     host: str | None,
-    allowed: tuple[str, ...],
+    allow_host: tuple[str, ...],
     pid: int | None,
     target: str | None,
     ready: str | None,
@@ -79,35 +79,35 @@ def command(
       harness run my_locustfile.py --host http://10.0.0.9 --allow-host 10.0.0.9 \\
                                    --bind 10.0.0.5 --expect-workers 3
     """
-    from harness.control.door import open_door
-    from harness.control.interrupts import raise_on_signals
-    from harness.control.user_code import describe_scenario
-    from harness.plan.profile import load_profile
-    from harness.plan.resolve import resolve
-    from harness.plan.target import TargetOptions
-
-    door = open_door(bind, expect_workers, secret_file)
-    raise_on_signals()
-    chosen_profile = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
-    plan = resolve(
-        describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
-        profile=chosen_profile,
-        overrides=overrides,
-        workers=workers,
-        remote_workers=(1 if expect_workers is None else expect_workers) if bind else 0,
-        target=TargetOptions(host=host, pid=pid, command=target, ready=ready, allowed=allowed),
-        seed=seed,
-        tags=tags,
-        exclude_tags=exclude_tags,
-        arguments=arguments,
-    )
-
-    # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
+    import harness
     from harness.cli.outcome import show_outcome
     from harness.cli.progress import make_watcher
-    from harness.control.run import run
+    from harness.control.interrupts import raise_on_signals
 
-    with make_watcher() as watcher:
-        outcome = run(plan, out=out, watcher=watcher, door=door)
-    show_outcome(outcome.folder, outcome.summary, as_json=as_json)
-    return outcome.summary.exit_code
+    raise_on_signals()
+    try:
+        with make_watcher() as watcher:
+            finished = harness.run(
+                scenario,
+                arguments,
+                profile=profile,
+                set=overrides,
+                workers=workers,
+                bind=bind,
+                expect_workers=expect_workers,
+                secret_file=secret_file,
+                host=host,
+                allow_host=allow_host,
+                pid=pid,
+                target=target,
+                ready=ready,
+                tags=tags,
+                exclude_tags=exclude_tags,
+                seed=seed,
+                out=out,
+                watcher=watcher,
+            )
+    except harness.RunInterrupted as stopped:
+        finished = stopped.run
+    show_outcome(finished.folder, finished.summary, as_json=as_json)
+    return finished.summary.exit_code

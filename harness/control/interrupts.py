@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
@@ -29,7 +30,10 @@ def raise_on_signals() -> None:
 
 
 class Interrupts:
-    """A context manager that counts the signals instead of raising. Main thread only."""
+    """A context manager that counts the signals instead of raising.
+
+    Only the main thread may handle signals: in another one (of a program that calls ``harness.run``) none is counted.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -43,7 +47,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self._terminals = _terminals()
-        self._former = _handle(self._on_signal)
+        if threading.current_thread() is threading.main_thread():
+            self._former = _handle(self._on_signal)
         return self
 
     def __exit__(

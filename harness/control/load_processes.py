@@ -28,8 +28,8 @@ _WORKERS_END_S = 3.0
 
 
 class LoadProcesses:
-    """The master and its workers; a context manager that ends whatever still runs. Made in the main thread only:
-    the kernel ends a child with the *thread* that started it.
+    """The master and its workers; a context manager that ends whatever still runs. The thread that makes
+    it stays until the run's end: the kernel ends a child with the *thread* that started it.
     """
 
     def __init__(self, folder: RunFolder, target_url: str, workers: int, door: Door | None = None) -> None:

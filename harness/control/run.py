@@ -29,10 +29,11 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended: its folder and its result."""
+    """A run that has ended: its folder, its result, and whether a signal came after its target had been started."""
 
     folder: RunFolder
     summary: Summary
+    interrupted: bool
 
 
 def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None) -> Outcome:
@@ -73,7 +74,8 @@ def _run_in(
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
         from harness.control.judging import conclude
 
-        return Outcome(folder, conclude(folder, plan, environment, store))
+        summary = conclude(folder, plan, environment, store)
+        return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
 
 def _put_load_on(

@@ -98,7 +98,7 @@ def _ask(
     timeout_s: float,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What the child answers. Called in the main thread only: the kernel ends a child with the thread that started it.
+    """What the child answers. The kernel ends a child with the thread that started it: this one waits for it.
 
     Raises :class:`_InterruptedError`, and :class:`HarnessError` where no answer comes.
 

@@ -30,7 +30,7 @@ class Spec:
 
     def to_dict(self) -> dict[str, object]:
         """JSON-able: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``."""
-        arguments = {name: _plain(value) for name, value in self.arguments.items()}
+        arguments = {name: plain(value) for name, value in self.arguments.items()}
         return {"call": self.call, "arguments": arguments, "file": self.file, "line": self.line}
 
 
@@ -164,7 +164,7 @@ def declared(namespace: Mapping[str, object]) -> dict[str, object]:
     """
     if not uses_harness(namespace):
         return dict.fromkeys(STATED)
-    return {name: _plain(namespace.get(name)) for name in STATED}
+    return {name: plain(namespace.get(name)) for name in STATED}
 
 
 def uses_harness(namespace: Mapping[str, object]) -> bool:
@@ -191,14 +191,14 @@ def _caller(depth: int = 2) -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it."""
     if isinstance(value, Spec):
         return value.to_dict()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return repr(value)

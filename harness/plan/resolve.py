@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from harness.plan import invalid
 from harness.plan.description import ScenarioDescription
+from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
 from harness.plan.gating import read_gates
 from harness.plan.model import CpuSampling, MemorySampling, Phase, RunPlan, Sampling, Scenario
@@ -21,7 +22,7 @@ from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import Profile
 from harness.plan.settings import MOST_WORKERS, Settings
 from harness.plan.target import TargetOptions, settle_target
-from harness.plan.written import KeyPath, Written, default_phases, from_scenario, shown_path
+from harness.plan.written import KeyPath, Written, default_phases, from_call, from_scenario, shown_path
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _KIND_SYNONYMS = {
@@ -34,6 +35,8 @@ def resolve(
     description: ScenarioDescription,
     *,
     profile: Profile | None = None,
+    phases: Sequence[PhaseSpec] | None = None,
+    gates: Sequence[GateSpec] | None = None,
     overrides: Sequence[str] = (),
     workers: int | None = None,
     remote_workers: int = 0,
@@ -45,22 +48,24 @@ def resolve(
 ) -> RunPlan:
     """The plan of a run, checked.
 
-    What is nearer to the user wins: options, then overrides (``KEY=VALUE``), then the profile, then the scenario. A
-    profile's phases replace the scenario's, and so do its gates. A profile without gates leaves the scenario's, and
-    one that names a phase which the profile has not is a fault rather than dropped: a verdict must not pass because
-    a requirement got lost. ``gate = []`` in a profile says that there are none.
+    What is nearer to the user wins: options, then overrides (``KEY=VALUE``), then ``phases`` and ``gates`` (stated in
+    a call of ``harness.run``; None: not stated), then the profile, then the scenario. A profile's phases replace the
+    scenario's, and so do its gates. A profile without gates leaves the scenario's, and one that names a phase which
+    the profile has not is a fault rather than dropped: a verdict must not pass because a requirement got lost.
+    ``gate = []`` in a profile says that there are none.
 
     By default there is a worker a core less one, where none join from elsewhere, and a random seed.
     Raises ``ManyFaultsError`` with all faults.
     """
     faults = Faults()
-    written = _compose(description, profile, faults)
+    stated = from_call(plain(phases), plain(gates), faults)
+    written = _compose(description, profile, stated, faults)
     for text in overrides:
         apply_override(text, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
     names = _phase_names(written, faults)
-    phases = _phases(written, names, description, faults)
+    resolved = _phases(written, names, description, faults)
     kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
-    gates = read_gates(written, kinds, faults)
+    required = read_gates(written, kinds, faults)
     settings = _settings(written, faults)
     if not description.user_classes:
         faults.add(
@@ -84,8 +89,8 @@ def resolve(
 
     memory = settings.sampling.memory
     if memory is not None and chosen.kind != "attached":
-        extra = diagnose(phases, memory.duration)
-        phases = [*phases, *([extra] if extra else [])]
+        extra = diagnose(resolved, memory.duration)
+        resolved = [*resolved, *([extra] if extra else [])]
     return RunPlan(
         scenario=Scenario(
             path=description.file,
@@ -97,8 +102,8 @@ def resolve(
             has_shape=description.has_shape,
         ),
         profile=profile.name if profile else "default",
-        phases=tuple(phases),
-        gates=tuple(gates),
+        phases=tuple(resolved),
+        gates=tuple(required),
         sampling=Sampling(
             cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
@@ -123,8 +128,8 @@ def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> in
     return 0 if remote else of_profile or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def _compose(description: ScenarioDescription, profile: Profile | None, faults: Faults) -> Written:
-    """Scenario and profile in one tree, its phases and gates lists of tables."""
+def _compose(description: ScenarioDescription, profile: Profile | None, stated: Written, faults: Faults) -> Written:
+    """Scenario, profile and what was stated besides in one tree, its phases and gates lists of tables."""
     written = from_scenario(description, faults)
     if profile is not None:
         for key, value in profile.written.data.items():
@@ -133,6 +138,8 @@ def _compose(description: ScenarioDescription, profile: Profile | None, faults: 
                     written.take(profile.written, (key, below))
             else:
                 written.take(profile.written, (key,))
+    for key in stated.data:
+        written.take(stated, (key,))
     if written.data.get("phase") is None:
         written.take(default_phases(has_shape=description.has_shape), ("phase",))
     for key in ("phase", "gate"):

@@ -24,6 +24,10 @@ _KEY_OF_ARGUMENT = {"ramp": {"over": "duration"}, "steady": {"hold": "duration"}
 _PARTS = {"ramp": ("from", "to"), "stress": ("from", "to", "step")}
 """What a call's tuple of levels means."""
 
+_CALLS = (("phase", "phases"), ("gate", "gates"))
+"""What is stated by calls: the table's name in a profile, and what the list of calls is named."""
+_EXAMPLES = {"phase": 'phases = [steady(users=50, hold="30s")]', "gate": 'gates = [gate("p95 < 500ms")]'}
+
 DEFAULT_USERS = 10
 """What a file that says nothing of its load is run with: few enough for any machine, enough to see it work."""
 DEFAULT_PHASES = (
@@ -82,28 +86,37 @@ def shown_path(path: str | Path) -> str:
 def from_scenario(description: ScenarioDescription, faults: Faults) -> Written:
     """What the scenario file states. What is not even a list of calls is told to ``faults`` and left out."""
     written = Written()
-    for kind, name, example in (
-        ("phase", "phases", 'phases = [steady(users=50, hold="30s")]'),
-        ("gate", "gates", 'gates = [gate("p95 < 500ms")]'),
-    ):
+    for kind, name in _CALLS:
         value = getattr(description, name)
-        if value is None:
-            continue
-        place = _assignment(description.file, name)
-        written.places[(kind,)] = place
-        calls = value if isinstance(value, list) else [value]
-        if not isinstance(value, list) or not all(_is_call(call, kind) for call in calls):
-            wrong = next((call for call in calls if not _is_call(call, kind)), None)
-            what = f"{_shown_call(wrong)} is not a {kind}" if wrong is not None else f"{name} is not a list"
-            faults.add(what, where=place, hint=f"write a list of {name}, such as {example}")
-            calls = [call for call in calls if _is_call(call, kind)]
-        written.data[kind] = [_table(written, (kind, index), call, faults) for index, call in enumerate(calls)]
+        if value is not None:
+            _take_calls(written, kind, value, _assignment(description.file, name), faults)
     for name in ("sampling", "stop_early"):
         value = getattr(description, name)
         if value is not None:
             written.data[name] = value
             _place_all(written, (name,), value, _assignment(description.file, name))
     return written
+
+
+def from_call(phases: object, gates: object, faults: Faults) -> Written:
+    """What a call of ``harness.run`` states, in the form of a scenario's description; None where nothing."""
+    written = Written()
+    for (kind, name), value in zip(_CALLS, (phases, gates), strict=True):
+        if value is not None:
+            _take_calls(written, kind, value, f"harness.run({name})", faults)
+    return written
+
+
+def _take_calls(written: Written, kind: str, value: object, place: str, faults: Faults) -> None:
+    """A list of calls into ``written``; what is none is told to ``faults`` and left out."""
+    written.places[(kind,)] = place
+    calls = value if isinstance(value, list) else [value]
+    if not isinstance(value, list) or not all(_is_call(call, kind) for call in calls):
+        wrong = next((call for call in calls if not _is_call(call, kind)), None)
+        what = f"{_shown_call(wrong)} is not a {kind}" if wrong is not None else f"{kind}s is not a list"
+        faults.add(what, where=place, hint=f"write a list of {kind}s, such as {_EXAMPLES[kind]}")
+        calls = [call for call in calls if _is_call(call, kind)]
+    written.data[kind] = [_table(written, (kind, index), call, faults) for index, call in enumerate(calls)]
 
 
 def _place_all(written: Written, path: KeyPath, value: object, place: str) -> None:

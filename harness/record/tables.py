@@ -77,6 +77,15 @@ def write_tables(folder: RunFolder) -> None:
     write_resources(folder.resources_table, journal, read_resources(folder.resources))
 
 
+def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[Series]]:
+    """What ended in each second of the run, by second, index of the phase and index of the endpoint."""
+    groups: dict[tuple[int, int, int], list[Series]] = {}
+    for second in journal.seconds:
+        for series in second.series:
+            groups.setdefault((second.second, series.phase, series.endpoint), []).append(series)
+    return groups
+
+
 def write_timeline(path: Path, journal: Journal) -> None:
     """Write ``timeline.parquet`` (see the module's first lines)."""
     kinds: dict[tuple[int, int, int], dict[str, int]] = {}
@@ -84,10 +93,7 @@ def write_timeline(path: Path, journal: Journal) -> None:
         key = (failure.second, failure.phase, failure.endpoint)
         counts = kinds.setdefault(key, {})
         counts[failure.failure] = counts.get(failure.failure, 0) + failure.count
-    groups: dict[tuple[int, int, int], list[Series]] = {}
-    for second in journal.seconds:
-        for series in second.series:
-            groups.setdefault((second.second, series.phase, series.endpoint), []).append(series)
+    groups = endpoint_seconds(journal)
     seconds, phases, endpoints = (list(column) for column in zip(*groups, strict=True)) if groups else ([], [], [])
     parts = list(groups.values())
     columns = {
@@ -108,6 +114,11 @@ def write_timeline(path: Path, journal: Journal) -> None:
 
 def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -> None:
     """Write ``resources.parquet`` (see the module's first lines)."""
+    _write(path, resources_table(journal, readings), journal)
+
+
+def resources_table(journal: Journal, readings: Sequence[Reading]) -> pa.Table:
+    """What ``resources.parquet`` holds."""
     load = [
         Reading(journal.epoch_s + second.second + 1, source, values)
         for second in journal.seconds
@@ -143,7 +154,7 @@ def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -
         for reading in sorted([*readings, *load], key=lambda reading: reading.epoch_s)
         for name, value in reading.values.items()
     ]
-    _write(path, pa.Table.from_pylist(rows, schema=RESOURCES), journal)
+    return pa.Table.from_pylist(rows, schema=RESOURCES)
 
 
 def _histograms(histograms: list[Histogram]) -> pa.StructArray:

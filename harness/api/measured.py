@@ -1,0 +1,128 @@
+"""What a phase, or one endpoint in it, did, by the names a test uses: ``run.phase("steady").p95``.
+
+Times are milliseconds, rates per second, ``error_rate`` a share 0…1. A figure that does not exist (a percentile of no
+requests) is NaN, with which every comparison is false: a test that requires something of it fails.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from harness.errors import HarnessError
+from harness.gates.wording import among
+from harness.record import summary
+
+
+def _figure(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Mean, percentiles and maximum, in ms: percentiles of 3 significant digits, mean and maximum exact."""
+
+    mean: float
+    p50: float
+    p75: float
+    p90: float
+    p95: float
+    p99: float
+    p99_9: float
+    max: float
+
+    @classmethod
+    def of(cls, latency: summary.Latency) -> Times:
+        return Times(**_times(latency))
+
+
+def _times(latency: summary.Latency) -> dict[str, float]:
+    return {name: _figure(value) for name, value in latency.model_dump().items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Times):
+    """The figures of some requests. The times are of all of them, from the moment each should have been sent."""
+
+    requests: int
+    failures: int
+    error_rate: float
+    """Share of the requests that failed, 0…1."""
+    throughput: float
+    """Requests started a second."""
+    bytes_received: int
+    ok: Times = field(repr=False)
+    """Response times of the requests that did not fail."""
+    service: Times = field(repr=False)
+    """From the actual send to the last byte: in the open model, response times without the wait for a user."""
+
+    @staticmethod
+    def _fields(figures: summary.Figures) -> dict[str, Any]:
+        return {
+            **_times(figures.response_ms),
+            "requests": figures.requests,
+            "failures": figures.failures,
+            "error_rate": _figure(figures.error_rate),
+            "throughput": figures.throughput_rps,
+            "bytes_received": figures.bytes_received,
+            "ok": Times.of(figures.ok_response_ms),
+            "service": Times.of(figures.service_ms),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEndpoint(Measured):
+    """One endpoint in one phase; its ``method`` and the ``name`` that the scenario gives it."""
+
+    method: str
+    name: str
+
+    @classmethod
+    def of_endpoint(cls, figures: summary.EndpointFigures) -> Self:
+        return cls(method=figures.method, name=figures.name, **cls._fields(figures))
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredPhase(Measured):
+    """One phase: all its requests together, and each endpoint's."""
+
+    name: str
+    kind: str
+    """``ramp``, ``steady``, ``stress``, ``spike``, ``pause``, ``shape``, or ``diagnose`` (the memory pass)."""
+    goal: str
+    """What was asked for, as a person reads it: ``50 users``."""
+    start_s: float
+    """From the run's start."""
+    end_s: float
+    held: float | None
+    """A stress phase: the level (users or arrivals per second) of its last step that held."""
+    generator_limited: str | None
+    """Why the load generator, not the target, was the limit; the figures then say little of the target."""
+    endpoints: tuple[MeasuredEndpoint, ...] = field(repr=False)
+
+    @classmethod
+    def of_phase(cls, phase: summary.PhaseSummary) -> Self:
+        return cls(
+            name=phase.name,
+            kind=phase.kind,
+            goal=phase.goal,
+            start_s=phase.start_s,
+            end_s=phase.end_s,
+            held=phase.held,
+            generator_limited=phase.generator_limited,
+            endpoints=tuple(map(MeasuredEndpoint.of_endpoint, phase.endpoints)),
+            **cls._fields(phase),
+        )
+
+    def endpoint(self, name: str) -> MeasuredEndpoint:
+        """The endpoint ``"POST /checkout"``. Raises :class:`HarnessError` where the phase had no request to it."""
+        for endpoint in self.endpoints:
+            if str(endpoint) == name:
+                return endpoint
+        raise HarnessError(
+            f"there was no request to {name!r} in phase {self.name!r}", hint=among(name, [*map(str, self.endpoints)])
+        )

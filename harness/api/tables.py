@@ -1,0 +1,116 @@
+"""A run's tables as pandas DataFrames, made from its folder; columns say their units: ``_ms``, ``_s``, ``_rps``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from harness.analysis.figures import latency_of
+from harness.plan.model import RunPlan
+from harness.record.histogram import Histogram
+from harness.record.journal import read_journal
+from harness.record.resources import read_resources
+from harness.record.run_folder import RunFolder
+from harness.record.summary import (
+    FailureKind,
+    Figures,
+    Latency,
+    Summary,
+    Suspect,
+)
+from harness.record.tables import endpoint_seconds, resources_table
+
+_COUNTS = ("requests", "failures", "error_rate", "throughput_rps", "bytes_received")
+_TIMES = tuple(Latency.model_fields)
+_PHASE = (
+    "index",
+    "name",
+    "kind",
+    "model",
+    "measured",
+    "start_s",
+    "end_s",
+    "goal",
+    "users",
+    "held",
+    "iterations",
+    "late",
+)
+
+
+def figures(summary: Summary) -> pd.DataFrame:
+    rows = [{name: getattr(phase, name) for name in _PHASE} | _figures(phase) for phase in summary.phases]
+    return pd.DataFrame(rows, columns=[*_PHASE, *_figures(Figures())])
+
+
+def endpoints(summary: Summary) -> pd.DataFrame:
+    rows = [
+        {"phase": phase.name, "method": endpoint.method, "name": endpoint.name, **_figures(endpoint)}
+        for phase in summary.phases
+        for endpoint in phase.endpoints
+    ]
+    return pd.DataFrame(rows, columns=["phase", "method", "name", *_figures(Figures())])
+
+
+def steps(summary: Summary) -> pd.DataFrame:
+    names = ("level", "held", "start_s", "end_s")
+    rows = [
+        {"phase": phase.name, **{name: getattr(step, name) for name in names}, **_figures(step)}
+        for phase in summary.phases
+        for step in phase.steps
+    ]
+    return pd.DataFrame(rows, columns=["phase", *names, *_figures(Figures())])
+
+
+def failures(summary: Summary) -> pd.DataFrame:
+    return _frame(summary.failures, [name for name in FailureKind.model_fields if name != "samples"])
+
+
+def suspects(summary: Summary) -> pd.DataFrame:
+    return _frame(summary.suspects, list(Suspect.model_fields))
+
+
+def timeline(folder: RunFolder, plan: RunPlan) -> pd.DataFrame:
+    journal = read_journal(folder.journal)
+    rows = [
+        {
+            "second": second,
+            "phase": plan.phases[phase].name,
+            "method": journal.endpoints[endpoint].method,
+            "name": journal.endpoints[endpoint].name,
+            "requests": sum(part.requests for part in parts),
+            "failures": sum(part.failures for part in parts),
+            "bytes_received": sum(part.bytes_received for part in parts),
+            **_times(latency_of(Histogram.merged([part.response for part in parts]))),
+            **_times(latency_of(Histogram.merged([part.service for part in parts])), "service_"),
+        }
+        for (second, phase, endpoint), parts in endpoint_seconds(journal).items()
+    ]
+    counts = ("requests", "failures", "bytes_received")
+    times = [*_times(Latency()), *_times(Latency(), "service_")]
+    return pd.DataFrame(rows, columns=["second", "phase", "method", "name", *counts, *times])
+
+
+def resources(folder: RunFolder) -> pd.DataFrame:
+    frame: pd.DataFrame = resources_table(read_journal(folder.journal), read_resources(folder.resources)).to_pandas()
+    return frame
+
+
+def _frame(parts: Iterable[Any], names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame([{name: getattr(part, name) for name in names} for part in parts], columns=names)
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    counts: Mapping[str, Any] = {name: getattr(figures, name) for name in _COUNTS}
+    return {
+        **counts,
+        **_times(figures.response_ms),
+        **_times(figures.ok_response_ms, "ok_"),
+        **_times(figures.service_ms, "service_"),
+    }
+
+
+def _times(latency: Latency, prefix: str = "") -> dict[str, float | None]:
+    return {f"{prefix}{name}_ms": getattr(latency, name) for name in _TIMES}

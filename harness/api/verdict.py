@@ -1,0 +1,70 @@
+"""Whether a run held, as a test asserts it: ``assert run.verdict.passed``; its text is the message of each gate."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import ExitCode
+from harness.plan.written import shown_path
+from harness.record import summary
+from harness.report.words import plain
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The answer of a run: ``status`` is ``pass``, ``fail``, ``inconclusive`` or ``broken``.
+
+    ``exit_code`` is that of ``harness run``; ``reasons`` say why, the most important first: of a gate that did not
+    hold what it required, what was observed with its 95 % interval, and the limit. ``folder`` is the run's.
+
+    True where the run passed. ``str()`` is the message for a person: reasons, and where to see more.
+    """
+
+    status: summary.Verdict
+    exit_code: int
+    reasons: tuple[str, ...]
+    folder: Path
+
+    @classmethod
+    def of(cls, result: summary.Summary, folder: Path) -> Verdict:
+        """The verdict of a summary. What came from the target is harmless text in it."""
+        reasons = tuple(" ".join(plain(reason).split()) for reason in result.reasons)
+        return cls(result.verdict, result.exit_code, reasons, folder)
+
+    @property
+    def passed(self) -> bool:
+        """Every gate held, for certain. A run that could not tell (:attr:`inconclusive`) has not passed."""
+        return self.status == "pass"
+
+    @property
+    def failed(self) -> bool:
+        """A gate did not hold, for certain, and the run is valid."""
+        return self.status == "fail"
+
+    @property
+    def inconclusive(self) -> bool:
+        """No gate failed for certain, and one or more could not be told: noise, too few requests, an interruption."""
+        return self.status == "inconclusive"
+
+    @property
+    def broken(self) -> bool:
+        """The run itself is not valid: the target was lost, or the load generator was the limit."""
+        return self.status == "broken"
+
+    @property
+    def interrupted(self) -> bool:
+        """Somebody ended the run (Ctrl-C); it is then inconclusive."""
+        return self.exit_code == ExitCode.INTERRUPTED
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return f"<{self.status}: {self.folder.name}: {'; '.join(self.reasons)}>"
+
+    def __str__(self) -> str:
+        shown = shown_path(self.folder)
+        more = (f"see more: harness gate {shlex.quote(shown)}", f"report: {shown}/report.html")
+        return "\n".join((f"{self.status}: {self.reasons[0] if self.reasons else ''}", *self.reasons[1:], *more))
