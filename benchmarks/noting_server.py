@@ -6,9 +6,10 @@ One thread over epoll, some 12 µs a request, so that what it notes is what happ
 ``GET /lognormal``, ``/bimodal``, ``/heavy-tail``  after a time drawn from that distribution (:data:`DISTRIBUTIONS`);
                                                   what follows (``/bimodal/again``) only makes it another path
 
-A service time is from when the request has been read from its connection to when the answer has been given to the
-kernel. So it holds the sleep that really took place, however late the timer woke; it does not hold the way through
-loopback, nor the wait in the socket while the server was at other requests: those are left to show in a comparison.
+A service time is from when the request had reached the server's socket, by the kernel's own note (``SO_TIMESTAMPNS``),
+to when the answer has been given to the kernel. So it holds all that a client can know of the server: the wait in the
+socket while it slept or was at other requests, and the sleep that really took place, however late the timer woke.
+What is left to show in a comparison is the generator's own part, and the way through loopback.
 
     python -m benchmarks.noting_server --port PORT --notes FILE [--freeze 0.5 --every 5]
 
@@ -27,6 +28,7 @@ import os
 import random
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +43,9 @@ _READ_BYTES = 65536
 _BACKLOG = 8
 """So many requests at once are a backlog."""
 
+_SO_TIMESTAMPNS = 35
+_timespec = struct.Struct("@ll")
+_NOTE_BYTES = socket.CMSG_SPACE(_timespec.size)
 _CLOCK_MONOTONIC = 1
 _NONBLOCK_CLOEXEC = 0o2004000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -106,7 +111,7 @@ class NotingServer:
         self._connections: dict[int, socket.socket] = {}
         self._unread: dict[int, bytes] = {}
         self._sleeping: list[tuple[float, int, float, str, socket.socket]] = []
-        """A heap: when to answer, a file number to order by, when the request was read, its path and connection."""
+        """A heap: when to answer, a file number to order by, when the request came, its path and connection."""
         self._draw = random.Random(1)
         self._freezes: list[tuple[float, float]] = []
         self._service_s: dict[str, list[float]] = {}
@@ -157,6 +162,7 @@ class NotingServer:
                 return
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             fd = connection.fileno()
             self._connections[fd], self._unread[fd] = connection, b""
             self._epoll.register(fd, select.EPOLLIN)
@@ -164,19 +170,22 @@ class NotingServer:
     def _read(self, fd: int) -> None:
         connection = self._connections[fd]
         try:
-            chunk = connection.recv(_READ_BYTES)
+            chunk, notes, _, _ = connection.recvmsg(_READ_BYTES, _NOTE_BYTES)
         except BlockingIOError:
             return
         except OSError:
-            chunk = b""
+            chunk, notes = b"", []
         if not chunk:
             self._epoll.unregister(fd)
             del self._connections[fd]
             connection.close()
             return
-        now_s = time.monotonic()
+        came_s = time.monotonic()
+        if notes:
+            whole_s, rest_ns = _timespec.unpack(notes[0][2])
+            came_s -= time.time() - whole_s - rest_ns * 1e-9
         if not self._first_s:
-            self._first_s = now_s
+            self._first_s = came_s
         request = self._unread[fd] + chunk
         if not request.endswith(_END_OF_REQUEST):
             self._unread[fd] = request
@@ -185,9 +194,9 @@ class NotingServer:
         path = request.split(b" ", 2)[1].decode()[1:]
         distribution = DISTRIBUTIONS.get(path.partition("/")[0])
         if distribution is None:
-            self._answer(connection, now_s, path)
+            self._answer(connection, came_s, path)
         else:
-            heapq.heappush(self._sleeping, (now_s + distribution(self._draw), fd, now_s, path, connection))
+            heapq.heappush(self._sleeping, (came_s + distribution(self._draw), fd, came_s, path, connection))
 
     def _wake(self) -> None:
         self._alarm.heard()

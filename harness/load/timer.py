@@ -16,6 +16,8 @@ _CLOCK_MONOTONIC = 1
 _NONBLOCK = 0o4000
 _CLOEXEC = 0o2000000
 _READABLE = 1
+_FIRST = 2
+"""libev's highest priority."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,7 +77,8 @@ class Alarm:
     def __init__(self, ring: Callable[[], None]) -> None:
         self._file = _TimerFd()
         self._ring = ring
-        self._watcher = get_hub().loop.io(self._file.fd, _READABLE)
+        # Before the answers that the same turn of the event loop finds: when these came is noted, and they can wait.
+        self._watcher = get_hub().loop.io(self._file.fd, _READABLE, priority=_FIRST)
         self._watcher.start(self._on_readable)
 
     def _on_readable(self) -> None:

@@ -46,6 +46,7 @@ class Response:
         "_request",
         "_sent",
         "_stream",
+        "arrived_s",
         "encoding",
         "error",
         "status_code",
@@ -58,6 +59,8 @@ class Response:
         self._head = head
         self._content = content
         self._elapsed_s = elapsed_s
+        self.arrived_s: float | None = None
+        """When all of it (of a stream: its head) had reached this machine (``perf_counter``); None: it did not."""
         self.error: BaseException | None = None
         """What the request is recorded with if nobody says otherwise: a failure, or a status that says failure."""
         self.encoding: str | None = None

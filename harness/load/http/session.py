@@ -201,16 +201,18 @@ class HttpSession:
             bytes_received = 0
         except (GreenletExit, Timeout) as cut:
             interruption = RequestInterrupted() if isinstance(cut, GreenletExit) else cut
-            self._report(method, name, start_s, 0, context, full_url).record(None, interruption)
+            self._report(method, name, start_s, perf_counter(), 0, context, full_url).record(None, interruption)
             raise
+        end_s = response.arrived_s
+        if end_s is None:
+            end_s = perf_counter()
         if isinstance(response, ResponseContextManager):
-            return response.caught(self._report(method, name, start_s, bytes_received, context, full_url))
+            return response.caught(self._report(method, name, start_s, end_s, bytes_received, context, full_url))
         recorder = only_listener(self.request_event, self._environment)
         if recorder is not None:
-            end_s = perf_counter()
             recorder.record(method, name, start_s, end_s, bytes_received, response.error, response, context, full_url)
         else:
-            report = self._report(method, name, start_s, bytes_received, context, full_url)
+            report = self._report(method, name, start_s, end_s, bytes_received, context, full_url)
             report.record(response, response.error)
         return response
 
@@ -253,12 +255,16 @@ class HttpSession:
         return Sent(_checked(verb), full_url, origin, target, head, body, params)
 
     def _report(
-        self, method: str, name: str, start_s: float, bytes_received: int, context: dict[str, Any], url: str
+        self,
+        method: str,
+        name: str,
+        start_s: float,
+        end_s: float,
+        bytes_received: int,
+        context: dict[str, Any],
+        url: str,
     ) -> Report:
-        """Of a request that ends now."""
-        return Report(
-            self.request_event, self._environment, method, name, start_s, perf_counter(), bytes_received, context, url
-        )
+        return Report(self.request_event, self._environment, method, name, start_s, end_s, bytes_received, context, url)
 
     def _heads(self, origin: Origin) -> Heads:
         """As the default headers are now: :attr:`client` lets a scenario change them."""

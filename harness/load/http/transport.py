@@ -100,7 +100,8 @@ class Transport:
         reader = AnswerReader.of(sent.method, settings.max_header_bytes)
         connection = lane.take()
         fresh = connection is None
-        sent_s = head_s = perf_counter()
+        sent_s = perf_counter()
+        elapsed_s = 0.0
         try:
             while True:
                 try:
@@ -126,19 +127,20 @@ class Transport:
                     fresh = True
                     parts = sent.parts() if parts is not None else None
                     reader = AnswerReader.of(sent.method, settings.max_header_bytes)
-            head_s = perf_counter()
+            elapsed_s = max(connection.arrived_s - sent_s, 0.0)
             if not reader.complete and (not wish.stream or (wish.max_redirects and reader.status in REDIRECTS)):
                 read_on(connection, reader, settings, begun_s)
         except OSError as failure:
             lane.end_turn(connection)
             if not reader.head:
                 raise
-            response = wish.kind(sent, reader.status, reader.head, reader.take(), head_s - sent_s)
+            response = wish.kind(sent, reader.status, reader.head, reader.take(), elapsed_s)
             response.error = failure
             return response
         except BaseException:
             lane.end_turn(connection)
             raise
+        arrived_s = max(connection.arrived_s, sent_s)
         if sent.head.closes:
             reader.last()
         if reader.complete:
@@ -147,7 +149,8 @@ class Transport:
             else:
                 lane.end_turn(connection)
             connection = None
-        response = self._response(sent, wish, reader, head_s - sent_s, is_redirected)
+        response = self._response(sent, wish, reader, elapsed_s, is_redirected)
+        response.arrived_s = arrived_s
         if wish.stream:
             response._stream = BodyStream(reader, connection, lane, settings, begun_s, _codings(reader, response))
         else:

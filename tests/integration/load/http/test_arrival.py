@@ -1,0 +1,60 @@
+"""An answer ends when it reaches this machine, however late the worker comes to read it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+import pytest
+
+from tests.support.children import free_port
+from tests.support.http.certificates import Authority
+from tests.support.http.echo import Echo
+from tests.support.http.nginx import start_nginx
+from tests.support.http.users import HARNESS, Driven, driven
+
+BUSY_S = 0.5
+
+
+def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
+    """GET of ``url``; from when it has been sent the event loop stands still for :data:`BUSY_S`."""
+    user.get(url)  # connects
+
+    def ask() -> Any:
+        gevent.spawn(time.sleep, BUSY_S)
+        begun_s = time.perf_counter()
+        response = user.client.get(url, **options)
+        assert time.perf_counter() - begun_s >= BUSY_S
+        return response
+
+    return user.call(ask)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_busy_worker_adds_nothing_to_the_time_of_an_answer(echo: Echo, stream: bool) -> None:
+    with driven(HARNESS, echo.url) as user:
+        response = busy_while_it_is_answered(user, "/echo", stream=stream)
+        assert response.elapsed.total_seconds() < BUSY_S / 2
+        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+
+
+def test_nor_where_the_answer_is_judged(echo: Echo) -> None:
+    with driven(HARNESS, echo.url) as user:
+        with busy_while_it_is_answered(user, "/echo", catch_response=True) as response:
+            response.success()
+        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+
+
+def test_nor_behind_tls(tmp_path: Any) -> None:
+    certificate = Authority.new(tmp_path).issue("localhost")
+    port = free_port()
+    server = f"""server {{
+      listen 127.0.0.1:{port} ssl;
+      ssl_certificate {certificate};
+      ssl_certificate_key {certificate};
+      location / {{ return 200 "sound"; }}
+    }}"""
+    with start_nginx(tmp_path, server, port), driven(HARNESS, f"https://127.0.0.1:{port}") as user:
+        busy_while_it_is_answered(user, "/")
+        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
