@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.control.finding import find
 from harness.errors import HarnessError
-from harness.record.run_folder import RunFolder, find_run, read_model
+from harness.record.run_folder import RunFolder, read_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +36,10 @@ class Run:
     def load(cls, run: str | Path = "latest", *, out: str | Path = "reports") -> Run:
         """The run of that folder, of that run-id below ``out``, or the ``"latest"`` there.
 
-        Also a folder from another machine, and one whose run was killed. Raises :class:`HarnessError` where there is
-        none.
+        Also a folder from another machine, and one whose run was killed; a run-id that is not there is fetched from
+        where ``HARNESS_ARTIFACTS`` keeps its copy. Raises :class:`HarnessError` where there is none.
         """
-        return cls(find_run(str(run), Path(out)))
+        return cls(find(str(run), Path(out)))
 
     @property
     def id(self) -> str:

@@ -27,6 +27,8 @@ _COMMANDS = {
     "gate": "Judge a run folder again, under its own gates or others.",
     "report": "Draw a run folder's report again.",
     "baseline": "Keep runs that later runs are compared with.",
+    "prune": "Remove old runs: never one of a baseline, never one that is going on.",
+    "upload": "Copy a run folder to where the team keeps them.",
     "worker": "Put load on a target for a run that another machine leads.",
     "doctor": "Check what this machine lacks for measuring, and say how to mend it.",
 }

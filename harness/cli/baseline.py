@@ -6,7 +6,6 @@ What people read goes to standard error; with ``--json``, standard output holds 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
+from harness.control.finding import existing_store, find
 from harness.errors import HarnessError
 from harness.record.baseline import Baseline, BaselineRun, Interval
 from harness.record.environment import Environment
-from harness.record.run_folder import find_run, read_model
+from harness.record.run_folder import read_model
 from harness.record.summary import Summary
 from harness.report.words import in_unit, plain
 
@@ -63,7 +63,7 @@ def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
     from harness.analysis.measurement import measure_for_baseline
     from harness.store import open_store
 
-    folder = find_run(run, out)
+    folder = find(run, out)
     if folder.summary.is_file():  # else measuring says that it was never judged, and how to
         _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)
@@ -89,7 +89,7 @@ def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
 @options.as_json
 def list_(out: Path, as_json: bool) -> None:
     """List all baselines."""
-    with _open(out) as store:
+    with existing_store(out) as store:
         entries = store.list_baselines()
         shown = store.shown
     if as_json:
@@ -114,7 +114,7 @@ def list_(out: Path, as_json: bool) -> None:
 @options.as_json
 def show(scenario: str | None, profile: str | None, fingerprint: str | None, out: Path, as_json: bool) -> None:
     """Show the figures of the baselines of SCENARIO (default: of all)."""
-    with _open(out) as store:
+    with existing_store(out) as store:
         entries = _chosen(store, scenario, profile, fingerprint)
         found = (store.baseline_for(entry.scenario, entry.profile, entry.fingerprint) for entry in entries)
         baselines = [baseline for baseline in found if baseline is not None]
@@ -140,7 +140,7 @@ def rm(
 
     Where there are several (profiles, environments), say which.
     """
-    with _open(out) as store:
+    with existing_store(out) as store:
         entries = _chosen(store, scenario, profile, fingerprint)
         if len(entries) > 1:
             choices = "\n  ".join(f"--profile {e.profile} --fingerprint {e.fingerprint}" for e in entries)
@@ -161,18 +161,6 @@ def rm(
     left = len(entry.run_ids) - len(removed)
     rest = f"{left} of its runs left" if left else 'gates on "baseline" are inconclusive until one is set'
     click.echo(f"Removed from the baseline of {_name(entry)}: {', '.join(removed)}; {rest}.", err=True)
-
-
-def _open(out: Path) -> Store:
-    """The store, for commands that only look into it: they make no folder."""
-    from harness.store import open_store
-    from harness.store.address import VARIABLE
-
-    if not os.environ.get(VARIABLE) and not out.is_dir():
-        raise HarnessError(
-            "there is no such folder", where=str(out), hint="--out DIR is the folder that run folders are made in."
-        )
-    return open_store(None, out)
 
 
 def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint: str | None) -> list[BaselineEntry]:

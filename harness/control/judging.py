@@ -13,6 +13,7 @@ from harness.record.summary import Summary
 from harness.record.tables import write_tables
 from harness.report import write_reports
 from harness.store import RunEntry, Store
+from harness.store.artifacts import Place, upload
 
 
 def conclude(folder: RunFolder, plan: RunPlan, environment: Environment, store: Store) -> Summary:
@@ -34,6 +35,26 @@ def conclude(folder: RunFolder, plan: RunPlan, environment: Environment, store: 
         store.record_run(RunEntry(summary, environment.fingerprint, folder.path))
     except HarnessError as fault:
         summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
+    return summary
+
+
+def keep_copy(folder: RunFolder, summary: Summary, environment: Environment, store: Store, place: Place) -> Summary:
+    """Copy a judged run's folder to ``place`` and note in the store where the copy is.
+
+    The run is whole without its copy: what goes wrong, Ctrl-C during a copy that lasts included, is a warning in the
+    result that says how to make it later.
+    """
+    try:
+        entry = RunEntry(summary, environment.fingerprint, folder.path, upload(folder, place))
+        try:
+            store.record_run(entry)
+        except HarnessError as fault:
+            return write_results(folder, summary, warnings=[f"the store does not know of the copy: {fault.message}"])
+    except (HarnessError, KeyboardInterrupt) as fault:
+        why = fault.message if isinstance(fault, HarnessError) else "interrupted"
+        later = f"make the copy later: harness upload {folder.path}"
+        told = f"the run folder was not copied to {place.shown}: {why}; {later}"
+        return write_results(folder, summary, warnings=[told])
     return summary
 
 

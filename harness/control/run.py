@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.control.door import Door, reached_from_outside
@@ -18,9 +18,10 @@ from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
+from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
-from harness.store import Store, open_store
+from harness.store import Store, artifacts, open_store
 from harness.target.environment import capture_environment
 from harness.target.start import Target, start_target
 
@@ -45,12 +46,20 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
     """
     if plan.remote_workers:
         collect(plan.scenario.locustfiles, Path.cwd().resolve())  # what cannot be sent is told before anything starts
+    place = artifacts.place()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
-        write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
-        environment = capture_environment(plan, Path(plan.scenario.path))
-        write_json(folder.environment, environment.model_dump())
-        return _run_in(folder, plan, environment, store, watcher, door or Door())
+        with marked_as_running(folder):
+            write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+            environment = capture_environment(plan, Path(plan.scenario.path))
+            write_json(folder.environment, environment.model_dump())
+            outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
+            if place is None:
+                return outcome
+            watcher.say(f"copying the run folder to {place.shown}")
+            from harness.control.judging import keep_copy
+
+            return replace(outcome, summary=keep_copy(folder, outcome.summary, environment, store, place))
 
 
 def _run_in(

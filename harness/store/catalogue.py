@@ -35,6 +35,21 @@ class RunEntry:
     summary: Summary
     fingerprint: str
     folder: Path
+    artifact: str | None = None
+    """Where its copy is, below the place that ``HARNESS_ARTIFACTS`` named then; None where none was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One run in the catalogue, without its figures: what retention goes by."""
+
+    run_id: str
+    scenario: str
+    profile: str
+    started_at: datetime
+    verdict: str
+    folder: Path
+    artifact: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,10 @@ class Store:
         return self._address.shown
 
     def record_run(self, entry: RunEntry) -> None:
-        """Put a run into the catalogue. Recorded again (it was judged again), it replaces its former entry."""
+        """Put a run into the catalogue. Recorded again (it was copied, or judged again), it replaces its former entry.
+
+        Where its copy is stays noted, unless ``entry`` names another place.
+        """
         summary = entry.summary
         row = RunRow(
             run_id=summary.run_id,
@@ -82,6 +100,8 @@ class Store:
             folder=self._portable(entry.folder),
             summary=summary.model_dump_json(by_alias=True),
         )
+        if entry.artifact is not None:
+            row.artifact = entry.artifact
         with self._writing() as session:
             session.merge(row)
 
@@ -90,7 +110,32 @@ class Store:
         query = select(RunRow).filter_by(**_given(scenario=scenario, profile=profile))
         with self._reading() as session:
             rows = session.scalars(query.order_by(RunRow.started_at.desc(), RunRow.run_id.desc())).all()
-        return [RunEntry(self._summary(row), row.fingerprint, self._reports / row.folder) for row in rows]
+        return [RunEntry(self._summary(row), row.fingerprint, self._reports / row.folder, row.artifact) for row in rows]
+
+    def stored_runs(self) -> list[StoredRun]:
+        """All runs of the catalogue, latest first, also those whose figures this harness cannot read."""
+        columns = (RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.started_at, RunRow.verdict)
+        query = select(*columns, RunRow.folder, RunRow.artifact).order_by(
+            RunRow.started_at.desc(), RunRow.run_id.desc()
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return [StoredRun(*row[:5], self._reports / row.folder, row.artifact) for row in rows]
+
+    def artifact_of(self, run_id: str) -> str | None:
+        """Where the copy of that run is; None where the run is not known, or no copy was made."""
+        with self._reading() as session:
+            return session.scalar(select(RunRow.artifact).filter_by(run_id=run_id))
+
+    def forget_run(self, run_id: str) -> bool:
+        """Take a run out of the catalogue; whether it was there. Baselines are not touched."""
+        with self._writing() as session:
+            return bool(session.scalars(delete(RunRow).where(RunRow.run_id == run_id).returning(RunRow.run_id)).all())
+
+    def is_of_a_baseline(self, run_id: str) -> bool:
+        """Whether that run is part of any baseline."""
+        with self._reading() as session:
+            return session.scalar(select(BaselineRow.run_id).filter_by(run_id=run_id).limit(1)) is not None
 
     def set_baseline(self, fingerprint: str, run: BaselineRun, *, replace: bool) -> None:
         """Make ``run`` the baseline of its scenario, profile and ``fingerprint``.

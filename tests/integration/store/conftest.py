@@ -16,9 +16,25 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database(request: pytest.FixtureRequest) -> str:
+    """Which of the two."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
     """The URL of an empty store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/team.sqlite"
+    return _new(request, database, tmp_path / "team.sqlite")
+
+
+@pytest.fixture
+def old_store_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
+    """The URL of one more empty store, for one of an older harness."""
+    return _new(request, database, tmp_path / "old.sqlite")
+
+
+def _new(request: pytest.FixtureRequest, database: str, file: Path) -> str:
+    if database == "sqlite":
+        return f"sqlite:///{file}"
     server: PostgreSQL = request.getfixturevalue("postgresql")  # asked for here: without it SQLite is tested still
     return server.new_database()

@@ -6,12 +6,16 @@ from pathlib import Path
 
 from harness.store import RunEntry, open_store
 from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.old_store import make_first_store
 
 PROCESSES = 4
 ROUNDS = 4
 
 
-def _write(url: str, reports: Path, number: int, together: Barrier) -> None:
+def _write(url: str, old: str, reports: Path, number: int, together: Barrier) -> None:
+    together.wait(60)
+    with open_store(old, reports) as store:  # all race for upgrading a store of an older harness
+        store.record_run(RunEntry(make_summary(10 + number), "f1", reports, artifact=f"s3://runs/{number}"))
     together.wait(60)
     for turn in range(ROUNDS):
         with open_store(url, reports) as store:  # a fresh store: the first turn also races for making the tables
@@ -24,10 +28,13 @@ def _write(url: str, reports: Path, number: int, together: Barrier) -> None:
             assert len(baseline.runs) == 1
 
 
-def test_runners_that_write_at_once_lose_nothing(store_url: str, tmp_path: Path) -> None:
+def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: str, tmp_path: Path) -> None:
+    make_first_store(old_store_url)
     fresh = multiprocessing.get_context("spawn")
     together = fresh.Barrier(PROCESSES)
-    writers = [fresh.Process(target=_write, args=(store_url, tmp_path, n, together)) for n in range(PROCESSES)]
+    writers = [
+        fresh.Process(target=_write, args=(store_url, old_store_url, tmp_path, n, together)) for n in range(PROCESSES)
+    ]
     for writer in writers:
         writer.start()
     try:
@@ -37,6 +44,9 @@ def test_runners_that_write_at_once_lose_nothing(store_url: str, tmp_path: Path)
     finally:
         for writer in writers:
             writer.kill()
+    with open_store(old_store_url, tmp_path) as store:
+        upgraded = [entry.artifact for entry in store.list_runs()]
+    assert upgraded == [*(f"s3://runs/{number}" for number in reversed(range(PROCESSES))), None]
     with open_store(store_url, tmp_path) as store:
         assert len(store.list_runs()) == PROCESSES * ROUNDS
         added, replaced = store.list_baselines()

@@ -15,7 +15,8 @@ from harness.store import RunEntry, open_store
 from harness.store.address import resolve
 from harness.store.tables import Base
 from harness.store.upgrade import NEWEST, VERSION_TABLE
-from tests.support.baselines import make_summary
+from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.old_store import make_first_store
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:
@@ -31,6 +32,22 @@ def test_the_newest_version_is_that_of_the_last_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(harness.store.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+
+
+def test_a_store_of_an_older_harness_is_upgraded_in_place(store_url: str, tmp_path: Path) -> None:
+    make_first_store(store_url)
+    with open_store(store_url, tmp_path) as store:
+        (run,) = store.list_runs()
+        assert (run.summary, run.folder, run.artifact) == (make_summary(1), tmp_path / make_summary(1).run_id, None)
+        baseline = store.baseline_for("flash_sale", "load", "f1")
+        assert baseline is not None
+        assert baseline.runs == [make_baseline_run(2)]
+        store.record_run(RunEntry(make_summary(1), "f1", tmp_path, artifact="s3://runs/1"))
+        assert store.artifact_of(make_summary(1).run_id) == "s3://runs/1"
+    engine = create_engine(resolve(store_url, tmp_path).url)
+    with engine.connect() as connection:
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEWEST
+    engine.dispose()
 
 
 def test_a_teams_database_may_hold_other_tables(store_url: str, tmp_path: Path) -> None:
@@ -56,7 +73,9 @@ def test_a_store_of_a_newer_harness_is_refused_and_left_alone(store_url: str, tm
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(HarnessError) as told:
         open_store(store_url, tmp_path)
-    assert "a newer harness has written this store: it is of version 9999, this one knows up to 0001" in str(told.value)
+    assert f"a newer harness has written this store: it is of version 9999, this one knows up to {NEWEST}" in str(
+        told.value
+    )
     assert "pip install -U harness" in str(told.value)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM harness_run")) == 1

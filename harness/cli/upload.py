@@ -1,0 +1,41 @@
+"""``harness upload``: copy a run folder to where the team keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@click.argument("run")
+@options.out
+def command(run: str, out: Path) -> None:
+    """Copy RUN (a run folder, a run-id or "latest") to HARNESS_ARTIFACTS, a directory or an fsspec URL.
+
+    "harness run" does so by itself after each run; this is for runs whose copy failed, or that were killed.
+    """
+    from harness.errors import HarnessError
+    from harness.record.environment import Environment
+    from harness.record.run_folder import find_run, read_model
+    from harness.record.summary import Summary
+    from harness.store import RunEntry, open_store
+    from harness.store.artifacts import VARIABLE, place, upload
+
+    to = place()
+    if to is None:
+        raise HarnessError("no place is named", where=VARIABLE, hint=f"{VARIABLE}=s3://bucket/runs, or a directory.")
+    folder = find_run(run, out)
+    location = upload(folder, to)
+    if folder.summary.exists():
+        entry = RunEntry(
+            read_model(folder.summary, Summary),
+            read_model(folder.environment, Environment).fingerprint,
+            folder.path,
+            location,
+        )
+        with open_store(None, folder.path.parent) as store:
+            store.record_run(entry)
+    click.echo(f"copied to {location}", err=True)

@@ -1,0 +1,181 @@
+"""Old runs go, with folder, copy and row; baselines, running runs and what cannot be removed stay."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import sys
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.record.run_folder import RunFolder, write_text
+from harness.record.running import marked_as_running
+from harness.record.summary import Verdict
+from harness.store import RunEntry, open_store
+from harness.store.artifacts import Place, upload
+from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.recordings import make_plan, steady
+
+
+@dataclass
+class Said:
+    """What a command said to people, and its exit code."""
+
+    code: int
+    text: str
+
+
+def prune(reports: Path, *words: str) -> Said:
+    """``harness prune WORDS --out REPORTS``, in this process: a fresh one for each would take long."""
+    err = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(err):
+        patch.setattr(sys, "argv", ["harness", "prune", *words, "--out", str(reports)])
+        patch.delenv("HARNESS_STORE", raising=False)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return Said(ended.value.code, err.getvalue())
+
+
+def made_run(
+    reports: Path, number: int, *, profile: str = "load", verdict: Verdict | None = "pass", stored: bool = True
+) -> str:
+    """A run's folder, as small as can be, its copy in ``kept`` beside the reports, and its row."""
+    summary = make_summary(number, profile=profile, verdict=verdict or "pass")
+    folder = RunFolder.create(reports, summary.run_id)
+    write_text(folder.plan, make_plan([steady()], [], scenario="flash_sale", profile=profile).model_dump_json())
+    if verdict is not None:
+        write_text(folder.summary, summary.to_json())
+    if stored:
+        kept = str(reports.parent / "kept")
+        with open_store(None, reports) as store:
+            store.record_run(RunEntry(summary, "f1", folder.path, upload(folder, Place(kept, kept))))
+    return summary.run_id
+
+
+def left(reports: Path) -> tuple[set[str], set[str], set[str]]:
+    """The ids of the runs that are left: of folders, copies and rows."""
+    with open_store(None, reports) as store:
+        rows = {run.run_id for run in store.stored_runs()}
+    kept = reports.parent / "kept"
+    copies = {path.name for path in kept.iterdir()} if kept.exists() else set()
+    return {plan.parent.name for plan in reports.glob("*/plan.json")}, copies, rows
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return tmp_path / "reports"
+
+
+def test_the_latest_of_each_profile_stay_the_others_go_whole(reports: Path) -> None:
+    nightly = [made_run(reports, number, profile="nightly") for number in (1, 2, 3)]
+    smoke = [made_run(reports, number, profile="smoke") for number in (4, 5)]
+    said = prune(reports, "--keep", "2", "--dry-run")
+    assert (said.code, len(left(reports)[0])) == (0, 5)
+    assert f"would remove {nightly[0]} (pass): folder, copy {reports.parent}/kept/{nightly[0]}, store\n" in said.text
+    assert said.text.endswith("1 would go, 4 kept\n")
+    said = prune(reports, "--keep", "2")
+    assert said.code == 0
+    assert said.text.startswith(f"removed {nightly[0]} (pass): folder, copy")
+    stay = {*nightly[1:], *smoke}
+    assert left(reports) == (stay, stay, stay)
+
+
+def test_failed_runs_stay_for_as_long_as_is_said(reports: Path) -> None:
+    verdicts: list[Verdict | None] = ["pass", "inconclusive", "fail", "broken", None]
+    runs = [made_run(reports, n, verdict=verdict, stored=verdict is not None) for n, verdict in enumerate(verdicts)]
+    said = prune(reports, "--keep", "0", "--keep-failed", "5000w")
+    assert said.code == 0
+    assert left(reports)[0] == set(runs[2:])
+    said = prune(reports, "--keep", "0", "--keep-failed", "1h")
+    assert f"removed {runs[4]} (killed): folder\n" in said.text
+    assert left(reports) == (set(), set(), set())
+
+
+def test_a_run_of_a_baseline_is_never_removed(reports: Path) -> None:
+    runs = [made_run(reports, number) for number in (1, 2)]
+    with open_store(None, reports) as store:
+        store.set_baseline("f1", make_baseline_run(1), replace=True)
+    said = prune(reports, "--keep", "0")
+    assert said.text.endswith("1 removed, 1 kept (1 of them as part of a baseline)\n")
+    assert left(reports) == ({runs[0]}, {runs[0]}, {runs[0]})
+    with open_store(None, reports) as store:
+        assert store.baseline_for("flash_sale", "load", "f1") is not None
+
+
+def _hold(path: Path, held: Event, enough: Event) -> None:
+    with marked_as_running(RunFolder(path)):
+        held.set()
+        enough.wait(60)
+        os._exit(9)  # as when killed: the mark is left behind, the lock is not
+
+
+def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
+    going, ended = made_run(reports, 1, verdict=None, stored=False), made_run(reports, 2)
+    fresh = multiprocessing.get_context("fork")
+    held, enough = fresh.Event(), fresh.Event()
+    process = fresh.Process(target=_hold, args=(reports / going, held, enough))
+    process.start()
+    try:
+        assert held.wait(60)
+        said = prune(reports, "--keep", "0")
+        assert f"removed {ended}" in said.text
+        assert said.text.endswith("1 removed, 0 kept (1 going on)\n")
+        assert left(reports)[0] == {going}
+    finally:
+        enough.set()
+        process.join(60)
+        process.kill()
+    assert f"removed {going} (killed)" in prune(reports, "--keep", "0").text
+
+
+def test_a_run_whose_folder_lies_on_another_machine_goes_with_its_copy(reports: Path) -> None:
+    run = made_run(reports, 1)
+    (reports / run).rename(reports.parent / "away")
+    assert f"removed {run} (pass): copy {reports.parent}/kept/{run}, store" in prune(reports, "--keep", "0").text
+    assert left(reports) == (set(), set(), set())
+
+
+def test_what_cannot_be_removed_is_told_kept_for_the_next_time_and_stops_nothing(reports: Path) -> None:
+    gone, stuck, damaged = made_run(reports, 1), made_run(reports, 2), made_run(reports, 3, stored=False)
+    with open_store(None, reports) as store:
+        store.record_run(RunEntry(make_summary(2), "f1", reports / stuck, "ftp://127.0.0.1:1/" + stuck))
+    (reports / damaged / "plan.json").write_text("{}")
+    said = prune(reports, "--keep", "0")
+    assert said.code == 2
+    assert f"removed {gone}" in said.text
+    assert f"{damaged}/plan.json: " in said.text
+    assert f"ftp://127.0.0.1:1/{stuck}: the place for run folders cannot be used" in said.text
+    assert left(reports)[0] == {stuck, damaged}
+    assert left(reports)[2] == {stuck}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Missing option '--keep'"),
+        (["--keep", "-1"], "-1 is not in the range x>=0"),
+        (["--keep", "some"], "'some' is not a valid integer"),
+        (["--keep", "1", "--keep-failed", "90"], "'90' is no age: write hours, days or weeks, as 36h, 90d or 12w."),
+        (["--keep", "1", "--keep-failed", "-3d"], "'-3d' is no age"),
+        (["--keep", "1", "--keep-failed", "999999w"], "'999999w' is no age"),
+    ],
+)
+def test_bad_values_are_refused(words: list[str], message: str, reports: Path) -> None:
+    reports.mkdir()
+    said = prune(reports, *words)
+    assert said.code == 2
+    assert message in said.text
+
+
+def test_a_folder_that_is_not_there_is_not_made(reports: Path) -> None:
+    said = prune(reports, "--keep", "1")
+    assert said.code == 2
+    assert f"{reports}: there is no such folder" in said.text
+    assert not reports.exists()
