@@ -43,10 +43,11 @@ def arrival_times(stretches: list[Stretch], *, spacing: str, seed: str) -> Itera
     before = 0.0
     count = next(counts)
     for stretch in stretches:
-        while count - before < stretch.arrivals:
+        after = before + stretch.arrivals
+        while count < after:
             yield begun_s + stretch.time_of(count - before)
             count = next(counts)
-        before += stretch.arrivals
+        before = after
         begun_s += stretch.duration_s
 
 

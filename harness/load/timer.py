@@ -20,6 +20,8 @@ _FIRST = 2
 """libev's highest priority."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_settime = _libc.timerfd_settime
+_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class _TimerFd:
@@ -31,11 +33,12 @@ class _TimerFd:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         # struct itimerspec: interval (none) and value, each seconds and nanoseconds.
         self._spec = (ctypes.c_long * 4)(0, 0, 0, 0)
+        self._address = ctypes.addressof(self._spec)
 
     def set(self, seconds: float) -> None:
         """From now on (more than 0); what was set before is void."""
         self._spec[2], self._spec[3] = divmod(max(1, round(seconds * 1e9)), 1_000_000_000)
-        if _libc.timerfd_settime(self.fd, 0, self._spec, None):
+        if _settime(self.fd, 0, self._address, None):
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def clear(self) -> None:
@@ -77,16 +80,21 @@ class Alarm:
     def __init__(self, ring: Callable[[], None]) -> None:
         self._file = _TimerFd()
         self._ring = ring
+        self._is_set = False
         # Before the answers that the same turn of the event loop finds: when these came is noted, and they can wait.
         self._watcher = get_hub().loop.io(self._file.fd, _READABLE, priority=_FIRST)
         self._watcher.start(self._on_readable)
 
     def _on_readable(self) -> None:
-        self._file.clear()
+        self._is_set = False
         self._ring()
+        if not self._is_set:
+            # To set it anew makes the file unreadable, too, and costs no more than this alone.
+            self._file.clear()
 
     def set(self, seconds: float) -> None:
         """From now on; what was set before is void. 0 or less: as soon as the event loop has gone round once more,
         sockets and all.
         """
+        self._is_set = True
         self._file.set(seconds)

@@ -173,7 +173,10 @@ class LoadWorker:
 
         ``fixed_count`` sets users, which arrivals do not: such a class has its weight (1 where that is 0).
         """
-        chosen = min(self._environment.user_classes, key=lambda c: (self._arrivals.get(c, 0) + 1) / (c.weight or 1))
+        classes = self._environment.user_classes
+        if len(classes) == 1:
+            return classes[0]
+        chosen = min(classes, key=lambda c: (self._arrivals.get(c, 0) + 1) / (c.weight or 1))
         self._arrivals[chosen] = self._arrivals.get(chosen, 0) + 1
         return chosen
 
