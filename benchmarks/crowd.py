@@ -130,6 +130,7 @@ class Crowd:
                 "starved": 0.0,
                 "throttled": 0.0,
                 "stolen": 0.0,
+                "held": 0,
                 "lateness": SeriesTable.empty().to_wire(),
                 "endpoints": endpoints,
                 "series": {**wire, "rows": rows.tobytes()},

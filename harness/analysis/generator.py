@@ -1,6 +1,8 @@
 """Whether the load generator, and not the target, was the limit: then the run says nothing about the target.
 
-A worker is one Python process, so one core. Three things show that it could not keep up, each by phase:
+Where more than :data:`HELD` of a phase's requests waited for the rate ceiling that the user has set for their host, the
+ceiling was the limit. Else: a worker is one Python process, so one core. Three things show that it could not keep up,
+each by phase:
 
 - it had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the seconds, whether it got
   that core or something else on the machine did: requests queued in it;
@@ -33,6 +35,7 @@ BUSY = 0.9
 BUSY_SECONDS = 0.2
 STALL = 0.05
 DISTORTION = 0.1
+HELD = 0.01
 COMFORTABLE = 0.6
 """The share of a core that a worker can use without a thought."""
 LATE_US = 1000
@@ -58,7 +61,25 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
     for second in seconds:
         for state in second.workers:
             workers.setdefault(state.worker, []).append(state)
-    return _busy(workers, record) or _stalled(workers, record) or _late(workers, record, journal)
+    return (
+        _held_back(workers, record)
+        or _busy(workers, record)
+        or _stalled(workers, record)
+        or _late(workers, record, journal)
+    )
+
+
+def _held_back(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
+    held = sum(state.held for states in workers.values() for state in states)
+    requests = sum(series.requests for _, series in record.series)
+    if held <= HELD * requests:
+        return None
+    seconds = {at for states in workers.values() for at, state in enumerate(states) if state.held}
+    whole = max(map(len, workers.values()))
+    return (
+        f"{held:,} requests waited, unsent, for the rate ceiling of their host (max_rate in allowed_hosts) in "
+        f"{len(seconds)} of {whole} s; ask for less load, or raise the ceiling"
+    )
 
 
 def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:

@@ -14,7 +14,7 @@ import psutil
 
 from harness.errors import HarnessError
 from harness.load.secret import VARIABLE, given_secret, new_secret
-from harness.plan.target import is_loopback
+from harness.plan.hosts import is_loopback
 
 PORT = 5557
 """Locust's, which firewalls may know."""

@@ -86,6 +86,16 @@ class AnswerTooLarge(RequestFailure):
         super().__init__("answer too large")
 
 
+class HostRefused(RequestFailure):
+    """A connection to a host that the user has not allowed, by a request, its redirect, or any socket of a worker."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f'host not allowed: {host} (to load it, add "{host}" to allowed_hosts under [tool.harness] in '
+            "pyproject.toml)"
+        )
+
+
 class TooManyRedirects(RequestFailure):
     """More redirects than ``max_redirects``."""
 

@@ -30,9 +30,11 @@ from locust.exception import (
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
 from harness.load.failures import RequestInterrupted
+from harness.load.guard import Guard
 from harness.load.pacer import Pacer
 from harness.load.recorder import IntendedStarts
 from harness.load.task_deck import TaskDecks
+from harness.plan.hosts import host_of
 
 Method = Callable[..., Any]
 
@@ -180,6 +182,26 @@ def record_interruptions(under_way: set[greenlet]) -> None:
         _wrap(session, "request", partial(_recorded_when_cut_off, under_way))
     for manager in (ResponseContextManager, HttpResponseContextManager):
         _wrap(manager, "__exit__", _recorded_when_block_raises)
+
+
+def keep_ceilings(guarding: Guard) -> None:
+    """Locust's own clients wait for the ceiling of a request's host before they send it, and before its time begins.
+
+    What such a request is redirected to belongs to its turn.
+    """
+
+    def waiting(request: Method) -> Method:
+        def request_in_turn(self: Any, method: str, url: Any, *rest: Any, **more: Any) -> Any:
+            whole = url if "://" in str(url) else self.base_url
+            ceiling = guarding.ceiling(host_of(str(whole)))
+            if ceiling is not None:
+                ceiling.take_turn()
+            return request(self, method, url, *rest, **more)
+
+        return request_in_turn
+
+    for session in (FastHttpSession, HttpSession):
+        _wrap(session, "request", waiting)
 
 
 def _wrap(owner: object, name: str, wrapper: Callable[[Method], Method]) -> None:

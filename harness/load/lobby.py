@@ -16,8 +16,8 @@ from harness.load.bundle import Bundle
 from harness.load.hello import loopback
 from harness.load.runners import LoadMasterRunner
 from harness.load.versions import differences, versions
+from harness.plan.hosts import is_loopback
 from harness.plan.model import RunPlan
-from harness.plan.target import is_loopback
 
 _LONGEST_WORDS = 500
 

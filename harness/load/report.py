@@ -53,6 +53,7 @@ class Report(BaseModel):
     starved: _Figure
     throttled: _Figure
     stolen: _Figure
+    held: _Count
     endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
     failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
     samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
@@ -100,4 +101,5 @@ class Report(BaseModel):
             self.starved,
             self.throttled,
             self.stolen,
+            self.held,
         )

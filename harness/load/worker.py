@@ -28,8 +28,10 @@ from harness.load.child_result import blame
 from harness.load.cpu_meter import CpuMeter
 from harness.load.environment import make_environment
 from harness.load.garbage import Collector
+from harness.load.guard import Guard, install_guard
 from harness.load.hooks import (
     deal_tasks,
+    keep_ceilings,
     pace_iterations,
     record_interruptions,
     spare_the_event_loop,
@@ -78,10 +80,11 @@ logger = logging.getLogger(__name__)
 class LoadWorker:
     """One worker's recorder, pacer and reports, tied to its Locust runner."""
 
-    def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int) -> None:
+    def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int, guarding: Guard) -> None:
         self._environment = environment
         self._runner = runner
         self._index = index
+        self._guard = guarding
         # Locust counts everyone that ever spoke to the master; scenarios share out their data by this number.
         runner.worker_index = index
         self._clock_told_s = time.perf_counter()
@@ -108,6 +111,8 @@ class LoadWorker:
         spare_the_event_loop()
         stop_between_iterations()
         record_interruptions(self._recorder.under_way)
+        if guarding.ceilings:
+            keep_ceilings(guarding)
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         tell_users_that_cannot_be_made(runner, self._count_error)
         logging.getLogger().addHandler(ListenerFailures(self._count_error))
@@ -227,6 +232,7 @@ class LoadWorker:
                 "starved": cpu.starved,
                 "throttled": cpu.throttled,
                 "stolen": cpu.stolen,
+                "held": self._guard.take_held(),
                 "lateness": self._lateness.take().to_wire(),
                 "endpoints": endpoints,
                 "series": series,
@@ -307,6 +313,7 @@ def main() -> None:
     use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
+    guarding = install_guard(plan, given.target, given.index)
 
     try:
         scenario = load_scenario(plan.scenario.locustfiles)
@@ -321,7 +328,7 @@ def main() -> None:
     runner = environment._create_runner(LoadWorkerRunner, host, int(port))
     if not reads_stats(scenario):
         drop_stats(environment)
-    worker = LoadWorker(environment, runner, given.index)
+    worker = LoadWorker(environment, runner, given.index, guarding)
     try:
         fire_init(environment)
         worker.join()

@@ -160,6 +160,17 @@ class AttachedTarget(_Frozen):
     """``url`` is the ``host`` of a user class: each class keeps its own, and those without one are pointed at it."""
 
 
+class AllowedHost(_Frozen):
+    """A host beyond this machine that load may be sent to; or this one, where it has a ceiling.
+
+    ``host`` as :func:`harness.plan.hosts.host_key` spells it; ``max_rate`` is the most requests a second that all
+    workers together send it, None: no limit.
+    """
+
+    host: str
+    max_rate: int | None = None
+
+
 Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discriminator="kind")]
 
 
@@ -174,6 +185,10 @@ class RunPlan(_Frozen):
     gates: tuple[Gate, ...]
     sampling: Sampling
     target: Target
+    allowed_hosts: tuple[AllowedHost, ...] = ()
+    """Where load may be sent beside this machine, and with what ceilings."""
+    mask: tuple[str, ...] = ()
+    """What the user's own secrets are called (``mask`` of the project and the profile)."""
     workers: int
     """Load workers on this machine."""
     remote_workers: int = 0

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,11 +16,23 @@ from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
 from harness.plan.gating import read_gates
-from harness.plan.model import CpuSampling, MemorySampling, Phase, RunPlan, Sampling, Scenario
+from harness.plan.hosts import LOCAL, Hosts, host_of, read_host
+from harness.plan.model import (
+    AllowedHost,
+    AttachedTarget,
+    CpuSampling,
+    MemorySampling,
+    Phase,
+    RunPlan,
+    Sampling,
+    Scenario,
+    Target,
+)
 from harness.plan.overrides import apply_override
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import Profile
+from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
 from harness.plan.target import TargetOptions, settle_target
 from harness.plan.written import KeyPath, Written, default_phases, from_call, from_scenario, shown_path
@@ -67,6 +80,7 @@ def resolve(
     kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
     required = read_gates(written, kinds, faults)
     settings = _settings(written, faults)
+    project = load_project(Path.cwd(), faults)
     if not description.user_classes:
         faults.add(
             "has no user class",
@@ -84,7 +98,10 @@ def resolve(
                 where=where,
                 hint=f"give at least {least}, at most {MOST_WORKERS:,}",
             )
-    chosen = settle_target(target, settings.target, description, written, faults)
+    allowed = Hosts(project.allowed_hosts, settings.allowed_hosts, _named(target.allowed, faults))
+    chosen = settle_target(target, settings.target, description, allowed, written, faults)
+    making = _local_workers(workers, settings.workers, remote_workers)
+    _tell_ceilings(chosen, allowed, resolved, making + remote_workers, written, faults)
     faults.raise_if_any()
 
     memory = settings.sampling.memory
@@ -109,7 +126,9 @@ def resolve(
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
         ),
         target=chosen,
-        workers=_local_workers(workers, settings.workers, remote_workers),
+        allowed_hosts=allowed.all(),
+        mask=tuple(dict.fromkeys((*project.mask, *settings.mask))),
+        workers=making,
         remote_workers=remote_workers,
         seed=next((given for given in (seed, settings.seed) if given is not None), secrets.randbits(31)),
         stop_early=settings.stop_early,
@@ -119,6 +138,40 @@ def resolve(
         arguments=tuple(arguments),
         overrides=tuple(overrides),
     )
+
+
+def _named(names: Sequence[str], faults: Faults) -> list[AllowedHost]:
+    """What ``--allow-host`` names."""
+    found = []
+    for name in names:
+        try:
+            found.append(AllowedHost.model_validate(read_host(name)))
+        except UnreadableError as error:
+            faults.add(error.message, where="--allow-host", hint=error.hint)
+    return found
+
+
+def _tell_ceilings(
+    target: Target, allowed: Hosts, phases: Sequence[Phase], workers: int, written: Written, faults: Faults
+) -> None:
+    """What asks for more than a host's ceiling: more arrivals (each is one request at least), or more workers."""
+    host = host_of(target.url) if isinstance(target, AttachedTarget) else LOCAL
+    most = allowed.max_rate(host)
+    for entry in allowed.all():
+        if entry.max_rate is not None and entry.max_rate < workers:
+            faults.add(
+                f"{entry.host} takes {entry.max_rate:,} requests a second, fewer than there are load workers",
+                where="max_rate",
+                hint=f"give --workers {entry.max_rate}",
+            )
+    for index, phase in enumerate(phases):
+        peak = max((max(part.start, part.end) for part in phase.segments), default=0.0)
+        if phase.model == "open" and most is not None and peak > most:
+            faults.add(
+                f"{peak:,.0f} arrivals/s are more than {host} is allowed: its max_rate is {most:,} requests/s",
+                where=written.where(("phase", index, "rate")),
+                hint=f"ask for {most:,}/s at most, or raise max_rate in allowed_hosts",
+            )
 
 
 def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> int:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictI
 
 from harness.plan.expression import parse_requirement
 from harness.plan.faults import UnreadableError, quoted
-from harness.plan.model import Comparison
+from harness.plan.hosts import read_host
+from harness.plan.model import AllowedHost, Comparison
 from harness.plan.quantities import Duration
 
 MOST_WORKERS = 1000
@@ -50,6 +51,12 @@ def _environment_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UnreadableError(f"{quoted(value)} is not a text", "environment variables are texts: put it in quotes")
     return str(value)
+
+
+def _secret_name(value: object) -> str:
+    if not isinstance(value, str) or len(value.strip()) < 2:
+        raise UnreadableError(f"{quoted(value)} is not a name", 'write what the secret is called, such as "x-tenant"')
+    return value.strip()
 
 
 class GateTable(_Table):
@@ -98,10 +105,23 @@ class TargetTable(_Table):
     url: StrictStr | None = None
 
 
-class Settings(_Table):
+class GuardRails(_Table):
+    """What protects others from a run: a profile has these keys, and so has the project's ``[tool.harness]``."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "allow_hosts": "allowed_hosts", "allowed_host": "allowed_hosts", "hosts": "allowed_hosts", "masks": "mask",
+        "masked": "mask", "secrets": "mask",
+    }  # fmt: skip
+
+    allowed_hosts: tuple[Annotated[AllowedHost, BeforeValidator(read_host)], ...] = ()
+    mask: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
+
+
+class Settings(GuardRails):
     """A profile without its phases and gates."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
+        **GuardRails.synonyms,
         "phases": "phase", "stage": "phase", "stages": "phase", "gates": "gate", "thresholds": "gate",
         "threshold": "gate", "processes": "workers", "fail_fast": "stop_early",
     }  # fmt: skip

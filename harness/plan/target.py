@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from harness.plan.description import ScenarioDescription
 from harness.plan.faults import Faults
+from harness.plan.hosts import Hosts, address_of, host_of, line_to_add
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
 from harness.plan.settings import TargetTable
 from harness.plan.written import Written, shown_path
@@ -27,33 +26,41 @@ class TargetOptions:
 
 
 def settle_target(
-    options: TargetOptions, table: TargetTable, description: ScenarioDescription, written: Written, faults: Faults
+    options: TargetOptions,
+    table: TargetTable,
+    description: ScenarioDescription,
+    allowed: Hosts,
+    written: Written,
+    faults: Faults,
 ) -> Target:
     """The target; contradictions go to ``faults``.
 
-    A URL given on the command line or in the profile is the user's leave to load that host. One in the scenario's
-    classes is not: files are copied about, and load must not reach a host by accident. There only loopback is taken.
+    It is on this machine, or on one of ``allowed``. A name that is neither may still mean this machine: that is asked
+    when it is looked for (``harness.target.health``). But not one in the scenario's classes, which are copied about.
     """
     _tell_contradictions(options, table, written, faults)
     if options.host is not None:
-        return _attached(_checked_url(options.host, "--host", faults), options)
+        return _attached(_checked_url(options.host, "--host", faults), options, allowed, "--host", faults)
     if options.command is not None:
         return _command(options.command, options.ready or table.ready, table)
     if table.url is not None:
-        url = _checked_url(table.url, written.where(("target", "url")), faults)
-        return _attached(url, options)
+        where = written.where(("target", "url"))
+        return _attached(_checked_url(table.url, where, faults), options, allowed, where, faults)
     if table.command is not None:
         return _command(table.command, options.ready or table.ready, table)
     hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
     if hosts:
         for host in hosts:
-            if not is_loopback(host):
+            if not allowed.allows(host_of(host)):
                 faults.add(
                     f"the scenario names the host {host}, which is not this machine",
                     where=shown_path(description.file),
-                    hint=f"to load that host, say so: --host {host}",
+                    hint=f"if it is yours to load, {line_to_add(host_of(host), allowed.all())}"
+                    if host_of(host)
+                    else "write its whole URL, such as http://127.0.0.1:8000",
                 )
-        return AttachedTarget(url=hosts[0].rstrip("/"), pid=options.pid, own_hosts=True)
+        first = hosts[0].rstrip("/")
+        return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:
         faults.add(
             "means nothing without a target that runs already", where="--pid", hint="give its URL too: --host URL"
@@ -63,12 +70,16 @@ def settle_target(
     return ShopTarget(environment=table.environment)
 
 
-def _attached(url: str, options: TargetOptions) -> AttachedTarget:
-    try:
-        name = urlsplit(url).hostname
-    except ValueError:  # half an IPv6 address: whoever connects will tell
-        name = None
-    return AttachedTarget(url=url, pid=options.pid, allowed=name in {host.lower() for host in options.allowed})
+def _attached(url: str, options: TargetOptions, allowed: Hosts, where: str, faults: Faults) -> AttachedTarget:
+    host = host_of(url)
+    if address_of(host) is not None and not allowed.allows(host):
+        faults.add(
+            f"load is only sent to this machine, and {url} is on another",
+            where=where,
+            hint=f"if {host} is yours to load, {line_to_add(host, allowed.all())}; for this run alone: "
+            f"--allow-host {host}",
+        )
+    return AttachedTarget(url=url, pid=options.pid, allowed=allowed.names(host))
 
 
 def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
@@ -105,16 +116,3 @@ def _checked_url(url: str, where: str, faults: Faults) -> str:
             hint=f'did you mean "http://{url}"?' if likely else "such as http://127.0.0.1:8000",
         )
     return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        name = urlsplit(host if "://" in host else f"//{host}").hostname
-    except ValueError:  # no URL: half an IPv6 address
-        return False
-    if name is None or name == "localhost" or name.endswith(".localhost"):
-        return name is not None
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

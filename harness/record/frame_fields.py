@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Epoch = Annotated[float, Field(ge=0, lt=1e10)]
@@ -62,8 +62,16 @@ class _PhaseEnd(_Phase):
     held_segment: _Index | None
 
 
+def _with_held(wire: object) -> object:
+    """As now written: journals from before rate ceilings lack the last value."""
+    return [*wire, 0] if isinstance(wire, list | tuple) and len(wire) == _WORKER_VALUES - 1 else wire
+
+
+_WORKER_VALUES = 11
 _WorkerWire = Annotated[
-    tuple[_Index, _Count, _Figure, _Figure, _Count, _Count, _Count, _Figure, _Figure, _Figure], Field(strict=False)
+    tuple[_Index, _Count, _Figure, _Figure, _Count, _Count, _Count, _Figure, _Figure, _Figure, _Count],
+    Field(strict=False),
+    BeforeValidator(_with_held),
 ]
 """As of ``WorkerSecond.to_wire``: msgpack makes lists of tuples."""
 

@@ -64,6 +64,8 @@ class WorkerSecond:
     What others took from it, as shares of the second (0…1): ``starved``, it could have run but no core was free for it;
     ``throttled``, its control group had used up its CPU quota (the most throttled of those it is in); ``stolen``, the
     hypervisor ran something else on the machine's cores (the mean over them).
+
+    ``held`` counts the requests that waited in it, unsent, for the rate ceiling of their host.
     """
 
     worker: int
@@ -76,6 +78,7 @@ class WorkerSecond:
     starved: float = 0.0
     throttled: float = 0.0
     stolen: float = 0.0
+    held: int = 0
 
     @property
     def wanted(self) -> float:
@@ -95,6 +98,7 @@ class WorkerSecond:
             self.starved,
             self.throttled,
             self.stolen,
+            self.held,
         ]
 
 

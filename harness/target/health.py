@@ -12,6 +12,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 from harness.errors import ExitCode, HarnessError
+from harness.plan.hosts import line_to_add
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
@@ -123,7 +124,7 @@ def require_allowed(url: str, *, allowed: bool = False) -> tuple[str, int]:
         raise HarnessError(
             f"load is only sent to this machine, and {host!r} is another one",
             where=url,
-            hint=f"Run the target here, at a loopback address. If {host} is yours to load, say so: --allow-host {host}",
+            hint=f"If {host} is yours to load, {line_to_add(host)}; for this run alone: --allow-host {host}",
         )
     return host, port
 

@@ -15,6 +15,7 @@ import gevent.socket
 from gevent import Timeout
 
 from harness.load.failures import MalformedAnswer, NotConnected, TunnelRefused
+from harness.load.guard import guard
 from harness.load.http.answer import AnswerReader
 from harness.load.http.connection import Connection, WaitTooLong, wait_to_write
 from harness.load.http.origin import UNIX, Origin
@@ -64,6 +65,11 @@ def _connected(origin: Origin, settings: Settings, until_s: float) -> _socket.so
         addresses = _addresses(settings.proxy_host, settings.proxy_port or origin.port, until_s)
     else:
         addresses = _addresses(origin.host, origin.port, until_s)
+    guarding = guard()
+    if guarding is not None:
+        # A proxy finds the origin's addresses: there the name must be allowed.
+        found = None if settings.proxy_host is not None else [str(where[0]) for _, where in addresses]
+        guarding.require(origin.host, found)
     first_error: OSError | None = None
     for address in addresses:
         try:

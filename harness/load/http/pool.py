@@ -8,6 +8,7 @@ from typing import Any
 from gevent.lock import Semaphore
 from geventhttpclient.client import HTTPClientPool
 
+from harness.load.guard import guard
 from harness.load.http.connection import Connection
 from harness.load.http.dial import dial
 from harness.load.http.origin import Origin
@@ -18,10 +19,13 @@ from harness.load.http.tls import context_of
 class Lane:
     """The connections to one origin; at most ``concurrency`` are in use at a time, others wait their turn."""
 
-    __slots__ = ("_handed_on", "_idle", "_turns", "origin")
+    __slots__ = ("_handed_on", "_idle", "_turns", "ceiling", "origin")
 
     def __init__(self, origin: Origin, concurrency: int) -> None:
         self.origin = origin
+        guarding = guard()
+        self.ceiling = None if guarding is None else guarding.ceiling(origin.host)
+        """How many requests its host takes a second; None: any number."""
         self._idle: list[Connection] = []
         self._turns = concurrency
         """Those that nobody has, but for what ``_handed_on`` holds."""

@@ -191,6 +191,8 @@ class HttpSession:
             lane = self._transport.pool.lane(sent.origin)
         full_url = sent.url
         kind = ResponseContextManager if catch_response else Response
+        if lane.ceiling is not None:
+            lane.ceiling.take_turn()
         start_s = perf_counter()
         try:
             response = self._transport.send(sent, lane, wish_for(kind, stream, max_redirects, max_retries), start_s)

@@ -66,7 +66,10 @@ class Transport:
             self._check_time(begun_s)
             history.append(response)
             sent = redirected(sent, response.status_code, location[0], first)
-            response = self._retried(sent, self.pool.lane(sent.origin), wish, begun_s, is_redirected=True)
+            lane = self.pool.lane(sent.origin)
+            if lane.ceiling is not None:
+                lane.ceiling.take_turn()
+            response = self._retried(sent, lane, wish, begun_s, is_redirected=True)
         response._history = history
         return response
 
@@ -86,6 +89,8 @@ class Transport:
                 if retries >= wish.max_retries or sent.method not in IDEMPOTENT_METHODS or not sent.replayable:
                     raise
                 self._check_time(begun_s)
+                if lane.ceiling is not None:
+                    lane.ceiling.take_turn()
                 retries += 1
 
     def _once(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, is_redirected: bool) -> Response:

@@ -35,6 +35,7 @@ def report(second: int, milliseconds: list[int], *, ended: int | None = None, us
         "starved": 0.0,
         "throttled": 0.0,
         "stolen": 0.0,
+        "held": 0,
         "lateness": SeriesTable.empty().to_wire(),
         "endpoints": [[0, "GET", "/a"]] if second == 0 else [],
         "series": table_of(second if ended is None else ended, [series] if milliseconds else []).to_wire(),

@@ -90,8 +90,8 @@ def test_a_later_override_wins(tmp_path: Path) -> None:
         ("a..b=3", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
         (
             "worker=3",
-            'unknown key "worker"\n  did you mean "workers"? (known: description, phase, gate, sampling, target, '
-            "stop_early, stop_timeout, workers, seed)",
+            'unknown key "worker"\n  did you mean "workers"? (known: allowed_hosts, mask, description, phase, gate, '
+            "sampling, target, stop_early, stop_timeout, workers, seed)",
         ),
         ("phase.steady=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
         ("gate.0=3", "names no single value\n  write --set gate.0.KEY=VALUE"),

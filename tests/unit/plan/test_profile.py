@@ -170,8 +170,8 @@ def test_what_is_no_utf8_is_told(elsewhere: Path) -> None:
         ),
         (
             "gates = []\n",
-            'quick.toml:1: gates: unknown key "gates"\n  did you mean "gate"? (known: description, phase, gate, '
-            "sampling, target, stop_early, stop_timeout, workers, seed)",
+            'quick.toml:1: gates: unknown key "gates"\n  did you mean "gate"? (known: allowed_hosts, mask, '
+            "description, phase, gate, sampling, target, stop_early, stop_timeout, workers, seed)",
         ),
         (
             "workers = 1.5\n",

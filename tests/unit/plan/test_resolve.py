@@ -126,8 +126,8 @@ def test_the_command_line_wins_over_the_profiles_target(tmp_path: Path) -> None:
 
 
 def test_a_profile_may_name_a_target_that_runs(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, "", "[target]\nurl = 'http://10.0.0.5:80/api/'\n")
-    assert plan.target == AttachedTarget(url="http://10.0.0.5:80/api")
+    plan = plan_of(tmp_path, "", "allowed_hosts = ['10.0.0.5']\n[target]\nurl = 'http://10.0.0.5:80/api/'\n")
+    assert plan.target == AttachedTarget(url="http://10.0.0.5:80/api", allowed=True)
 
 
 @pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "http://[::1]:80/", "localhost:1883"])
@@ -135,13 +135,21 @@ def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host:
     assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"), own_hosts=True)
 
 
-@pytest.mark.parametrize("host", ["https://shop.example", "http://10.0.0.5", "shop.example:80", "http://[::1"])
-def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str) -> None:
+_ALLOW = "if it is yours to load, write in pyproject.toml, under [tool.harness]: allowed_hosts = {}"
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("https://shop.example", _ALLOW.format('["shop.example"]')),
+        ("http://10.0.0.5", _ALLOW.format('["10.0.0.5"]')),
+        ("shop.example:80", _ALLOW.format('["shop.example"]')),
+        ("http://[::1", "write its whole URL, such as http://127.0.0.1:8000"),
+    ],
+)
+def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str, hint: str) -> None:
     (told,) = target_faults(describe(tmp_path, host=host), TargetOptions())
-    assert told.endswith(
-        f"shop.py: the scenario names the host {host}, which is not this machine\n"
-        f"  to load that host, say so: --host {host}"
-    )
+    assert told.endswith(f"shop.py: the scenario names the host {host}, which is not this machine\n  {hint}")
     assert (
         resolve(describe(tmp_path, host=host), target=TargetOptions(host="http://localhost")).target.kind == "attached"
     )

@@ -1,0 +1,123 @@
+"""Which hosts load may be sent to, and how much: ``allowed_hosts`` of the project and the profile, ``--allow-host``.
+
+Hosts are told apart by name, as URLs have them. This machine needs no leave, and is one host whatever it is called
+(``localhost``, ``127.0.0.1``, ``[::1]``): a ceiling for one of these names is a ceiling for all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from harness.plan.faults import UnreadableError, quoted
+from harness.plan.model import AllowedHost
+
+LOCAL = "localhost"
+MOST_RATE = 10_000_000
+
+_is_name = re.compile(r"[\w.-]+").fullmatch
+
+
+def host_key(host: str) -> str:
+    """The one spelling that a host is known by: a name in small letters and as the DNS has it, an address as it is
+    usually written, :data:`LOCAL` for this machine.
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    if name == LOCAL or name.endswith(f".{LOCAL}"):
+        return LOCAL
+    address = address_of(name)
+    if address is not None:
+        return LOCAL if address.is_loopback else str(address)
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:  # nothing can be called so; it is refused where it is looked for
+        return name
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """``host`` as an address; None where it is a name. An IPv4 address written as IPv6 is the IPv4 address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_loopback(url_or_host: str) -> bool:
+    """Whether it names this machine by itself, without asking the DNS."""
+    return host_of(url_or_host) == LOCAL
+
+
+def host_of(url_or_host: str) -> str:
+    """The :func:`host_key` of a URL's host; empty where it names none."""
+    text = f"[{url_or_host}]" if address_of(url_or_host) is not None and ":" in url_or_host else url_or_host
+    try:
+        name = urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:  # no URL: half an IPv6 address
+        return ""
+    return host_key(name) if name else ""
+
+
+def read_host(value: object) -> object:
+    """An entry of ``allowed_hosts`` as it was written, checked: a name, or a table of ``host`` and ``max_rate``."""
+    table = {"host": value} if isinstance(value, str) else value
+    if not isinstance(table, dict):
+        raise UnreadableError(
+            f"{quoted(value)} is not a host", 'write its name, or a table such as {host = "10.0.0.9", max_rate = 500}'
+        )
+    name, most = table.get("host"), table.get("max_rate")
+    unknown = sorted(set(table) - {"host", "max_rate"})
+    if unknown:
+        raise UnreadableError(f"unknown key {quoted(unknown[0])}", "an entry has host and max_rate")
+    if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
+        likely = host_of(name) if isinstance(name, str) else ""
+        raise UnreadableError(
+            f"{quoted(name)} is not a host", f"write its name alone{f', {quoted(likely)}' if likely else ''}"
+        )
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
+        raise UnreadableError(
+            f"{quoted(most)} is not a ceiling", f"write whole requests a second, from 1 to {MOST_RATE:,}"
+        )
+    return {"host": host_key(name), "max_rate": most}
+
+
+class Hosts:
+    """The allowed hosts of a run, each once; where several places give one a ceiling, the lowest holds."""
+
+    _none: ClassVar[AllowedHost] = AllowedHost(host="")
+
+    def __init__(self, *sources: Iterable[AllowedHost]) -> None:
+        self._by_key: dict[str, AllowedHost] = {}
+        for entry in (entry for source in sources for entry in source):
+            known = self._by_key.get(entry.host, entry)
+            rates = [rate for rate in (known.max_rate, entry.max_rate) if rate is not None]
+            self._by_key[entry.host] = AllowedHost(host=entry.host, max_rate=min(rates, default=None))
+
+    def allows(self, host: str) -> bool:
+        """Whether load may be sent to that :func:`host_key`, as far as its name tells."""
+        return host == LOCAL or host in self._by_key
+
+    def names(self, host: str) -> bool:
+        """Whether that :func:`host_key` is another machine, and allowed."""
+        return host != LOCAL and host in self._by_key
+
+    def max_rate(self, host: str) -> int | None:
+        """The most requests a second to that :func:`host_key`; None: no ceiling."""
+        return self._by_key.get(host, self._none).max_rate
+
+    def all(self) -> tuple[AllowedHost, ...]:
+        return tuple(self._by_key.values())
+
+
+def line_to_add(host: str, known: Sequence[AllowedHost] = ()) -> str:
+    """What a user writes so that load may go to ``host`` as well, whole."""
+    entries = [_written(entry) for entry in known if entry.host != host] + [quoted(host)]
+    return f"write in pyproject.toml, under [tool.harness]: allowed_hosts = [{', '.join(entries)}]"
+
+
+def _written(entry: AllowedHost) -> str:
+    name = quoted(entry.host)
+    return name if entry.max_rate is None else f"{{host = {name}, max_rate = {entry.max_rate}}}"
