@@ -84,11 +84,11 @@ class LoadMaster:
         """Reports that were left out, by worker."""
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         logging.getLogger().addHandler(ListenerFailures(self._on_listener_failure))
-        runner.register_message(messages.SECOND, self._on_second)
         runner.register_message(messages.FINISHED, self._on_finished)
         runner.register_message(messages.FAILED, self._on_failed)
         runner.register_message(messages.QUIT, self._on_quit)
         runner.on_quit = self._on_quit
+        runner.on_report = self._on_report
         runner.on_lost = self._lose
         runner.on_clock = self._on_clock
 
@@ -174,11 +174,11 @@ class LoadMaster:
 
     # What the workers send
 
-    def _on_second(self, msg: Any, **_: Any) -> None:
+    def _on_report(self, worker: str, data: Any) -> None:
         try:
-            frames = self._merger.add(msg.node_id, msg.data, self._course.now_s())
+            frames = self._merger.add(worker, data, self._course.now_s())
         except ValueError as fault:
-            self._refuse(str(msg.node_id), str(fault))
+            self._refuse(worker, str(fault))
             return
         for frame in frames:
             self._course.write(frame)

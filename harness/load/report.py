@@ -78,11 +78,14 @@ class Report(BaseModel):
         return report
 
     def _check(self, named: Set[int], latest: int) -> None:
-        if len(named | {number for number, *_ in self.endpoints}) > _MOST_ENDPOINTS:
+        known = named
+        if self.endpoints:
+            known = named | {number for number, *_ in self.endpoints}
+        if len(known) > _MOST_ENDPOINTS:
             raise ValueError(f"a worker names at most {_MOST_ENDPOINTS:,} endpoints")
         told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
         told.update(self.series.endpoint.tolist())
-        if not told <= named | {number for number, *_ in self.endpoints}:
+        if not told <= known:
             raise ValueError("an endpoint has not been named")
         ended = [self.second, *(second for _, _, second, *_ in self.failures)]
         if max(*ended, int(self.series.second.max(initial=0))) > latest:
