@@ -7,7 +7,7 @@ requests) is NaN, with which every comparison is false: a test that requires som
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from harness.errors import HarnessError
@@ -52,10 +52,13 @@ class Measured(Times):
     throughput: float
     """Requests started a second."""
     bytes_received: int
-    ok: Times = field(repr=False)
+    ok: Times
     """Response times of the requests that did not fail."""
-    service: Times = field(repr=False)
+    service: Times
     """From the actual send to the last byte: in the open model, response times without the wait for a user."""
+
+    def _in_short(self) -> str:
+        return f"{self.requests:,} requests, {self.failures:,} failed, p95 {self.p95:g} ms"
 
     @staticmethod
     def _fields(figures: summary.Figures) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Measured(Times):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MeasuredEndpoint(Measured):
     """One endpoint in one phase; its ``method`` and the ``name`` that the scenario gives it."""
 
@@ -85,8 +88,11 @@ class MeasuredEndpoint(Measured):
     def __str__(self) -> str:
         return f"{self.method} {self.name}"
 
+    def __repr__(self) -> str:
+        return f"<{self}: {self._in_short()}>"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MeasuredPhase(Measured):
     """One phase: all its requests together, and each endpoint's."""
 
@@ -102,7 +108,7 @@ class MeasuredPhase(Measured):
     """A stress phase: the level (users or arrivals per second) of its last step that held."""
     generator_limited: str | None
     """Why the load generator, not the target, was the limit; the figures then say little of the target."""
-    endpoints: tuple[MeasuredEndpoint, ...] = field(repr=False)
+    endpoints: tuple[MeasuredEndpoint, ...]
 
     @classmethod
     def of_phase(cls, phase: summary.PhaseSummary) -> Self:
@@ -117,6 +123,10 @@ class MeasuredPhase(Measured):
             endpoints=tuple(map(MeasuredEndpoint.of_endpoint, phase.endpoints)),
             **cls._fields(phase),
         )
+
+    def __repr__(self) -> str:
+        doubt = f", but {self.generator_limited}" if self.generator_limited else ""
+        return f"<phase {self.name}: {self._in_short()}{doubt}>"
 
     def endpoint(self, name: str) -> MeasuredEndpoint:
         """The endpoint ``"POST /checkout"``. Raises :class:`HarnessError` where the phase had no request to it."""

@@ -42,6 +42,11 @@ def one_round(user: PytestRounds) -> None:
 def load_pytest_users(path: Path) -> list[type[User]]:
     """A user class for each test of the file, named like it; none where it holds no test."""
     tests: dict[str, Any] = load_locustfile_pytest(str(path))
+    for name, found in tests.items():
+        if any("load_test" in function.fixturenames for function in found.functions):
+            raise ValueError(
+                f"{name} puts load on a target itself: run it by pytest, or the scenario that it names here"
+            )
     return [
         type(name, (PytestRounds,), {"functions": tuple(found.functions), "tasks": [one_round], "abstract": False})
         for name, found in tests.items()

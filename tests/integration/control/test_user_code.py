@@ -312,3 +312,8 @@ def test_a_scenario_whose_import_lasts_can_be_interrupted(tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         describe_scenario(path, interrupted=(tmp_path / "pids").exists)
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
+
+
+def test_a_test_that_runs_a_scenario_is_none(tmp_path: Path) -> None:
+    fault = fault_of(scenario(tmp_path, "def test_sale(load_test):\n    load_test('shop.py')\n"))
+    assert "test_sale puts load on a target itself: run it by pytest" in fault.message

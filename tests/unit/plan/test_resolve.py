@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+import harness
 from harness.errors import ManyFaultsError
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.plan.profile import load_profile, profile_names
@@ -224,3 +226,25 @@ def test_the_shipped_sizes_are_the_planned_ones(tmp_path: Path) -> None:
     assert phases("flash-load")["ramp"] == (5000, 600)
     assert phases("flash-load")["steady"] == (5000, 1800)
     assert phases("flash-stress")["stress"][0] == 15_000
+
+
+def test_what_a_call_states_comes_before_scenario_and_profile(tmp_path: Path) -> None:
+    (tmp_path / "quick.toml").write_text(STEADY + '[[gate]]\nrequire = "p95 < 1s"\n')
+    profile = load_profile(str(tmp_path / "quick.toml"))
+    scenario = describe(tmp_path, SCENARIO)
+    stated = resolve(scenario, profile=profile, phases=[harness.steady(users=3, hold="2s", name="calm")])
+    assert [phase.description for phase in stated.phases[:1]] == ["3 users for 2 s"]
+    assert [gate.comparison.source for gate in stated.gates] == ["p95 < 1s"]
+    assert stated.overrides == ()
+    required = resolve(scenario, profile=profile, gates=[harness.gate("p99 < 2s", phase="steady")])
+    assert [gate.comparison.source for gate in required.gates] == ["p99 < 2s"]
+    assert resolve(scenario, profile=profile, gates=[]).gates == ()
+
+
+def test_what_a_call_states_wrongly_is_told_with_its_line(tmp_path: Path) -> None:
+    line = __file__, sys._getframe().f_lineno + 2
+    with pytest.raises(ManyFaultsError) as raised:
+        resolve(describe(tmp_path), phases=[harness.steady(users=-3, hold="2s")], gates="p95 < 1s")  # type: ignore[arg-type]  # on purpose
+    told = [str(fault) for fault in raised.value.faults]
+    assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in text for text in told), told
+    assert any(text.startswith("harness.run(gates): ") for text in told), told

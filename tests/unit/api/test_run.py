@@ -1,0 +1,45 @@
+"""The arguments of ``harness.run``: what a call states is what the command line's options would."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.api.run import _overrides
+from harness.control.interrupts import Interrupts
+
+
+def test_values_are_set_as_on_the_command_line() -> None:
+    by_key = {"phase.steady.duration": "30s", "sampling.memory": False, "gate.0.require": "p95 < 1s", "workers": 2}
+    assert _overrides(by_key) == (
+        "phase.steady.duration=30s",
+        "sampling.memory=false",
+        "gate.0.require=p95 < 1s",
+        "workers=2",
+    )
+    assert _overrides("workers=2") == ("workers=2",)
+    assert _overrides(["a=1", "b=2"]) == ("a=1", "b=2")
+
+
+def test_wrong_input_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(harness.HarnessError, match="there is no such scenario"):
+        harness.run("nothing.py")
+    assert not list(tmp_path.iterdir())
+
+
+def test_signals_are_the_main_threads() -> None:
+    """Elsewhere Python handles none, and a program that runs a load there keeps its own."""
+    counted: list[int] = []
+
+    def elsewhere() -> None:
+        with Interrupts() as interrupts:
+            counted.append(interrupts.count)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert counted == [0]
