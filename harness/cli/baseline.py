@@ -52,13 +52,17 @@ def command() -> None:
 @command.command("set")
 @click.argument("run")
 @click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
+@click.option(
+    "--up-to", type=click.IntRange(min=1), metavar="N", help="Join them, but only while there are fewer than N runs."
+)
 @click.option("--force", is_flag=True, help="Even if the run failed or was broken.")
 @options.out
 @options.as_json
-def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
+def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json: bool) -> None:
     """Make RUN (a run folder, a run-id or "latest") the baseline of its scenario, profile and environment.
 
     Several runs (--add) tell how much runs differ with no change at all, so that gates do not take noise for a change.
+    With --up-to a job can do it after every run: the first N make the baseline, and it stays as it is from then on.
     """
     from harness.analysis.measurement import measure_for_baseline
     from harness.store import open_store
@@ -68,18 +72,25 @@ def set_(run: str, add: bool, force: bool, out: Path, as_json: bool) -> None:
         _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)
     measured = measure_for_baseline(folder)
+    key = (measured.summary.scenario, measured.summary.profile, environment.fingerprint)
     # A run's baseline belongs where runs like it are compared: in the store beside it, unless another is named.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
     with open_store(None, out if named else folder.path.parent) as store:
-        store.set_baseline(environment.fingerprint, measured, replace=not add)
-        baseline = store.baseline_for(measured.summary.scenario, measured.summary.profile, environment.fingerprint)
+        before = store.baseline_for(*key) if up_to is not None else None
+        enough = before is not None and up_to is not None and len(before.runs) >= up_to
+        if not enough:
+            store.set_baseline(environment.fingerprint, measured, replace=not (add or up_to))
+        baseline = store.baseline_for(*key)
         shown = store.shown
     assert baseline is not None
     if as_json:
         _print_json(_described(baseline))
         return
     console = _console()
-    console.print(f"Baseline {'extended' if add else 'set'}, in {shown}:")
+    if enough:
+        console.print(f"The baseline has {len(baseline.runs)} runs and stays as it is, in {shown}.")
+        return
+    console.print(f"Baseline {'extended' if len(baseline.runs) > 1 else 'set'}, in {shown}:")
     _draw(console, baseline)
     _explain(console, baseline, measured)
 

@@ -77,6 +77,7 @@ def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str
         "report": folder.report,
         "summary": folder.summary,
         "markdown": folder.markdown,
+        "comment": folder.comment,
         "junit": folder.junit,
         "plan": folder.plan,
         "environment": folder.environment,
@@ -86,7 +87,7 @@ def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str
         "harness_log": folder.log,
         "target_log": folder.target_log,
     }
-    written = {"report", "summary", "markdown", "junit"}
+    written = {"report", "summary", "markdown", "comment", "junit"}
     result = summary.model_copy(
         update={
             "warnings": [*summary.warnings, *warnings],

@@ -49,6 +49,7 @@ class RunFolder:
         self.summary = path / "summary.json"
         self.report = path / "report.html"
         self.markdown = path / "summary.md"
+        self.comment = path / "comment.md"
         self.junit = path / "junit.xml"
         self.log = path / "harness.log"
         self.target_log = path / "target.log"

@@ -1,4 +1,4 @@
-"""What people and CI read of a run: ``report.html``, ``summary.md`` and ``junit.xml``, drawn from its folder alone."""
+"""What people and CI read of a run: the report, a summary, a comment and JUnit's XML, drawn from its folder alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from harness.record.run_folder import RunFolder, write_text
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write ``report.html``, ``summary.md`` and ``junit.xml`` into the run folder ``folder``.
+    """Write ``report.html``, ``summary.md``, ``comment.md`` and ``junit.xml`` into the run folder ``folder``.
 
     What a run lacks (profiles, a baseline, requests) is said in the report and is no error. Raises
     :class:`HarnessError` where the run is not judged yet, or where a file of the folder is missing or damaged.
     """
     # Here, so that whoever only asks for this function's name does not load jinja2, numpy and scipy.
+    from harness.report.comment import comment_markdown
     from harness.report.junit import junit_xml
     from harness.report.markdown import summary_markdown
     from harness.report.page import report_html
@@ -20,4 +21,5 @@ def write_reports(folder: RunFolder) -> None:
     judged = read_judged(folder)
     write_text(folder.report, report_html(judged))
     write_text(folder.markdown, summary_markdown(judged.summary))
+    write_text(folder.comment, comment_markdown(judged.summary))
     write_text(folder.junit, junit_xml(judged.summary))

@@ -13,7 +13,7 @@ from harness.report import words
 
 _MOST = 10
 _LONGEST = 300
-_SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
+SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$@])")
 _AT_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
 
@@ -31,7 +31,7 @@ def escaped(text: str) -> str:
 def summary_markdown(summary: Summary) -> str:
     """The whole file."""
     blocks = [
-        f"## {_SIGNS[summary.verdict]} {summary.verdict}: {escaped(summary.scenario)} · {escaped(summary.profile)}",
+        f"## {SIGNS[summary.verdict]} {summary.verdict}: {escaped(summary.scenario)} · {escaped(summary.profile)}",
         "\n".join(f"- {escaped(reason)}" for reason in summary.reasons),
         _totals(summary),
         _gates(summary.gates),
@@ -43,8 +43,8 @@ def summary_markdown(summary: Summary) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Heads that begin with ``>`` stand to the right."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already; heads that begin with ``>`` stand to the right."""
     lines = [
         "| " + " | ".join(head.lstrip(">") for head in heads) + " |",
         "|" + "|".join(" ---: " if head.startswith(">") else " --- " for head in heads) + "|",
@@ -65,11 +65,11 @@ def _gates(gates: list[GateResult]) -> str:
     if not gates:
         return "No gates were set."
     order = ("fail", "inconclusive", "pass")
-    return "### Gates\n\n" + _table(
+    return "### Gates\n\n" + table(
         ("Status", "Requirement", "Phase", ">Observed", ">95 % interval", ">Limit", "Why"),
         [
             (
-                f"{_SIGNS[gate.status]} {gate.status}",
+                f"{SIGNS[gate.status]} {gate.status}",
                 escaped(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
                 escaped(gate.phase or "whole run"),
                 words.in_unit(gate.observed, gate.unit),
@@ -106,7 +106,7 @@ def _phases(phases: list[PhaseSummary]) -> str:
         )
     service_head = (">P95 service",) if open_model else ()
     heads = ("Phase", "Goal", ">Requests", ">Failed", ">Throughput", ">P50", ">P95", *service_head, ">P99", ">Max")
-    return "### Phases\n\n" + _table(heads, rows)
+    return "### Phases\n\n" + table(heads, rows)
 
 
 def _failures(summary: Summary) -> str:
@@ -116,13 +116,13 @@ def _failures(summary: Summary) -> str:
     rows = [(words.number(kind.count), escaped(f"{kind.method} {kind.name}"), escaped(kind.failure)) for kind in most]
     more = len(summary.failures) - len(most)
     rest = f"\n\n… and {more} more kinds of failure in report.html." if more else ""
-    return "### Failures\n\n" + _table((">Count", "Endpoint", "Failure"), rows) + rest
+    return "### Failures\n\n" + table((">Count", "Endpoint", "Failure"), rows) + rest
 
 
 def _suspects(summary: Summary) -> str:
     if not summary.suspects:
         return ""
-    return "### Suspects\n\nFunctions whose share of the CPU grew against the baseline.\n\n" + _table(
+    return "### Suspects\n\nFunctions whose share of the CPU grew against the baseline.\n\n" + table(
         ("Function", "File", ">Baseline", ">Run", ">Change", "Called by"),
         [
             (

@@ -38,7 +38,9 @@ def start(
     group: bool = False,
 ) -> subprocess.Popen[str]:
     """Start ``harness ARGUMENTS``; ``group`` gives it a process group of its own, as a shell does."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_"))}
+    settings = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_", "GITHUB_"))
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=cwd,

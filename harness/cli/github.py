@@ -1,0 +1,52 @@
+"""In a job of GitHub Actions: the summary on the job's page, and an annotation for each gate that did not hold."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from harness.cli.streams import complain
+from harness.errors import HarnessError
+from harness.plan.model import RunPlan
+from harness.record.run_folder import RunFolder, read_model
+from harness.record.summary import Summary
+from harness.report.annotations import workflow_commands
+from harness.report.comment import comment_markdown
+from harness.report.markdown import summary_markdown
+
+_LARGEST = 1024 * 1024
+"""GitHub refuses a step's summary of more bytes, with all that other programs have written there."""
+
+
+def in_github_job() -> bool:
+    """Whether this process is a step of a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def tell_github(folder: RunFolder, summary: Summary) -> None:
+    """Append to ``GITHUB_STEP_SUMMARY``, and print the annotations to standard error, where GitHub reads them, too."""
+    for line in workflow_commands(summary, _scenario_file(folder)):
+        print(line, file=sys.stderr, flush=True)
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not page:
+        return
+    path = Path(page)
+    try:
+        written = path.stat().st_size if path.exists() else 0
+        texts = [f"{text(summary)}\n".encode() for text in (summary_markdown, comment_markdown)]
+        fits = [text for text in texts if written + len(text) <= _LARGEST]
+        with path.open("ab") as file:
+            file.write(fits[0] if fits else b"")
+    except OSError as fault:
+        complain(f"the job's summary could not be written: {fault}")
+
+
+def _scenario_file(folder: RunFolder) -> str | None:
+    """As GitHub names files; None where the scenario lies elsewhere, or is not known."""
+    try:
+        path = Path(read_model(folder.plan, RunPlan).scenario.path).resolve()
+    except HarnessError:  # the annotation then stands at no file
+        return None
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

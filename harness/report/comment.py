@@ -1,0 +1,60 @@
+"""``comment.md``: one table of the gates, to be put below a pull request as it stands.
+
+GitHub takes comments of up to 65,536 characters; whatever a run holds, this stays below half of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.record.summary import GateResult, Summary
+from harness.report import words
+from harness.report.markdown import SIGNS, escaped, table
+
+_MOST = 20
+_LONGEST = 100
+_MOST_REASONS = 5
+_ORDER = ("fail", "inconclusive", "pass")
+_UNMARKED = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def comment_markdown(summary: Summary) -> str:
+    """The whole file. Its first line, which nobody sees, tells a program which comment to put it in the place of."""
+    marker = " ".join(_UNMARKED.sub("-", name)[:_LONGEST] for name in ("harness", summary.scenario, summary.profile))
+    totals = summary.totals
+    share = totals.failures / totals.requests if totals.requests else None
+    blocks = [
+        f"<!-- {marker} -->",
+        f"**{SIGNS[summary.verdict]} {summary.verdict}**: {_text(summary.scenario)} · {_text(summary.profile)}, "
+        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
+        f"{words.percent(share)} failed",
+        _gates(summary.gates),
+        "\n".join(f"- {escaped(reason)}" for reason in summary.reasons[:_MOST_REASONS]),
+        f"Run {_text(summary.run_id)}",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _gates(gates: list[GateResult]) -> str:
+    if not gates:
+        return "No gates were set."
+    ordered = sorted(gates, key=lambda gate: _ORDER.index(gate.status))
+    rows = [
+        (
+            SIGNS[gate.status],
+            _text(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
+            _text(gate.phase or "whole run"),
+            words.in_unit(gate.observed, gate.unit),
+            words.interval(gate.interval, gate.unit),
+            words.in_unit(gate.limit, gate.unit),
+            words.in_unit(gate.baseline, gate.unit),
+        )
+        for gate in ordered[:_MOST]
+    ]
+    drawn = table(("", "Gate", "Phase", ">Observed", ">95 % interval", ">Limit", ">Baseline"), rows)
+    more = len(ordered) - len(rows)
+    return f"{drawn}\n\n… and {more} more gates in the report." if more else drawn
+
+
+def _text(text: str) -> str:
+    return escaped(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
