@@ -100,6 +100,18 @@ def test_set_again_replaces_and_add_joins(reports: Path) -> None:
     assert entry["run_ids"] == [third.run_id, second.run_id]
 
 
+def test_set_up_to_joins_while_there_are_fewer_and_then_leaves_the_baseline_alone(reports: Path) -> None:
+    runs = [made_run(reports, number) for number in (1, 2, 3)]
+    said = [baseline(reports, "set", run.run_id, "--up-to", "2") for run in runs]
+    assert [one.exit_code for one in said] == [0, 0, 0]
+    assert "Baseline set" in said[0].err
+    assert "Baseline extended" in said[1].err
+    assert "The baseline has 2 runs and stays as it is" in said[2].err
+    (entry,) = baseline(reports, "list", "--json").json
+    assert entry["run_ids"] == [runs[1].run_id, runs[0].run_id]
+    assert baseline(reports, "set", "latest", "--up-to", "0").exit_code == 2
+
+
 def test_set_prints_the_baseline_as_json(reports: Path) -> None:
     folder = made_run(reports, 1)
     said = baseline(reports, "set", "latest", "--json")

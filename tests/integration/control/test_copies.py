@@ -1,0 +1,83 @@
+"""The copy of a run's folder: made after judging, noted in the store, found by its id; without it the run is whole."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
+
+from harness.control.finding import find
+from harness.control.judging import conclude, keep_copy
+from harness.errors import HarnessError
+from harness.plan.model import RunPlan
+from harness.record.run_folder import RunFolder, read_model
+from harness.record.summary import Summary
+from harness.store import open_store
+from harness.store.artifacts import Place
+from tests.support.recordings import make_environment, record_run, steady
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("HARNESS_STORE", "HARNESS_ARTIFACTS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "reports"
+
+
+def ended_run(reports: Path, place: Place) -> tuple[RunFolder, Summary]:
+    """A run whose gate failed, concluded and copied as ``harness run`` does it."""
+    folder = record_run(reports, phases=[steady(5, 3)], gates=["p95 < 1ms"], environment=make_environment())
+    plan = read_model(folder.plan, RunPlan)
+    with open_store(None, reports) as store:
+        summary = conclude(folder, plan, make_environment(), store)
+        return folder, keep_copy(folder, summary, make_environment(), store, place)
+
+
+def test_a_run_that_is_not_here_is_found_where_the_store_says(reports: Path, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    folder, summary = ended_run(reports, Place(kept, kept))
+    assert summary.warnings == []
+    text = folder.report.read_text()
+    shutil.rmtree(folder.path)
+    found = find(folder.run_id, reports)
+    assert found.path == folder.path
+    assert found.report.read_text() == text
+    assert find("latest", reports).path == folder.path
+
+
+def test_without_a_store_that_knows_it_a_run_is_found_where_copies_are_kept(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = str(tmp_path / "kept")
+    folder, _ = ended_run(reports, Place(kept, kept))
+    monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
+    assert find(folder.run_id, tmp_path / "desk").path == tmp_path / "desk" / folder.run_id
+    with pytest.raises(HarnessError, match="there is no such run folder"):
+        find("20260101T000000Z-other", tmp_path / "desk")
+
+
+class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A place at which somebody loses patience."""
+
+    protocol = "slow"
+
+    def put(self, *_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("url", "why"), [("ftp://127.0.0.1:1/runs", "Connection refused"), ("slow://runs", "interrupted")]
+)
+def test_a_copy_that_fails_is_a_warning_that_says_what_to_do(url: str, why: str, reports: Path) -> None:
+    register_implementation("slow", _Slow, clobber=True)
+    folder, summary = ended_run(reports, Place(url, url))
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    (warning,) = read_model(folder.summary, Summary).warnings
+    assert warning.startswith(f"the run folder was not copied to {url}: ")
+    assert why in warning
+    assert warning.endswith(f"make the copy later: harness upload {folder.path}")
+    with open_store(None, reports) as store:
+        assert [entry.artifact for entry in store.list_runs()] == [None]

@@ -1,0 +1,116 @@
+"""The workflows and the script that they call: valid by GitHub's schema, pinned, and every command of them is one."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from ruamel.yaml import YAML
+
+from harness.plan.profile import load_profile
+from tests.support.command import REPOSITORY
+from tests.support.shell_commands import commands, parse
+
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+SCRIPT = "scripts/performance"
+DOCUMENT = REPOSITORY / "docs" / "ci.md"
+VALUES = {"scenario": "scenarios/flash_sale.py", "profile": "nightly", "BASELINE_RUNS": "3"}
+
+
+def read(workflow: Path) -> Any:
+    return YAML(typ="safe").load(workflow.read_text())
+
+
+def steps(workflow: Path) -> Iterator[dict[str, Any]]:
+    for job in read(workflow)["jobs"].values():
+        yield from job["steps"]
+
+
+def parts_of(document: Path, language: str) -> str:
+    return "\n".join(re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL))
+
+
+@pytest.mark.parametrize("schema", ["vendor.github-workflows", "vendor.gitlab-ci"])
+def test_the_workflows_are_valid(schema: str, tmp_path: Path) -> None:
+    """GitHub's are files, GitLab's is an example in the document."""
+    files = list(map(str, WORKFLOWS))
+    if schema == "vendor.gitlab-ci":
+        (tmp_path / ".gitlab-ci.yml").write_text(parts_of(DOCUMENT, "yaml"))
+        files = [str(tmp_path / ".gitlab-ci.yml")]
+    call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files]
+    checked = subprocess.run(call, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_only_read_runs_once_and_knows_its_actions_by_commit(workflow: Path) -> None:
+    written = read(workflow)
+    assert written["permissions"] == {"contents": "read"}
+    assert "group" in written["concurrency"]
+    assert all(job["timeout-minutes"] <= 45 for job in written["jobs"].values())
+    for step in steps(workflow):
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", f"a/b@{'0' * 40}")), step
+
+
+def test_the_token_that_may_write_is_not_near_the_pull_requests_code() -> None:
+    jobs = read(REPOSITORY / ".github" / "workflows" / "smoke.yml")["jobs"]
+    writing = [job for job in jobs.values() if "write" in str(job.get("permissions", ""))]
+    assert writing == [jobs["comment"]]
+    assert not any("checkout" in step.get("uses", "") for step in jobs["comment"]["steps"])
+    assert jobs["smoke"]["steps"][0]["with"]["persist-credentials"] is False
+
+
+def test_what_people_wrote_is_never_part_of_a_script() -> None:
+    for workflow in WORKFLOWS:
+        for step in steps(workflow):
+            assert "${{" not in step.get("run", ""), step
+
+
+def test_a_pull_request_runs_smoke_and_the_night_runs_nightly() -> None:
+    profiles = {}
+    for workflow in WORKFLOWS:
+        shell = "\n".join(step.get("run", "") for step in steps(workflow))
+        (arguments,) = commands(shell, SCRIPT)
+        profiles[workflow.stem] = arguments[1]
+        parse(["run", arguments[0], "--profile", *arguments[1:]])
+        assert (REPOSITORY / arguments[0]).is_file()
+        load_profile(arguments[1], scenario=arguments[0])
+    assert profiles == {"smoke": "smoke", "nightly": "nightly"}
+    assert os.access(REPOSITORY / SCRIPT, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [
+        ((REPOSITORY / SCRIPT).read_text(), ["run", "baseline set", "prune"]),
+        (parts_of(DOCUMENT, "sh"), ["prune", "baseline set", "report", "gate", "upload"]),
+    ],
+    ids=["script", "docs/ci.md"],
+)
+def test_every_command_is_one_that_harness_has(shell: str, expected: list[str]) -> None:
+    found = list(commands(shell, "harness", VALUES))
+    for arguments in found:
+        parse(arguments)
+    called = {" ".join(arguments[: 2 if arguments[0] == "baseline" else 1]) for arguments in found}
+    assert called >= set(expected)
+
+
+def test_the_documents_calls_of_the_script_are_runs() -> None:
+    calls = list(commands(parts_of(DOCUMENT, "sh"), SCRIPT))
+    assert calls
+    for arguments in calls:
+        parse(["run", arguments[0], "--profile", *arguments[1:]])
+        assert (REPOSITORY / arguments[0]).is_file()
+
+
+def test_a_wrong_option_would_be_found() -> None:
+    (arguments,) = commands("A=1 uv run --no-sync harness run x.py --profle smoke || code=$?", "harness")
+    with pytest.raises(click.NoSuchOption):
+        parse(arguments)
