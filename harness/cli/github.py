@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -22,6 +23,12 @@ _LARGEST = 1024 * 1024
 def in_github_job() -> bool:
     """Whether this process is a step of a job of GitHub Actions."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def as_text_only(text: str) -> str:
+    """``text``, which may quote the target, so that GitHub takes no line of it for a workflow command."""
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}\n{text}::{token}::\n"
 
 
 def tell_github(folder: RunFolder, summary: Summary) -> None:

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.github import in_github_job, tell_github
+from harness.cli.github import as_text_only, in_github_job, tell_github
 from harness.cli.lines import one_line
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
@@ -51,9 +51,11 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
         _print(console, part)
     # Where nobody reads it, or its disk is full, the exit code and the run folder still answer.
     with contextlib.suppress(OSError):
-        print(drawn.getvalue(), end="", file=sys.stderr, flush=True)
         if in_github_job():
+            print(as_text_only(drawn.getvalue()), end="", file=sys.stderr, flush=True)
             tell_github(folder, summary)
+        else:
+            print(drawn.getvalue(), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
 

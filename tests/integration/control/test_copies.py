@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
+from harness.cli import main
 from harness.control.finding import find
 from harness.control.judging import conclude, keep_copy
 from harness.errors import HarnessError
@@ -81,3 +85,38 @@ def test_a_copy_that_fails_is_a_warning_that_says_what_to_do(url: str, why: str,
     assert warning.endswith(f"make the copy later: harness upload {folder.path}")
     with open_store(None, reports) as store:
         assert [entry.artifact for entry in store.list_runs()] == [None]
+
+
+def upload(run: str, reports: Path, place: str) -> tuple[int, str]:
+    """``harness upload RUN --out REPORTS`` in this process: its exit code, and what it said."""
+    err = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(err):
+        patch.setattr(sys, "argv", ["harness", "upload", run, "--out", str(reports)])
+        patch.setenv("HARNESS_ARTIFACTS", place)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, err.getvalue()
+
+
+def test_a_copy_that_failed_is_made_later(reports: Path, tmp_path: Path) -> None:
+    folder, _ = ended_run(reports, Place("ftp://127.0.0.1:1", "ftp://127.0.0.1:1"))
+    location = f"{tmp_path}/kept/{folder.run_id}"
+    assert upload("latest", reports, f"{tmp_path}/kept") == (0, f"copied to {location}\n")
+    assert (Path(location) / "plan.json").exists()
+    with open_store(None, reports) as store:
+        (entry,) = store.list_runs()
+    assert entry.artifact == location
+    assert entry.summary.warnings == read_model(folder.summary, Summary).warnings
+
+
+def test_a_run_that_was_killed_is_copied_as_it_is(reports: Path, tmp_path: Path) -> None:
+    folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
+    assert upload(folder.run_id, reports, f"{tmp_path}/kept")[0] == 0
+    assert (tmp_path / "kept" / folder.run_id / "journal").read_bytes() == folder.journal.read_bytes()
+
+
+def test_uploading_to_nowhere_is_refused(reports: Path) -> None:
+    code, said = upload("latest", reports, "")
+    assert code == 2
+    assert "HARNESS_ARTIFACTS: no place is named\n  HARNESS_ARTIFACTS=s3://bucket/runs, or a directory." in said
