@@ -103,7 +103,7 @@ class _Master:
         self.log = folder / "master.log"
         self.process = start(
             [
-                *(sys.executable, "-m", "harness.load.master"),
+                *(sys.executable, "-m", "harness.quick_start", "harness.load.master"),
                 *("--plan", plan, "--journal", self.journal, "--run-id", "benchmark"),
                 *("--target", "http://127.0.0.1", "--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
             ],

@@ -6,7 +6,6 @@ Every error a user can cause ends here: one message on standard error, and its e
 from __future__ import annotations
 
 import errno
-import importlib
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from harness import quick_start
 from harness.errors import ExitCode, HarnessError
 
 _MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
             raise HarnessError(
                 "the current folder has been deleted", hint="Change to one that is there: cd ~"
             ) from fault
-        command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        command = quick_start.load(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -84,6 +84,7 @@ def main() -> None:
     from harness.cli.streams import complain, open_closed
 
     open_closed()
+    quick_start.end_at_once()
     try:
         _refuse_bytes(sys.argv[1:])
         sys.exit(cli.main(prog_name="harness", standalone_mode=False) or ExitCode.PASS)

@@ -61,7 +61,7 @@ class LoadProcesses:
         # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
         return subprocess.Popen(
             # -P: a scenario may be called locust.py, and must not stand for the module when it lies in this folder.
-            [sys.executable, "-P", "-m", *module_and_arguments],
+            [sys.executable, "-P", "-m", "harness.quick_start", *module_and_arguments],
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else self._log,  # what a scenario prints is worth keeping
             stderr=self._log,

@@ -183,7 +183,7 @@ class _Workers:
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         environment = os.environ | {VARIABLE: secret}
-        module = [sys.executable, "-P", "-m", "harness.load.worker"]
+        module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.load.worker"]
         command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder)), "--target", target]
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}

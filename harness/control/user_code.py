@@ -107,7 +107,7 @@ def _ask(
     with tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             # -P: modules come from where they are installed, never from the folder that harness was called in.
-            [sys.executable, "-P", "-m", module, "--parent", str(os.getpid()), *arguments],
+            [sys.executable, "-P", "-m", "harness.quick_start", module, "--parent", str(os.getpid()), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=answered,
             stderr=errors,

@@ -1,8 +1,8 @@
 """The child that imports a scenario and tells what it holds.
 
-Started as ``python -m harness.load.describe --parent PID QUESTION``; it dies with that parent. ``QUESTION`` is a
-:class:`Question` as JSON. It answers ``{"description": …}`` (see ``harness.plan.description``) or ``{"faults": […]}``,
-each with ``"message"``, ``"where"`` and, where there is one, ``"hint"``.
+Started as ``python -m harness.quick_start harness.load.describe --parent PID QUESTION``; it dies with that parent.
+``QUESTION`` is :class:`Question` as JSON. It answers ``{"description": …}`` (see ``harness.plan.description``) or
+``{"faults": […]}``, each with ``"message"``, ``"where"`` and, where there is one, ``"hint"``.
 """
 
 from __future__ import annotations
@@ -138,7 +138,3 @@ def main() -> None:
         blamed = blame(error, Path(question.files[0]))
         message = f"the scenario cannot be imported: {blamed['message']}"
         answer(stdout, {"faults": [{"message": message, "where": blamed["where"]}]})
-
-
-if __name__ == "__main__":
-    main()

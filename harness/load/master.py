@@ -1,9 +1,9 @@
 """The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
 
-Started as ``python -m harness.load.master``, with the run's secret in its environment. On standard output it answers
-``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a line. On standard input it obeys the
-controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once; ``failed INDEX WORDS`` tells that a worker
-of this machine has ended. See :func:`main` for its arguments.
+Started as ``python -m harness.quick_start harness.load.master``, with the run's secret in its environment. On standard
+output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a line. On standard input it
+obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once; ``failed INDEX WORDS`` tells that
+a worker of this machine has ended. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
@@ -359,7 +359,3 @@ def main() -> None:
     runner.greenlet.kill(block=False)
     if course.fault is not None:
         sys.exit(f"the journal cannot be written: {course.fault}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """The child that runs a scenario's ``verify(target)`` after the run.
 
-Started as ``python -m harness.load.verify --parent PID URL FILE…``; it dies with that parent.
+Started as ``python -m harness.quick_start harness.load.verify --parent PID URL FILE…``; it dies with that parent.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
@@ -68,7 +68,3 @@ def main() -> None:
     begun = time.perf_counter()
     result = verify(given.scenario, given.url)
     answer(stdout, {**result, "duration_s": time.perf_counter() - begun})
-
-
-if __name__ == "__main__":
-    main()

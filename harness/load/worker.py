@@ -1,7 +1,7 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-Started as ``python -m harness.load.worker``, with the run's secret in its environment; see :func:`main` for its
-arguments. Its last line on standard error tells why, where it ends before its time.
+Started as ``python -m harness.quick_start harness.load.worker``, with the run's secret in its environment; see
+:func:`main` for its arguments. Its last line on standard error tells why, where it ends before its time.
 """
 
 from __future__ import annotations
@@ -340,7 +340,3 @@ def main() -> None:
     environment.events.quitting.fire(environment=environment, reverse=True)
     fire_quit(environment)
     sys.exit(worker.exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 import tempfile
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0: any free port")
     options = parser.parse_args(arguments)
+    atexit.register(gc.freeze)  # what is alive at the end need not be looked through
     stop_on_signals()
     try:
         run(ShopSettings.from_environment(os.environ), options.host, options.port)
