@@ -35,6 +35,8 @@ _QUIET_S = 1.5
 """A worker that was silent for so long is looked for: its report of the last second should have come."""
 _TURN_S = 0.01
 """So long the master follows messages without letting others have a turn."""
+_LAST_WORDS_S = 0.5
+"""When the run is over, workers have so long for their last report and their leave."""
 STUCK_S = 30.0
 """A worker whose machine answers but that has said nothing for so long will not come back to this run."""
 
@@ -137,10 +139,17 @@ class LoadMasterRunner(MasterRunner):
             self.on_quit()
 
     def quit(self) -> None:
-        if self.ending:
-            super().quit()
-        else:
+        if not self.ending:
             self.on_quit()
+            return
+        super().stop(send_stop_to_client=False)
+        for worker in self.clients.all:
+            self.server.send_to_client(Message("quit", None, worker.id))
+        # A worker's "quit" takes it off the list, behind its last report. (Locust always waits the whole time.)
+        deadline = time.monotonic() + _LAST_WORDS_S
+        while any(worker.state != STATE_MISSING for worker in self.clients.all) and time.monotonic() < deadline:
+            gevent.sleep(_TURN_S)
+        self.greenlet.kill(block=True)
 
 
 class LoadWorkerRunner(WorkerRunner):
