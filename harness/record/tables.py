@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.record.columns import counts, lists, numbers, texts
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, read_journal
 from harness.record.resources import Reading, read_resources
@@ -91,25 +92,25 @@ def write_timeline(path: Path, journal: Journal) -> None:
     kinds: dict[tuple[int, int, int], dict[str, int]] = {}
     for failure in journal.failures:
         key = (failure.second, failure.phase, failure.endpoint)
-        counts = kinds.setdefault(key, {})
-        counts[failure.failure] = counts.get(failure.failure, 0) + failure.count
+        of_second = kinds.setdefault(key, {})
+        of_second[failure.failure] = of_second.get(failure.failure, 0) + failure.count
     groups = endpoint_seconds(journal)
-    seconds, phases, endpoints = (list(column) for column in zip(*groups, strict=True)) if groups else ([], [], [])
+    endpoints = [journal.endpoints[endpoint] for _, _, endpoint in groups]
     parts = list(groups.values())
-    columns = {
-        "second": seconds,
-        "phase": phases,
-        "method": [journal.endpoints[endpoint].method for endpoint in endpoints],
-        "name": [journal.endpoints[endpoint].name for endpoint in endpoints],
-        "requests": [sum(part.requests for part in group) for group in parts],
-        "failures": [sum(part.failures for part in group) for group in parts],
-        "bytes_received": [sum(part.bytes_received for part in group) for group in parts],
-        "failure_kinds": [list(kinds.get(key, {}).items()) for key in groups],
-        "response": _histograms([Histogram.merged([part.response for part in group]) for group in parts]),
-        "service": _histograms([Histogram.merged([part.service for part in group]) for group in parts]),
-        "failed": _histograms([Histogram.merged([part.failed for part in group]) for group in parts]),
-    }
-    _write(path, pa.Table.from_pydict(columns, schema=TIMELINE), journal)
+    columns = [
+        numbers([second for second, _, _ in groups], np.int32),
+        numbers([phase for _, phase, _ in groups], np.int16),
+        texts([endpoint.method for endpoint in endpoints]),
+        texts([endpoint.name for endpoint in endpoints]),
+        numbers([sum(part.requests for part in group) for group in parts], np.int64),
+        numbers([sum(part.failures for part in group) for group in parts], np.int64),
+        numbers([sum(part.bytes_received for part in group) for group in parts], np.int64),
+        counts([kinds.get(key, {}) for key in groups]),
+        _histograms([Histogram.merged([part.response for part in group]) for group in parts]),
+        _histograms([Histogram.merged([part.service for part in group]) for group in parts]),
+        _histograms([Histogram.merged([part.failed for part in group]) for group in parts]),
+    ]
+    _write(path, pa.Table.from_arrays(columns, schema=TIMELINE), journal)
 
 
 def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -> None:
@@ -144,31 +145,28 @@ def resources_table(journal: Journal, readings: Sequence[Reading]) -> pa.Table:
         )
     ]
     rows = [
-        {
-            "at_s": reading.epoch_s - journal.epoch_s,
-            "epoch_s": reading.epoch_s,
-            "source": reading.source,
-            "name": name,
-            "value": value,
-        }
+        (reading, name, value)
         for reading in sorted([*readings, *load], key=lambda reading: reading.epoch_s)
         for name, value in reading.values.items()
     ]
-    return pa.Table.from_pylist(rows, schema=RESOURCES)
+    columns = [
+        numbers([reading.epoch_s - journal.epoch_s for reading, _, _ in rows], np.float64),
+        numbers([reading.epoch_s for reading, _, _ in rows], np.float64),
+        texts([reading.source for reading, _, _ in rows]),
+        texts([name for _, name, _ in rows]),
+        numbers([value for _, _, value in rows], np.float64),
+    ]
+    return pa.Table.from_arrays(columns, schema=RESOURCES)
 
 
 def _histograms(histograms: list[Histogram]) -> pa.StructArray:
-    """A column of histograms, made of arrays: as lists of Python's numbers they take ten times that."""
-    ends = np.cumsum([0, *(len(one.indices) for one in histograms)]).astype(np.int32)
-    none = [np.zeros(0, dtype=np.int64)]
-    buckets = np.concatenate([one.indices for one in histograms] or none).astype(np.uint16)
-    counts = np.concatenate([one.counts for one in histograms] or none).astype(np.uint32)
+    """A column of histograms."""
     return pa.StructArray.from_arrays(
         [
-            pa.array([one.sum_us for one in histograms], type=pa.int64()),
-            pa.array([one.max_us for one in histograms], type=pa.int64()),
-            pa.ListArray.from_arrays(ends, buckets),
-            pa.ListArray.from_arrays(ends, counts),
+            numbers([one.sum_us for one in histograms], np.int64),
+            numbers([one.max_us for one in histograms], np.int64),
+            lists([one.indices for one in histograms], np.uint16),
+            lists([one.counts for one in histograms], np.uint32),
         ],
         fields=list(_HISTOGRAM),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +58,19 @@ def test_resources_hold_what_was_sampled_and_how_the_load_went(tmp_path: Path) -
     at_s, epoch_s = table["at_s"].to_pylist(), table["epoch_s"].to_pylist()
     assert at_s == sorted(at_s)
     assert all(epoch == EPOCH_S + at for epoch, at in zip(epoch_s, at_s, strict=True))
+
+
+def test_they_are_written_without_pandas_which_takes_as_long_to_load_as_all_else(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(seconds=2)])
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from harness.record.run_folder import RunFolder\n"
+        "from harness.record.tables import write_tables\n"
+        "write_tables(RunFolder(Path(sys.argv[1])))\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(folder.path)]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
