@@ -1,10 +1,13 @@
-"""How tests run: side by side (``pytest -n 3``), and the processes that they start at full speed.
+"""How tests run: side by side (``pytest -n 4``), and the processes that they start at full speed.
 
 Two markers are exceptions. ``alone``: the test reads figures that others beside it would bend. ``traced``: where
 coverage is measured, also the processes that this test starts count their lines, which takes half as much time again;
 so those do it that together run all that only child processes run.
 
 Property tests try the same values in every run, and take the time they need on a busy machine.
+
+Locust is imported here, unpatched (``tests.support.http.users``), before any test module does it: patched, it would
+stop xdist's worker (``LoopExit``).
 """
 
 from __future__ import annotations
@@ -20,7 +23,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+from tests.support.http import users
+
+__all__ = ["users"]
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 
 

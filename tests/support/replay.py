@@ -1,12 +1,13 @@
-"""A recorded run told again to a watcher, frame by frame, as the controller tells it while the load runs."""
+"""A recorded run told again to a watcher, moment by moment, as the controller tells it while the load runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 
 from harness.control.watcher import Watcher
 from harness.plan.model import RunPlan
-from harness.record.frames import FrameReader
+from harness.record.frames import Frame, FrameReader
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder, read_model
 
@@ -22,13 +23,21 @@ def replay(
     after: Callable[[Journal], None] = lambda _: None,
     until_s: float = float("inf"),
 ) -> Journal:
-    """Tell ``watcher`` the run from its begin to ``until_s``; ``after`` is called behind every update."""
+    """Tell ``watcher`` the run from its begin to ``until_s``, all that was written at one moment at once; ``after`` is
+    called behind every update.
+    """
     watcher.load_begins(plan_in(folder), folder, "the embedded shop")
     journal, told = Journal(), 0
-    for frame in FrameReader(folder.journal).new_frames():
-        if frame.get("at_s", frame.get("second", -1) + 1) > until_s:
+
+    def moment(frame: Frame) -> float:
+        at_s: float = frame.get("at_s", frame.get("second", -1) + 1)
+        return at_s
+
+    for at_s, frames in groupby(FrameReader(folder.journal).new_frames(), moment):
+        if at_s > until_s:
             break
-        journal.add(frame)
+        for frame in frames:
+            journal.add(frame)
         for event in journal.events[told:]:
             watcher.say(event.message)
         told = len(journal.events)

@@ -53,7 +53,6 @@ def test_a_process_left_behind_on_import_holds_no_answer_up(tmp_path: Path) -> N
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
-@pytest.mark.traced
 def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> None:
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")

@@ -49,7 +49,6 @@ def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
     return path
 
 
-@pytest.mark.traced
 def test_closed_phases_follow_each_other_and_every_request_is_counted(server: CountingServer, tmp_path: Path) -> None:
     phases = [phase((0, 10, 2), name="ramp", kind="ramp"), phase((10, 10, 2)), phase((0, 0, 1), kind="pause")]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
@@ -84,7 +83,6 @@ def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: Counting
     assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
 
 
-@pytest.mark.traced
 def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer, tmp_path: Path) -> None:
     phases = [phase((5, 5, 2)), phase((50, 50, 2), model="open"), phase((3, 3, 2))]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
@@ -219,7 +217,6 @@ def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingSer
     assert journal.failures == []
 
 
-@pytest.mark.traced
 def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -344,7 +341,6 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/300")) > 0
 
 
-@pytest.mark.traced
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     crowded = """
         from locust import constant, task
@@ -554,7 +550,6 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     assert first <= {"GET /a", "GET /slow/20"}
 
 
-@pytest.mark.traced
 def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
     quits = (
         GETTER
@@ -580,7 +575,6 @@ def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: Counting
     assert server.served["GET /last"] > 0
 
 
-@pytest.mark.traced
 def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
     tests = """
         def test_front(fastsession):
@@ -731,7 +725,6 @@ def test_a_pause_after_arrivals_sends_nothing(server: CountingServer, tmp_path: 
     assert [response_of(journal, number).count > 0 for number in range(3)] == [True, False, True]
 
 
-@pytest.mark.traced
 def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: Path) -> None:
     raising = """
         from locust import constant, task

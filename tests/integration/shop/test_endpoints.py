@@ -17,8 +17,6 @@ from tests.integration.shop.buyer import Buyer, get, metric
 from tests.support.postgresql import PostgreSQL
 from tests.support.shop_process import start_shop
 
-pytestmark = pytest.mark.traced
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -32,7 +32,6 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.traced
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
     with start_shop({"TMPDIR": str(tmp_path)}) as shop:
@@ -57,7 +56,6 @@ def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tm
         wait_until(lambda: is_gone(child), what="the vendor's end")
 
 
-@pytest.mark.traced
 def test_a_checkout_that_is_under_way_is_finished_before_the_end(tmp_path: Path) -> None:
     env = {"SHOP_DATA_DIR": str(tmp_path)}
     with held_vendor() as vendor, start_shop({**env, "SHOP_PAYMENT_URL": vendor.url}) as shop:

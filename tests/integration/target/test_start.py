@@ -53,7 +53,6 @@ def test_the_embedded_shop_starts_and_ends_with_its_payment_vendor(tmp_path: Pat
     assert all_ended(tree)
 
 
-@pytest.mark.traced
 def test_a_daemon_in_another_session_is_ended_too(tmp_path: Path) -> None:
     noted = tmp_path / "daemon.pid"
     code = f"""
@@ -77,7 +76,6 @@ serve(sys.argv[1])
     assert all_ended([daemon, target.pid])
 
 
-@pytest.mark.traced
 def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(300)"

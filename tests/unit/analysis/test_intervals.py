@@ -20,7 +20,7 @@ from harness.plan.model import Metric
 from harness.record.baseline import Interval
 from tests.support.samples import drawn_sample, sample_of
 
-RUNS = 150
+RUNS = 100
 PLAIN: tuple[Metric, ...] = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
 
 

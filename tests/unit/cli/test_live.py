@@ -227,8 +227,8 @@ def test_no_more_than_four_pictures_a_second(tmp_path: Path) -> None:
     screen = Screen(80, 24)
     screen.play(a_run(tmp_path), until_s=3)
     before = len(screen.frames)
-    for _ in range(20):
-        screen.ticks += REDRAW_S / 10
+    for _ in range(16):
+        screen.ticks += REDRAW_S / 8  # eighths add up exactly
         screen.view.update(screen.journal)
     assert len(screen.frames) == before + 2
 

@@ -15,7 +15,7 @@ from harness.record.summary import GateStatus
 from tests.support.recordings import comparison
 from tests.support.samples import drawn_sample
 
-PAIRS = 200
+PAIRS = 100
 
 
 def p95(rng: np.random.Generator, *, slower: float, between: float) -> Interval:
