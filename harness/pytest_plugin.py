@@ -27,7 +27,7 @@ xdist's workers to where the summary is printed, and into ``--junit-xml``."""
 class LoadTest(Protocol):
     """What the fixture ``load_test`` is: takes the arguments of :func:`harness.run`, and returns its result."""
 
-    def __call__(self, scenario: str | Path, arguments: str | Sequence[str] = (), /, **options: Any) -> Run: ...
+    def __call__(self, scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run: ...
 
 
 class _Loads:
@@ -64,7 +64,7 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
     pytest's root folder, where ``reports/`` is made.
     """
 
-    def load(scenario: str | Path, arguments: str | Sequence[str] = (), /, **options: Any) -> Run:
+    def load(scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run:
         __tracebackhide__ = True
         import harness
 
