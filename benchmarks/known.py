@@ -12,6 +12,7 @@ from harness.record.histogram import Histogram
 
 QUANTILES = {"P50": 0.5, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P99.9": 0.999}
 WITHIN_SHARE, WITHIN_US = 0.01, 100.0
+KINDS = ("service", "response")
 PEAK_USERS = 32
 MAX_USERS = 5000
 
@@ -29,7 +30,7 @@ class Getter(HttpUser):
         now_s = time.monotonic()
         if not began_s:
             began_s.append(now_s)
-        self.client.get("/{path}" if now_s - began_s[0] > {ramp_s} else "/{path}/ramp")
+        self.client.get("/{path}" if now_s - began_s[0] > {unmeasured_s} else "/{path}/ramp")
 """
 
 
@@ -38,8 +39,8 @@ class Known:
     """One distribution at one rate: each percentile (µs) as the server noted it, and as the harness recorded it."""
 
     server_us: dict[str, float]
-    response_us: dict[str, float]
-    service_us: dict[str, float]
+    recorded_us: dict[str, dict[str, float]]
+    """By kind of time, one of :data:`KINDS`."""
     recorded: int
     served: int
     cpu: float
@@ -56,16 +57,19 @@ def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
     return count / ((span.end_s or span.start_s) - span.start_s)
 
 
-def known(distribution: str, rate: float, seconds: float, ramp_s: float, cores: tuple[int, int]) -> Known:
+def known(
+    distribution: str, rate: float, seconds: float, ramp_s: float, settle_s: float, cores: tuple[int, int]
+) -> Known:
     """The harness's open model against a server that answers after times of this distribution.
 
-    The rate is reached in ``ramp_s``, as a load that is to be measured should be: users are made and connect then.
+    The rate is reached in ``ramp_s`` and held for ``settle_s`` before anything is compared, as a load that is to be
+    measured should be: users are made and connect then.
     """
     ramp = Segment(start=0, end=rate, duration_s=ramp_s)
-    held = open_phase(rate, seconds, MAX_USERS)
+    held = open_phase(rate, settle_s + seconds, MAX_USERS)
     phase = held.model_copy(update={"segments": (ramp, *held.segments)})
     with serving(cores[1]) as (folder, server):
-        locustfile = _LOCUSTFILE.format(path=distribution, ramp_s=ramp_s)
+        locustfile = _LOCUSTFILE.format(path=distribution, unmeasured_s=ramp_s + settle_s)
         journal = harness_load(folder, server.url, [phase], locustfile, cores[0]).journal()
         notes = server.end()
     every = [
@@ -79,8 +83,10 @@ def known(distribution: str, rate: float, seconds: float, ramp_s: float, cores: 
     noted_us = notes.service_s[distribution] * 1e6
     return Known(
         server_us={name: quantile_of(noted_us, q) for name, q in QUANTILES.items()},
-        response_us={name: response.quantile_us(q) for name, q in QUANTILES.items()},
-        service_us={name: service.quantile_us(q) for name, q in QUANTILES.items()},
+        recorded_us={
+            kind: {name: histogram.quantile_us(q) for name, q in QUANTILES.items()}
+            for kind, histogram in zip(KINDS, (service, response), strict=True)
+        },
         recorded=response.count,
         served=len(noted_us),
         cpu=max(worker.cpu for second in journal.seconds for worker in second.workers),

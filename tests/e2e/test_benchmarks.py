@@ -64,8 +64,9 @@ def test_the_truth_of_the_numbers_is_measured_on_servers_that_know_it() -> None:
     (lognormal,) = told["known"]["distributions"].values()
     assert lognormal["recorded"] == lognormal["served"] > 0
     for figures in lognormal["percentiles"].values():
-        # No answer is seen before it was given (a bucket's width apart).
-        assert figures["off_us"]["median"] > -0.001 * figures["server_us"]["median"]
+        # No answer is seen before it was given: a bucket's width apart, and the writing of it, in which it arrives.
+        least_us = -0.001 * figures["server_us"]["median"] - 20
+        assert least_us < figures["service"]["off_us"]["median"] <= figures["response"]["off_us"]["median"]
 
 
 def test_wrk2_is_understood() -> None:
