@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def run(
     bind: str | None = None,
     expect_workers: int | None = None,
     secret_file: Path | None = None,
+    metrics_port: int | str | None = None,
     host: str | None = None,
     allow_host: str | Sequence[str] = (),
     pid: int | None = None,
@@ -99,8 +101,17 @@ def run(
 
     # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
     from harness.control.run import run as run_plan
+    from harness.control.watcher import Watchers
 
-    outcome = run_plan(plan, out=Path(out), watcher=watcher or _LogWatcher(), door=door)
+    with ExitStack() as watching:
+        watcher = watcher or _LogWatcher()
+        if metrics_port is not None:
+            from harness.control.metrics import serve_metrics
+
+            metrics, url = watching.enter_context(serve_metrics(str(metrics_port)))
+            watcher.say(f"metrics at {url}")
+            watcher = Watchers(watcher, metrics)
+        outcome = run_plan(plan, out=Path(out), watcher=watcher, door=door)
     finished = Run(outcome.folder, outcome.summary)
     if outcome.interrupted:
         raise RunInterrupted(finished)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from harness.cli import options
+from harness.cli.given_target import target_of
 
 
 class _Command(click.Command):
@@ -31,7 +33,13 @@ class _Command(click.Command):
 @click.option("--bind", metavar="ADDR[:PORT]", help="Let workers of other machines join here; then --workers is 0.")
 @click.option("--expect-workers", type=int, metavar="N", help="With --bind: how many join from there. Default: 1.")
 @options.secret_file
-@click.option("--host", metavar="URL", help="A target that runs already.")
+@click.option(
+    "--metrics-port",
+    envvar="HARNESS_METRICS_PORT",
+    metavar="[ADDR:]PORT",
+    help="Let Prometheus scrape the run there; on loopback where no address is given.",
+)
+@click.option("--host", metavar="URL", help="A target that runs already. Default: HARNESS_HOST, if that is set.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host, not this machine, to load.")
 @click.option("--pid", type=click.IntRange(min=1), help="Its process, to sample. Only with --host.")
 @click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
@@ -50,6 +58,7 @@ def command(
     bind: str | None,
     expect_workers: int | None,
     secret_file: Path | None,
+    metrics_port: str | None,
     host: str | None,
     allow_host: tuple[str, ...],
     pid: int | None,
@@ -84,6 +93,8 @@ def command(
     from harness.cli.progress import make_watcher
     from harness.control.interrupts import raise_on_signals
 
+    if host is None and target is None and (given := target_of(os.environ)) is not None:
+        host, pid, allow_host = given.host, pid or given.pid, (*allow_host, *given.allowed)
     raise_on_signals()
     try:
         with make_watcher() as watcher:
@@ -96,6 +107,7 @@ def command(
                 bind=bind,
                 expect_workers=expect_workers,
                 secret_file=secret_file,
+                metrics_port=metrics_port,
                 host=host,
                 allow_host=allow_host,
                 pid=pid,

@@ -79,10 +79,10 @@ def open_door(bind: str | None, expected: int | None, secret_file: Path | None) 
     return Door(host, port, secret or new_secret(), secret_was_given=secret is not None)
 
 
-def split_address(text: str, option: str) -> tuple[str, int]:
-    """Host and port of ``HOST[:PORT]``, ``[IPV6]:PORT`` or a bare IPv6 address; :data:`PORT` where none is given.
+def split_address(text: str, option: str, *, default: int | None = PORT) -> tuple[str, int]:
+    """Host and port of ``HOST[:PORT]``, ``[IPV6]:PORT`` or a bare IPv6 address; ``default`` where no port is given.
 
-    Raises :class:`HarnessError`, naming ``option``, where it is none of these.
+    Raises :class:`HarnessError`, naming ``option``, where it is none of these, or where a port is needed (no default).
     """
     host, port = text, ""
     if text.startswith("["):
@@ -90,16 +90,17 @@ def split_address(text: str, option: str) -> tuple[str, int]:
         port = rest.removeprefix(":")
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    number = int(port) if port.isascii() and port.isdigit() else None if port else PORT
+    number = int(port) if port.isascii() and port.isdigit() else None if port else default
     if not host or number is None or not 0 < number < 65536 or any(part in host for part in "/@ "):
+        such = f"10.0.0.5, 10.0.0.5:{PORT} or [fd00::5]:{PORT}" if default else "127.0.0.1:9646 or [::1]:9646"
         raise HarnessError(
-            f'"{text}" is not an address', where=option, hint=f"Such as 10.0.0.5, 10.0.0.5:{PORT} or [fd00::5]:{PORT}."
+            f'"{text}" is not an address{"" if default else " with a port"}', where=option, hint=f"Such as {such}."
         )
     return host, number
 
 
 def joined(host: str, port: int) -> str:
-    """``10.0.0.5:5557``, ``[fd00::5]:5557``; without the port where it is the default."""
+    """``10.0.0.5:5558``, ``[fd00::5]:5558``; without the port where it is the default."""
     if port == PORT:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

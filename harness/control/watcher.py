@@ -27,3 +27,26 @@ class Watcher(Protocol):
     def load_ended(self) -> None:
         """No more updates come; what is left (judging, drawing) is told by :meth:`say`."""
         ...
+
+
+class Watchers:
+    """Several watchers as one, each told in turn."""
+
+    def __init__(self, *every: Watcher) -> None:
+        self._every = every
+
+    def say(self, message: str) -> None:
+        for watcher in self._every:
+            watcher.say(message)
+
+    def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
+        for watcher in self._every:
+            watcher.load_begins(plan, folder, target)
+
+    def update(self, journal: Journal) -> None:
+        for watcher in self._every:
+            watcher.update(journal)
+
+    def load_ended(self) -> None:
+        for watcher in self._every:
+            watcher.load_ended()
