@@ -42,7 +42,13 @@ def _become(parent: int, command: list[str]) -> None:
             return
     # py-spy ends its recording on SIGINT, which is ignored, and stays so, in what a script started in the background.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execvp(command[0], command)
+    try:
+        os.execvp(command[0], command)
+    except PermissionError:
+        sys.exit(
+            f"{command[0]} may not be run: where its file brings a capability along (getcap), a container must be "
+            "given that too: --cap-add SYS_PTRACE"
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -90,7 +91,7 @@ class CpuSampler:
         if not psutil.pid_exists(self._pid):
             self._note(f"CPU in phase {name}: not sampled: the target had ended")
             return
-        if not _may_look_into(self._pid):
+        if not _may_look_into(self._pid) and not has_capability(py_spy):
             self._note(f"CPU was not sampled: {_PTRACE_HINT}")
             return
         stem = file_stem(index, name)
@@ -178,6 +179,16 @@ def _may_look_into(pid: int) -> bool:
     except OSError:
         return True  # no /proc, or the process has just ended: py-spy will say so
     return True
+
+
+def has_capability(program: str) -> bool:
+    """Whether the program's file brings capabilities (``setcap cap_sys_ptrace+ep``): it may do what we may not."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(os.getxattr(program, "security.capability"))
+    except OSError:  # it has none, or this file system knows of none
+        return False
 
 
 def fold(raw: str, root_pid: int) -> list[Stack]:

@@ -24,7 +24,7 @@ from harness.shop.settings import PaymentSettings
 
 
 def create_vendor(settings: PaymentSettings) -> Starlette:
-    """The vendor: POST /charge answers 200 ``paid`` or 402 ``declined``, after the set latency."""
+    """The vendor: POST /charge answers 200 ``paid`` or 402 ``declined``, after the set latency; GET /health at once."""
     chance = random.Random(settings.seed)
 
     async def charge(_: Request) -> JSONResponse:
@@ -32,7 +32,10 @@ def create_vendor(settings: PaymentSettings) -> Starlette:
         await asyncio.sleep(settings.latency_ms / 1000)
         return JSONResponse({"status": "declined"}, 402) if declined else JSONResponse({"status": "paid"})
 
-    return Starlette(routes=[Route("/charge", charge, methods=["POST"])])
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    return Starlette(routes=[Route("/charge", charge, methods=["POST"]), Route("/health", health)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,211 @@
+"""docker-compose.yml's constellation without containers: every service as the file has it, on ports of this test's own.
+
+PostgreSQL, Redis, vendor, shop, master and workers are processes of their own, started in the file's order, each when
+those it needs are healthy by the file's own checks. Prometheus' part is played by the test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from tests.support.children import die_with_the_tests, free_port, stop, wait_until
+from tests.support.command import REPOSITORY, Result, finish
+from tests.support.compose import Service, read_services
+from tests.support.postgresql import start_postgresql
+from tests.support.redis_server import start_redis
+
+WORKERS = 2
+PROFILE = """
+[[phase]]
+kind = "ramp"
+users = 12
+duration = "1s"
+
+[[phase]]
+kind = "steady"
+users = 12
+duration = "4s"
+
+[[gate]]
+require = "p95 < 60s"
+phase = "steady"
+
+[sampling]
+memory = false
+"""
+
+
+class Constellation:
+    """The file's services in a folder that stands for ``/work``. All of it ends with the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.services = read_services({"PROFILE": "short", "WORKERS": str(WORKERS)})
+        self.ports = {name: free_port() for name in ("payment", "shop", "master", "metrics")}
+        self.backends: dict[str, str] = {}
+        self.running: dict[str, subprocess.Popen[str]] = {}
+        (folder / "profiles").mkdir()
+        (folder / "profiles" / "short.toml").write_text(PROFILE)
+        shutil.copytree(REPOSITORY / "scenarios", folder / "scenarios")
+        (folder / "secret").write_text("a secret of this test alone\n")
+
+    def address(self, service: str) -> str:
+        return f"127.0.0.1:{self.ports[service]}"
+
+    def here(self, text: str) -> str:
+        """What the file says of an address, a port or a path, as it is on this machine."""
+        for written, port in (("payment:8001", "payment"), ("shop:8000", "shop"), (r"0\.0\.0\.0:9646", "metrics")):
+            text = re.sub(written, self.address(port), text)
+        for written, port in (("8001", "payment"), ("8000", "shop"), ("9646", "metrics")):
+            text = re.sub(rf"(^|127\.0\.0\.1/){written}\b", rf"\g<1>{self.ports[port]}", text)
+        text = re.sub(r"postgres:5432|redis:6379", lambda found: self.backends[found[0]], text)
+        text = text.replace("--bind=0.0.0.0", f"--bind={self.address('master')}")
+        text = text.replace("--master=master", f"--master={self.address('master')}")
+        return text.replace("0.0.0.0", "127.0.0.1").replace("/run/secrets/harness", str(self.folder / "secret"))
+
+    def start(self, service: Service, number: int = 1) -> None:
+        """Start it, when those it needs are healthy."""
+        for needed in service.written.get("depends_on", {}):
+            if needed in self.running:  # PostgreSQL and Redis have answered already
+                self.wait_until_healthy(self.services[needed])
+        program = [sys.executable, "-m"] + (["harness"] if service.words[0] == "harness" else service.words[2:3])
+        words = [self.here(word) for word in service.words[1 if service.words[0] == "harness" else 3 :]]
+        variables = {name: self.here(value) for name, value in service.environment.items()}
+        if "HARNESS_PID" in variables:
+            # Its first process, in the numbers of its container; here they are the machine's.
+            variables["HARNESS_PID"] = str(self.running["shop"].pid)
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_", "PAYMENT_"))
+        }
+        self.running[f"{service.name}-{number}" if number > 1 else service.name] = subprocess.Popen(
+            [*program, *words],
+            cwd=self.folder,
+            env=inherited | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_the_tests,
+        )
+
+    def wait_until_healthy(self, service: Service) -> None:
+        """As its own check has it."""
+        kind, *check = service.written["healthcheck"]["test"]
+        assert kind == "CMD"
+        check = [self.here(word) for word in check]
+
+        def healthy() -> bool:
+            process = self.running[service.name]
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)  # a check is a process
+            return subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+        wait_until(healthy, what=f"{service.name}'s being healthy")
+
+    def start_backends(self, stack: ExitStack) -> None:
+        """PostgreSQL, with the user and the database that its image makes, and Redis."""
+        postgres = stack.enter_context(start_postgresql())
+        made = self.services["postgres"].environment
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {made['POSTGRES_USER']} LOGIN".encode())
+            connection.execute(f"CREATE DATABASE {made['POSTGRES_DB']} OWNER {made['POSTGRES_USER']}".encode())
+        redis = urlsplit(stack.enter_context(start_redis())).netloc
+        self.backends = {"postgres:5432": f"127.0.0.1:{postgres.port}", "redis:6379": redis}
+
+    def end(self) -> None:
+        for process in self.running.values():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@contextmanager
+def constellation(folder: Path) -> Iterator[Constellation]:
+    with ExitStack() as stack:
+        made = Constellation(folder)
+        made.start_backends(stack)
+        stack.callback(made.end)
+        for name in ("payment", "shop", "master"):
+            made.start(made.services[name])
+        for number in range(WORKERS):
+            made.start(made.services["worker"], number + 1)
+        yield made
+
+
+def scrape(url: str) -> str | None:
+    """What Prometheus would read there; None where nobody answers any more."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return None
+
+
+def samples(scraped: str, name: str) -> list[Sample]:
+    """Those of that name, as Prometheus reads them."""
+    return [one for family in text_string_to_metric_families(scraped) for one in family.samples if one.name == name]
+
+
+def counts(scraped: str, name: str) -> Counter[tuple[str, str, str]]:
+    """Of a counter, by phase, method and name."""
+    found = samples(scraped, name)
+    return Counter({(one.labels["phase"], one.labels["method"], one.labels["name"]): int(one.value) for one in found})
+
+
+def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(tmp_path: Path) -> None:
+    with constellation(tmp_path) as on:
+        metrics = f"http://{on.address('metrics')}/metrics"
+        seen: list[str] = []
+        while (scraped := scrape(metrics)) is not None:
+            seen.append(scraped)
+            time.sleep(0.1)
+        results: dict[str, Result] = {
+            name: finish(process) for name, process in on.running.items() if name not in ("shop", "payment")
+        }
+        with urllib.request.urlopen(f"http://{on.address('shop')}/served") as answer:
+            served: dict[str, Any] = json.load(answer)
+        shop = scrape(f"http://{on.address('shop')}/metrics")
+        assert [stop(on.running[name]) for name in ("shop", "payment")] == [0, 0]
+
+    (summary_file,) = tmp_path.glob("reports/*/summary.json")
+    summary = json.loads(summary_file.read_text())
+    assert results["master"].code == summary["exit_code"], results["master"].err
+    # A busy machine may have been too slow to say more; nothing else went wrong.
+    assert summary["verdict"] == "pass" or "the load generator was the limit" in str(summary["reasons"]), summary
+    assert (results["worker"].code, results["worker-2"].code) == (0, 0), results
+    assert summary["generator"]["workers"] == WORKERS
+    assert (summary_file.parent / "report.html").exists()
+
+    requests = {
+        (phase["name"], one["method"], one["name"]): (one["requests"], one["failures"])
+        for phase in summary["phases"]
+        for one in phase["endpoints"]
+    }
+    assert sum(count for count, _ in requests.values()) == summary["totals"]["requests"] == served["total"] > 0
+    last = seen[-1]
+    assert counts(last, "harness_requests_total") == {key: count for key, (count, _) in requests.items()}
+    assert counts(last, "harness_failures_total") == {key: failed for key, (_, failed) in requests.items()}
+    assert counts(last, "harness_response_seconds_count") == counts(last, "harness_requests_total")
+    while_it_ran = next(one for one in seen if samples(one, "harness_requests_total"))
+    assert 0 < counts(while_it_ran, "harness_requests_total").total() < summary["totals"]["requests"]
+    assert [one.value for one in samples(while_it_ran, "harness_users")] != [0]
+
+    assert shop is not None
+    assert sum(one.value for one in samples(shop, "shop_requests_total")) == served["total"]
