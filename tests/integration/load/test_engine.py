@@ -13,7 +13,7 @@ import pytest
 
 from harness.control.load_processes import LoadProcesses
 from harness.gates.judge import judge
-from harness.load.phases import TAKE_OVER_S
+from harness.load.phases import LAST_SECOND_S, TAKE_OVER_S
 from harness.plan.model import Comparison, Condition, Gate
 from harness.record.journal import Journal, Lateness
 from harness.record.run_folder import RunFolder
@@ -49,21 +49,40 @@ def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
     return path
 
 
-def test_closed_phases_follow_each_other_and_every_request_is_counted(server: CountingServer, tmp_path: Path) -> None:
-    phases = [phase((0, 10, 2), name="ramp", kind="ramp"), phase((10, 10, 2)), phase((0, 0, 1), kind="pause")]
+def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    limit = Comparison(metric="error_rate", comparator=">", value=1, unit="%", source="error_rate > 1%")
+    phases = [
+        phase((0, 10, 2), name="ramp", kind="ramp"),
+        phase((10, 10, 2)),
+        phase((50, 50, 2), model="open", name="open"),
+        phase((0, 0, 1), kind="pause", name="pause"),
+        phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
+            update={"until": Condition(any_of=((limit,),), source=limit.source)}
+        ),
+        phase((3, 3, 2), name="again"),
+    ]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
     assert requests_by_endpoint(journal) == server.served
     assert iterations_of(journal) == server.served.total()
     assert journal.end_reason == "done"
-    spans = [(span.phase, span.reason) for span in journal.phases]
-    assert spans == [(0, "done"), (1, "done"), (2, "done")]
+    assert [(span.phase, span.reason) for span in journal.phases] == [(number, "done") for number in range(6)]
     for span, planned in zip(journal.phases, phases, strict=True):
         assert span.end_s is not None
-        assert span.end_s - span.start_s == pytest.approx(planned.duration_s, abs=0.5)
+        # What the last step came to is known a second later.
+        longer_s = LAST_SECOND_S if planned.kind == "stress" else 0
+        assert span.end_s - span.start_s == pytest.approx(planned.duration_s + longer_s, abs=0.5)
     steady = journal.phases[1]
     users = [s.users for s in journal.seconds if steady.start_s + 1 <= s.second < (steady.end_s or 0) - 1]
     assert set(users) <= {10}
     assert response_of(journal, 1).count > 50
+    # Where the word of the new phase comes late, users go on at their own pace until then: once more each, and again.
+    assert 100 <= response_of(journal, 2).count < 150
+    assert response_of(journal, 3).count == 0
+    assert journal.phases[4].held_segment == 1, "its limit never broke"
+    assert response_of(journal, 5).count > 0
+    assert journal.seconds[-2].users == 3
 
 
 def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: CountingServer, tmp_path: Path) -> None:
@@ -81,14 +100,6 @@ def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: Counting
     assert response.max_us > 500_000
     assert response.mean_us > service.mean_us + 20_000
     assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
-
-
-def test_a_phase_of_arrivals_after_one_of_users_and_back(server: CountingServer, tmp_path: Path) -> None:
-    phases = [phase((5, 5, 2)), phase((50, 50, 2), model="open"), phase((3, 3, 2))]
-    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
-    assert requests_by_endpoint(journal) == server.served
-    assert response_of(journal, 1).count == 100
-    assert journal.seconds[-2].users == 3
 
 
 def test_arrivals_that_wait_at_the_end_are_still_served(server: CountingServer, tmp_path: Path) -> None:
@@ -270,6 +281,7 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
 
             @task
             def task_raises(self):
+                self.client.get("/c")
                 raise RuntimeError("a mistake in the scenario")
 
             @task
@@ -288,6 +300,11 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert any(endpoint == "GET /garbage" for endpoint, _ in kinds)
     assert {sample.detail.get("status") for sample in journal.samples} >= {"503"}
     assert journal.seconds[2].users == 4
+    raised = {event.message: (event.what, event.count) for event in journal.events}
+    for error, path in (("KeyError: 'missing'", "/b"), ("RuntimeError: a mistake in the scenario", "/c")):
+        count = server.served[f"GET {path}"]
+        assert raised.pop(f"a task raised {error}, {count} times") == ("scenario", count)
+    assert not raised
 
 
 @pytest.mark.traced
@@ -380,16 +397,6 @@ def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: Coun
     journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path, freeze_the_target)
     (span,) = journal.phases
     assert (span.held_segment, len(span.segments)) == (0, 3)
-
-
-def test_a_stress_phase_whose_limit_never_breaks_held_to_its_last_step(server: CountingServer, tmp_path: Path) -> None:
-    limit = Comparison(metric="error_rate", comparator=">", value=1, unit="%", source="error_rate > 1%")
-    stress = phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
-        update={"until": Condition(any_of=((limit,),), source=limit.source)}
-    )
-    journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path)
-    (span,) = journal.phases
-    assert (span.reason, span.held_segment) == ("done", 1)
 
 
 @pytest.mark.traced
@@ -716,33 +723,6 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
     assert journal.end_reason == "interrupted"
     assert requests_by_endpoint(journal) == server.served == {"GET /slow/20000": 5}
     assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
-
-
-def test_a_pause_after_arrivals_sends_nothing(server: CountingServer, tmp_path: Path) -> None:
-    phases = [phase((50, 50, 2), model="open"), phase((0, 0, 2), kind="pause", name="pause"), phase((3, 3, 2))]
-    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases), server.url, tmp_path)
-    assert requests_by_endpoint(journal) == server.served
-    assert [response_of(journal, number).count > 0 for number in range(3)] == [True, False, True]
-
-
-def test_what_tasks_raise_is_told_at_the_end(server: CountingServer, tmp_path: Path) -> None:
-    raising = """
-        from locust import constant, task
-        from harness import HttpUser
-
-        class Raising(HttpUser):
-            wait_time = constant(0.2)
-
-            @task
-            def go(self):
-                self.client.get("/a")
-                raise KeyError("a mistake")
-    """
-    journal = put_load(plan_of(scenario(tmp_path, raising), [phase((2, 2, 2))]), server.url, tmp_path)
-    (event,) = journal.events
-    assert event.what == "scenario"
-    assert event.message == f"a task raised KeyError: 'a mistake', {event.count} times"
-    assert event.count == server.served["GET /a"]
 
 
 @pytest.mark.traced
