@@ -34,6 +34,7 @@ from harness.load.scenario_file import load_scenario
 from harness.load.secret import take_secret
 from harness.load.sockets import use_keys
 from harness.load.worker import REPORT_DELAY_S
+from harness.record.journal import WorkerSecond
 from harness.record.series_table import SECOND, SeriesTable
 
 PATTERNS = 8
@@ -117,20 +118,13 @@ class Crowd:
         rows[:, SECOND] = second
         requests = int(table.requests.sum())
         self.sent += requests
+        users = len(runner.user_greenlets)
+        fared = WorkerSecond(0, users=users, cpu=0.5, lag_ms=1.0, iterations=requests, late=0, waiting=0)
         runner.send_message(
             messages.SECOND,
             {
                 "second": second,
-                "users": len(runner.user_greenlets),
-                "cpu": 0.5,
-                "lag_ms": 1.0,
-                "iterations": requests,
-                "late": 0,
-                "waiting": 0,
-                "starved": 0.0,
-                "throttled": 0.0,
-                "stolen": 0.0,
-                "held": 0,
+                **fared.reported(),
                 "lateness": SeriesTable.empty().to_wire(),
                 "endpoints": endpoints,
                 "series": {**wire, "rows": rows.tobytes()},

@@ -15,6 +15,7 @@ import numpy as np
 from harness.load.recorder import OTHER_ENDPOINTS
 from harness.load.report import Report
 from harness.record.frames import Frame
+from harness.record.journal import WorkerSecond
 from harness.record.series_sum import SeriesSum
 from harness.record.series_table import SeriesTable
 
@@ -30,7 +31,7 @@ class _Pending:
     """One second, as far as it has been reported."""
 
     users: int = 0
-    workers: list[list[object]] = field(default_factory=list)
+    workers: list[WorkerSecond] = field(default_factory=list)
     lateness: SeriesSum = field(default_factory=SeriesSum)
     _series: SeriesSum = field(default_factory=SeriesSum)
     _waiting: list[SeriesTable] = field(default_factory=list)
@@ -97,7 +98,7 @@ class Merger:
             local[own] = number
         pending = self._of(report.second)
         pending.users += report.users
-        pending.workers.append(report.state(self._numbers[worker]).to_wire())
+        pending.workers.append(report.state(self._numbers[worker]))
         pending.lateness.add_table(report.lateness, report.lateness.endpoint)
         self._add_series(report.series, local)
         for endpoint, phase, second, failure, count in report.failures:

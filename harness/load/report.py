@@ -93,16 +93,4 @@ class Report(BaseModel):
 
     def state(self, worker: int) -> WorkerSecond:
         """How the worker fared, as the journal keeps it."""
-        return WorkerSecond(
-            worker,
-            self.users,
-            self.cpu,
-            self.lag_ms,
-            self.iterations,
-            self.late,
-            self.waiting,
-            self.starved,
-            self.throttled,
-            self.stolen,
-            self.held,
-        )
+        return WorkerSecond(worker, **{field: getattr(self, field) for field in WorkerSecond._fields[1:]})

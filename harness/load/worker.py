@@ -58,6 +58,7 @@ from harness.load.sockets import use_keys
 from harness.load.task_deck import TaskDecks
 from harness.load.timer import Timer
 from harness.plan.model import RunPlan
+from harness.record.journal import WorkerSecond
 
 REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
@@ -219,27 +220,29 @@ class LoadWorker:
         cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
         self._next_second = last + 1
-        self._runner.send_message(
-            messages.SECOND,
-            {
-                "second": last,
-                "users": len(self._runner.user_greenlets),
-                "cpu": cpu.used,
-                "lag_ms": self._lag_s * 1000,
-                "iterations": self._pacer.iterations,
-                "late": self._pacer.late,
-                "waiting": self._pacer.waiting,
-                "starved": cpu.starved,
-                "throttled": cpu.throttled,
-                "stolen": cpu.stolen,
-                "held": self._guard.take_held(),
-                "lateness": self._lateness.take().to_wire(),
-                "endpoints": endpoints,
-                "series": series,
-                "failures": failures,
-                "samples": samples,
-            },
+        fared = WorkerSecond(
+            self._index,
+            users=len(self._runner.user_greenlets),
+            cpu=cpu.used,
+            lag_ms=self._lag_s * 1000,
+            iterations=self._pacer.iterations,
+            late=self._pacer.late,
+            waiting=self._pacer.waiting,
+            starved=cpu.starved,
+            throttled=cpu.throttled,
+            stolen=cpu.stolen,
+            held=self._guard.take_held(),
         )
+        report = {
+            "second": last,
+            **fared.reported(),
+            "lateness": self._lateness.take().to_wire(),
+            "endpoints": endpoints,
+            "series": series,
+            "failures": failures,
+            "samples": samples,
+        }
+        self._runner.send_message(messages.SECOND, report)
         self._lag_s = 0.0
         self._pacer.iterations = self._pacer.late = 0
 

@@ -73,7 +73,7 @@ _WorkerWire = Annotated[
     Field(strict=False),
     BeforeValidator(_with_held),
 ]
-"""As of ``WorkerSecond.to_wire``: msgpack makes lists of tuples."""
+"""A ``WorkerSecond``: msgpack makes lists of tuples."""
 
 
 class _SecondFrame(_Frame):

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -54,8 +54,7 @@ class Endpoint:
         return f"{self.method} {self.name}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSecond:
+class WorkerSecond(NamedTuple):
     """How one load worker fared in one second.
 
     ``cpu`` is its share of one core (0…1), ``lag_ms`` the greatest delay of its event loop, ``late`` the arrivals it
@@ -86,20 +85,11 @@ class WorkerSecond:
         # Time in which its group is throttled may be counted as spent in the run queue, too.
         return min(self.cpu + max(self.starved, self.throttled), 1.0)
 
-    def to_wire(self) -> list[object]:
-        return [
-            self.worker,
-            self.users,
-            self.cpu,
-            self.lag_ms,
-            self.iterations,
-            self.late,
-            self.waiting,
-            self.starved,
-            self.throttled,
-            self.stolen,
-            self.held,
-        ]
+    def reported(self) -> dict[str, Any]:
+        """By name, as the worker sends it; its number is the master's to give."""
+        fields = self._asdict()
+        del fields["worker"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -560,7 +560,7 @@ def _second(
             starved=now.starved,
             throttled=now.throttled,
             stolen=now.stolen,
-        ).to_wire()
+        )
         for index in range(workers)
     ]
     tables = {
