@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,8 +76,8 @@ def _known(out: Path, store: Store, done: Pruned) -> list[KnownRun]:
     runs: dict[str, KnownRun] = dict(stored)
     for plan in sorted(out.glob("*/plan.json")):
         folder = RunFolder(plan.parent)
-        if folder.path.is_symlink():
-            continue  # whose folder it is, and who else uses it, is not known
+        if folder.path.is_symlink() or folder.run_id.startswith("."):
+            continue  # somebody else's folder, which others may use; a copy that is being fetched
         if is_running(folder):
             done.running += 1
             runs.pop(folder.run_id, None)
@@ -123,7 +124,11 @@ def _remove(run: KnownRun, store: Store) -> None:
         remove(run.artifact, run.run_id)
     if run.folder is not None:
         try:
-            shutil.rmtree(run.folder)
+            while run.folder.exists():
+                with suppress(
+                    FileNotFoundError
+                ):  # another prune is at it, too; what is left then goes on being removed
+                    shutil.rmtree(run.folder)
         except OSError as fault:
             raise HarnessError(
                 f"the run folder cannot be removed: {fault.strerror or fault}",

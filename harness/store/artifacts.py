@@ -115,8 +115,12 @@ def remove(location: str, run_id: str) -> bool:
     with _opened(_with_password(location), _where(location)) as (files_there, root):
         if not files_there.exists(root):
             return False
-        files_there.rm(root, recursive=True)
-        return True
+        try:
+            files_there.rm(root, recursive=True)
+        except FileNotFoundError:
+            if files_there.exists(root):
+                raise
+        return True  # by this call, or by another one at the same time
 
 
 def is_run_id(name: str) -> bool:

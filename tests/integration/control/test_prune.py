@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import pytest
@@ -133,6 +133,40 @@ def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
         process.join(60)
         process.kill()
     assert f"removed {going} (killed)" in prune(reports, "--keep", "0").text
+
+
+def _prune_all(reports: Path, together: Barrier) -> None:
+    together.wait(60)
+    os._exit(prune(reports, "--keep", "0").code)
+
+
+def test_several_may_prune_at_once(reports: Path) -> None:
+    for number in range(12):
+        made_run(reports, number)
+    forked = multiprocessing.get_context("fork")
+    together = forked.Barrier(3)
+    processes = [forked.Process(target=_prune_all, args=(reports, together)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    assert left(reports) == (set(), set(), set())
+
+
+def test_a_link_and_a_copy_that_is_being_fetched_are_left_alone(reports: Path, tmp_path: Path) -> None:
+    run = made_run(reports, 1, stored=False)
+    (reports / run).rename(tmp_path / "elsewhere")
+    (reports / run).symlink_to(tmp_path / "elsewhere")
+    made_run(reports, 2, stored=False)
+    (reports / make_summary(2).run_id).rename(reports / ".being fetched")
+    assert prune(reports, "--keep", "0").text == "0 removed, 0 kept\n"
+    assert (tmp_path / "elsewhere" / "plan.json").exists()
+    assert (reports / ".being fetched" / "plan.json").exists()
 
 
 def test_a_run_whose_folder_lies_on_another_machine_goes_with_its_copy(reports: Path) -> None:
