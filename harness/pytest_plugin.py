@@ -67,13 +67,14 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
     def load(scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run:
         __tracebackhide__ = True
         import harness
+        from harness.plan.written import shown_path
 
         root = pytestconfig.rootpath
         options["out"] = root / options.get("out", "reports")
         profile = str(options.get("profile") or "")
         if profile.endswith(".toml") or "/" in profile:
-            options["profile"] = root / profile
-        files = ",".join(str(root / file) for file in str(scenario).split(","))
+            options["profile"] = shown_path(root / profile)
+        files = ",".join(shown_path(root / file) for file in str(scenario).split(","))
         loads = pytestconfig.stash[_LOADS]
         try:
             with _only_load():

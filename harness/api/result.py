@@ -28,7 +28,7 @@ class Run:
     """
 
     def __init__(self, folder: RunFolder, summary: Summary | None = None) -> None:
-        self.folder = folder
+        self.folder = RunFolder(folder.path.absolute())  # a program may change its working folder meanwhile
         if summary is not None:
             self.summary = summary
 
@@ -49,12 +49,12 @@ class Run:
     @property
     def path(self) -> Path:
         """The run folder, absolute."""
-        return self.folder.path.absolute()
+        return self.folder.path
 
     @property
     def report(self) -> Path:
         """``report.html``, absolute; one that a killed run lacks is drawn by :meth:`draw`."""
-        return self.folder.report.absolute()
+        return self.folder.report
 
     @cached_property
     def summary(self) -> Summary:
