@@ -29,11 +29,11 @@ from harness.load.locust_stats import drop_stats
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import allow_many_files
 from harness.load.recorder import Recorder
+from harness.load.reporter import REPORT_DELAY_S
 from harness.load.runners import LoadWorkerRunner
 from harness.load.scenario_file import load_scenario
 from harness.load.secret import take_secret
 from harness.load.sockets import use_keys
-from harness.load.worker import REPORT_DELAY_S
 from harness.record.journal import WorkerSecond
 from harness.record.series_table import SECOND, SeriesTable
 

@@ -25,9 +25,7 @@ from locust.stats import RequestStats
 from harness.load import messages
 from harness.load.arrivals import Share, Stretch, arrival_times
 from harness.load.child_result import blame
-from harness.load.cpu_meter import CpuMeter
 from harness.load.environment import make_environment
-from harness.load.garbage import Collector
 from harness.load.guard import Guard, install_guard
 from harness.load.hooks import (
     deal_tasks,
@@ -51,18 +49,14 @@ from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
 from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
+from harness.load.reporter import Reporter
 from harness.load.runners import LoadWorkerRunner
 from harness.load.scenario_file import load_scenario
 from harness.load.secret import take_secret
 from harness.load.sockets import use_keys
 from harness.load.task_deck import TaskDecks
-from harness.load.timer import Timer
 from harness.plan.model import RunPlan
-from harness.record.journal import WorkerSecond
 
-REPORT_DELAY_S = 0.02
-"""A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
-LAG_PROBE_S = 0.02
 _STOP_POLL_S = 0.02
 _CLOCK_TOLD_S = 10.0
 """How often the master is told how far this worker's clock is off."""
@@ -85,7 +79,6 @@ class LoadWorker:
         self._environment = environment
         self._runner = runner
         self._index = index
-        self._guard = guarding
         # Locust counts everyone that ever spoke to the master; scenarios share out their data by this number.
         runner.worker_index = index
         self._clock_told_s = time.perf_counter()
@@ -93,18 +86,14 @@ class LoadWorker:
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
         self._recorder = Recorder(self._track, starts)
-        self._lateness = LatenessNotes(self._track)
-        self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user, self._lateness.note)
+        lateness = LatenessNotes(self._track)
+        self._pacer = Pacer(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
         self._share = Share(iter(()), 0, 1)
         """Of the arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
         self._errors: Counter[str] = Counter()
-        self._lag_s = 0.0
-        self._cpu = CpuMeter()
-        self._garbage = Collector()
-        self._next_second = 0
         self._hurried = False
-        self._reporter: gevent.Greenlet[[], None] | None = None
+        self._reporter = Reporter(runner, index, self._recorder, lateness, self._pacer, guarding)
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
         environment.events.request._handlers.insert(0, self._recorder.on_request)
         environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.load.http.report
@@ -145,10 +134,8 @@ class LoadWorker:
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._recorder.begin(msg.data["began_s"] - self._runner.clock.offset_s)
         self._runner.on_answer = self._follow_clock
-        self._cpu.read()  # what starting and joining took is not the load's
         self._let_spawning_complete_through()
-        self._reporter = gevent.spawn(self._report_each_second)
-        gevent.spawn(self._probe_lag)
+        self._reporter.start()
 
     def _on_phase(self, msg: Any, **_: Any) -> None:
         data = msg.data
@@ -195,57 +182,6 @@ class LoadWorker:
         else:
             user.start(self._runner.user_greenlets)
 
-    def _probe_lag(self) -> None:
-        """How late the event loop wakes a sleeper: what it adds to every response time."""
-        timer = Timer()
-        try:
-            while True:
-                begun = time.perf_counter()
-                timer.sleep(LAG_PROBE_S)
-                self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
-        finally:
-            timer.close()
-
-    def _report_each_second(self) -> None:
-        while True:
-            ahead_s = self._next_second + 1 + REPORT_DELAY_S - self._recorder.now_s()
-            if ahead_s > 0:
-                gevent.sleep(ahead_s)
-            self._report(int(self._recorder.now_s() - REPORT_DELAY_S))
-            self._garbage.look(len(self._runner.user_greenlets))
-
-    def _report(self, before_second: int | None) -> None:
-        """Send all that ended before that second (None: everything) and how this worker fared since the last report."""
-        series, endpoints, failures, samples = self._recorder.take(before_second)
-        cpu = self._cpu.read()
-        last = int(self._recorder.now_s()) if before_second is None else before_second - 1
-        self._next_second = last + 1
-        fared = WorkerSecond(
-            self._index,
-            users=len(self._runner.user_greenlets),
-            cpu=cpu.used,
-            lag_ms=self._lag_s * 1000,
-            iterations=self._pacer.iterations,
-            late=self._pacer.late,
-            waiting=self._pacer.waiting,
-            starved=cpu.starved,
-            throttled=cpu.throttled,
-            stolen=cpu.stolen,
-            held=self._guard.take_held(),
-        )
-        report = {
-            "second": last,
-            **fared.reported(),
-            "lateness": self._lateness.take().to_wire(),
-            "endpoints": endpoints,
-            "series": series,
-            "failures": failures,
-            "samples": samples,
-        }
-        self._runner.send_message(messages.SECOND, report)
-        self._lag_s = 0.0
-        self._pacer.iterations = self._pacer.late = 0
-
     def _on_finish(self, msg: Any, **_: Any) -> None:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
         self._runner.last_received_spawn_timestamp = sys.maxsize
@@ -260,9 +196,7 @@ class LoadWorker:
         self._runner.end_users()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
-        if self._reporter is not None:
-            self._reporter.kill()
-        self._report(None)
+        self._reporter.end()
         # What the scenario's own report_to_master listeners have for the master, to the last.
         self._runner._send_stats()
         self._tell_finished(dropped)
@@ -287,7 +221,7 @@ class LoadWorker:
         self._pacer.end()
         self._pacer.give_up()
         gevent.spawn(self._on_hurry).join(_CUT_OFF_S)
-        self._report(None)
+        self._reporter.end()
         self._tell_finished(0)
         self._runner.linked.wait(_LINK_BACK_S)
         self.exit_code = MASTER_LOST
