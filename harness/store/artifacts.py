@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -36,7 +36,7 @@ _FORMS = "Give a directory, or a URL such as s3://bucket/runs or sftp://user@hos
 class Place:
     """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the password in it."""
 
-    url: str
+    url: str = field(repr=False)
     shown: str
 
     def location(self, run_id: str) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from harness.cli import main
 from harness.record.run_folder import read_model
 from harness.record.summary import Summary
 from harness.store import open_store
-from tests.support.command import REPOSITORY, Result, harness
+from tests.support.children import die_with_the_tests
+from tests.support.command import LONGEST_S, REPOSITORY
 from tests.support.postgresql import start_postgresql
 from tests.support.targets import HTTP_SERVER
 
@@ -52,8 +53,9 @@ class Night:
     """What one call of the script left behind."""
 
     folder: Path
-    settings: dict[str, str]
-    result: Result
+    store: str
+    code: int
+    err: str
 
     @property
     def run(self) -> Path:
@@ -61,52 +63,66 @@ class Night:
         return plan.parent
 
     @property
-    def summary(self) -> Summary:
-        return read_model(self.run / "summary.json", Summary)
+    def verdict(self) -> str:
+        """Inconclusive; or broken, where the tests beside this one leave the generator no time."""
+        return read_model(self.run / "summary.json", Summary).verdict
 
 
-@pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    folder = tmp_path_factory.mktemp("checkout")
+def _night(folder: Path, store: str) -> Night:
     for name, text in {
         "scenarios/visit.py": SCENARIO,
         "profiles/short.toml": PROFILE,
         "app.py": HTTP_SERVER + "serve(sys.argv[1])\n",
     }.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    done = subprocess.run(
+        [
+            REPOSITORY / "scripts/performance",
+            "scenarios/visit.py",
+            "short",
+            "--target",
+            f"{sys.executable} app.py {{port}}",
+        ],
+        cwd=folder,
+        env=os.environ | {"BASELINE_RUNS": "3", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        preexec_fn=die_with_the_tests,
+    )
+    return Night(folder, store, done.returncode, done.stderr)
+
+
+def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    checkout = tmp_path / "checkout"
     with start_postgresql() as server:
-        settings = {
+        store = server.new_database()
+        for name, value in {
             "GITHUB_ACTIONS": "true",
-            "GITHUB_STEP_SUMMARY": str(folder / "page.md"),
-            "GITHUB_WORKSPACE": str(folder),
-            "HARNESS_ARTIFACTS": f"file://{folder}/kept",
-            "HARNESS_STORE": server.new_database(),
-        }
-        call = [REPOSITORY / "scripts" / "performance", "scenarios/visit.py", "short", "--target"]
-        done = subprocess.run(
-            [*map(str, call), f"{sys.executable} app.py {{port}}"],
-            cwd=folder,
-            env=os.environ
-            | {"BASELINE_RUNS": "3", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-            | settings,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        yield Night(folder, settings, Result(done.returncode, done.stdout, done.stderr))
+            "GITHUB_STEP_SUMMARY": str(checkout / "page.md"),
+            "GITHUB_WORKSPACE": str(checkout),
+            "HARNESS_ARTIFACTS": f"file://{checkout}/kept",
+            "HARNESS_STORE": store,
+        }.items():
+            monkeypatch.setenv(name, value)
+        night = _night(checkout, store)
+        _noise_makes_no_red_night_and_every_other_verdict_does(night)
+        _people_and_ci_have_what_they_read(night)
+        _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night)
+        monkeypatch.chdir(tmp_path)
+        _at_another_desk_it_is_judged_by_its_id(night, monkeypatch, capsys)
 
 
-def test_noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None:
-    verdict = night.summary.verdict  # broken, where the tests beside this one leave the generator no time
-    assert night.result.code == {"inconclusive": 0, "broken": 4}[verdict], night.result.err
-    assert f"verdict: {verdict}" in night.result.err
+def _noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None:
+    assert night.code == {"inconclusive": 0, "broken": 4}[night.verdict], night.err
+    assert f"verdict: {night.verdict}" in night.err
     told = "::warning file=scenarios/visit.py,title=p95 <= baseline + 10%25 in steady%3A inconclusive::"
-    assert any(line.startswith(told) for line in night.result.err.splitlines())
-    assert ("\n::error " in night.result.err) == (verdict == "broken")
+    assert any(line.startswith(told) for line in night.err.splitlines())
+    assert ("\n::error " in night.err) == (night.verdict == "broken")
 
 
-def test_it_leaves_what_people_and_ci_read(night: Night) -> None:
+def _people_and_ci_have_what_they_read(night: Night) -> None:
     left = night.folder / "performance"
     assert {path.name for path in left.iterdir()} == {"report.html", "junit.xml", "summary.md", "comment.md"}
     assert (night.folder / "page.md").read_text().startswith((left / "summary.md").read_text())
@@ -115,18 +131,23 @@ def test_it_leaves_what_people_and_ci_read(night: Night) -> None:
     assert (left / "comment.md").read_text().startswith("<!-- harness visit short -->\n")
 
 
-def test_it_is_the_baseline_where_it_held_and_in_the_teams_store_which_knows_its_copy(night: Night) -> None:
-    with open_store(night.settings["HARNESS_STORE"], night.folder / "reports") as store:
+def _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night: Night) -> None:
+    with open_store(night.store, night.folder / "reports") as store:
         (run,) = store.stored_runs()
-        assert store.is_of_a_baseline(run.run_id) == (night.result.code == 0)
-    assert run.artifact == f"file://{night.folder}/kept/{night.run.name}"
-    copies = {path.relative_to(night.folder / "kept") for path in (night.folder / "kept").rglob("*")}
+        assert store.is_of_a_baseline(run.run_id) == (night.code == 0)
+    kept = night.folder / "kept"
+    assert run.artifact == f"file://{kept}/{night.run.name}"
+    copies = {path.relative_to(kept) for path in kept.rglob("*")}
     assert copies == {path.relative_to(night.run.parent) for path in night.run.rglob("*")} | {Path(night.run.name)}
 
 
-def test_at_another_desk_the_run_is_judged_by_its_id(night: Night, tmp_path: Path) -> None:
-    call = ("gate", night.run.name, "--require", "error_rate > 100%")  # fetched: there is no reports/ here
-    result = harness(*call, cwd=tmp_path, env=night.settings)
-    assert result.code == (4 if night.summary.verdict == "broken" else 1)
-    assert "\n::error " in result.err
-    assert (tmp_path / "reports" / night.run.name / "report.html").exists()
+def _at_another_desk_it_is_judged_by_its_id(
+    night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HARNESS_ARTIFACTS")  # the store is enough
+    monkeypatch.setattr(sys, "argv", ["harness", "gate", night.run.name, "--require", "error_rate > 100%"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == (4 if night.verdict == "broken" else 1)
+    assert "\n::error " in capsys.readouterr().err
+    assert (Path("reports") / night.run.name / "report.html").exists()

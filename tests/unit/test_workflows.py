@@ -73,6 +73,13 @@ def test_what_people_wrote_is_never_part_of_a_script() -> None:
             assert "${{" not in step.get("run", ""), step
 
 
+def test_every_script_of_a_step_is_one() -> None:
+    for workflow in WORKFLOWS:
+        for step in steps(workflow):
+            read_only = subprocess.run(["bash", "-n"], input=step.get("run", ""), capture_output=True, text=True)
+            assert (read_only.returncode, read_only.stderr) == (0, ""), step
+
+
 def test_a_pull_request_runs_smoke_and_the_night_runs_nightly() -> None:
     profiles = {}
     for workflow in WORKFLOWS:
