@@ -22,12 +22,17 @@ from harness.shop.seed import check_filled, seed
 from harness.shop.settings import ShopSettings
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until told to stop; gives the exit code (2 for a setting that is wrong, said in one line)."""
+def command_line() -> argparse.ArgumentParser:
+    """What ``python -m harness.shop`` understands."""
     parser = argparse.ArgumentParser(prog="python -m harness.shop", description="The embedded target: a real shop.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0: any free port")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until told to stop; gives the exit code (2 for a setting that is wrong, said in one line)."""
+    options = command_line().parse_args(arguments)
     atexit.register(gc.freeze)  # what is alive at the end need not be looked through
     stop_on_signals()
     try:

@@ -38,13 +38,18 @@ def create_vendor(settings: PaymentSettings) -> Starlette:
     return Starlette(routes=[Route("/charge", charge, methods=["POST"]), Route("/health", health)])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until told to stop; gives the exit code (2 for a setting that is wrong)."""
+def command_line() -> argparse.ArgumentParser:
+    """What ``python -m harness.shop.payment`` understands."""
     parser = argparse.ArgumentParser(prog="python -m harness.shop.payment", description="The shop's payment vendor.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--parent", type=int, metavar="PID", help="stop at once when this process, the parent, ends")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until told to stop; gives the exit code (2 for a setting that is wrong)."""
+    options = command_line().parse_args(arguments)
     try:
         if options.parent is not None:
             die_with_parent(options.parent)

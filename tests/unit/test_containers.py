@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import click
@@ -18,6 +20,8 @@ from harness.cli import cli
 from harness.cli.given_target import target_of
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.profile import load_profile
+from harness.shop import __main__ as shop
+from harness.shop import payment
 from harness.shop.settings import PaymentSettings, ShopSettings
 from tests.support.command import REPOSITORY
 from tests.support.compose import FILE, dockerfile, read_file, read_services
@@ -52,8 +56,9 @@ def test_nothing_comes_in_a_version_that_may_change() -> None:
     own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     assert {service.written["image"] for service in OURS.values()} == {f"harness:{own}"}
     assert re.search(r"pip install \S+ uv==\d+\.\d+\.\d+$", "\n".join(dockerfile()), re.MULTILINE)
-    pins = tomllib.loads((REPOSITORY / "uv.toml").read_text())["constraint-dependencies"]
-    assert all(re.match(r"[\w-]+==[\w.]+( ;|$)", pin) for pin in pins)
+    pins = tomllib.loads((REPOSITORY / "uv.toml").read_text())
+    for pin in pins["constraint-dependencies"] + pins["build-constraint-dependencies"]:
+        assert re.match(r"[\w-]+==[\w.]+( ;|$)", pin), pin
 
 
 def test_the_image_is_made_of_what_is_there_by_nobody_in_particular() -> None:
@@ -65,6 +70,11 @@ def test_the_image_is_made_of_what_is_there_by_nobody_in_particular() -> None:
                 assert (REPOSITORY / source).exists(), line
                 assert f"!{source}" in ignored, f"{source} is kept out of the build by .dockerignore"
     assert [line for line in lines if line.startswith("USER")] == ["USER 1000:1000"]
+    (folder,) = re.findall(r"UV_PROJECT_ENVIRONMENT=(\S+)", "\n".join(lines))
+    assert f"COPY --from=build {folder} {folder}" in lines
+    (given,) = re.findall(r"os.setxattr\('(.*?)'", "\n".join(lines))
+    assert given == f"{folder}/bin/py-spy"
+    assert Path(sys.executable).with_name("py-spy").exists()
     needed = set(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"])
     for line in lines:
         assert set(re.findall(r"--extra (\S+)", line)) <= needed
@@ -91,6 +101,14 @@ def test_every_command_is_one_of_the_command_line(where: str, words: list[str]) 
     if given["secret_file"] is not None:
         secrets = SERVICES[where].written["secrets"]
         assert str(given["secret_file"]) in {f"/run/secrets/{secret}" for secret in secrets}
+
+
+@pytest.mark.parametrize(("name", "program"), [("shop", shop), ("payment", payment)])
+def test_shop_and_vendor_understand_their_commands(name: str, program: ModuleType) -> None:
+    python, dash_m, module, *words = SERVICES[name].words
+    assert [python, dash_m, module] == ["python", "-m", program.__name__.removesuffix(".__main__")]
+    # Within a container, "this machine" is the container.
+    assert program.command_line().parse_args(words).host == "0.0.0.0"
 
 
 def test_the_target_that_the_harness_is_given_is_the_shop() -> None:
@@ -158,6 +176,7 @@ def test_who_is_asked_listens_there_on_a_network_of_both() -> None:
                 assert set(service.written["networks"]) & set(SERVICES[url.hostname].written["networks"]), name
         for asked, port in re.findall(r"127\.0\.0\.1[:/](\d+)()", str(service.written.get("healthcheck", ""))):
             assert int(asked) in listening[service.name], (service.name, port)
+    for service in SERVICES.values():
         for port in service.written.get("ports", []):
             host, _, inside = port.rpartition(":")
             assert host.startswith("127.0.0.1:"), "published beyond this machine"
