@@ -43,7 +43,7 @@ def run(
     workers: int | None = None,
     bind: str | None = None,
     expect_workers: int | None = None,
-    secret_file: Path | None = None,
+    secret_file: str | Path | None = None,
     metrics_port: int | str | None = None,
     host: str | None = None,
     allow_host: str | Sequence[str] = (),
@@ -82,7 +82,7 @@ def run(
 
     scenario = str(scenario)
     arguments, tags, exclude_tags = _several(arguments), _several(tags), _several(exclude_tags)
-    door = open_door(bind, expect_workers, secret_file)
+    door = open_door(bind, expect_workers, None if secret_file is None else Path(secret_file))
     chosen = load_profile(str(profile), scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
         describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),

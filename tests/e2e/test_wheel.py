@@ -66,6 +66,11 @@ def test_an_installed_wheel_runs_a_scenario_under_a_shipped_profile(tmp_path: Pa
     (packages,) = tmp_path.glob("venv/lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
 
+    assert "load_test" in do(
+        tmp_path / "venv/bin/python", "-m", "pytest", "--fixtures", "-q", cwd=tmp_path, accept=(0, 5)
+    )
+    assert (packages / "harness" / "py.typed").is_file()
+
     (tmp_path / "someone.py").write_text(SCENARIO)
     short = ("--set", "phase.ramp.duration=1s", "--set", "phase.steady.duration=1s", "--set", "phase.steady.users=5")
     with CountingServer().running() as server:
