@@ -5,7 +5,8 @@ and not ``JSONB`` since a failure's sample may hold ``\\u0000``, which ``JSONB``
 
 A baseline run carries all that later runs are compared with, and refers to no row of ``harness_run``: deleting runs
 never touches a baseline. The names begin with ``harness_``, for a team's database may hold other tables.
-A change here needs a migration (``migrations/versions``); a test compares the two.
+A change here needs a migration (``migrations/versions``); a test compares the two. Migrations only add what may be left
+out: a run that began under an older harness ends by writing into the store that a newer one has upgraded meanwhile.
 """
 
 from __future__ import annotations

@@ -35,6 +35,35 @@ def test_a_run_recorded_again_replaces_its_entry(store: Store, tmp_path: Path) -
     assert [entry.summary.verdict for entry in store.list_runs()] == ["pass"]
 
 
+def test_where_the_copy_is_stays_noted_when_a_run_is_recorded_again(store: Store, tmp_path: Path) -> None:
+    run = make_summary()
+    store.record_run(RunEntry(run, "f1", tmp_path))
+    assert store.artifact_of(run.run_id) is None
+    store.record_run(RunEntry(run, "f1", tmp_path, artifact="s3://runs/1"))
+    store.record_run(RunEntry(run, "f1", tmp_path))
+    assert store.artifact_of(run.run_id) == "s3://runs/1"
+    assert [entry.artifact for entry in store.list_runs()] == ["s3://runs/1"]
+    store.record_run(RunEntry(run, "f1", tmp_path, artifact="s3://others/1"))
+    assert store.artifact_of(run.run_id) == "s3://others/1"
+    assert store.artifact_of("another") is None
+
+
+def test_a_run_is_forgotten_and_its_baseline_is_not(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2):
+        store.record_run(RunEntry(make_summary(number), "f1", tmp_path / make_summary(number).run_id))
+    store.set_baseline("f1", make_baseline_run(1), replace=True)
+    first, second = make_summary(1).run_id, make_summary(2).run_id
+    assert [(run.run_id, run.verdict, run.folder) for run in store.stored_runs()] == [
+        (second, "pass", tmp_path / second),
+        (first, "pass", tmp_path / first),
+    ]
+    assert (store.is_of_a_baseline(first), store.is_of_a_baseline(second)) == (True, False)
+    assert store.forget_run(first)
+    assert not store.forget_run(first)
+    assert [run.run_id for run in store.stored_runs()] == [second]
+    assert store.is_of_a_baseline(first)
+
+
 def test_text_of_the_target_is_kept_whatever_it_holds(store: Store, tmp_path: Path) -> None:
     summary = make_summary().model_copy(update={"reasons": ["NUL \x00, escape \x1b[31m, 'quote', 🛒"]})
     store.record_run(RunEntry(summary, "f1", tmp_path))
