@@ -252,7 +252,7 @@ class HarnessLoad:
         self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())
         with on_core(core):
-            self._load = LoadProcesses(self._folder, url, workers)
+            self._load = LoadProcesses(self._folder, plan, url)
 
     def pids(self) -> list[int]:
         """The master's first, then the workers'."""

@@ -26,11 +26,13 @@ def open_closed() -> None:
 
 
 def complain(message: str) -> None:
-    """Write a last message to standard error; what a target or a file put into it cannot steer the terminal.
+    """Write a last message to standard error, without secrets; what a target or a file put into it cannot steer the
+    terminal.
 
     Nothing where standard error takes nothing: the exit code that follows is the answer.
     """
+    from harness.record.masking import masked
     from harness.report.words import plain  # only when there is something to say: --help is to answer at once
 
     with contextlib.suppress(OSError):
-        click.echo(f"harness: {plain(message)}", err=True)
+        click.echo(f"harness: {masked(plain(message))}", err=True)

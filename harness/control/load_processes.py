@@ -17,6 +17,7 @@ from typing import Any, Self
 from harness.control.door import Door
 from harness.errors import ExitCode, HarnessError
 from harness.load.secret import VARIABLE
+from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
 from harness.record.run_folder import RunFolder
 
@@ -32,8 +33,11 @@ class LoadProcesses:
     it stays until the run's end: the kernel ends a child with the *thread* that started it.
     """
 
-    def __init__(self, folder: RunFolder, target_url: str, workers: int, door: Door | None = None) -> None:
+    def __init__(self, folder: RunFolder, plan: RunPlan, target_url: str, door: Door | None = None) -> None:
         door = door or Door()
+        # The folder's plan lacks the user's secrets. This one is in no file system, and gone with who reads it.
+        self._plan = os.memfd_create("plan")
+        os.write(self._plan, plan.model_dump_json().encode())
         self._log = folder.log.open("ab")
         self._log_path = folder.log
         # Not as an argument, which everybody sees: the kernel shows an environment to its own user (and root) only.
@@ -41,7 +45,7 @@ class LoadProcesses:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
         self._said = b""
-        common = ["--plan", str(folder.plan), "--target", target_url, "--parent", str(os.getpid())]
+        common = ["--plan", f"/proc/self/fd/{self._plan}", "--target", target_url, "--parent", str(os.getpid())]
         bind = ["--bind", door.host, "--port", str(door.port)]
         self._master = self._start(
             ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
@@ -50,12 +54,14 @@ class LoadProcesses:
         try:
             self.port = self._announced_port()
             master = ["--master", door.local_address(), str(self.port)]
-            for index in range(workers):
+            for index in range(plan.workers):
                 self._workers.append(self._start(["harness.load.worker", *master, "--index", str(index), *common]))
         except BaseException:
             self.kill()
             self.end()
             raise
+        finally:
+            os.close(self._plan)
 
     def _start(self, module_and_arguments: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
@@ -66,6 +72,7 @@ class LoadProcesses:
             stdout=subprocess.PIPE if piped else self._log,  # what a scenario prints is worth keeping
             stderr=self._log,
             env=self._environment,
+            pass_fds=[self._plan],
             start_new_session=True,
         )
 

@@ -14,9 +14,11 @@ from harness.control.user_code import verify_target
 from harness.control.watcher import Watcher
 from harness.gates.live import GateWatch
 from harness.load.bundle import collect
+from harness.plan.masked import masked_plan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
+from harness.record.masking import mask_file, masked
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
@@ -50,10 +52,15 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
-            write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+            shown = masked_plan(plan)
+            write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             environment = capture_environment(plan, Path(plan.scenario.path))
+            environment = environment.model_copy(update={"target": masked(environment.target)})
             write_json(folder.environment, environment.model_dump())
-            outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
+            try:
+                outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
+            finally:
+                mask_file(folder.target_log)  # the target wrote it itself, and has ended
             if place is None:
                 return outcome
             watcher.say(f"copying the run folder to {place.shown}")
@@ -70,14 +77,14 @@ def _run_in(
         start_target(plan.target, folder, agent=plan.sampling.memory is not None) as target,
         Interrupts() as interrupts,
     ):
-        watcher.load_begins(plan, folder, target.describe())
+        watcher.load_begins(masked_plan(plan), folder, masked(target.describe()))
         journal = _put_load_on(target, folder, plan, interrupts, watcher, door)
         watcher.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             watcher.say("checking the scenario's invariants")
             before = interrupts.count
             found = verify_target(plan.scenario.locustfiles, target.url, interrupted=lambda: interrupts.count > before)
-            write_json(folder.verification, found)
+            write_json(folder.verification, {**found, "message": masked(found["message"])})
         target.stop()
         watcher.say("judging and writing the report")
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
@@ -94,7 +101,7 @@ def _put_load_on(
     follower = JournalFollower(folder.journal)
     url = reached_from_outside(target.url, door, managed=target.managed) if plan.remote_workers else target.url
     with (
-        LoadProcesses(folder, url, plan.workers, door) as load,
+        LoadProcesses(folder, plan, url, door) as load,
         # This process draws the live view and runs the samplers: it is part of what makes the load.
         SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling,
     ):
@@ -135,7 +142,7 @@ class _Course:
         self._begun = 0
         self._ended = 0
         self._events = 0
-        self._gates = GateWatch(plan) if plan.stop_early else None
+        self._gates = GateWatch(masked_plan(plan)) if plan.stop_early else None
         self._stopping = False
         self._pressed = 0
 

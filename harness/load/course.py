@@ -9,6 +9,7 @@ from gevent.event import Event
 
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import EndReason
+from harness.record.masking import masked
 
 logger = logging.getLogger(__name__)
 
@@ -63,5 +64,6 @@ class Course:
 
     def event(self, what: str, message: str, count: int = 0) -> None:
         """Note down what the report should tell."""
+        message = masked(message)
         logger.info("%s: %s", what, message)
         self.write({"kind": "event", "at_s": self.now_s(), "what": what, "message": message, "count": count})

@@ -50,6 +50,7 @@ from harness.load.sockets import use_keys
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import SCHEMA, EndReason
+from harness.record.masking import add_names, masked
 from harness.record.series_table import SeriesTable
 
 WORKERS_JOIN_S = 60.0
@@ -326,6 +327,7 @@ def main() -> None:
     allow_many_files()  # strangers may keep connections, too
     use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
+    add_names(plan.mask)
     random.seed(plan.seed)
 
     def answer(**line: Any) -> None:
@@ -346,7 +348,7 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
-        lobby = Lobby(runner, plan, given.target, bundle, lambda line: answer(say=one_line(line)))
+        lobby = Lobby(runner, plan, given.target, bundle, lambda line: answer(say=masked(one_line(line))))
         course = Course(journal)
         master = LoadMaster(plan, environment, runner, course, lobby)
         gevent.spawn(_obey, master)

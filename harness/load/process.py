@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import logging
 import os
 import resource
 import signal
 import sys
+from typing import TextIO, cast
+
+from harness.record.masking import MaskedStream
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,7 +27,14 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def log_to_stderr(name: str) -> None:
-    """Log lines of this process carry its name; the controller collects them in ``harness.log``."""
+    """Log lines of this process carry its name; the controller collects them in ``harness.log``.
+
+    They, and what a scenario prints, hold no secrets (``harness.record.masking``).
+    """
+    stdout, stderr = MaskedStream(sys.stdout), MaskedStream(sys.stderr)
+    sys.stdout, sys.stderr = cast(TextIO, stdout), cast(TextIO, stderr)
+    atexit.register(stdout.close)
+    atexit.register(stderr.close)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"
     )

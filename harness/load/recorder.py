@@ -20,6 +20,7 @@ from greenlet import greenlet
 from harness.load.failures import RequestFailure
 from harness.load.phase_track import PhaseTrack
 from harness.record.histogram import MAX_VALUE_US, Ints
+from harness.record.masking import masked
 from harness.record.series_sum import SeriesSum, packed
 from harness.record.series_table import SeriesTable
 
@@ -39,6 +40,8 @@ _LARGEST_ANSWER = 1 << 40
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
 _BODY_BYTES = 2048
+_MASKED_BYTES = 2 * _BODY_BYTES
+"""So much is looked through for secrets: one at the end of what is kept must not be cut in half before it is found."""
 _FAILURE_LENGTH = 300
 _NAME_LENGTH = 500
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -72,7 +75,8 @@ class Recorder:
         self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
         """Endpoint, when due or sent, when ended, of what kind, and the sample that is kept of it."""
         self._failures: dict[tuple[int, int, int, str], int] = {}
-        self._failure_kinds: set[str] = set()
+        self._failure_kinds: dict[str, str] = {}
+        """By what is known of a failure: the same without secrets."""
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
 
@@ -172,7 +176,9 @@ class Recorder:
         if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
         number = len(self._endpoints)
-        self._new_endpoints.append([number, _text(method)[:_NAME_LENGTH], _text(name)[:_NAME_LENGTH]])
+        self._new_endpoints.append(
+            [number, masked(_text(method))[:_NAME_LENGTH], masked(_text(name)[:_MASKED_BYTES])[:_NAME_LENGTH]]
+        )
         self._endpoints[key] = number * _FLAGS
         return number * _FLAGS
 
@@ -186,11 +192,12 @@ class Recorder:
         context: Any,
         url: Any,
     ) -> None:
-        failure = describe_failure(exception, response)
-        if failure not in self._failure_kinds:
-            if len(self._failure_kinds) >= FAILURE_KINDS:
-                failure = OTHER_FAILURES
-            self._failure_kinds.add(failure)
+        described = describe_failure(exception, response)
+        failure = self._failure_kinds.get(described)
+        if failure is None:
+            failure = OTHER_FAILURES
+            if len(self._failure_kinds) < FAILURE_KINDS:
+                failure = self._failure_kinds[described] = masked(described)
         sample = None
         sampled = self._sampled.get((endpoint, failure), 0)
         if sampled < SAMPLES_PER_FAILURE:
@@ -281,9 +288,9 @@ def _text(value: object) -> str:
 
 def _detail(exception: BaseException | str, response: Any, context: Any, url: Any) -> dict[str, str]:
     """What is known of a failed request, as text."""
-    detail = {"url": _text(url or ""), "error": _text(exception)[:_BODY_BYTES]}
+    detail = {"url": _text(url or ""), "error": _text(exception)}
     if context:
-        detail["context"] = _text(context)[:_BODY_BYTES]
+        detail["context"] = _text(context)
     status = getattr(response, "status_code", None)
     if status:
         detail["status"] = str(status)
@@ -294,7 +301,7 @@ def _detail(exception: BaseException | str, response: Any, context: Any, url: An
         detail["body"] = _text(f"(not readable: {fault})")
     else:
         if isinstance(body, bytes):
-            detail["body"] = body[:_BODY_BYTES].decode("utf-8", errors="replace")
+            detail["body"] = body[:_MASKED_BYTES].decode("utf-8", errors="replace")
         elif isinstance(body, str):
-            detail["body"] = _text(body[:_BODY_BYTES])
-    return {key: value[:_BODY_BYTES] for key, value in detail.items() if value}
+            detail["body"] = _text(body[:_MASKED_BYTES])
+    return {key: masked(value[:_MASKED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}

@@ -56,6 +56,7 @@ from harness.load.secret import take_secret
 from harness.load.sockets import use_keys
 from harness.load.task_deck import TaskDecks
 from harness.plan.model import RunPlan
+from harness.record.masking import add_names
 
 _STOP_POLL_S = 0.02
 _CLOCK_TOLD_S = 10.0
@@ -250,6 +251,7 @@ def main() -> None:
     use_keys(take_secret())
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
+    add_names(plan.mask)
     guarding = install_guard(plan, given.target, given.index)
 
     try:

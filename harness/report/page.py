@@ -13,11 +13,11 @@ import shlex
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.plan.hosts import LOCAL
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.record.summary import Latency, Summary
 from harness.report import words
@@ -84,9 +84,9 @@ def command_line(plan: RunPlan) -> str:
     if plan.remote_workers:
         parts += ["--bind", "0.0.0.0", "--expect-workers", str(plan.remote_workers)]
     parts += ["--workers", str(plan.workers), "--seed", str(plan.seed)]
+    parts += [word for entry in plan.allowed_hosts if entry.host != LOCAL for word in ("--allow-host", entry.host)]
     match plan.target:
-        case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts, allowed=allowed):
-            parts += ["--allow-host", urlsplit(url).hostname or ""] if allowed else []
+        case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts):
             parts += ([] if own_hosts else ["--host", url]) + (["--pid", str(pid)] if pid is not None else [])
         case CommandTarget(command=command, ready_path=ready_path):
             parts += ["--target", command, "--ready", ready_path]

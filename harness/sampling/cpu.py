@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.record.masking import masked
 from harness.record.profiles import Profile, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
@@ -24,6 +25,7 @@ from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
 _MANY_ERRORS = 0.05
+_PROCESS = re.compile(r'process \d+:".*?";')
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
 
 _PTRACE_HINT = (
@@ -128,7 +130,10 @@ class CpuSampler:
             return None
         self._note_doubts(recording, log)
         folded = recording.raw.with_name(f"{file_stem(recording.index, recording.name)}.folded")
-        write_folded(folded, fold(recording.raw.read_text(errors="replace"), self._pid))
+        stacks = recording.raw.read_text(errors="replace")
+        write_folded(folded, fold(stacks, self._pid))
+        # py-spy names each process by its whole command line.
+        recording.raw.write_text(_PROCESS.sub(lambda found: masked(found[0]), stacks))
         assert recording.ended is not None
         return Profile(
             kind="cpu",

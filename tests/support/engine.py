@@ -62,10 +62,9 @@ def put_load(
 ) -> Journal:
     """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
     folder = RunFolder.create(parent, "run")
-    folder.plan.write_text(plan.model_dump_json())
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
-    with LoadProcesses(folder, url, plan.workers, door) as load:
+    with LoadProcesses(folder, plan, url, door) as load:
         while load.running:
             load.news()
             follower.poll()

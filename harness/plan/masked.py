@@ -1,0 +1,43 @@
+"""A plan as it may be written down and shown: without the secrets that a user has put into it."""
+
+from __future__ import annotations
+
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
+from harness.record.masking import add_names, masked, masked_settings, masked_words
+
+
+def masked_plan(plan: RunPlan) -> RunPlan:
+    """``plan`` with ``***`` for each secret in the target, in the arguments behind ``--`` and in overrides.
+
+    Whoever runs it again puts them in. The plan's own names (``mask``) are known in this process from now on.
+    """
+    add_names(plan.mask)
+    users = [
+        user.model_copy(update={"host": None if user.host is None else masked(user.host)})
+        for user in plan.scenario.user_classes
+    ]
+    gates = [
+        gate.model_copy(update={"endpoint": None if gate.endpoint is None else masked(gate.endpoint)})
+        for gate in plan.gates
+    ]
+    return plan.model_copy(
+        update={
+            "scenario": plan.scenario.model_copy(update={"user_classes": tuple(users)}),
+            # As the endpoint's name is recorded.
+            "gates": tuple(gates),
+            "target": _masked_target(plan.target),
+            "arguments": masked_words(plan.arguments),
+            "overrides": masked_words(plan.overrides),
+        }
+    )
+
+
+def _masked_target(target: Target) -> Target:
+    match target:
+        case AttachedTarget(url=url):
+            return target.model_copy(update={"url": masked(url)})
+        case CommandTarget(command=command, environment=environment):
+            update = {"command": masked(command), "environment": masked_settings(environment)}
+            return target.model_copy(update=update | {"ready_path": masked(target.ready_path)})
+        case ShopTarget(environment=environment):
+            return target.model_copy(update={"environment": masked_settings(environment)})
