@@ -10,7 +10,7 @@ from harness.gates.live import GateWatch, LiveGate
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.run_folder import RunFolder
-from harness.report.words import in_unit, ms, number, percent, plain, rate
+from harness.report.words import in_unit, ms, no_commands, number, percent, plain, rate
 
 EVERY_S = 10
 """How often the load is told, in seconds of the run; percentiles are of these last seconds."""
@@ -157,7 +157,7 @@ class LineWatcher:
         if self._silent:
             return
         try:
-            print(f"{when:>{_WHEN}}  {text}", file=sys.stderr, flush=True)
+            print(no_commands(f"{when:>{_WHEN}}  {text}"), file=sys.stderr, flush=True)
         except OSError:
             # Nobody reads the log any more (`… 2>&1 | head`), or its disk is full: no reason to lose the run.
             self._silent = True

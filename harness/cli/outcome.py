@@ -20,7 +20,7 @@ from harness.cli.github import as_text_only, in_github_job, tell_github
 from harness.cli.lines import one_line
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
-from harness.report.words import duration, in_unit, interval, ms, number, percent, points, rate
+from harness.report.words import duration, in_unit, interval, ms, no_commands, number, percent, points, rate
 
 _LOG_WIDTH = 160
 """Columns where there is no terminal: in a log a line may be long."""
@@ -55,7 +55,7 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
             print(as_text_only(drawn.getvalue()), end="", file=sys.stderr, flush=True)
             tell_github(folder, summary)
         else:
-            print(drawn.getvalue(), end="", file=sys.stderr, flush=True)
+            print(no_commands(drawn.getvalue()), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
 

@@ -6,9 +6,13 @@ A figure that does not exist (a percentile of no requests) is ``null``.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON may hold as they are, and that steer terminals and turn the direction of texts."""
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
 GateStatus = Literal["pass", "fail", "inconclusive"]
@@ -235,5 +239,6 @@ class Summary(_Part):
     artifacts: dict[str, str] = {}
 
     def to_json(self) -> str:
-        """As it stands in ``summary.json``."""
-        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+        """As it stands in ``summary.json``; a terminal, which ``--json`` may go to, takes no orders of it."""
+        text = self.model_dump_json(by_alias=True, indent=2)
+        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"

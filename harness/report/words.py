@@ -11,19 +11,26 @@ from datetime import datetime
 NONE = "–"
 _SPACE = "\u00a0"
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[@-Z\\^_])")
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def plain(text: str) -> str:
     """``text`` without terminal colours; other control characters become visible (NUL: ``␀``).
 
-    What no file can hold (lone surrogates) or what turns the direction of the text around becomes ``�``.
+    What no file can hold (lone surrogates), what turns the direction of the text around and what ends a line where no
+    line ends becomes ``�``.
     """
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
     text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
     return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def no_commands(text: str) -> str:
+    """Lines for a log, none of which GitHub's runner takes for a command to it (``::error::``, ``##[error]``)."""
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -25,7 +25,8 @@ from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
 _MANY_ERRORS = 0.05
-_PROCESS = re.compile(r'process \d+:".*?";')
+_COMMANDS = re.compile(r'process \d+:".*"')
+"""All that a line of py-spy's raw output says of processes, which it names by their whole command lines."""
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
 
 _PTRACE_HINT = (
@@ -130,10 +131,9 @@ class CpuSampler:
             return None
         self._note_doubts(recording, log)
         folded = recording.raw.with_name(f"{file_stem(recording.index, recording.name)}.folded")
-        stacks = recording.raw.read_text(errors="replace")
+        stacks = _COMMANDS.sub(lambda found: masked(found[0]), recording.raw.read_text(errors="replace"))
+        recording.raw.write_text(stacks)
         write_folded(folded, fold(stacks, self._pid))
-        # py-spy names each process by its whole command line.
-        recording.raw.write_text(_PROCESS.sub(lambda found: masked(found[0]), stacks))
         assert recording.ended is not None
         return Profile(
             kind="cpu",

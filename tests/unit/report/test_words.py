@@ -108,6 +108,12 @@ def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
     assert words.plain(text) == shown
 
 
+def test_no_line_is_a_command_to_githubs_runner() -> None:
+    assert words.no_commands("::error::x\n  ::add-mask::y\nstd::vector ##[debug]z") == (
+        ": :error::x\n  : :add-mask::y\nstd::vector ## [debug]z"
+    )
+
+
 @given(st.text())
 def test_plain_text_can_be_written_and_has_no_control_characters(text: str) -> None:
     shown = words.plain(text)
