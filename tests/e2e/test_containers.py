@@ -44,7 +44,7 @@ users = 12
 duration = "4s"
 
 [[gate]]
-require = "p95 < 60s"
+require = "throughput >= 0.1/s"
 phase = "steady"
 
 [sampling]
@@ -187,8 +187,9 @@ def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(tmp
     (summary_file,) = tmp_path.glob("reports/*/summary.json")
     summary = json.loads(summary_file.read_text())
     assert results["master"].code == summary["exit_code"], results["master"].err
-    # A busy machine may have been too slow to say more; nothing else went wrong.
-    assert summary["verdict"] == "pass" or "the load generator was the limit" in str(summary["reasons"]), summary
+    # On a busy machine the generator may have been too slow to say more; nothing else went wrong.
+    if summary["verdict"] != "pass":
+        assert all("generator" in reason for reason in summary["reasons"]), summary["reasons"]
     assert (results["worker"].code, results["worker-2"].code) == (0, 0), results
     assert summary["generator"]["workers"] == WORKERS
     assert (summary_file.parent / "report.html").exists()
