@@ -7,9 +7,10 @@ for a load.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,14 +91,24 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
     return load
 
 
-def _only_load() -> AbstractContextManager[object]:
+@contextmanager
+def _only_load() -> Iterator[None]:
     """A lock that this user's processes share: two loads on one machine would measure one another.
 
     The kernel frees it with the process that holds it, however that ends.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
-    return FileLock(Path(tempfile.gettempdir()) / f"harness-load-{os.getuid()}.lock", mode=0o600)
+    lock = FileLock(Path(tempfile.gettempdir()) / f"harness-load-{os.getuid()}.lock", mode=0o600)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print("waiting until another load of this user has ended", file=sys.stderr)  # for whom the wait is too long
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

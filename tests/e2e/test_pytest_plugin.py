@@ -72,12 +72,14 @@ def folder_of_a_project(folder: Path, *, duration: str) -> None:
 
 def test_under_xdist_loads_follow_one_another_and_a_failure_says_why(pytester: pytest.Pytester) -> None:
     folder_of_a_project(pytester.path, duration="1s")
-    result = pytester.runpytest_subprocess("-n2", "-mperformance")
+    result = pytester.runpytest_subprocess("-n2", "-rP", "-mperformance")
     result.assert_outcomes(passed=1, failed=1)
     summaries = [json.loads(path.read_text()) for path in sorted(pytester.path.glob("reports/*/summary.json"))]
     first, second = sorted(summaries, key=lambda summary: summary["started_at"])
     began, next_began = (datetime.fromisoformat(summary["started_at"]) for summary in (first, second))
     assert began + timedelta(seconds=first["duration_s"]) <= next_began
+
+    result.stdout.fnmatch_lines(["waiting until another load of this user has ended"])
 
     failed = next(summary["run_id"] for summary in summaries if summary["verdict"] == "fail")
     passed = next(summary["run_id"] for summary in summaries if summary["verdict"] == "pass")
