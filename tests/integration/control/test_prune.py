@@ -8,17 +8,19 @@ import os
 import sys
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from multiprocessing.synchronize import Barrier, Event
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
+from harness.control import prune as control
 from harness.record.run_folder import RunFolder, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
 from harness.store.artifacts import Place, upload
+from harness.store.retention import Policy
 from tests.support.baselines import make_baseline_run, make_summary
 from tests.support.recordings import make_plan, steady
 
@@ -135,29 +137,18 @@ def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
     assert f"removed {going} (killed)" in prune(reports, "--keep", "0").text
 
 
-def _prune_all(reports: Path, together: Barrier) -> None:
-    together.wait(60)
-    os._exit(prune(reports, "--keep", "0").code)
-
-
-def test_several_may_prune_at_once(reports: Path) -> None:
-    for number in range(4):
-        folder = reports / made_run(reports, number, stored=number > 2)
-        for name in range(300):  # enough for all of them to be at one folder
-            (folder / f"profile-{name}").touch()
-    forked = multiprocessing.get_context("fork")
-    together = forked.Barrier(3)
-    processes = [forked.Process(target=_prune_all, args=(reports, together)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    try:
-        for process in processes:
-            process.join(60)
-        assert [process.exitcode for process in processes] == [0, 0, 0]
-    finally:
-        for process in processes:
-            process.kill()
+def test_what_another_prune_has_removed_meanwhile_is_gone_and_no_fault(reports: Path) -> None:
+    runs = [made_run(reports, number) for number in (1, 2, 3)]
+    with open_store(None, reports) as store:
+        first = control.prune(reports, store, Policy(keep=0), told=lambda _: assert_pruned(reports))
+    assert first.faults == []
+    assert [run.run_id for run in first.removed] == runs
     assert left(reports) == (set(), set(), set())
+
+
+def assert_pruned(reports: Path) -> None:
+    """Another call, from end to end."""
+    assert prune(reports, "--keep", "0").code == 0
 
 
 def test_a_link_and_a_copy_that_is_being_fetched_are_left_alone(reports: Path, tmp_path: Path) -> None:
