@@ -36,6 +36,7 @@ from harness.load.hello import hello, pack
 from harness.load.link import LINGER_MS, address_of, prepare_worker_socket
 from harness.load.secret import VARIABLE, Keys
 from harness.plan.model import RunPlan
+from harness.record.masking import add_names, masked
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
@@ -63,6 +64,7 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
         with tempfile.TemporaryDirectory(prefix="harness-worker-") as name:
             folder = Path(name).resolve()
             plan = welcome.lay_down(folder, joined(host, port))
+            add_names(plan.mask)
             with contextlib.chdir(scenario_folder(folder)):
                 try:
                     _import(plan, lambda: interrupts.count > 0)
@@ -72,7 +74,8 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                 for warning in welcome.warnings:
                     say(f"{warning}: this worker may be faster or slower for that")
                 numbers = " and ".join(map(str, welcome.indexes))
-                say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {welcome.target}")
+                target = masked(welcome.target)
+                say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {target}")
                 with _Workers(host, port, secret, folder, welcome.target, welcome.indexes) as children:
                     return _stay(master, children, interrupts, say)
 

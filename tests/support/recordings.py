@@ -223,6 +223,8 @@ class WorkerState:
     starved: float = 0.0
     throttled: float = 0.0
     stolen: float = 0.0
+    held: int = 0
+    """Requests that waited for a rate ceiling."""
 
 
 @dataclass(frozen=True)
@@ -560,6 +562,7 @@ def _second(
             starved=now.starved,
             throttled=now.throttled,
             stolen=now.stolen,
+            held=now.held,
         )
         for index in range(workers)
     ]

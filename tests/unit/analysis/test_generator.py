@@ -53,6 +53,19 @@ def test_a_busy_second_in_ten_is_fine_three_are_not(tmp_path: Path) -> None:
     assert said.startswith("load worker 1 had work for more than 90% of its core in 6 of 20 s")
 
 
+def test_a_rate_ceiling_is_the_limit_where_more_than_a_request_in_100_waited_for_it(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "a", WorkerState(held=1), *[FINE] * 19)
+    requests = sum(series.requests for _, series in folder.phases[0].series)
+    assert requests > 100
+    assert limit(folder) is None
+    said = limit(recorded(tmp_path / "b", WorkerState(held=requests), FINE, FINE, FINE))
+    assert said is not None
+    assert said.startswith(
+        f"{5 * requests:,} requests waited, unsent, for the rate ceiling of their host (max_rate in "
+    )
+    assert "in 5 of 20 s" in said
+
+
 def test_where_no_request_was_sent_more_workers_would_not_have_helped(tmp_path: Path) -> None:
     assert limit(recorded(tmp_path, BUSY, requests_per_user_s=0)) is None
 

@@ -115,6 +115,15 @@ def test_a_frame_that_lacks_something_is_named(tmp_path: Path, frame: dict[str, 
         read_journal(tmp_path / "journal")
 
 
+def test_workers_of_a_journal_from_before_rate_ceilings_held_nothing_back() -> None:
+    wire: list[object] = [0, 1, 0.5, 1.0, 2, 0, 0, 0.0, 0.0, 0.0]
+    tables = {"series": SeriesTable.empty().to_wire(), "lateness": SeriesTable.empty().to_wire()}
+    journal = Journal()
+    for second, state in enumerate((wire, [*wire, 3])):
+        journal.add({"kind": "second", "second": second, "users": 1, "workers": [state], **tables})
+    assert [state.held for second in journal.seconds for state in second.workers] == [0, 3]
+
+
 def test_what_a_newer_harness_adds_is_passed_over(tmp_path: Path) -> None:
     with FrameWriter(tmp_path / "journal") as writer:
         writer.write({"kind": "start", "schema": SCHEMA, "run_id": "x", "epoch_s": 5.0})
