@@ -124,10 +124,8 @@ def _remove(run: KnownRun, store: Store) -> None:
         remove(run.artifact, run.run_id)
     if run.folder is not None:
         try:
-            while run.folder.exists():
-                with suppress(
-                    FileNotFoundError
-                ):  # another prune is at it, too; what is left then goes on being removed
+            while run.folder.exists():  # another prune may be at it, too; what it leaves is removed here
+                with suppress(FileNotFoundError):
                     shutil.rmtree(run.folder)
         except OSError as fault:
             raise HarnessError(
