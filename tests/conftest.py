@@ -4,7 +4,8 @@ Two markers are exceptions. ``alone``: the test reads figures that others beside
 coverage is measured, also the processes that this test starts count their lines, which takes half as much time again;
 so those do it that together run all that only child processes run.
 
-Property tests try the same values in every run, and take the time they need on a busy machine.
+Counting lines makes Python take twice as long. So it pauses while pytest looks for tests, and in property tests, which
+run the same lines again and again; these try the same values in every run, and take the time they need.
 
 Locust is imported here, unpatched (``tests.support.http.users``), before any test module does it: patched, it would
 stop xdist's worker (``LoopExit``).
@@ -13,7 +14,9 @@ stop xdist's worker (``LoopExit``).
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
+import pkgutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +26,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import harness
 from tests.support.http import users
 
 __all__ = ["users"]
@@ -71,9 +75,28 @@ def untraced() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Where lines are counted: import what they are counted of, then pause until all tests are found."""
+    plugins = session.config.pluginmanager
+    counting = getattr(plugins.getplugin("_cov"), "cov_controller", None)
+    if counting is None or plugins.hasplugin("dsession"):  # (the latter: xdist's workers look for the tests)
+        return (yield)
+    for module in pkgutil.walk_packages(harness.__path__, "harness."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    counting.pause()
+    try:
+        return (yield)
+    finally:
+        counting.resume()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """The markers hold for a test's fixtures, too."""
     with turn(item.get_closest_marker("alone") is not None), ExitStack() as tracing:
         if item.get_closest_marker("traced") is None:
             tracing.enter_context(untraced())
+        if item.get_closest_marker("hypothesis") is not None:
+            item.add_marker("no_cover")
         return (yield)
