@@ -91,6 +91,11 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         counting.resume()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that are to be alone come first: later, they would wait for others' long tests to end, and all for them."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """The markers hold for a test's fixtures, too."""

@@ -18,7 +18,11 @@ from tests.support.children import wait_until
 from tests.support.command import REPOSITORY, finish, harness, latest_run, start
 
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
-LONG = ("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=40s", "--set", "sampling.memory=false")
+LONG = (
+    *("--set", "phase.ramp.over=1s", "--set", "phase.ramp.users=40"),
+    *("--set", "phase.steady.hold=40s", "--set", "phase.steady.users=40"),
+    *("--set", "sampling.memory=false"),
+)
 
 
 def started(cwd: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
