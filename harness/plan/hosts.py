@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from harness.plan.faults import UnreadableError, quoted
@@ -87,8 +86,6 @@ def read_host(value: object) -> object:
 class Hosts:
     """The allowed hosts of a run, each once; where several places give one a ceiling, the lowest holds."""
 
-    _none: ClassVar[AllowedHost] = AllowedHost(host="")
-
     def __init__(self, *sources: Iterable[AllowedHost]) -> None:
         self._by_key: dict[str, AllowedHost] = {}
         for entry in (entry for source in sources for entry in source):
@@ -106,7 +103,7 @@ class Hosts:
 
     def max_rate(self, host: str) -> int | None:
         """The most requests a second to that :func:`host_key`; None: no ceiling."""
-        return self._by_key.get(host, self._none).max_rate
+        return self._by_key[host].max_rate if host in self._by_key else None
 
     def all(self) -> tuple[AllowedHost, ...]:
         return tuple(self._by_key.values())

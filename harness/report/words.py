@@ -12,7 +12,7 @@ NONE = "–"
 _SPACE = "\u00a0"
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[@-Z\\^_])")
-_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
+_COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -29,7 +29,10 @@ def plain(text: str) -> str:
 
 
 def no_commands(text: str) -> str:
-    """Lines for a log, none of which GitHub's runner takes for a command to it (``::error::``, ``##[error]``)."""
+    """Lines for a log, none of which a CI server takes for a command to it.
+
+    GitHub: ``::error::``, ``##[error]``; Azure: ``##vso[…]``; TeamCity: ``##teamcity[…]``.
+    """
     return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
 
 

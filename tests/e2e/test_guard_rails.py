@@ -19,6 +19,8 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import sync_playwright
 
 from harness.record.journal import read_journal
+from harness.record.summary import Summary
+from harness.report.annotations import workflow_commands
 from tests.support.command import REPOSITORY, Result, harness, latest_run
 from tests.support.hostile_target import HOSTILE
 from tests.support.programs import require_program
@@ -78,7 +80,7 @@ class Requests(RequestsUser):
         self.client.get("http://192.0.2.1/requests", name="requests")
 
 
-phases = [steady(users=6, hold="3s")]
+phases = [steady(users=6, hold="2s")]
 gates = [gate("error_rate < 1%"), *(gate("p95 < 1ms", endpoint=f"GET {{text}}") for text in HOSTILE[:3])]
 
 
@@ -151,8 +153,10 @@ def test_junit_is_well_formed_and_holds_every_gate(ran: Ran) -> None:
     assert len(names) == len(ran.result.json()["gates"]) + 1
 
 
-def test_markdown_stays_what_it_was_meant_to_be(ran: Ran) -> None:
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(ran.read("summary.md"))
+@pytest.mark.parametrize("name", ["summary.md", "comment.md"])
+def test_markdown_stays_what_it_was_meant_to_be(ran: Ran, name: str) -> None:
+    own = re.compile(r"\A<!-- [\w .-]+ -->\n|\*\*(?=[^\n]{1,20}\*\*: )|(?<=\w)\*\*(?=: )")  # comment.md's first lines
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(own.sub("", ran.read(name)))
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or []}
     assert kinds.isdisjoint({"html_block", "html_inline", "image", "link_open", "code_inline", "fence", "strong_open"})
     heads = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
@@ -178,8 +182,10 @@ def test_the_terminal_takes_no_orders_from_the_target(ran: Ran) -> None:
     told = ran.result.err + ran.result.out
     assert "onerror=alert(2)" in told
     assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", told) == []
-    # As GitHub's runner reads a job's log.
+    # As CI servers read a job's log.
     assert [line for line in ran.result.err.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
+    for line in workflow_commands(Summary.model_validate_json(ran.read("summary.json"))):
+        assert re.fullmatch(r"::(error|warning) title=[^:,\n]*::[^\x00-\x1f\x7f-\x9f]*", line)
     assert "[bold red]rich[/bold red]" in " ".join(ran.result.err.split())
 
 

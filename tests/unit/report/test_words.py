@@ -108,9 +108,9 @@ def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
     assert words.plain(text) == shown
 
 
-def test_no_line_is_a_command_to_githubs_runner() -> None:
-    assert words.no_commands("::error::x\n  ::add-mask::y\nstd::vector ##[debug]z") == (
-        ": :error::x\n  : :add-mask::y\nstd::vector ## [debug]z"
+def test_no_line_is_a_command_to_a_ci_server() -> None:
+    assert words.no_commands("::error::x\n  ::add-mask::y\nstd::vector ##[debug]z ##vso[task]") == (
+        ": :error::x\n  : :add-mask::y\nstd::vector ## [debug]z ##vso [task]"
     )
 
 
