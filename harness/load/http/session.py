@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ssl import SSLContext
 from time import perf_counter
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from gevent import GreenletExit, Timeout
 from geventhttpclient.client import HTTPClientPool
@@ -19,6 +16,7 @@ from locust import User
 
 from harness.load.failures import RequestInterrupted
 from harness.load.http.agent import Agent
+from harness.load.http.auth import basic_auth, without_credentials
 from harness.load.http.body import NO_BODY, Body, encode
 from harness.load.http.caught import ResponseContextManager
 from harness.load.http.cookies import Jar
@@ -30,6 +28,7 @@ from harness.load.http.response import Response
 from harness.load.http.sent import Sent
 from harness.load.http.settings import Settings
 from harness.load.http.transport import Transport, wish_for
+from harness.load.http.verbs import Verbs
 
 _NO_CONTEXT: dict[str, Any] = {}
 _SENT_BEFORE_AT_MOST = 4096
@@ -47,7 +46,7 @@ class _Base(NamedTuple):
     heads: Heads
 
 
-class HttpSession:
+class HttpSession(Verbs):
     """Sends requests and records them. Keeps connections and cookies between them.
 
     A request never raises for what the server or the network did: see :attr:`Response.error`.
@@ -84,7 +83,7 @@ class HttpSession:
         self._agent: Agent | None = None
         self._base: _Base | None = None
         self._environment = getattr(user, "environment", None)
-        self._base_url, self._auth_header = _without_credentials(base_url)
+        self._base_url, self._auth_header = without_credentials(base_url)
 
     @property
     def base_url(self) -> str | None:
@@ -284,72 +283,11 @@ class HttpSession:
         self._base = _Base(origin, url.path, self._transport.pool.lane(origin), heads)
         return self._base
 
-    def get(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by GET."""
-        return self.request("GET", url, **more)
-
-    def post(self, url: str, data: Any = None, json: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by POST."""
-        return self.request("POST", url, data=data, json=json, **more)
-
-    def put(self, url: str, data: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by PUT."""
-        return self.request("PUT", url, data=data, **more)
-
-    def patch(self, url: str, data: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by PATCH."""
-        return self.request("PATCH", url, data=data, **more)
-
-    def delete(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by DELETE."""
-        return self.request("DELETE", url, **more)
-
-    def head(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by HEAD."""
-        return self.request("HEAD", url, **more)
-
-    def options(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by OPTIONS."""
-        return self.request("OPTIONS", url, **more)
-
-    def iter_lines(self, url: str, method: str = "GET", **more: Any) -> Iterator[str]:
-        """The lines of an answer, without their ends, as they come in.
-
-        Raises what the request failed by, for it is recorded by then.
-        """
-        response = self.request(method, url, stream=True, **more)
-        response.raise_for_status()
-        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        rest = ""
-        for part in response.stream:
-            *lines, rest = (rest + decode(part)).split("\n")
-            yield from lines
-        rest += decode(b"", final=True)
-        if rest:
-            yield rest
-
 
 def _checked(verb: str) -> str:
     if not is_token(verb):
         raise ValueError(f"{verb!r} is no HTTP method")
     return verb
-
-
-def basic_auth(username: str | bytes, password: str | bytes) -> str:
-    """The value of ``Authorization`` for them (RFC 7617)."""
-    user, secret = (part.encode("latin-1") if isinstance(part, str) else part for part in (username, password))
-    return "Basic " + b64encode(user + b":" + secret).decode("ascii")
-
-
-def _without_credentials(url: str | None) -> tuple[str | None, str | None]:
-    """A base URL without the user and password in it, and these as a header's value."""
-    if not url:
-        return url, None
-    parts = urlsplit(url)
-    if not (parts.username and parts.password):
-        return url, None
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return bare.geturl(), basic_auth(unquote(parts.username), unquote(parts.password))
 
 
 def _number(given: Any, otherwise: int) -> int:
