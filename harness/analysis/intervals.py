@@ -62,12 +62,12 @@ def interval_of(sample: Sample, metric: Metric) -> Interval | None:
 
 def requests_to_bound(q: float, seconds: int) -> int:
     """How many requests in so many seconds it takes, at the least, to bound the ``q`` quantile from above."""
-    return math.ceil(math.log(_TAIL) / math.log(q) * (_factor(_degrees(seconds)) / _Z) ** 2)
+    return math.ceil(math.log(_TAIL) / math.log(q) * (student(_degrees(seconds)) / _Z) ** 2)
 
 
 def requests_to_show(error_rate: float, seconds: int) -> int:
     """How many requests in so many seconds without a failure it takes to show less than ``error_rate`` (a share)."""
-    return math.ceil(_Z**2 * (1 - error_rate) / error_rate * (_factor(_degrees(seconds)) / _Z) ** 2)
+    return math.ceil(_Z**2 * (1 - error_rate) / error_rate * (student(_degrees(seconds)) / _Z) ** 2)
 
 
 def block_variance(deviations: Floats) -> tuple[float, float]:
@@ -99,8 +99,8 @@ def _overlapping(deviations: Floats, length: int) -> float:
     return float(np.square(sums).sum()) * n * n / (length * (n - length) * (n - length + 1))
 
 
-def _factor(degrees: float) -> float:
-    """Student's t for 95 %."""
+def student(degrees: float) -> float:
+    """Student's t for 95 %, by which a standard error becomes half an interval."""
     return float(stdtrit(degrees, 1 - _TAIL))
 
 
@@ -108,7 +108,7 @@ def _effective(share: float, count: float, variance: float, degrees: float) -> f
     """The number of independent requests that would show a share with this variance, after Student's factor."""
     spread = share * (1 - share)
     alike = min(count, spread / variance) if variance > 0 and spread > 0 else count
-    return max(alike * (_Z / _factor(degrees)) ** 2, 1e-9)
+    return max(alike * (_Z / student(degrees)) ** 2, 1e-9)
 
 
 def _quantile(sample: Sample, q: float) -> Interval:
@@ -117,7 +117,7 @@ def _quantile(sample: Sample, q: float) -> Interval:
     here = int(np.searchsorted(buckets, bucket))
 
     def bounds(at: int) -> tuple[float, float]:
-        return _share_bounds(sample, int(buckets[at]))
+        return share_bounds(sample.within(int(buckets[at])), sample.timed)
 
     # The share of requests up to a time only grows with it, so each end is found by halving.
     low = 0.0
@@ -134,12 +134,14 @@ def _value_ms(sample: Sample, bucket: int) -> float:
     return min(int(highest_of(np.array([bucket]))[0]), sample.max_us) / 1000
 
 
-def _share_bounds(sample: Sample, bucket: int) -> tuple[float, float]:
-    """95 % bounds of the share of requests that take no longer than ``bucket`` says (Clopper & Pearson 1934)."""
-    count = float(sample.timed.sum())
-    within = sample.within(bucket)
+def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
+    """95 % bounds of a share (Clopper & Pearson 1934): by second ``within`` of the ``timed`` requests count.
+
+    Of a benchmark's rounds each is a second of its own, with one request.
+    """
+    count = float(timed.sum())
     share = float(within.sum()) / count
-    variance, degrees = block_variance((within - share * sample.timed) / count)
+    variance, degrees = block_variance((within - share * timed) / count)
     effective = _effective(share, count, variance, degrees)
     inside, outside = share * effective, (1 - share) * effective
     low = float(betaincinv(inside, outside + 1, _TAIL)) if inside else 0.0
@@ -182,5 +184,5 @@ def _error_rate(sample: Sample) -> Interval:
 
 
 def _around(value: float, error: float, degrees: float) -> Interval:
-    half = _factor(degrees) * error
+    half = student(degrees) * error
     return Interval(value=value, low=max(0.0, value - half), high=value + half)

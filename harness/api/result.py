@@ -63,15 +63,21 @@ class Run:
 
         if self.folder.summary.exists():
             return read_model(self.folder.summary, Summary)
-        from harness.gates.judge import judge
+        from harness.control.judging import judged
 
-        return judge(self.folder)
+        return judged(self.folder)
 
     @cached_property
     def plan(self) -> RunPlan:
-        """What was to be run: phases, gates, target, seed."""
+        """What was to be run: phases, gates, target, seed. Raises :class:`HarnessError` where it is a bench."""
         from harness.plan.model import RunPlan
 
+        if self.folder.is_bench:
+            raise HarnessError(
+                "this is the folder of `harness bench`, which puts no load on a target",
+                where=str(self.path),
+                hint="It has `verdict`, `gates` and `benchmarks`, but no plan of phases and no timeline.",
+            )
         return read_model(self.folder.plan, RunPlan)
 
     @cached_property
@@ -115,9 +121,11 @@ class Run:
         By its own gates; by ``require`` (``"p95 < 300ms"``, or several), read in ``phase`` and of ``endpoint``; or by
         the gates of ``profile``. Raises :class:`HarnessError` where these make no sense.
         """
+        required = (require,) if isinstance(require, str) else tuple(require)
+        if self.folder.is_bench:
+            return self._judge_bench(required, phase=phase, endpoint=endpoint, profile=profile)
         from harness.plan.gating import gates_given
 
-        required = (require,) if isinstance(require, str) else tuple(require)
         if profile is not None and required:
             raise HarnessError("gates come from one place", where="--require, --profile", hint="Give one of the two.")
         if (phase or endpoint) and not required:
@@ -129,6 +137,21 @@ class Run:
         from harness.control.judging import judge_again
 
         return Run(self.folder, judge_again(self.folder, gates))
+
+    def _judge_bench(self, require: Sequence[str], **others: object) -> Run:
+        from harness.plan.bench_resolve import bench_gates_given
+
+        given = [f"--{name}" for name, value in others.items() if value is not None]
+        if given:
+            raise HarnessError(
+                "a bench has no phases, endpoints and profiles",
+                where=", ".join(given),
+                hint="Name the benchmark: --require 'bench(\"test_search\").mean < 2ms'",
+            )
+        gates = bench_gates_given(require, None, option="--require")
+        from harness.control.judging import judge_bench_again
+
+        return Run(self.folder, judge_bench_again(self.folder, gates))
 
     def draw(self) -> Path:
         """Draw its reports anew, as ``harness report``; where ``report.html`` lies."""
@@ -150,6 +173,13 @@ class Run:
         from harness.api import tables
 
         return tables.endpoints(self.summary)
+
+    @cached_property
+    def benchmarks(self) -> pd.DataFrame:
+        """A row per benchmark of a bench: ``name, rounds, min_s, mean_s, median_s, p95_s, ops, …``; else empty."""
+        from harness.api import tables
+
+        return tables.benchmarks(self.summary)
 
     @cached_property
     def steps(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from harness.record.journal import read_journal
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.record.summary import (
+    BenchmarkFigures,
     FailureKind,
     Figures,
     Latency,
@@ -52,6 +53,10 @@ def endpoints(summary: Summary) -> pd.DataFrame:
         for endpoint in phase.endpoints
     ]
     return pd.DataFrame(rows, columns=["phase", "method", "name", *_figures(Figures())])
+
+
+def benchmarks(summary: Summary) -> pd.DataFrame:
+    return pd.DataFrame([row.model_dump() for row in summary.benchmarks], columns=list(BenchmarkFigures.model_fields))
 
 
 def steps(summary: Summary) -> pd.DataFrame:

@@ -24,6 +24,7 @@ _PATH_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
+    "bench": "Run a suite of pytest-benchmark, judge it, write the report.",
     "gate": "Judge a run folder again, under its own gates or others.",
     "report": "Draw a run folder's report again.",
     "baseline": "Keep runs that later runs are compared with.",

@@ -34,6 +34,8 @@ _LOG_WIDTH = 160
 """Columns where there is no terminal: in a log a line may be long, and a run-id must not be broken."""
 
 _EXAMPLE = "p95 <= baseline + 10%"
+_BENCH_METRICS = ("min", "median", "mean", "p95")
+_BENCH_EXAMPLE = 'bench("test_*").mean <= baseline + 10%'
 _ALL_ENDPOINTS = ""
 
 _profile = click.option("--profile", help="Only of this profile.")
@@ -65,13 +67,14 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     With --up-to a job can do it after every run: the first N make the baseline, and it stays as it is from then on.
     """
     from harness.analysis.measurement import measure_for_baseline
+    from harness.gates.bench_judge import measure_suite_for_baseline
     from harness.store import open_store
 
     folder = find(run, out)
     if folder.summary.is_file():  # else measuring says that it was never judged, and how to
         _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)
-    measured = measure_for_baseline(folder)
+    measured = measure_suite_for_baseline(folder) if folder.is_bench else measure_for_baseline(folder)
     key = (measured.summary.scenario, measured.summary.profile, environment.fingerprint)
     # A run's baseline belongs where runs like it are compared: in the store beside it, unless another is named.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
@@ -208,10 +211,13 @@ def _refuse_unfit(summary: Summary, force: bool) -> None:
 
 
 def _draw(console: Console, baseline: Baseline) -> None:
-    """One table a run: a row a phase, all its endpoints together."""
+    """One table a run: a row a phase, all its endpoints together; or a row a benchmark."""
     console.print(Text(_name(baseline), style="bold"))
     for run in baseline.runs:
         console.print(Text(f"{run.run_id} ({run.summary.verdict})"))
+        if run.summary.kind == "bench":
+            console.print(_benchmarks(run))
+            continue
         table = Table("phase")
         for metric in _METRICS:
             table.add_column(metric, justify="right")
@@ -219,6 +225,17 @@ def _draw(console: Console, baseline: Baseline) -> None:
             figures = endpoints.get(_ALL_ENDPOINTS, {})
             table.add_row(Text(plain(phase)), *(_figure(figures.get(metric), metric) for metric in _METRICS))
         console.print(table)
+
+
+def _benchmarks(run: BaselineRun) -> Table:
+    table = Table("benchmark")
+    for metric in _BENCH_METRICS:
+        table.add_column(metric, justify="right")
+    names = {benchmark.test: benchmark.name for benchmark in run.summary.benchmarks}
+    for test, figures in next(iter(run.figures.values()), {}).items():
+        shown = (in_unit(found.value if (found := figures.get(metric)) else None, "s") for metric in _BENCH_METRICS)
+        table.add_row(Text(plain(names.get(test, test))), *shown)
+    return table
 
 
 def _explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
@@ -229,7 +246,10 @@ def _explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
                 Text(f"In phase {plain(phase.name)} the load generator was the limit: gates will not use it.")
             )
     console.print("From the next run on, gates compare with it:")
-    console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
+    if added.summary.kind == "bench":
+        console.print(Text(f"  {_BENCH_EXAMPLE}", style="bold"))
+    else:
+        console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
     example = _example(baseline)
     if example is not None:
         phase_name, p95_ms = example

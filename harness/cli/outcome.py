@@ -20,7 +20,20 @@ from harness.cli.github import as_text_only, in_github_job, tell_github
 from harness.cli.lines import one_line
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
-from harness.report.words import duration, in_unit, interval, ms, no_commands, number, percent, points, rate
+from harness.report.words import (
+    change,
+    duration,
+    in_unit,
+    interval,
+    ms,
+    no_commands,
+    number,
+    percent,
+    points,
+    rate,
+    seconds,
+    size,
+)
 
 _LOG_WIDTH = 160
 """Columns where there is no terminal: in a log a line may be long."""
@@ -28,7 +41,7 @@ _NARROW = 90
 """Below so many columns the table of phases leaves out what matters less."""
 _NARROWEST = 70
 """Below so many columns the table of gates leaves out the intervals, which the reasons tell."""
-_WORDS = ("", "Gate", "Phase", "Goal")
+_WORDS = ("", "Gate", "Phase", "Goal", "Benchmark")
 _MOST = 5
 _LONGEST_NAME = 120
 _LONGEST_REASON = 600
@@ -45,7 +58,8 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=terminal.is_terminal, highlight=False, width=width)
     console.print(_verdict(summary))
-    for part in (_gates(summary, width), _phases(summary, width), _stress(summary), _failures(summary)):
+    tables = (_gates(summary, width), _benchmarks(summary, width), _phases(summary, width), _stress(summary))
+    for part in (*tables, _failures(summary)):
         _print(console, part)
     for part in (_suspects(summary), _warnings(summary), _files(folder, summary)):
         _print(console, part)
@@ -108,16 +122,12 @@ def _list(*no_wrap: bool) -> Table:
 
 
 def _verdict(summary: Summary) -> Text:
-    totals = summary.totals
-    share = totals.failures / totals.requests if totals.requests else None
-    failed = f", {number(totals.failures)} failed ({percent(share)})" if totals.failures else ""
-    requests = "request" if totals.requests == 1 else "requests"
     text = Text.assemble(
         ("verdict: ", "bold"),
         (summary.verdict, _STYLES[summary.verdict] + " reverse"),
     )
     text.append(f"  {_said(summary.scenario)} · {_said(summary.profile)} · ")
-    text.append(f"{duration(round(summary.duration_s))} · {number(totals.requests)} {requests}{failed}")
+    text.append(f"{duration(round(summary.duration_s))} · {_amount(summary)}")
     # A gate's own reason stands with the gate.
     for reason in summary.reasons:
         if not any(gate.reason and gate.reason in reason for gate in summary.gates):
@@ -125,12 +135,29 @@ def _verdict(summary: Summary) -> Text:
     return text
 
 
+def _amount(summary: Summary) -> str:
+    """How much was measured."""
+    if summary.kind == "bench":
+        rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
+        return f"{_counted(len(summary.benchmarks), 'benchmark')} of {_counted(rounds, 'round')}"
+    totals = summary.totals
+    share = totals.failures / totals.requests if totals.requests else None
+    failed = f", {number(totals.failures)} failed ({percent(share)})" if totals.failures else ""
+    return f"{_counted(totals.requests, 'request')}{failed}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
+
+
 def _gates(summary: Summary, width: int) -> list[Text | Table | Padding]:
     if not summary.gates:
         return []
     wide, intervals = width >= _NARROW, width >= _NARROWEST
+    phases = any(gate.phase for gate in summary.gates)
+    shown = (True, True, phases, True, intervals, True)
     table = _columns(
-        {"": True, "Gate": True, "Phase": True, "Observed": True, "95 % interval": intervals, "Limit": True}
+        {"": True, "Gate": True, "Phase": phases, "Observed": True, "95 % interval": intervals, "Limit": True}
     )
     for gate in summary.gates:
         cells = [
@@ -141,7 +168,7 @@ def _gates(summary: Summary, width: int) -> list[Text | Table | Padding]:
             Text(interval(gate.interval, gate.unit)),
             Text(in_unit(gate.limit, gate.unit)),
         ]
-        table.add_row(*(cells if intervals else cells[:4] + cells[5:]))
+        table.add_row(*(cell for cell, show in zip(cells, shown, strict=True) if show))
     reasons: dict[str, list[GateResult]] = {}
     for gate in summary.gates:
         if gate.status != "pass":
@@ -196,6 +223,42 @@ def _phases(summary: Summary, width: int) -> list[Text | Table | Padding]:
             Text(ms(phase.service_ms.p95)),
             Text(ms(phase.response_ms.p99)),
             Text(ms(phase.response_ms.max)),
+        ]
+        table.add_row(*(cell for cell, show in zip(cells, shown.values(), strict=True) if show))
+    return [table]
+
+
+def _benchmarks(summary: Summary, width: int) -> list[Text | Table | Padding]:
+    if not summary.benchmarks:
+        return []
+    wide = width >= _NARROW
+    shown = {
+        "Benchmark": True,
+        "Rounds": wide,
+        "Min": wide,
+        "Median": True,
+        "Mean": True,
+        "P95": wide,
+        "Max": wide,
+        "Calls": wide,
+        "Peak": any(benchmark.peak_bytes is not None for benchmark in summary.benchmarks),
+        "Allocations": any(benchmark.allocations is not None for benchmark in summary.benchmarks),
+        "Baseline": any(benchmark.change is not None for benchmark in summary.benchmarks),
+    }
+    table = _columns(shown)
+    for benchmark in summary.benchmarks:
+        cells = [
+            Text(_said(benchmark.name)),
+            Text(number(benchmark.rounds)),
+            Text(seconds(benchmark.min_s)),
+            Text(seconds(benchmark.median_s)),
+            Text(seconds(benchmark.mean_s)),
+            Text(seconds(benchmark.p95_s)),
+            Text(seconds(benchmark.max_s)),
+            Text(rate(benchmark.ops)),
+            Text(size(benchmark.peak_bytes)),
+            Text(number(benchmark.allocations)),
+            Text(change(benchmark.change)),
         ]
         table.add_row(*(cell for cell, show in zip(cells, shown.values(), strict=True) if show))
     return [table]

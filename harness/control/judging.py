@@ -1,41 +1,64 @@
-"""What is done with a run folder whose load has ended: compare, judge, draw, put into the store."""
+"""What is done with a run folder whose load, or benchmarks, have ended: compare, judge, draw, put into the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.recorded_suite import read_suite
 from harness.errors import HarnessError
+from harness.gates.bench_judge import judge_suite
 from harness.gates.judge import judge
+from harness.plan.bench import PROFILE as BENCH
+from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.model import Gate, RunPlan
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.record.tables import write_tables
 from harness.report import write_reports
 from harness.store import RunEntry, Store
 from harness.store.artifacts import Place, upload
 
+_HISTORY = 50
+"""How many benches before this one the report shows."""
 
-def conclude(folder: RunFolder, plan: RunPlan, environment: Environment, store: Store) -> Summary:
-    """Judge a run that has just ended, against the store's baseline if there is one; write reports; record it.
+
+def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environment, store: Store) -> Summary:
+    """Judge a run or bench that has just ended, against the store's baseline if there is one; write reports; record it.
 
     A store that fails now does not lose the run: it is told as a warning in the result.
     """
     warnings: list[str] = []
+    scenario, profile = (plan.suite, BENCH) if isinstance(plan, BenchPlan) else (plan.scenario.name, plan.profile)
     try:
-        baseline = store.baseline_for(plan.scenario.name, plan.profile, environment.fingerprint)
+        baseline = store.baseline_for(scenario, profile, environment.fingerprint)
     except HarnessError as fault:
         warnings.append(f"the baseline could not be read: {fault.message}")
     else:
         if baseline is not None:
             write_json(folder.comparison, baseline.model_dump(by_alias=True))
-    write_tables(folder)
-    summary = write_results(folder, judge(folder), warnings=warnings)
+    if isinstance(plan, RunPlan):
+        write_tables(folder)
+    else:
+        warnings += _remember(folder, plan, environment, store)
+    summary = write_results(folder, judged(folder), warnings=warnings)
     try:
         store.record_run(RunEntry(summary, environment.fingerprint, folder.path))
+        if isinstance(plan, BenchPlan):
+            store.record_benchmarks(summary, {one.test: one.rounds for one in read_suite(folder).benchmarks})
     except HarnessError as fault:
         summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
     return summary
+
+
+def _remember(folder: RunFolder, plan: BenchPlan, environment: Environment, store: Store) -> list[str]:
+    """Note the benches before this one in its folder, for the report is drawn from it alone; warnings."""
+    try:
+        write_history(folder.history, store.benchmark_history(plan.suite, environment.fingerprint, most=_HISTORY))
+    except HarnessError as fault:
+        return [f"the benches before this one could not be read: {fault.message}"]
+    return []
 
 
 def keep_copy(folder: RunFolder, summary: Summary, environment: Environment, store: Store, place: Place) -> Summary:
@@ -58,9 +81,19 @@ def keep_copy(folder: RunFolder, summary: Summary, environment: Environment, sto
     return summary
 
 
+def judged(folder: RunFolder) -> Summary:
+    """The result of a run or a bench under its own gates; nothing is written."""
+    return judge_suite(read_suite(folder)) if folder.is_bench else judge(folder)
+
+
 def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
     """Judge a run folder under its own gates (None) or others, and write its results anew."""
-    return write_results(folder, judge(folder, gates=gates))
+    return write_results(folder, judged(folder) if gates is None else judge(folder, gates=gates))
+
+
+def judge_bench_again(folder: RunFolder, gates: Sequence[BenchGate] | None) -> Summary:
+    """As :func:`judge_again`, of a bench."""
+    return write_results(folder, judge_suite(read_suite(folder), gates=gates))
 
 
 def draw_again(folder: RunFolder) -> None:
@@ -82,6 +115,8 @@ def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str
         "plan": folder.plan,
         "environment": folder.environment,
         "journal": folder.journal,
+        "benchmarks": folder.benchmarks,
+        "rounds": folder.rounds,
         "timeline": folder.timeline_table,
         "resources": folder.resources_table,
         "harness_log": folder.log,

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from harness.plan.bench import BenchMetric
 from harness.plan.model import Metric
 from harness.record.baseline import Interval
 
@@ -32,7 +33,7 @@ _PRIOR_RUNS = 2.0
 _Z = 1.959963984540054
 
 
-def against(observed: Interval, baselines: Sequence[Interval], metric: Metric) -> tuple[float, Interval]:
+def against(observed: Interval, baselines: Sequence[Interval], metric: Metric | BenchMetric) -> tuple[float, Interval]:
     """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
 
     Comparing that interval with a limit reckoned from the baseline's figure is the comparison of the two.

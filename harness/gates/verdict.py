@@ -22,6 +22,7 @@ _BROKEN_ENDS: dict[EndReason, str] = {
 }
 _LOST = ("worker lost", "workers lost", "report refused")
 """Events that tell of requests that are lacking."""
+PARTLY = "what ran is reported, not judged as a whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,28 @@ def decide(
     verify_interrupted: bool = False,
 ) -> Decision:
     """The verdict of a run, from how it ended and what its gates gave."""
-    failed = [_said(result) for result in results if result.status == "fail"]
+    failed, unsure = told(results)
     failed += [event.message for event in run.journal.events if event.what == "exit code"]
-    unsure = [_said(result) for result in results if result.status == "inconclusive"]
     broken = _broken(run, phases, results)
+    interrupted = None
     if run.journal.end_reason == "interrupted":
-        told = f"the run was interrupted after {run.journal.last_s:.0f} s: what ran is reported, not judged as a whole"
-        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *broken, *failed])
-    if verify_interrupted:
-        told = "the run was interrupted while the scenario's `verify` ran"
-        return Decision("inconclusive", ExitCode.INTERRUPTED, [told, *broken, *failed])
+        interrupted = f"the run was interrupted after {run.journal.last_s:.0f} s: {PARTLY}"
+    elif verify_interrupted:
+        interrupted = "the run was interrupted while the scenario's `verify` ran"
+    return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)
+
+
+def weighed(
+    results: Sequence[GateResult],
+    *,
+    failed: list[str],
+    unsure: list[str],
+    broken: list[str],
+    interrupted: str | None,
+) -> Decision:
+    """The verdict, from why the run was interrupted or is not valid, and from what failed or could not be told."""
+    if interrupted:
+        return Decision("inconclusive", ExitCode.INTERRUPTED, [interrupted, *broken, *failed])
     if broken:
         return Decision("broken", ExitCode.BROKEN, [*broken, *failed])
     if failed:
@@ -84,6 +97,12 @@ def _voided(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> li
     if not counted or len(limited) < len(counted):
         return []
     return [f"the load generator was the limit wherever the run was measured: {limited[0].generator_limited}"]
+
+
+def told(results: Sequence[GateResult]) -> tuple[list[str], list[str]]:
+    """What is said of the gates that failed, and of those that could not be told."""
+    failed = [_said(result) for result in results if result.status == "fail"]
+    return failed, [_said(result) for result in results if result.status == "inconclusive"]
 
 
 def _said(result: GateResult) -> str:

@@ -20,18 +20,29 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_STEPS = {"s": ((1e-6, 1e-9, "ns"), (1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms")),
+          "B": ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (math.inf, 1e9, "GB"))}  # fmt: skip
+"""Of units that are scaled: below so much, this is one of that unit."""
+
+
 def amount(value: float, unit: str) -> str:
-    """A figure with its unit: ``480 ms``, ``1.2 %``, ``450/s``."""
-    return f"{number(value)}{unit}" if unit == "/s" else f"{number(value)} {unit}"
+    """A figure with its unit: ``480 ms``, ``1.2 %``, ``450/s``; of ``s`` and ``B`` scaled: ``3.2 µs``, ``1.5 MB``."""
+    scale, shown = _scale(value, unit)
+    return f"{number(value / scale)}{shown}" if shown in ("/s", "") else f"{number(value / scale)} {shown}"
 
 
 def observed(interval: Interval, unit: str) -> str:
     """A figure and its interval: ``480 ms [455…512]``; a figure that is exact has none."""
+    scale, _ = _scale(interval.value, unit)
+    said, low = amount(interval.value, unit), number(interval.low / scale)
     if interval.high is None:
-        return f"{amount(interval.value, unit)} [{number(interval.low)} or more]"
-    if interval.low == interval.high:
-        return amount(interval.value, unit)
-    return f"{amount(interval.value, unit)} [{number(interval.low)}…{number(interval.high)}]"
+        return f"{said} [{low} or more]"
+    return said if interval.low == interval.high else f"{said} [{low}…{number(interval.high / scale)}]"
+
+
+def _scale(value: float, unit: str) -> tuple[float, str]:
+    steps = _STEPS.get(unit, ())
+    return next(((scale, shown) for below, scale, shown in steps if abs(value) < below), (1.0, unit))
 
 
 def among(name: str, known: Sequence[str]) -> str:

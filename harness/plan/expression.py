@@ -1,5 +1,8 @@
 """Requirements as people write them, ``p95 < 500ms``, and conditions of them, ``p95 > 500ms or error_rate > 1%``.
 
+The grammar also holds those on benchmarks, ``bench("test_search").mean < 2ms``, which
+:mod:`harness.plan.bench_expression` gives their meaning.
+
 The grammar takes any word for a metric and any unit; what each means is checked afterwards, so that a message can say
 which word or unit is wrong and what would be right.
 """
@@ -7,7 +10,7 @@ which word or unit is wrong and what would be right.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.plan.faults import UnreadableError, listed, quoted, suggestion
 from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
@@ -20,9 +23,12 @@ _GRAMMAR = r"""
 condition: group ("or"i group)*
 group: comparison ("and"i comparison)*
 comparison: WORD COMPARATOR _limit
+benchmark: BENCH "(" NAME ")" "." WORD COMPARATOR _limit
 _limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
 
 BASELINE: "baseline"i
+BENCH: "bench"i
+NAME: /"[^"]*"|'[^']*'/
 WORD: /[a-zA-Z_][\w.]*/
 COMPARATOR: /[<>=!]+|≤|≥/
 NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
@@ -54,6 +60,11 @@ _EXPECTED = {
     "OR": '"or"',
     "AND": '"and"',
     "$END": "the end",
+    "BENCH": "bench(…)",
+    "NAME": "a benchmark's name in quotes",
+    "LPAR": "(",
+    "RPAR": ")",
+    "DOT": "a dot",
 }
 
 
@@ -90,43 +101,51 @@ def parse_limit(text: object) -> Condition:
 def _parse(text: object) -> Condition:
     if not isinstance(text, str) or not text.strip():
         raise UnreadableError(f"{quoted(text)} is not a requirement", _EXAMPLES)
+    if text.lstrip().lower().startswith("bench"):
+        raise UnreadableError(f"{quoted(text)} is a gate of a benchmark", "`harness bench` reads it; a run has none")
+    tree = parsed(text, "condition", _EXAMPLES)
+    groups = tuple(
+        tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
+    )
+    return Condition(any_of=groups, source=text.strip())
+
+
+def parsed(text: str, start: Literal["condition", "benchmark"], examples: str) -> ParseTree:
+    """The tree of ``text`` by that rule of the grammar. Raises ``UnreadableError``, with ``examples`` as its hint."""
     from lark import UnexpectedInput
 
     try:
-        tree = _parser().parse(text)
+        return _parser().parse(text, start=start)
     except UnexpectedInput as error:
-        raise _syntax_fault(text, error) from None
-    groups = tuple(
-        tuple(_comparison(_tokens(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
-    )
-    return Condition(any_of=groups, source=text.strip())
+        raise _syntax_fault(text, error, examples) from None
 
 
 @cache
 def _parser() -> Lark:
     from lark import Lark
 
-    return Lark(_GRAMMAR, start="condition", parser="lalr")
+    return Lark(_GRAMMAR, start=["condition", "benchmark"], parser="lalr")
 
 
-def _syntax_fault(text: str, error: UnexpectedInput) -> UnreadableError:
+def _syntax_fault(text: str, error: UnexpectedInput, examples: str) -> UnreadableError:
     accepted = getattr(error, "accepts", None)
     if not accepted:  # a character that starts no word of the grammar
         message = (
             f"{quoted(text)} cannot be read: {quoted(text[error.column - 1])} at column {error.column} is unexpected"
         )
-        return UnreadableError(message, _EXAMPLES)
+        return UnreadableError(message, examples)
     at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
     at = "at its end" if at_end else f"at column {error.column}"
     wanted = " or ".join(word for name, word in _EXPECTED.items() if name in accepted)
-    return UnreadableError(f"{quoted(text)} cannot be read {at}: expected {wanted}", _EXAMPLES)
+    return UnreadableError(f"{quoted(text)} cannot be read {at}: expected {wanted}", examples)
 
 
 def _branches(tree: ParseTree) -> list[ParseTree]:
     return [child for child in tree.children if not isinstance(child, str)]
 
 
-def _tokens(tree: ParseTree) -> list[Token]:
+def tokens_of(tree: ParseTree) -> list[Token]:
+    """The words right below ``tree``."""
     return [child for child in tree.children if isinstance(child, str)]
 
 
@@ -134,7 +153,7 @@ def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
     words = {token.type: str(token) for token in tokens}
     metric = _metric(words["WORD"], source)
-    comparator = _comparator(words["COMPARATOR"], source)
+    comparator = comparator_of(words["COMPARATOR"], source)
     baseline = "BASELINE" in words
     if "NUMBER" not in words:  # a bare ``baseline``
         return Comparison(metric=metric, comparator=comparator, value=0.0, unit="%", baseline=True, source=source)
@@ -151,7 +170,8 @@ def _metric(word: str, source: str) -> Metric:
     raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, METRICS, _SYNONYMS))
 
 
-def _comparator(word: str, source: str) -> Comparator:
+def comparator_of(word: str, source: str) -> Comparator:
+    """The comparison that ``word`` in ``source`` is. Raises ``UnreadableError``."""
     for comparator in _COMPARATORS:
         if word == comparator:
             return comparator

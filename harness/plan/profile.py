@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plan.faults import suggestion
-from harness.plan.toml_lines import key_lines
-from harness.plan.written import Written, dotted, shown_path
+from harness.plan.toml_file import read_toml
+from harness.plan.written import Written, shown_path
 
 _PACKAGED = Path(__file__).parent / "profiles"
 _SHIPPED = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "profiles"
@@ -32,24 +31,7 @@ def load_profile(name_or_file: str, *, scenario: str | Path | None = None) -> Pr
     ones. Raises ``HarnessError`` where there is none or it is not TOML.
     """
     path = _find(name_or_file, scenario)
-    try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise HarnessError(
-            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
-        ) from None
-    except OSError as error:
-        raise HarnessError(
-            f"cannot be read: {error.strerror}", where=shown_path(path), hint="give the path of a TOML file"
-        ) from None
-    text = text.replace("\r\n", "\n")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_fault(path, text, error) from None
-    file = shown_path(path)
-    places = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
-    return Profile(path.stem, path, Written(data, {(): file, **places}))
+    return Profile(path.stem, path, read_toml(path))
 
 
 def profile_names(scenario: str | Path | None = None) -> list[str]:
@@ -80,17 +62,3 @@ def _folders(scenario: str | Path | None) -> list[Path]:
     if scenario is not None:
         folders.append(Path(scenario).absolute().parent.parent / "profiles")
     return list(dict.fromkeys([*folders, _SHIPPED]))
-
-
-def _syntax_fault(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:
-    """Tells line and column first, as every other message does, and shows the line."""
-    message, _, place = str(error).rpartition(" (at ")
-    numbers = [int(word) for word in place.rstrip(")").replace(",", "").split() if word.isdigit()]
-    lines = text.split("\n")
-    # "at end of document" gives no numbers: the last line that holds something is where it breaks off.
-    line = numbers[0] if numbers else max((i for i, each in enumerate(lines, 1) if each.strip()), default=1)
-    return HarnessError(
-        f"not TOML: {message or error}",
-        where=f"{shown_path(path)}:{line}",
-        hint=f"the line is: {lines[line - 1].strip()}",
-    )

@@ -18,6 +18,11 @@ from harness.plan.written import KeyPath, Written, dotted, shown_path
 _TABLE = ("tool", "harness")
 
 
+class _ProjectTable(GuardRails):
+    bench: Any = None
+    """Read by :mod:`harness.plan.bench_resolve`; here so that the key is known."""
+
+
 def load_project(folder: Path, faults: Faults) -> GuardRails:
     """That of the nearest ``pyproject.toml`` with such a table, in ``folder`` or above; else the defaults.
 
@@ -59,7 +64,7 @@ def _read(path: Path) -> Written | None:
 
 def _checked(written: Written, faults: Faults) -> GuardRails:
     try:
-        return GuardRails.model_validate(written.data[""])
+        return _ProjectTable.model_validate(written.data[""])
     except ValidationError as error:
-        invalid.tell(error, GuardRails, (), written, faults)
+        invalid.tell(error, _ProjectTable, (), written, faults)
         return GuardRails()

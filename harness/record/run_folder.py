@@ -38,6 +38,12 @@ class RunFolder:
         self.plan = path / "plan.json"
         self.environment = path / "environment.json"
         self.journal = path / "journal"
+        self.benchmarks = path / "benchmark.json"
+        self.rounds = path / "rounds.parquet"
+        self.suite = path / "suite.json"
+        self.suite_end = path / "suite-end.json"
+        self.benchmark_memory = path / "memory.json"
+        self.history = path / "history.json"
         self.resources = path / "resources"
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
@@ -57,6 +63,12 @@ class RunFolder:
     @property
     def run_id(self) -> str:
         return self.path.name
+
+    @property
+    def is_bench(self) -> bool:
+        """Whether ``harness bench`` made it. Raises :class:`HarnessError` where plan.json is missing or damaged."""
+        plan = read_json(self.plan)
+        return isinstance(plan, dict) and plan.get("kind") == "bench"
 
     @classmethod
     def create(cls, parent: Path, run_id: str) -> RunFolder:

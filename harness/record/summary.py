@@ -107,14 +107,15 @@ class PhaseSummary(Figures):
 class GateResult(_Part):
     """What one gate required, what was observed, and whether it held.
 
-    ``observed``, ``limit`` and ``interval`` (95 %) are in ``unit`` (``ms``, ``%``, ``/s``); a gate on an invariant
-    (the scenario's ``verify``) has none.
+    ``observed``, ``limit`` and ``interval`` (95 %) are in ``unit`` (``ms``, ``%``, ``/s``; of benchmarks ``s``, ``/s``,
+    ``B`` or none); a gate on an invariant (the scenario's ``verify``, a benchmark's own assertions) has none.
     """
 
     require: str
     phase: str | None = None
     """The phase the gate read; one gate over several phases gives one result for each."""
     endpoint: str | None = None
+    """Or the benchmark, where the gate names several."""
     status: GateStatus
     observed: float | None = None
     unit: str = ""
@@ -213,10 +214,45 @@ class BaselineRef(_Part):
     fingerprint: str
 
 
+class BenchmarkFigures(_Part):
+    """What ``harness bench`` measured of one benchmark: seconds of one call, over all its rounds."""
+
+    test: str
+    """Its whole id: ``benchmarks/micro/test_shop.py::test_search``."""
+    name: str
+    """As gates and reports call it: the test's name, or its id where two have one name."""
+    group: str | None = None
+    rounds: int
+    iterations: int
+    """Calls a round; its time is divided by them."""
+    min_s: float
+    mean_s: float
+    mean_interval_s: tuple[float, float | None]
+    median_s: float
+    p95_s: float
+    p99_s: float
+    max_s: float
+    stddev_s: float
+    ops: float
+    """Calls a second, by the mean."""
+    taken: float = 0.0
+    """The share (0…1) of its time in which it was ready to run and others had the core."""
+    peak_bytes: int | None = None
+    """With ``--memory``: held at the most during one call."""
+    allocations: int | None = None
+    allocated_bytes: int | None = None
+    baseline_mean_s: float | None = None
+    change: float | None = None
+    """Of the mean, relative to the baseline's; ``change_interval`` (95 %) holds the noise of both sides."""
+    change_interval: tuple[float, float | None] | None = None
+
+
 class Summary(_Part):
     """The whole result."""
 
     schema_: int = Field(1, alias="schema")
+    kind: Literal["run", "bench"] = "run"
+    """``bench``: made by ``harness bench``; ``scenario`` is then the suite's name, and ``benchmarks`` its figures."""
     run_id: str
     scenario: str
     profile: str
@@ -231,6 +267,7 @@ class Summary(_Part):
     """What could not be sampled, checked or kept; none changes the verdict."""
     totals: Totals = Totals()
     phases: list[PhaseSummary] = []
+    benchmarks: list[BenchmarkFigures] = []
     gates: list[GateResult] = []
     generator: Generator = Generator()
     suspects: list[Suspect] = []

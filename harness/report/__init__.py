@@ -12,14 +12,20 @@ def write_reports(folder: RunFolder) -> None:
     :class:`HarnessError` where the run is not judged yet, or where a file of the folder is missing or damaged.
     """
     # Here, so that whoever only asks for this function's name does not load jinja2, numpy and scipy.
+    from harness.report.bench_page import bench_html
     from harness.report.comment import comment_markdown
     from harness.report.junit import junit_xml
     from harness.report.markdown import summary_markdown
     from harness.report.page import report_html
-    from harness.report.recorded import read_judged
+    from harness.report.recorded import read_judged, read_judged_suite
 
-    judged = read_judged(folder)
-    write_text(folder.report, report_html(judged))
-    write_text(folder.markdown, summary_markdown(judged.summary))
-    write_text(folder.comment, comment_markdown(judged.summary))
-    write_text(folder.junit, junit_xml(judged.summary))
+    if folder.is_bench:
+        suite = read_judged_suite(folder)
+        summary, page = suite.summary, bench_html(suite)
+    else:
+        judged = read_judged(folder)
+        summary, page = judged.summary, report_html(judged)
+    write_text(folder.report, page)
+    write_text(folder.markdown, summary_markdown(summary))
+    write_text(folder.comment, comment_markdown(summary))
+    write_text(folder.junit, junit_xml(summary))

@@ -9,7 +9,7 @@ import re
 
 from harness.record.summary import GateResult, Summary
 from harness.report import words
-from harness.report.markdown import SIGNS, escaped, table
+from harness.report.markdown import SIGNS, escaped, measured, table
 
 _MOST = 20
 _LONGEST = 100
@@ -21,18 +21,26 @@ _UNMARKED = re.compile(r"[^A-Za-z0-9_.]+")
 def comment_markdown(summary: Summary) -> str:
     """The whole file. Its first line, which nobody sees, tells a program which comment to put it in the place of."""
     marker = " ".join(_UNMARKED.sub("-", name)[:_LONGEST] for name in ("harness", summary.scenario, summary.profile))
-    totals = summary.totals
-    share = totals.failures / totals.requests if totals.requests else None
     blocks = [
         f"<!-- {marker} -->",
         f"**{SIGNS[summary.verdict]} {summary.verdict}**: {_text(summary.scenario)} · {_text(summary.profile)}, "
-        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
-        f"{words.percent(share)} failed",
+        f"{_amount(summary)}",
         _gates(summary.gates),
         "\n".join(f"- {escaped(reason)}" for reason in summary.reasons[:_MOST_REASONS]),
         f"Run {_text(summary.run_id)}",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _amount(summary: Summary) -> str:
+    if summary.kind == "bench":
+        return measured(summary)
+    totals = summary.totals
+    share = totals.failures / totals.requests if totals.requests else None
+    return (
+        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
+        f"{words.percent(share)} failed"
+    )
 
 
 def _gates(gates: list[GateResult]) -> str:

@@ -11,6 +11,7 @@ from harness.analysis.metrics import UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates.against_baseline import against
+from harness.plan.bench import BenchMetric
 from harness.plan.model import Metric
 from harness.record.baseline import BaselineRun, Interval
 
@@ -28,8 +29,8 @@ class Change:
 
     phase: str
     endpoint: str
-    """Empty: all endpoints together."""
-    metric: Metric
+    """Empty: all endpoints together. Of a bench the benchmark's name."""
+    metric: Metric | BenchMetric
     unit: str
     baseline: float
     run: float
@@ -75,7 +76,15 @@ def _change(phase: str, endpoint: str, metric: Metric, sample: Sample, baseline:
     value, seen = against(observed, before, metric)
     change, interval = _relative(value, seen, metric)
     return Change(
-        phase, endpoint, metric, UNITS[metric], value, observed.value, change, interval, _meaning(interval, metric)
+        phase,
+        endpoint,
+        metric,
+        UNITS[metric],
+        value,
+        observed.value,
+        change,
+        interval,
+        meaning_of(interval, more_is_better=metric == "throughput"),
     )
 
 
@@ -91,12 +100,12 @@ def _relative(
     return seen.value / baseline - 1, (seen.low / baseline - 1, high)
 
 
-def _meaning(interval: tuple[float, float | None] | None, metric: Metric) -> Meaning:
-    """More is worse, but for throughput; within the noise nothing is said."""
+def meaning_of(interval: tuple[float, float | None] | None, *, more_is_better: bool) -> Meaning:
+    """What a change's interval says; within the noise nothing is said."""
     if interval is None:
         return "no clear change"
     low, high = interval
     grew, shrank = low > 0, high is not None and high < 0
     if not grew and not shrank:
         return "no clear change"
-    return "better" if grew == (metric == "throughput") else "worse"
+    return "better" if grew == more_is_better else "worse"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,10 +36,26 @@ def flame_data(profiles: list[ProfileStacks], run: RecordedRun) -> list[dict[str
     (by a name's place the weight on top of the stack, and anywhere on it). Where the baseline has a CPU profile of the
     phase, ``base`` holds its ``functions``, and ``run_ms`` and ``base_ms``: the CPU time of a request that one sample
     stands for, by which the two are compared (shares alone mislead, see :mod:`harness.analysis.attribution`)."""
-    return [_flame(entry, run) for entry in profiles if any(stack.weight for stack in entry.stacks)]
+    flames = []
+    for entry in _with_samples(profiles):
+        data = _flame(entry, run.plan.phases[entry.profile.phase].name)
+        record = next((record for record in run.phases if record.index == entry.profile.phase), None)
+        if entry.profile.kind == "cpu" and record is not None:
+            data |= _compared(data["names"], run, record)
+        flames.append(data)
+    return flames
 
 
-def _flame(entry: ProfileStacks, run: RecordedRun) -> dict[str, Any]:
+def bench_flame_data(profiles: list[ProfileStacks], benchmarks: Sequence[str]) -> list[dict[str, Any]]:
+    """As :func:`flame_data`, of a bench: ``benchmarks`` are the names of those that profiles count by their place."""
+    return [_flame(entry, benchmarks[entry.profile.phase]) for entry in _with_samples(profiles)]
+
+
+def _with_samples(profiles: list[ProfileStacks]) -> list[ProfileStacks]:
+    return [entry for entry in profiles if any(stack.weight for stack in entry.stacks)]
+
+
+def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
     profile = entry.profile
     root = _Node()
     for stack in entry.stacks:
@@ -46,9 +63,9 @@ def _flame(entry: ProfileStacks, run: RecordedRun) -> dict[str, Any]:
     names: dict[str, int] = {}
     tree = _tree(root, max(1.0, root.weight * SMALLEST_SHARE), names)
     functions = functions_of(entry.stacks)
-    data: dict[str, Any] = {
+    return {
         "kind": profile.kind,
-        "phase": plain(run.plan.phases[profile.phase].name),
+        "phase": plain(label),
         "unit": profile.unit,
         "duration_s": profile.duration_s,
         "rate_hz": profile.rate_hz,
@@ -56,10 +73,6 @@ def _flame(entry: ProfileStacks, run: RecordedRun) -> dict[str, Any]:
         "functions": [_weights(functions.get(name)) for name in names],
         "tree": tree,
     }
-    record = next((record for record in run.phases if record.index == profile.phase), None)
-    if profile.kind == "cpu" and record is not None:
-        data |= _compared(list(names), run, record)
-    return data
 
 
 def _compared(names: list[str], run: RecordedRun, record: PhaseRecord) -> dict[str, Any]:

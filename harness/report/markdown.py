@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.record.summary import GateResult, PhaseSummary, Summary
+from harness.record.summary import BenchmarkFigures, GateResult, PhaseSummary, Summary
 from harness.report import words
 
 _MOST = 10
@@ -35,6 +35,7 @@ def summary_markdown(summary: Summary) -> str:
         "\n".join(f"- {escaped(reason)}" for reason in summary.reasons),
         _totals(summary),
         _gates(summary.gates),
+        _benchmarks(summary.benchmarks),
         _phases(summary.phases),
         _failures(summary),
         _suspects(summary),
@@ -53,12 +54,40 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _totals(summary: Summary) -> str:
+    return f"{measured(summary)}. Run {escaped(summary.run_id)}."
+
+
+def measured(summary: Summary) -> str:
+    """How much of what, in how long."""
+    took = words.duration(summary.duration_s)
+    if summary.kind == "bench":
+        rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
+        return f"{words.number(len(summary.benchmarks))} benchmarks of {words.number(rounds)} rounds in {took}"
     totals = summary.totals
     share = totals.failures / totals.requests if totals.requests else None
-    return (
-        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
-        f"{words.number(totals.failures)} failed ({words.percent(share)}). Run {escaped(summary.run_id)}."
-    )
+    failed = f"{words.number(totals.failures)} failed ({words.percent(share)})"
+    return f"{words.number(totals.requests)} requests in {took}, {failed}"
+
+
+def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
+    if not benchmarks:
+        return ""
+    rows = [
+        (
+            escaped(row.name),
+            words.number(row.rounds),
+            words.seconds(row.min_s),
+            words.seconds(row.median_s),
+            words.seconds(row.mean_s),
+            words.seconds(row.p95_s),
+            words.size(row.peak_bytes),
+            words.number(row.allocations),
+            words.change(row.change),
+        )
+        for row in benchmarks
+    ]
+    heads = ("Benchmark", ">Rounds", ">Min", ">Median", ">Mean", ">P95", ">Peak", ">Allocations", ">Mean, change")
+    return "### Benchmarks\n\n" + table(heads, rows)
 
 
 def _gates(gates: list[GateResult]) -> str:

@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.analysis.recorded import RecordedRun
 from harness.plan.hosts import LOCAL
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.record.summary import Latency, Summary
@@ -32,17 +34,36 @@ _MEMORY_KINDS = {
     "memory-allocated": "allocated",
 }
 
-_SCRIPTS = ("page.js", "chartkinds.js", "charts.js", "flamegraph.js", "flames.js")
+SCRIPTS = ("page.js",)
+"""What every page begins with."""
+_FLAME_SCRIPTS = ("flamegraph.js", "flames.js")
+_SECTIONS = [
+    ("gates", "Gates"),
+    ("suspects", "Suspects"),
+    ("phases", "Phases"),
+    ("charts", "Charts"),
+    ("endpoints", "Endpoints"),
+    ("errors", "Errors"),
+    ("flames", "Flame graphs"),
+    ("baseline", "Baseline"),
+    ("about", "About this run"),
+]
+"""The page's sections as its head names them, by their ids."""
 
 
 def report_html(judged: JudgedRun) -> str:
     """The whole page."""
     run, summary = judged.recorded, judged.summary
-    flames = flame_data(judged.profiles, run)
-    template = _environment().get_template("report.html")
-    return template.render(
+    attached = isinstance(run.plan.target, AttachedTarget)
+    return rendered(
+        "report.html",
+        sections=_SECTIONS if summary.suspects else [entry for entry in _SECTIONS if entry[0] != "suspects"],
+        cpu_off=run.plan.sampling.cpu is None,
+        memory_off=run.plan.sampling.memory is None,
+        memory_because="Memory is only recorded of a target that the harness starts." if attached else "",
         plan=run.plan,
         summary=summary,
+        ending=_ending(run),
         main=main_phase(summary),
         journal=run.journal,
         environment=run.environment,
@@ -54,17 +75,37 @@ def report_html(judged: JudgedRun) -> str:
         has_load=any(len(second.table) for second in run.journal.seconds),
         command=command_line(run.plan),
         charts=chart_data(run, summary),
-        flames=flames,
-        cpu_flames=[(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
-        memory_flames=[
-            (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
-            for place, flame in enumerate(flames)
-            if flame["kind"] != "cpu"
-        ],
-        style=Markup(_asset("report.css")),
-        scripts=[Markup(_asset(name)) for name in _SCRIPTS],
-        plotly=Markup(_plotly()),
+        scripts=(*SCRIPTS, "chartkinds.js", "charts.js"),
+        flames=flame_data(judged.profiles, run),
     )
+
+
+def rendered(template: str, *, flames: list[dict[str, Any]], scripts: Sequence[str], **values: Any) -> str:
+    """A page of ``template`` with style, scripts, plotly.js and the flame graphs' data in it."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            values,
+            flames=flames,
+            cpu_flames=[(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
+            memory_flames=[
+                (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
+                for place, flame in enumerate(flames)
+                if flame["kind"] != "cpu"
+            ],
+            style=Markup(_asset("report.css")),
+            scripts=[Markup(_asset(name)) for name in (*scripts, *_FLAME_SCRIPTS)],
+            plotly=Markup(_plotly()),
+        )
+    )
+
+
+def _ending(run: RecordedRun) -> str:
+    if run.journal.end_reason == "interrupted":
+        return " · interrupted"
+    unsaid = run.journal.end_reason is None and any(len(second.table) for second in run.journal.seconds)
+    return " · ended without saying so" if unsaid else ""
 
 
 def main_phase(summary: Summary) -> str | None:
@@ -132,7 +173,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size)
+    named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size, words.seconds)
     for function in (*named, prose, differs, words.duration, words.moment, words.in_unit, words.interval, json_island):
         environment.filters[function.__name__] = function
     return environment

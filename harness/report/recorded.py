@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from harness.analysis.functions import working
 from harness.analysis.recorded import RecordedRun, read_run
+from harness.analysis.recorded_suite import RecordedSuite, read_suite
 from harness.errors import HarnessError
-from harness.record.profiles import Profile, Stack, read_folded
+from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
 from harness.record.run_folder import RunFolder, read_json
 from harness.record.summary import Summary
 
@@ -32,10 +33,33 @@ class JudgedRun:
     missing: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedSuite:
+    """A bench and its result; otherwise as :class:`JudgedRun`. A profile's ``phase`` is its benchmark's place."""
+
+    recorded: RecordedSuite
+    summary: Summary
+    profiles: list[ProfileStacks]
+    missing: list[str]
+
+
 def read_judged(folder: RunFolder) -> JudgedRun:
     """Read ``folder``. Raises :class:`HarnessError` where it is not judged yet, or where a file is damaged."""
+    summary = _summary(folder)
+    recorded = read_run(folder)
+    return JudgedRun(recorded, summary, *_profiles(folder, recorded.profiles))
+
+
+def read_judged_suite(folder: RunFolder) -> JudgedSuite:
+    """As :func:`read_judged`, of a bench."""
+    summary = _summary(folder)
+    recorded = read_suite(folder)
+    return JudgedSuite(recorded, summary, *_profiles(folder, recorded.profiles))
+
+
+def _summary(folder: RunFolder) -> Summary:
     try:
-        summary = Summary.model_validate(read_json(folder.summary))
+        return Summary.model_validate(read_json(folder.summary))
     except ValidationError as fault:
         first = fault.errors()[0]
         raise HarnessError(
@@ -43,16 +67,19 @@ def read_judged(folder: RunFolder) -> JudgedRun:
             where=str(folder.summary),
             hint="It was written by another version, or is damaged: `harness gate RUN` writes it anew.",
         ) from fault
-    recorded = read_run(folder)
+
+
+def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[str]]:
+    """The profiles that lie in the folder, and what is said of those that do not."""
     profiles: list[ProfileStacks] = []
     missing: list[str] = []
-    for profile in recorded.profiles.profiles:
+    for profile in index.profiles:
         path = folder.path / profile.path
         if path.is_file():
             profiles.append(ProfileStacks(profile, _shown(profile, read_folded(path))))
         else:
             missing.append(f"the profile {profile.path} is missing from the run folder")
-    return JudgedRun(recorded, summary, profiles, missing)
+    return profiles, missing
 
 
 def _shown(profile: Profile, stacks: list[Stack]) -> list[Stack]:

@@ -65,6 +65,16 @@ def ms(value: float | None) -> str:
     return f"{number(value)}{_SPACE}ms"
 
 
+def seconds(value: float | None) -> str:
+    """Seconds of anything from nanoseconds on: ``312 ns``, ``4.7 µs``, ``12 ms``, ``1.5 s``."""
+    if value is None or value != value:
+        return NONE
+    for below, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if abs(value) < below:
+            return f"{number(value * scale)}{_SPACE}{unit}"
+    return f"{number(value)}{_SPACE}s"
+
+
 def percent(share: float | None) -> str:
     """A share (0…1) as per cent."""
     return NONE if share is None or share != share else f"{number(share * 100, 2 if share < 0.1 else 3)}{_SPACE}%"
@@ -126,8 +136,12 @@ def moment(iso: str) -> str:
 
 
 def in_unit(value: float | None, unit: str) -> str:
-    """A gate's figure in the gate's own unit: ``ms``, ``%`` (0…100) or ``/s``; any other unit stands behind it."""
+    """A gate's figure in the gate's own unit: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``; another stands behind it."""
     match unit:
+        case "s":
+            return seconds(value)
+        case "B":
+            return size(value)
         case "ms":
             return ms(value)
         case "%":

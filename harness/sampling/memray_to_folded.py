@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from memray import AllocationRecord, AllocatorType, FileReader
@@ -39,6 +39,19 @@ def convert(trace: Path) -> dict[str, Path]:
         written[kind] = trace.with_name(f"{trace.stem}.{kind}.folded")
         write_folded(written[kind], folded)
     return written
+
+
+def allocations(trace: Path, counts: Callable[[list[str]], bool]) -> int:
+    """How many allocations were made by stacks (frames as folded, root first) that ``counts`` is true of."""
+    made: Counter[int] = Counter()
+    counted: dict[int, bool] = {}
+    with FileReader(trace) as reader:
+        for record in reader.get_allocation_records():
+            if record.allocator not in _FREES:
+                if record.stack_id not in counted:
+                    counted[record.stack_id] = counts([frame(*part) for part in reversed(record.stack_trace())])
+                made[record.stack_id] += record.n_allocations
+    return sum(count for stack, count in made.items() if counted[stack])
 
 
 def _one_a_stack(reader: FileReader) -> Iterable[tuple[AllocationRecord, int]]:

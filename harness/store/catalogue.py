@@ -6,7 +6,7 @@ nothing about a change of code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +20,14 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, select
 from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError
+from harness.plan.bench import PROFILE as BENCH
 from harness.record.baseline import Baseline, BaselineRun
-from harness.record.summary import Summary
+from harness.record.suite import PastBench, Rounds
+from harness.record.summary import BenchmarkFigures, Summary
 from harness.store.address import VARIABLE, Address, resolve
 from harness.store.engine import connect, faults_told, writer
-from harness.store.tables import BaselineRow, RunRow
+from harness.store.rounds import pack, unpack
+from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
 from harness.store.upgrade import upgrade
 
 
@@ -130,7 +133,56 @@ class Store:
     def forget_run(self, run_id: str) -> bool:
         """Take a run out of the catalogue; whether it was there. Baselines are not touched."""
         with self._writing() as session:
+            session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
             return bool(session.scalars(delete(RunRow).where(RunRow.run_id == run_id).returning(RunRow.run_id)).all())
+
+    def record_benchmarks(self, summary: Summary, rounds: Mapping[str, Rounds]) -> None:
+        """Keep the benchmarks of a bench, each with its rounds (seconds, by its id), as :mod:`harness.store.rounds`."""
+        rows = [
+            BenchmarkRow(
+                run_id=summary.run_id,
+                test=figures.test,
+                figures=figures.model_dump_json(),
+                rounds=pack(rounds[figures.test]),
+            )
+            for figures in summary.benchmarks
+        ]
+        with self._writing() as session:
+            for row in rows:
+                session.merge(row)
+
+    def benchmark_rounds(self, run_id: str) -> dict[str, Rounds]:
+        """The rounds that are kept of each benchmark of a bench, by its id."""
+        query = select(BenchmarkRow.test, BenchmarkRow.rounds).filter_by(run_id=run_id)
+        with self._reading() as session:
+            return {test: unpack(packed) for test, packed in session.execute(query).all()}
+
+    def benchmark_history(self, suite: str, fingerprint: str, *, most: int) -> list[PastBench]:
+        """The latest benches of a suite in one environment, the earliest of them first."""
+        benches = (
+            select(RunRow.run_id, RunRow.started_at)
+            .filter_by(scenario=suite, profile=BENCH, fingerprint=fingerprint)
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
+            .limit(most)
+        )
+        with self._reading() as session:
+            found = session.execute(benches).all()
+            rows = session.execute(
+                select(BenchmarkRow.run_id, BenchmarkRow.figures).where(
+                    BenchmarkRow.run_id.in_([run_id for run_id, _ in found])
+                )
+            ).all()
+        texts: dict[str, list[str]] = {}
+        for run_id, text in rows:
+            texts.setdefault(run_id, []).append(text)
+        return [
+            PastBench(
+                run_id=run_id,
+                started_at=started_at.isoformat(),
+                benchmarks=[self._benchmark(run_id, text) for text in texts.get(run_id, [])],
+            )
+            for run_id, started_at in reversed(found)
+        ]
 
     def is_of_a_baseline(self, run_id: str) -> bool:
         """Whether that run is part of any baseline."""
@@ -223,6 +275,12 @@ class Store:
             return Summary.model_validate_json(row.summary)
         except ValidationError as fault:
             raise self._unreadable(f"the summary of run {row.run_id}") from fault
+
+    def _benchmark(self, run_id: str, text: str) -> BenchmarkFigures:
+        try:
+            return BenchmarkFigures.model_validate_json(text)
+        except ValidationError as fault:
+            raise self._unreadable(f"a benchmark of run {run_id}") from fault
 
     def _baseline_run(self, run_id: str, text: str) -> BaselineRun:
         try:

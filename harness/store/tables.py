@@ -1,4 +1,4 @@
-"""The store's tables: one row a run, one row a baseline run.
+"""The store's tables: one row a run, one row a baseline run, one row a benchmark of a bench.
 
 What is searched by has a column of its own; the rest is the JSON text of the run folder's own formats. It is text
 and not ``JSONB`` since a failure's sample may hold ``\\u0000``, which ``JSONB`` refuses.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Index, LargeBinary, MetaData, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -54,6 +54,20 @@ class RunRow(Base):
     """Where the copy of the run folder is (``harness.store.artifacts``); null where none was made."""
     summary: Mapped[str]
     """``record.summary.Summary`` as JSON."""
+
+
+class BenchmarkRow(Base):
+    """One benchmark of one bench: what its rounds came to, and the rounds."""
+
+    __tablename__ = "harness_benchmark"
+    __table_args__ = (Index(None, "test", "run_id"),)
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    test: Mapped[str] = mapped_column(primary_key=True)
+    figures: Mapped[str]
+    """``record.summary.BenchmarkFigures`` as JSON."""
+    rounds: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    """The seconds of each round, in order, as ``store.rounds`` packs them."""
 
 
 class BaselineRow(Base):

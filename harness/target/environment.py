@@ -18,11 +18,44 @@ from harness.record.environment import Environment
 from harness.target import machine
 
 _PACKAGES = ("harness", "locust", "gevent", "py-spy", "memray")
+_BENCH_PACKAGES = ("harness", "pytest", "pytest-benchmark", "py-spy", "memray")
 _GIT_TIMEOUT_S = 10.0
 
 
 def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
     """Look at this machine, now. Nothing here fails for want of git or of a sensor: what is unknown is left out."""
+    return _capture(
+        plan.target.kind,
+        plan.all_workers,
+        packages=_PACKAGES,
+        scenario_commit=git_commit(scenario_path.parent),
+        target_commit=_target_commit(plan),
+        target=_describe(plan),
+    )
+
+
+def capture_bench_environment(folder: Path) -> Environment:
+    """As :func:`capture_environment`, for a benchmark suite of the project in ``folder``: it is target and scenario."""
+    commit = git_commit(folder)
+    return _capture(
+        "bench",
+        0,
+        packages=_BENCH_PACKAGES,
+        scenario_commit=commit,
+        target_commit=commit,
+        target=f"functions of {folder}",
+    )
+
+
+def _capture(
+    kind: str,
+    workers: int,
+    *,
+    packages: tuple[str, ...],
+    scenario_commit: str | None,
+    target_commit: str | None,
+    target: str,
+) -> Environment:
     cores = machine.usable_cores()
     memory_bytes = psutil.virtual_memory().total
     system = f"{platform.system()} {_major_minor(platform.release())} {platform.machine()}"
@@ -33,8 +66,8 @@ def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
         "memory_gib": round(memory_bytes / 2**30),  # kernels reserve a little more or less of the same memory
         "system": system,
         "python": platform.python_version(),
-        "target": plan.target.kind,
-        "workers": plan.all_workers,
+        "target": kind,
+        "workers": workers,
     }
     return Environment(
         fingerprint=hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12],
@@ -44,10 +77,10 @@ def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
         memory_bytes=memory_bytes,
         system=system,
         python=platform.python_version(),
-        versions=_versions(),
-        scenario_commit=git_commit(scenario_path.parent),
-        target_commit=_target_commit(plan),
-        target=_describe(plan),
+        versions=_versions(packages),
+        scenario_commit=scenario_commit,
+        target_commit=target_commit,
+        target=target,
         notes=[f"{finding.name}: {finding.text}" for finding in machine.quietness() if finding.level != "ok"],
     )
 
@@ -99,9 +132,9 @@ def _describe(plan: RunPlan) -> str:
             return url if pid is None else f"{url} (process {pid})"
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     found = {}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

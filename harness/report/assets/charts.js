@@ -121,14 +121,7 @@
   spreadSelect.addEventListener("change", () => choose(spreadSelect.value));
   phaseSelect.addEventListener("change", () => { state.phase = phaseSelect.value; redraw(Object.keys(ofSpread)); });
 
-  async function loadPlotly() {
-    const packed = Uint8Array.from(atob(document.getElementById("plotly-source").textContent), (sign) => sign.charCodeAt(0));
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const script = document.createElement("script");
-    script.textContent = await new Response(unpacked).text();
-    document.head.append(script);
-  }
-  loadPlotly().then(() => {
+  page.loadPlotly().then(() => {
     redraw(plots.keys());
     document.addEventListener("themechange", () => redraw(plots.keys()));
     document.addEventListener("printstart", () => { state.printing = true; for (const id of plots.keys()) draw(id); });

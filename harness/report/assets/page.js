@@ -17,6 +17,15 @@ const page = {
     return set === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : set === "dark";
   },
 
+  /** Unpacks plotly.js, which stands in the page gzipped. */
+  async loadPlotly() {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly-source").textContent), (sign) => sign.charCodeAt(0));
+    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(unpacked).text();
+    document.head.append(script);
+  },
+
   setTheme(theme) {
     document.documentElement.dataset.theme = theme;
     document.dispatchEvent(new Event("themechange"));

@@ -1,0 +1,1 @@
+"""The shop's hot functions, each measured by itself: ``harness bench benchmarks/micro``."""

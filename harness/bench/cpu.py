@@ -1,0 +1,83 @@
+"""The slowest benchmarks once more, each in a session of its own under py-spy; nothing of it counts for their times.
+
+Of what py-spy sees of a whole pytest only what lies below pytest-benchmark's loop is kept: the function's own cost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.bench.request import Request
+from harness.bench.session import Session, pytest_command
+from harness.record.profiles import Profile, Stack, read_folded, write_folded
+from harness.record.run_folder import RunFolder
+from harness.sampling.cpu import CpuSampler
+
+SLOWEST = 3
+"""How many benchmarks are profiled."""
+
+_RATE_HZ = 250
+_LOOP = re.compile(r"\brunner \(pytest_benchmark/fixture\.py")
+_OPTIONS = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet", "--benchmark-max-time=2")
+_FEWEST = 20
+
+
+def profile_benchmarks(
+    tests: Sequence[tuple[int, str]],
+    arguments: Sequence[str],
+    folder: RunFolder,
+    *,
+    interrupts: Callable[[], int],
+    say: Callable[[str], None],
+) -> tuple[list[Profile], list[str]]:
+    """Profiles of ``tests`` (each with its place in the suite, which is the profile's ``phase``), and notes."""
+    profiles: list[Profile] = []
+    notes: list[str] = []
+    for place, test in tests:
+        if interrupts():
+            break
+        say(f"profiling {test}")
+        found, told = _profile(place, test, arguments, folder, interrupts)
+        profiles += found
+        notes += told
+    return profiles, list(dict.fromkeys(notes))
+
+
+def _profile(
+    place: int, test: str, arguments: Sequence[str], folder: RunFolder, interrupts: Callable[[], int]
+) -> tuple[list[Profile], list[str]]:
+    scratch = folder.path / "profiled"
+    scratch.mkdir()
+    request = Request(
+        report=str((scratch / "suite.json").absolute()), rounds=str((scratch / "rounds").absolute()), only=(test,)
+    ).write(scratch / "request.json")
+    try:
+        with Session(pytest_command(arguments, request, _OPTIONS), folder.log, lambda _: None) as session:
+            sampler = CpuSampler(session.pid, _RATE_HZ, folder)
+            sampler.begin_phase(place, test)
+            session.wait(interrupts)
+            profiles = sampler.close()
+    finally:
+        for file in scratch.iterdir():
+            file.unlink()
+        scratch.rmdir()
+    kept = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
+    notes = list(sampler.notes)
+    if profiles and not kept:
+        notes.append(f"CPU of {test}: it ran too shortly for py-spy to see it: more rounds show more")
+    return kept, notes
+
+
+def _cut(path: Path) -> int:
+    """Leave of each stack what lies below the benchmark's loop, drop all others; how many samples are left."""
+    weights: Counter[tuple[str, ...]] = Counter()
+    for stack in read_folded(path):
+        inside = [at for at, frame in enumerate(stack.frames) if _LOOP.search(frame)]
+        if inside:
+            # Nothing below it: a function in C, which py-spy does not see.
+            weights[stack.frames[inside[-1] + 1 :] or stack.frames[inside[-1] :]] += stack.weight
+    write_folded(path, [Stack(frames, weight) for frames, weight in weights.items()])
+    return weights.total()

@@ -1,0 +1,158 @@
+"""One bench from plan to verdict: pytest, then what was asked besides, then judge and report."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.bench.cpu import SLOWEST, profile_benchmarks
+from harness.bench.memory import trace_benchmarks
+from harness.bench.request import Request
+from harness.bench.session import Ended, Session, need_pytest_benchmark, pytest_command
+from harness.control.interrupts import Interrupts
+from harness.errors import ExitCode, HarnessError, ManyFaultsError
+from harness.gates.wording import among
+from harness.plan.bench import PROFILE, BenchPlan, name_of
+from harness.record.profiles import ProfileIndex
+from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
+from harness.record.running import marked_as_running
+from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
+from harness.record.summary import Summary
+from harness.store import artifacts, open_store
+from harness.target.environment import capture_bench_environment
+
+_NOTHING_COLLECTED = 5
+_MEASURED = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet")
+
+
+@dataclass(frozen=True)
+class BenchOutcome:
+    """A bench that has ended: its folder and its result."""
+
+    folder: RunFolder
+    summary: Summary
+
+
+def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], None]) -> BenchOutcome:
+    """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
+
+    ``hear`` is given what pytest says, as it comes. Raises :class:`HarnessError` (exit code 2) where nothing could be
+    measured: no such benchmark, a file that cannot be imported, pytest-benchmark not installed. A bench that began
+    always gives an outcome.
+    """
+    need_pytest_benchmark(plan.arguments)
+    place = artifacts.place()
+    with open_store(None, out) as store:
+        folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
+        environment = capture_bench_environment(Path(plan.folder))
+        with marked_as_running(folder):
+            write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+            write_json(folder.environment, environment.model_dump())
+            with Interrupts() as interrupts:
+                _measure(folder, plan, interrupts, hear)
+
+            # Only now, because scipy, pyarrow and jinja2 take half a second.
+            from harness.control.judging import conclude, keep_copy
+
+            summary = conclude(folder, plan, environment, store)
+            if place is not None:
+                hear(f"  copying the run folder to {place.shown}\n")
+                summary = keep_copy(folder, summary, environment, store, place)
+            return BenchOutcome(folder, summary)
+
+
+def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: Callable[[str], None]) -> None:
+    """The suite, and what was asked besides, into ``folder``; which is removed where nothing could be measured."""
+    request = Request(
+        report=str(folder.suite.absolute()),
+        rounds=str(folder.rounds.absolute()),
+        gated=tuple(dict.fromkeys(gate.benchmark for gate in plan.gates)),
+    ).write(folder.path / "request.json")
+    started, begun = datetime.now(UTC), time.monotonic()
+    command = pytest_command(plan.arguments, request, [*_MEASURED, f"--benchmark-json={folder.benchmarks.absolute()}"])
+    with Session(command, folder.log, hear) as session:
+        ended = session.wait(lambda: interrupts.count)
+    request.unlink()
+    report = read_model(folder.suite, SuiteReport) if folder.suite.exists() else SuiteReport()
+    try:
+        _refuse_empty(report, ended, plan)
+    except HarnessError:
+        shutil.rmtree(folder.path)  # it is no run: nothing was measured, and all that was said has been shown
+        raise
+    end = SuiteEnd(
+        started_at=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        duration_s=round(time.monotonic() - begun, 3),
+        exit_status=ended.status,
+        interrupted=ended.interrupted,
+    )
+    write_json(folder.suite_end, end.model_dump())
+    if not ended.interrupted:
+        _look_closer(folder, plan, report, lambda: interrupts.count, lambda text: hear(f"  {text}\n"))
+
+
+def _look_closer(
+    folder: RunFolder,
+    plan: BenchPlan,
+    report: SuiteReport,
+    interrupts: Callable[[], int],
+    say: Callable[[str], None],
+) -> None:
+    """Profiles and memory, where they were asked: in sessions of their own, so that no time is bent by them."""
+    index = ProfileIndex()
+    measured = read_benchmarks(folder.benchmarks, folder.rounds, report)
+    if plan.profile:
+        slowest = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())[:SLOWEST]
+        tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest]
+        found, notes = profile_benchmarks(tests, plan.arguments, folder, interrupts=interrupts, say=say)
+        index.profiles += found
+        index.notes += notes
+    if plan.memory and not interrupts():
+        found, notes = trace_benchmarks(report.benchmarks, plan.arguments, folder, interrupts=interrupts, say=say)
+        index.profiles += found
+        index.notes += notes
+    if plan.profile or plan.memory:
+        index.save(folder.profiles)
+
+
+def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan) -> None:
+    """Raise where pytest came to no benchmark at all."""
+    if ended.interrupted:
+        if not report.benchmarks:
+            raise HarnessError("interrupted before a benchmark was found", exit_code=ExitCode.INTERRUPTED)
+        return
+    if report.collect_faults:
+        raise ManyFaultsError(
+            [
+                HarnessError(f"pytest cannot collect it: {fault.message}", where=fault.test)
+                for fault in report.collect_faults
+            ]
+        )
+    if report.unknown:
+        names = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
+        raise ManyFaultsError(
+            [
+                HarnessError(
+                    f"there is no benchmark {name!r}, which a gate names",
+                    where=f'bench("{name}")',
+                    hint=f"{among(name, names)}; tests that this command leaves out by their path are not known",
+                )
+                for name in report.unknown
+            ]
+        )
+    if ended.status == _NOTHING_COLLECTED or (ended.status == 0 and not report.benchmarks):
+        raise HarnessError(
+            "there are no benchmarks among these tests",
+            where=shlex.join(["pytest", *plan.arguments]),
+            hint="A benchmark is a test that takes the fixture `benchmark` of pytest-benchmark: "
+            "def test_search(benchmark): benchmark(search, 'lamp')",
+        )
+    if not report.benchmarks:
+        raise HarnessError(
+            f"pytest could not begin (its exit status: {ended.status}): it says why above",
+            where=shlex.join(["pytest", *plan.arguments]),
+        )

@@ -1,0 +1,137 @@
+"""Gates on benchmarks: what each observed, its limit, and whether it held for sure, broke for sure, or cannot be told.
+
+The rule is that of runs (:mod:`harness.gates.evaluate`): all of the 95 % interval on one side of the limit, or
+*inconclusive*.
+"""
+
+from __future__ import annotations
+
+from harness.analysis.recorded_suite import Figures, RecordedSuite, references
+from harness.analysis.rounds import DISTURBED
+from harness.gates import wording
+from harness.gates.bench_compare import compared
+from harness.gates.limits import side_of
+from harness.plan.bench import BenchGate, name_of, reads
+from harness.plan.bench_expression import UNITS
+from harness.record.baseline import Interval
+from harness.record.summary import GateResult, GateStatus
+
+
+def results_of(gate: BenchGate, suite: RecordedSuite, figures: dict[str, Figures]) -> list[GateResult]:
+    """What ``gate`` gives: one result for each benchmark that it names and that was to run."""
+    report = suite.report
+    named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
+    if named:
+        return [_result(gate, test, suite, figures.get(test)) for test in named]
+    if any(reads(gate.benchmark, test) for test in report.deselected):
+        return []  # the user has left it out of this run: told as a warning, see `left_out`
+    known = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
+    reason = f"there was no benchmark {gate.benchmark!r}: {wording.among(gate.benchmark, known)}"
+    return [GateResult(require=gate.source, status="inconclusive", unit=UNITS[gate.metric], reason=reason)]
+
+
+def left_out(gate: BenchGate, suite: RecordedSuite) -> str | None:
+    """A warning where the user has chosen tests so that nothing of what the gate names was run."""
+    report = suite.report
+    if any(reads(gate.benchmark, test) for test in report.benchmarks):
+        return None
+    if not any(reads(gate.benchmark, test) for test in report.deselected):
+        return None
+    return f"gate `{gate.source}` was not judged: the tests chosen for this run leave it out"
+
+
+def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures | None) -> GateResult:
+    result = GateResult(
+        require=gate.source,
+        endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None,
+        status="inconclusive",
+        unit=UNITS[gate.metric],
+    )
+    seen = figures.get(gate.metric) if figures else None
+    if figures is None or seen is None:
+        result.reason = _why_nothing(gate, test, suite, measured=figures is not None)
+        return result
+    baseline = None
+    if gate.baseline:
+        before = references(suite.baseline, test, gate.metric)
+        if before:
+            baseline, seen = compared(seen, before, gate.metric)
+        else:
+            result.reason = _no_reference(gate, test, suite)
+    result.observed = seen.value
+    result.interval = (seen.low, seen.high) if seen.low != seen.high else None
+    if gate.baseline and baseline is None:
+        return result
+    limit = _limit(gate, baseline)
+    result.status = side_of(gate.comparator, seen, limit)
+    result.limit, result.baseline = limit, baseline
+    result.reason = _sentence(
+        gate,
+        result.status,
+        seen,
+        limit,
+        baseline,
+        rounds=figures["rounds"].value,
+        taken=suite.report.taken.get(test, 0.0),
+    )
+    return result
+
+
+def _limit(gate: BenchGate, baseline: float | None) -> float:
+    if baseline is None:
+        return gate.value
+    return baseline * (1 + gate.value / 100) if gate.percent else baseline + gate.value
+
+
+def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: bool) -> str:
+    if measured:
+        return f"{gate.metric} was not looked at: `harness bench --memory` does"
+    name, report = suite.shown(test), suite.report
+    for faults, what in ((report.failed, "failed"), (report.skipped, "was skipped")):
+        message = next((fault.message for fault in faults if fault.test == test), None)
+        if message is not None:
+            return f"{name} has no figures: its test {what}: {message}"
+    if not report.finished or (suite.end is not None and suite.end.interrupted):
+        return f"{name} has no figures: the suite ended before it had run"
+    return f"{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off"
+
+
+def _no_reference(gate: BenchGate, test: str, suite: RecordedSuite) -> str:
+    run = suite.folder.path
+    if suite.baseline is None:
+        return (
+            "no baseline: `harness baseline set <a bench you trust>` keeps one for later benches of this suite and "
+            f"machine (this one: `harness baseline set {run}`)"
+        )
+    what = f"the {gate.metric} of " if gate.metric in ("peak", "allocations") else ""
+    return f"the baseline knows nothing of {what}{suite.shown(test)}: `harness baseline set {run} --add` would"
+
+
+def _sentence(
+    gate: BenchGate,
+    status: GateStatus,
+    seen: Interval,
+    limit: float,
+    baseline: float | None,
+    *,
+    rounds: float,
+    taken: float,
+) -> str:
+    unit = UNITS[gate.metric]
+    said = f"{gate.metric} was {wording.observed(seen, unit)}"
+    bound = f"the limit of {wording.amount(limit, unit)}"
+    if baseline is not None:
+        bound += f" (baseline {wording.amount(baseline, unit)})"
+    if status == "pass":
+        return f"{said}, within {bound}"
+    if status == "fail":
+        side = "over" if gate.comparator in ("<", "<=") else "under"
+        return f"{said}, {'at' if seen.value == limit else side} {bound}"
+    more = "more rounds tell more: --benchmark-min-rounds, --benchmark-max-time"
+    if seen.high is None:
+        return f"{said}; {rounds:,.0f} rounds are too few to hold against {bound}: {more}"
+    if taken > DISTURBED:
+        return f"{said}, too close to {bound} to tell: for {taken:.0%} of its time other work had the core"
+    if baseline is not None:
+        return f"{said}, too close to {bound} to tell from noise: keep more baseline runs; {more}"
+    return f"{said}, too close to {bound} to tell: {more}"

@@ -1,0 +1,153 @@
+"""From the folder of a bench to its summary: every benchmark's figures, every gate, the verdict and the exit code.
+
+A benchmark whose test fails has failed the run, whatever its times: what computes something wrong is not fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from harness.analysis.recorded_suite import PHASE, Figures, RecordedSuite, read_suite, references
+from harness.analysis.rounds import DISTURBED
+from harness.gates.bench_compare import compared, relative
+from harness.gates.bench_gates import left_out, results_of
+from harness.gates.verdict import PARTLY, Decision, told, weighed
+from harness.plan.bench import PROFILE, BenchGate
+from harness.record.baseline import BaselineRun
+from harness.record.run_folder import RunFolder, read_model
+from harness.record.suite import Benchmark
+from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
+
+_INTERNAL_ERROR = 3
+"""pytest's own exit status for a fault of itself or of a plugin."""
+
+
+def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = None) -> Summary:
+    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing."""
+    figures = suite.figures()
+    asked = suite.plan.gates if gates is None else gates
+    results = [result for gate in asked for result in results_of(gate, suite, figures)]
+    results += [
+        GateResult(
+            require=f"{suite.shown(fault.test)} passes",
+            status="fail",
+            reason=f"the test failed: {fault.message}",
+        )
+        for fault in suite.report.failed
+    ]
+    decision = _decide(suite, results)
+    end = suite.end
+    return Summary(
+        kind="bench",
+        run_id=suite.folder.run_id,
+        scenario=suite.plan.suite,
+        profile=PROFILE,
+        started_at=end.started_at if end else _started(suite.folder.run_id),
+        duration_s=end.duration_s if end else 0.0,
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        reasons=decision.reasons,
+        warnings=_warnings(suite, asked),
+        benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
+        gates=results,
+        baseline=BaselineRef(
+            run_ids=[run.run_id for run in suite.baseline.runs], fingerprint=suite.baseline.fingerprint
+        )
+        if suite.baseline
+        else None,
+    )
+
+
+def _decide(suite: RecordedSuite, results: Sequence[GateResult]) -> Decision:
+    failed, unsure = told(results)
+    broken, interrupted = [], None
+    end, report = suite.end, suite.report
+    if end is None:
+        broken.append("the bench was killed: what had been recorded by then is reported")
+    elif end.interrupted:
+        interrupted = f"the bench was interrupted after {end.duration_s:.0f} s: {PARTLY}"
+    elif end.exit_status < 0:
+        broken.append(f"pytest was ended by signal {-end.exit_status}; harness.log tells what it said")
+    elif end.exit_status == _INTERNAL_ERROR or not report.finished:
+        broken.append(f"pytest broke down (its exit status: {end.exit_status}); harness.log tells what it said")
+    elif not suite.benchmarks and not failed:
+        broken.append("not a single benchmark was measured")
+    return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)
+
+
+def _figures(benchmark: Benchmark, suite: RecordedSuite, figures: Figures) -> BenchmarkFigures:
+    mean, memory = figures["mean"], suite.memory.get(benchmark.test)
+    shown = BenchmarkFigures(
+        test=benchmark.test,
+        name=suite.shown(benchmark.test),
+        group=benchmark.group,
+        rounds=len(benchmark.rounds),
+        iterations=benchmark.iterations,
+        min_s=figures["min"].value,
+        mean_s=mean.value,
+        mean_interval_s=(mean.low, mean.high),
+        median_s=figures["median"].value,
+        p95_s=figures["p95"].value,
+        p99_s=figures["p99"].value,
+        max_s=figures["max"].value,
+        stddev_s=figures["stddev"].value,
+        ops=figures["ops"].value,
+        taken=benchmark.taken,
+    )
+    if memory is not None:
+        shown.peak_bytes, shown.allocations = memory.peak_bytes, memory.allocations
+        shown.allocated_bytes = memory.allocated_bytes
+    before = references(suite.baseline, benchmark.test, "mean")
+    if before:
+        shown.baseline_mean_s, seen = compared(mean, before, "mean")
+        shown.change, shown.change_interval = relative(seen, shown.baseline_mean_s)
+    return shown
+
+
+def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
+    warnings = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
+    warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
+    measured = {benchmark.test for benchmark in suite.benchmarks}
+    told_of = measured | {fault.test for fault in [*suite.report.skipped, *suite.report.failed]}
+    if suite.end is not None and not suite.end.interrupted and suite.report.finished:
+        warnings += [
+            f"{suite.shown(test)} was not measured: its test does not call `benchmark(…)`"
+            for test in suite.report.benchmarks
+            if test not in told_of
+        ]
+    warnings += _disturbed(suite)
+    warnings += suite.profiles.notes
+    warnings += suite.environment.notes if suite.environment else []
+    return list(dict.fromkeys(warnings))
+
+
+def _disturbed(suite: RecordedSuite) -> list[str]:
+    worst = max(suite.benchmarks, key=lambda benchmark: benchmark.taken, default=None)
+    if worst is None or worst.taken <= DISTURBED:
+        return []
+    count = sum(benchmark.taken > DISTURBED for benchmark in suite.benchmarks)
+    return [
+        f"other work had the core while {count} of {len(suite.benchmarks)} benchmarks were ready to run, of "
+        f"{suite.shown(worst.test)}'s time {worst.taken:.0%}: intervals reach down to what the functions may really "
+        "take; a quiet machine tells more"
+    ]
+
+
+def _started(run_id: str) -> str:
+    """When a bench began that was killed before it could say so: its id begins with the time."""
+    moment = datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def measure_suite_for_baseline(folder: RunFolder) -> BaselineRun:
+    """What is kept of a judged bench that becomes a baseline: every figure of every benchmark with its interval."""
+    suite = read_suite(folder)
+    summary = read_model(folder.summary, Summary)
+    return BaselineRun(
+        run_id=summary.run_id,
+        started_at=summary.started_at,
+        summary=summary,
+        figures={PHASE: suite.figures()},
+        profiles={},
+    )

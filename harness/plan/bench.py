@@ -1,0 +1,79 @@
+"""The plan of ``harness bench``: which tests pytest is given, what must hold, what is looked at besides.
+
+Frozen, complete, JSON to and fro (``plan.json``), as :class:`harness.plan.model.RunPlan` is of a run under load.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.plan.model import Comparator
+
+BenchMetric = Literal[
+    "min", "max", "mean", "median", "stddev", "p50", "p75", "p90", "p95", "p99", "p99.9",
+    "ops", "rounds", "peak", "allocations",
+]  # fmt: skip
+BenchUnit = Literal["s", "/s", "B", ""]
+
+PROFILE = "bench"
+"""What stands for a profile's name: baselines and the catalogue go by suite, profile and environment."""
+
+
+def name_of(test: str) -> str:
+    """The name of a test by its whole id: ``test_page[20]`` of ``micro/test_shop.py::TestPages::test_page[20]``."""
+    path, bracket, parameters = test.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters
+
+
+def reads(pattern: str, test: str) -> bool:
+    """Whether ``bench(pattern)`` means the benchmark of the id ``test``.
+
+    By its id, its name, or its name without parameters; ``*`` stands for any characters.
+    """
+    name = name_of(test)
+    whole = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+    return any(whole.fullmatch(word) for word in (test, name, name.partition("[")[0]))
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BenchGate(_Frozen):
+    """One requirement on benchmarks, e.g. ``bench("test_search").mean <= baseline + 5%``.
+
+    ``benchmark`` is a test's name, its whole id, or a pattern of either with ``*``. ``value`` is in ``unit``: seconds,
+    per second, bytes, or a plain number; with ``baseline`` it is what the baseline's figure is changed by, in that unit
+    or, where ``percent``, in per cent of it.
+    """
+
+    benchmark: str
+    metric: BenchMetric
+    comparator: Comparator
+    value: float
+    unit: BenchUnit
+    percent: bool = False
+    baseline: bool = False
+    source: str
+    """What the user wrote."""
+
+
+class BenchPlan(_Frozen):
+    """Everything needed to run the suite again."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["bench"] = "bench"
+    suite: str
+    """The project's name: baselines go by it, whatever part of the suite a run takes."""
+    folder: str
+    """Absolute: where pytest was started."""
+    arguments: tuple[str, ...]
+    """What pytest was given."""
+    gates: tuple[BenchGate, ...]
+    profile: bool = False
+    """Whether the slowest benchmarks are run again under py-spy."""
+    memory: bool = False
+    """Whether each benchmark is called once more under memray."""

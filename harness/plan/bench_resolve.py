@@ -1,0 +1,133 @@
+"""From the command line and pyproject.toml to the plan of a bench.
+
+``[tool.harness.bench]`` holds the project's: ``paths`` are what pytest is given where the command line names no tests,
+``gates`` what must hold. Gates on the command line (``--gate``, ``--gates FILE``) replace them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr, ValidationError
+
+from harness.errors import HarnessError
+from harness.plan import invalid
+from harness.plan.bench import BenchGate, BenchPlan
+from harness.plan.bench_expression import parse_bench_gate
+from harness.plan.faults import Faults
+from harness.plan.toml_file import read_toml
+from harness.plan.written import KeyPath, Written
+
+_TABLE = ("tool", "harness", "bench")
+_Model = TypeVar("_Model", bound=BaseModel)
+_Requirement = Annotated[BenchGate, BeforeValidator(parse_bench_gate)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _ProjectTable(_Table):
+    """``[tool.harness.bench]`` of pyproject.toml."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "gate": "gates", "require": "gates", "path": "paths", "testpaths": "paths", "tests": "paths",
+    }  # fmt: skip
+
+    gates: list[_Requirement] = []
+    paths: list[StrictStr] = []
+
+
+class _GateTable(_Table):
+    synonyms: ClassVar[Mapping[str, str]] = {"requires": "require", "expression": "require", "threshold": "require"}
+
+    require: _Requirement
+
+
+class _GatesFile(_Table):
+    """A file of gates: ``[[gate]]`` tables, as in a profile."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"gates": "gate", "thresholds": "gate"}
+
+    description: StrictStr = ""
+    gate: list[_GateTable] = []
+
+
+def resolve_bench(
+    arguments: Sequence[str],
+    *,
+    gates: Sequence[str] = (),
+    gates_file: Path | None = None,
+    profile: bool = False,
+    memory: bool = False,
+    folder: Path | None = None,
+) -> BenchPlan:
+    """The plan of running pytest with ``arguments`` in ``folder`` (the working one). Raises ``HarnessError``."""
+    folder = (folder or Path.cwd()).resolve()
+    name, table = _project(folder)
+    named = any(_is_test(argument, folder) for argument in arguments)
+    given = bench_gates_given(gates, gates_file)
+    return BenchPlan(
+        suite=name,
+        folder=str(folder),
+        arguments=(*arguments, *([] if named else table.paths)),
+        gates=tuple(table.gates if given is None else given),
+        profile=profile,
+        memory=memory,
+    )
+
+
+def bench_gates_given(
+    gates: Sequence[str], gates_file: Path | None, *, option: str = "--gate"
+) -> list[BenchGate] | None:
+    """The gates of the command line; None where it gives none. Raises ``ManyFaultsError``."""
+    if not gates and gates_file is None:
+        return None
+    faults = Faults()
+    found: list[BenchGate] = []
+    if gates_file is not None:
+        checked = _checked(_GatesFile, read_toml(gates_file), (), faults)
+        found += [entry.require for entry in checked.gate] if checked else []
+    texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
+    table = _checked(_ProjectTable, Written({"gates": list(gates)}, texts), (), faults)
+    faults.raise_if_any()
+    return found + (table.gates if table else [])
+
+
+def _project(folder: Path) -> tuple[str, _ProjectTable]:
+    """The name of the project that ``folder`` belongs to, and its table; empty where it says nothing of benches."""
+    file = next((place / "pyproject.toml" for place in (folder, *folder.parents) if _has_project(place)), None)
+    if file is None:
+        return folder.name or "root", _ProjectTable()
+    written = read_toml(file)
+    name = written.data.get("project", {}).get("name") or file.parent.name
+    table: object = written.data
+    for key in _TABLE:
+        table = table.get(key, {}) if isinstance(table, dict) else table
+    faults = Faults()
+    places = {path[len(_TABLE) :]: place for path, place in written.places.items() if path[: len(_TABLE)] == _TABLE}
+    if not isinstance(table, dict):
+        raise HarnessError("this is not a table", where=written.where(_TABLE), hint="write [tool.harness.bench]")
+    checked = _checked(_ProjectTable, Written(table, places), (), faults)
+    faults.raise_if_any()
+    assert checked is not None
+    return str(name), checked
+
+
+def _has_project(folder: Path) -> bool:
+    return (folder / "pyproject.toml").is_file()
+
+
+def _checked(model: type[_Model], written: Written, at: KeyPath, faults: Faults) -> _Model | None:
+    try:
+        return model.model_validate(written.data)
+    except ValidationError as error:
+        invalid.tell(error, model, at, written, faults)
+        return None
+
+
+def _is_test(argument: str, folder: Path) -> bool:
+    """Whether it names a file, a folder or a test of one."""
+    return not argument.startswith("-") and (folder / argument.partition("::")[0]).exists()

@@ -1,0 +1,46 @@
+"""A TOML file as it was written: its values, and of each the line it stands on."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.plan.toml_lines import key_lines
+from harness.plan.written import Written, dotted, shown_path
+
+
+def read_toml(path: Path) -> Written:
+    """The whole file. Raises ``HarnessError`` where it cannot be read or is not TOML, naming the line."""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise HarnessError(
+            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        raise HarnessError(
+            f"cannot be read: {error.strerror}", where=shown_path(path), hint="give the path of a TOML file"
+        ) from None
+    text = text.replace("\r\n", "\n")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_fault(path, text, error) from None
+    file = shown_path(path)
+    places = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
+    return Written(data, {(): file, **places})
+
+
+def _syntax_fault(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:
+    """Tells line and column first, as every other message does, and shows the line."""
+    message, _, place = str(error).rpartition(" (at ")
+    numbers = [int(word) for word in place.rstrip(")").replace(",", "").split() if word.isdigit()]
+    lines = text.split("\n")
+    # "at end of document" gives no numbers: the last line that holds something is where it breaks off.
+    line = numbers[0] if numbers else max((i for i, each in enumerate(lines, 1) if each.strip()), default=1)
+    return HarnessError(
+        f"not TOML: {message or error}",
+        where=f"{shown_path(path)}:{line}",
+        hint=f"the line is: {lines[line - 1].strip()}",
+    )

@@ -1,0 +1,87 @@
+"""``report.html`` of a bench: the page of a run, with a table of benchmarks and their charts in place of the load's."""
+
+from __future__ import annotations
+
+import shlex
+
+from harness.analysis.recorded_suite import RecordedSuite, references
+from harness.gates.bench_compare import COUNTED, compared, relative
+from harness.plan.bench import BenchMetric, BenchPlan
+from harness.plan.bench_expression import UNITS
+from harness.report.bench_charts import bench_chart_data
+from harness.report.comparison import Change, meaning_of
+from harness.report.flames import bench_flame_data
+from harness.report.page import SCRIPTS, rendered
+from harness.report.recorded import JudgedSuite
+
+_COMPARED: tuple[BenchMetric, ...] = ("min", "median", "mean", "p95", "peak", "allocations")
+_SECTIONS = [
+    ("gates", "Gates"),
+    ("benchmarks", "Benchmarks"),
+    ("charts", "Charts"),
+    ("flames", "Flame graphs"),
+    ("baseline", "Baseline"),
+    ("about", "About this bench"),
+]
+_HOW = "`harness bench {}` takes one."
+
+
+def bench_html(judged: JudgedSuite) -> str:
+    """The whole page."""
+    suite, summary = judged.recorded, judged.summary
+    return rendered(
+        "bench.html",
+        sections=_SECTIONS,
+        plan=suite.plan,
+        summary=summary,
+        main=None,
+        ending=" · interrupted" if suite.end and suite.end.interrupted else "",
+        environment=suite.environment,
+        baseline=suite.baseline,
+        changes=bench_changes(suite),
+        not_compared=[],
+        warnings=[*summary.warnings, *judged.missing],
+        profile_notes=suite.profiles.notes,
+        cpu_off="" if suite.plan.profile else _HOW.format("--profile"),
+        memory_off="" if suite.plan.memory else _HOW.format("--memory"),
+        memory_because="",
+        command=bench_command(suite.plan),
+        charts=bench_chart_data(suite, summary),
+        scripts=(*SCRIPTS, "benchcharts.js"),
+        flames=bench_flame_data(judged.profiles, [suite.shown(test) for test in suite.report.benchmarks]),
+    )
+
+
+def bench_changes(suite: RecordedSuite) -> list[Change]:
+    """Of each benchmark that the baseline knows, the change of each figure, in the suite's order."""
+    found = []
+    for test, figures in suite.figures().items():
+        for metric in _COMPARED:
+            before = references(suite.baseline, test, metric)
+            if metric not in figures or not before:
+                continue
+            value, seen = compared(figures[metric], before, metric)
+            change, interval = relative(seen, value)
+            found.append(
+                Change(
+                    "benchmarks",
+                    suite.shown(test),
+                    metric,
+                    UNITS[metric],
+                    value,
+                    seen.value,
+                    change,
+                    None if metric in COUNTED else interval,
+                    meaning_of(interval, more_is_better=False),
+                )
+            )
+    return found
+
+
+def bench_command(plan: BenchPlan) -> str:
+    """The command that runs the suite again, under the same gates."""
+    parts = ["harness", "bench", *plan.arguments]
+    parts += [word for gate in plan.gates for word in ("--gate", gate.source)]
+    parts += ["--profile"] if plan.profile else []
+    parts += ["--memory"] if plan.memory else []
+    return shlex.join(parts)

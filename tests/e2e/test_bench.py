@@ -1,0 +1,86 @@
+"""``harness bench`` as a user runs it: a suite kept as baseline, then with a function that has become slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.api.result import Run
+from harness.record.summary import Summary
+from tests.support.command import finish, harness, start
+
+SUITE = """\
+import os
+
+
+def busy(n):
+    return sum(range(n))
+
+
+def count_words():
+    return busy(50_000 if os.environ.get("SLOW") else 500)
+
+
+def test_count_words(benchmark):
+    assert benchmark(count_words) > 0
+
+
+def test_steady(benchmark):
+    assert benchmark(busy, 500) > 0
+
+
+def test_of_another_kind():
+    raise AssertionError("only benchmarks are run")
+"""
+PROJECT = """\
+[project]
+name = "words"
+
+[tool.pytest.ini_options]
+addopts = "--dist loadfile"
+
+[tool.harness.bench]
+paths = ["micro"]
+gates = ['bench("test_count_words").mean <= baseline + 25%']
+"""
+QUICK = ("--benchmark-max-time=0.02",)
+
+
+def summary_in(out: str) -> Summary:
+    return Summary.model_validate_json(out)
+
+
+def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "micro").mkdir()
+    suite = tmp_path / "micro" / "test_words.py"
+    suite.write_text(SUITE)
+
+    first = harness("bench", *QUICK, "--memory", "--json", cwd=tmp_path)
+    before = summary_in(first.out)
+    assert (before.verdict, first.code) == ("inconclusive", 3)
+    assert "no baseline: `harness baseline set" in before.gates[0].reason
+    assert [row.name for row in before.benchmarks] == ["test_count_words", "test_steady"]
+    assert all(row.rounds >= 5 and row.allocations is not None for row in before.benchmarks)
+    assert harness("baseline", "set", "latest", cwd=tmp_path).code == 0
+
+    slow = harness("bench", *QUICK, "--json", cwd=tmp_path, env={"SLOW": "1"})
+    after = summary_in(slow.out)
+    assert (after.verdict, slow.code) == ("fail", 1), slow.err
+    assert 'gate `bench("test_count_words").mean <= baseline + 25%` failed: mean was' in after.reasons[0]
+    assert "✖ fail" in slow.err
+    assert "2 passed, 1 skipped" in slow.err  # pytest's own words are shown as they come
+
+    loaded = Run.load(out=tmp_path / "reports")
+    assert not loaded.verdict.passed
+    assert list(loaded.benchmarks["name"]) == ["test_count_words", "test_steady"]
+    assert {"report.html", "summary.md", "junit.xml", "rounds.parquet", "history.json"} <= {
+        path.name for path in loaded.path.iterdir()
+    }
+
+    suite.write_text("import nowhere\n" + SUITE)
+    broken = finish(start("bench", cwd=tmp_path))  # pytest shows the traceback of what it cannot import
+    assert broken.code == 2
+    assert "harness: micro/test_words.py: pytest cannot collect it: ModuleNotFoundError: No module named 'nowhere'" in (
+        broken.err
+    )
+    assert len(list((tmp_path / "reports").glob("*/plan.json"))) == 2  # what could not begin is no bench

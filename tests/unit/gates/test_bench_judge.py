@@ -1,0 +1,185 @@
+"""A bench is judged as a run is: by intervals, against a baseline with both sides' noise; failing tests fail it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.recorded_suite import read_suite
+from harness.control.judging import judge_bench_again, judged, write_results
+from harness.gates.bench_judge import measure_suite_for_baseline
+from harness.plan.bench_expression import parse_bench_gate
+from harness.record.baseline import Baseline
+from harness.record.run_folder import RunFolder
+from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestFault
+from harness.record.summary import GateResult
+from tests.support.benches import FINGERPRINT, bench_folder
+
+A, B = "micro/test_x.py::test_a", "micro/test_x.py::test_b"
+
+
+def about(seconds: float, count: int = 200, seed: int = 1) -> list[float]:
+    """Rounds that take about so long."""
+    spread = np.random.default_rng(seed).normal(1.0, 0.01, count)
+    return [float(value) for value in seconds * spread]
+
+
+def only(results: Sequence[GateResult]) -> GateResult:
+    assert len(results) == 1
+    return results[0]
+
+
+def baseline_of(*folders: RunFolder) -> Baseline:
+    for folder in folders:
+        write_results(folder, judged(folder))
+    runs = [measure_suite_for_baseline(folder) for folder in folders]
+    return Baseline(scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=runs)
+
+
+@pytest.mark.parametrize(
+    ("gate", "status", "code"),
+    [
+        ('bench("test_a").mean < 2ms', "pass", 0),
+        ('bench("test_a").mean < 500us', "fail", 1),
+        ('bench("test_a").median <= 1.0001ms', "inconclusive", 3),
+        ('bench("test_a").rounds >= 200', "pass", 0),
+        ('bench("test_a").ops >= 900/s', "pass", 0),
+        ('bench("test_a").max < 900us', "fail", 1),
+    ],
+)
+def test_a_limit_is_held_against_the_interval(tmp_path: Path, gate: str, status: str, code: int) -> None:
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate]))
+    result = only(summary.gates)
+    assert (result.status, summary.exit_code) == (status, code)
+    assert (summary.kind, summary.scenario, summary.profile) == ("bench", "shop", "bench")
+    assert result.limit == pytest.approx(parse_bench_gate(gate).value)
+
+
+def test_a_slower_function_fails_against_the_baseline_and_is_named(tmp_path: Path) -> None:
+    baseline = baseline_of(bench_folder(tmp_path, {A: about(1e-3), B: about(2e-3)}))
+    slow = bench_folder(
+        tmp_path,
+        {A: about(1e-3, seed=2), B: about(3e-3)},
+        gates=['bench("test_*").mean <= baseline + 10%'],
+        baseline=baseline,
+        name="20260103T030405Z-shop-bench-0a1b",
+    )
+    summary = judged(slow)
+    assert [(gate.endpoint, gate.status) for gate in summary.gates] == [("test_a", "pass"), ("test_b", "fail")]
+    assert "on test_b failed: mean was 3 ms" in summary.reasons[0]
+    assert "over the limit of 2.2 ms (baseline 2 ms)" in summary.reasons[0]
+    assert [round(row.change or 0, 1) for row in summary.benchmarks] == [0.0, 0.5]
+
+
+def test_a_change_within_what_runs_differ_by_is_not_told(tmp_path: Path) -> None:
+    baseline = baseline_of(bench_folder(tmp_path, {A: about(1e-3)}))
+    gates = ['bench("test_a").mean <= baseline + 2%']
+    near = bench_folder(tmp_path, {A: about(1.02e-3)}, gates=gates, baseline=baseline, name="20260103T030405Z-s-b-1")
+    summary = judged(near)
+    assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
+    assert "too close to the limit" in only(summary.gates).reason
+
+
+def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> None:
+    runs = [
+        bench_folder(tmp_path, {A: about(seconds)}, name=f"2026010{day}T030405Z-s-b-1")
+        for day, seconds in enumerate((0.8e-3, 1e-3, 1.25e-3), 1)
+    ]
+    gates = ['bench("test_a").mean <= baseline + 10%']
+    for baseline, status in ((baseline_of(runs[1]), "fail"), (baseline_of(*runs), "inconclusive")):
+        name = f"20260104T030405Z-s-b-{status}"
+        folder = bench_folder(tmp_path, {A: about(1.2e-3)}, gates=gates, baseline=baseline, name=name)
+        assert only(judged(folder).gates).status == status
+
+
+def test_a_neighbour_fails_no_gate(tmp_path: Path) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], taken={A: 0.5})
+    rounds = [0.5e-3, *about(1e-3)]
+    summary = judged(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
+    assert only(summary.gates).status == "inconclusive"
+    assert "for 50% of its time other work had the core" in only(summary.gates).reason
+    assert "a quiet machine tells more" in summary.warnings[0]
+
+
+def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], failed=[TestFault(test=A, message="assert 1 == 2 (x.py:3)")])
+    end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
+    summary = judged(bench_folder(tmp_path, {}, gates=['bench("test_a").mean < 1s'], report=report, end=end))
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    assert "`test_a passes` failed: the test failed: assert 1 == 2 (x.py:3)" in summary.reasons[0]
+    assert "test_a has no figures: its test failed" in summary.gates[0].reason
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        ('bench("test_a").peak < 1MB', "peak was not looked at: `harness bench --memory` does"),
+        ('bench("test_a").mean <= baseline + 5%', "no baseline: `harness baseline set"),
+        ('bench("tst_a").mean < 1s', "there was no benchmark 'tst_a': did you mean 'test_a'?"),
+        ('bench("test_b").mean < 1s', "test_b has no figures: its test was skipped: later"),
+    ],
+)
+def test_what_cannot_be_told_says_why(tmp_path: Path, gate: str, reason: str) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A, B], skipped=[TestFault(test=B, message="later")])
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate], report=report))
+    assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
+    assert reason in only(summary.gates).reason
+
+
+def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> None:
+    kept, more = (MemoryFigures(peak_bytes=5000, allocations=n, allocated_bytes=9000) for n in (100, 102))
+    baseline = baseline_of(bench_folder(tmp_path, {A: about(1e-3)}, memory={A: kept}))
+    gates = ['bench("test_a").allocations <= baseline + 1%', 'bench("test_a").peak <= baseline']
+    folder = bench_folder(
+        tmp_path, {A: about(1e-3)}, gates=gates, memory={A: more}, baseline=baseline, name="20260103T030405Z-s-b-1"
+    )
+    assert [gate.status for gate in judged(folder).gates] == ["fail", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("end", "finished", "verdict", "code", "reason"),
+    [
+        ({"exit_status": 2, "interrupted": True}, True, "inconclusive", 130, "interrupted after 1 s"),
+        ({"exit_status": -11}, False, "broken", 4, "pytest was ended by signal 11"),
+        ({"exit_status": 3}, True, "broken", 4, "pytest broke down (its exit status: 3)"),
+        ({"exit_status": 0}, True, "broken", 4, "not a single benchmark was measured"),
+    ],
+)
+def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
+    tmp_path: Path, end: dict[str, int], finished: bool, verdict: str, code: int, reason: str
+) -> None:
+    ended = SuiteEnd.model_validate({"started_at": "2026-01-02T03:04:05Z", "duration_s": 1.0, **end})
+    report = SuiteReport(finished=finished, benchmarks=[A])
+    summary = judged(bench_folder(tmp_path, {}, report=report, end=ended))
+    assert (summary.verdict, summary.exit_code) == (verdict, code)
+    assert reason in summary.reasons[0]
+
+
+def test_gates_on_what_was_left_out_are_not_judged_and_told(tmp_path: Path) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], deselected=[B])
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
+    assert (summary.gates, summary.verdict) == ([], "pass")
+    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
+
+
+def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:
+    other = "micro/test_y.py::test_a"
+    folder = bench_folder(tmp_path, {A: about(1e-3), other: about(2e-3)}, gates=['bench("test_*").mean < 1.5ms'])
+    assert [(gate.endpoint, gate.status) for gate in judged(folder).gates] == [(A, "pass"), (other, "fail")]
+
+
+def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
+    folder = bench_folder(tmp_path, {A: about(1e-3), "m.py::test_<b>[&]": about(2e-3)})
+    summary = judge_bench_again(folder, [parse_bench_gate('bench("test_a").p95 < 1us')])
+    assert summary.exit_code == 1
+    page = folder.report.read_text(encoding="utf-8")
+    assert "test_&lt;b&gt;[&amp;]" in page
+    assert "test_<b>" not in page
+    assert 'bench("test_a").p95 &lt; 1us' in page or "bench(&#34;test_a&#34;).p95 &lt; 1us" in page
+    assert "| test\\_a | 200 |" in folder.markdown.read_text(encoding="utf-8")
+    assert "2 benchmarks of 400 rounds" in folder.comment.read_text(encoding="utf-8")
+    assert '<failure type="gate"' in folder.junit.read_text(encoding="utf-8")
+    assert read_suite(folder).benchmarks[0].rounds[0] == about(1e-3)[0]
