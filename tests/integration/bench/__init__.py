@@ -1,0 +1,1 @@
+"""The plugin of ``harness bench``, in a real pytest."""

@@ -1,0 +1,96 @@
+"""What the plugin notes of a session: which benchmarks there are, what became of each test, every round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.bench.request import Request
+from harness.record.run_folder import read_model
+from harness.record.suite import SuiteReport, read_benchmarks
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.filterwarnings("ignore:Not saving anything")
+
+SUITE = """
+import pytest
+
+def test_fast(benchmark): assert benchmark(sum, [1, 2]) == 3
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_each(benchmark, n): benchmark(range, n)
+
+def test_wrong(benchmark): assert benchmark(sum, [1, 2]) == 4
+
+@pytest.mark.skip(reason="later")
+def test_skipped(benchmark): pass
+
+def test_plain(): raise AssertionError
+"""
+
+
+def session(pytester: pytest.Pytester, *arguments: str, gated: tuple[str, ...] = ()) -> tuple[int, SuiteReport]:
+    """Run the suite in this process; pytest's exit status, and what the plugin wrote."""
+    folder = Path(pytester.path)
+    request = Request(report=str(folder / "suite.json"), rounds=str(folder / "rounds.parquet"), gated=gated)
+    ours = ["-p", "harness.bench.plugin", "--harness-bench", str(request.write(folder / "request.json"))]
+    options = [
+        "--benchmark-only",
+        "--benchmark-enable",
+        "--benchmark-quiet",
+        "--benchmark-max-time=0.001",
+        "--benchmark-json=b.json",
+    ]
+    ended = pytester.runpytest_inprocess(*ours, *options, "-p", "no:xdist", *arguments)
+    return int(ended.ret), read_model(folder / "suite.json", SuiteReport)
+
+
+def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x=SUITE)
+    status, report = session(pytester, gated=("test_fast", "test_each[2]", "test_x.py::test_*"))
+    assert status == 1
+    assert report.finished
+    assert [test.rpartition("::")[2] for test in report.benchmarks] == [
+        "test_fast",
+        "test_each[1]",
+        "test_each[2]",
+        "test_wrong",
+        "test_skipped",
+    ]
+    assert [(fault.test, fault.message) for fault in report.failed] == [
+        ("test_x.py::test_wrong", "assert 3 == 4 (test_x.py:8)")
+    ]
+    assert [(fault.test, fault.message) for fault in report.skipped] == [("test_x.py::test_skipped", "later")]
+    assert set(report.taken) >= {"test_x.py::test_fast"}
+    folder = Path(pytester.path)
+    measured = read_benchmarks(folder / "b.json", folder / "rounds.parquet", report)
+    assert [one.name for one in measured] == ["test_fast", "test_each[1]", "test_each[2]", "test_wrong"]
+    assert all(len(one.rounds) >= 5 and one.rounds.min() > 0 for one in measured)
+    assert '"data"' not in (folder / "b.json").read_text()
+
+
+def test_a_gate_that_names_no_benchmark_ends_it_before_anything_runs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x=SUITE)
+    status, report = session(pytester, gated=("test_fast", "test_fst", "test_plain"))
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert report.unknown == ["test_fst", "test_plain"]
+    assert not (Path(pytester.path) / "rounds.parquet").exists()
+
+
+def test_what_is_deselected_is_known_by_name(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x=SUITE)
+    status, report = session(pytester, "-k", "fast", gated=("test_wrong",))
+    assert (status, report.unknown) == (0, [])
+    assert report.benchmarks == ["test_x.py::test_fast"]
+    assert "test_x.py::test_wrong" in report.deselected
+
+
+def test_a_file_that_cannot_be_imported_is_told_with_its_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x="import nowhere\n")
+    status, report = session(pytester, gated=("test_fast",))
+    assert status == pytest.ExitCode.INTERRUPTED
+    assert [(fault.test, fault.message) for fault in report.collect_faults] == [
+        ("test_x.py", "ModuleNotFoundError: No module named 'nowhere'")
+    ]
+    assert report.unknown == []  # what was not read may hold it

@@ -1,0 +1,69 @@
+"""Benchmarks in the store: every round, what benches came to one after the other, gone with their run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from harness.record.summary import BenchmarkFigures, Summary
+from harness.store import RunEntry, open_store
+from harness.store.rounds import MOST, pack, unpack
+
+TEST = "micro/test_x.py::test_a"
+
+
+def bench(run_id: str, mean_s: float, day: int, suite: str = "shop") -> Summary:
+    figures = BenchmarkFigures(
+        test=TEST,
+        name="test_a",
+        rounds=3,
+        iterations=1,
+        min_s=1e-6,
+        mean_s=mean_s,
+        mean_interval_s=(1e-6, None),
+        median_s=2e-6,
+        p95_s=3e-6,
+        p99_s=3e-6,
+        max_s=3e-6,
+        stddev_s=1e-6,
+        ops=5e5,
+    )
+    return Summary(
+        kind="bench",
+        run_id=run_id,
+        scenario=suite,
+        profile="bench",
+        started_at=f"2026-01-{day:02}T00:00:00Z",
+        duration_s=1.0,
+        verdict="pass",
+        exit_code=0,
+        benchmarks=[figures],
+    )
+
+
+def test_benches_are_kept_with_their_rounds_and_told_in_order(store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        for run_id, mean_s, day, suite, fingerprint in (
+            ("b", 2e-6, 2, "shop", "f1"),
+            ("a", 1e-6, 1, "shop", "f1"),
+            ("of another suite", 9e-6, 3, "cart", "f1"),
+            ("of another machine", 9e-6, 3, "shop", "f2"),
+        ):
+            summary = bench(run_id, mean_s, day, suite)
+            store.record_run(RunEntry(summary, fingerprint, tmp_path / run_id))
+            store.record_benchmarks(summary, {TEST: np.array([1e-6, 2e-6, 3e-6])})
+        history = store.benchmark_history("shop", "f1", most=10)
+        assert [(one.run_id, one.benchmarks[0].mean_s) for one in history] == [("a", 1e-6), ("b", 2e-6)]
+        assert [one.run_id for one in store.benchmark_history("shop", "f1", most=1)] == ["b"]
+        assert store.benchmark_rounds("a")[TEST].tolist() == [1e-6, 2e-6, 3e-6]
+        assert store.forget_run("a")
+        assert store.benchmark_rounds("a") == {}
+
+
+def test_very_many_rounds_are_kept_as_means_of_as_many() -> None:
+    few = np.arange(1, MOST + 1, dtype=np.float64)
+    assert unpack(pack(few)).tolist() == few.tolist()
+    many = np.arange(3 * MOST - 1, dtype=np.float64)
+    assert unpack(pack(many))[:2].tolist() == [1.0, 4.0]
+    assert len(unpack(pack(many))) <= MOST
