@@ -21,7 +21,12 @@ from tests.support.postgresql import start_postgresql
 from tests.support.targets import HTTP_SERVER
 
 SCENARIO = """
+from pathlib import Path
+
 from locust import FastHttpUser, constant, task
+
+from harness.record.run_folder import RunFolder
+from harness.record.running import is_running
 
 class Visitor(FastHttpUser):
     wait_time = constant(0.1)
@@ -29,6 +34,10 @@ class Visitor(FastHttpUser):
     @task
     def look(self):
         self.client.get("/health")
+
+def verify(target):
+    (plan,) = Path("reports").glob("*/plan.json")
+    assert is_running(RunFolder(plan.parent)), "prune would take this run for one that has ended"
 """
 PROFILE = """
 [[phase]]
@@ -63,9 +72,13 @@ class Night:
         return plan.parent
 
     @property
+    def summary(self) -> Summary:
+        return read_model(self.run / "summary.json", Summary)
+
+    @property
     def verdict(self) -> str:
         """Inconclusive; or broken, where the tests beside this one leave the generator no time."""
-        return read_model(self.run / "summary.json", Summary).verdict
+        return self.summary.verdict
 
 
 def _night(folder: Path, store: str) -> Night:
@@ -117,6 +130,7 @@ def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def _noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None:
     assert night.code == {"inconclusive": 0, "broken": 4}[night.verdict], night.err
     assert f"verdict: {night.verdict}" in night.err
+    assert [(gate.require, gate.status) for gate in night.summary.gates][-1] == ("verify", "pass")
     told = "::warning file=scenarios/visit.py,title=p95 <= baseline + 10%25 in steady%3A inconclusive::"
     assert any(line.startswith(told) for line in night.err.splitlines())
     assert ("\n::error " in night.err) == (night.verdict == "broken")
