@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.plan.bench import PROFILE as BENCH
+from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.running import is_running
@@ -106,9 +108,13 @@ def _of_store(run: StoredRun) -> KnownRun:
 
 
 def _of_folder(folder: RunFolder) -> KnownRun:
-    plan = read_model(folder.plan, RunPlan)
+    if folder.is_bench:
+        scenario, profile = read_model(folder.plan, BenchPlan).suite, BENCH
+    else:
+        plan = read_model(folder.plan, RunPlan)
+        scenario, profile = plan.scenario.name, plan.profile
     verdict = read_model(folder.summary, Summary).verdict if folder.summary.exists() else None
-    return KnownRun(folder.run_id, plan.scenario.name, plan.profile, _started(folder), verdict, folder.path)
+    return KnownRun(folder.run_id, scenario, profile, _started(folder), verdict, folder.path)
 
 
 def _started(folder: RunFolder) -> datetime:

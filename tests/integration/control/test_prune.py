@@ -15,6 +15,7 @@ import pytest
 
 from harness.cli import main
 from harness.control import prune as control
+from harness.plan.bench import BenchPlan
 from harness.record.run_folder import RunFolder, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Verdict
@@ -98,6 +99,17 @@ def test_failed_runs_stay_for_as_long_as_is_said(reports: Path) -> None:
     said = prune(reports, "--keep", "0", "--keep-failed", "1h")
     assert f"removed {runs[4]} (killed): folder\n" in said.text
     assert left(reports) == (set(), set(), set())
+
+
+def test_a_bench_that_was_killed_goes_as_a_run_does(reports: Path) -> None:
+    folder = RunFolder.create(reports, "20260202T090000Z-shop-bench-0001")
+    write_text(folder.plan, BenchPlan(suite="shop", folder="/work", arguments=(), gates=()).model_dump_json())
+    run = made_run(reports, 1, stored=False)
+    assert prune(reports, "--keep", "1").text == "0 removed, 2 kept\n"
+    said = prune(reports, "--keep", "0")
+    assert (said.code, left(reports)[0]) == (0, set())
+    assert f"removed {folder.run_id} (killed): folder\n" in said.text
+    assert f"removed {run} (pass): folder\n" in said.text
 
 
 def test_a_run_of_a_baseline_is_never_removed(reports: Path) -> None:
