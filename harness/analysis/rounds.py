@@ -10,10 +10,11 @@ by the moving-block bootstrap's variance in closed form (Künsch 1989), with Stu
 - *stddev*: the delta method on the mean of squares about the mean.
 - *min, max, rounds* are what they are. So is what memray counted.
 
-Where others took the core (``Benchmark.taken``), times say more of them than of the function. How much can be bounded:
-of all rounds' time together no more was waiting than the kernel counted, so the mean may be less by that share; a
-percentile, the maximum or the deviation may be any less, down to what the least round shows. Intervals reach down to
-there, so that a neighbour never fails a gate.
+Where others took the core (``Benchmark.taken``), times say more of them than of the function. Of all rounds' time no
+more was waiting than the kernel counted, so the mean may be less by that share. How single rounds shared it is not
+known: percentiles and extremes may be any less, down to what the least round shows, less that share too, for a neighbour
+also slows a round that never waits (the core's other thread, caches; here the least round took 1.5 times as long
+while others had the core for 70 %). Intervals reach down to there, so that a neighbour does not fail a gate.
 
 The spread within one process is not all there is: two processes of one build differ by more (layout of memory, hash
 seeds). :mod:`harness.gates.against_baseline` reckons with that wherever two runs are compared.
@@ -54,18 +55,18 @@ def interval_of(benchmark: Benchmark, metric: BenchMetric, memory: MemoryFigures
     found = _interval_of(benchmark.rounds, metric, memory)
     if found is None or benchmark.taken <= DISTURBED:
         return found
-    least = float(benchmark.rounds.min())
+    left = 1 - benchmark.taken
+    least = float(benchmark.rounds.min()) * left
     match metric:
-        case "mean":
-            low = max(least, found.low * (1 - benchmark.taken))
-            return found.model_copy(update={"low": min(found.low, low)})
+        case "rounds" | "peak" | "allocations":
+            return found
         case "ops":
-            high = None if found.high is None else max(found.high, min(1 / least, found.high / (1 - benchmark.taken)))
+            high = None if found.high is None or left <= 0 else found.high / left
             return found.model_copy(update={"high": high})
+        case "mean":
+            return found.model_copy(update={"low": found.low * left})
         case "stddev":
             return found.model_copy(update={"low": 0.0})
-        case "min" | "rounds" | "peak" | "allocations":
-            return found
         case _:
             return found.model_copy(update={"low": min(found.low, least)})
 
