@@ -12,9 +12,9 @@ by the moving-block bootstrap's variance in closed form (Künsch 1989), with Stu
 
 Where others took the core (``Benchmark.taken``), times say more of them than of the function. Of all rounds' time no
 more was waiting than the kernel counted, so the mean may be less by that share. How single rounds shared it is not
-known: percentiles and extremes may be any less, down to what the least round shows, less that share too, for a neighbour
-also slows a round that never waits (the core's other thread, caches; here the least round took 1.5 times as long
-while others had the core for 70 %). Intervals reach down to there, so that a neighbour does not fail a gate.
+known: percentiles and extremes may be any less, down to what the least round shows, less that share too, for a
+neighbour also slows a round that never waits (the core's other thread, caches; here the least round took 1.5 times as
+long while others had the core for 70 %). Intervals reach down to there, so that a neighbour does not fail a gate.
 
 The spread within one process is not all there is: two processes of one build differ by more (layout of memory, hash
 seeds). :mod:`harness.gates.against_baseline` reckons with that wherever two runs are compared.
