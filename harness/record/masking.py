@@ -170,10 +170,9 @@ class MaskedStream(io.TextIOBase):
     def errors(self) -> str | None:  # type: ignore[override]
         return self._stream.errors
 
-    @property
-    def buffer(self) -> Any:
-        """Bytes go past the mask."""
-        return self._stream.buffer
+    def __getattr__(self, name: str) -> Any:
+        """What scenarios do with a standard stream besides (``buffer``, ``reconfigure``) goes past the mask."""
+        return getattr(self._stream, name)
 
     def fileno(self) -> int:
         return self._stream.fileno()

@@ -133,6 +133,15 @@ def test_a_stream_masks_what_comes_in_pieces() -> None:
     assert below.getvalue() == "a password=*** here\nnext line"
 
 
+def test_a_masked_stream_is_the_stream_that_a_scenario_expects(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w", encoding="latin-1") as below:
+        stream = MaskedStream(below)
+        stream.reconfigure(line_buffering=True)
+        assert (stream.encoding, stream.fileno(), stream.isatty()) == ("latin-1", below.fileno(), False)
+        print("token=abc", "next", file=stream, flush=True)
+        assert (tmp_path / "log").read_text() == "token=*** next\n"
+
+
 @pytest.mark.parametrize(
     "unit", ["password", "password=", "a", "--", "Bearer ", "eyJ", "://", "token: '", "\\", "=[", "{"]
 )
