@@ -73,9 +73,8 @@ def read_host(value: object) -> object:
         raise UnreadableError(f"unknown key {quoted(unknown[0])}", "an entry has host and max_rate")
     if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
         likely = host_of(name) if isinstance(name, str) else ""
-        raise UnreadableError(
-            f"{quoted(name)} is not a host", f"write its name alone{f', {quoted(likely)}' if likely else ''}"
-        )
+        meant = f", {quoted(likely)}" if _is_name(likely) else ""
+        raise UnreadableError(f"{quoted(name)} is not a host", f"write its name alone{meant}")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
         raise UnreadableError(
             f"{quoted(most)} is not a ceiling", f"write whole requests a second, from 1 to {MOST_RATE:,}"
