@@ -36,7 +36,7 @@ PROJECT = """\
 name = "words"
 
 [tool.pytest.ini_options]
-addopts = "--dist loadfile"
+addopts = "--dist loadfile -p no:locust -p no:hypothesispytest -p no:anyio -p no:harness"
 
 [tool.harness.bench]
 paths = ["micro"]
