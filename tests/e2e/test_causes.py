@@ -38,7 +38,6 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     (cwd / "causes.toml").write_text(PROFILE)
     run = ("run", FLASH_SALE, "--profile", "causes.toml", "--json")
     result = harness(*run, cwd=cwd, env={"SHOP_DEFECTS": "leak,oversell"})
-    assert result.code == 1, result.err
     return latest_run(cwd), result.json()
 
 
