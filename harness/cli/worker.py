@@ -39,6 +39,7 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
     secret = given_secret(secret_file)
     if secret is None:
         raise HarnessError(
-            "the secret of the run is missing", where=VARIABLE, hint="The master shows the whole command to type."
+            f"the secret of the run is missing; it stands in {VARIABLE}",
+            hint="The master shows the whole command to type.",
         )
     return work(host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(line), err=True))

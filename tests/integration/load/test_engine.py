@@ -132,10 +132,13 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     """
     plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 2), model="open", max_users=4)], stop_timeout_s=30)
     gate = Gate(comparison=Comparison(metric="p95", comparator="<", value=60_000, unit="ms", source="p95 < 60s"))
-    journal = put_load(plan.model_copy(update={"gates": (gate,)}), server.url, tmp_path)
+    plan = plan.model_copy(update={"gates": (gate,)})
+    journal = put_load(plan, server.url, tmp_path)
     # What it could not do in time it has done all the same.
     assert requests_by_endpoint(journal) == server.served == {"GET /a": 200}
-    summary = judge(RunFolder(tmp_path / "run"))
+    folder = RunFolder(tmp_path / "run")
+    folder.plan.write_text(plan.model_dump_json())
+    summary = judge(folder)
     (ran,), (judged,) = summary.phases, summary.gates
     assert (summary.verdict, summary.exit_code, judged.status) == ("broken", 4, "inconclusive")
     assert summary.generator.saturated

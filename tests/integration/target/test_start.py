@@ -145,9 +145,9 @@ def test_a_target_that_never_gets_healthy_is_ended_and_what_was_seen_is_told(
     tmp_path: Path, code: str, seen: str
 ) -> None:
     plan = script_target(
-        tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=1.5
+        tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=2.5
     )
-    with pytest.raises(HarnessError, match=f"not ready after 1.5 s: GET /health: .*{seen}") as caught:
+    with pytest.raises(HarnessError, match=f"not ready after 2.5 s: GET /health: .*{seen}") as caught:
         start_target(plan, run_folder(tmp_path))
     assert caught.value.exit_code is ExitCode.BROKEN
     assert "{port}" in str(caught.value.hint)
