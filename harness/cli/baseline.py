@@ -17,11 +17,11 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.control.finding import existing_store, find
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.record.baseline import Baseline, BaselineRun, Interval
 from harness.record.environment import Environment
 from harness.record.run_folder import read_model
-from harness.record.summary import Summary
+from harness.record.summary import GateResult, Summary
 from harness.report.words import in_unit, plain
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def command() -> None:
 @click.argument("run")
 @click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
 @click.option(
-    "--up-to", type=click.IntRange(min=1), metavar="N", help="Join them, but only while there are fewer than N runs."
+    "--up-to",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Join them, but only a run that held, and only while there are fewer than N runs.",
 )
 @click.option("--force", is_flag=True, help="Even if the run failed or was broken.")
 @options.out
@@ -64,7 +67,8 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     """Make RUN (a run folder, a run-id or "latest") the baseline of its scenario, profile and environment.
 
     Several runs (--add) tell how much runs differ with no change at all, so that gates do not take noise for a change.
-    With --up-to a job can do it after every run: the first N make the baseline, and it stays as it is from then on.
+    With --up-to a job can do it after every run: the first N that hold make the baseline, and it stays as it is from
+    then on. A run holds that passed, or whose only inconclusive gates had no baseline to compare with.
     """
     from harness.analysis.measurement import measure_for_baseline
     from harness.gates.bench_judge import measure_suite_for_baseline
@@ -82,6 +86,8 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
         before = store.baseline_for(*key) if up_to is not None else None
         enough = before is not None and up_to is not None and len(before.runs) >= up_to
         if not enough:
+            if up_to is not None:  # nobody looks at the run before it joins
+                _refuse_untold(measured.summary, force)
             store.set_baseline(environment.fingerprint, measured, replace=not (add or up_to))
         baseline = store.baseline_for(*key)
         shown = store.shown
@@ -208,6 +214,30 @@ def _refuse_unfit(summary: Summary, force: bool) -> None:
         where=summary.run_id,
         hint="Choose another run, or insist with --force.",
     )
+
+
+def _refuse_untold(summary: Summary, force: bool) -> None:
+    """The first runs of all have no baseline to be compared with; nothing else of them may be left open."""
+    limited = {phase.name for phase in summary.phases if phase.generator_limited}
+    untold = [
+        gate
+        for gate in summary.gates
+        if gate.status == "inconclusive" and (gate.phase in limited or not _lacks_only_a_baseline(gate))
+    ]
+    whole = summary.exit_code in (ExitCode.PASS, ExitCode.INCONCLUSIVE)  # an interrupted run is inconclusive, too
+    if force or (whole and not untold):
+        return
+    why = f"gate `{untold[0].require}`: {untold[0].reason}" if untold else "; ".join(summary.reasons[:1])
+    raise HarnessError(
+        f"the verdict of this run is {summary.verdict} ({why}): it did not hold",
+        where=summary.run_id,
+        hint="With --up-to only runs join that held. Without it, or with --force, this one does.",
+    )
+
+
+def _lacks_only_a_baseline(gate: GateResult) -> bool:
+    """Whether its figure is known, and its limit is not: one that would be reckoned from a baseline."""
+    return gate.observed is not None and gate.limit is None
 
 
 def _draw(console: Console, baseline: Baseline) -> None:

@@ -14,6 +14,7 @@ from harness.cli import cli
 _BEFORE = ("if", "then", "else", "do", "!", "{", "(", "uv", "run", "--no-sync", "exec")
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _ENDS = re.compile(r"[|&;()]+")
+_ELSEWHERE = re.compile(r">.*")
 
 
 def commands(shell: str, program: str, values: Mapping[str, str] | None = None) -> Iterator[list[str]]:
@@ -29,7 +30,8 @@ def commands(shell: str, program: str, values: Mapping[str, str] | None = None) 
             while call and (call[0] in _BEFORE or _ASSIGNED.fullmatch(call[0])):
                 call.pop(0)
             if call and call[0] == program:
-                yield [Template(part).safe_substitute(values or {}) for part in call[1:] if part != "$@"]
+                own = [part for part in call[1:] if part != "$@" and not _ELSEWHERE.fullmatch(part)]
+                yield [Template(part).safe_substitute(values or {}) for part in own]
             call = []
 
 

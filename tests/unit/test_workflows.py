@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -16,12 +17,21 @@ from ruamel.yaml import YAML
 
 from harness.plan.profile import load_profile
 from tests.support.command import REPOSITORY
+from tests.support.programs import require_program
 from tests.support.shell_commands import commands, parse
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+SMOKE = REPOSITORY / ".github" / "workflows" / "smoke.yml"
+MARKER = "<!-- harness flash_sale smoke -->"
 SCRIPT = "scripts/performance"
 DOCUMENT = REPOSITORY / "docs" / "ci.md"
-VALUES = {"scenario": "scenarios/flash_sale.py", "profile": "nightly", "BASELINE_RUNS": "3"}
+VALUES = {
+    "scenario": "scenarios/flash_sale.py",
+    "profile": "nightly",
+    "BASELINE_RUNS": "3",
+    "out": "reports",
+    "run": "latest",
+}
 
 
 def read(workflow: Path) -> Any:
@@ -60,11 +70,60 @@ def test_a_workflow_may_only_read_runs_once_and_knows_its_actions_by_commit(work
 
 
 def test_the_token_that_may_write_is_not_near_the_pull_requests_code() -> None:
-    jobs = read(REPOSITORY / ".github" / "workflows" / "smoke.yml")["jobs"]
+    jobs = read(SMOKE)["jobs"]
     writing = [job for job in jobs.values() if "write" in str(job.get("permissions", ""))]
     assert writing == [jobs["comment"]]
     assert not any("checkout" in step.get("uses", "") for step in jobs["comment"]["steps"])
     assert jobs["smoke"]["steps"][0]["with"]["persist-credentials"] is False
+
+
+def put_below_the_pull_request(folder: Path, comment: str, pages: list[list[dict[str, Any]]]) -> tuple[int, str]:
+    """The exit code of the step that comments, and how it calls ``gh`` after it has read the ``pages`` of comments."""
+    jq, bash = Path(require_program("jq", "jq")).parent, require_program("bash", "bash")
+    (folder / "performance").mkdir()
+    (folder / "performance" / "comment.md").write_text(comment)
+    (folder / "pages").write_text("\n".join(map(json.dumps, pages)))
+    (folder / "gh").write_text('#!/bin/sh\nif [ "$2" = --paginate ]; then cat pages; else echo "$@" >calls; fi\n')
+    (folder / "gh").chmod(0o755)
+    (step,) = [step for step in steps(SMOKE) if step.get("name") == "Comment"]
+    assert step["shell"] == "bash"
+    done = subprocess.run(
+        [bash, "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # as GitHub calls it
+        cwd=folder,
+        env={"PATH": f"{folder}:{jq}:/usr/bin:/bin", "REPOSITORY": "me/shop", "NUMBER": "7"},
+        capture_output=True,
+    )
+    calls = folder / "calls"
+    return done.returncode, calls.read_text() if calls.exists() else ""
+
+
+@pytest.mark.parametrize(
+    ("login", "body", "call"),
+    [
+        (
+            "github-actions[bot]",
+            f"{MARKER}\nof an earlier push",
+            "api --silent --method PATCH repos/me/shop/issues/comments/11 ",
+        ),
+        ("other[bot]", f"{MARKER}\nanother program's", "pr comment 7 "),
+        ("github-actions[bot]", "<!-- harness flash_sale nightly -->", "pr comment 7 "),
+    ],
+)
+def test_a_comment_takes_the_place_of_its_own_earlier_one_alone(
+    login: str, body: str, call: str, tmp_path: Path
+) -> None:
+    comments = [{"id": number, "user": {"login": login, "type": "Bot"}, "body": body} for number in (11, 12)]
+    code, called = put_below_the_pull_request(tmp_path, f"{MARKER}\n\n**pass**\n", [[], comments[:1], comments[1:]])
+    assert (code, called.startswith(call)) == (0, True), called
+
+
+def test_a_comment_that_harness_has_not_written_is_not_put_anywhere(tmp_path: Path) -> None:
+    assert put_below_the_pull_request(tmp_path, "\n<!-- harness flash_sale smoke -->\n", []) == (1, "")
+
+
+def test_where_the_set_up_failed_there_is_no_comment_and_no_fault_of_the_job_that_comments() -> None:
+    (download,) = [step for step in steps(SMOKE) if "download-artifact" in step.get("uses", "")]
+    assert download["continue-on-error"] is True
 
 
 def test_what_people_wrote_is_never_part_of_a_script() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.record.run_folder import RunFolder, write_text
-from harness.record.summary import Verdict
+from harness.record.run_folder import RunFolder, read_model, write_text
+from harness.record.summary import GateResult, Summary, Verdict
 from harness.store import open_store
 from tests.support.baselines import make_baseline_run, make_summary
 from tests.support.recordings import make_environment, record_run, steady
@@ -110,6 +110,33 @@ def test_set_up_to_joins_while_there_are_fewer_and_then_leaves_the_baseline_alon
     (entry,) = baseline(reports, "list", "--json").json
     assert entry["run_ids"] == [runs[1].run_id, runs[0].run_id]
     assert baseline(reports, "set", "latest", "--up-to", "0").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("gate", "more", "held"),
+    [
+        ({"require": "p95 <= baseline + 10%", "observed": 90.0}, {}, True),  # it has no baseline yet
+        ({"require": "p95 <= baseline + 10%", "observed": 90.0, "limit": 88.0, "baseline": 80.0}, {}, False),
+        ({"require": "p95 < 91ms", "observed": 90.0, "limit": 91.0}, {}, False),
+        ({"require": "p95 < 91ms"}, {}, False),  # nothing was seen
+        ({"require": "p95 <= baseline", "observed": 90.0, "phase": "held"}, {"generator_limited": "100 % CPU"}, False),
+        ({"require": "p95 <= baseline", "observed": 90.0}, {"exit_code": 130}, False),
+    ],
+    ids=["no baseline yet", "too close to it", "too close to a limit", "nothing seen", "generator", "interrupted"],
+)
+def test_set_up_to_takes_of_inconclusive_runs_those_that_only_lack_a_baseline(
+    gate: dict[str, Any], more: dict[str, Any], held: bool, reports: Path
+) -> None:
+    folder = made_run(reports, 1, verdict="inconclusive", generator_limited=more.get("generator_limited"))
+    judged = read_model(folder.summary, Summary)
+    gates = [GateResult(require="error_rate < 1%", status="pass"), GateResult(status="inconclusive", **gate)]
+    judged = judged.model_copy(update={"gates": gates, "exit_code": more.get("exit_code", 3)})
+    write_text(folder.summary, judged.to_json())
+    said = baseline(reports, "set", "latest", "--up-to", "3")
+    assert said.exit_code == (0 if held else 2), said.err
+    assert ("the verdict of this run is inconclusive (" in said.err) == (not held)
+    assert len(baseline(reports, "list", "--json").json) == held
+    assert baseline(reports, "set", "latest", "--up-to", "3", "--force").exit_code == 0
 
 
 def test_set_prints_the_baseline_as_json(reports: Path) -> None:
