@@ -36,7 +36,7 @@ class Visitor(FastHttpUser):
         self.client.get("/health")
 
 def verify(target):
-    (plan,) = Path("reports").glob("*/plan.json")
+    (plan,) = Path("nights").glob("*/plan.json")
     assert is_running(RunFolder(plan.parent)), "prune would take this run for one that has ended"
 """
 PROFILE = """
@@ -68,7 +68,7 @@ class Night:
 
     @property
     def run(self) -> Path:
-        (plan,) = (self.folder / "reports").glob("*/plan.json")
+        (plan,) = (self.folder / "nights").glob("*/plan.json")
         return plan.parent
 
     @property
@@ -86,6 +86,8 @@ def _night(folder: Path, store: str) -> Night:
         "scenarios/visit.py": SCENARIO,
         "profiles/short.toml": PROFILE,
         "app.py": HTTP_SERVER + "serve(sys.argv[1])\n",
+        "reports/29991231T235959Z-other-short-0001/plan.json": "{}",  # somebody else's run: not this night's
+        "reports/29991231T235959Z-other-short-0001/report.html": "another run's",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -96,6 +98,8 @@ def _night(folder: Path, store: str) -> Night:
             "short",
             "--target",
             f"{sys.executable} app.py {{port}}",
+            "--out",
+            "nights",
         ],
         cwd=folder,
         env=os.environ | {"BASELINE_RUNS": "3", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
@@ -138,7 +142,9 @@ def _noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None
 
 def _people_and_ci_have_what_they_read(night: Night) -> None:
     left = night.folder / "performance"
-    assert {path.name for path in left.iterdir()} == {"report.html", "junit.xml", "summary.md", "comment.md"}
+    names = ["comment.md", "junit.xml", "report.html", "summary.json", "summary.md"]
+    assert sorted(path.name for path in left.iterdir()) == names
+    assert [(left / name).read_bytes() for name in names] == [(night.run / name).read_bytes() for name in names]
     assert (night.folder / "page.md").read_text().startswith((left / "summary.md").read_text())
     cases = ElementTree.parse(left / "junit.xml").findall("testsuite/testcase")
     assert [case.get("name") for case in cases][:2] == ["the run is valid", "error_rate <= 100%"]
@@ -146,7 +152,7 @@ def _people_and_ci_have_what_they_read(night: Night) -> None:
 
 
 def _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night: Night) -> None:
-    with open_store(night.store, night.folder / "reports") as store:
+    with open_store(night.store, night.run.parent) as store:
         (run,) = store.stored_runs()
         assert store.is_of_a_baseline(run.run_id) == (night.code == 0)
     kept = night.folder / "kept"
