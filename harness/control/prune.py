@@ -1,6 +1,7 @@
 """Removing old runs: their copies, their folders and their rows of the store, in this order.
 
-The row goes last, since it alone tells where a copy is: cut off anywhere, the next call goes on where this one ended.
+The row goes last, since it alone tells where a copy is, and a folder is renamed (``.RUN-ID.pruned``) before it goes:
+cut off anywhere, the next call goes on where this one ended, and what is left of a run is never taken for one.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from harness.record.run_folder import RunFolder, read_model
 from harness.record.running import is_running
 from harness.record.summary import Summary
 from harness.store import Store, StoredRun
-from harness.store.artifacts import remove
+from harness.store.artifacts import is_run_id, remove
 from harness.store.retention import KnownRun, Policy, surplus
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
+_PRUNED = ".pruned"
 
 
 @dataclass
@@ -55,6 +57,8 @@ def prune(
     nothing is removed.
     """
     done = Pruned()
+    if not dry_run:
+        _sweep(out, done)
     known = _known(out, store, done)
     for run in surplus(known, policy, now or datetime.now(UTC)):
         try:
@@ -72,29 +76,49 @@ def prune(
     return done
 
 
+def _sweep(out: Path, done: Pruned) -> None:
+    """Remove what an earlier call was cut off from removing."""
+    for path in sorted(out.glob(f".*{_PRUNED}")):
+        run_id = path.name.removeprefix(".").removesuffix(_PRUNED)
+        if is_run_id(run_id) and path.is_dir() and not path.is_symlink():
+            try:
+                _remove_folder(out / run_id)
+            except HarnessError as fault:
+                done.faults.append(fault)
+
+
 def _known(out: Path, store: Store, done: Pruned) -> list[KnownRun]:
-    """Each run once: those of the store, and those whose folders are in ``out``."""
+    """Each run that is not going on: those of the store, and those whose folders are in ``out``."""
     stored = {run.run_id: _of_store(run) for run in store.stored_runs()}
-    runs: dict[str, KnownRun] = dict(stored)
+    running = {run.run_id for run in stored.values() if run.folder is not None and is_running(RunFolder(run.folder))}
+    others: list[KnownRun] = []
     for plan in sorted(out.glob("*/plan.json")):
         folder = RunFolder(plan.parent)
         if folder.path.is_symlink() or folder.run_id.startswith("."):
             continue  # somebody else's folder, which others may use; a copy that is being fetched
         if is_running(folder):
-            done.running += 1
-            runs.pop(folder.run_id, None)
+            running.add(folder.run_id)
         elif folder.run_id in stored:
-            runs[folder.run_id] = replace(stored[folder.run_id], folder=folder.path)
+            stored[folder.run_id] = replace(stored[folder.run_id], folder=folder.path)
         else:
             try:
-                runs[folder.run_id] = _of_folder(folder)
+                run = _of_folder(folder)
             except HarnessError as fault:
                 done.faults.append(fault)
-    return list(runs.values())
+                continue
+            row = stored.get(run.run_id)
+            if row is not None and row.folder is None:
+                stored[run.run_id] = replace(row, folder=folder.path)  # the folder has been renamed
+            else:
+                others.append(run)
+    done.running = len(running)
+    return [run for run in (*stored.values(), *others) if run.run_id not in running]
 
 
 def _of_store(run: StoredRun) -> KnownRun:
-    here = run.folder.name == run.run_id and (run.folder / "plan.json").is_file() and not run.folder.is_symlink()
+    # Also what a call that was cut off has left of its folder.
+    left = run.folder.is_dir() or _hidden(run.folder).is_dir()
+    here = run.folder.name == run.run_id and left and not run.folder.is_symlink()
     return KnownRun(
         run_id=run.run_id,
         scenario=run.scenario,
@@ -108,19 +132,21 @@ def _of_store(run: StoredRun) -> KnownRun:
 
 
 def _of_folder(folder: RunFolder) -> KnownRun:
+    """Its id is its summary's, for a folder may be renamed; a run that was killed has none."""
     if folder.is_bench:
         scenario, profile = read_model(folder.plan, BenchPlan).suite, BENCH
     else:
         plan = read_model(folder.plan, RunPlan)
         scenario, profile = plan.scenario.name, plan.profile
-    verdict = read_model(folder.summary, Summary).verdict if folder.summary.exists() else None
-    return KnownRun(folder.run_id, scenario, profile, _started(folder), verdict, folder.path)
+    summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
+    run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
+    return KnownRun(run_id, scenario, profile, _started(run_id, folder), verdict, folder.path)
 
 
-def _started(folder: RunFolder) -> datetime:
-    """As the run's id says; a folder that somebody has renamed is as old as its plan."""
+def _started(run_id: str, folder: RunFolder) -> datetime:
+    """As the run's id says; a killed run's folder that somebody has renamed is as old as its plan."""
     try:
-        return datetime.strptime(folder.run_id.partition("-")[0], _RUN_TIME).replace(tzinfo=UTC)
+        return datetime.strptime(run_id.partition("-")[0], _RUN_TIME).replace(tzinfo=UTC)
     except ValueError:
         return datetime.fromtimestamp(folder.plan.stat().st_mtime, UTC)
 
@@ -129,15 +155,32 @@ def _remove(run: KnownRun, store: Store) -> None:
     if run.artifact is not None:
         remove(run.artifact, run.run_id)
     if run.folder is not None:
-        try:
-            while run.folder.exists():  # another prune may be at it, too; what it leaves is removed here
-                with suppress(FileNotFoundError):
-                    shutil.rmtree(run.folder)
-        except OSError as fault:
-            raise HarnessError(
-                f"the run folder cannot be removed: {fault.strerror or fault}",
-                where=str(fault.filename or run.folder),
-                hint="Whoever made it can remove it, then call again.",
-            ) from fault
+        _remove_folder(run.folder)
     if run.stored:
         store.forget_run(run.run_id)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove it, and what an earlier call has left of it."""
+    hidden = _hidden(folder)
+    try:
+        _remove_tree(hidden)
+        with suppress(FileNotFoundError):  # another prune is at it, too
+            folder.rename(hidden)
+        _remove_tree(hidden)
+    except OSError as fault:
+        raise HarnessError(
+            f"the run folder cannot be removed: {fault.strerror or fault}",
+            where=str(fault.filename or folder),
+            hint="Whoever made it can remove it, then call again.",
+        ) from fault
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}{_PRUNED}")
+
+
+def _remove_tree(path: Path) -> None:
+    while path.exists():  # what another prune leaves of it is removed here
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)

@@ -107,7 +107,9 @@ def find_run(name: str, parent: Path) -> RunFolder:
     Raises :class:`HarnessError` where there is none.
     """
     if name == "latest":
-        runs = sorted(path.parent for path in parent.glob("*/plan.json"))
+        runs = sorted(
+            path.parent for path in parent.glob("[!.]*/plan.json")
+        )  # not one that is being fetched, or removed
         if not runs:
             raise HarnessError("there is no run yet", where=str(parent), hint="`harness run SCENARIO` makes one.")
         return RunFolder.open(runs[-1])

@@ -1,7 +1,10 @@
 """Run folders kept where a team finds them: a directory, or any fsspec URL, named by ``HARNESS_ARTIFACTS``.
 
 A copy is a folder of the run's id below that place. ``plan.json``, without which a folder is no run folder, is copied
-last: a copy that was cut off is never taken for a run.
+last and removed first: a copy that was cut off, or removed in part, is never taken for a run.
+
+Beside the copies lies a mark. Where neither a copy nor the mark is found, the place itself is not here (a disk that is
+not mounted, a directory of another machine), and nothing is known of the copy.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from harness.errors import HarnessError
+from harness.record.masking import MASK, masked
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
 
@@ -27,27 +31,35 @@ if TYPE_CHECKING:
 VARIABLE = "HARNESS_ARTIFACTS"
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*(?=://|::)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(://[^/@:]*):([^/]*)@")
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+"""RFC 3986, 3.2.1; greedy, for a user's name may hold an ``@`` that nobody has encoded."""
+_AUTHORITY = re.compile(r"(?<=://)(?P<userinfo>[^/?#]*@)?[^/?#@:]*(?::(?P<port>[^/?#@]*))?(?P<path>[^@]*@)?")
+_PLAN = "plan.json"
+_MARK = ".harness-runs"
+_MARK_TEXT = b"Copies of run folders, kept by harness. By this file it sees that their place is here: leave it.\n"
+_EXTRAS = {"s3fs": "s3"}
+"""Packages that an extra of the harness installs."""
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FORMS = "Give a directory, or a URL such as s3://bucket/runs or sftp://user@host/runs"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the password in it."""
+    """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the credentials in it."""
 
     url: str = field(repr=False)
     shown: str
 
     def location(self, run_id: str) -> str:
-        """Where the copy of that run is, as the store notes it: no password."""
+        """Where the copy of that run is, as the store notes it: no credentials."""
         return f"{self.shown}/{run_id}"
 
 
 def place() -> Place | None:
     """The place that ``HARNESS_ARTIFACTS`` names; None where it is not set. Nothing is opened yet.
 
-    Raises :class:`HarnessError` where it is of a kind that fsspec does not know, or whose package is missing.
+    Raises :class:`HarnessError` where it is of a kind that fsspec does not know, or whose package is missing, and
+    where it cannot be told which part of the URL is a password.
     """
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
@@ -57,8 +69,14 @@ def place() -> Place | None:
         url = str(Path(text).expanduser().absolute())
         return Place(url, url)
     _known(found[0])
+    _refuse_raw_password(text)
     url = text.rstrip("/")
-    return Place(url, _PASSWORD.sub(r"\1@", url))
+    return Place(url, without_credentials(url))
+
+
+def without_credentials(url: str) -> str:
+    """``url`` without what stands before the host: a user's name alone may be a token."""
+    return _USERINFO.sub("", url)
 
 
 def upload(folder: RunFolder, to: Place) -> str:
@@ -75,31 +93,43 @@ def upload(folder: RunFolder, to: Place) -> str:
     with _opened(f"{to.url}/{folder.run_id}", to) as (files_there, root):
         for parent in sorted({str(PurePosixPath(root, name).parent) for name in names}):
             files_there.makedirs(parent, exist_ok=True)
-        for batch in (names[:-1], names[-1:]):
-            files_there.put([str(folder.path / name) for name in batch], [f"{root}/{name}" for name in batch])
+        mark = _mark(root)
+        if not files_there.exists(mark):
+            files_there.pipe_file(mark, _MARK_TEXT)
+        _take_plan(files_there, root)
+        *others, plan = names
+        files_there.put([str(folder.path / name) for name in others], [f"{root}/{name}" for name in others])
+        for surplus in {name.removeprefix(f"{root}/") for name in files_there.find(root)} - set(others):
+            files_there.rm_file(f"{root}/{surplus}")
+        files_there.put([str(folder.path / plan)], [f"{root}/{plan}"])
     return to.location(folder.run_id)
 
 
 def download(location: str, parent: Path) -> RunFolder | None:
     """Fetch the copy at ``location`` to ``parent``; None where there is none. Raises :class:`HarnessError`."""
     run_id = location.rpartition("/")[2]
-    with _opened(_with_password(location), _where(location)) as (files_there, root):
-        if not files_there.exists(f"{root}/plan.json"):
+    with _opened(*_as_opened(location)) as (files_there, root):
+        if not files_there.exists(f"{root}/{_PLAN}"):
             return None
         names = [name.removeprefix(f"{root}/") for name in files_there.find(root)]
     for name in names:
         if not PurePosixPath(name).parts or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise HarnessError(f"the copy holds a file of no sensible name: {name!r}", where=location)
+            raise HarnessError(
+                f"the copy holds a file of no sensible name: {name!r}", where=without_credentials(location)
+            )
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f".{run_id}."))
     try:
         for name in names:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-        with _opened(_with_password(location), _where(location)) as (files_there, root):
+        with _opened(*_as_opened(location)) as (files_there, root):
             files_there.get([f"{root}/{name}" for name in names], [str(temporary / name) for name in names])
         temporary.chmod(0o755)
-        if not (parent / run_id).is_dir():  # else another process has fetched it meanwhile
+        try:
             temporary.rename(parent / run_id)
+        except OSError:
+            if not (parent / run_id).is_dir():  # else another process has fetched it meanwhile
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # where it is still there, why is what counts
     return RunFolder.open(parent / run_id)
@@ -108,13 +138,22 @@ def download(location: str, parent: Path) -> RunFolder | None:
 def remove(location: str, run_id: str) -> bool:
     """Remove the copy at ``location``; whether there was one. Raises :class:`HarnessError`.
 
-    Only a folder of that run's id is ever removed, whatever the store says.
+    Only a folder of that run's id is ever removed, whatever the store says. Where the place is not here, whether there
+    is a copy is not known: that is a fault.
     """
+    url, where = _as_opened(location)
     if location.rpartition("/")[2] != run_id or not is_run_id(run_id):
-        raise HarnessError(f"this is no copy of run {run_id}", where=location, hint="It was left where it is.")
-    with _opened(_with_password(location), _where(location)) as (files_there, root):
+        raise HarnessError(f"this is no copy of run {run_id}", where=where.shown, hint="It was left where it is.")
+    with _opened(url, where) as (files_there, root):
         if not files_there.exists(root):
+            if not files_there.exists(_mark(root)):
+                raise HarnessError(
+                    f"the place of this copy is not here: it holds no {_MARK}",
+                    where=where.shown,
+                    hint="Is it mounted, and is this the machine that has it? The next copy made there leaves one.",
+                )
             return False
+        _take_plan(files_there, root)
         try:
             files_there.rm(root, recursive=True)
         except FileNotFoundError:
@@ -134,9 +173,30 @@ def _known(protocol: str) -> None:
     try:
         get_filesystem_class(protocol.lower())
     except ImportError as fault:
-        raise HarnessError(f"{protocol}:// needs a package that is missing: {fault}", where=VARIABLE) from fault
+        package = getattr(fault.__cause__, "name", None) or protocol
+        extra = _EXTRAS.get(package)
+        raise HarnessError(
+            f"{protocol}:// needs a package that is missing: {fault}",
+            where=VARIABLE,
+            hint=f"uv sync --extra {extra} (or: pip install 'harness[{extra}]')"
+            if extra
+            else f"uv pip install {package} (or: pip install {package})",
+        ) from fault
     except ValueError as fault:
         raise HarnessError(f"no kind of place is called {protocol!r}", where=VARIABLE, hint=_FORMS) from fault
+
+
+def _refuse_raw_password(url: str) -> None:
+    for found in _AUTHORITY.finditer(url):
+        # With a user before the host, a number behind it is a port, and an "@" behind that is the path's.
+        is_port = found["userinfo"] is not None and found["port"] is not None and found["port"].isdigit()
+        if found["port"] is not None and found["path"] is not None and not is_port:
+            raise HarnessError(
+                "it cannot be told where the password of this URL ends",
+                where=VARIABLE,
+                hint="In a password write / as %2F, ? as %3F, # as %23 and @ as %40. Before host:port and a path "
+                "with an @ write the user.",
+            )
 
 
 @contextmanager
@@ -152,9 +212,7 @@ def _opened(url: str, where: Place) -> Iterator[tuple[AbstractFileSystem, str]]:
         raise
     except Exception as fault:  # each kind of place raises its own
         lines = str(fault).strip().splitlines()
-        message = lines[0] if lines else type(fault).__name__
-        for password in {match[2] for match in _PASSWORD.finditer(url)} - {""}:
-            message = message.replace(password, "***").replace(unquote(password), "***")
+        message = _without_secrets(lines[0] if lines else type(fault).__name__, url)
         raise HarnessError(
             f"the place for run folders cannot be used: {message}",
             where=where.shown,
@@ -162,16 +220,37 @@ def _opened(url: str, where: Place) -> Iterator[tuple[AbstractFileSystem, str]]:
         ) from fault
 
 
-def _with_password(location: str) -> str:
-    """``location`` as the store notes it, with the password that ``HARNESS_ARTIFACTS`` may have for it."""
+def _without_secrets(message: str, url: str) -> str:
+    message = masked(message)
+    for found in _USERINFO.findall(url):
+        user, _, password = found.removesuffix("@").partition(":")
+        # A user alone may be a token; but as a part of other words a short name is none.
+        for secret in {password, unquote(password)} if password else {user, unquote(user)}:
+            whole = re.escape(secret) if password else rf"(?<!\w){re.escape(secret)}(?!\w)"
+            message = re.sub(whole, MASK, message) if secret else message
+    return message
+
+
+def _as_opened(location: str) -> tuple[str, Place]:
+    """``location`` as the store notes it, with the credentials that ``HARNESS_ARTIFACTS`` may have for it."""
+    shown = without_credentials(location)
     here = place()
-    if here is not None and location.startswith(f"{here.shown}/"):
-        return here.url + location.removeprefix(here.shown)
-    return location
+    url = location
+    if here is not None and shown.startswith(f"{here.shown}/"):
+        url = here.url + shown.removeprefix(here.shown)
+    return url, Place(url, shown)
 
 
-def _where(location: str) -> Place:
-    return Place(location, location)
+def _mark(root: str) -> str:
+    """Where the mark lies beside the copy at ``root``."""
+    return f"{root.rpartition('/')[0]}/{_MARK}"
+
+
+def _take_plan(files_there: AbstractFileSystem, root: str) -> None:
+    """From now on, until its plan is put back, the copy is none."""
+    with suppress(FileNotFoundError):
+        if files_there.exists(f"{root}/{_PLAN}"):
+            files_there.rm_file(f"{root}/{_PLAN}")
 
 
 def _same(to: Place, folder: RunFolder) -> bool:

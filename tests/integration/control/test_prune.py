@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import shutil
 import sys
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -67,8 +68,8 @@ def left(reports: Path) -> tuple[set[str], set[str], set[str]]:
     with open_store(None, reports) as store:
         rows = {run.run_id for run in store.stored_runs()}
     kept = reports.parent / "kept"
-    copies = {path.name for path in kept.iterdir()} if kept.exists() else set()
-    return {plan.parent.name for plan in reports.glob("*/plan.json")}, copies, rows
+    copies = {path.name for path in kept.glob("[!.]*")}
+    return {plan.parent.name for plan in reports.glob("[!.]*/plan.json")}, copies, rows
 
 
 @pytest.fixture
@@ -161,6 +162,61 @@ def test_what_another_prune_has_removed_meanwhile_is_gone_and_no_fault(reports: 
 def assert_pruned(reports: Path) -> None:
     """Another call, from end to end."""
     assert prune(reports, "--keep", "0").code == 0
+
+
+class _Cut(BaseException):
+    """As when the process is killed."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_what_an_earlier_call_was_cut_off_from_is_ended_by_the_next(
+    after: int, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made_run(reports, 1)
+
+    def rmtree(path: Path) -> None:
+        for file in sorted(path.iterdir())[:after]:  # plan.json is the first of them
+            file.unlink()
+        raise _Cut
+
+    with monkeypatch.context() as patch, open_store(None, reports) as store:
+        patch.setattr("harness.control.prune.shutil.rmtree", rmtree)
+        patch.setattr("harness.control.prune.remove", lambda *_: True)
+        with pytest.raises(_Cut):
+            control.prune(reports, store, Policy(keep=0))
+    assert left(reports) == (set(), {run}, {run})
+    assert prune(reports, "--keep", "0").code == 0
+    assert left(reports) == (set(), set(), set())
+    assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
+
+
+def test_a_folder_of_which_only_a_part_is_left_goes_with_its_row(reports: Path) -> None:
+    run = made_run(reports, 1)
+    (reports / run / "plan.json").unlink()
+    assert f"removed {run} (pass): folder, copy" in prune(reports, "--keep", "0").text
+    assert not (reports / run).exists()
+
+
+def test_a_place_that_is_not_here_keeps_the_row(reports: Path) -> None:
+    run = made_run(reports, 1)
+    (reports.parent / "kept").rename(reports.parent / "elsewhere")
+    said = prune(reports, "--keep", "0")
+    assert said.code == 2
+    assert f"{reports.parent}/kept/{run}: the place of this copy is not here" in said.text
+    assert left(reports) == ({run}, set(), {run})
+
+
+def test_a_run_whose_folder_was_renamed_is_known_by_its_summary(reports: Path) -> None:
+    kept, moved = made_run(reports, 1, stored=False), made_run(reports, 2)
+    with open_store(None, reports) as store:
+        store.set_baseline("f1", make_baseline_run(1), replace=True)
+    (reports / kept).rename(reports / "before the change")
+    (reports / moved).rename(reports / "after the change")
+    shutil.copytree(reports / "before the change", reports / "before the change, again")
+    said = prune(reports, "--keep", "0")
+    assert said.text.startswith(f"removed {moved} (pass): folder, copy {reports.parent}/kept/{moved}, store\n")
+    assert said.text.endswith("1 removed, 2 kept (2 of them as part of a baseline)\n")
+    assert left(reports) == ({"before the change", "before the change, again"}, set(), set())
 
 
 def test_a_link_and_a_copy_that_is_being_fetched_are_left_alone(reports: Path, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from fsspec import AbstractFileSystem, register_implementation
+from fsspec.implementations.local import LocalFileSystem
 
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
@@ -53,7 +56,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_goes_there_comes_back_whole_and_is_removed(kept: Place, folder: RunFolder, tmp_path: Path) -> None:
+    (folder.path / "an older run's").touch()
     location = upload(folder, kept)
+    (folder.path / "an older run's").unlink()
     assert upload(folder, kept) == location  # again: replaces it
     assert location.endswith(f"/{RUN_ID}")
     assert PASSWORD not in location
@@ -74,6 +79,81 @@ def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) ->
         upload(folder, to)
     assert (in_the_way.parent / "empty").exists()
     assert download(to.location(RUN_ID), tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize("step", ["replace", "remove"])
+def test_a_copy_that_was_replaced_or_removed_in_part_is_no_run(
+    step: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = Place(f"cut://{tmp_path}/kept", f"cut://{tmp_path}/kept")
+    register_implementation("cut", _Cut, clobber=True)
+    location = upload(folder, to)
+    assert download(location, tmp_path / "whole") is not None
+    monkeypatch.setattr(_Cut, "cut", True)
+    with pytest.raises(HarnessError, match="cut off"):
+        upload(folder, to) if step == "replace" else remove(location, RUN_ID)
+    assert download(location, tmp_path / "elsewhere") is None
+    assert (tmp_path / "kept" / RUN_ID / "summary.json").exists()
+    monkeypatch.setattr(_Cut, "cut", False)
+    assert remove(location, RUN_ID)
+    assert not remove(location, RUN_ID)
+
+
+class _Cut(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A directory that goes away when much is to be done."""
+
+    protocol = "cut"
+    cut = False
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        return [cls._strip_protocol(one) for one in path] if isinstance(path, list) else path.removeprefix("cut://")
+
+    def put(self, *arguments: Any, **options: Any) -> None:
+        self._fail()
+        super().put(*arguments, **options)
+
+    def rm(self, *arguments: Any, **options: Any) -> None:
+        self._fail()
+        super().rm(*arguments, **options)
+
+    def _fail(self) -> None:
+        if self.cut:
+            raise OSError("cut off")
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFolder, tmp_path: Path) -> None:
+    there = tmp_path / "mounted"
+    to = Place(form.format(there), form.format(there))
+    location = upload(folder, to)
+    there.rename(tmp_path / "elsewhere")
+    for _ in ("another machine", "a disk that is not mounted"):
+        with pytest.raises(HarnessError, match="the place of this copy is not here"):
+            remove(location, RUN_ID)
+        there.mkdir(exist_ok=True)
+    there.rmdir()
+    (tmp_path / "elsewhere").rename(there)
+    assert remove(location, RUN_ID)
+
+
+def test_who_fetches_second_opens_what_is_there(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    location = upload(folder, to)
+    rename = Path.rename
+
+    def rename_late(self: Path, to: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
+        download(location, tmp_path / "desk")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", rename_late)
+    fetched = download(location, tmp_path / "desk")
+    assert fetched is not None
+    assert _files(fetched.path) == _files(folder.path)
+    assert [path.name for path in (tmp_path / "desk").iterdir()] == [RUN_ID]
 
 
 def test_only_a_copy_of_that_run_is_removed(folder: RunFolder, tmp_path: Path) -> None:
@@ -116,36 +196,77 @@ class _Loud(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(**options)
-        raise ConnectionError(f"nobody answers at {url}")
+        user, _, password = url.removeprefix("loud://").rpartition("@")[0].partition(":")
+        raise ConnectionError(f"nobody answers at {url} ({unquote(password or user)})")
 
 
-def test_a_fault_that_repeats_the_url_does_not_show_its_password(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("userinfo", ["ann:s%3Acret", "ann@corp:s%3Acret", "s%3Acret", "s%3Acret:", "ann:p@s%3Acret"])
+def test_a_fault_that_repeats_the_url_does_not_show_its_credentials(
+    userinfo: str, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_implementation("loud", _Loud, clobber=True)
-    monkeypatch.setenv(VARIABLE, "loud://ann:s%3Acret@host/runs/")
+    monkeypatch.setenv(VARIABLE, f"loud://{userinfo}@host/runs/")
     loud = place()
     assert loud is not None
+    assert loud.location(RUN_ID) == f"loud://host/runs/{RUN_ID}"
     with pytest.raises(HarnessError) as told:
         upload(folder, loud)
-    assert str(told.value).startswith("loud://ann@host/runs: the place for run folders cannot be used: nobody answers")
-    assert f"loud://ann:***@host/runs/{RUN_ID}" in str(told.value)
+    assert str(told.value).startswith("loud://host/runs: the place for run folders cannot be used: nobody answers")
+    assert f"at loud://***@host/runs/{RUN_ID} (" in str(told.value)
+    assert "cret" not in str(told.value)
+    with pytest.raises(HarnessError) as told:  # as an older harness noted it
+        remove(f"loud://{userinfo}@host/runs/{RUN_ID}", RUN_ID)
+    assert "cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sftp://ann:s/cret@host/runs", "sftp://ann@corp:s/cret@host", "sftp://ann:7/cret@host", "ftp://a:#cret@host/x"],
+)
+def test_a_url_whose_password_cannot_be_told_is_refused_and_not_shown(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, url.replace("sftp", "ftp"))
+    with pytest.raises(HarnessError) as told:
+        place()
+    assert f"{VARIABLE}: it cannot be told where the password of this URL ends" in str(told.value)
+    assert "cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ftp://host:21/runs", "ftp://host:21/runs"),
+        ("ftp://ann@host:21/of/ann@corp", "ftp://host:21/of/ann@corp"),
+        ("memory://bucket/ann@corp", "memory://bucket/ann@corp"),
+        ("file:///srv/ann@corp", "file:///srv/ann@corp"),
+    ],
+)
+def test_what_is_no_credential_of_a_url_stays(url: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, url)
+    found = place()
+    assert found is not None
+    assert (found.url, found.shown) == (url, shown)
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("s4://bucket", "no kind of place is called 's4'"),
-        ("s3://bucket", "s3:// needs a package that is missing: Install s3fs"),
+        ("gs://bucket", "gs:// needs a package that is missing: "),
+        ("gs://bucket", "uv pip install gcsfs (or: pip install gcsfs)"),
+        ("s3://bucket", "uv sync --extra s3 (or: pip install 'harness[s3]')"),
     ],
 )
 def test_a_place_that_cannot_be_is_told_before_anything_runs(
     url: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # Python's way to say: this cannot be imported
     monkeypatch.setenv(VARIABLE, url)
     with pytest.raises(HarnessError) as told:
         place()
-    assert f"{VARIABLE}: {message}" in str(told.value)
+    assert str(told.value).startswith(f"{VARIABLE}: ")
+    assert message in str(told.value)
 
 
 def test_without_the_variable_nothing_is_kept_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
