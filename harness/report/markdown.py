@@ -1,6 +1,8 @@
 """``summary.md``: what a CI job's summary shows: the verdict, gates, phases, most frequent failures, suspects.
 
-GitHub's dialect. Texts from outside are escaped, so that an endpoint's name can neither break a table nor bring HTML.
+GitHub's dialect. Texts from outside are escaped, so that an endpoint's name can neither break a table nor bring HTML,
+nor link to anything, nor call anybody: GitHub looks for ``@name``, ``#1`` and URLs in what has been rendered, where
+backslashes are gone, so there a space of no width is put in (as Renovate and Dependabot do).
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ from harness.report import words
 _MOST = 10
 _LONGEST = 300
 SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
-_SPECIAL = re.compile(r"([\\`*_\[\]#|~$@])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
+_LINKED = re.compile(r"@(?=\\?\w)|\\#(?=\d)|:(?=//)|(?<![^\W_])(?:www(?=\.)|GH-(?=\d))", re.IGNORECASE)
+"""The beginning of what GitHub makes a link or a mention of; ``#`` has its backslash by then."""
+_NO_WIDTH = "&#8203;"
 _AT_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
 
 
 def escaped(text: str) -> str:
-    """``text`` as text of one line: neither Markdown nor HTML nor a mention comes of it; cut where very long."""
+    """``text`` as text of one line: no Markdown, HTML, link or mention comes of it; cut where very long."""
     line = " ".join(words.plain(text).split())
     if len(line) > _LONGEST:
         line = line[: _LONGEST - 1] + "…"
     html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    marked = _SPECIAL.sub(r"\\\1", html)
+    marked = _LINKED.sub(lambda found: found[0] + _NO_WIDTH, _SPECIAL.sub(r"\\\1", html))
     return _AT_START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", marked)
 
 

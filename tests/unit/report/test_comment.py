@@ -58,7 +58,7 @@ def test_it_says_how_many_gates_are_not_shown() -> None:
     assert "… and 3 more gates in the report." in text
 
 
-@pytest.mark.parametrize("character", ["&", "🛒", "|", "\x00"])
+@pytest.mark.parametrize("character", ["&", "🛒", "|", "\x00", "@a", "#1", "@_", "www.", "://"])
 def test_it_is_never_too_long_for_a_comment(character: str) -> None:
     long = character * 70_000
     gate = GateResult(require=long, status="fail", phase=long, endpoint=long, reason=long)

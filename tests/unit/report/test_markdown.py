@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Summary, Suspect
 from harness.report.markdown import escaped, summary_markdown
@@ -26,7 +29,45 @@ def summary(**more: Any) -> Summary:
 
 
 def test_special_characters_are_text() -> None:
-    assert escaped(NASTY) == r"a\|b \`c\` &lt;img src=x&gt; \*\*d\*\* \[e\](f) \@team ␀"
+    assert escaped(NASTY) == r"a\|b \`c\` &lt;img src=x&gt; \*\*d\*\* \[e\](f) @&#8203;team ␀"
+
+
+LINKED = re.compile(
+    r"(?:^|\W)@[a-z0-9]|#\d|\bgh-\d|(?:https?|ftp)://|(?:^|[\s*_~(])www\.|[\w.+-]+@[\w-]+\.\w", re.IGNORECASE
+)
+"""What GitHub makes a mention or a link of in the rendered text: names, issues, URLs, addresses."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@team",
+        "by @org/team, @a-b",
+        "fixes #1",
+        "me/shop#12 (#3)",
+        "gh-7",
+        "GET https://evil.example/x?#1",
+        "HTTP://x",
+        "www.evil.example",
+        "_www.evil.example",
+        "user@evil.example",
+        "a@_b.example",
+        "\\@team \\#1",
+        "&#64;team",
+    ],
+)
+def test_nobody_is_called_and_nothing_is_linked(text: str) -> None:
+    """In what is rendered, where backslashes and entities are resolved and GitHub looks for names and numbers."""
+    assert LINKED.search(text) or text == "&#64;team"
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(escaped(text))
+    shown = unescape(re.sub(r"<[^>]+>", "", rendered))
+    assert not LINKED.search(shown)
+    assert shown.replace("\u200b", "").strip() == text
+
+
+@pytest.mark.parametrize("text", ["GET /a:8000//b", "high-5", "# 1", "a @ b", "wwwx.y", "12 ms"])
+def test_what_is_no_link_stays_as_it_is(text: str) -> None:
+    assert "&#8203;" not in escaped(text)
 
 
 @pytest.mark.parametrize(
