@@ -18,8 +18,11 @@ def command(run: str, out: Path) -> None:
     "harness run" does so by itself after each run; this is for runs whose copy failed, or that were killed.
     """
     from harness.errors import HarnessError
+    from harness.plan.model import RunPlan
     from harness.record.environment import Environment
+    from harness.record.masking import add_names, mask_file
     from harness.record.run_folder import find_run, read_model
+    from harness.record.running import is_running
     from harness.record.summary import Summary
     from harness.store import RunEntry, open_store
     from harness.store.artifacts import VARIABLE, place, upload
@@ -28,6 +31,16 @@ def command(run: str, out: Path) -> None:
     if to is None:
         raise HarnessError("no place is named", where=VARIABLE, hint=f"{VARIABLE}=s3://bucket/runs, or a directory.")
     folder = find_run(run, out)
+    if is_running(folder):
+        raise HarnessError(
+            "the run is still going on",
+            where=str(folder.path),
+            hint=f"It is copied at its end, if {VARIABLE} was set at its start; else call again when it has ended.",
+        )
+    # A run masks its logs at its end, which one that was killed has not had.
+    add_names(() if folder.is_bench else read_model(folder.plan, RunPlan).mask)
+    mask_file(folder.log)
+    mask_file(folder.target_log)
     location = upload(folder, to)
     if folder.summary.exists():
         entry = RunEntry(

@@ -60,7 +60,9 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
             try:
                 outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
             finally:
-                mask_file(folder.target_log)  # the target wrote it itself, and has ended
+                # Both have ended: the target, and what a scenario has started, wrote there by themselves.
+                mask_file(folder.target_log)
+                mask_file(folder.log)
             if place is None:
                 return outcome
             watcher.say(f"copying the run folder to {place.shown}")

@@ -29,6 +29,7 @@ SECRET = "hunter2-Xk9Qz"
 TENANT = "tenant-7Gh2Lm"
 
 SCENARIO = f"""
+import os
 import socket
 from locust import FastHttpUser, HttpUser as RequestsUser, constant, events, task
 from harness import HttpUser, gate, steady
@@ -47,6 +48,7 @@ class Wanderer(HttpUser):
     def everything(self):
         token = self.environment.parsed_options.my_token
         self.client.get("/check", headers={{"Authorization": f"Bearer {{token}}"}}, name="check")
+        os.system("echo 'a child of a user prints x-tenant: {TENANT}'")
         print("a user prints its token:", token, "x-tenant: {TENANT}", flush=True)
         for number, text in enumerate(HOSTILE):
             with self.client.get(f"/hostile/{{number}}", name=text, catch_response=True) as answer:
@@ -127,6 +129,7 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     assert plan["target"]["command"].endswith("{port} --db-password ***")
     assert plan["target"]["environment"] == {"API_TOKEN": "***"}
     assert "a user prints its token: *** x-tenant: ***" in ran.read("harness.log").replace(SECRET, "***")
+    assert "a child of a user prints x-tenant: ***" in ran.read("harness.log")
     assert "connecting with password=***, API_TOKEN=***" in ran.read("target.log")
 
 

@@ -17,7 +17,8 @@ from harness.control.finding import find
 from harness.control.judging import conclude, keep_copy
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
-from harness.record.run_folder import RunFolder, read_model
+from harness.record.run_folder import RunFolder, read_model, write_text
+from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.store import open_store
 from harness.store.artifacts import Place
@@ -114,6 +115,26 @@ def test_a_run_that_was_killed_is_copied_as_it_is(reports: Path, tmp_path: Path)
     folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
     assert upload(folder.run_id, reports, f"{tmp_path}/kept")[0] == 0
     assert (tmp_path / "kept" / folder.run_id / "journal").read_bytes() == folder.journal.read_bytes()
+
+
+def test_the_logs_of_a_run_that_was_killed_are_masked_before_they_leave(reports: Path, tmp_path: Path) -> None:
+    folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
+    plan = read_model(folder.plan, RunPlan).model_copy(update={"mask": ("iban",)})
+    write_text(folder.plan, plan.model_dump_json())
+    for log in (folder.log, folder.target_log):
+        log.write_text("paid from iban=DE02 with token=s3cr3t\n")
+    assert upload(folder.run_id, reports, f"{tmp_path}/kept")[0] == 0
+    for name in ("harness.log", "target.log"):
+        assert (tmp_path / "kept" / folder.run_id / name).read_text() == "paid from iban=*** with token=***\n"
+
+
+def test_a_run_that_is_going_on_is_not_copied(reports: Path, tmp_path: Path) -> None:
+    folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
+    with marked_as_running(folder):
+        code, said = upload(folder.run_id, reports, f"{tmp_path}/kept")
+    assert code == 2
+    assert f"{folder.run_id}: the run is still going on\n  It is copied at its end" in said
+    assert not (tmp_path / "kept").exists()
 
 
 def test_uploading_to_nowhere_is_refused(reports: Path) -> None:
