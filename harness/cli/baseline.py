@@ -56,7 +56,7 @@ def command() -> None:
 @click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
 @click.option(
     "--up-to",
-    type=click.IntRange(min=1),
+    type=options.WholeNumber(min=1),
     metavar="N",
     help="Join them, but only a run that held, and only while there are fewer than N runs.",
 )

@@ -6,6 +6,13 @@ from pathlib import Path
 
 import click
 
+
+class WholeNumber(click.IntRange):
+    """click's, with words for people: it says of other texts that they are no valid "integer range"."""
+
+    name = "whole number"
+
+
 out = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -35,7 +35,7 @@ class _Age(click.ParamType[timedelta]):
 @click.command()
 @click.option(
     "--keep",
-    type=click.IntRange(min=0),
+    type=options.WholeNumber(min=0),
     required=True,
     metavar="N",
     help="How many runs of each scenario and profile stay: the latest.",

@@ -41,7 +41,7 @@ class _Command(click.Command):
 )
 @click.option("--host", metavar="URL", help="A target that runs already. Default: HARNESS_HOST, if that is set.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host, not this machine, to load.")
-@click.option("--pid", type=click.IntRange(min=1), help="Its process, to sample. Only with --host.")
+@click.option("--pid", type=options.WholeNumber(min=1), help="Its process, to sample. Only with --host.")
 @click.option("--target", metavar="CMD", help="A target to start; CMD may hold {port}. Default: the embedded shop.")
 @click.option("--ready", metavar="PATH", help="It is ready when GET PATH answers 2xx. Default: /health.")
 @click.option("--tags", "-T", multiple=True, help="Only tasks with one of these Locust tags.")

@@ -12,7 +12,11 @@ from harness.cli import options
 @click.command()
 @click.option("--master", required=True, metavar="HOST[:PORT]", help="Where `harness run --bind` waits. Port: 5557.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="So many here; each wants a core to itself."
+    "--workers",
+    type=options.WholeNumber(1),
+    default=1,
+    show_default=True,
+    help="So many here; each wants a core to itself.",
 )
 @options.secret_file
 def command(master: str, workers: int, secret_file: Path | None) -> int:

@@ -256,7 +256,7 @@ def test_what_cannot_be_removed_is_told_kept_for_the_next_time_and_stops_nothing
     [
         ([], "Missing option '--keep'"),
         (["--keep", "-1"], "-1 is not in the range x>=0"),
-        (["--keep", "some"], "'some' is not a valid integer"),
+        (["--keep", "all"], "'all' is not a valid whole number."),
         (["--keep", "1", "--keep-failed", "90"], "'90' is no age: write hours, days or weeks, as 36h, 90d or 12w."),
         (["--keep", "1", "--keep-failed", "-3d"], "'-3d' is no age"),
         (["--keep", "1", "--keep-failed", "999999w"], "'999999w' is no age"),
