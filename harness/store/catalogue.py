@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Engine, and_, delete, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError
@@ -189,10 +189,11 @@ class Store:
         with self._reading() as session:
             return session.scalar(select(BaselineRow.run_id).filter_by(run_id=run_id).limit(1)) is not None
 
-    def set_baseline(self, fingerprint: str, run: BaselineRun, *, replace: bool) -> None:
+    def set_baseline(self, fingerprint: str, run: BaselineRun, *, replace: bool, up_to: int | None = None) -> bool:
         """Make ``run`` the baseline of its scenario, profile and ``fingerprint``.
 
-        With ``replace`` it is the only run of that baseline from now on; without, it joins the runs there are.
+        With ``replace`` it is the only run of that baseline from now on; without, it joins the runs there are, with
+        ``up_to`` only while they are fewer than that. Whether it was put there.
         """
         key = (run.summary.scenario, run.summary.profile, fingerprint)
         row = BaselineRow(
@@ -205,9 +206,14 @@ class Store:
             run=run.model_dump_json(by_alias=True),
         )
         with self._writing() as session:
+            if up_to is not None:
+                of_it = select(func.count()).select_from(BaselineRow).where(_is_of(*key))
+                if (session.scalar(of_it) or 0) >= up_to:
+                    return False
             if replace:
                 session.execute(delete(BaselineRow).where(_is_of(*key)))
             session.merge(row)
+        return True
 
     def baseline_for(self, scenario: str, profile: str, fingerprint: str) -> Baseline | None:
         """What a run of these is compared with, its latest run first; None where no baseline was set."""

@@ -10,6 +10,7 @@ from tests.support.old_store import make_first_store
 
 PROCESSES = 4
 ROUNDS = 4
+UP_TO = 2
 
 
 def _write(url: str, old: str, reports: Path, number: int, together: Barrier) -> None:
@@ -23,6 +24,8 @@ def _write(url: str, old: str, reports: Path, number: int, together: Barrier) ->
             store.record_run(RunEntry(make_summary(run), "f1", reports))
             store.set_baseline("replaced", make_baseline_run(run), replace=True)
             store.set_baseline("added", make_baseline_run(run), replace=False)
+            together.wait(60)
+            store.set_baseline("first", make_baseline_run(run), replace=False, up_to=UP_TO)
             baseline = store.baseline_for("flash_sale", "load", "replaced")
             assert baseline is not None
             assert len(baseline.runs) == 1
@@ -49,6 +52,7 @@ def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: 
     assert upgraded == [*(f"s3://runs/{number}" for number in reversed(range(PROCESSES))), None]
     with open_store(store_url, tmp_path) as store:
         assert len(store.list_runs()) == PROCESSES * ROUNDS
-        added, replaced = store.list_baselines()
+        added, first, replaced = store.list_baselines()
     assert (added.fingerprint, len(added.run_ids)) == ("added", PROCESSES * ROUNDS)
+    assert (first.fingerprint, len(first.run_ids)) == ("first", UP_TO)
     assert (replaced.fingerprint, len(replaced.run_ids)) == ("replaced", 1)
