@@ -51,3 +51,8 @@ class ManyFaultsError(HarnessError):
     def __init__(self, faults: list[HarnessError]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults), exit_code=faults[0].exit_code)
         self.faults = faults
+
+
+def how_to_install(extra: str) -> str:
+    """The hint where an optional part is missing: from where the harness itself came, which is no package index."""
+    return f"uv sync --extra {extra} (in a project of your own: uv add --dev harness --extra {extra})"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, how_to_install
 from harness.sampling.child import start_child
 
 _POLL_S = 0.05
@@ -38,7 +38,7 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
     missing = [name for name in ("pytest", "pytest_benchmark") if importlib.util.find_spec(name) is None]
     if missing:
         names = " and ".join(name.replace("_", "-") for name in missing)
-        raise HarnessError(f"{names} is not installed beside the harness", hint="pip install 'harness[bench]'")
+        raise HarnessError(f"{names} is not installed beside the harness", hint=how_to_install("bench"))
     for argument in arguments:
         if argument.partition("=")[0] in _OURS:
             raise HarnessError(

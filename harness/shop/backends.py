@@ -31,7 +31,7 @@ def open_backends(url: str, *, fresh: bool) -> Backends:
     try:
         import redis
     except ModuleNotFoundError as error:
-        raise ShopStartError("SHOP_CACHE_URL: redis is not installed: pip install 'harness[redis]'") from error
+        raise ShopStartError("SHOP_CACHE_URL: redis is not installed: uv sync --extra redis") from error
     try:
         client = redis.Redis.from_url(
             url, decode_responses=True, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S

@@ -77,7 +77,7 @@ class Database:
             raise cannot_use(error) from error
         except ModuleNotFoundError as error:
             raise ShopStartError(
-                f"SHOP_DATABASE_URL: the driver {error.name} is not installed: pip install 'harness[postgresql]'"
+                f"SHOP_DATABASE_URL: the driver {error.name} is not installed: uv sync --extra postgresql"
             ) from error
         return cls(engine)
 

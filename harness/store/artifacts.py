@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, how_to_install
 from harness.record.masking import MASK, masked
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
@@ -178,9 +178,7 @@ def _known(protocol: str) -> None:
         raise HarnessError(
             f"{protocol}:// needs a package that is missing: {fault}",
             where=VARIABLE,
-            hint=f"uv sync --extra {extra} (or: pip install 'harness[{extra}]')"
-            if extra
-            else f"uv pip install {package} (or: pip install {package})",
+            hint=how_to_install(extra) if extra else f"uv pip install {package} (or: pip install {package})",
         ) from fault
     except ValueError as fault:
         raise HarnessError(f"no kind of place is called {protocol!r}", where=VARIABLE, hint=_FORMS) from fault

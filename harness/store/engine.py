@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, how_to_install
 from harness.store.address import Address
 
 _WAIT_S = 30
@@ -43,7 +43,7 @@ def connect(address: Address) -> Engine:
         raise HarnessError(
             "the driver for PostgreSQL is not installed",
             where=address.shown,
-            hint="pip install 'harness[postgresql]'",
+            hint=how_to_install("postgresql"),
         ) from fault
     event.listen(engine, "begin", _begin_postgresql)
     return engine

@@ -255,7 +255,7 @@ def test_what_is_no_credential_of_a_url_stays(url: str, shown: str, monkeypatch:
         ("s4://bucket", "no kind of place is called 's4'"),
         ("gs://bucket", "gs:// needs a package that is missing: "),
         ("gs://bucket", "uv pip install gcsfs (or: pip install gcsfs)"),
-        ("s3://bucket", "uv sync --extra s3 (or: pip install 'harness[s3]')"),
+        ("s3://bucket", "uv sync --extra s3 (in a project of your own: uv add --dev harness --extra s3)"),
     ],
 )
 def test_a_place_that_cannot_be_is_told_before_anything_runs(

@@ -138,7 +138,7 @@ def test_without_the_driver_the_message_says_what_to_install(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "psycopg", None)  # Python's way to say: this cannot be imported
     message = _fault_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
     assert message.startswith("postgresql://ann:***@127.0.0.1/perf: the driver for PostgreSQL is not installed")
-    assert "pip install 'harness[postgresql]'" in message
+    assert "uv sync --extra postgresql" in message
 
 
 def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> None:
