@@ -20,7 +20,8 @@ def command(run: str, out: Path) -> None:
     from harness.errors import HarnessError
     from harness.plan.model import RunPlan
     from harness.record.environment import Environment
-    from harness.record.masking import add_names, mask_file
+    from harness.record.masked_lines import mask_file
+    from harness.record.masking import add_names
     from harness.record.run_folder import find_run, read_model
     from harness.record.running import is_running
     from harness.record.summary import Summary

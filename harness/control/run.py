@@ -18,7 +18,8 @@ from harness.plan.masked import masked_plan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.masking import mask_file, masked
+from harness.record.masked_lines import mask_file
+from harness.record.masking import masked
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TextIO, cast
 
-from harness.record.masking import MaskedStream
+from harness.record.masked_lines import MaskedStream
 
 _PR_SET_PDEATHSIG = 1
 

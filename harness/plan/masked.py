@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
-from harness.record.masking import add_names, masked, masked_settings, masked_words
+from harness.record.masking import add_names, masked, masked_command, masked_settings, masked_words
 
 
 def masked_plan(plan: RunPlan) -> RunPlan:
@@ -37,7 +37,7 @@ def _masked_target(target: Target) -> Target:
         case AttachedTarget(url=url):
             return target.model_copy(update={"url": masked(url)})
         case CommandTarget(command=command, environment=environment):
-            update = {"command": masked(command), "environment": masked_settings(environment)}
+            update = {"command": masked_command(command), "environment": masked_settings(environment)}
             return target.model_copy(update=update | {"ready_path": masked(target.ready_path)})
         case ShopTarget(environment=environment):
             return target.model_copy(update={"environment": masked_settings(environment)})

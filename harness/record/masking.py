@@ -1,21 +1,21 @@
 """Secrets in texts made ``***`` before they are recorded: tokens, passwords, cookies, credentials in URLs.
 
-Found by name (``password=…``, ``"access_token": "…"``, ``--api-key …``, ``Cookie: …``, a query's parameters) and by
-pattern (``Bearer …``, ``Basic …``, a JWT, ``https://user:password@host``). In doubt a text is masked.
+Found by name (``password=…``, ``"access_token": "…"``, ``--api-key …``, ``Cookie: …``, in queries, forms and XML) and
+by pattern (``Bearer …``, ``Basic …``, a JWT, ``https://user:password@host``). In doubt a text is masked.
 
 A text is masked where it enters the record, once: in the worker that recorded a failure, in the stream a log is written
 by, where the plan is written. All that is made of the record (summary, reports, store) holds no more than it. The names
 are the process's: those below, and what :func:`add_names` was given. What was a secret's name once stays one.
+
+Whoever wrote a text may mean harm, so none may take long: repetitions are bounded, or possessive, or never fail.
 """
 
 from __future__ import annotations
 
-import io
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, TextIO
 
 MASK = "***"
 
@@ -25,21 +25,37 @@ _NAMES = (
     *("signature", "csrf", "xsrf"),
 )
 """A name that holds one of these is a secret's; ``_`` stands for any of ``_``, ``-``, space and dot, or for none."""
+_LAST_PARTS = ("pass", "key", "auth", "pw", "sig", "pat")
+"""A setting or an option whose last part is one of these (``DB_PASS``, ``--stripe-key``) is a secret's."""
 _QUERY_ONLY = ("key", "auth", "sig", "code", "sid", "pass", "pw")
 """These are secrets' names in the query of a URL alone; elsewhere they are words."""
-_HINTS = ("bearer", "basic", "digest", "negotiate", "eyj", "private key", *(f"{name}=" for name in _QUERY_ONLY))
+_HINTS = (
+    *("bearer", "basic", "digest", "negotiate", "eyj", "private key"),
+    *(f"{name}=" for name in _QUERY_ONLY),
+    *(f"{joint}{part}" for part in _LAST_PARTS for joint in "_-"),
+)
 _LONGEST_CACHED = 500
 
-_QUOTE = r"\\*[\"']"
+_BACKSLASHES = r"\\{0,15}"  # of a text that was quoted four times over
+_QUOTE = rf"(?:{_BACKSLASHES}[\"']|&(?:quot|apos|#34|#39|#x27);|%2[27])"
+_QUOTED = (  # over many lines where it has an end; else up to the line's
+    rf"[bru]{{0,2}}(?P<quote>{_QUOTE})(?:(?:(?!(?<!\\)(?P=quote)).)*+(?P=quote)(?:\w\S*)?|[^\r\n]*)"
+)
+_AFTER_QUOTE = r"(?:[\s,;:)\]}]|\Z)"  # such a quote ends what an unquoted value stands in
 _VALUE = (
     r"(?:"
-    r"(?P<quote>\\*[\"'])(?:(?!(?<!\\)(?P=quote)).)*(?P=quote)?"  # quoted, perhaps within a text that is quoted itself
-    r"|b'[^']*'?|b\"[^\"]*\"?"
-    r"|\{[^{}]*\}?|\[[^\[\]]*\]?"
-    r"|(?:bearer|basic|digest|token)\s+[^\s\"'&;,<>]+"
-    r"|[^\s\"'&;,<>()\[\]{}\\]+"
+    r"\*\*\*(?=[\s,;&#<>\"'\\)\]}]|\Z)"  # masked before
+    rf"|{_QUOTED}"
+    r"|\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}?(?:\w\S*)?|\[[^\[\]]*+\]?(?:\w\S*)?"
+    rf"|(?:(?:bearer|basic|digest|token)\s{{1,9}})?(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE})\S)+"
     r")"
 )
+_QUERY_VALUE = rf"(?:(?!'{_AFTER_QUOTE})[^\s&#\"<>])+"
+_KEY_BEGINS = r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_KEY_ENDS = r"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_HEADER = r"(?:(?:proxy-)?authorization|(?:set-)?cookie2?)"
+_UP_TO_QUOTE = r"(?!\*\*\*)(?:(?!(?<!\\)(?P=quote))[^\r\n])++"
+_UP_TO_LINE_END = r"(?!\*\*\*)[^\r\n]++"
 _PATTERNS = (
     # URL userinfo (RFC 3986, 3.2.1)
     (re.compile(r"(?<=://)[^\s/?#\"'<>]*@"), f"{MASK}@"),
@@ -48,14 +64,38 @@ _PATTERNS = (
     (re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"), rf"\1 {MASK}"),
     # A JSON web token (RFC 7519), also one that was cut off
     (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), MASK),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
-    (re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})=[^\s&;#\"'<>]+", re.IGNORECASE), rf"\1={MASK}"),
+    (re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), MASK),
+    (re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE), rf"\1={MASK}"),
+    # What these headers hold has blanks and quotes in it. "Cookie: …" whole in quotes, its value in quotes, in none.
+    (
+        re.compile(rf"((?P<quote>{_QUOTE}){_HEADER}\s{{0,3}}[:=][ \t]{{0,3}}+){_UP_TO_QUOTE}", re.IGNORECASE),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(
+            rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)\s{{0,3}}[bru]{{0,2}}(?P<quote>{_QUOTE})){_UP_TO_QUOTE}",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(
+            rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)[ \t]{{0,3}}+)"
+            rf"(?![\[{{]|[bru]{{0,2}}{_QUOTE}){_UP_TO_LINE_END}",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(rf"({_HEADER}\s{{0,3}}:[ \t]{{0,3}}+){_UP_TO_LINE_END}", re.IGNORECASE), rf"\1{MASK}"),
 )
-# What these headers hold has blanks in it: all up to the line's end, or to the quote that the header stands in.
-_HEADERS = re.compile(
-    rf"((?:proxy-)?authorization|(?:set-)?cookie2?)({_QUOTE})?(\s{{0,3}}[:=,]\s{{0,3}})({_QUOTE})?(?:(?!{_QUOTE})[^\r\n])+",
-    re.IGNORECASE,
-)
+_NEWLINE = r"(?:\r?\n|(?:\\{1,15}r)?\\{1,15}n)"
+_IN_LINE = r"(?:[^\r\n\\]|\\{1,15}+[\"'])"
+_FIELD = r"[\w.:\[\]-]{0,40}"
+_TAG_VALUE = re.compile(rf"(\b(?:value|content)\s{{0,3}}=\s{{0,3}})(?:{_QUOTED}|[^\s>]+)", re.IGNORECASE | re.DOTALL)
+_is_setting = re.compile(r"[\w.:\[\]-]+").fullmatch
+
+private_key_begins = re.compile(_KEY_BEGINS).search
+private_key_ends = re.compile(_KEY_ENDS).search
 
 
 class _Masker:
@@ -68,17 +108,48 @@ class _Masker:
         ]
         # Longest first: of two that begin alike the longer is meant.
         named = "|".join(sorted(names, key=len, reverse=True))
-        self.is_secret = re.compile(named, re.IGNORECASE).search
-        self._named = re.compile(
-            rf"((?:{named})(?![\w.-]{{0,40}}\.\w{{1,3}}:\d)[\w.-]{{0,40}}(?:{_QUOTE}|\])?\s{{0,3}}(?:=>|[:=]|%3D)\s{{0,3}}){_VALUE}",
+        last = "|".join(_LAST_PARTS)
+        self._holds_name = re.compile(named, re.IGNORECASE).search
+        field = rf"{_FIELD}?(?:{named})"
+        both = re.IGNORECASE | re.DOTALL
+        # A field of a form (RFC 7578), as it is sent or as Python writes it
+        self._part = re.compile(
+            rf"(form-data;\s{{0,3}}name={_QUOTE}?{field}{_IN_LINE}{{0,200}}+"
+            rf"(?:{_NEWLINE}{_IN_LINE}{{1,200}}+){{0,5}}?{_NEWLINE}{_NEWLINE}).*?(?={_NEWLINE}--|\Z)",
+            both,
+        )
+        # <password>…, <input name="password" value="…">, <entry key="password">…
+        self._tag = re.compile(
+            rf"(?P<tag><(?:{field}|[^<>]{{1,1000}}?\b(?:name|key|id|type|property)\s{{0,3}}=\s{{0,3}}{_QUOTE}?{field})"
+            r"[^<>]*+>)(?P<text>\s*+(?:<!\[CDATA\[)?[^<\s][^<]*+)?",
             re.IGNORECASE,
         )
+        # Its value is a word as shells read it; one whose quote has no end goes up to the next blank.
         self._option = re.compile(
-            rf"((?<![\w-])--?[\w-]{{0,40}}?(?:{named})[\w-]{{0,40}}\s+)(?!-)[^\s\"']+", re.IGNORECASE
+            rf"((?<![\w-])--?[\w-]{{0,40}}?(?:(?:{named})[\w-]{{0,40}}|(?<=[-_])(?:{last}))\s{{1,9}})(?!-)"
+            r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|\\.|\S)++",
+            both,
+        )
+        # ("password", "…"), and a command line as a list
+        self._pair = re.compile(
+            rf"((?P<around>{_QUOTE})-{{0,2}}{field}{_FIELD}(?P=around),\s{{0,3}})(?!{_QUOTE}-){_QUOTED}", both
+        )
+        self._in_query = re.compile(
+            rf"([?&](?:amp;)?[\w.%\[\]-]{{0,40}}?(?:{named})[\w.%\[\]-]{{0,40}}?(?:=|%3D)){_QUERY_VALUE}", re.IGNORECASE
+        )
+        self._named = re.compile(
+            rf"((?:{named}|(?-i:(?<=[A-Z0-9]_)(?:{last.upper()})\b))"
+            rf"(?![\w.-]{{0,40}}\.\w{{1,3}}:\d)[\w.-]{{0,40}}(?:{_QUOTE}|\])?\s{{0,3}}(?:=>|[:=]|%3[AD])\s{{0,3}})"
+            rf"{_VALUE}",
+            both,
         )
         parts = {part for name in (*_NAMES, *own) for part in [re.split(r"[-_. ]", name.lower())[0]]}
         self._hints = (*_HINTS, *sorted(parts))
         self.short = lru_cache(maxsize=4096)(self._masked)
+
+    def is_secret(self, name: str) -> bool:
+        """Of a setting or an option."""
+        return bool(self._holds_name(name)) or re.split(r"[-_.]", name.lower())[-1] in _LAST_PARTS
 
     def text(self, text: str) -> str:
         return self.short(text) if len(text) <= _LONGEST_CACHED else self._masked(text)
@@ -89,14 +160,22 @@ class _Masker:
             return text
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
-        text = _HEADERS.sub(lambda found: f"{found[1]}{found[2] or ''}{found[3]}{found[4] or ''}{MASK}", text)
+        text = self._part.sub(rf"\1{MASK}", text)
+        if "<" in text:
+            text = self._tag.sub(_tag_masked, text)
         text = self._option.sub(rf"\1{MASK}", text)
+        text = self._pair.sub(_value_masked, text)
+        text = self._in_query.sub(rf"\1{MASK}", text)
         return self._named.sub(_value_masked, text)
 
 
 def _value_masked(found: re.Match[str]) -> str:
     quote = found["quote"] or ""
     return f"{found[1]}{quote}{MASK}{quote}"
+
+
+def _tag_masked(found: re.Match[str]) -> str:
+    return _TAG_VALUE.sub(_value_masked, found["tag"]) + (MASK if found["text"] else "")
 
 
 _masker = _Masker(frozenset())
@@ -116,89 +195,37 @@ def masked(text: str) -> str:
 
 
 def masked_words(words: Sequence[str]) -> tuple[str, ...]:
-    """The words of a command line: also what follows ``--password``."""
+    """The words of a command line: also what follows ``--password``, and all of the value in ``NAME=VALUE``."""
     found: list[str] = []
     is_value = False
     for word in words:
         is_option = word.startswith("-")
-        found.append(MASK if is_value and not is_option else masked(word))
-        is_value = is_option and "=" not in word and bool(_masker.is_secret(word))
+        name, equals, value = word.partition("=")
+        if is_value and not is_option:
+            found.append(MASK)
+        elif value and _is_setting(name) and _masker.is_secret(name):
+            found.append(f"{name}={MASK}")
+        else:
+            found.append(masked(word))
+        is_value = is_option and not equals and _masker.is_secret(word)
     return tuple(found)
+
+
+def masked_command(command: str) -> str:
+    """A command line in one text, as :func:`shlex.split` reads it; as it was written where it holds no secret."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # no command line, as its user is told elsewhere: a quote has no end
+        return masked(command)
+    hidden = masked_words(words)
+    return command if hidden == tuple(words) else " ".join(map(_as_word, hidden))
+
+
+def _as_word(word: str) -> str:
+    """Quoted only where it must be: no shell will see it, and ``{port}`` and ``***`` are to stay readable."""
+    return word if re.fullmatch(r"[^\s\"'\\]+", word) else shlex.quote(word)
 
 
 def masked_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """Values by name, as in a process's environment: masked whole where the name is a secret's."""
     return {name: MASK if value and _masker.is_secret(name) else masked(value) for name, value in settings.items()}
-
-
-def mask_file(path: Path) -> None:
-    """Mask a text file that others have written, line by line; nothing where there is none. Nobody may write to it."""
-    if not path.is_file():
-        return
-    changed = False
-    other = path.with_name(f".{path.name}.masked")
-    with path.open("rb") as lines, other.open("wb") as instead:
-        for line in lines:
-            text = line.decode("utf-8", "surrogateescape")
-            hidden = masked(text)
-            changed |= hidden != text
-            instead.write(line if hidden == text else hidden.encode("utf-8", "surrogateescape"))
-    if changed:
-        other.chmod(path.stat().st_mode)
-        other.replace(path)
-    else:
-        other.unlink()
-
-
-_LONGEST_LINE = 1 << 16
-
-
-class MaskedStream(io.TextIOBase):
-    """A text stream (standard error, say) whose lines are masked, each when it is whole; what is flushed before that
-    could be half a secret, and waits for the rest.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._rest = ""
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # as every text stream has it
-        return self._stream.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        return self._stream.errors
-
-    def __getattr__(self, name: str) -> Any:
-        """What scenarios do with a standard stream besides (``buffer``, ``reconfigure``) goes past the mask."""
-        return getattr(self._stream, name)
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        whole, newline, rest = (self._rest + text).rpartition("\n")
-        self._rest = rest
-        if len(rest) > _LONGEST_LINE:
-            whole, newline, self._rest = whole + newline + rest, "", ""
-        if whole or newline:
-            self._stream.write(masked(whole) + newline)
-            self._stream.flush()
-        return len(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Write what has no line's end yet."""
-        if self._rest:
-            self._stream.write(masked(self._rest))
-            self._rest = ""
-        self._stream.flush()

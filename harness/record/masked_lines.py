@@ -1,0 +1,124 @@
+"""Logs with their secrets masked, line by line: as they are written, or a file that others wrote."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.record.masking import MASK, masked, private_key_begins, private_key_ends
+
+_LONGEST_PIECE = 1 << 16
+"""Of a line that is longer, this much is masked at a time."""
+_LONGEST_KEY = 400
+"""Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
+
+
+class _Lines:
+    """Masks one piece of a log after the other, each of whole lines; a private key may go over many pieces."""
+
+    def __init__(self) -> None:
+        self._key_lines = 0
+        """How many more lines may belong to the key that has begun and not ended."""
+
+    def masked(self, text: str) -> str:
+        if not self._key_lines:
+            return self._outside_key(text)
+        end = private_key_ends(text)
+        if end is None:
+            self._key_lines = max(self._key_lines - max(text.count("\n"), 1), 0)
+            return MASK + ("\n" if text.endswith("\n") else "")
+        self._key_lines = 0
+        return MASK + self._outside_key(text[end.end() :])
+
+    def _outside_key(self, text: str) -> str:
+        at = text.rfind("-----BEGIN ")
+        if at >= 0 and private_key_begins(text, at) and not private_key_ends(text, at):
+            self._key_lines = _LONGEST_KEY
+            return masked(text) + ("\n" if text.endswith("\n") else "")
+        return masked(text)
+
+
+def _cut(text: str) -> int:
+    """Where a long piece of a line is cut: behind its last blank, not within a word."""
+    return max(text.rfind(" "), text.rfind("\t")) + 1 or len(text)
+
+
+def mask_file(path: Path) -> None:
+    """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile."""
+    if not path.is_file():
+        return
+    changed = False
+    lines = _Lines()
+    rest = ""
+    other = path.with_name(f".{path.name}.masked")
+    with path.open("rb") as file, other.open("wb") as instead:
+        while read := file.readline(_LONGEST_PIECE):
+            text = rest + read.decode("utf-8", "surrogateescape")
+            end = _cut(text) if len(read) == _LONGEST_PIECE and not text.endswith("\n") else len(text)
+            text, rest = text[:end], text[end:]
+            hidden = lines.masked(text)
+            changed |= hidden != text
+            instead.write(hidden.encode("utf-8", "surrogateescape"))
+        hidden = lines.masked(rest) if rest else ""
+        changed |= hidden != rest
+        instead.write(hidden.encode("utf-8", "surrogateescape"))
+    if changed:
+        other.chmod(path.stat().st_mode)
+        other.replace(path)
+    else:
+        other.unlink()
+
+
+class MaskedStream(io.TextIOBase):
+    """A text stream (standard error, say) whose lines are masked, each when it is whole; what is flushed before that
+    could be half a secret, and waits for the rest.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines = _Lines()
+        self._rest = ""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # as every text stream has it
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._stream.errors
+
+    def __getattr__(self, name: str) -> Any:
+        """What scenarios do with a standard stream besides (``buffer``, ``reconfigure``) goes past the mask."""
+        return getattr(self._stream, name)
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        whole, newline, rest = (self._rest + text).rpartition("\n")
+        whole += newline
+        if len(rest) > _LONGEST_PIECE:
+            end = _cut(rest)
+            whole, rest = whole + rest[:end], rest[end:]
+        self._rest = rest
+        if whole:
+            self._stream.write(self._lines.masked(whole))
+            self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Write what has no line's end yet."""
+        if self._rest:
+            self._stream.write(self._lines.masked(self._rest))
+            self._rest = ""
+        self._stream.flush()

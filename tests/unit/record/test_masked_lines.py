@@ -1,0 +1,68 @@
+"""A log's secrets become ``***``, in a file and in a stream, whatever pieces it comes in."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from harness.record.masked_lines import MaskedStream, mask_file
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nDEFghi\n-----END RSA PRIVATE KEY-----"
+SECRET = "s3cr3tValue"
+
+
+def test_a_file_is_masked_where_there_is_something_to_mask(tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    file.write_bytes(b'caf\xe9 "token": "unended\nplain\nAuthorization: Bearer abc\n\xff\x00 end')
+    mask_file(file)
+    assert file.read_bytes() == b'caf\xe9 "token": "***"\nplain\nAuthorization: ***\n\xff\x00 end'
+    before = file.stat()
+    mask_file(file)
+    assert file.stat().st_ino == before.st_ino
+    assert [path.name for path in tmp_path.iterdir()] == ["target.log"]
+
+
+def test_a_private_key_over_several_lines_is_masked_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    file.write_text(f"key: {KEY} loaded\nplain\n-----BEGIN PRIVATE KEY-----\n" + "abc\n" * 402 + "token=x\nend")
+    mask_file(file)
+    lines = file.read_text()
+    assert lines.startswith("key: ***\n***\n***\n*** loaded\nplain\n***\n***\n")
+    # One that has no end does not hide all that follows.
+    assert lines.endswith("abc\nabc\ntoken=***\nend")
+    assert lines.count("***\n") > 400
+
+
+def test_a_long_line_is_masked_piece_by_piece(tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    for length in (65_530, 65_535, 65_536, 200_000):
+        file.write_text("x " * (length // 2) + "token=abcdef y")
+        mask_file(file)
+        assert file.read_text() == "x " * (length // 2) + "token=*** y"
+
+
+def test_a_stream_masks_what_comes_in_pieces() -> None:
+    below = io.StringIO()
+    stream = MaskedStream(below)
+    for piece in ("a pass", "word=", SECRET, " here\nnext", " line"):
+        stream.write(piece)
+    assert below.getvalue() == "a password=*** here\n"
+    stream.close()
+    assert below.getvalue() == "a password=*** here\nnext line"
+
+
+def test_a_masked_stream_is_the_stream_that_a_scenario_expects(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w", encoding="latin-1") as below:
+        stream = MaskedStream(below)
+        stream.reconfigure(line_buffering=True)
+        assert (stream.encoding, stream.fileno(), stream.isatty()) == ("latin-1", below.fileno(), False)
+        print("token=abc", "next", file=stream, flush=True)
+        assert (tmp_path / "log").read_text() == "token=*** next\n"
+
+
+def test_a_private_key_over_several_writes_is_masked_in_a_stream() -> None:
+    below = io.StringIO()
+    stream = MaskedStream(below)
+    for line in f"{KEY} loaded\nplain\n".splitlines(keepends=True):
+        stream.write(line)
+    assert below.getvalue() == "***\n***\n***\n*** loaded\nplain\n"
