@@ -58,6 +58,8 @@ class RecordedRun:
     profiles: ProfileIndex
     environment: Environment | None
     baseline: Baseline | None
+    no_baseline: str | None = None
+    """Why there is none, where whoever has looked for one knows."""
 
 
 def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:

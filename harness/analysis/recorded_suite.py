@@ -45,6 +45,8 @@ class RecordedSuite:
     baseline: Baseline | None
     history: list[PastBench]
     """The benches of the suite before this one that the store knew, the earliest first."""
+    no_baseline: str | None = None
+    """Why there is none, where whoever has looked for one knows."""
 
     def shown(self, test: str) -> str:
         """A benchmark's name; its whole id where another test of the suite has the same name."""

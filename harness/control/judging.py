@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.analysis.recorded_suite import read_suite
+from harness.control.late_baseline import fetch_baseline
 from harness.errors import HarnessError
 from harness.gates.bench_judge import judge_suite
 from harness.gates.judge import judge
@@ -87,19 +89,26 @@ def judged(folder: RunFolder) -> Summary:
 
 
 def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
-    """Judge a run folder under its own gates (None) or others, and write its results anew."""
-    return write_results(folder, judged(folder) if gates is None else judge(folder, gates=gates))
+    """Judge a run folder under its own gates (None) or others, and write its results anew.
+
+    A gate that reads a baseline gets the one that the store has by now, where none was there at the run's end.
+    """
+    no_baseline = fetch_baseline(folder, gates)
+    return write_results(folder, judge(folder, gates=gates, no_baseline=no_baseline))
 
 
 def judge_bench_again(folder: RunFolder, gates: Sequence[BenchGate] | None) -> Summary:
     """As :func:`judge_again`, of a bench."""
-    return write_results(folder, judge_suite(read_suite(folder), gates=gates))
+    no_baseline = fetch_baseline(folder, gates)
+    return write_results(folder, judge_suite(replace(read_suite(folder), no_baseline=no_baseline), gates=gates))
 
 
 def draw_again(folder: RunFolder) -> None:
     """Draw the reports anew; a run that was killed before it was judged is judged first."""
     if folder.summary.exists():
         write_reports(folder)
+    elif folder.is_bench:
+        judge_bench_again(folder, None)
     else:
         judge_again(folder, None)
 

@@ -99,7 +99,7 @@ def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: 
 def _no_reference(gate: BenchGate, test: str, suite: RecordedSuite) -> str:
     run = suite.folder.path
     if suite.baseline is None:
-        return (
+        return suite.no_baseline or (
             "no baseline: `harness baseline set <a bench you trust>` keeps one for later benches of this suite and "
             f"machine (this one: `harness baseline set {run}`)"
         )

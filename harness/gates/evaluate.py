@@ -113,7 +113,7 @@ class Evaluator:
         """The baseline's figures, or why there are none."""
         run = self._run
         if run.baseline is None:
-            return (
+            return run.no_baseline or (
                 "no baseline: `harness baseline set <a run you trust>` keeps one for later runs of this scenario, "
                 f"profile and machine (this run: `harness baseline set {run.folder.path}`)"
             )

@@ -7,6 +7,7 @@ can be judged for what it left.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.analysis.attribution import suspects_of
@@ -24,12 +25,14 @@ from harness.record.run_folder import RunFolder
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
 
 
-def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
+def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: str | None = None) -> Summary:
     """Judge a run under its plan's gates, or under ``gates``. Writes nothing; ``artifacts`` is for who writes files.
+
+    ``no_baseline`` says why the folder has none, where that is known.
 
     Raises :class:`harness.errors.HarnessError` where the folder holds no run, or one that is damaged.
     """
-    run = read_run(folder)
+    run = replace(read_run(folder), no_baseline=no_baseline)
     phases = [_phase(run, number) for number in range(len(run.phases))]
     evaluator = Evaluator(run, phases)
     asked = run.plan.gates if gates is None else gates
