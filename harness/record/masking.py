@@ -1,7 +1,7 @@
 """Secrets in texts made ``***`` before they are recorded: tokens, passwords, cookies, credentials in URLs.
 
 Found by name (``password=…``, ``"access_token": "…"``, ``--api-key …``, ``Cookie: …``, in queries, forms and XML) and
-by pattern (``Bearer …``, ``Basic …``, a JWT, ``https://user:password@host``). In doubt a text is masked.
+by pattern (``Bearer …``, ``Basic …``, a JWT, what stands before the ``@`` in a URL). In doubt a text is masked.
 
 A text is masked where it enters the record, once: in the worker that recorded a failure, in the stream a log is written
 by, where the plan is written. All that is made of the record (summary, reports, store) holds no more than it. The names
@@ -57,8 +57,8 @@ _HEADER = r"(?:(?:proxy-)?authorization|(?:set-)?cookie2?)"
 _UP_TO_QUOTE = r"(?!\*\*\*)(?:(?!(?<!\\)(?P=quote))[^\r\n])++"
 _UP_TO_LINE_END = r"(?!\*\*\*)[^\r\n]++"
 _PATTERNS = (
-    # URL userinfo (RFC 3986, 3.2.1)
-    (re.compile(r"(?<=://)[^\s/?#\"'<>]*@"), f"{MASK}@"),
+    # URL userinfo (RFC 3986, 3.2.1): a name alone may be a token. The one of our own advice, user@host, is none.
+    (re.compile(r"(?<=://)(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))[^\s/?#\"'<>]*@"), f"{MASK}@"),
     # The credentials of an authentication scheme (RFC 9110, 11.4)
     (re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"), rf"\1 {MASK}"),

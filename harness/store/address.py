@@ -20,7 +20,9 @@ FILE_NAME = "store.sqlite"
 
 _SECRET = ("password", "sslpassword")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-_FORMS = "sqlite:////absolute/path/store.sqlite or postgresql://user:password@host/database"
+_FORMS = (
+    "sqlite:////absolute/path/store.sqlite or postgresql://user@host/database (the password: PGPASSWORD or ~/.pgpass)"
+)
 
 
 @dataclass(frozen=True, slots=True)
