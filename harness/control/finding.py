@@ -21,11 +21,11 @@ def find(run: str, out: Path) -> RunFolder:
     try:
         return find_run(run, out)
     except HarnessError:
-        here = run == "latest" or Path(run).exists() or (out / run).exists()
-        fetched = None if here else _fetched(run, out)
-        if fetched is None:
+        from harness.store.artifacts import is_run_id
+
+        if run == "latest" or Path(run).exists() or (out / run).exists() or not is_run_id(run):
             raise
-        return fetched
+    return _fetched(run, out)
 
 
 def existing_store(out: Path) -> Store:
@@ -40,24 +40,25 @@ def existing_store(out: Path) -> Store:
     return open_store(None, out)
 
 
-def _fetched(run_id: str, out: Path) -> RunFolder | None:
-    from harness.store.artifacts import download, is_run_id, place
-
-    if not is_run_id(run_id):
-        return None
-    here = place()
-    locations = [_noted(run_id, out), here.location(run_id) if here else None]
-    for location in dict.fromkeys(filter(None, locations)):
-        folder = download(location, out)
-        if folder is not None:
-            return folder
-    return None
-
-
-def _noted(run_id: str, out: Path) -> str | None:
+def _fetched(run_id: str, out: Path) -> RunFolder:
+    """The run by its copy. Where there is none either, the message says where it was looked for."""
+    from harness.store import artifacts
     from harness.store.address import FILE_NAME, VARIABLE
 
-    if not os.environ.get(VARIABLE) and not (out / FILE_NAME).exists():
-        return None
-    with existing_store(out) as store:
-        return store.artifact_of(run_id)
+    looked = [f"in {out}/"]
+    locations: list[str] = []
+    if os.environ.get(VARIABLE) or (out / FILE_NAME).exists():
+        with existing_store(out) as store:
+            noted = store.artifact_of(run_id)
+            looked.append(f"in the store {store.shown}" + (f", by which its copy is {noted}" if noted else ""))
+            locations += [noted] if noted else []
+    here = artifacts.place()
+    if here is not None:
+        looked.append(f"among the copies in {here.shown}")
+        locations.append(here.location(run_id))
+    for location in dict.fromkeys(locations):
+        folder = artifacts.download(location, out)
+        if folder is not None:
+            return folder
+    more = "" if here else f" ({artifacts.VARIABLE} names no place of copies)"
+    raise HarnessError("there is no such run folder", where=run_id, hint=f"Looked {'; '.join(looked)}{more}.")

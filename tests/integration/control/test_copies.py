@@ -60,8 +60,25 @@ def test_without_a_store_that_knows_it_a_run_is_found_where_copies_are_kept(
     folder, _ = ended_run(reports, Place(kept, kept))
     monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
     assert find(folder.run_id, tmp_path / "desk").path == tmp_path / "desk" / folder.run_id
-    with pytest.raises(HarnessError, match="there is no such run folder"):
+    with pytest.raises(HarnessError) as told:
         find("20260101T000000Z-other", tmp_path / "desk")
+    assert str(told.value) == (
+        "20260101T000000Z-other: there is no such run folder\n"
+        f"  Looked in {tmp_path}/desk/; among the copies in {kept}."
+    )
+
+
+def test_of_a_run_that_is_nowhere_it_is_told_where_it_was_looked_for(reports: Path, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    folder, _ = ended_run(reports, Place(kept, kept))
+    shutil.rmtree(folder.path)
+    shutil.rmtree(kept)
+    with pytest.raises(HarnessError) as told:
+        find(folder.run_id, reports)
+    assert str(told.value) == (
+        f"{folder.run_id}: there is no such run folder\n  Looked in {reports}/; in the store {reports}/store.sqlite, "
+        f"by which its copy is {kept}/{folder.run_id} (HARNESS_ARTIFACTS names no place of copies)."
+    )
 
 
 class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
