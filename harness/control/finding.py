@@ -50,8 +50,10 @@ def _fetched(run_id: str, out: Path) -> RunFolder:
     if os.environ.get(VARIABLE) or (out / FILE_NAME).exists():
         with existing_store(out) as store:
             noted = store.artifact_of(run_id)
-            looked.append(f"in the store {store.shown}" + (f", by which its copy is {noted}" if noted else ""))
-            locations += [noted] if noted else []
+        looked.append(f"in the store {store.shown}")
+        if noted is not None:
+            looked[-1] += f", by which its copy is {artifacts.without_credentials(noted)}"
+            locations.append(noted)
     here = artifacts.place()
     if here is not None:
         looked.append(f"among the copies in {here.shown}")

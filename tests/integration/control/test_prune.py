@@ -240,8 +240,9 @@ def test_a_run_whose_folder_lies_on_another_machine_goes_with_its_copy(reports: 
 def test_what_cannot_be_removed_is_told_kept_for_the_next_time_and_stops_nothing(reports: Path) -> None:
     gone, stuck, damaged = made_run(reports, 1), made_run(reports, 2), made_run(reports, 3, stored=False)
     with open_store(None, reports) as store:
-        store.record_run(RunEntry(make_summary(2), "f1", reports / stuck, "ftp://127.0.0.1:1/" + stuck))
+        store.record_run(RunEntry(make_summary(2), "f1", reports / stuck, "ftp://me@corp:s3cr3t@127.0.0.1:1/" + stuck))
     (reports / damaged / "plan.json").write_text("{}")
+    assert f"copy ftp://127.0.0.1:1/{stuck}, store" in prune(reports, "--keep", "0", "--dry-run").text
     said = prune(reports, "--keep", "0")
     assert said.code == 2
     assert f"removed {gone}" in said.text

@@ -38,7 +38,10 @@ def test_runs_are_found_by_path_by_id_and_as_the_latest(tmp_path: Path) -> None:
         find_run("latest", tmp_path)
     for name in ("20260101T000000Z-a", "20260102T000000Z-b"):
         RunFolder.create(tmp_path, name).plan.write_text("{}")
+    RunFolder.create(tmp_path / "being fetched", ".20260101T000000Z-c").plan.write_text("{}")
     assert find_run("latest", tmp_path).run_id == "20260102T000000Z-b"
+    with pytest.raises(HarnessError, match="no run yet"):
+        find_run("latest", tmp_path / "being fetched")
     assert find_run("20260101T000000Z-a", tmp_path).path == tmp_path / "20260101T000000Z-a"
     assert find_run(str(tmp_path / "20260101T000000Z-a"), Path("/")).run_id == "20260101T000000Z-a"
     with pytest.raises(HarnessError, match="no such run folder"):
