@@ -21,6 +21,7 @@ with room to spare, as utilisation law has it (Denning & Buzen 1978: utilisation
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,7 @@ BUSY_SECONDS = 0.2
 STALL = 0.05
 DISTORTION = 0.1
 HELD = 0.01
+"""One request that waits is counted in each second in which it does."""
 COMFORTABLE = 0.6
 """The share of a core that a worker can use without a thought."""
 LATE_US = 1000
@@ -70,15 +72,16 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
 
 
 def _held_back(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
-    held = sum(state.held for states in workers.values() for state in states)
+    held: Counter[int] = Counter()
+    for states in workers.values():
+        held.update({at: state.held for at, state in enumerate(states)})
     requests = sum(series.requests for _, series in record.series)
-    if held <= HELD * requests:
+    if held.total() <= HELD * requests:
         return None
-    seconds = {at for states in workers.values() for at, state in enumerate(states) if state.held}
-    whole = max(map(len, workers.values()))
+    seconds = sum(count > 0 for count in held.values())
     return (
-        f"{held:,} requests waited, unsent, for the rate ceiling of their host (max_rate in allowed_hosts) in "
-        f"{len(seconds)} of {whole} s; ask for less load, or raise the ceiling"
+        f"in {seconds} of {len(held)} s requests waited, unsent, for the rate ceiling of their host (max_rate in "
+        f"allowed_hosts), up to {max(held.values()):,} in one; ask for less load, or raise the ceiling"
     )
 
 

@@ -77,7 +77,9 @@ def _run_in(
 ) -> Outcome:
     watcher.say("starting the target")
     with (
-        start_target(plan.target, folder, agent=plan.sampling.memory is not None) as target,
+        start_target(
+            plan.target, folder, agent=plan.sampling.memory is not None, allowed_hosts=plan.allowed_hosts
+        ) as target,
         Interrupts() as interrupts,
     ):
         watcher.load_begins(masked_plan(plan), folder, masked(target.describe()))

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gevent import get_hub
 
 from harness.load.ceiling import Ceiling
 from harness.load.failures import HostRefused
-from harness.plan.hosts import LOCAL, Hosts, host_key, host_of
+from harness.plan.hosts import LOCAL, Hosts, host_key
 from harness.plan.model import RunPlan
 
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -27,13 +27,10 @@ _REMEMBERED = 1000
 
 
 class Guard:
-    """What the plan allows. ``own`` are hosts that need no leave and count as this machine: a target that the harness
-    has started, as workers elsewhere see it. ``share`` of ``shares`` workers keep the ceilings together.
-    """
+    """What the plan allows. ``share`` of ``shares`` workers keep the ceilings together."""
 
-    def __init__(self, hosts: Hosts, own: Iterable[str] = (), *, share: int = 0, shares: int = 1) -> None:
+    def __init__(self, hosts: Hosts, *, share: int = 0, shares: int = 1) -> None:
         self._hosts = hosts
-        self._own = frozenset(own)
         self._found: set[str] = set()
         """Addresses that the names of allowed hosts have."""
         self._asked: dict[str, str] = {}
@@ -43,6 +40,8 @@ class Guard:
             for entry in hosts.all()
             if entry.max_rate is not None
         }
+        self._by_another_name: dict[str, Ceiling] = {}
+        """Of names and addresses that were found to lead to a host with a ceiling."""
 
     def install(self) -> None:
         """From now on, for the rest of the process."""
@@ -52,31 +51,36 @@ class Guard:
 
     def take_held(self) -> int:
         """How many requests have waited for a ceiling since the last call."""
-        held = sum(ceiling.held for ceiling in self.ceilings.values())
-        for ceiling in self.ceilings.values():
-            ceiling.held = 0
-        return held
+        return sum(ceiling.take_held() for ceiling in self.ceilings.values())
 
     def ceiling(self, host: str) -> Ceiling | None:
-        """Of requests to a host, as a URL names it; None where there is none."""
-        return self.ceilings.get(self._key(host)) if self.ceilings else None
+        """Of requests to a host, as a URL names it; None where there is none.
+
+        That of an address is known for other names of it as soon as they were looked for.
+        """
+        if not self.ceilings:
+            return None
+        key = host_key(host)
+        return self.ceilings.get(key) or self._by_another_name.get(key)
 
     def require(self, host: str, addresses: Iterable[str] | None) -> None:
         """Raises :class:`HostRefused` where a request may not go to ``host``, which has these addresses; None: a proxy
         is to find them, so the name alone decides.
         """
-        if self._hosts.allows(self._key(host)):
+        if self._hosts.allows(host_key(host)):
             # A name of this machine, too, must lead here.
-            if addresses is None or self._key(host) != LOCAL or all(map(self._is_allowed, addresses)):
+            if addresses is None or host_key(host) != LOCAL or all(map(self._is_allowed, addresses)):
                 return
-        elif addresses is not None and all(self._hosts.allows(self._key(address)) for address in addresses):
+        elif addresses is not None and all(self._hosts.allows(host_key(address)) for address in addresses):
             return
         raise HostRefused(host)
 
-    def note(self, host: Any, addresses: Iterable[str]) -> None:
+    def note(self, host: Any, addresses: Sequence[str]) -> None:
         """A name was looked for, and these are its addresses."""
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
-        key = self._key(name)
+        key = host_key(name)
+        if self.ceilings:
+            self._note_ceiling(key, [host_key(address) for address in addresses])
         if key == LOCAL:
             return
         if self._hosts.allows(key):
@@ -85,6 +89,23 @@ class Guard:
         if len(self._asked) > _REMEMBERED:
             self._asked.clear()
         self._asked.update(dict.fromkeys(addresses, name))
+
+    def _note_ceiling(self, key: str, addresses: list[str]) -> None:
+        """A host's ceiling holds for its address, too, and for each name that is let through for that address alone.
+
+        One that is allowed by its own name may share the address (a CDN's): only the address's own ceiling is its, too.
+        """
+        own = self.ceilings.get(key)
+        if own is not None:
+            self._by_another_name.update(dict.fromkeys(addresses, own))
+            return
+        for address in addresses:
+            found = self.ceilings.get(address)
+            if found is None and not self._hosts.allows(key):
+                found = self._by_another_name.get(address)
+            if found is not None:
+                self._by_another_name[key] = found
+                return
 
     def check(self, family: int, address: Any) -> None:
         """Raises :class:`HostRefused` where a socket of that family may not connect there."""
@@ -96,11 +117,7 @@ class Guard:
 
     def _is_allowed(self, address: str) -> bool:
         """Of an address, or of a name where the system is to look for it."""
-        return address.partition("%")[0] in self._found or self._hosts.allows(self._key(address))
-
-    def _key(self, host: str) -> str:
-        key = host_key(host)
-        return LOCAL if key in self._own else key
+        return address.partition("%")[0] in self._found or self._hosts.allows(host_key(address))
 
 
 def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -> Callable[[str, Any], None]:
@@ -142,11 +159,10 @@ class _Noting:
 _installed: Guard | None = None
 
 
-def install_guard(plan: RunPlan, target: str, index: int) -> Guard:
+def install_guard(plan: RunPlan, index: int) -> Guard:
     """Guard this worker's process, number ``index``, for good."""
     global _installed
-    own = [] if plan.target.kind == "attached" else [host_of(target)]
-    _installed = Guard(Hosts(plan.allowed_hosts), own, share=index, shares=plan.all_workers)
+    _installed = Guard(Hosts(plan.allowed_hosts), share=index, shares=plan.all_workers)
     _installed.install()
     return _installed
 

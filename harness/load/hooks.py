@@ -192,8 +192,7 @@ def keep_ceilings(guarding: Guard) -> None:
 
     def waiting(request: Method) -> Method:
         def request_in_turn(self: Any, method: str, url: Any, *rest: Any, **more: Any) -> Any:
-            whole = url if "://" in str(url) else self.base_url
-            ceiling = guarding.ceiling(host_of(str(whole)))
+            ceiling = guarding.ceiling(host_of(self._build_url(str(url))))
             if ceiling is not None:
                 ceiling.take_turn()
             return request(self, method, url, *rest, **more)

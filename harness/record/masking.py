@@ -42,6 +42,7 @@ _QUOTED = (  # over many lines where it has an end; else up to the line's
     rf"[bru]{{0,2}}(?P<quote>{_QUOTE})(?:(?:(?!(?<!\\)(?P=quote)).)*+(?P=quote)(?:\w\S*)?|[^\r\n]*)"
 )
 _AFTER_QUOTE = r"(?:[\s,;:)\]}]|\Z)"  # such a quote ends what an unquoted value stands in
+_SHELL_PIECE = r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|\\.|\S)"
 _VALUE = (
     r"(?:"
     r"\*\*\*(?=[\s,;&#<>\"'\\)\]}]|\Z)"  # masked before
@@ -127,7 +128,7 @@ class _Masker:
         # Its value is a word as shells read it; one whose quote has no end goes up to the next blank.
         self._option = re.compile(
             rf"((?<![\w-])--?[\w-]{{0,40}}?(?:(?:{named})[\w-]{{0,40}}|(?<=[-_])(?:{last}))\s{{1,9}})(?!-)"
-            r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|\\.|\S)++",
+            rf"{_SHELL_PIECE}(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}){_SHELL_PIECE})*+",
             both,
         )
         # ("password", "…"), and a command line as a list

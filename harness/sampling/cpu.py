@@ -25,7 +25,7 @@ from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
 _MANY_ERRORS = 0.05
-_COMMANDS = re.compile(r'process \d+:".*"')
+_COMMANDS = re.compile(r'process \d+:".*(?=")')
 """All that a line of py-spy's raw output says of processes, which it names by their whole command lines."""
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
 

@@ -8,11 +8,12 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 from harness.errors import ExitCode, HarnessError
 from harness.plan.hosts import line_to_add
+from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
@@ -99,8 +100,8 @@ def _ask(port: int, path: str, timeout_s: float) -> tuple[int, str]:
         connection.close()
 
 
-def require_allowed(url: str, *, allowed: bool = False) -> tuple[str, int]:
-    """Host and port of ``url``.
+def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedHost] = ()) -> tuple[str, int]:
+    """Host and port of ``url``; ``known`` are the hosts that the user has allowed so far.
 
     Raises :class:`HarnessError` where it is no HTTP URL, or leads beyond this machine and is not ``allowed`` to.
     """
@@ -124,7 +125,7 @@ def require_allowed(url: str, *, allowed: bool = False) -> tuple[str, int]:
         raise HarnessError(
             f"load is only sent to this machine, and {host!r} is another one",
             where=url,
-            hint=f"If {host} is yours to load, {line_to_add(host)}; for this run alone: --allow-host {host}",
+            hint=f"If {host} is yours to load, {line_to_add(host, known)}; for this run alone: --allow-host {host}",
         )
     return host, port
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,25 +73,29 @@ class Target(ABC):
         self.stop()
 
 
-def start_target(plan: model.Target, folder: RunFolder, *, agent: bool = True) -> Target:
+def start_target(
+    plan: model.Target, folder: RunFolder, *, agent: bool = True, allowed_hosts: Sequence[model.AllowedHost] = ()
+) -> Target:
     """Start the target, or find it; returns when it is ready for load.
 
     ``agent`` puts the memory agent into the Python processes of a managed target. Its output goes to the folder's
-    ``target.log``. Raises :class:`HarnessError`, exit code 4 where the target is not there or does not get ready.
+    ``target.log``. ``allowed_hosts`` are the plan's.
+
+    Raises :class:`HarnessError`, exit code 4 where the target is not there or does not get ready.
     """
     if isinstance(plan, model.AttachedTarget):
-        return _Attached(plan)
+        return _Attached(plan, allowed_hosts)
     return _start_managed(plan, folder.target_log, agent=agent)
 
 
 class _Attached(Target):
     managed = False
 
-    def __init__(self, plan: model.AttachedTarget) -> None:
+    def __init__(self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost]) -> None:
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
-        host, port = health.require_allowed(plan.url, allowed=plan.allowed)
+        host, port = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
         if plan.pid is not None:
             try:
                 self._process = psutil.Process(plan.pid)

@@ -128,7 +128,7 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     assert plan["arguments"] == ["--my-token", "***"]
     assert plan["target"]["command"].endswith("{port} --db-password ***")
     assert plan["target"]["environment"] == {"API_TOKEN": "***"}
-    assert "a user prints its token: *** x-tenant: ***" in ran.read("harness.log").replace(SECRET, "***")
+    assert "a user prints its token: *** x-tenant: ***" in ran.read("harness.log")
     assert "a child of a user prints x-tenant: ***" in ran.read("harness.log")
     assert "connecting with password=***, API_TOKEN=***" in ran.read("target.log")
 

@@ -8,6 +8,7 @@ from typing import Any
 from gevent.lock import Semaphore
 from geventhttpclient.client import HTTPClientPool
 
+from harness.load.ceiling import Ceiling
 from harness.load.guard import guard
 from harness.load.http.connection import Connection
 from harness.load.http.dial import dial
@@ -23,14 +24,28 @@ class Lane:
 
     def __init__(self, origin: Origin, concurrency: int) -> None:
         self.origin = origin
-        guarding = guard()
-        self.ceiling = None if guarding is None else guarding.ceiling(origin.host)
+        self.ceiling = self._find_ceiling()
         """How many requests its host takes a second; None: any number."""
         self._idle: list[Connection] = []
         self._turns = concurrency
         """Those that nobody has, but for what ``_handed_on`` holds."""
         self._handed_on: Semaphore | None = None
         """Made when the first had to wait: few users ever send as many requests at a time."""
+
+    def _find_ceiling(self) -> Ceiling | None:
+        guarding = guard()
+        return None if guarding is None else guarding.ceiling(self.origin.host)
+
+    def take_turn(self) -> float:
+        """Wait until the ceiling lets a request begin; for how long it had to wait, in seconds."""
+        return 0.0 if self.ceiling is None else self.ceiling.take_turn()
+
+    def was_dialled(self) -> float:
+        """Its name was looked for; where it leads to a host with a ceiling, wait as :meth:`take_turn` does."""
+        if self.ceiling is not None:
+            return 0.0
+        self.ceiling = self._find_ceiling()
+        return self.take_turn()
 
     def take(self) -> Connection | None:
         """A turn, and an idle connection if there is a sound one; :meth:`end_turn` or :meth:`give_back` must follow."""

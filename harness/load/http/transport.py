@@ -49,7 +49,8 @@ class Transport:
     def send(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float) -> Response:
         """The answer to ``sent``, or that to the last redirect from it.
 
-        ``begun_s`` (``perf_counter``) is when all of it, redirects and retries included, began.
+        ``begun_s`` (``perf_counter``) is when all of it, redirects and retries included, began. What waits for its turn
+        at a ceiling on the way has that much longer: the limit on an exchange is for the target.
         Raises :class:`OSError`, of which :class:`RequestFailure` is a kind, where none came.
         """
         response = self._retried(sent, lane, wish, begun_s)
@@ -67,8 +68,7 @@ class Transport:
             history.append(response)
             sent = redirected(sent, response.status_code, location[0], first)
             lane = self.pool.lane(sent.origin)
-            if lane.ceiling is not None:
-                lane.ceiling.take_turn()
+            begun_s += lane.take_turn()
             response = self._retried(sent, lane, wish, begun_s, is_redirected=True)
         response._history = history
         return response
@@ -89,8 +89,7 @@ class Transport:
                 if retries >= wish.max_retries or sent.method not in IDEMPOTENT_METHODS or not sent.replayable:
                     raise
                 self._check_time(begun_s)
-                if lane.ceiling is not None:
-                    lane.ceiling.take_turn()
+                begun_s += lane.take_turn()
                 retries += 1
 
     def _once(self, sent: Sent, lane: Lane, wish: Wish, begun_s: float, is_redirected: bool) -> Response:
@@ -112,6 +111,7 @@ class Transport:
                 try:
                     if connection is None:
                         connection = self.pool.dial(lane.origin)
+                        begun_s += lane.was_dialled()
                     exchange(
                         connection,
                         reader,
@@ -130,6 +130,7 @@ class Transport:
                     connection.close()
                     connection = None
                     fresh = True
+                    begun_s += lane.take_turn()
                     parts = sent.parts() if parts is not None else None
                     reader = AnswerReader.of(sent.method, settings.max_header_bytes)
             elapsed_s = max(connection.arrived_s - sent_s, 0.0)

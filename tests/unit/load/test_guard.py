@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import socket
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from harness.load.ceiling import Ceiling
 from harness.load.failures import HostRefused
 from harness.load.guard import Guard
+from harness.load.http.origin import Origin
+from harness.load.http.pool import Lane
 from harness.plan.hosts import Hosts
 from harness.plan.model import AllowedHost
 
 
 def guard(*allowed: str) -> Guard:
-    return Guard(Hosts(AllowedHost(host=host) for host in allowed), own=["192.0.2.9"])
+    return Guard(Hosts(AllowedHost(host=host) for host in allowed))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,6 @@ def guard(*allowed: str) -> Guard:
         (socket.AF_INET, ("localhost", 80)),
         (socket.AF_INET6, ("::1", 80, 0, 0)),
         (socket.AF_INET6, ("::ffff:127.0.0.1", 80, 0, 0)),
-        (socket.AF_INET, ("192.0.2.9", 80)),  # the target that the harness started, as other machines see it
         (socket.AF_INET, ("198.51.100.7", 80)),
         (socket.AF_UNIX, "/run/app.sock"),
     ],
@@ -77,17 +80,100 @@ def test_no_span_of_a_second_sees_more_than_the_ceiling(most: int, asked: int) -
 
     ceiling = Ceiling(most, lambda: now[0], sleep)
     for _ in range(asked):
-        ceiling.take_turn()
+        came_s = now[0]
+        assert ceiling.take_turn() == now[0] - came_s
         begun.append(now[0])
         now[0] += 0.01
     assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(begun, begun[most:], strict=False))
-    assert ceiling.held >= (asked - 1) // most
+    assert ceiling.take_held() >= (asked - 1) // most
+    assert ceiling.take_held() == 0
+
+
+def test_a_sleeper_that_wakes_late_or_early_does_not_break_the_ceiling() -> None:
+    now = [100.0]
+    wakes_s = iter([0.4, 0.5, 0.7, 0.2, 0.9, *[1.0] * 20])
+    begun: list[float] = []
+
+    def sleep(_: float) -> None:
+        now[0] += max(next(wakes_s), 0.01)
+
+    ceiling = Ceiling(2, lambda: now[0], sleep)
+    for _ in range(9):
+        ceiling.take_turn()
+        begun.append(now[0])
+    assert all(later - earlier >= 1 for earlier, later in zip(begun, begun[2:], strict=False))
+
+
+def test_requests_wait_in_turn_and_who_is_gone_leaves_its_place() -> None:
+    now = [100.0]
+    begun: list[tuple[str, float]] = []
+    ends = Event()
+
+    def sleep(_: float) -> None:
+        ends.wait()
+        ends.clear()
+
+    ceiling = Ceiling(1, lambda: now[0], sleep)
+
+    def user(name: str) -> None:
+        ceiling.take_turn()
+        begun.append((name, now[0]))
+
+    users = {name: gevent.spawn(user, name) for name in "abcde"}
+    gevent.sleep(0)
+    assert begun == [("a", 100.0)]
+    assert (ceiling.take_held(), ceiling.take_held()) == (4, 4)  # each in every second in which it waits
+    for gone in "bd":
+        users[gone].kill()
+    assert ceiling.take_held() == 4
+    for now[0] in (100.5, 101.0, 101.5, 102.0):
+        ends.set()
+        gevent.sleep(0)
+        gevent.sleep(0)
+    assert begun == [("a", 100.0), ("c", 101.0), ("e", 102.0)]
+    assert all(user.dead for user in users.values())
+    assert ceiling.take_held() == 2
+    assert ceiling.take_held() == 0
+
+
+def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
+    hosts = [
+        AllowedHost(host="10.0.0.9", max_rate=5),
+        AllowedHost(host="a.test", max_rate=3),
+        AllowedHost(host="b.test"),
+    ]
+    some = Guard(Hosts(hosts, [AllowedHost(host="localhost", max_rate=9)]))
+    assert some.ceiling("x.test") is None
+    some.note("x.test", ["10.0.0.9"])
+    some.note("b.test", ["203.0.113.5"])
+    some.note("a.test", ["203.0.113.5"])
+    some.note("Y.test.", ["203.0.113.5"])
+    some.note("in-hosts-file", ["127.0.1.1"])
+    assert some.ceiling("x.test") is some.ceilings["10.0.0.9"]
+    assert some.ceiling("203.0.113.5") is some.ceiling("y.test") is some.ceilings["a.test"]
+    assert some.ceiling("in-hosts-file") is some.ceilings["localhost"]
+    # It is allowed by its own name, without one.
+    some.note("b.test", ["203.0.113.5"])
+    assert some.ceiling("b.test") is None
+    some.note("b.test", ["10.0.0.9"])
+    assert some.ceiling("b.test") is some.ceilings["10.0.0.9"]
+
+
+def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = Guard(Hosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
+    monkeypatch.setattr("harness.load.guard._installed", some)
+    lane = Lane(Origin("http", "x.test", 80), 1)
+    assert (lane.ceiling, lane.take_turn(), lane.was_dialled()) == (None, 0.0, 0.0)
+    some.note("x.test", ["10.0.0.9"])
+    assert lane.was_dialled() == 0.0
+    assert lane.ceiling is some.ceilings["10.0.0.9"]
+    assert list(lane.ceiling._begun_s)[-1] > 0
 
 
 def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
     hosts = Hosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
     shares = [Guard(hosts, share=share, shares=3).ceilings["localhost"] for share in range(3)]
-    assert [len(ceiling._used_s) for ceiling in shares] == [3, 2, 2]
+    assert [ceiling._begun_s.maxlen for ceiling in shares] == [3, 2, 2]
     one = Guard(hosts)
     assert one.ceiling("127.0.0.1") is one.ceiling("LOCALHOST") is one.ceiling("::1") is not None
     assert one.ceiling("shop.example") is None

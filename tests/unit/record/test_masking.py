@@ -123,6 +123,9 @@ def test_what_stands_beside_a_secret_stays() -> None:
     assert masked(f"http://u:{SECRET}@host:80/p") == "http://***@host:80/p"
     assert masked(f"Authorization: Bearer {SECRET}\nHost: a") == "Authorization: ***\nHost: a"
     assert masked(f'curl -H "Cookie: a={SECRET}" http://x') == 'curl -H "Cookie: ***" http://x'
+    assert masked(f'process 7:"a --token {SECRET}";b --token {SECRET} "c" d') == (
+        'process 7:"a --token ***";b --token *** "c" d'
+    )
     assert masked(f'{{"log": "token={SECRET}", "id": 7}}') == '{"log": "token=***", "id": 7}'
     assert masked(f'<input name="csrf" value="{SECRET}" id="7">') == '<input name="csrf" value="***" id="7">'
     assert masked(f'name="token"\r\n\r\na&quot;token&quot;:&quot;{SECRET}&quot;,b').endswith("&quot;***&quot;,b")

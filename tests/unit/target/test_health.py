@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ExitCode, HarnessError
+from harness.plan.model import AllowedHost
 from harness.target.health import require_allowed
 
 
@@ -27,6 +28,12 @@ def test_another_machine_is_refused(url: str) -> None:
         require_allowed(url)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.where == url
+
+
+def test_the_line_to_add_keeps_what_the_user_has() -> None:
+    with pytest.raises(HarnessError) as caught:
+        require_allowed("http://192.0.2.1", known=[AllowedHost(host="a.test", max_rate=5)])
+    assert 'allowed_hosts = [{host = "a.test", max_rate = 5}, "192.0.2.1"]' in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

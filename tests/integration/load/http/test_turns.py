@@ -1,0 +1,72 @@
+"""Turns at a rate ceiling: each time that something is sent takes one, whatever its URL looks like, and the wait for it
+is not held against the target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+
+from harness.load.ceiling import Ceiling
+from harness.load.guard import Guard
+from harness.load.hooks import keep_ceilings
+from harness.plan.hosts import Hosts
+from harness.plan.model import AllowedHost
+from tests.support.http.echo import Echo
+from tests.support.http.hostile import Peer, hostile_server, ok
+from tests.support.http.users import HARNESS, driven
+
+SPAN_S = 0.4
+
+
+@pytest.fixture
+def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
+    """One request in :data:`SPAN_S` goes to this machine."""
+    monkeypatch.setattr("harness.load.ceiling.SPAN_S", SPAN_S)
+    guard = Guard(Hosts([AllowedHost(host="localhost", max_rate=1)]))
+    monkeypatch.setattr("harness.load.guard._installed", guard)
+    return guard
+
+
+def test_a_redirect_s_wait_for_its_turn_is_not_the_target_s(guard: Guard, echo: Echo) -> None:
+    with driven(HARNESS, echo.url, exchange_timeout=SPAN_S * 0.9) as user:
+        response = user.get("/redirect/302?to=/echo")
+        assert (response.status_code, user.last["exception"]) == (200, None)
+    assert guard.take_held() == 1
+
+
+def test_a_request_that_is_sent_again_takes_another_turn(guard: Guard) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            if peer.number == 0 and len(peer.received) == 2:
+                peer.close()
+                return
+            peer.send(ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=SPAN_S * 0.9) as user:
+        for _ in range(2):
+            assert user.get("/").content == b"sound"
+        assert (server.connections, len(server.requests)) == (2, 3)
+    assert guard.take_held() == 2
+
+
+@pytest.mark.parametrize("session", [FastHttpSession, HttpSession])
+@pytest.mark.parametrize("path", ["/login?next=http://x/", "HTTP://127.0.0.1/", "@127.0.0.1/"])
+def test_the_host_that_locust_s_client_will_ask_has_the_ceiling(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, session: Any, path: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Ceiling, "take_turn", lambda _: asked.append("turn"))
+    for each in (FastHttpSession, HttpSession):
+        monkeypatch.setattr(each, "request", lambda _, method, url: asked.append(f"{method} {url}"))
+    keep_ceilings(guard)
+    client = object.__new__(session)
+    client.base_url = "http://x.test" if path.startswith("@") else "http://localhost:80"
+    client.request("GET", path)
+    assert asked == ["turn", f"GET {path}"]
+    client.base_url = "http://x.test"
+    client.request("GET", "/?at=http://localhost")
+    assert asked[2:] == ["GET /?at=http://localhost"]
