@@ -48,7 +48,7 @@ _VALUE = (
     r"\*\*\*(?=[\s,;&#<>\"'\\)\]}]|\Z)"  # masked before
     rf"|{_QUOTED}"
     r"|\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}?(?:\w\S*)?|\[[^\[\]]*+\]?(?:\w\S*)?"
-    rf"|(?:(?:bearer|basic|digest|token)\s{{1,9}})?(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE})\S)+"
+    rf"|(?:(?:bearer|basic|digest|token)\s{{1,9}})?(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|[,;](?:\s|\Z))\S)+"
     r")"
 )
 _QUERY_VALUE = rf"(?:(?!'{_AFTER_QUOTE})[^\s&#\"<>])+"
