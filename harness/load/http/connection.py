@@ -1,8 +1,8 @@
 """A connection: a non-blocking socket whose user waits in gevent's event loop, with a limit for every wait.
 
 gevent's own sockets make two watchers each and a timer for every wait, and start and stop them each time; here a
-connection has one watcher and one timer for all its life, and the watcher is never stopped while all is in order. That
-keeps an idle connection small and a busy one fast.
+connection has one watcher for all its life, which is never stopped while all is in order, and one timer in all the time
+that a wait may last. That keeps an idle connection small and a busy one fast.
 
 The kernel notes when bytes reach this machine (``SO_TIMESTAMPNS``, socket(7) and the kernel's timestamping.rst), and
 an answer ends then, not when this process comes to read it. So neither a worker that waits for its turn on a busy
@@ -12,8 +12,10 @@ machine nor one with many answers to read adds to the times that it records (0.1
 from __future__ import annotations
 
 import _socket
+import math
 import select
 import struct
+from contextlib import suppress
 from time import perf_counter, time
 from typing import Any
 
@@ -63,26 +65,41 @@ class Connection:
     Its socket is never closed before it: libev ends the process where a file that it watches is gone.
     """
 
-    __slots__ = ("_hub", "_limit_s", "_poll", "_sock", "_timer", "_waiting", "_watched", "_watcher", "arrived_s")
+    __slots__ = (
+        "_arrived_s",
+        "_hub",
+        "_limit_s",
+        "_poll",
+        "_read_s",
+        "_since_s",
+        "_sock",
+        "_timer",
+        "_waiting",
+        "_watched",
+        "_watcher",
+    )
 
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
         """``sock`` is connected and non-blocking; ``limit_s`` is the longest wait."""
         hub: Any = get_hub()
         fileno = sock.fileno()
-        sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        with suppress(OSError):  # a kernel that takes no such notes: an answer ends when it is read
+            sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._hub = hub
         self._limit_s = limit_s
         self._watcher = hub.loop.io(fileno, _READ)
-        self._timer = hub.loop.timer(limit_s, limit_s)
+        self._timer: Any = None
+        """Is made once in a limit's time, not once a wait: see :meth:`_on_time`."""
+        self._since_s = math.inf
+        """Since when it has been waited for bytes, where the limit is the connection's own."""
         poll = _poll()
         poll.register(fileno, _POLLIN)
         self._poll = poll.poll
         self._watched = False
         self._waiting: Any = None
         """The greenlet that waits for bytes."""
-        self.arrived_s = 0.0
-        """When the last of the bytes that were read had reached this machine (``perf_counter``)."""
+        self._read_s = self._arrived_s = 0.0
 
     def is_clean(self) -> bool:
         """Still open, and nothing came since the last answer: what did would be taken for the next one.
@@ -142,27 +159,33 @@ class Connection:
             raise ConnectionReset from None
 
     def _read(self) -> bytes:
-        """What has come; :attr:`arrived_s` says when."""
+        """What has come; :meth:`arrived_s` says when."""
         data, notes, _, _ = self._sock.recvmsg(READ_SIZE, _NOTE_BYTES)
-        now_s = perf_counter()
+        self._read_s = self._arrived_s = perf_counter()
         if notes:
             whole_s, rest_ns = _timespec.unpack(notes[0][2])
-            # The note is of the wall clock, which may be set in between: then bytes would be older than their request.
-            ago_s = time() - whole_s - rest_ns * 1e-9
-            self.arrived_s = now_s - ago_s if ago_s > 0.0 else now_s
-        else:
-            self.arrived_s = now_s
+            self._arrived_s -= time() - whole_s - rest_ns * 1e-9
         return data
+
+    def arrived_s(self, sent_s: float) -> float:
+        """When the last of the bytes that were read had reached this machine (``perf_counter``).
+
+        The kernel's note is of the wall clock. Where that was set meanwhile, and so they would have come before their
+        request was sent (at ``sent_s``) or after they were read, it is when they were read.
+        """
+        return self._arrived_s if sent_s <= self._arrived_s <= self._read_s else self._read_s
 
     def _wait(self, limit_s: float) -> None:
         """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
         current = getcurrent()
+        shorter = None
         if limit_s >= self._limit_s:
-            timer = self._timer
-            timer.again(current.throw, WaitTooLong)  # by start() it would go on where it was stopped
+            self._since_s = perf_counter()
+            if self._timer is None:
+                self._set_timer(self._limit_s)
         else:
-            timer = self._hub.loop.timer(max(limit_s, 0.0))
-            timer.start(current.throw, WaitTooLong, update=True)
+            shorter = self._hub.loop.timer(max(limit_s, 0.0))
+            shorter.start(current.throw, WaitTooLong, update=True)
         if not self._watched:
             self._watched = True
             self._watcher.start(self._readable)
@@ -172,7 +195,27 @@ class Connection:
                 raise InvalidSwitchError(f"{current!r} was switched to while it waited for an answer")
         finally:
             self._waiting = None
-            timer.stop()
+            self._since_s = math.inf
+            if shorter is not None:
+                shorter.close()
+
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = self._hub.loop.timer(seconds)
+        self._timer.start(self._on_time, update=True)
+
+    def _on_time(self) -> None:
+        """In the event loop: a wait has come to its limit, or another one has begun since the timer was set."""
+        self._end_timer()
+        left_s = self._limit_s - (perf_counter() - self._since_s)
+        if 0.0 < left_s < math.inf:
+            self._set_timer(left_s)
+        elif left_s <= 0.0 and self._waiting is not None:
+            self._waiting.throw(WaitTooLong)
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
 
     def _readable(self) -> None:
         """In the event loop, as long as there is something to read."""
@@ -187,7 +230,7 @@ class Connection:
     def let_go(self) -> None:
         """End this object, but not the connection: the socket is another's from now on."""
         self._watcher.close()
-        self._timer.close()
+        self._end_timer()
 
     def close(self) -> None:
         """For good; a second time does nothing."""

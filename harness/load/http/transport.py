@@ -133,7 +133,7 @@ class Transport:
                     begun_s += lane.take_turn()
                     parts = sent.parts() if parts is not None else None
                     reader = AnswerReader.of(sent.method, settings.max_header_bytes)
-            elapsed_s = max(connection.arrived_s - sent_s, 0.0)
+            elapsed_s = connection.arrived_s(sent_s) - sent_s
             if not reader.complete and (not wish.stream or (wish.max_redirects and reader.status in REDIRECTS)):
                 read_on(connection, reader, settings, begun_s)
         except OSError as failure:
@@ -146,7 +146,7 @@ class Transport:
         except BaseException:
             lane.end_turn(connection)
             raise
-        arrived_s = max(connection.arrived_s, sent_s)
+        arrived_s = connection.arrived_s(sent_s)
         if sent.head.closes:
             reader.last()
         if reader.complete:

@@ -630,7 +630,8 @@ def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServ
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
     assert 0 <= recorded["GET /one"] - recorded["GET /two"] <= 10
-    assert response_of(journal, 1).count == 80
+    # On a busy machine each of the three users may begin once more before its worker hears of the next phase.
+    assert 80 <= response_of(journal, 1).count <= 83
 
 
 def test_each_task_gets_its_share_in_both_models_over_all_workers(server: CountingServer, tmp_path: Path) -> None:
