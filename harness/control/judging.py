@@ -46,9 +46,9 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         warnings += _remember(folder, plan, environment, store)
     summary = write_results(folder, judged(folder), warnings=warnings)
     try:
-        store.record_run(RunEntry(summary, environment.fingerprint, folder.path))
-        if isinstance(plan, BenchPlan):
-            store.record_benchmarks(summary, {one.test: one.rounds for one in read_suite(folder).benchmarks})
+        bench = isinstance(plan, BenchPlan)
+        rounds = {one.test: one.rounds for one in read_suite(folder).benchmarks} if bench else None
+        store.record_run(RunEntry(summary, environment.fingerprint, folder.path), rounds)
     except HarnessError as fault:
         summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
     return summary

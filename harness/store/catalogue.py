@@ -86,10 +86,11 @@ class Store:
         """The store as people may see it: its file, or its URL without the password."""
         return self._address.shown
 
-    def record_run(self, entry: RunEntry) -> None:
+    def record_run(self, entry: RunEntry, rounds: Mapping[str, Rounds] | None = None) -> None:
         """Put a run into the catalogue. Recorded again (it was copied, or judged again), it replaces its former entry.
 
-        Where its copy is stays noted, unless ``entry`` names another place.
+        Where its copy is stays noted, unless ``entry`` names another place. ``rounds`` are those of a bench (seconds,
+        by the benchmark's id), kept with its figures as :mod:`harness.store.rounds` does; without, what is kept stays.
         """
         summary = entry.summary
         row = RunRow(
@@ -105,8 +106,19 @@ class Store:
         )
         if entry.artifact is not None:
             row.artifact = entry.artifact
+        benchmarks = [
+            BenchmarkRow(
+                run_id=summary.run_id,
+                test=figures.test,
+                figures=figures.model_dump_json(),
+                rounds=pack(rounds[figures.test]),
+            )
+            for figures in summary.benchmarks
+            if rounds is not None
+        ]
         with self._writing() as session:
-            session.merge(row)
+            for each in (row, *benchmarks):
+                session.merge(each)
 
     def list_runs(self, scenario: str | None = None, profile: str | None = None) -> list[RunEntry]:
         """The runs of the catalogue, latest first; of one scenario, one profile, or all."""
@@ -135,21 +147,6 @@ class Store:
         with self._writing() as session:
             session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
             return bool(session.scalars(delete(RunRow).where(RunRow.run_id == run_id).returning(RunRow.run_id)).all())
-
-    def record_benchmarks(self, summary: Summary, rounds: Mapping[str, Rounds]) -> None:
-        """Keep the benchmarks of a bench, each with its rounds (seconds, by its id), as :mod:`harness.store.rounds`."""
-        rows = [
-            BenchmarkRow(
-                run_id=summary.run_id,
-                test=figures.test,
-                figures=figures.model_dump_json(),
-                rounds=pack(rounds[figures.test]),
-            )
-            for figures in summary.benchmarks
-        ]
-        with self._writing() as session:
-            for row in rows:
-                session.merge(row)
 
     def benchmark_rounds(self, run_id: str) -> dict[str, Rounds]:
         """The rounds that are kept of each benchmark of a bench, by its id."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from harness.errors import HarnessError
 from harness.record.summary import BenchmarkFigures, Summary
 from harness.store import RunEntry, open_store
 from harness.store.rounds import MOST, pack, unpack
@@ -51,14 +54,25 @@ def test_benches_are_kept_with_their_rounds_and_told_in_order(store_url: str, tm
             ("of another machine", 9e-6, 3, "shop", "f2"),
         ):
             summary = bench(run_id, mean_s, day, suite)
-            store.record_run(RunEntry(summary, fingerprint, tmp_path / run_id))
-            store.record_benchmarks(summary, {TEST: np.array([1e-6, 2e-6, 3e-6])})
+            store.record_run(RunEntry(summary, fingerprint, tmp_path / run_id), {TEST: np.array([1e-6, 2e-6, 3e-6])})
         history = store.benchmark_history("shop", "f1", most=10)
         assert [(one.run_id, one.benchmarks[0].mean_s) for one in history] == [("a", 1e-6), ("b", 2e-6)]
         assert [one.run_id for one in store.benchmark_history("shop", "f1", most=1)] == ["b"]
+        store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a", artifact="s3://runs/a"))
         assert store.benchmark_rounds("a")[TEST].tolist() == [1e-6, 2e-6, 3e-6]
         assert store.forget_run("a")
         assert store.benchmark_rounds("a") == {}
+
+
+def test_a_bench_is_in_the_store_whole_or_not_at_all(tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        with sqlite3.connect(tmp_path / "store.sqlite") as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON harness_benchmark BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+        with pytest.raises(HarnessError):
+            store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path), {TEST: np.array([1e-6])})
+        assert store.list_runs() == []
 
 
 def test_very_many_rounds_are_kept_as_means_of_as_many() -> None:
