@@ -70,15 +70,37 @@ def mask_file(path: Path) -> None:
         other.unlink()
 
 
+class MaskedLines:
+    """Text that comes in pieces, masked line by line, each when it is whole: a piece may end in half a secret."""
+
+    def __init__(self) -> None:
+        self._lines = _Lines()
+        self._rest = ""
+
+    def take(self, text: str) -> str:
+        """What can be written now that ``text`` has come: the lines that are whole, and most of a very long one."""
+        whole, newline, rest = (self._rest + text).rpartition("\n")
+        whole += newline
+        if len(rest) > _LONGEST_PIECE:
+            end = _cut(rest)
+            whole, rest = whole + rest[:end], rest[end:]
+        self._rest = rest
+        return self._lines.masked(whole) if whole else ""
+
+    def end(self) -> str:
+        """What has no line's end yet."""
+        rest, self._rest = self._rest, ""
+        return self._lines.masked(rest) if rest else ""
+
+
 class MaskedStream(io.TextIOBase):
-    """A text stream (standard error, say) whose lines are masked, each when it is whole; what is flushed before that
-    could be half a secret, and waits for the rest.
+    """A text stream (standard error, say) whose lines are masked, each when it is whole, also where it was flushed
+    before.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines = _Lines()
-        self._rest = ""
+        self._lines = MaskedLines()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # as every text stream has it
@@ -102,14 +124,8 @@ class MaskedStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        whole, newline, rest = (self._rest + text).rpartition("\n")
-        whole += newline
-        if len(rest) > _LONGEST_PIECE:
-            end = _cut(rest)
-            whole, rest = whole + rest[:end], rest[end:]
-        self._rest = rest
-        if whole:
-            self._stream.write(self._lines.masked(whole))
+        if masked_text := self._lines.take(text):
+            self._stream.write(masked_text)
             self._stream.flush()
         return len(text)
 
@@ -118,7 +134,5 @@ class MaskedStream(io.TextIOBase):
 
     def close(self) -> None:
         """Write what has no line's end yet."""
-        if self._rest:
-            self._stream.write(self._lines.masked(self._rest))
-            self._rest = ""
+        self._stream.write(self._lines.end())
         self._stream.flush()

@@ -23,12 +23,13 @@ _KILL_TIMEOUT_S = 20.0
 class SupervisedProcess:
     """Started when made. ``pid`` is its first process; ``returncode`` is None while that one runs (see :meth:`poll`).
 
-    ``log`` takes the output of all its processes. ``remove`` names a folder that goes when the processes have.
+    ``log`` takes the output of all its processes: a file, or the descriptor of a pipe, which stays open until the last
+    of them has ended. ``remove`` names a folder that goes when the processes have.
     Raises :class:`HarnessError` (exit code 4) where the command cannot be started.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path, remove: Path | None = None
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path | int, remove: Path | None = None
     ) -> None:
         self._lock = threading.Lock()
         self._remove = remove
@@ -40,13 +41,13 @@ class SupervisedProcess:
                 [sys.executable, "-P", "-m", "harness.target.supervise", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *([log] if isinstance(log, int) else [])],
                 start_new_session=True,  # Ctrl-C at the terminal is for the harness to handle
             )
         order = {
             "command": list(command),
             "environment": dict(environment),
-            "log": str(log.absolute()),
+            "log": f"/dev/fd/{log}" if isinstance(log, int) else str(log.absolute()),
             "remove": None if remove is None else str(remove),
         }
         try:
