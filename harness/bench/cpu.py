@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.bench.request import Request
 from harness.bench.session import Session, pytest_command
+from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
@@ -23,11 +24,13 @@ _RATE_HZ = 250
 _LOOP = re.compile(r"\brunner \(pytest_benchmark/fixture\.py")
 _OPTIONS = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet", "--benchmark-max-time=2")
 _FEWEST = 20
+_PAUSE_S = 0.5
+"""How long the tests wait for py-spy, which takes some 0.3 s to its first sample."""
 
 
 def profile_benchmarks(
     tests: Sequence[tuple[int, str]],
-    arguments: Sequence[str],
+    plan: BenchPlan,
     folder: RunFolder,
     *,
     interrupts: Callable[[], int],
@@ -40,23 +43,26 @@ def profile_benchmarks(
         if interrupts():
             break
         say(f"profiling {test}")
-        found, told = _profile(place, test, arguments, folder, interrupts)
+        found, told = _profile(place, test, plan, folder, interrupts)
         profiles += found
         notes += told
     return profiles, list(dict.fromkeys(notes))
 
 
 def _profile(
-    place: int, test: str, arguments: Sequence[str], folder: RunFolder, interrupts: Callable[[], int]
+    place: int, test: str, plan: BenchPlan, folder: RunFolder, interrupts: Callable[[], int]
 ) -> tuple[list[Profile], list[str]]:
     scratch = folder.path / "profiled"
     scratch.mkdir()
+    report = scratch / "suite.json"
     request = Request(
-        report=str((scratch / "suite.json").absolute()), rounds=str((scratch / "rounds").absolute()), only=(test,)
+        report=str(report.absolute()), mask=plan.mask, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
     try:
-        with Session(pytest_command(arguments, request, _OPTIONS), folder.log, lambda _: None) as session:
+        with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
             sampler = CpuSampler(session.pid, _RATE_HZ, folder)
+            # Not before: py-spy makes nothing of a Python that has not begun, or is about to become another one.
+            session.wait_for(report.exists, interrupts)
             sampler.begin_phase(place, test)
             session.wait(interrupts)
             profiles = sampler.close()

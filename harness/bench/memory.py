@@ -6,28 +6,40 @@ One pytest session traces (see :func:`harness.bench.plugin.pytest_configure`); o
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from harness.bench.request import Request
-from harness.bench.session import Session, pytest_command
+from harness.bench.session import WENT_WELL, Session, pytest_command
+from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, ProfileKind, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.record.suite import MemoryFigures, write_memory
 from harness.sampling.child import start_child
 
 _READ_TIMEOUT_S = 300.0
+_POLL_S = 0.1
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
+_INTERRUPTED = "memory was not traced to its end: it was interrupted"
 _CALL = "measured ("
 _PLUGIN = "bench/plugin.py"
 
 
+class Traces(BaseModel):
+    """What the traces told, and why one cannot be read; each by the benchmark's id."""
+
+    figures: dict[str, MemoryFigures] = {}
+    damaged: dict[str, str] = {}
+
+
 def trace_benchmarks(
     tests: Sequence[str],
-    arguments: Sequence[str],
+    plan: BenchPlan,
     folder: RunFolder,
     *,
     interrupts: Callable[[], int],
@@ -38,74 +50,104 @@ def trace_benchmarks(
     folder.memory.mkdir(exist_ok=True)
     request = Request(
         report=str((folder.memory / "suite.json").absolute()),
-        rounds=str((folder.memory / "rounds").absolute()),
+        mask=plan.mask,
+        paths=plan.paths,
         only=tuple(tests),
         memory=str(folder.memory.absolute()),
     ).write(folder.memory / "request.json")
-    with Session(pytest_command(arguments, request, ["--benchmark-disable"]), folder.log, lambda _: None) as session:
+    with Session(pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None) as session:
         ended = session.wait(interrupts)
     for name in ("suite.json", "request.json"):
         (folder.memory / name).unlink(missing_ok=True)
     if ended.interrupted:
-        return [], ["memory was not traced to its end: it was interrupted"]
+        return [], [_INTERRUPTED]
+    read = _read_apart(folder, interrupts)
+    if isinstance(read, str):
+        return [], [read]
+    write_memory(folder.benchmark_memory, read.figures)
+    missing = [test for test in tests if test not in read.figures and test not in read.damaged]
+    notes = [f"memory of {test}: its trace cannot be read: {fault}" for test, fault in read.damaged.items()]
+    if ended.status in WENT_WELL:
+        notes += [
+            f"memory of {test} was not traced: under memray its test failed; harness.log tells why" for test in missing
+        ]
+    else:
+        notes.append(
+            f"memory of {len(missing)} of {len(tests)} benchmarks was not traced: under memray pytest ended badly (its "
+            f"exit status: {ended.status}); harness.log tells why"
+        )
+    return _profiles(tests, read.figures, folder), notes
+
+
+def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | str:
+    """What another process reads; or why it did not, as a note."""
     command = [sys.executable, "-P", "-m", "harness.bench.memory", str(folder.memory)]
     child = start_child(command, subprocess.PIPE, subprocess.PIPE)
-    try:
-        output, errors = child.communicate(timeout=_READ_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        return [], [f"the memory traces took too long to read; they are kept in {folder.memory}"]
+    deadline = time.monotonic() + _READ_TIMEOUT_S
+    while True:
+        try:
+            output, errors = child.communicate(timeout=_POLL_S)
+            break
+        except subprocess.TimeoutExpired:
+            if not interrupts() and time.monotonic() < deadline:
+                continue
+            child.kill()
+            child.communicate()
+            if interrupts():
+                return _INTERRUPTED
+            return f"the memory traces took too long to read; they are kept in {folder.memory}"
     if child.returncode != 0:
         last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        return [], [f"the memory traces cannot be read: {last}"]
-    figures = {test: MemoryFigures.model_validate(found) for test, found in json.loads(output).items()}
-    write_memory(folder.benchmark_memory, figures)
-    missing = [test for test in tests if test not in figures]
-    notes = [
-        f"memory of {test} was not traced: under memray its test failed; harness.log tells why" for test in missing
-    ]
-    return _profiles(tests, folder), notes
+        return f"the memory traces cannot be read: {last}"
+    return Traces.model_validate_json(output)
 
 
-def _profiles(tests: Sequence[str], folder: RunFolder) -> list[Profile]:
-    places = {test: place for place, test in enumerate(tests)}
+def _profiles(tests: Sequence[str], read: Collection[str], folder: RunFolder) -> list[Profile]:
+    places = {test: place for place, test in enumerate(tests) if test in read}
     return [
         Profile(
             kind=kind,
-            phase=places[trace.with_suffix(".test").read_text(encoding="utf-8")],
+            phase=places[test],
             path=str(path.relative_to(folder.path)),
             unit="bytes",
             duration_s=0.0,
             raw=str(trace.relative_to(folder.path)),
         )
         for trace in sorted(folder.memory.glob("*.bin"))
+        if (test := trace.with_suffix(".test").read_text(encoding="utf-8")) in places
         for kind in _KINDS
         if (path := trace.with_name(f"{trace.stem}.{kind}.folded")).is_file()
     ]
 
 
-def read_traces(folder: Path) -> dict[str, MemoryFigures]:
-    """The figures of each benchmark traced into ``folder``, by its id; folded profiles are written beside them."""
+def read_traces(folder: Path) -> Traces:
+    """All that were traced into ``folder``; folded profiles are written beside them."""
+    found = Traces()
+    for trace in sorted(folder.glob("*.bin")):
+        test = trace.with_suffix(".test").read_text(encoding="utf-8")
+        try:
+            found.figures[test] = _read(trace)
+        except (OSError, RuntimeError, ValueError) as fault:  # cut off in its head, within, or of another memray
+            found.damaged[test] = str(fault)
+    return found
+
+
+def _read(trace: Path) -> MemoryFigures:
     from harness.sampling.memray_to_folded import allocations, convert
 
-    found = {}
-    for trace in sorted(folder.glob("*.bin")):
-        written = convert(trace)
-        sums = {}
-        for kind, path in written.items():
-            stacks = [cut for stack in read_folded(path) if (cut := _below_call(stack)) is not None]
-            sums[kind] = sum(stack.weight for stack in stacks)
-            if kind in _KINDS:
-                write_folded(path, stacks)
-            else:
-                path.unlink()
-        found[trace.with_suffix(".test").read_text(encoding="utf-8")] = MemoryFigures(
-            peak_bytes=sums["memory-peak"],
-            allocations=allocations(trace, lambda frames: any(_is_call(frame) for frame in frames)),
-            allocated_bytes=sums["memory-allocated"],
-        )
-    return found
+    sums = {}
+    for kind, path in convert(trace).items():
+        stacks = [cut for stack in read_folded(path) if (cut := _below_call(stack)) is not None]
+        sums[kind] = sum(stack.weight for stack in stacks)
+        if kind in _KINDS:
+            write_folded(path, stacks)
+        else:
+            path.unlink()
+    return MemoryFigures(
+        peak_bytes=sums["memory-peak"],
+        allocations=allocations(trace, lambda frames: any(_is_call(frame) for frame in frames)),
+        allocated_bytes=sums["memory-allocated"],
+    )
 
 
 def _below_call(stack: Stack) -> Stack | None:
@@ -119,4 +161,4 @@ def _is_call(frame: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps({test: found.model_dump() for test, found in read_traces(Path(sys.argv[1])).items()}))
+    print(read_traces(Path(sys.argv[1])).model_dump_json())

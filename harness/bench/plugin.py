@@ -1,13 +1,16 @@
 """What ``harness bench`` has inside pytest: notes down which benchmarks there are and what became of each test.
 
 ``-p harness.bench.plugin --harness-bench FILE``: FILE says what is asked (:class:`harness.bench.request.Request`), and
-the findings (:class:`harness.record.suite.SuiteReport`) go where it says. A gate that names no benchmark ends pytest
-before anything runs.
+the findings (:class:`harness.record.suite.SuiteReport`) go where it says, masked. A gate that names no benchmark ends
+pytest before anything runs.
 """
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +19,41 @@ import pytest
 from harness.bench.request import Request
 from harness.load.cpu_meter import CpuMeter
 from harness.plan.bench import reads
+from harness.record.masking import add_names, masked, masked_words
 from harness.record.run_folder import write_text
 from harness.record.suite import SuiteReport, TestFault, write_rounds
 
 _OPTION = "--harness-bench"
 _FIXTURES = {"benchmark", "benchmark_weave"}
 _LONGEST = 2000
+_BESIDES = (
+    *("benchmark_json", "benchmark_save", "benchmark_autosave"),
+    *("benchmark_compare", "benchmark_compare_fail", "benchmark_histogram"),
+)
+"""What pytest-benchmark makes of times, which are bent where one looks closer."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(_OPTION, metavar="FILE", help="What `harness bench` asks; it gives this itself.")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-benchmark reads its options when it is configured
 def pytest_configure(config: pytest.Config) -> None:
     asked = config.getoption(_OPTION)
-    if asked is not None:
-        request = Request.model_validate_json(Path(asked).read_bytes())
-        config.pluginmanager.register(_Notes(request), "harness-bench-notes")
-        if request.memory is not None:
-            _trace_memory(Path(request.memory))
+    if asked is None:
+        return
+    request = Request.model_validate_json(Path(asked).read_bytes())
+    add_names(request.mask)
+    if request.paths and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        # It heeds `testpaths`, as which it was given them, only where it was started in its rootdir.
+        config.args = list(request.paths)
+    if request.only is not None:
+        for name in _BESIDES:
+            setattr(config.option, name, None)
+    if request.memory is not None:
+        config.option.benchmark_only = False  # from addopts; it and --benchmark-disable exclude each other
+        _trace_memory(Path(request.memory))
+    config.pluginmanager.register(_Notes(request), "harness-bench-notes")
 
 
 class _Notes:
@@ -42,9 +61,12 @@ class _Notes:
 
     def __init__(self, request: Request) -> None:
         self._path = Path(request.report)
-        self._rounds = Path(request.rounds)
+        self._rounds = None if request.rounds is None else Path(request.rounds)
         self._gated = request.gated
+        self._strict = request.strict
+        self._paths = {path.rstrip("/") for path in request.paths}
         self._only = None if request.only is None else set(request.only)
+        self._pause_s = request.pause_s
         self._collected: list[str] = []
         self._report = SuiteReport()
 
@@ -54,7 +76,7 @@ class _Notes:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._report.collect_faults.append(TestFault(test=report.nodeid, message=_collect_fault(report)))
+            self._report.collect_faults.append(TestFault(test=report.nodeid, message=masked(_collect_fault(report))))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,32 +92,49 @@ class _Notes:
         chosen = set(report.benchmarks)
         report.deselected = [test for test in self._collected if test not in chosen]
         if not report.collect_faults:
-            report.unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
+            unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
+            # Of a whole suite, and of what was asked for this call, it is a fault; else the rest may have the name.
+            if self._strict or self._is_whole(session.config):
+                report.unknown = unknown
+            else:
+                report.elsewhere = unknown
         self._write()
         if report.unknown:
             pytest.exit("a gate names a benchmark that there is not", returncode=pytest.ExitCode.USAGE_ERROR)
+        time.sleep(self._pause_s)
+
+    def _is_whole(self, config: pytest.Config) -> bool:
+        """Whether the arguments name no tests, or all that the project names."""
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            return True
+        return bool(self._paths) and self._paths <= {argument.rstrip("/") for argument in config.args}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        meter = CpuMeter()
+        meter, begun = CpuMeter(), time.perf_counter()
         try:
             return (yield)
         finally:
-            shares = meter.read()
-            self._report.taken[item.nodeid] = min(1.0, shares.starved + shares.throttled + shares.stolen)
+            shares, lasted_s = meter.read(), time.perf_counter() - begun
+            share = min(1.0, shares.starved + shares.throttled + shares.stolen)
+            self._report.waited_s[item.nodeid] = share * lasted_s
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._report.failed.append(TestFault(test=report.nodeid, message=_fault(report)))
+            self._report.failed.append(TestFault(test=report.nodeid, message=masked(_fault(report))))
         elif report.skipped and report.nodeid in self._report.benchmarks:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-            self._report.skipped.append(TestFault(test=report.nodeid, message=reason.removeprefix("Skipped: ")))
+            reason = masked(reason.removeprefix("Skipped: "))
+            self._report.skipped.append(TestFault(test=report.nodeid, message=reason))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Keep the rounds apart: see :mod:`harness.record.suite`."""
+        """Keep the rounds apart: see :mod:`harness.record.suite`. A second call is for what the user saves, whole."""
+        path, self._rounds = self._rounds, None
+        if path is None:
+            return
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
-        write_rounds(self._rounds, {test: seconds for test, seconds in rounds.items() if seconds})
+        write_rounds(path, {test: seconds for test, seconds in rounds.items() if seconds})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -133,7 +172,6 @@ def _trace_memory(folder: Path) -> None:
     The first call fills caches and imports modules: what only that takes is no part of the function's cost.
     pytest-benchmark runs with ``--benchmark-disable`` then, which calls the function once and keeps no time.
     """
-    import memray
     from pytest_benchmark.fixture import BenchmarkFixture
 
     def traced(function: Callable[..., Any], fixture: Any) -> Callable[..., Any]:
@@ -143,8 +181,7 @@ def _trace_memory(folder: Path) -> None:
 
             path = folder / f"{len(list(folder.glob('*.bin'))):03d}.bin"
             path.with_suffix(".test").write_text(fixture.fullname, encoding="utf-8")
-            # Small objects come from pymalloc, which memray looks into only when told.
-            with memray.Tracker(path, trace_python_allocators=True):
+            with _tracker(path):
                 return measured()
 
         return call
@@ -174,3 +211,16 @@ def _trace_memory(folder: Path) -> None:
     # pytest-benchmark has no hook here; the session measures no time, so that nothing else of it is touched.
     BenchmarkFixture.__call__ = once  # type: ignore[method-assign, assignment]
     BenchmarkFixture.pedantic = pedantic  # type: ignore[method-assign, assignment]
+
+
+def _tracker(path: Path) -> AbstractContextManager[object]:
+    """Of memray, which notes this process's command line in its trace: without secrets."""
+    import memray
+
+    words = sys.argv
+    sys.argv = list(masked_words(words))
+    try:
+        # Small objects come from pymalloc, which memray looks into only when told.
+        return memray.Tracker(path, trace_python_allocators=True)
+    finally:
+        sys.argv = words

@@ -10,15 +10,23 @@ from pydantic import BaseModel
 class Request(BaseModel):
     """Where the findings go, and what is asked. All paths are absolute.
 
-    ``report`` is for a :class:`harness.record.suite.SuiteReport`, ``rounds`` for every round; ``gated`` are the names
-    that gates use; ``only`` are the ids of the tests to run, None for those that pytest's arguments choose; ``memory``
-    is a folder: each benchmark is then traced into a file there instead of measured.
+    ``report`` is for a :class:`harness.record.suite.SuiteReport`; ``mask`` are names of the user's secrets. ``paths``
+    are the tests where pytest's arguments name none.
+
+    The session that measures: ``rounds`` is for every round, ``gated`` are the names that gates use, ``strict`` whether
+    each must be a benchmark's also where the arguments choose tests. Those that look closer: ``only`` are the ids of
+    the tests to run, ``pause_s`` is how long to wait before the first, ``memory`` is a folder: each benchmark is traced
+    into a file there.
     """
 
     report: str
-    rounds: str
+    mask: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    rounds: str | None = None
     gated: tuple[str, ...] = ()
+    strict: bool = True
     only: tuple[str, ...] | None = None
+    pause_s: float = 0.0
     memory: str | None = None
 
     def write(self, path: Path) -> Path:

@@ -1,25 +1,30 @@
-"""One pytest session as a child process: started, its output handed on, ended whatever happens to us."""
+"""One pytest session as a child process: started, its output masked and handed on, ended whatever happens to us."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import importlib.util
 import os
+import shlex
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from harness.errors import HarnessError, how_to_install
-from harness.sampling.child import start_child
+from harness.plan.bench import BenchPlan
+from harness.record.masked_lines import MaskedLines
+from harness.target.process import SupervisedProcess
 
 _POLL_S = 0.05
 _END_TIMEOUT_S = 10.0
+WENT_WELL = (0, 1)
+"""pytest's exit statuses where it ran to its end: all tests passed, or one failed."""
 _MODES = ("--benchmark-only", "--benchmark-enable")
 """What ``options`` say of each session; a tracing one has neither."""
 _OURS = ("--benchmark-json", "--harness-bench")
@@ -46,26 +51,55 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
             )
 
 
-def pytest_command(arguments: Sequence[str], request: Path, options: Sequence[str]) -> list[str]:
+def pytest_command(plan: BenchPlan, request: Path, options: Sequence[str]) -> list[str]:
     """The command of a session: the user's arguments, then ours, which come last so that they hold.
 
     Benchmarks run in one process, one after the other: under pytest-xdist pytest-benchmark measures nothing.
     """
     alone = ["-n0", "--dist=no"] if importlib.util.find_spec("xdist") else []
     ours = ["-p", "harness.bench.plugin", "--harness-bench", str(request), *alone]
-    given = [argument for argument in arguments if argument not in _MODES]
-    return [sys.executable, "-m", "pytest", *given, *ours, *options]
+    given = [argument for argument in plan.arguments if argument not in _MODES]
+    # pytest itself knows whether its arguments name tests, or only options' values: so they are not put among those.
+    paths = ["-o", f"testpaths={shlex.join(plan.paths)}"] if plan.paths else []
+    return [sys.executable, "-m", "pytest", *given, *ours, *paths, *options]
+
+
+def while_it_works(write: Callable[[str], None]) -> Callable[[str], None]:
+    """``write`` until nobody reads it any more, or its disk is full; from then on nothing: benchmarks are measured
+    all the same.
+    """
+    works = True
+
+    def attempt(text: str) -> None:
+        nonlocal works
+        if works:
+            try:
+                write(text)
+            except OSError:
+                works = False
+
+    return attempt
 
 
 class Session:
-    """A running pytest. A context manager: on leaving, nothing of it is left."""
+    """A running pytest. A context manager: on leaving, nothing of it is left, nor of what its tests have started.
+
+    Its output goes to ``log`` and ``hear``, line by line and masked. It is supervised as a target is, so that nothing
+    outlives the harness either, however that ends.
+    """
 
     def __init__(self, command: Sequence[str], log: Path, hear: Callable[[str], None]) -> None:
-        self._log = log.open("ab")
-        self._hear = hear
-        self._process = start_child(command, subprocess.PIPE, subprocess.STDOUT)
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._signalled = 0
+        reader, writer = os.pipe()
+        self._output = os.fdopen(reader, "rb")
+        # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
+        self._log = log.open("ab", buffering=0)
+        self._outlets = [while_it_works(self._keep), while_it_works(hear)]
+        try:
+            self._process = SupervisedProcess(command, os.environ, writer)
+        finally:
+            os.close(writer)
+        self._reader = threading.Thread(target=self._read, args=(self._output,), daemon=True)
         self._reader.start()
 
     @property
@@ -73,30 +107,43 @@ class Session:
         return self._process.pid
 
     def wait(self, interrupts: Callable[[], int]) -> Ended:
-        """Until it has ended. The first interrupt is handed on, so that pytest ends in order; a second one kills it."""
-        handed_on = 0
-        while self._process.poll() is None:
-            count = interrupts()
-            if count > handed_on:
-                self._process.send_signal(signal.SIGINT if handed_on == 0 else signal.SIGKILL)
-                handed_on = count
-            time.sleep(_POLL_S)
-        return Ended(self._process.returncode, interrupted=handed_on > 0)
+        """Until it has ended. An interrupt is handed on, so that pytest ends in order; a second one kills it."""
+        while (status := self._process.poll()) is None:
+            self._pass(interrupts())
+        return Ended(status, interrupted=self._signalled > 0)
+
+    def wait_for(self, reached: Callable[[], bool], interrupts: Callable[[], int]) -> None:
+        """Until ``reached`` is true, or it has ended."""
+        while not reached() and self._process.poll() is None:
+            self._pass(interrupts())
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Its session's other processes too: a test may have started some. They hold the pipe open.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(_END_TIMEOUT_S)
+        self._process.stop(0)
         self._reader.join(_END_TIMEOUT_S)
         self._log.close()
 
-    def _read(self, output: IO[bytes]) -> None:
+    def _pass(self, interrupts: int) -> None:
+        if interrupts > self._signalled:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(self._process.pid, signal.SIGINT if interrupts == 1 else signal.SIGKILL)
+            self._signalled = interrupts
+        time.sleep(_POLL_S)
+
+    def _keep(self, text: str) -> None:
+        self._log.write(text.encode())
+
+    def _read(self, output: BinaryIO) -> None:
+        """Take all that comes, whatever becomes of it: pytest would die of a pipe that nobody reads."""
+        decoder, lines = codecs.getincrementaldecoder("utf-8")("replace"), MaskedLines()
         with output:
-            while piece := output.read1(1 << 16):  # type: ignore[attr-defined]  # a pipe's reader is buffered
-                self._log.write(piece)
-                self._log.flush()
-                self._hear(piece.decode("utf-8", "replace"))
+            while piece := os.read(output.fileno(), 1 << 16):
+                self._hand_on(lines.take(decoder.decode(piece)))
+            self._hand_on(lines.take(decoder.decode(b"", final=True)) + lines.end())
+
+    def _hand_on(self, text: str) -> None:
+        if text:
+            for outlet in self._outlets:
+                outlet(text)

@@ -57,10 +57,10 @@ def command(
     # Only now: a fault of the gates is told before the store is loaded.
     from harness.cli.outcome import show_outcome
     from harness.control.bench import bench
-    from harness.report.words import plain
+    from harness.report.words import no_commands, plain
 
     def hear(text: str) -> None:
-        print(plain(text), end="", file=sys.stderr, flush=True)
+        print(no_commands(plain(text)), end="", file=sys.stderr, flush=True)
 
     outcome = bench(plan, out=out, hear=hear)
     show_outcome(outcome.folder, outcome.summary, as_json=as_json)

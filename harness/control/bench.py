@@ -13,11 +13,13 @@ from pathlib import Path
 from harness.bench.cpu import SLOWEST, profile_benchmarks
 from harness.bench.memory import trace_benchmarks
 from harness.bench.request import Request
-from harness.bench.session import Ended, Session, need_pytest_benchmark, pytest_command
+from harness.bench.session import Ended, Session, need_pytest_benchmark, pytest_command, while_it_works
 from harness.control.interrupts import Interrupts
 from harness.errors import ExitCode, HarnessError, ManyFaultsError
 from harness.gates.wording import among
 from harness.plan.bench import PROFILE, BenchPlan, name_of
+from harness.plan.masked import masked_bench
+from harness.record.masking import masked_words
 from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
 from harness.record.running import marked_as_running
@@ -41,17 +43,19 @@ class BenchOutcome:
 def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], None]) -> BenchOutcome:
     """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
-    ``hear`` is given what pytest says, as it comes. Raises :class:`HarnessError` (exit code 2) where nothing could be
-    measured: no such benchmark, a file that cannot be imported, pytest-benchmark not installed. A bench that began
-    always gives an outcome.
+    ``hear`` is given what pytest says, line by line and masked; not any more after an ``OSError``: nobody reads it.
+    Raises :class:`HarnessError` (exit code 2) where nothing could be measured: no such benchmark, a file that cannot be
+    imported, pytest-benchmark not installed. A bench that began always gives an outcome.
     """
     need_pytest_benchmark(plan.arguments)
+    hear = while_it_works(hear)
+    shown = masked_bench(plan)
     place = artifacts.place()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
         environment = capture_bench_environment(Path(plan.folder))
         with marked_as_running(folder):
-            write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
+            write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             write_json(folder.environment, environment.model_dump())
             with Interrupts() as interrupts:
                 _measure(folder, plan, interrupts, hear)
@@ -70,11 +74,14 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: C
     """The suite, and what was asked besides, into ``folder``; which is removed where nothing could be measured."""
     request = Request(
         report=str(folder.suite.absolute()),
+        mask=plan.mask,
+        paths=plan.paths,
         rounds=str(folder.rounds.absolute()),
         gated=tuple(dict.fromkeys(gate.benchmark for gate in plan.gates)),
+        strict=plan.strict,
     ).write(folder.path / "request.json")
     started, begun = datetime.now(UTC), time.monotonic()
-    command = pytest_command(plan.arguments, request, [*_MEASURED, f"--benchmark-json={folder.benchmarks.absolute()}"])
+    command = pytest_command(plan, request, [*_MEASURED, f"--benchmark-json={folder.benchmarks.absolute()}"])
     with Session(command, folder.log, hear) as session:
         ended = session.wait(lambda: interrupts.count)
     request.unlink()
@@ -93,6 +100,8 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: C
     write_json(folder.suite_end, end.model_dump())
     if not ended.interrupted:
         _look_closer(folder, plan, report, lambda: interrupts.count, lambda text: hear(f"  {text}\n"))
+        if interrupts.count:
+            write_json(folder.suite_end, end.model_copy(update={"interrupted": True}).model_dump())
 
 
 def _look_closer(
@@ -108,11 +117,11 @@ def _look_closer(
     if plan.profile:
         slowest = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())[:SLOWEST]
         tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest]
-        found, notes = profile_benchmarks(tests, plan.arguments, folder, interrupts=interrupts, say=say)
+        found, notes = profile_benchmarks(tests, plan, folder, interrupts=interrupts, say=say)
         index.profiles += found
         index.notes += notes
     if plan.memory and not interrupts():
-        found, notes = trace_benchmarks(report.benchmarks, plan.arguments, folder, interrupts=interrupts, say=say)
+        found, notes = trace_benchmarks(report.benchmarks, plan, folder, interrupts=interrupts, say=say)
         index.profiles += found
         index.notes += notes
     if plan.profile or plan.memory:
@@ -147,12 +156,12 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan) -> None:
     if ended.status == _NOTHING_COLLECTED or (ended.status == 0 and not report.benchmarks):
         raise HarnessError(
             "there are no benchmarks among these tests",
-            where=shlex.join(["pytest", *plan.arguments]),
+            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
             hint="A benchmark is a test that takes the fixture `benchmark` of pytest-benchmark: "
             "def test_search(benchmark): benchmark(search, 'lamp')",
         )
     if not report.benchmarks:
         raise HarnessError(
             f"pytest could not begin (its exit status: {ended.status}): it says why above",
-            where=shlex.join(["pytest", *plan.arguments]),
+            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
         )

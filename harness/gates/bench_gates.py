@@ -23,7 +23,7 @@ def results_of(gate: BenchGate, suite: RecordedSuite, figures: dict[str, Figures
     named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
     if named:
         return [_result(gate, test, suite, figures.get(test)) for test in named]
-    if any(reads(gate.benchmark, test) for test in report.deselected):
+    if gate.benchmark in report.elsewhere or any(reads(gate.benchmark, test) for test in report.deselected):
         return []  # the user has left it out of this run: told as a warning, see `left_out`
     known = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
     reason = f"there was no benchmark {gate.benchmark!r}: {wording.among(gate.benchmark, known)}"
@@ -35,7 +35,7 @@ def left_out(gate: BenchGate, suite: RecordedSuite) -> str | None:
     report = suite.report
     if any(reads(gate.benchmark, test) for test in report.benchmarks):
         return None
-    if not any(reads(gate.benchmark, test) for test in report.deselected):
+    if gate.benchmark not in report.elsewhere and not any(reads(gate.benchmark, test) for test in report.deselected):
         return None
     return f"gate `{gate.source}` was not judged: the tests chosen for this run leave it out"
 
@@ -72,7 +72,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
         limit,
         baseline,
         rounds=figures["rounds"].value,
-        taken=suite.report.taken.get(test, 0.0),
+        taken=next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test),
     )
     return result
 

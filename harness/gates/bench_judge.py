@@ -21,6 +21,7 @@ from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Su
 
 _INTERNAL_ERROR = 3
 """pytest's own exit status for a fault of itself or of a plugin."""
+_TESTS_FAILED = 1
 
 
 def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = None) -> Summary:
@@ -71,6 +72,11 @@ def _decide(suite: RecordedSuite, results: Sequence[GateResult]) -> Decision:
         broken.append(f"pytest was ended by signal {-end.exit_status}; harness.log tells what it said")
     elif end.exit_status == _INTERNAL_ERROR or not report.finished:
         broken.append(f"pytest broke down (its exit status: {end.exit_status}); harness.log tells what it said")
+    elif end.exit_status and not (end.exit_status == _TESTS_FAILED and report.failed):
+        what = "though no test failed" if end.exit_status == _TESTS_FAILED else "not all may have run"
+        broken.append(
+            f"pytest ended badly (its exit status: {end.exit_status}), {what}: harness.log tells what it said"
+        )
     elif not suite.benchmarks and not failed:
         broken.append("not a single benchmark was measured")
     return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)

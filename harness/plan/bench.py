@@ -71,9 +71,15 @@ class BenchPlan(_Frozen):
     folder: str
     """Absolute: where pytest was started."""
     arguments: tuple[str, ...]
-    """What pytest was given."""
+    """What pytest is given."""
+    paths: tuple[str, ...] = ()
+    """The tests where ``arguments`` name none; none: those that pytest finds by itself."""
     gates: tuple[BenchGate, ...]
+    strict: bool = True
+    """Whether the gates were given for this call: one that names no benchmark is a fault, whatever tests are chosen."""
     profile: bool = False
     """Whether the slowest benchmarks are run again under py-spy."""
     memory: bool = False
     """Whether each benchmark is called once more under memray."""
+    mask: tuple[str, ...] = ()
+    """What the user's own secrets are called, which must not be recorded."""

@@ -17,6 +17,7 @@ from harness.plan import invalid
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.faults import Faults
+from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.written import KeyPath, Written
 
@@ -67,15 +68,20 @@ def resolve_bench(
     """The plan of running pytest with ``arguments`` in ``folder`` (the working one). Raises ``HarnessError``."""
     folder = (folder or Path.cwd()).resolve()
     name, table = _project(folder)
-    named = any(_is_test(argument, folder) for argument in arguments)
     given = bench_gates_given(gates, gates_file)
+    faults = Faults()
+    mask = load_project(folder, faults).mask
+    faults.raise_if_any()
     return BenchPlan(
         suite=name,
         folder=str(folder),
-        arguments=(*arguments, *([] if named else table.paths)),
+        arguments=tuple(arguments),
+        paths=tuple(table.paths),
         gates=tuple(table.gates if given is None else given),
+        strict=given is not None,
         profile=profile,
         memory=memory,
+        mask=mask,
     )
 
 
@@ -97,12 +103,20 @@ def bench_gates_given(
 
 
 def _project(folder: Path) -> tuple[str, _ProjectTable]:
-    """The name of the project that ``folder`` belongs to, and its table; empty where it says nothing of benches."""
+    """The name of the project that ``folder`` belongs to, and its table; empty where it says nothing of benches.
+
+    Its paths are below the project's folder, wherever in it the bench is started.
+    """
     file = next((place / "pyproject.toml" for place in (folder, *folder.parents) if _has_project(place)), None)
     if file is None:
         return folder.name or "root", _ProjectTable()
     written = read_toml(file)
-    name = written.data.get("project", {}).get("name") or file.parent.name
+    project = written.data.get("project", {})
+    if not isinstance(project, dict):
+        raise HarnessError(
+            "this is not a table", where=written.where(("project",)), hint='write [project] and name = "…"'
+        )
+    name = project.get("name") or file.parent.name
     table: object = written.data
     for key in _TABLE:
         table = table.get(key, {}) if isinstance(table, dict) else table
@@ -113,6 +127,8 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     checked = _checked(_ProjectTable, Written(table, places), (), faults)
     faults.raise_if_any()
     assert checked is not None
+    if file.parent != folder:
+        checked = checked.model_copy(update={"paths": [str(file.parent / path) for path in checked.paths]})
     return str(name), checked
 
 
@@ -126,8 +142,3 @@ def _checked(model: type[_Model], written: Written, at: KeyPath, faults: Faults)
     except ValidationError as error:
         invalid.tell(error, model, at, written, faults)
         return None
-
-
-def _is_test(argument: str, folder: Path) -> bool:
-    """Whether it names a file, a folder or a test of one."""
-    return not argument.startswith("-") and (folder / argument.partition("::")[0]).exists()

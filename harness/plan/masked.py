@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.plan.bench import BenchPlan
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
 from harness.record.masking import add_names, masked, masked_command, masked_settings, masked_words
 
@@ -30,6 +31,12 @@ def masked_plan(plan: RunPlan) -> RunPlan:
             "overrides": masked_words(plan.overrides),
         }
     )
+
+
+def masked_bench(plan: BenchPlan) -> BenchPlan:
+    """As :func:`masked_plan`, of a bench: its secrets are in what pytest is given."""
+    add_names(plan.mask)
+    return plan.model_copy(update={"arguments": masked_words(plan.arguments)})
 
 
 def _masked_target(target: Target) -> Target:

@@ -43,9 +43,11 @@ class SuiteReport(BaseModel):
     deselected: list[str] = []
     unknown: list[str] = []
     """Names that gates use and no benchmark has."""
+    elsewhere: list[str] = []
+    """Names that the project's gates use and none of the tests has that were chosen for this run by their path."""
     collect_faults: list[TestFault] = []
-    taken: dict[str, float] = {}
-    """By benchmark the share (0…1) of its time in which it was ready to run and had no core: others had it."""
+    waited_s: dict[str, float] = {}
+    """By test how long it was ready to run and had no core, for others had it; calibration and warm-up included."""
     failed: list[TestFault] = []
     skipped: list[TestFault] = []
 
@@ -88,8 +90,14 @@ class Benchmark:
     group: str | None
     iterations: int
     rounds: Rounds
-    taken: float = 0.0
-    """See :attr:`SuiteReport.taken`."""
+    waited_s: float = 0.0
+    """See :attr:`SuiteReport.waited_s`."""
+
+    @property
+    def taken(self) -> float:
+        """The share (0…1) of the rounds' time in which others had the core, at the most: all waiting may be theirs."""
+        rounds_s = float(self.rounds.sum()) * self.iterations
+        return min(1.0, self.waited_s / rounds_s) if rounds_s > 0 else 0.0
 
 
 class _Stats(BaseModel):
@@ -143,7 +151,7 @@ def read_benchmarks(index: Path, table: Path, report: SuiteReport) -> list[Bench
             entry.group,
             entry.stats.iterations,
             rounds[entry.fullname],
-            report.taken.get(entry.fullname, 0.0),
+            report.waited_s.get(entry.fullname, 0.0),
         )
         for entry in entries
         if entry.fullname in rounds

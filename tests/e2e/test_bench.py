@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from harness.api.result import Run
+from harness.record.profiles import read_folded
 from harness.record.summary import Summary
 from tests.support.command import finish, harness, start
 
@@ -36,13 +38,15 @@ PROJECT = """\
 name = "words"
 
 [tool.pytest.ini_options]
-addopts = "--dist loadfile -p no:locust -p no:hypothesispytest -p no:anyio -p no:harness"
+addopts = "--dist loadfile --benchmark-only -p no:locust -p no:hypothesispytest -p no:anyio -p no:harness"
 
 [tool.harness.bench]
 paths = ["micro"]
 gates = ['bench("test_count_words").mean <= baseline + 25%']
 """
 QUICK = ("--benchmark-max-time=0.02",)
+LEFT_OUT = ("--deselect", "micro/test_words.py::test_of_another_kind")
+"""What an option is given may look like a test to run: the project's paths hold all the same."""
 
 
 def summary_in(out: str) -> Summary:
@@ -54,21 +58,28 @@ def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "micro").mkdir()
     suite = tmp_path / "micro" / "test_words.py"
     suite.write_text(SUITE)
+    (tmp_path / "test_elsewhere.py").write_text("def test_elsewhere(benchmark): benchmark(range, 1)\n")
 
-    first = harness("bench", *QUICK, "--memory", "--json", cwd=tmp_path)
+    first = harness("bench", *QUICK, "--junit-prefix", "token=s3cr3t", "--memory", "--json", cwd=tmp_path)
     before = summary_in(first.out)
     assert (before.verdict, first.code) == ("inconclusive", 3)
     assert "no baseline: `harness baseline set" in before.gates[0].reason
     assert [row.name for row in before.benchmarks] == ["test_count_words", "test_steady"]
     assert all(row.rounds >= 5 and row.allocations is not None for row in before.benchmarks)
+    written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
+    assert [path.name for path in written if b"s3cr3t" in path.read_bytes()] == []
     assert harness("baseline", "set", "latest", cwd=tmp_path).code == 0
 
-    slow = harness("bench", *QUICK, "--json", cwd=tmp_path, env={"SLOW": "1"})
+    slow = harness("bench", *QUICK, "--profile", *LEFT_OUT, "--json", cwd=tmp_path, env={"SLOW": "1"})
     after = summary_in(slow.out)
     assert (after.verdict, slow.code) == ("fail", 1), slow.err
     assert 'gate `bench("test_count_words").mean <= baseline + 25%` failed: mean was' in after.reasons[0]
     assert "✖ fail" in slow.err
-    assert "2 passed, 1 skipped" in slow.err  # pytest's own words are shown as they come
+    assert "2 passed, 1 deselected" in slow.err  # pytest's own words are shown as they come
+
+    (seen,) = (tmp_path / "reports" / after.run_id / "cpu").glob("0-*.folded")
+    most = max(read_folded(seen), key=lambda stack: stack.weight)
+    assert [frame.partition(" (")[0] for frame in most.frames] == ["count_words", "busy"]
 
     loaded = Run.load(out=tmp_path / "reports")
     assert not loaded.verdict.passed
@@ -77,10 +88,16 @@ def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path) -> None:
         path.name for path in loaded.path.iterdir()
     }
 
+    running = start("bench", *QUICK, "--profile", cwd=tmp_path)
+    assert running.stderr is not None
+    assert any("profiling" in line for line in running.stderr)
+    running.send_signal(signal.SIGINT)
+    assert finish(running).code == 130
+
     suite.write_text("import nowhere\n" + SUITE)
     broken = finish(start("bench", cwd=tmp_path))  # pytest shows the traceback of what it cannot import
     assert broken.code == 2
     assert "harness: micro/test_words.py: pytest cannot collect it: ModuleNotFoundError: No module named 'nowhere'" in (
         broken.err
     )
-    assert len(list((tmp_path / "reports").glob("*/plan.json"))) == 2  # what could not begin is no bench
+    assert len(list((tmp_path / "reports").glob("*/plan.json"))) == 3  # what could not begin is no bench

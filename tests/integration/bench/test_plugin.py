@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,23 @@ def test_plain(): raise AssertionError
 """
 
 
-def session(pytester: pytest.Pytester, *arguments: str, gated: tuple[str, ...] = ()) -> tuple[int, SuiteReport]:
+def session(
+    pytester: pytest.Pytester,
+    *arguments: str,
+    gated: tuple[str, ...] = (),
+    strict: bool = True,
+    paths: tuple[str, ...] = (),
+) -> tuple[int, SuiteReport]:
     """Run the suite in this process; pytest's exit status, and what the plugin wrote."""
     folder = Path(pytester.path)
-    request = Request(report=str(folder / "suite.json"), rounds=str(folder / "rounds.parquet"), gated=gated)
+    request = Request(
+        report=str(folder / "suite.json"),
+        rounds=str(folder / "rounds.parquet"),
+        gated=gated,
+        strict=strict,
+        paths=paths,
+        mask=("tenant",),
+    )
     ours = ["-p", "harness.bench.plugin", "--harness-bench", str(request.write(folder / "request.json"))]
     options = [
         "--benchmark-only",
@@ -62,7 +76,7 @@ def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pyte
         ("test_x.py::test_wrong", "assert 3 == 4 (test_x.py:8)")
     ]
     assert [(fault.test, fault.message) for fault in report.skipped] == [("test_x.py::test_skipped", "later")]
-    assert set(report.taken) >= {"test_x.py::test_fast"}
+    assert set(report.waited_s) >= {"test_x.py::test_fast"}
     folder = Path(pytester.path)
     measured = read_benchmarks(folder / "b.json", folder / "rounds.parquet", report)
     assert [one.name for one in measured] == ["test_fast", "test_each[1]", "test_each[2]", "test_wrong"]
@@ -76,6 +90,52 @@ def test_a_gate_that_names_no_benchmark_ends_it_before_anything_runs(pytester: p
     assert status == pytest.ExitCode.USAGE_ERROR
     assert report.unknown == ["test_fst", "test_plain"]
     assert not (Path(pytester.path) / "rounds.parquet").exists()
+
+
+def test_a_gate_of_the_project_may_be_of_tests_that_this_call_does_not_choose(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x=SUITE)
+    status, report = session(pytester, "test_x.py::test_fast", gated=("test_fast", "test_wrong"), strict=False)
+    assert (status, report.unknown, report.elsewhere) == (0, [], ["test_wrong"])
+    for whole in ((), ("test_x.py",)):
+        status, report = session(pytester, *whole, gated=("test_fst",), strict=False, paths=("test_x.py",))
+        assert (status, report.unknown) == (pytest.ExitCode.USAGE_ERROR, ["test_fst"])
+
+
+def test_the_paths_hold_where_pytest_finds_no_test_among_its_arguments(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x=SUITE)
+    (pytester.mkdir("micro") / "test_y.py").write_text("def test_y(benchmark): benchmark(range, 1)\n")
+    status, report = session(pytester, "--deselect", "test_x.py::test_fast", paths=("micro",))
+    assert (status, report.benchmarks) == (0, ["micro/test_y.py::test_y"])
+    status, report = session(pytester, "test_x.py::test_fast", paths=("micro",))
+    assert (status, report.benchmarks) == (0, ["test_x.py::test_fast"])
+
+
+def test_what_the_user_saves_besides_is_left_as_it_is(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x="def test_a(benchmark): benchmark(range, 1)\n")
+    status, report = session(pytester, "--benchmark-save=mine", "--benchmark-save-data")
+    assert status == 0
+    folder = Path(pytester.path)
+    measured = read_benchmarks(folder / "b.json", folder / "rounds.parquet", report)
+    (saved,) = folder.glob(".benchmarks/*/0001_mine.json")
+    data = json.loads(saved.read_text())["benchmarks"][0]["stats"]["data"]
+    assert [len(one.rounds) for one in measured] == [len(data)]
+
+
+def test_what_pytest_tells_of_a_test_is_kept_without_secrets(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_x="""
+        import pytest
+        def test_fails(benchmark): raise ValueError("no such user: password=p4ss")
+        @pytest.mark.skip(reason="tenant=acme is away")
+        def test_skipped(benchmark): pass
+        """,
+    )
+    _, report = session(pytester)
+    assert report.failed[0].message == "ValueError: no such user: password=*** (test_x.py:2)"
+    assert report.skipped[0].message == "tenant=*** is away"
+    pytester.makepyfile(test_x='raise ValueError("at https://me:p4ss@db/")')
+    _, report = session(pytester)
+    assert report.collect_faults[0].message == "ValueError: at https://***@db/"
 
 
 def test_what_is_deselected_is_known_by_name(pytester: pytest.Pytester) -> None:

@@ -12,7 +12,7 @@ from harness.record.suite import Benchmark, MemoryFigures, Rounds
 
 
 def benchmark(rounds: Rounds, taken: float = 0.0) -> Benchmark:
-    return Benchmark("test_x.py::test_a", "test_a", None, 1, rounds, taken)
+    return Benchmark("test_x.py::test_a", "test_a", None, 2, rounds, waited_s=taken * 2 * float(rounds.sum()))
 
 
 def found(rounds: Rounds, metric: BenchMetric, taken: float = 0.0) -> Interval:
@@ -76,6 +76,12 @@ def test_where_others_had_the_core_a_time_may_really_be_less() -> None:
     assert found(rounds, "rounds", taken=0.3) == found(rounds, "rounds")
     assert found(rounds, "ops", taken=0.3).high == pytest.approx((found(rounds, "ops").high or 0) / 0.7)
     assert found(rounds, "ops", taken=1.0).high is None
+
+
+def test_all_waiting_of_a_test_may_have_been_in_its_few_rounds() -> None:
+    few = Benchmark("test_x.py::test_a", "test_a", None, 10, np.array([0.01, 0.01]), waited_s=0.05)
+    assert few.taken == pytest.approx(0.25)  # of 2 rounds of 10 calls each, however long calibration took besides
+    assert Benchmark("test_x.py::test_a", "test_a", None, 1, np.array([0.01]), waited_s=2.0).taken == 1.0
 
 
 def test_memory_is_what_was_counted() -> None:

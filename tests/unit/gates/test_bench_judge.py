@@ -96,8 +96,8 @@ def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> 
 
 
 def test_a_neighbour_fails_no_gate(tmp_path: Path) -> None:
-    report = SuiteReport(finished=True, benchmarks=[A], taken={A: 0.5})
     rounds = [0.5e-3, *about(1e-3)]
+    report = SuiteReport(finished=True, benchmarks=[A], waited_s={A: sum(rounds) / 2})
     summary = judged(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
     assert only(summary.gates).status == "inconclusive"
     assert "for 50% of its time other work had the core" in only(summary.gates).reason
@@ -156,6 +156,21 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
     summary = judged(bench_folder(tmp_path, {}, report=report, end=ended))
     assert (summary.verdict, summary.exit_code) == (verdict, code)
     assert reason in summary.reasons[0]
+
+
+@pytest.mark.parametrize("status", [1, 2, 4, 5, 137])
+def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: Path, status: int) -> None:
+    end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=status)
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_a").mean < 1s'], end=end))
+    assert (summary.verdict, summary.exit_code) == ("broken", 4)
+    assert f"pytest ended badly (its exit status: {status})" in summary.reasons[0]
+
+
+def test_gates_of_the_project_on_tests_that_were_not_chosen_are_told(tmp_path: Path) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], elsewhere=["test_b"])
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
+    assert (summary.gates, summary.verdict) == ([], "pass")
+    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
 
 
 def test_gates_on_what_was_left_out_are_not_judged_and_told(tmp_path: Path) -> None:

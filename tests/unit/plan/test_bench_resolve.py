@@ -9,6 +9,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.plan.bench_resolve import bench_gates_given, resolve_bench
 from harness.plan.faults import Faults
+from harness.plan.masked import masked_bench
 from harness.plan.project import load_project
 
 PROJECT = """\
@@ -33,14 +34,31 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_the_project_says_which_tests_and_gates(project: Path) -> None:
-    plan = resolve_bench(["-k", "a"], folder=project)
+    plan = resolve_bench(["-k", "other"], folder=project)  # the name of a folder here, and no path
     assert plan.suite == "shop"
-    assert plan.arguments == ("-k", "a", "micro")
+    assert (plan.arguments, plan.paths) == (("-k", "other"), ("micro",))
     assert [gate.source for gate in plan.gates] == ['bench("test_a").mean < 5us']
+    assert not plan.strict
 
 
-def test_tests_that_are_named_take_the_place_of_the_projects(project: Path) -> None:
-    assert resolve_bench(["other", "-x"], folder=project).arguments == ("other", "-x")
+def test_its_paths_are_below_the_project_wherever_the_bench_is_started(project: Path) -> None:
+    plan = resolve_bench([], folder=project / "other")
+    assert (plan.suite, plan.paths) == ("shop", (str(project / "micro"),))
+
+
+def test_a_project_that_is_no_table_is_told(project: Path) -> None:
+    (project / "pyproject.toml").write_text('project = "shop"\n')
+    with pytest.raises(HarnessError, match=r"pyproject.toml:1: project: this is not a table"):
+        resolve_bench([], folder=project)
+
+
+def test_the_projects_secrets_are_masked_in_what_is_written(project: Path) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(PROJECT.replace("[tool.harness]", '[tool.harness]\nmask = ["tenant"]'))
+    plan = resolve_bench(["--tenant", "acme", "--password=p4ss", "micro"], folder=project)
+    assert plan.mask == ("tenant",)
+    assert plan.arguments == ("--tenant", "acme", "--password=p4ss", "micro")
+    assert masked_bench(plan).arguments == ("--tenant", "***", "--password=***", "micro")
 
 
 def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path: Path) -> None:
@@ -48,11 +66,12 @@ def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path:
     file.write_text("[[gate]]\nrequire = 'bench(\"test_b\").p95 < 1ms'\n")
     plan = resolve_bench([], gates=['bench("test_c").max < 1s'], gates_file=file, folder=project)
     assert [gate.benchmark for gate in plan.gates] == ["test_b", "test_c"]
+    assert plan.strict
 
 
 def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
     plan = resolve_bench([], folder=tmp_path)
-    assert (plan.suite, plan.gates, plan.arguments) == (tmp_path.name, (), ())
+    assert (plan.suite, plan.gates, plan.paths) == (tmp_path.name, (), ())
 
 
 def test_runs_take_the_table_for_known(project: Path) -> None:

@@ -1,0 +1,92 @@
+"""A session's pytest lives on whatever becomes of those that hear it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.bench.session import Ended, Session
+from tests.support.children import die_with_the_tests
+
+TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
+STRAY = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
+
+
+def quiet() -> int:
+    return 0
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended, or does within seconds."""
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
+    def closed(_: str) -> None:
+        raise BrokenPipeError
+
+    with Session([sys.executable, "-c", TALKS], Path("/dev/full"), closed) as session:
+        assert session.wait(quiet) == Ended(0, interrupted=False)
+
+
+def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_path: Path) -> None:
+    parts = [b"pass", b"word=p4", b"ss \xe2\x80", b"\xa6\nlast \xff"]
+    script = f"import os, time\nfor part in {parts}: os.write(1, part); time.sleep(0.05)"
+    heard: list[str] = []
+    with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:
+        session.wait(quiet)
+    assert heard == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}"]
+    assert (tmp_path / "log").read_text() == "".join(heard)
+
+
+@pytest.mark.parametrize(("interrupts", "status"), [((0, 1), 7), ((0, 2), -signal.SIGKILL)])
+def test_one_interrupt_ends_it_in_order_and_two_at_once_kill_it(
+    tmp_path: Path, interrupts: tuple[int, int], status: int
+) -> None:
+    script = "import sys, time\nprint('up', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)"
+    heard: list[str] = []
+    counts = itertools.chain(interrupts, itertools.repeat(interrupts[1]))
+    with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:
+        session.wait_for(lambda: bool(heard), quiet)
+        assert session.wait(lambda: next(counts)) == Ended(status, interrupted=True)
+
+
+def test_what_a_test_started_in_a_session_of_its_own_ends_with_it(tmp_path: Path) -> None:
+    heard: list[str] = []
+    with Session([sys.executable, "-c", STRAY], tmp_path / "log", heard.append) as session:
+        session.wait(quiet)
+        session.wait_for(lambda: bool(heard), quiet)
+    assert gone(int(heard[0]))
+
+
+def test_it_ends_too_where_the_harness_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = f"""
+import sys
+from pathlib import Path
+from harness.bench.session import Session
+stray = {STRAY!r} + "; import time; time.sleep(600)"
+with Session([sys.executable, "-c", stray], Path({str(log)!r}), lambda pid: print(pid, flush=True)) as session:
+    session.wait(lambda: 0)
+"""
+    command = [sys.executable, "-c", script]
+    harness = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_the_tests)
+    assert harness.stdout is not None
+    stray = int(harness.stdout.readline())
+    os.kill(harness.pid, signal.SIGKILL)
+    harness.communicate()
+    assert gone(stray)
