@@ -48,6 +48,11 @@ class RecordedSuite:
     no_baseline: str | None = None
     """Why there is none, where whoever has looked for one knows."""
 
+    @property
+    def ran_through(self) -> bool:
+        """Whether pytest came to all tests that were chosen, as far as its end tells."""
+        return self.report.finished and not (self.end and (self.end.interrupted or self.end.exit_status not in (0, 1)))
+
     def shown(self, test: str) -> str:
         """A benchmark's name; its whole id where another test of the suite has the same name."""
         names = Counter(map(name_of, {*self.report.benchmarks, *self.report.deselected}))

@@ -116,7 +116,7 @@ def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
     warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
     measured = {benchmark.test for benchmark in suite.benchmarks}
     told_of = measured | {fault.test for fault in [*suite.report.skipped, *suite.report.failed]}
-    if suite.end is not None and not suite.end.interrupted and suite.report.finished:
+    if suite.end is not None and suite.ran_through:
         warnings += [
             f"{suite.shown(test)} was not measured: its test does not call `benchmark(…)`"
             for test in suite.report.benchmarks
