@@ -42,13 +42,14 @@ _QUOTED = (  # over many lines where it has an end; else up to the line's
     rf"[bru]{{0,2}}(?P<quote>{_QUOTE})(?:(?:(?!(?<!\\)(?P=quote)).)*+(?P=quote)(?:\w\S*)?|[^\r\n]*)"
 )
 _AFTER_QUOTE = r"(?:[\s,;:)\]}]|\Z)"  # such a quote ends what an unquoted value stands in
+_STOP = r"[,;](?:\s|\Z)"  # belongs to the sentence
 _SHELL_PIECE = r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|\\.|\S)"
 _VALUE = (
     r"(?:"
     r"\*\*\*(?=[\s,;&#<>\"'\\)\]}]|\Z)"  # masked before
     rf"|{_QUOTED}"
     r"|\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}?(?:\w\S*)?|\[[^\[\]]*+\]?(?:\w\S*)?"
-    rf"|(?:(?:bearer|basic|digest|token)\s{{1,9}})?(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|[,;](?:\s|\Z))\S)+"
+    rf"|(?:(?:bearer|basic|digest|token)\s{{1,9}})?(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|{_STOP})\S)+"
     r")"
 )
 _QUERY_VALUE = rf"(?:(?!'{_AFTER_QUOTE})[^\s&#\"<>])+"
@@ -128,7 +129,7 @@ class _Masker:
         # Its value is a word as shells read it; one whose quote has no end goes up to the next blank.
         self._option = re.compile(
             rf"((?<![\w-])--?[\w-]{{0,40}}?(?:(?:{named})[\w-]{{0,40}}|(?<=[-_])(?:{last}))\s{{1,9}})(?!-)"
-            rf"{_SHELL_PIECE}(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}){_SHELL_PIECE})*+",
+            rf"{_SHELL_PIECE}(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|{_STOP}){_SHELL_PIECE})*+",
             both,
         )
         # ("password", "…"), and a command line as a list

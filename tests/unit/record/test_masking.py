@@ -121,6 +121,7 @@ def test_what_stands_beside_a_secret_stays() -> None:
     assert masked(f'{{"token": "{SECRET}", "id": 7}}') == '{"token": "***", "id": 7}'
     assert masked(f"/a?token={SECRET}&page=2") == "/a?token=***&page=2"
     assert masked(f"password={SECRET}, port=1; token={SECRET};") == "password=***, port=1; token=***;"
+    assert masked(f"server --token 'a {SECRET}', at b") == "server --token ***, at b"
     assert masked(f"http://u:{SECRET}@host:80/p") == "http://***@host:80/p"
     assert masked(f"Authorization: Bearer {SECRET}\nHost: a") == "Authorization: ***\nHost: a"
     assert masked(f'curl -H "Cookie: a={SECRET}" http://x') == 'curl -H "Cookie: ***" http://x'
