@@ -43,7 +43,7 @@ PROFILE = """
 [[phase]]
 kind = "steady"
 users = 2
-duration = "3s"
+duration = "1s"
 
 [[gate]]
 require = "error_rate <= 100%"
@@ -157,8 +157,8 @@ def _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night: Night)
         assert store.is_of_a_baseline(run.run_id) == (night.code == 0)
     kept = night.folder / "kept"
     assert run.artifact == f"file://{kept}/{night.run.name}"
-    copies = {path.relative_to(kept) for path in kept.rglob("*")}
-    assert copies == {path.relative_to(night.run.parent) for path in night.run.rglob("*")} | {Path(night.run.name)}
+    copies = {path.relative_to(kept / night.run.name) for path in (kept / night.run.name).rglob("*")}
+    assert copies == {path.relative_to(night.run) for path in night.run.rglob("*")}
 
 
 def _at_another_desk_it_is_judged_by_its_id(

@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.support.children import die_with_the_tests, free_port, stop, wait_until
-from tests.support.command import REPOSITORY, Result, finish
+from tests.support.command import LONGEST_S, REPOSITORY
 from tests.support.compose import Service, read_services
 from tests.support.postgresql import start_postgresql
 from tests.support.redis_server import start_redis
@@ -58,7 +59,8 @@ class Constellation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.services = read_services({"PROFILE": "short", "WORKERS": str(WORKERS)})
-        self.ports = {name: free_port() for name in ("payment", "shop", "master", "metrics")}
+        self.ports: defaultdict[str, int] = defaultdict(free_port)
+        """Of each that listens, taken when it is first named: just before it starts."""
         self.backends: dict[str, str] = {}
         self.running: dict[str, subprocess.Popen[str]] = {}
         (folder / "profiles").mkdir()
@@ -71,13 +73,13 @@ class Constellation:
 
     def here(self, text: str) -> str:
         """What the file says of an address, a port or a path, as it is on this machine."""
-        for written, port in (("payment:8001", "payment"), ("shop:8000", "shop"), (r"0\.0\.0\.0:9646", "metrics")):
-            text = re.sub(written, self.address(port), text)
-        for written, port in (("8001", "payment"), ("8000", "shop"), ("9646", "metrics")):
-            text = re.sub(rf"(^|127\.0\.0\.1/){written}\b", rf"\g<1>{self.ports[port]}", text)
+        of = {"8001": "payment", "8000": "shop", "9646": "metrics"}
+        listening = r"(?:payment|shop|0\.0\.0\.0):(8001|8000|9646)\b"
+        text = re.sub(listening, lambda found: self.address(of[found[1]]), text)
+        alone = r"(^|127\.0\.0\.1/)(8001|8000|9646)\b"
+        text = re.sub(alone, lambda found: f"{found[1]}{self.ports[of[found[2]]]}", text)
         text = re.sub(r"postgres:5432|redis:6379", lambda found: self.backends[found[0]], text)
-        text = text.replace("--bind=0.0.0.0", f"--bind={self.address('master')}")
-        text = text.replace("--master=master", f"--master={self.address('master')}")
+        text = re.sub(r"(?<=--bind=)0\.0\.0\.0|(?<=--master=)master", lambda _: self.address("master"), text)
         return text.replace("0.0.0.0", "127.0.0.1").replace("/run/secrets/harness", str(self.folder / "secret"))
 
     def start(self, service: Service, number: int = 1) -> None:
@@ -94,16 +96,22 @@ class Constellation:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_", "PAYMENT_"))
         }
-        self.running[f"{service.name}-{number}" if number > 1 else service.name] = subprocess.Popen(
-            [*program, *words],
-            cwd=self.folder,
-            env=inherited | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=die_with_the_tests,
-        )
+        name = f"{service.name}-{number}" if number > 1 else service.name
+        with self.log(name).open("w") as log:
+            self.running[name] = subprocess.Popen(
+                [*program, *words],
+                cwd=self.folder,
+                env=inherited | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                text=True,
+                preexec_fn=die_with_the_tests,
+            )
+
+    def log(self, name: str) -> Path:
+        """What it writes goes into a file: a pipe that nobody reads would stop it when it is full."""
+        return self.folder / f"{name}.log"
 
     def wait_until_healthy(self, service: Service) -> None:
         """As its own check has it."""
@@ -113,9 +121,9 @@ class Constellation:
 
         def healthy() -> bool:
             process = self.running[service.name]
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, self.log(service.name).read_text()
             time.sleep(0.1)  # a check is a process
-            return subprocess.run(check, capture_output=True, check=False).returncode == 0
+            return subprocess.run(check, capture_output=True, check=False, timeout=60).returncode == 0
 
         wait_until(healthy, what=f"{service.name}'s being healthy")
 
@@ -133,7 +141,7 @@ class Constellation:
         for process in self.running.values():
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
 
 
 @contextmanager
@@ -150,12 +158,29 @@ def constellation(folder: Path) -> Iterator[Constellation]:
 
 
 def scrape(url: str) -> str | None:
-    """What Prometheus would read there; None where nobody answers any more."""
+    """What Prometheus would read there; None where nobody listens, or has stopped to before it answered."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return str(answer.read().decode())
-    except OSError:
-        return None
+    except urllib.error.URLError as fault:
+        if not isinstance(fault.reason, ConnectionRefusedError):
+            raise
+    except ConnectionResetError:
+        pass  # the server closed with this question unheard
+    return None
+
+
+def scrape_until_the_end(url: str, on: Constellation) -> list[str]:
+    """All that Prometheus would have read while the master ran."""
+    seen: list[str] = []
+    deadline = time.monotonic() + LONGEST_S
+    while on.running["master"].poll() is None:
+        assert time.monotonic() < deadline, f"the master did not end:\n{on.log('master').read_text()}"
+        scraped = scrape(url)
+        if scraped is not None:
+            seen.append(scraped)
+        time.sleep(0.1)
+    return seen
 
 
 def samples(scraped: str, name: str) -> list[Sample]:
@@ -171,26 +196,22 @@ def counts(scraped: str, name: str) -> Counter[tuple[str, str, str]]:
 
 def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(tmp_path: Path) -> None:
     with constellation(tmp_path) as on:
-        metrics = f"http://{on.address('metrics')}/metrics"
-        seen: list[str] = []
-        while (scraped := scrape(metrics)) is not None:
-            seen.append(scraped)
-            time.sleep(0.1)
-        results: dict[str, Result] = {
-            name: finish(process) for name, process in on.running.items() if name not in ("shop", "payment")
+        seen = scrape_until_the_end(f"http://{on.address('metrics')}/metrics", on)
+        codes = {
+            name: process.wait(LONGEST_S) for name, process in on.running.items() if name not in ("shop", "payment")
         }
-        with urllib.request.urlopen(f"http://{on.address('shop')}/served") as answer:
+        with urllib.request.urlopen(f"http://{on.address('shop')}/served", timeout=10) as answer:
             served: dict[str, Any] = json.load(answer)
         shop = scrape(f"http://{on.address('shop')}/metrics")
         assert [stop(on.running[name]) for name in ("shop", "payment")] == [0, 0]
 
     (summary_file,) = tmp_path.glob("reports/*/summary.json")
     summary = json.loads(summary_file.read_text())
-    assert results["master"].code == summary["exit_code"], results["master"].err
+    assert codes["master"] == summary["exit_code"], on.log("master").read_text()
     # On a busy machine the generator may have been too slow to say more; nothing else went wrong.
     if summary["verdict"] != "pass":
         assert all("generator" in reason for reason in summary["reasons"]), summary["reasons"]
-    assert (results["worker"].code, results["worker-2"].code) == (0, 0), results
+    assert (codes["worker"], codes["worker-2"]) == (0, 0), on.log("worker").read_text() + on.log("worker-2").read_text()
     assert summary["generator"]["workers"] == WORKERS
     assert (summary_file.parent / "report.html").exists()
 
