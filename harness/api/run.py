@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from harness.plan.dsl import GateSpec, PhaseSpec
 if TYPE_CHECKING:
     from harness.control.watcher import Watcher
     from harness.plan.model import RunPlan
+    from harness.plan.overrides import Override
     from harness.record.journal import Journal
     from harness.record.run_folder import RunFolder
 
@@ -61,7 +61,8 @@ def run(
     The arguments are the options of ``harness run`` of the same name (``harness run --help``), and mean the same.
     Those that may be given several times take a text or a list. ``arguments`` are the scenario's own, behind ``--``.
 
-    ``set``: ``"KEY=VALUE"``, several of them, or ``{"phase.steady.duration": "30s", "sampling.memory": False}``.
+    ``set``: ``"KEY=VALUE"``, several of them, or ``{"phase.steady.duration": "30s", "sampling.memory": False}``, whose
+    values are taken as they are: a text stays a text, and may be a ``Path``; tables are dicts.
     ``phases``, ``gates``: what the scenario would state, as ``[harness.steady(users=5, hold="10s")]`` and
     ``[harness.gate("p95 < 200ms")]``; they come before the scenario's and the profile's. An empty list of gates
     requires nothing.
@@ -138,8 +139,5 @@ def _several(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[str, ...]:
-    """As ``--set`` has them: a value is read as TOML, whose numbers, truths and lists of them are JSON's."""
-    if not isinstance(given, Mapping):
-        return _several(given)
-    return tuple(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items())
+def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[Override, ...]:
+    return tuple(given.items()) if isinstance(given, Mapping) else _several(given)

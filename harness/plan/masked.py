@@ -28,7 +28,7 @@ def masked_plan(plan: RunPlan) -> RunPlan:
             "gates": tuple(gates),
             "target": _masked_target(plan.target),
             "arguments": masked_words(plan.arguments),
-            "overrides": masked_words(plan.overrides),
+            "overrides": tuple(map(_masked_override, plan.overrides)),
         }
     )
 
@@ -37,6 +37,11 @@ def masked_bench(plan: BenchPlan) -> BenchPlan:
     """As :func:`masked_plan`, of a bench: its secrets are in what pytest is given."""
     add_names(plan.mask)
     return plan.model_copy(update={"arguments": masked_words(plan.arguments)})
+
+
+def _masked_override(text: str) -> str:
+    key, equals, value = text.partition("=")
+    return f"{key}{equals}{masked_settings({key: value})[key]}"
 
 
 def _masked_target(target: Target) -> Target:

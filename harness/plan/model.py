@@ -203,7 +203,7 @@ class RunPlan(_Frozen):
     arguments: tuple[str, ...] = ()
     """What followed ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
     overrides: tuple[str, ...] = ()
-    """The ``--set KEY=VALUE`` that were given."""
+    """The ``--set KEY=VALUE`` that were given, or would have been (``harness.run(set={…})``)."""
 
     @property
     def duration_s(self) -> float:

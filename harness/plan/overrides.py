@@ -1,28 +1,52 @@
-"""``--set phase.steady.duration=30s``: one value of what was written, changed."""
+"""``--set phase.steady.duration=30s``: one value of what was written, changed.
+
+On a command line it is a text, in Python a key and the value itself: a text stays one there, ``"8080"`` too.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
-from harness.plan.faults import Faults, quoted, suggestion
+from harness.plan.faults import Faults, UnreadableError, quoted, suggestion
 from harness.plan.written import KeyPath, Written
+
+Override = str | tuple[str, object]
+"""``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
 
 _HINT = "write KEY=VALUE, such as --set phase.steady.duration=30s"
 _OTHER_GOAL = {"users": "rate", "rate": "users"}
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def apply_override(text: str, written: Written, phase_names: list[str], top_keys: list[str], faults: Faults) -> None:
-    """Change the one value that ``text``, ``KEY=VALUE``, names. What names nothing is told to ``faults``.
+def apply_override(
+    override: Override, written: Written, phase_names: list[str], top_keys: list[str], faults: Faults
+) -> None:
+    """Change the one value that ``override`` names. What names nothing is told to ``faults``.
 
-    A phase is named by its name or its number, a gate by its number, from 0. The value is read as TOML, and as a text
-    where it is not TOML (``30s``). An unknown last key is left for the check of the whole, which knows what fits.
+    A phase is named by its name or its number, a gate by its number, from 0. An unknown last key is left for the check
+    of the whole, which knows what fits.
     """
-    place = f"--set {text}"
-    key, equals, value = text.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not equals or not all(parts):
-        faults.add("is not KEY=VALUE", where=place, hint=_HINT)
+    value: object
+    if isinstance(override, str):
+        place = f"--set {override}"
+        key, sign, text = override.partition("=")
+        stated, value = bool(sign), _read(text)
+    else:
+        place, (key, value) = f"set[{override[0]!r}]", override
+        stated = isinstance(key, str) and "=" not in key
+        try:
+            value = _as_toml_has_it(value)
+        except UnreadableError as error:
+            faults.add(error.message, where=place, hint=error.hint)
+            return
+    parts = [part.strip() for part in str(key).split(".")]
+    if not stated or not all(parts):
+        faults.add("is not KEY=VALUE" if isinstance(override, str) else "is not a key", where=place, hint=_HINT)
         return
     if parts[0] not in top_keys:
         faults.add(f'unknown key "{parts[0]}"', where=place, hint=suggestion(parts[0], top_keys))
@@ -33,8 +57,16 @@ def apply_override(text: str, written: Written, phase_names: list[str], top_keys
         _put(written, (parts[0],), parts[1:], value, place, faults)
 
 
+def as_text(override: Override) -> str:
+    """``KEY=VALUE`` which, read again, changes the same value to the same: for ``plan.json``, and to type it."""
+    if isinstance(override, str):
+        return override
+    key, value = override[0], _as_toml_has_it(override[1])
+    return f"{key}={value if isinstance(value, str) and _read(value) == value else _toml(value)}"
+
+
 def _override_element(
-    parts: list[str], value: str, written: Written, phase_names: list[str], place: str, faults: Faults
+    parts: list[str], value: object, written: Written, phase_names: list[str], place: str, faults: Faults
 ) -> None:
     kind = parts[0]
     elements = written.data.get(kind, [])
@@ -55,7 +87,7 @@ def _override_element(
     _put(written, (kind, index), parts[2:], value, place, faults)
 
 
-def _put(written: Written, path: KeyPath, rest: list[str], value: str, place: str, faults: Faults) -> None:
+def _put(written: Written, path: KeyPath, rest: list[str], value: object, place: str, faults: Faults) -> None:
     full = path + _unspelled(written, path, rest)
     table: Any = written.data
     for key in full[:-1]:
@@ -67,7 +99,7 @@ def _put(written: Written, path: KeyPath, rest: list[str], value: str, place: st
                 faults.add(f'"{key}" is {quoted(below)}, it has no keys', where=place, hint=_HINT)
                 return
         table = table[key]
-    table[full[-1]] = _read(value)
+    table[full[-1]] = value
     for known in [known for known in written.places if known[: len(full)] == full]:
         del written.places[known]
     written.places[full] = place
@@ -88,3 +120,45 @@ def _read(text: str) -> object:
     except tomllib.TOMLDecodeError:
         return text.strip()
     return table["value"] if list(table) == ["value"] else text
+
+
+def _as_toml_has_it(value: object) -> object:
+    """A value of Python as reading it from a profile would give it; raises ``UnreadableError`` where TOML has none."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise UnreadableError(f"{value!r} is not UTF-8", "give names and values as text in UTF-8") from error
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):  # also those of numpy, and of enumerations
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, list | tuple):
+        return [_as_toml_has_it(item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {_as_toml_has_it(key): _as_toml_has_it(item) for key, item in value.items()}
+    raise UnreadableError(
+        f"{quoted(value)} is not a value that a plan can have",
+        "give a text, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
+        "sampling.memory off",
+    )
+
+
+def _toml(value: object) -> str:
+    """On one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # JSON's escapes are TOML's, but for one character that TOML wants escaped as well.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            pairs = (f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case _:
+            return repr(value)  # of numbers TOML's is Python's, ``inf`` and ``nan`` too

@@ -28,7 +28,7 @@ from harness.plan.model import (
     Scenario,
     Target,
 )
-from harness.plan.overrides import apply_override
+from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import Profile
@@ -50,7 +50,7 @@ def resolve(
     profile: Profile | None = None,
     phases: Sequence[PhaseSpec] | None = None,
     gates: Sequence[GateSpec] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     workers: int | None = None,
     remote_workers: int = 0,
     target: TargetOptions = TargetOptions(),  # noqa: B008  (frozen)
@@ -61,7 +61,7 @@ def resolve(
 ) -> RunPlan:
     """The plan of a run, checked.
 
-    What is nearer to the user wins: options, then overrides (``KEY=VALUE``), then ``phases`` and ``gates`` (stated in
+    What is nearer to the user wins: options, then overrides (``--set``), then ``phases`` and ``gates`` (stated in
     a call of ``harness.run``; None: not stated), then the profile, then the scenario. A profile's phases replace the
     scenario's, and so do its gates. A profile without gates leaves the scenario's, and one that names a phase which
     the profile has not is a fault rather than dropped: a verdict must not pass because a requirement got lost.
@@ -73,8 +73,8 @@ def resolve(
     faults = Faults()
     stated = from_call(plain(phases), plain(gates), faults)
     written = _compose(description, profile, stated, faults)
-    for text in overrides:
-        apply_override(text, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
+    for override in overrides:
+        apply_override(override, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
     names = _phase_names(written, faults)
     resolved = _phases(written, names, description, faults)
     kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
@@ -136,7 +136,7 @@ def resolve(
         tags=tuple(tags),
         exclude_tags=tuple(exclude_tags),
         arguments=tuple(arguments),
-        overrides=tuple(overrides),
+        overrides=tuple(map(as_text, overrides)),
     )
 
 

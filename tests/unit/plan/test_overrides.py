@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plan.support import faults_of, plan_of
+from harness.errors import ManyFaultsError
+from harness.plan.masked import masked_plan
+from harness.plan.overrides import Override
+from harness.plan.resolve import resolve
+from tests.unit.plan.support import describe, faults_of, plan_of
 
 PROFILE = """
 [[phase]]
@@ -123,3 +127,61 @@ def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
     assert faults_of(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
         '--set gate.0.require=p95 < 1s: there is no gate "0"\n  there are none'
     ]
+
+
+def test_a_value_of_python_stays_what_it_is_and_its_text_means_the_same(tmp_path: Path) -> None:
+    """Read as TOML, "8080" would be a number, and "true" a truth."""
+    values = {
+        "PORT": "8080",
+        "DEBUG": "true",
+        "DATA": tmp_path / "my data",
+        "WORDS": '"quoted"',
+        "BLANKS": "  a\tb\x7f ",
+        "LIST": "[1, 2]",
+        "EMPTY": "",
+    }
+    given = [(f"target.environment.{name}", value) for name, value in values.items()]
+    plan = resolve(describe(tmp_path), overrides=given)
+    assert plan.target.model_dump()["environment"] == {name: str(value) for name, value in values.items()}
+    assert resolve(describe(tmp_path), overrides=plan.overrides).target == plan.target
+    assert plan.overrides[0] == 'target.environment.PORT="8080"'
+
+
+def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None:
+    given = [
+        ("sampling", {"cpu": False, "memory": {"duration": "1m"}}),
+        ("allowed_hosts", ["a.example", {"host": "b.example", "max_rate": 500}]),
+        ("phase.steady.users", 3),
+        ("target.environment", {"a key": "1", "B": "x"}),
+        ("stop_timeout", 0.5),
+    ]
+    plan = resolve(describe(tmp_path), overrides=given)
+    assert plan.sampling.cpu is None
+    assert plan.sampling.memory is not None
+    assert plan.sampling.memory.duration_s == 60
+    assert [(host.host, host.max_rate) for host in plan.allowed_hosts] == [("a.example", None), ("b.example", 500)]
+    again = resolve(describe(tmp_path), overrides=plan.overrides, seed=plan.seed)
+    assert again == plan
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (("sampling.memory", None), "set['sampling.memory']: None is not a value that a plan can have"),
+        (("workers", {1: 2}), "set['workers']: {1: 2} is not a value that a plan can have"),
+        (("target.environment.X", "\udcff"), "set['target.environment.X']: '\\udcff' is not UTF-8"),
+        (("phase.steady.hodl", "3s"), "set['phase.steady.hodl']: unknown key \"hodl\""),
+        (("workers", "2"), "set['workers']: \"2\" is not a number of workers"),
+        ((3, "2"), "set[3]: is not a key"),
+        (("workers=3", "2"), "set['workers=3']: is not a key"),
+    ],
+)
+def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: Override, told: str) -> None:
+    with pytest.raises(ManyFaultsError) as raised:
+        resolve(describe(tmp_path), overrides=[override])
+    assert str(raised.value).startswith(told)
+
+
+def test_a_secret_is_not_written_down_with_the_plan(tmp_path: Path) -> None:
+    plan = resolve(describe(tmp_path), overrides=[("target.environment.API_TOKEN", "two words")])
+    assert masked_plan(plan).overrides == ("target.environment.API_TOKEN=***",)
