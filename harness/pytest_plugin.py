@@ -6,9 +6,11 @@ for a load.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
-import tempfile
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,8 +80,7 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
         files = ",".join(shown_path(root / file) for file in str(scenario).split(","))
         loads = pytestconfig.stash[_LOADS]
         try:
-            with _only_load():
-                run = harness.run(files, arguments, **{"watcher": harness.LineWatcher(), **options})
+            run = harness.run(files, arguments, **{"watcher": harness.LineWatcher(), "turn": _only_load(), **options})
         except harness.HarnessError as fault:
             raise pytest.fail.Exception(str(fault), pytrace=False) from None
         except harness.RunInterrupted as stopped:
@@ -95,20 +96,48 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
 def _only_load() -> Iterator[None]:
     """A lock that this user's processes share: two loads on one machine would measure one another.
 
-    The kernel frees it with the process that holds it, however that ends.
+    The kernel frees it with the process that holds it, however that ends. Raises ``HarnessError`` where there is no
+    folder for it that is this user's alone.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(Path(tempfile.gettempdir()) / f"harness-load-{os.getuid()}.lock", mode=0o600)
+    from harness.errors import HarnessError
+
+    folder = None
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        print("waiting until another load of this user has ended", file=sys.stderr)  # for whom the wait is too long
-        lock.acquire()
+        folder = _own_folder()
+        lock = FileLock(folder / "load.lock", mode=0o600)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            print("waiting until another load of this user has ended", file=sys.stderr)  # for whom the wait is too long
+            lock.acquire()
+    except OSError as fault:
+        raise HarnessError(
+            f"loads cannot wait for one another: {fault.strerror or fault}",
+            where=str(fault.filename or folder or "the folder of this user's runtime files"),
+            hint="Let XDG_RUNTIME_DIR name a folder of yours that nobody else can write to (mode 0700).",
+        ) from fault
     try:
         yield
     finally:
         lock.release()
+
+
+def _own_folder() -> Path:
+    """Where this user keeps what lasts as long as the machine runs: ``$XDG_RUNTIME_DIR``, else ``/run/user/UID``.
+
+    In a shared folder another user could have put something else under the lock's name. Raises ``OSError``.
+    """
+    from platformdirs import user_runtime_path
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a machine without such folders gets one below the temporary one
+        folder = user_runtime_path("harness", ensure_exists=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(errno.EACCES, "it is not this user's alone", str(folder))
+    return folder
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ def run(
     seed: int | None = None,
     out: str | Path = "reports",
     watcher: Watcher | None = None,
+    turn: AbstractContextManager[object] | None = None,
 ) -> Run:
     """Run ``scenario`` to its end, judge it, write its reports, put it into the store.
 
@@ -68,6 +69,8 @@ def run(
     requires nothing.
     ``watcher``: whom to tell how the run goes; ``harness.LineWatcher()`` writes lines to standard error. By default
     the logger ``harness`` hears what is worth a line.
+    ``turn``: entered when the input has been checked, left when the run has ended: a lock, where loads on one machine
+    wait for one another.
 
     The load runs in processes of its own: this one never imports Locust, gevent or the scenario. While it goes on, a
     signal (Ctrl-C) ends it in order, if this is the main thread; handlers of signals are left as they were.
@@ -100,16 +103,18 @@ def run(
         arguments=arguments,
     )
 
-    # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
-    from harness.control.run import run as run_plan
-    from harness.control.watcher import Watchers
+    with ExitStack() as around:
+        if turn is not None:
+            around.enter_context(turn)
+        # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
+        from harness.control.run import run as run_plan
+        from harness.control.watcher import Watchers
 
-    with ExitStack() as watching:
         watcher = watcher or _LogWatcher()
         if metrics_port is not None:
             from harness.control.metrics import serve_metrics
 
-            metrics, url = watching.enter_context(serve_metrics(str(metrics_port)))
+            metrics, url = around.enter_context(serve_metrics(str(metrics_port)))
             watcher.say(f"metrics at {url}")
             watcher = Watchers(watcher, metrics)
         outcome = run_plan(plan, out=Path(out), watcher=watcher, door=door)

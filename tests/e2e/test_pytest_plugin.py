@@ -51,8 +51,10 @@ def test_oversold(load_test):
 
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lock of all loads lies in the temporary folder: other sessions of this machine are not to wait."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    """The lock of all loads lies there: other sessions of this machine are not to wait."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
 
 
 def folder_of_a_project(folder: Path, *, duration: str) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from filelock import FileLock, Timeout
+
+from harness.errors import HarnessError
+from harness.pytest_plugin import _only_load
 
 pytest_plugins = ["pytester"]
 
@@ -29,7 +35,9 @@ def test_other(): pass
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     # Where the lock of all loads lies: other sessions of this machine are not waited for.
-    monkeypatch.setattr("tempfile.tempdir", str(pytester.path))
+    runtime = pytester.path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     pytester.makepyfile(TESTS)
     return pytester
 
@@ -49,3 +57,57 @@ def test_wrong_input_is_one_message(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["nothing.py: there is no such scenario"])
     result.stdout.no_fnmatch_line("*harness/*.py:*")
     assert not (project.path / "reports").exists()
+
+
+SCENARIO = """
+from locust import task
+from harness import HttpUser
+
+class Someone(HttpUser):
+    @task
+    def look(self):
+        self.client.get("/products")
+"""
+TYPO = """
+def test_typo(load_test):
+    load_test("look.py", {options})
+"""
+
+
+def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
+    project.makepyfile(look=SCENARIO, test_typo=TYPO.format(options="set={'phase.steady.hodl': '3s'}"))
+    lock = project.path / "runtime" / "harness" / "load.lock"
+    lock.parent.mkdir()
+    with FileLock(lock):  # another load goes on
+        result = project.runpytest_inprocess("--timeout=20", "test_typo.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["set?'phase.steady.hodl'?: unknown key \"hodl\""])
+    result.stdout.no_fnmatch_line("*waiting*")
+
+
+@pytest.mark.parametrize("instead", ["link", "shared folder"])
+def test_a_lock_that_is_not_this_users_alone_is_refused_in_one_message(
+    instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder, precious = tmp_path / "harness", tmp_path / "precious"
+    precious.write_text("kept")
+    folder.mkdir(mode=0o700)
+    if instead == "link":
+        (folder / "load.lock").symlink_to(precious)
+    else:
+        folder.chmod(0o777)
+    with pytest.raises(HarnessError, match="loads cannot wait for one another: ") as refused, _only_load():
+        pass
+    assert str(refused.value).startswith(f"{folder}")
+    assert "XDG_RUNTIME_DIR" in str(refused.value)
+    assert precious.read_text() == "kept"
+
+
+def test_the_temporary_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "other"))
+    with _only_load(), pytest.raises(Timeout):
+        FileLock(tmp_path / "harness" / "load.lock").acquire(blocking=False)

@@ -27,7 +27,7 @@ def test_every_option_of_the_command_is_an_argument() -> None:
     otherwise_called = {"overrides": "set", "as_json": None}
     options = {otherwise_called.get(str(option.name), option.name) for option in command.params}
     arguments = set(inspect.signature(harness.run).parameters)
-    assert options - {None} == arguments - {"phases", "gates", "watcher"}
+    assert options - {None} == arguments - {"phases", "gates", "watcher", "turn"}
 
 
 def test_wrong_input_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
