@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.edge import at_the_edge
 from harness.control.finding import find
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder, read_model
@@ -33,6 +34,7 @@ class Run:
             self.summary = summary
 
     @classmethod
+    @at_the_edge
     def load(cls, run: str | Path = "latest", *, out: str | Path = "reports") -> Run:
         """The run of that folder, of that run-id below ``out``, or the ``"latest"`` there.
 
@@ -108,6 +110,7 @@ class Run:
 
         raise HarnessError(f"there was no phase {name!r}", hint=among(name, [phase.name for phase in self.phases]))
 
+    @at_the_edge
     def judge(
         self,
         require: str | Sequence[str] = (),
@@ -153,6 +156,7 @@ class Run:
 
         return Run(self.folder, judge_bench_again(self.folder, gates))
 
+    @at_the_edge
     def draw(self) -> Path:
         """Draw its reports anew, as ``harness report``; where ``report.html`` lies."""
         from harness.control.judging import draw_again

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.edge import at_the_edge
 from harness.api.result import Run
 from harness.plan.dsl import GateSpec, PhaseSpec
 
@@ -32,6 +33,7 @@ class RunInterrupted(KeyboardInterrupt):
         self.run = run
 
 
+@at_the_edge
 def run(
     scenario: str | Path,
     arguments: str | Sequence[str] = (),

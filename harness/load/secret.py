@@ -65,7 +65,7 @@ def given_secret(file: Path | None) -> str | None:
     secret = os.environ.pop(VARIABLE, None)
     where = VARIABLE
     if file is not None:
-        where = f"--secret-file {file}"
+        where = str(file)
         try:
             secret = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as fault:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.plan.faults import suggestion
+
+_NOT_MEANT = ("_", "test_", "conftest.")
+"""How the names of Python files begin that are beside scenarios, and none."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,11 @@ def find_locustfiles(scenario: str | Path) -> Locustfiles:
 
 def _files_of(path: Path) -> list[Path]:
     if path.is_file():
+        if path.suffix != ".py":
+            raise _no_scenario(path)
         return [path.resolve()]
     if not path.is_dir():
-        similar = sorted(other.name for other in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        hint = f"there are: {', '.join(similar)}" if similar else "Give the path of a scenario, a Python file."
-        raise HarnessError("there is no such scenario", where=str(path), hint=hint)
+        raise HarnessError("there is no such scenario", where=str(path), hint=_there_are(path))
     files = sorted(
         (Path(folder, name).resolve() for folder, _, names in os.walk(path) for name in names if _is_locustfile(name)),
         # A folder's own files before those further down.
@@ -48,6 +52,28 @@ def _files_of(path: Path) -> list[Path]:
             "the folder holds no Python file", where=str(path), hint="Names that begin with _ are left out."
         )
     return files or [package]
+
+
+def _no_scenario(path: Path) -> HarnessError:
+    """That the file is none: Locust imports Python files only."""
+    if path.suffix == ".toml":
+        profile = path.stem if path.parent.name == "profiles" else path
+        return HarnessError(
+            "this is no scenario: a profile is TOML, a scenario a Python file",
+            where=str(path),
+            hint=f"name the scenario, and this beside it: --profile {profile}",
+        )
+    return HarnessError("this is not a Python file", where=str(path), hint=_there_are(path))
+
+
+def _there_are(path: Path) -> str:
+    """The scenarios that may have been meant: beside it, else in the nearest ``scenarios`` from there upwards."""
+    beside = path.absolute().parent
+    for folder in (beside, *(above / "scenarios" for above in (beside, *beside.parents))):
+        found = sorted(file.name for file in folder.glob("*.py") if not file.name.startswith(_NOT_MEANT))
+        if found:
+            return f"in {folder}: {suggestion(path.name, found)}"
+    return f"there is none in {beside}; give the path of a Python file"
 
 
 def _is_locustfile(name: str) -> bool:

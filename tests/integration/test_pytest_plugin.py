@@ -51,10 +51,15 @@ def test_tests_with_a_load_are_performance_tests(project: pytest.Pytester) -> No
 
 
 def test_wrong_input_is_one_message(project: pytest.Pytester) -> None:
+    scenario = project.path / "scenarios" / "flash_sale.py"
+    scenario.parent.mkdir()
+    scenario.touch()
     result = project.runpytest_inprocess("-m", "performance")
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(["profiles/nothing.toml: there is no such profile file"])
-    result.stdout.fnmatch_lines(["nothing.py: there is no such scenario"])
+    result.stdout.fnmatch_lines(
+        ["nothing.py: there is no such scenario", f"  in {project.path}/scenarios: known: flash_sale.py"]
+    )
     result.stdout.no_fnmatch_line("*harness/*.py:*")
     assert not (project.path / "reports").exists()
 

@@ -49,6 +49,45 @@ def test_what_is_missing_is_told_with_what_there_is(tmp_path: Path) -> None:
     made(tmp_path, "shop.py", "empty/_tools.py")
     with pytest.raises(HarnessError, match="there is no such scenario") as missing:
         find_locustfiles(f"{tmp_path}/shop.py,{tmp_path}/shpo.py")
-    assert (missing.value.where, missing.value.hint) == (f"{tmp_path}/shpo.py", "there are: shop.py")
+    assert missing.value.where == f"{tmp_path}/shpo.py"
+    assert missing.value.hint == f'in {tmp_path}: did you mean "shop.py"? (known: shop.py)'
     with pytest.raises(HarnessError, match="the folder holds no Python file"):
         find_locustfiles(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("given", ["nothing.py", "tests/nothing.py", "nowhere/deep/nothing.py"])
+def test_scenarios_elsewhere_in_the_project_are_told(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "conftest.py", "tests/test_sale.py", "scenarios/_tools.py", "scenarios/sale.py", "scenarios/api.py")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError, match="there is no such scenario") as missing:
+        find_locustfiles(given)
+    assert missing.value.hint == f"in {tmp_path}/scenarios: known: api.py, sale.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "hint"),
+    [
+        (
+            "profiles/smoke.toml",
+            "this is no scenario: a profile is TOML",
+            "name the scenario, and this beside it: --profile smoke",
+        ),
+        (
+            "my/quick.toml",
+            "this is no scenario: a profile is TOML",
+            "name the scenario, and this beside it: --profile my/quick.toml",
+        ),
+        ("README.md", "this is not a Python file", "in {folder}: known: shop.py"),
+        ("shop", "this is not a Python file", 'in {folder}: did you mean "shop.py"? (known: shop.py)'),
+    ],
+)
+def test_a_file_that_is_no_python_is_not_run(
+    name: str, told: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, name, "shop.py")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError, match=f"^{name}: {told}") as refused:
+        find_locustfiles(name)
+    assert refused.value.hint == hint.format(folder=tmp_path)

@@ -1,0 +1,113 @@
+"""Where faults leave the Python API: in the words of a call, without secrets, harmless to a terminal.
+
+Who finds a fault does not know who will read it, and names the option (``--allow-host 10.0.0.9``); here, and only here,
+it becomes the argument (``allow_host="10.0.0.9"``). The command line is written on the same functions, and keeps its
+own words (:func:`keep_the_words_of_the_command_line`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from harness.errors import HarnessError, ManyFaultsError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_OPTIONS = (
+    *("allow-host", "bind", "endpoint", "exclude-tags", "expect-workers", "host", "metrics-port", "out", "phase"),
+    *("pid", "profile", "ready", "require", "secret-file", "seed", "set", "tags", "target", "workers"),
+)
+"""Those that are arguments of :func:`harness.run` and :meth:`harness.Run.judge`."""
+_NAMES = "|".join(_OPTIONS)
+_QUOTED = r"'[^']*'|\"[^\"]*\""
+_OPTION = re.compile(
+    # What follows these is a name, whatever it looks like; of others a word may be the sentence's.
+    rf"(?<![\w-])(?:--(?P<named>allow-host|exclude-tags|profile|tags)[ ](?P<name>{_QUOTED}|[\w\[*][^\s,;]*)"
+    rf"|--(?P<option>{_NAMES})(?:[ ](?P<value>{_QUOTED}|[A-Z][A-Z=]*\b|[^\s,;]*[\d/.=:][^\s,;]*))?(?![\w-]))"
+)
+_WHERE = re.compile(rf"--(?P<option>{_NAMES}) (?P<value>(?!and )(?:(?! --)[^,])+)", re.DOTALL)
+_COMMAND = re.compile(r"(`[^`]*`)")
+_BEHIND = " before the --"
+"""What a call has no need of: its scenario's own arguments are an argument."""
+
+_in_its_own_words = False
+
+
+def keep_the_words_of_the_command_line() -> None:
+    """In this process, from now on: it is the command line."""
+    global _in_its_own_words
+    _in_its_own_words = True
+
+
+def at_the_edge(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """``function``, whose faults leave the API. A keyword that it does not know is told with the one that was meant."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        __tracebackhide__ = True
+        for word in kwargs:
+            if word not in known:
+                near = difflib.get_close_matches(word, known, n=1)
+                meant = f": did you mean {near[0]}=?" if near else f"; there are: {', '.join(known)}"
+                raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {word!r}{meant}")
+        try:
+            return function(*args, **kwargs)
+        except HarnessError as fault:
+            if _in_its_own_words:
+                raise
+            raise told(fault) from fault.__cause__
+
+    return called
+
+
+def told(fault: HarnessError) -> HarnessError:
+    """The same fault as a program may show it."""
+    if isinstance(fault, ManyFaultsError):
+        return ManyFaultsError([told(each) for each in fault.faults])
+    return HarnessError(
+        _safe(_of_a_call(fault.message)),
+        where=None if fault.where is None else _safe(_place_of_a_call(fault.where)),
+        hint=None if fault.hint is None else _safe(_of_a_call(fault.hint)),
+        exit_code=fault.exit_code,
+    )
+
+
+def _safe(text: str) -> str:
+    from harness.record.masking import masked
+    from harness.report.words import plain
+
+    return masked(plain(text))
+
+
+def _place_of_a_call(where: str) -> str:
+    found = _WHERE.fullmatch(where)
+    return _argument(found["option"], found["value"]) if found else _of_a_call(where)
+
+
+def _of_a_call(text: str) -> str:
+    """Options named in a sentence; commands to type, between backticks, stay as they are."""
+    parts = _COMMAND.split(text.replace(_BEHIND, ""))
+    return "".join(part if part.startswith("`") else _OPTION.sub(_found, part) for part in parts)
+
+
+def _found(option: re.Match[str]) -> str:
+    value = option["name"] or option["value"] or ""
+    bare = value.rstrip(".)")
+    return _argument(option["named"] or option["option"], bare) + value[len(bare) :]
+
+
+def _argument(option: str, value: str) -> str:
+    name = option.replace("-", "_")
+    if not value:
+        return f"{name}="
+    if value[0] in "'\"" and value[0] == value[-1]:
+        value = value[1:-1]
+    quote = "'" if '"' in value else '"'
+    return f"{name}={value}" if value.isdecimal() or value == "N" else f"{name}={quote}{value}{quote}"
