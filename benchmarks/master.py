@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.errors import HarnessError
-from harness.load.process import allow_many_files
+from harness.load.process import TARGET, allow_many_files
 from harness.load.secret import VARIABLE, new_secret
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario
 from harness.record.journal import JournalFollower
@@ -99,13 +99,13 @@ class _Master:
             ).model_dump_json()
         )
         self.scenario = scenario
-        self.environment = {**os.environ, VARIABLE: new_secret()}
+        self.environment = {**os.environ, VARIABLE: new_secret(), TARGET: "http://127.0.0.1"}
         self.log = folder / "master.log"
         self.process = start(
             [
                 *(sys.executable, "-m", "harness.quick_start", "harness.load.master"),
                 *("--plan", plan, "--journal", self.journal, "--run-id", "benchmark"),
-                *("--target", "http://127.0.0.1", "--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
+                *("--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
             ],
             core,
             env=self.environment,

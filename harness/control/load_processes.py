@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from harness.control.door import Door
 from harness.errors import ExitCode, HarnessError
+from harness.load.process import TARGET
 from harness.load.secret import VARIABLE
 from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
@@ -40,12 +41,12 @@ class LoadProcesses:
         os.write(self._plan, plan.model_dump_json().encode())
         self._log = folder.log.open("ab")
         self._log_path = folder.log
-        # Not as an argument, which everybody sees: the kernel shows an environment to its own user (and root) only.
-        self._environment = os.environ | {VARIABLE: door.secret}
+        # Not as arguments, which everybody sees: the kernel shows an environment to its own user (and root) only.
+        self._environment = os.environ | {VARIABLE: door.secret, TARGET: target_url}
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
         self._said = b""
-        common = ["--plan", f"/proc/self/fd/{self._plan}", "--target", target_url, "--parent", str(os.getpid())]
+        common = ["--plan", f"/proc/self/fd/{self._plan}", "--parent", str(os.getpid())]
         bind = ["--bind", door.host, "--port", str(door.port)]
         self._master = self._start(
             ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],

@@ -34,6 +34,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.load import messages
 from harness.load.hello import hello, pack
 from harness.load.link import LINGER_MS, address_of, prepare_worker_socket
+from harness.load.process import TARGET
 from harness.load.secret import VARIABLE, Keys
 from harness.plan.model import RunPlan
 from harness.record.masking import add_names, masked
@@ -185,9 +186,9 @@ class _Workers:
     """The worker processes; a context manager that ends whatever still runs. Made in the main thread only."""
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
-        environment = os.environ | {VARIABLE: secret}
+        environment = os.environ | {VARIABLE: secret, TARGET: target}
         module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.load.worker"]
-        command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder)), "--target", target]
+        command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder))]
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, ManyFaultsError
+from harness.load.process import QUESTION, TARGET
 from harness.plan.description import Question, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 
@@ -52,7 +53,9 @@ def describe_scenario(
     )
     path = found.files[0]
     try:
-        answer = _ask("harness.load.describe", [question.model_dump_json()], path, DESCRIBE_TIMEOUT_S, interrupted)
+        answer = _ask(
+            "harness.load.describe", [], {QUESTION: question.model_dump_json()}, path, DESCRIBE_TIMEOUT_S, interrupted
+        )
     except _InterruptedError:
         raise KeyboardInterrupt from None
     if "faults" in answer:
@@ -79,7 +82,8 @@ def verify_target(
     """
     begun = time.monotonic()
     try:
-        return _ask("harness.load.verify", [url, *map(str, files)], Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
+        told, names = {TARGET: url}, [*map(str, files)]
+        return _ask("harness.load.verify", names, told, Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
     except _InterruptedError:
         status, message = "interrupted", "verify was interrupted"
     except HarnessError as fault:
@@ -94,11 +98,14 @@ class _InterruptedError(Exception):
 def _ask(
     module: str,
     arguments: list[str],
+    told: Mapping[str, str],
     scenario: Path,
     timeout_s: float,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What the child answers. The kernel ends a child with the thread that started it: this one waits for it.
+    """What the child answers; ``told`` is added to its environment.
+
+    The kernel ends a child with the thread that started it: this one waits for it.
 
     Raises :class:`_InterruptedError`, and :class:`HarnessError` where no answer comes.
 
@@ -111,6 +118,7 @@ def _ask(
             stdin=subprocess.DEVNULL,
             stdout=answered,
             stderr=errors,
+            env=os.environ | told,
             start_new_session=True,
         )
         try:

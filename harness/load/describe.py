@@ -1,7 +1,7 @@
 """The child that imports a scenario and tells what it holds.
 
-Started as ``python -m harness.quick_start harness.load.describe --parent PID QUESTION``; it dies with that parent.
-``QUESTION`` is :class:`Question` as JSON. It answers ``{"description": …}`` (see ``harness.plan.description``) or
+Started as ``python -m harness.quick_start harness.load.describe --parent PID``, with a :class:`Question` as JSON in
+its environment; it dies with that parent. It answers ``{"description": …}`` (see ``harness.plan.description``) or
 ``{"faults": […]}``, each with ``"message"``, ``"where"`` and, where there is one, ``"hint"``.
 """
 
@@ -19,7 +19,7 @@ from locust.env import Environment
 from harness.load.child_result import answer, blame, claim_stdout, one_line
 from harness.load.environment import chosen_classes, keep_tagged
 from harness.load.locust_options import ArgumentsError, parse_arguments
-from harness.load.process import die_with_parent
+from harness.load.process import QUESTION, die_with_parent, take
 from harness.load.scenario_file import ScenarioFile, load_scenario
 from harness.load.user_faults import Fault, user_faults
 from harness.plan.description import Question
@@ -127,10 +127,9 @@ def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(prog="harness.load.describe")
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("question")
     given = parser.parse_args()
     die_with_parent(given.parent)
-    question = Question.model_validate_json(given.question)
+    question = Question.model_validate_json(take(QUESTION))
     stdout = claim_stdout()
     try:
         answer(stdout, describe(question))

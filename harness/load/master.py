@@ -1,9 +1,9 @@
 """The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
 
-Started as ``python -m harness.quick_start harness.load.master``, with the run's secret in its environment. On standard
-output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a line. On standard input it
-obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once; ``failed INDEX WORDS`` tells that
-a worker of this machine has ended. See :func:`main` for its arguments.
+Started as ``python -m harness.quick_start harness.load.master``, with the run's secret and the target's URL in its
+environment. On standard output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a
+line. On standard input it obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once;
+``failed INDEX WORDS`` tells that a worker of this machine has ended. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from harness.load.locust_course import (
 from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.merger import Merger
 from harness.load.phases import Phases
-from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
+from harness.load.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
 from harness.load.runners import LoadMasterRunner
 from harness.load.scenario_file import load_scenario
 from harness.load.secret import take_secret
@@ -308,7 +308,7 @@ def _obey(master: LoadMaster) -> None:
 
 
 def main() -> None:
-    """The master process: ``--plan FILE --journal FILE --run-id ID --target URL --bind ADDRESS --port N --parent PID``.
+    """The master process: ``--plan FILE --journal FILE --run-id ID --bind ADDRESS --port N --parent PID``.
 
     Port 0 takes any that is free.
     """
@@ -316,7 +316,6 @@ def main() -> None:
     arguments.add_argument("--plan", required=True, type=Path)
     arguments.add_argument("--journal", required=True, type=Path)
     arguments.add_argument("--run-id", required=True)
-    arguments.add_argument("--target", required=True)
     arguments.add_argument("--bind", required=True)
     arguments.add_argument("--port", required=True, type=int)
     arguments.add_argument("--parent", required=True, type=int)
@@ -326,6 +325,7 @@ def main() -> None:
     log_to_stderr("master")
     allow_many_files()  # strangers may keep connections, too
     use_keys(take_secret())
+    target = take(TARGET)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     add_names(plan.mask)
     random.seed(plan.seed)
@@ -334,7 +334,7 @@ def main() -> None:
         os.write(stdout, json.dumps(line).encode() + b"\n")
 
     scenario = load_scenario(plan.scenario.locustfiles)
-    environment = make_environment(scenario, plan, host=given.target, is_master=True)
+    environment = make_environment(scenario, plan, host=target, is_master=True)
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     try:
         runner = environment._create_runner(LoadMasterRunner, given.bind, given.port)
@@ -348,7 +348,7 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
-        lobby = Lobby(runner, plan, given.target, bundle, lambda line: answer(say=masked(one_line(line))))
+        lobby = Lobby(runner, plan, target, bundle, lambda line: answer(say=masked(one_line(line))))
         course = Course(journal)
         master = LoadMaster(plan, environment, runner, course, lobby)
         gevent.spawn(_obey, master)

@@ -13,6 +13,11 @@ from typing import TextIO, cast
 
 from harness.record.masked_lines import MaskedStream
 
+TARGET = "HARNESS_TARGET_URL"
+QUESTION = "HARNESS_QUESTION"
+"""In which variables the controller tells what may hold a user's secrets: an argument is everybody's to see, an
+environment the kernel shows to its own user (and root) only.
+"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -24,6 +29,11 @@ def die_with_parent(parent_pid: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(f"the parent process {parent_pid} has ended")
+
+
+def take(variable: str) -> str:
+    """What the controller told in that variable; taken out there, so no process that a scenario starts gets it."""
+    return os.environ.pop(variable)
 
 
 def log_to_stderr(name: str) -> None:

@@ -1,6 +1,7 @@
 """The child that runs a scenario's ``verify(target)`` after the run.
 
-Started as ``python -m harness.quick_start harness.load.verify --parent PID URL FILE…``; it dies with that parent.
+Started as ``python -m harness.quick_start harness.load.verify --parent PID FILE…``, with the target's URL in its
+environment; it dies with that parent.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
@@ -19,7 +20,7 @@ import locust  # noqa: F401  (patches the interpreter for gevent, and must come 
 import requests
 
 from harness.load.child_result import answer, blame, claim_stdout, one_line
-from harness.load.process import die_with_parent
+from harness.load.process import TARGET, die_with_parent, take
 from harness.load.scenario_file import load_scenario
 
 _TIMEOUT_S = 30
@@ -60,11 +61,10 @@ def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(prog="harness.load.verify")
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("url")
     parser.add_argument("scenario", type=Path, nargs="+")
     given = parser.parse_args()
     die_with_parent(given.parent)
     stdout = claim_stdout()
     begun = time.perf_counter()
-    result = verify(given.scenario, given.url)
+    result = verify(given.scenario, take(TARGET))
     answer(stdout, {**result, "duration_s": time.perf_counter() - begun})

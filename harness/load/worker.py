@@ -1,7 +1,8 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-Started as ``python -m harness.quick_start harness.load.worker``, with the run's secret in its environment; see
-:func:`main` for its arguments. Its last line on standard error tells why, where it ends before its time.
+Started as ``python -m harness.quick_start harness.load.worker``, with the run's secret and the target's URL in its
+environment; see :func:`main` for its arguments. Its last line on standard error tells why, where it ends before its
+time.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from harness.load.locust_course import (
 from harness.load.locust_stats import drop_stats, reads_stats
 from harness.load.pacer import Pacer
 from harness.load.phase_track import PhaseTrack
-from harness.load.process import allow_many_files, die_with_parent, log_to_stderr
+from harness.load.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
 from harness.load.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
 from harness.load.reporter import Reporter
 from harness.load.runners import LoadWorkerRunner
@@ -237,11 +238,10 @@ class LoadWorker:
 
 
 def main() -> None:
-    """The worker process: ``--master HOST PORT --plan FILE --target URL --index N --parent PID``."""
+    """The worker process: ``--master HOST PORT --plan FILE --index N --parent PID``."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--master", required=True, nargs=2)
     arguments.add_argument("--plan", required=True, type=Path)
-    arguments.add_argument("--target", required=True)
     arguments.add_argument("--index", required=True, type=int)
     arguments.add_argument("--parent", required=True, type=int)
     given = arguments.parse_args()
@@ -249,6 +249,7 @@ def main() -> None:
     log_to_stderr(f"worker-{given.index}")
     allow_many_files()
     use_keys(take_secret())
+    target = take(TARGET)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
     add_names(plan.mask)
@@ -260,7 +261,7 @@ def main() -> None:
         logger.exception("the scenario cannot be imported")
         fault = blame(error, Path(plan.scenario.path))
         sys.exit(f"{fault['where']}: {fault['message']}")
-    environment = make_environment(scenario, plan, host=given.target)
+    environment = make_environment(scenario, plan, host=target)
     environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
     host, port = given.master
     deal_tasks(TaskDecks(f"{plan.seed}:{given.index}"))

@@ -61,6 +61,15 @@ def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> N
     wait_until(lambda: have_ended(tmp_path), what="the end of what verify started")
 
 
+def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) -> None:
+    looks = 'import os, sys\ndef verify(target):\n    assert "s3cret" not in str([sys.orig_argv, *os.environ.values()])\n'
+    result = verify_target([scenario(tmp_path, USER + looks)], "http://me:s3cret@127.0.0.1:9")
+    assert (result["status"], result["message"]) == ("pass", "")
+    asked = 'import sys\nassert "Buyer" not in str(sys.orig_argv)\nclass Buyer(Shopper): pass\n'
+    described = describe_scenario(scenario(tmp_path, USER + asked), arguments=["Buyer"])
+    assert [user.name for user in described.user_classes] == ["Buyer"]
+
+
 def test_a_scenario_that_never_answers_is_ended_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

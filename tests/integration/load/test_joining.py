@@ -14,6 +14,7 @@ from harness.load import messages
 from harness.load.hello import hello
 from harness.load.secret import Keys, new_secret
 from harness.record.journal import Journal
+from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint
@@ -119,6 +120,16 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
     # The hello was understood once; played back it was not.
     assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from elsewhere") == 1
+
+
+def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
+    """Those everybody on the machine can read."""
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
+    with LoadProcesses(RunFolder.create(tmp_path, "run"), plan, "http://me:s3cret@127.0.0.1:9") as load:
+        shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in load.pids()]
+        load.kill()
+    assert len(shown) == 2
+    assert "s3cret" not in "".join(shown)
 
 
 def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_words(
