@@ -62,7 +62,9 @@ def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> N
 
 
 def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) -> None:
-    looks = 'import os, sys\ndef verify(target):\n    assert "s3cret" not in str([sys.orig_argv, *os.environ.values()])\n'
+    looks = (
+        'import os, sys\ndef verify(target):\n    assert "s3cret" not in str([sys.orig_argv, *os.environ.values()])\n'
+    )
     result = verify_target([scenario(tmp_path, USER + looks)], "http://me:s3cret@127.0.0.1:9")
     assert (result["status"], result["message"]) == ("pass", "")
     asked = 'import sys\nassert "Buyer" not in str(sys.orig_argv)\nclass Buyer(Shopper): pass\n'
