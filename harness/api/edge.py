@@ -62,7 +62,7 @@ def at_the_edge(function: Callable[_P, _R]) -> Callable[_P, _R]:
         except HarnessError as fault:
             if _in_its_own_words:
                 raise
-            raise told(fault) from fault.__cause__
+            raise told(fault) from None  # a traceback would show the fault as it was, secrets included
 
     return called
 

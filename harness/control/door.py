@@ -74,7 +74,7 @@ def open_door(bind: str | None, expected: int | None, secret_file: Path | None) 
         raise HarnessError(
             "workers need a secret to join with, and a log is no place for the secret that is made on a terminal",
             where="--bind",
-            hint=f"Give one here and to the workers: {VARIABLE}, or --secret-file FILE.",
+            hint=f"Give one here and to the workers: {VARIABLE}, or by --secret-file.",
         )
     return Door(host, port, secret or new_secret(), secret_was_given=secret is not None)
 

@@ -90,19 +90,19 @@ def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*waiting*")
 
 
-@pytest.mark.parametrize("instead", ["link", "shared folder"])
-def test_a_lock_that_is_not_this_users_alone_is_refused_in_one_message(
+@pytest.mark.parametrize("instead", ["link", "file"])
+def test_what_stands_in_the_locks_place_is_told_in_one_message(
     instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder, precious = tmp_path / "harness", tmp_path / "precious"
     precious.write_text("kept")
-    folder.mkdir(mode=0o700)
     if instead == "link":
+        folder.mkdir(mode=0o700)
         (folder / "load.lock").symlink_to(precious)
     else:
-        folder.chmod(0o777)
+        folder.touch()
     with pytest.raises(HarnessError, match="loads cannot wait for one another: ") as refused, _only_load():
         pass
     assert str(refused.value).startswith(f"{folder}")
