@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -81,6 +81,11 @@ def while_it_works(write: Callable[[str], None]) -> Callable[[str], None]:
     return attempt
 
 
+def _alone(environment: Mapping[str, str]) -> dict[str, str]:
+    """Started by a test that xdist runs, say: pytest-benchmark would take this pytest for one of xdist's workers."""
+    return {name: value for name, value in environment.items() if not name.startswith("PYTEST_XDIST_")}
+
+
 class Session:
     """A running pytest. A context manager: on leaving, nothing of it is left, nor of what its tests have started.
 
@@ -96,7 +101,7 @@ class Session:
         self._log = log.open("ab", buffering=0)
         self._outlets = [while_it_works(self._keep), while_it_works(hear)]
         try:
-            self._process = SupervisedProcess(command, os.environ, writer)
+            self._process = SupervisedProcess(command, _alone(os.environ), writer)
         finally:
             os.close(writer)
         self._reader = threading.Thread(target=self._read, args=(self._output,), daemon=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,10 @@ def session(
         "--benchmark-max-time=0.001",
         "--benchmark-json=b.json",
     ]
-    ended = pytester.runpytest_inprocess(*ours, *options, "-p", "no:xdist", *arguments)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+            environment.delenv(name)  # as harness bench has it
+        ended = pytester.runpytest_inprocess(*ours, *options, "-p", "no:xdist", *arguments)
     return int(ended.ret), read_model(folder / "suite.json", SuiteReport)
 
 
