@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,27 @@ def test_a_comment_that_harness_has_not_written_is_not_put_anywhere(tmp_path: Pa
 def test_where_the_set_up_failed_there_is_no_comment_and_no_fault_of_the_job_that_comments() -> None:
     (download,) = [step for step in steps(SMOKE) if "download-artifact" in step.get("uses", "")]
     assert download["continue-on-error"] is True
+
+
+def test_the_extras_that_are_installed_exist() -> None:
+    known = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    texts = "\n".join(path.read_text() for path in (*WORKFLOWS, DOCUMENT, REPOSITORY / "README.md"))
+    assert set(re.findall(r"--extra ([\w-]+)", texts)) <= set(known)
+
+
+def test_where_run_folders_are_copied_to_s3_its_package_is_installed_and_its_credentials_are_given() -> None:
+    night = {step.get("name"): step for step in steps(REPOSITORY / ".github" / "workflows" / "nightly.yml")}
+    install = night["Set up"]["run"].splitlines()[1]
+    for place, extra in (("", ""), ("s3://runs/harness", "--extra s3")):
+        told = subprocess.run(
+            ["sh", "-c", f"echo {install}"],
+            env={"HARNESS_ARTIFACTS": place},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.split() == f"uv sync --no-dev --extra postgresql {extra}".split()
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"} == set(night["Run"]["env"])
 
 
 def test_what_people_wrote_is_never_part_of_a_script() -> None:
