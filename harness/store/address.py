@@ -20,9 +20,7 @@ FILE_NAME = "store.sqlite"
 
 _SECRET = ("password", "sslpassword")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-_FORMS = (
-    "sqlite:////absolute/path/store.sqlite or postgresql://user@host/database (the password: PGPASSWORD or ~/.pgpass)"
-)
+_FORMS = "sqlite:////absolute/path/store.sqlite, or postgresql://user@host/database with PGPASSWORD or ~/.pgpass"
 
 
 @dataclass(frozen=True, slots=True)
