@@ -158,28 +158,28 @@ def constellation(folder: Path) -> Iterator[Constellation]:
 
 
 def scrape(url: str) -> str | None:
-    """What Prometheus would read there; None where nobody listens, or has stopped to before it answered."""
+    """What Prometheus would read there; None where nobody listens, or does no more before the question is heard."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return str(answer.read().decode())
-    except urllib.error.URLError as fault:
-        if not isinstance(fault.reason, ConnectionRefusedError):
-            raise
     except ConnectionResetError:
-        pass  # the server closed with this question unheard
-    return None
+        return None
+    except urllib.error.URLError as fault:
+        if not isinstance(fault.reason, ConnectionError):
+            raise
+        return None
 
 
 def scrape_until_the_end(url: str, on: Constellation) -> list[str]:
     """All that Prometheus would have read while the master ran."""
-    seen: list[str] = []
+    scraped: list[str | None] = []
     deadline = time.monotonic() + LONGEST_S
     while on.running["master"].poll() is None:
         assert time.monotonic() < deadline, f"the master did not end:\n{on.log('master').read_text()}"
-        scraped = scrape(url)
-        if scraped is not None:
-            seen.append(scraped)
+        scraped.append(scrape(url))
         time.sleep(0.1)
+    seen = [one for one in scraped if one is not None]
+    assert scraped[: len(seen)] == seen, "the master did not answer for a while"  # but after its last answer
     return seen
 
 
