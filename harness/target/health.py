@@ -18,6 +18,7 @@ from harness.plan.model import AllowedHost
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
+_NOTHING = "nothing listened"
 _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
 """As it stands in a URL: only what no request line holds (spaces, letters beyond ASCII) is written as ``%C3%BC``."""
 
@@ -49,7 +50,7 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
     Ends early when ``is_alive`` turns false.
     """
     deadline = time.monotonic() + timeout_s
-    seen = "nothing listened"
+    seen = _NOTHING
     while is_alive() and (left_s := deadline - time.monotonic()) > 0:
         try:
             status, reason = _ask(port, path, min(_ANSWER_TIMEOUT_S, left_s))
@@ -59,7 +60,9 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
         except ConnectionRefusedError:
             pass  # not listening yet: what was seen before still holds
         except TimeoutError:
-            seen = "it accepted the connection, but did not answer"
+            # One that our own end cut short says less than an answer before it.
+            if seen == _NOTHING or left_s >= _ANSWER_TIMEOUT_S:
+                seen = "it accepted the connection, but did not answer"
         except (OSError, http.client.HTTPException) as fault:
             seen = f"no HTTP answer ({fault or type(fault).__name__})"
         time.sleep(_POLL_S)

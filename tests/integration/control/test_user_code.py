@@ -262,7 +262,6 @@ class Looker(User):
 """
 
 
-@pytest.mark.traced
 def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> None:
     path = scenario(tmp_path, TAGGED)
     (buyer,) = describe_scenario(path, tags=["buy"]).user_classes
@@ -294,7 +293,6 @@ def test_wrong_arguments_are_told_with_what_would_be_right(
     assert raised.value.hint.startswith(hint)
 
 
-@pytest.mark.traced
 def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_path: Path) -> None:
     importing = "from locust import User, task\nfrom shop import Shopper\nfrom harness import steady\n"
     shop, other = scenario(tmp_path, USER), scenario(tmp_path, f"{importing}phases = [steady()]\n", "more.py")

@@ -310,7 +310,6 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert not raised
 
 
-@pytest.mark.traced
 def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -518,7 +517,6 @@ def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, 
     assert server.served.total() > 0
 
 
-@pytest.mark.traced
 def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
     shaped = (
         GETTER
@@ -598,7 +596,6 @@ def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingSe
     assert iterations_of(journal) == 40
 
 
-@pytest.mark.traced
 def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
     nested = """
         from locust import SequentialTaskSet, TaskSet, User, constant, task

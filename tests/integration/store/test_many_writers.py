@@ -8,8 +8,8 @@ from harness.store import RunEntry, open_store
 from tests.support.baselines import make_baseline_run, make_summary
 from tests.support.old_store import make_first_store
 
-PROCESSES = 4
-ROUNDS = 4
+PROCESSES = 3
+ROUNDS = 3
 UP_TO = 2
 
 
