@@ -167,7 +167,7 @@ PACKAGE = {
             tasks = {Shop: 2}
 
             @tag("buys", "breaks")
-            @task
+            @task(4)  # so often that some visitor surely comes to it: a stay in the Shop lasts a second or two
             def breaks(self):
                 raise LookupError("nothing to buy")
 
