@@ -171,7 +171,7 @@ class Nginx:
         self._status = HTTPConnection("127.0.0.1", self.port, timeout=_START_S)
         try:
             wait_until(self._listens, "nginx")
-        except BaseException:
+        except BaseException:  # raised again: an interrupt, too, must leave no nginx behind
             self.end()
             raise
 

@@ -57,7 +57,7 @@ class LoadProcesses:
             master = ["--master", door.local_address(), str(self.port)]
             for index in range(plan.workers):
                 self._workers.append(self._start(["harness.load.worker", *master, "--index", str(index), *common]))
-        except BaseException:
+        except BaseException:  # raised again: an interrupt, too, must leave no process behind
             self.kill()
             self.end()
             raise

@@ -264,7 +264,7 @@ class Pacer:
             waiter.get()
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
-        except BaseException:
+        except BaseException:  # raised again: stopped or killed, it waits no longer
             if waiter in free:
                 free.remove(waiter)
             elif self._due[type(user)] and free:

@@ -172,7 +172,7 @@ def _start_managed(plan: model.ShopTarget | model.CommandTarget, log: Path, *, a
             if seen is None and target.is_alive():
                 return target
             alive, ended = target.is_alive(), target.exit_description()
-        except BaseException:
+        except BaseException:  # raised again: an interrupt, too, must leave no target behind
             target.stop()
             raise
         target.stop()

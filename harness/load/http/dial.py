@@ -45,14 +45,14 @@ def dial(origin: Origin, settings: Settings, context: Callable[[], ssl.SSLContex
         connection = TlsConnection(sock, settings.network_timeout, context(), origin.host)
         try:
             connection.handshake(until_s - perf_counter())
-        except BaseException:
+        except BaseException:  # raised again: a user may be cut off here
             connection.close()
             raise
         return connection
     except WaitTooLong:
         sock.close()
         raise NotConnected(settings.connection_timeout) from None
-    except BaseException:
+    except BaseException:  # raised again: a user may be cut off here
         sock.close()
         raise
 
@@ -108,7 +108,7 @@ def _connect(address: Address, until_s: float) -> _socket.socket:
         if code:
             # OSError makes the class that belongs to the number, as ConnectionRefusedError.
             raise OSError(code, os.strerror(code))
-    except BaseException:
+    except BaseException:  # raised again: a user may be cut off here
         sock.close()
         raise
     return sock

@@ -88,7 +88,7 @@ class BodyStream:
             self._buffer += self._decoded(part, complete=complete) if self._codings else part
             if len(self._buffer) > self._settings.max_answer_bytes:
                 raise AnswerTooLarge
-        except BaseException:
+        except BaseException:  # raised again: cut off or failed, the rest cannot be read
             self._ended = True
             self.close()
             raise

@@ -143,7 +143,7 @@ class Transport:
             response = wish.kind(sent, reader.status, reader.head, reader.take(), elapsed_s)
             response.error = failure
             return response
-        except BaseException:
+        except BaseException:  # raised again: a user may be cut off here, and its turn ends
             lane.end_turn(connection)
             raise
         arrived_s = connection.arrived_s(sent_s)
