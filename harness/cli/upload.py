@@ -18,7 +18,7 @@ def command(run: str, out: Path) -> None:
     "harness run" does so by itself after each run; this is for runs whose copy failed, or that were killed.
     """
     from harness.errors import HarnessError
-    from harness.plan.model import RunPlan
+    from harness.plan.kept import read_plan
     from harness.record.environment import Environment
     from harness.record.masked_lines import mask_file
     from harness.record.masking import add_names
@@ -39,7 +39,7 @@ def command(run: str, out: Path) -> None:
             hint=f"It is copied at its end, if {VARIABLE} was set at its start; else call again when it has ended.",
         )
     # A run masks its logs at its end, which one that was killed has not had.
-    add_names(() if folder.is_bench else read_model(folder.plan, RunPlan).mask)
+    add_names(read_plan(folder).mask)
     mask_file(folder.log)
     mask_file(folder.target_log)
     location = upload(folder, to)

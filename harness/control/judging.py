@@ -10,7 +10,6 @@ from harness.control.late_baseline import fetch_baseline
 from harness.errors import HarnessError
 from harness.gates.bench_judge import judge_suite
 from harness.gates.judge import judge
-from harness.plan.bench import PROFILE as BENCH
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.model import Gate, RunPlan
 from harness.record.environment import Environment
@@ -32,9 +31,8 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
     A store that fails now does not lose the run: it is told as a warning in the result.
     """
     warnings: list[str] = []
-    scenario, profile = (plan.suite, BENCH) if isinstance(plan, BenchPlan) else (plan.scenario.name, plan.profile)
     try:
-        baseline = store.baseline_for(scenario, profile, environment.fingerprint)
+        baseline = store.baseline_for(*plan.key, environment.fingerprint)
     except HarnessError as fault:
         warnings.append(f"the baseline could not be read: {fault.message}")
     else:

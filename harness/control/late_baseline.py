@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 
 from harness.errors import HarnessError
-from harness.plan.bench import PROFILE as BENCH
-from harness.plan.bench import BenchGate, BenchPlan
-from harness.plan.model import Gate, RunPlan
+from harness.plan.bench import BenchGate
+from harness.plan.kept import read_plan
+from harness.plan.model import Gate
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, read_model, write_json
 from harness.record.summary import Summary
@@ -23,9 +23,7 @@ def fetch_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) 
     """
     if folder.comparison.exists() or not folder.environment.exists():
         return None
-    plan: BenchPlan | RunPlan = (
-        read_model(folder.plan, BenchPlan) if folder.is_bench else read_model(folder.plan, RunPlan)
-    )
+    plan = read_plan(folder)
     if not any(_reads_a_baseline(gate) for gate in (plan.gates if gates is None else gates)):
         return None
     reports = folder.path.parent
@@ -34,10 +32,9 @@ def fetch_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) 
             f"no baseline: there is no store in {reports}, and {VARIABLE} names none; "
             "`harness baseline set <a run you trust>` makes one"
         )
-    key = (plan.suite, BENCH) if isinstance(plan, BenchPlan) else (plan.scenario.name, plan.profile)
     try:
         with open_store(None, reports) as store:
-            return _fetched(folder, store, *key, read_model(folder.environment, Environment).fingerprint)
+            return _fetched(folder, store, *plan.key, read_model(folder.environment, Environment).fingerprint)
     except HarnessError as fault:
         return f"no baseline: {fault.where}: {fault.message}" if fault.where else f"no baseline: {fault.message}"
 

@@ -83,3 +83,8 @@ class BenchPlan(_Frozen):
     """Whether each benchmark is called once more under memray."""
     mask: tuple[str, ...] = ()
     """What the user's own secrets are called, which must not be recorded."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """As :attr:`harness.plan.model.RunPlan.key`."""
+        return self.suite, PROFILE

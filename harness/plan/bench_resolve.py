@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 
 from harness.errors import HarnessError
-from harness.plan import invalid
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.faults import Faults
+from harness.plan.invalid import checked
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.written import KeyPath, Written
 
 _TABLE = ("tool", "harness", "bench")
-_Model = TypeVar("_Model", bound=BaseModel)
 _Requirement = Annotated[BenchGate, BeforeValidator(parse_bench_gate)]
 
 
@@ -94,10 +93,12 @@ def bench_gates_given(
     faults = Faults()
     found: list[BenchGate] = []
     if gates_file is not None:
-        checked = _checked(_GatesFile, read_toml(gates_file), (), faults)
-        found += [entry.require for entry in checked.gate] if checked else []
+        file = read_toml(gates_file)
+        listed = checked(_GatesFile, file.data, (), file, faults)
+        found += [entry.require for entry in listed.gate] if listed else []
     texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
-    table = _checked(_ProjectTable, Written({"gates": list(gates)}, texts), (), faults)
+    written = Written({"gates": list(gates)}, texts)
+    table = checked(_ProjectTable, written.data, (), written, faults)
     faults.raise_if_any()
     return found + (table.gates if table else [])
 
@@ -121,24 +122,15 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     for key in _TABLE:
         table = table.get(key, {}) if isinstance(table, dict) else table
     faults = Faults()
-    places = {path[len(_TABLE) :]: place for path, place in written.places.items() if path[: len(_TABLE)] == _TABLE}
     if not isinstance(table, dict):
         raise HarnessError("this is not a table", where=written.where(_TABLE), hint="write [tool.harness.bench]")
-    checked = _checked(_ProjectTable, Written(table, places), (), faults)
+    settings = checked(_ProjectTable, table, (), Written(table, written.places_below(_TABLE)), faults)
     faults.raise_if_any()
-    assert checked is not None
+    assert settings is not None
     if file.parent != folder:
-        checked = checked.model_copy(update={"paths": [str(file.parent / path) for path in checked.paths]})
-    return str(name), checked
+        settings = settings.model_copy(update={"paths": [str(file.parent / path) for path in settings.paths]})
+    return str(name), settings
 
 
 def _has_project(folder: Path) -> bool:
     return (folder / "pyproject.toml").is_file()
-
-
-def _checked(model: type[_Model], written: Written, at: KeyPath, faults: Faults) -> _Model | None:
-    try:
-        return model.model_validate(written.data)
-    except ValidationError as error:
-        invalid.tell(error, model, at, written, faults)
-        return None

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
-from harness.plan import invalid
 from harness.plan.faults import Faults, listed, suggestion
+from harness.plan.invalid import checked
 from harness.plan.model import Gate, RunPlan
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
 from harness.plan.profile import load_profile
@@ -32,11 +30,8 @@ def read_gates(written: Written, kinds: Mapping[str, Any], faults: Faults) -> li
                 where=written.where(path),
                 hint=f"name the phase it should read: {listed(kinds)}",
             )
-        try:
-            gate = GateTable.model_validate(table)
-        except ValidationError as error:
-            invalid.tell(error, GateTable, path, written, faults)
-        else:
+        gate = checked(GateTable, table, path, written, faults)
+        if gate is not None:
             gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
     return gates
 

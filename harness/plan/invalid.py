@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from harness.plan.faults import Faults, UnreadableError, quoted, suggestion
 from harness.plan.written import KeyPath, Written
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _EXAMPLES = {
     "duration": '"30s"',
@@ -33,8 +35,16 @@ _WANTED = {
 """What a value should have been, by pydantic's name of the error."""
 
 
-def tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: Written, faults: Faults) -> None:
-    """Add each error of validating what was written at ``at`` against ``model``."""
+def checked(model: type[_Model], value: object, at: KeyPath, written: Written, faults: Faults) -> _Model | None:
+    """``value``, which was written at ``at``, as a ``model``; None where it is none, which is told to ``faults``."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        _tell(error, model, at, written, faults)
+        return None
+
+
+def _tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: Written, faults: Faults) -> None:
     for item in error.errors(include_url=False):
         below: KeyPath = tuple(item["loc"])
         path = (*at, *below)

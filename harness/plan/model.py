@@ -46,6 +46,11 @@ class Comparison(_Frozen):
     source: str
     """What the user wrote."""
 
+    @property
+    def percent(self) -> bool:
+        """Whether ``value`` is a share of the baseline's figure."""
+        return self.unit == "%" and self.metric != "error_rate"
+
 
 class Condition(_Frozen):
     """Comparisons joined by ``or`` (outer) and ``and`` (inner): true when all of any group are true."""
@@ -204,6 +209,11 @@ class RunPlan(_Frozen):
     """What followed ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
     overrides: tuple[str, ...] = ()
     """The ``--set KEY=VALUE`` that were given, or would have been (``harness.run(set={…})``)."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Scenario and profile: runs that have them in common are comparable, in one environment."""
+        return self.scenario.name, self.profile
 
     @property
     def duration_s(self) -> float:

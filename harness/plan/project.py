@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from harness.errors import HarnessError
-from harness.plan import invalid
 from harness.plan.faults import Faults
+from harness.plan.invalid import checked
 from harness.plan.settings import GuardRails
-from harness.plan.toml_lines import key_lines
-from harness.plan.written import KeyPath, Written, dotted, shown_path
+from harness.plan.toml_file import parse_toml
+from harness.plan.written import Written
 
 _TABLE = ("tool", "harness")
 
@@ -33,38 +29,17 @@ def load_project(folder: Path, faults: Faults) -> GuardRails:
         if path.is_file():
             written = _read(path)
             if written is not None:
-                return _checked(written, faults)
+                return checked(_ProjectTable, written.data[""], (), written, faults) or GuardRails()
     return GuardRails()
 
 
 def _read(path: Path) -> Written | None:
     """The table as it was written; None where the file has none, or cannot be read."""
     try:
-        text = path.read_bytes().decode().replace("\r\n", "\n")
+        content = path.read_bytes()
     except OSError:
         return None  # somebody else's file, above a folder of ours
-    except UnicodeDecodeError as error:
-        raise HarnessError(
-            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
-        ) from None
-    try:
-        data: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"not TOML: {error}", where=shown_path(path)) from None
-    tool = data.get("tool")
+    written = parse_toml(path, content)
+    tool = written.data.get("tool")
     table = tool.get("harness") if isinstance(tool, dict) else None
-    if table is None:
-        return None
-    file = shown_path(path)
-    places: dict[KeyPath, str] = {
-        key[2:]: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items() if key[:2] == _TABLE
-    }
-    return Written({"": table}, {(): file, **places})
-
-
-def _checked(written: Written, faults: Faults) -> GuardRails:
-    try:
-        return _ProjectTable.model_validate(written.data[""])
-    except ValidationError as error:
-        invalid.tell(error, _ProjectTable, (), written, faults)
-        return GuardRails()
+    return None if table is None else Written({"": table}, written.places_below(_TABLE))

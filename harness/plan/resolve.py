@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from harness.plan import invalid
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
 from harness.plan.gating import read_gates
 from harness.plan.hosts import LOCAL, Hosts, host_of, read_host
+from harness.plan.invalid import checked
 from harness.plan.model import (
     AllowedHost,
     AttachedTarget,
@@ -280,18 +278,10 @@ def _phase_config(
     for fault in model.faults_between_keys(table):
         where = written.where((*path, fault.key) if fault.key else path)
         faults.add(fault.message, where=where, hint=fault.hint)
-    try:
-        config = model.model_validate(table)
-    except ValidationError as error:
-        invalid.tell(error, model, path, written, faults)
-        return None
+    config = checked(model, table, path, written, faults)
     return config if len(faults) == before else None
 
 
 def _settings(written: Written, faults: Faults) -> Settings:
     """The rest of the keys; the defaults where there are faults, which are told."""
-    try:
-        return Settings.model_validate(written.data)
-    except ValidationError as error:
-        invalid.tell(error, Settings, (), written, faults)
-        return Settings()
+    return checked(Settings, written.data, (), written, faults) or Settings()

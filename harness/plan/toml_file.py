@@ -13,16 +13,22 @@ from harness.plan.written import Written, dotted, shown_path
 def read_toml(path: Path) -> Written:
     """The whole file. Raises ``HarnessError`` where it cannot be read or is not TOML, naming the line."""
     try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise HarnessError(
-            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
-        ) from None
+        content = path.read_bytes()
     except OSError as error:
         raise HarnessError(
             f"cannot be read: {error.strerror}", where=shown_path(path), hint="give the path of a TOML file"
         ) from None
-    text = text.replace("\r\n", "\n")
+    return parse_toml(path, content)
+
+
+def parse_toml(path: Path, content: bytes) -> Written:
+    """What stood in ``path``. Raises ``HarnessError`` where it is not TOML, naming the line."""
+    try:
+        text = content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise HarnessError(
+            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
+        ) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -53,6 +53,13 @@ class Written:
                 return self.places[path[:end]]
         return dotted(path)
 
+    def places_below(self, table: KeyPath) -> dict[KeyPath, str]:
+        """Where what is in ``table`` was written, by the paths within it; ``()`` is the table's own place."""
+        return {
+            (): self.where(table),
+            **{path[len(table) :]: place for path, place in self.places.items() if path[: len(table)] == table},
+        }
+
     def spelled(self, path: KeyPath) -> str:
         """What the user calls the key at ``path``."""
         return self.spelling.get(path, str(path[-1]))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ManyFaultsError
+from harness.errors import HarnessError, ManyFaultsError
 from harness.plan.hosts import host_key
 from harness.plan.model import AllowedHost
 from harness.plan.profile import load_profile
@@ -98,6 +98,12 @@ def test_what_is_no_host_is_told_with_its_line(folder: Path, entry: str, told: s
         resolve(describe(folder))
     assert "pyproject.toml:2: tool.harness.allowed_hosts" in str(raised.value)
     assert told in str(raised.value)
+
+
+def test_a_project_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[tool.harness]\nallowed_hosts = [\n")
+    with pytest.raises(HarnessError, match=r"pyproject.toml:2: not TOML: .*\n  the line is: allowed_hosts = \["):
+        resolve(describe(folder))
 
 
 def test_an_unknown_key_of_the_project_is_told(folder: Path) -> None:
