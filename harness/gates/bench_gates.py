@@ -10,7 +10,7 @@ from harness.analysis.recorded_suite import Figures, RecordedSuite, references
 from harness.analysis.rounds import DISTURBED
 from harness.gates import wording
 from harness.gates.bench_compare import compared
-from harness.gates.limits import side_of
+from harness.gates.limits import limit_of, side_of
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.plan.bench_expression import UNITS
 from harness.record.baseline import Interval
@@ -62,7 +62,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
     result.interval = (seen.low, seen.high) if seen.low != seen.high else None
     if gate.baseline and baseline is None:
         return result
-    limit = _limit(gate, baseline)
+    limit = limit_of(gate, baseline)
     result.status = side_of(gate.comparator, seen, limit)
     result.limit, result.baseline = limit, baseline
     result.reason = _sentence(
@@ -75,12 +75,6 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
         taken=next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test),
     )
     return result
-
-
-def _limit(gate: BenchGate, baseline: float | None) -> float:
-    if baseline is None:
-        return gate.value
-    return baseline * (1 + gate.value / 100) if gate.percent else baseline + gate.value
 
 
 def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: bool) -> str:
@@ -119,14 +113,9 @@ def _sentence(
 ) -> str:
     unit = UNITS[gate.metric]
     said = f"{gate.metric} was {wording.observed(seen, unit)}"
-    bound = f"the limit of {wording.amount(limit, unit)}"
-    if baseline is not None:
-        bound += f" (baseline {wording.amount(baseline, unit)})"
-    if status == "pass":
-        return f"{said}, within {bound}"
-    if status == "fail":
-        side = "over" if gate.comparator in ("<", "<=") else "under"
-        return f"{said}, {'at' if seen.value == limit else side} {bound}"
+    bound = wording.bound(limit, baseline, unit)
+    if status != "inconclusive":
+        return f"{said}, {wording.side(status, gate.comparator, seen.value, limit)} {bound}"
     more = "more rounds tell more: --benchmark-min-rounds, --benchmark-max-time"
     if seen.high is None:
         return f"{said}; {rounds:,.0f} rounds are too few to hold against {bound}: {more}"

@@ -149,16 +149,9 @@ class Evaluator:
         metric = gate.comparison.metric
         unit = UNITS[metric]
         said = f"{metric} was {wording.observed(seen, unit)}"
-        bound = f"the limit of {wording.amount(limit, unit)}"
-        if baseline is not None:
-            bound += f" (baseline {wording.amount(baseline, unit)})"
-        if status == "pass":
-            return f"{said}, within {bound}"
-        if status == "fail":
-            side = "over" if gate.comparison.comparator in ("<", "<=") else "under"
-            if seen.value == limit:
-                side = "at"
-            return f"{said}, {side} {bound}"
+        bound = wording.bound(limit, baseline, unit)
+        if status != "inconclusive":
+            return f"{said}, {wording.side(status, gate.comparison.comparator, seen.value, limit)} {bound}"
         few = _too_few(metric, sample, seen, limit)
         if few:
             return f"{said}; {sample.requests.sum():,.0f} requests are too few to hold against {bound} {few}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from harness.plan.bench import BenchGate
 from harness.plan.model import Comparator, Comparison
 from harness.record.baseline import Interval
 from harness.record.summary import GateStatus
 
 
-def limit_of(comparison: Comparison, baseline: float | None) -> float:
+def limit_of(comparison: Comparison | BenchGate, baseline: float | None) -> float:
     """The limit in the metric's unit; ``baseline`` is its figure where the comparison is with one.
 
     ``baseline + 1%`` is a hundredth of the baseline's figure more, but one percentage point more of an error rate: a
@@ -15,7 +16,7 @@ def limit_of(comparison: Comparison, baseline: float | None) -> float:
     """
     if baseline is None:
         return comparison.value
-    if comparison.unit == "%" and comparison.metric != "error_rate":
+    if comparison.percent:
         return baseline * (1 + comparison.value / 100)
     return baseline + comparison.value
 

@@ -6,7 +6,9 @@ import difflib
 import math
 from collections.abc import Sequence
 
+from harness.plan.model import Comparator
 from harness.record.baseline import Interval
+from harness.record.summary import GateStatus
 
 
 def number(value: float) -> str:
@@ -38,6 +40,21 @@ def observed(interval: Interval, unit: str) -> str:
     if interval.high is None:
         return f"{said} [{low} or more]"
     return said if interval.low == interval.high else f"{said} [{low}…{number(interval.high / scale)}]"
+
+
+def bound(limit: float, baseline: float | None, unit: str) -> str:
+    """What a figure is held against: ``the limit of 500 ms (baseline 450 ms)``."""
+    said = f"the limit of {amount(limit, unit)}"
+    return said if baseline is None else f"{said} (baseline {amount(baseline, unit)})"
+
+
+def side(status: GateStatus, comparator: Comparator, value: float, limit: float) -> str:
+    """Where the figure of a gate that passed or failed lies: ``within``, ``at``, ``over`` or ``under`` its limit."""
+    if status == "pass":
+        return "within"
+    if value == limit:
+        return "at"
+    return "over" if comparator in ("<", "<=") else "under"
 
 
 def _scale(value: float, unit: str) -> tuple[float, str]:
