@@ -31,11 +31,9 @@ def complain(message: str) -> None:
 
     Nothing where standard error takes nothing: the exit code that follows is the answer.
     """
+    # Only when there is something to say: --help is to answer at once.
     from harness.record.masking import masked
-    from harness.report.words import (
-        no_commands,
-        plain,
-    )  # only when there is something to say: --help is to answer at once
+    from harness.report.words import no_commands, plain
 
     with contextlib.suppress(OSError):
         click.echo(no_commands(f"harness: {masked(plain(message))}"), err=True)
