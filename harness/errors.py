@@ -6,6 +6,10 @@ Raised anywhere, caught once (in ``harness.cli``), printed as one message withou
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class ExitCode(IntEnum):
@@ -51,6 +55,13 @@ class ManyFaultsError(HarnessError):
     def __init__(self, faults: list[HarnessError]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults), exit_code=faults[0].exit_code)
         self.faults = faults
+
+
+def first_fault(of: ValidationError) -> str:
+    """The first thing that is wrong with data that a program wrote: its key and what pydantic says of it."""
+    first = of.errors(include_url=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    return f"{key}: {first['msg']}" if key else first["msg"]
 
 
 def how_to_install(extra: str) -> str:

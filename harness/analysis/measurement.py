@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from harness.analysis.functions import phase_profile
 from harness.analysis.intervals import interval_of
 from harness.analysis.metrics import METRICS
@@ -11,7 +9,7 @@ from harness.analysis.recorded import read_run
 from harness.analysis.samples import samples_of
 from harness.errors import HarnessError
 from harness.record.baseline import BaselineRun, Interval, PhaseProfile
-from harness.record.run_folder import RunFolder, read_json
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 
 
@@ -27,12 +25,7 @@ def measure_for_baseline(folder: RunFolder) -> BaselineRun:
             hint=f"`harness gate {folder.run_id}` judges it.",
         )
     run = read_run(folder)
-    try:
-        summary = Summary.model_validate(read_json(folder.summary))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(f"{key}: {first['msg']}", where=str(folder.summary)) from fault
+    summary = read_model(folder.summary, Summary)
     figures: dict[str, dict[str, dict[str, Interval]]] = {}
     profiles: dict[str, PhaseProfile] = {}
     for record in run.phases:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from harness.errors import HarnessError
 from harness.plan.model import Phase, RunPlan
@@ -15,10 +11,8 @@ from harness.record.environment import Environment
 from harness.record.journal import Journal, PhaseSpan, read_journal
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading, read_resources
-from harness.record.run_folder import RunFolder, read_json
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.series import Series
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 SecondSeries = tuple[int, Series]
 """A second and what ended in it."""
@@ -84,7 +78,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
 
 def read_run(folder: RunFolder) -> RecordedRun:
     """Read a run folder. Raises :class:`HarnessError` where a file is missing or damaged, naming it."""
-    plan = _model(folder.plan, RunPlan)
+    plan = read_model(folder.plan, RunPlan)
     journal = read_journal(folder.journal)
     profiles = ProfileIndex.load(folder.profiles)
     for profile in profiles.profiles:
@@ -101,19 +95,6 @@ def read_run(folder: RunFolder) -> RecordedRun:
         phases=phase_records(plan, journal),
         readings=read_resources(folder.resources),
         profiles=profiles,
-        environment=_model(folder.environment, Environment) if folder.environment.exists() else None,
-        baseline=_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
+        environment=read_model(folder.environment, Environment) if folder.environment.exists() else None,
+        baseline=read_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
     )
-
-
-def _model(path: Path, model: type[_Model]) -> _Model:
-    try:
-        return model.model_validate(read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(
-            f"{key}: {first['msg']}",
-            where=str(path),
-            hint="It was written by another version of the harness, or is damaged.",
-        ) from fault

@@ -14,17 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.bench import PROFILE as BENCH
-from harness.plan.bench import BenchPlan
-from harness.plan.model import RunPlan
-from harness.record.run_folder import RunFolder, read_model
+from harness.plan.kept import read_plan
+from harness.record.run_folder import RunFolder, read_model, started_by_id
 from harness.record.running import is_running
 from harness.record.summary import Summary
 from harness.store import Store, StoredRun
 from harness.store.artifacts import is_run_id, remove
 from harness.store.retention import KnownRun, Policy, surplus
 
-_RUN_TIME = "%Y%m%dT%H%M%SZ"
 _PRUNED = ".pruned"
 
 
@@ -133,11 +130,7 @@ def _of_store(run: StoredRun) -> KnownRun:
 
 def _of_folder(folder: RunFolder) -> KnownRun:
     """Its id is its summary's, for a folder may be renamed; a run that was killed has none."""
-    if folder.is_bench:
-        scenario, profile = read_model(folder.plan, BenchPlan).suite, BENCH
-    else:
-        plan = read_model(folder.plan, RunPlan)
-        scenario, profile = plan.scenario.name, plan.profile
+    scenario, profile = read_plan(folder).key
     summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
     run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
     return KnownRun(run_id, scenario, profile, _started(run_id, folder), verdict, folder.path)
@@ -146,7 +139,7 @@ def _of_folder(folder: RunFolder) -> KnownRun:
 def _started(run_id: str, folder: RunFolder) -> datetime:
     """As the run's id says; a killed run's folder that somebody has renamed is as old as its plan."""
     try:
-        return datetime.strptime(run_id.partition("-")[0], _RUN_TIME).replace(tzinfo=UTC)
+        return started_by_id(run_id)
     except ValueError:
         return datetime.fromtimestamp(folder.plan.stat().st_mtime, UTC)
 

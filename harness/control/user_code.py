@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyFaultsError, first_fault
 from harness.load.process import QUESTION, TARGET
 from harness.plan.description import Question, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
@@ -68,9 +68,7 @@ def describe_scenario(
     try:
         return ScenarioDescription.model_validate(answer["description"])
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{key}: {first['msg']}", where=str(path)) from error
+        raise HarnessError(first_fault(error), where=str(path)) from error
 
 
 def verify_target(

@@ -6,7 +6,6 @@ A benchmark whose test fails has failed the run, whatever its times: what comput
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from harness.analysis.recorded_suite import PHASE, Figures, RecordedSuite, read_suite, references
 from harness.analysis.rounds import DISTURBED
@@ -15,7 +14,7 @@ from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
 from harness.plan.bench import PROFILE, BenchGate
 from harness.record.baseline import BaselineRun
-from harness.record.run_folder import RunFolder, read_model
+from harness.record.run_folder import RunFolder, read_model, started_by_id
 from harness.record.suite import Benchmark
 from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
 
@@ -142,8 +141,7 @@ def _disturbed(suite: RecordedSuite) -> list[str]:
 
 def _started(run_id: str) -> str:
     """When a bench began that was killed before it could say so: its id begins with the time."""
-    moment = datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return moment.isoformat().replace("+00:00", "Z")
+    return started_by_id(run_id).isoformat().replace("+00:00", "Z")
 
 
 def measure_suite_for_baseline(folder: RunFolder) -> BaselineRun:

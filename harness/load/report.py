@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.errors import first_fault
 from harness.record.journal import WorkerSecond
 from harness.record.series_table import LIMITS, PHASE, SECOND, SeriesTable
 
@@ -72,8 +73,7 @@ class Report(BaseModel):
         try:
             report = cls.model_validate({**message, **tables})
         except ValidationError as fault:
-            first = fault.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise ValueError(first_fault(fault)) from None
         report._check(named, int(now_s + AHEAD_S))
         return report
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from harness.errors import first_fault
+
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Epoch = Annotated[float, Field(ge=0, lt=1e10)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -144,5 +146,4 @@ def check_fields(frame: dict[str, Any]) -> None:
     try:
         fields.model_validate(frame)
     except ValidationError as fault:
-        first = fault.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from fault
+        raise ValueError(first_fault(fault)) from fault

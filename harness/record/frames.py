@@ -110,6 +110,14 @@ class FrameReader:
                 self._offset += _HEAD.size + length
                 yield frame
 
+    def not_understood(self, frame: Frame, fault: Exception) -> HarnessError:
+        """What is told of a whole frame that does not hold what its kind should."""
+        return HarnessError(
+            f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
+            where=str(self.path),
+            hint="It was written by another version of the harness, or is damaged.",
+        )
+
     def _damaged(self, offset: int, what: str) -> HarnessError:
         return HarnessError(
             f"the file is damaged at byte {offset:,}: {what}",

@@ -352,11 +352,7 @@ class JournalFollower:
             try:
                 self.journal.add(frame)
             except (KeyError, TypeError, ValueError, IndexError) as fault:
-                raise HarnessError(
-                    f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
-                    where=str(self._reader.path),
-                    hint="It was written by another version of the harness, or is damaged.",
-                ) from fault
+                raise self._reader.not_understood(frame, fault) from fault
             grown = True
         return grown
 

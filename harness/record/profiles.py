@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from harness.errors import HarnessError
 from harness.record.files import ordinary
-from harness.record.run_folder import read_json, write_json
+from harness.record.run_folder import read_model, write_json
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
 
@@ -59,14 +59,7 @@ class ProfileIndex:
         """The saved index; an empty one where there is none. Raises :class:`HarnessError` where it is damaged."""
         if not path.exists():
             return cls()
-        try:
-            saved = _Saved.model_validate(read_json(path))
-        except ValidationError as fault:
-            first = fault.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise HarnessError(
-                f"the index of profiles cannot be read: {key}: {first['msg']}", where=str(path)
-            ) from fault
+        saved = read_model(path, _Saved)
         return cls(saved.profiles, saved.notes)
 
 

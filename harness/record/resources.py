@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
 from harness.record.frame_fields import check_fields
 from harness.record.frames import FrameReader, FrameWriter
 
@@ -47,15 +46,12 @@ class ResourceWriter:
 def read_resources(path: Path) -> list[Reading]:
     """All readings, in order of writing; none where nothing was sampled. Raises :class:`HarnessError` on damage."""
     readings = []
-    for frame in FrameReader(path).new_frames():
+    reader = FrameReader(path)
+    for frame in reader.new_frames():
         try:
             check_fields(frame)
         except ValueError as fault:
-            raise HarnessError(
-                f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
-                where=str(path),
-                hint="It was written by another version of the harness, or is damaged.",
-            ) from fault
+            raise reader.not_understood(frame, fault) from fault
         if frame["kind"] == "resources":
             readings.append(Reading(frame["epoch_s"], frame["source"], frame["values"]))
     return readings

@@ -14,20 +14,27 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_fault
 from harness.record.files import ordinary
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _JSON_FAULT = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+_STARTED = "%Y%m%dT%H%M%SZ"
+_DAMAGED = "The file is damaged, or of another version of the harness."
 
 
 def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
     """UTC time, scenario, profile, 4 random characters: sortable, unique, safe as a file name."""
-    moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    moment = (now or datetime.now(UTC)).strftime(_STARTED)
     words = [_UNSAFE.sub("_", word).strip("._") or "run" for word in (scenario, profile)]
     return "-".join([moment, *words, secrets.token_hex(2)])
+
+
+def started_by_id(run_id: str) -> datetime:
+    """When a run began, as its id tells. Raises ``ValueError`` where it is none of :func:`new_run_id`."""
+    return datetime.strptime(run_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
 
 
 class RunFolder:
@@ -153,15 +160,14 @@ def read_json(path: Path) -> Any:
         raise HarnessError(f"not valid JSON: {what}", where=f"{path}:{line}") from fault
 
 
-def read_model(path: Path, model: type[Model]) -> Model:
+def read_model(path: Path, model: type[Model], *, hint: str = _DAMAGED) -> Model:
     """As :func:`read_json`, for a file of one of our formats. Raises :class:`HarnessError` naming the first bad key."""
     try:
         return model.model_validate(read_json(path))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise HarnessError(
-            f"{key}: {first['msg']}" if key else first["msg"],
-            where=str(path),
-            hint="The file is damaged, or of another version of the harness.",
-        ) from fault
+        raise not_of_the_format(path, fault, hint) from fault
+
+
+def not_of_the_format(path: Path, fault: ValidationError, hint: str = _DAMAGED) -> HarnessError:
+    """What is told of a file whose values are not what they should be: its first bad key."""
+    return HarnessError(first_fault(fault), where=str(path), hint=hint)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
 from harness.record.files import ordinary
+from harness.record.run_folder import not_of_the_format
 from harness.record.summary import BenchmarkFigures
 
 Rounds = npt.NDArray[np.float64]
+_Kept = TypeVar("_Kept")
 
 
 class TestFault(BaseModel):
@@ -139,8 +142,7 @@ def read_benchmarks(index: Path, table: Path, report: SuiteReport) -> list[Bench
         # Not read_json: rates of functions too fast for the clock are Infinity there.
         entries = _File.model_validate(json.loads(index.read_bytes())).benchmarks
     except ValidationError as fault:
-        first = fault.errors()[0]
-        raise HarnessError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where=str(index)) from fault
+        raise not_of_the_format(index, fault) from fault
     except ValueError as fault:
         raise HarnessError(f"not valid JSON: {fault}", where=str(index)) from fault
     rounds = _read_rounds(table)
@@ -180,12 +182,7 @@ _MEMORY: TypeAdapter[dict[str, MemoryFigures]] = TypeAdapter(dict[str, MemoryFig
 
 def read_memory(path: Path) -> dict[str, MemoryFigures]:
     """What memray saw of each benchmark, by its id; nothing where it was not asked. Raises :class:`HarnessError`."""
-    if not path.exists():
-        return {}
-    try:
-        return _MEMORY.validate_json(ordinary(path).read_bytes())
-    except ValidationError as fault:
-        raise HarnessError(f"damaged: {fault.errors()[0]['msg']}", where=str(path)) from fault
+    return _read(path, _MEMORY) if path.exists() else {}
 
 
 def write_memory(path: Path, figures: dict[str, MemoryFigures]) -> None:
@@ -195,14 +192,16 @@ def write_memory(path: Path, figures: dict[str, MemoryFigures]) -> None:
 
 def read_history(path: Path) -> list[PastBench]:
     """The benches before this one, the earliest first; none where none is known. Raises :class:`HarnessError`."""
-    if not path.exists():
-        return []
-    try:
-        return _HISTORY.validate_json(ordinary(path).read_bytes())
-    except ValidationError as fault:
-        raise HarnessError(f"damaged: {fault.errors()[0]['msg']}", where=str(path)) from fault
+    return _read(path, _HISTORY) if path.exists() else []
 
 
 def write_history(path: Path, benches: list[PastBench]) -> None:
     """Write what :func:`read_history` reads."""
     path.write_bytes(_HISTORY.dump_json(benches, indent=2))
+
+
+def _read(path: Path, kind: TypeAdapter[_Kept]) -> _Kept:
+    try:
+        return kind.validate_json(ordinary(path).read_bytes())
+    except ValidationError as fault:
+        raise not_of_the_format(path, fault) from fault

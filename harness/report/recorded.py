@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from harness.analysis.functions import working
 from harness.analysis.recorded import RecordedRun, read_run
 from harness.analysis.recorded_suite import RecordedSuite, read_suite
-from harness.errors import HarnessError
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
-from harness.record.run_folder import RunFolder, read_json
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 
 
@@ -58,15 +55,8 @@ def read_judged_suite(folder: RunFolder) -> JudgedSuite:
 
 
 def _summary(folder: RunFolder) -> Summary:
-    try:
-        return Summary.model_validate(read_json(folder.summary))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        raise HarnessError(
-            f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-            where=str(folder.summary),
-            hint="It was written by another version, or is damaged: `harness gate RUN` writes it anew.",
-        ) from fault
+    hint = "It was written by another version, or is damaged: `harness gate RUN` writes it anew."
+    return read_model(folder.summary, Summary, hint=hint)
 
 
 def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[str]]:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, select
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,8 @@ from harness.store.engine import connect, faults_told, writer
 from harness.store.rounds import pack, unpack
 from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
 from harness.store.upgrade import upgrade
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,15 @@ class Store:
         query = select(RunRow).filter_by(**_given(scenario=scenario, profile=profile))
         with self._reading() as session:
             rows = session.scalars(query.order_by(RunRow.started_at.desc(), RunRow.run_id.desc())).all()
-        return [RunEntry(self._summary(row), row.fingerprint, self._reports / row.folder, row.artifact) for row in rows]
+        return [
+            RunEntry(
+                self._kept(row.summary, Summary, f"the summary of run {row.run_id}"),
+                row.fingerprint,
+                self._reports / row.folder,
+                row.artifact,
+            )
+            for row in rows
+        ]
 
     def stored_runs(self) -> list[StoredRun]:
         """All runs of the catalogue, latest first, also those whose figures this harness cannot read."""
@@ -176,7 +186,9 @@ class Store:
             PastBench(
                 run_id=run_id,
                 started_at=started_at.isoformat(),
-                benchmarks=[self._benchmark(run_id, text) for text in texts.get(run_id, [])],
+                benchmarks=[
+                    self._kept(text, BenchmarkFigures, f"a benchmark of run {run_id}") for text in texts.get(run_id, [])
+                ],
             )
             for run_id, started_at in reversed(found)
         ]
@@ -219,7 +231,7 @@ class Store:
             rows = session.execute(query.order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())).all()
         if not rows:
             return None
-        runs = [self._baseline_run(run_id, text) for run_id, text in rows]
+        runs = [self._kept(text, BaselineRun, f"the baseline run {run_id}") for run_id, text in rows]
         return Baseline(scenario=scenario, profile=profile, fingerprint=fingerprint, runs=runs)
 
     def list_baselines(self, scenario: str | None = None, profile: str | None = None) -> list[BaselineEntry]:
@@ -273,30 +285,16 @@ class Store:
         whole, reports = folder.resolve(), self._reports.resolve()
         return str(whole.relative_to(reports) if whole.is_relative_to(reports) else whole)
 
-    def _summary(self, row: RunRow) -> Summary:
+    def _kept(self, text: str, model: type[_Model], what: str) -> _Model:
+        """What a row keeps as JSON; ``what`` names it where it cannot be read."""
         try:
-            return Summary.model_validate_json(row.summary)
+            return model.model_validate_json(text)
         except ValidationError as fault:
-            raise self._unreadable(f"the summary of run {row.run_id}") from fault
-
-    def _benchmark(self, run_id: str, text: str) -> BenchmarkFigures:
-        try:
-            return BenchmarkFigures.model_validate_json(text)
-        except ValidationError as fault:
-            raise self._unreadable(f"a benchmark of run {run_id}") from fault
-
-    def _baseline_run(self, run_id: str, text: str) -> BaselineRun:
-        try:
-            return BaselineRun.model_validate_json(text)
-        except ValidationError as fault:
-            raise self._unreadable(f"the baseline run {run_id}") from fault
-
-    def _unreadable(self, what: str) -> HarnessError:
-        return HarnessError(
-            f"{what} in the store is damaged, or of another version of the harness",
-            where=self.shown,
-            hint="Set it anew from its folder (`harness baseline set RUN`), or upgrade the harness.",
-        )
+            raise HarnessError(
+                f"{what} in the store is damaged, or of another version of the harness",
+                where=self.shown,
+                hint="Set it anew from its folder (`harness baseline set RUN`), or upgrade the harness.",
+            ) from fault
 
 
 def open_store(url: str | None, reports: Path) -> Store:

@@ -166,11 +166,11 @@ def test_settings_are_masked_by_name_too() -> None:
 
 
 def test_the_user_adds_names() -> None:
-    text = f'"x-tenant": "{SECRET}"'
+    text = f'"x-depot": "{SECRET}"'  # no other test's name: what was one stays one as long as the process lives
     assert masked(text) == text
-    add_names(["X-Tenant"])
-    assert masked(text) == '"x-tenant": "***"'
-    assert masked(f"x_tenant_id={SECRET}") == "x_tenant_id=***"
+    add_names(["X-Depot"])
+    assert masked(text) == '"x-depot": "***"'
+    assert masked(f"x_depot_id={SECRET}") == "x_depot_id=***"
 
 
 @pytest.mark.parametrize(

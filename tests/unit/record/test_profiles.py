@@ -24,7 +24,7 @@ def test_no_index_is_an_empty_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", '{"profiles": [{"kind": "cpu"}], "notes": []}', '{"notes": []}'])
 def test_a_damaged_index_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "profiles.json").write_text(text)
-    with pytest.raises(HarnessError, match=r"profiles\.json:.* (not valid JSON|the index of profiles cannot be read)"):
+    with pytest.raises(HarnessError, match=r"profiles\.json:(1: not valid JSON| profiles)"):
         ProfileIndex.load(tmp_path / "profiles.json")
 
 
