@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from harness.analysis.recorded import RecordedRun
 from harness.errors import ExitCode
-from harness.record.journal import EndReason
+from harness.load.failures import HOST_REFUSED
+from harness.record.journal import EndReason, Journal
 from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
 
 _BROKEN_ENDS: dict[EndReason, str] = {
@@ -85,8 +86,18 @@ def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[
     reasons += [event.message for event in journal.events if event.what in _LOST]
     if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
         reasons.append("not a single request was recorded")
+    reasons += _refused(journal, phases)
     reasons += _voided(phases, results)
     return reasons
+
+
+def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[str]:
+    """Where the guard rails let no request through, there was no load to judge."""
+    refused = [failure for failure in journal.failures if failure.failure.startswith(HOST_REFUSED)]
+    requests = sum(phase.requests for phase in phases)
+    if not refused or sum(failure.count for failure in refused) < requests:
+        return []
+    return [f"not a single request was let through: {refused[0].failure}"]
 
 
 def _voided(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:

@@ -6,6 +6,8 @@ A status that says failure is none of these: it is Locust's ``LocustBadStatusCod
 # ruff: noqa: N818  (outcomes of requests, not errors of the program)
 from __future__ import annotations
 
+HOST_REFUSED = "host not allowed: "
+"""How the text of :class:`HostRefused` begins."""
 INTERRUPTED = "interrupted: its user was removed before the answer came"
 
 
@@ -91,8 +93,7 @@ class HostRefused(RequestFailure):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f'host not allowed: {host} (to load it, add "{host}" to allowed_hosts under [tool.harness] in '
-            "pyproject.toml)"
+            f'{HOST_REFUSED}{host} (to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml)'
         )
 
 

@@ -17,7 +17,7 @@ from gevent import get_hub
 
 from harness.load.ceiling import Ceiling
 from harness.load.failures import HostRefused
-from harness.plan.hosts import LOCAL, Hosts, host_key
+from harness.plan.hosts import LOCAL, Hosts, host_key, host_of
 from harness.plan.model import RunPlan
 
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -27,17 +27,21 @@ _REMEMBERED = 1000
 
 
 class Guard:
-    """What the plan allows. ``share`` of ``shares`` workers keep the ceilings together."""
+    """What the plan allows. ``own`` are addresses that need no leave and count as this machine: that of a target which
+    the harness has started, as workers elsewhere see it. ``share`` of ``shares`` workers keep the ceilings together.
+    """
 
-    def __init__(self, hosts: Hosts, *, share: int = 0, shares: int = 1) -> None:
-        self._hosts = hosts
+    def __init__(self, hosts: Hosts, own: Iterable[str] = (), *, share: int = 0, shares: int = 1) -> None:
+        self._own = frozenset(own)
+        # Both names of this machine may have a ceiling; the lowest holds.
+        self._hosts = Hosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
         self._found: set[str] = set()
         """Addresses that the names of allowed hosts have."""
         self._asked: dict[str, str] = {}
         """By address: the name, not allowed, that it was found by."""
         self.ceilings: dict[str, Ceiling] = {
             entry.host: Ceiling(entry.max_rate // shares + (share < entry.max_rate % shares))
-            for entry in hosts.all()
+            for entry in self._hosts.all()
             if entry.max_rate is not None
         }
         self._by_another_name: dict[str, Ceiling] = {}
@@ -60,27 +64,27 @@ class Guard:
         """
         if not self.ceilings:
             return None
-        key = host_key(host)
+        key = self._key(host)
         return self.ceilings.get(key) or self._by_another_name.get(key)
 
     def require(self, host: str, addresses: Iterable[str] | None) -> None:
         """Raises :class:`HostRefused` where a request may not go to ``host``, which has these addresses; None: a proxy
         is to find them, so the name alone decides.
         """
-        if self._hosts.allows(host_key(host)):
+        if self._hosts.allows(self._key(host)):
             # A name of this machine, too, must lead here.
-            if addresses is None or host_key(host) != LOCAL or all(map(self._is_allowed, addresses)):
+            if addresses is None or self._key(host) != LOCAL or all(map(self._is_allowed, addresses)):
                 return
-        elif addresses is not None and all(self._hosts.allows(host_key(address)) for address in addresses):
+        elif addresses is not None and all(self._hosts.allows(self._key(address)) for address in addresses):
             return
         raise HostRefused(host)
 
     def note(self, host: Any, addresses: Sequence[str]) -> None:
         """A name was looked for, and these are its addresses."""
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
-        key = host_key(name)
+        key = self._key(name)
         if self.ceilings:
-            self._note_ceiling(key, [host_key(address) for address in addresses])
+            self._note_ceiling(key, [self._key(address) for address in addresses])
         if key == LOCAL:
             return
         if self._hosts.allows(key):
@@ -117,7 +121,11 @@ class Guard:
 
     def _is_allowed(self, address: str) -> bool:
         """Of an address, or of a name where the system is to look for it."""
-        return address.partition("%")[0] in self._found or self._hosts.allows(host_key(address))
+        return address.partition("%")[0] in self._found or self._hosts.allows(self._key(address))
+
+    def _key(self, host: str) -> str:
+        key = host_key(host)
+        return LOCAL if key in self._own else key
 
 
 def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -> Callable[[str, Any], None]:
@@ -159,10 +167,11 @@ class _Noting:
 _installed: Guard | None = None
 
 
-def install_guard(plan: RunPlan, index: int) -> Guard:
-    """Guard this worker's process, number ``index``, for good."""
+def install_guard(plan: RunPlan, target: str, index: int) -> Guard:
+    """Guard this worker's process, number ``index``, for good; ``target`` is the target's URL, as it reaches it."""
     global _installed
-    _installed = Guard(Hosts(plan.allowed_hosts), share=index, shares=plan.all_workers)
+    own = [] if plan.target.kind == "attached" else [host_of(target)]
+    _installed = Guard(Hosts(plan.allowed_hosts), own, share=index, shares=plan.all_workers)
     _installed.install()
     return _installed
 

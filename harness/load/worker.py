@@ -253,7 +253,7 @@ def main() -> None:
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
     add_names(plan.mask)
-    guarding = install_guard(plan, given.index)
+    guarding = install_guard(plan, target, given.index)
 
     try:
         scenario = load_scenario(plan.scenario.locustfiles)

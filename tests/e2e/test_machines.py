@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -58,9 +59,12 @@ class Field:
         )
         wait_until(self.notes.exists, what="the target")
 
-    def run(self, hold: str) -> subprocess.Popen[str]:
-        """``harness run`` on the master's machine, waiting for all workers."""
+    def run(self, hold: str, *, own_target: bool = False) -> subprocess.Popen[str]:
+        """``harness run`` on the master's machine, waiting for all workers; ``own_target``: it starts the target."""
         host = ["--host", f"http://{self.target.address}:8000", "--allow-host", self.target.address]
+        if own_target:
+            served = shlex.join([sys.executable, "-m", "http.server", "--bind", "0.0.0.0", "--directory", "{folder}"])
+            host = ["--target", f"{served.format(folder=self.folder)} {{port}}", "--ready", "/"]
         joining = ["--bind", self.master.address, "--expect-workers", str(len(self.workers))]
         options = [*host, *joining, "--set", f"phase.steady.hold={hold}", "--json", "--out", str(self.folder)]
         return self._harness(self.master, "run", str(self.folder / "scenario.py"), *options)
@@ -162,11 +166,13 @@ def test_a_worker_that_is_cut_off_is_told_and_the_others_are_counted_to_the_last
         assert median(off) <= 8, off
 
 
-def test_when_the_master_is_cut_off_its_workers_end(tmp_path: Path) -> None:
+def test_a_target_that_the_harness_starts_is_asked_by_all_and_when_the_master_is_cut_off_its_workers_end(
+    tmp_path: Path,
+) -> None:
     with field(tmp_path, [0, 0, 0]) as on:
-        run = on.run("60s")
+        run = on.run("60s", own_target=True)
         (worker,) = on.work()
-        on.journal(1)
+        seen = on.journal(2).journal
         on.cut_off(on.master)
         cut_s = time.monotonic()
         left = finish(worker)
@@ -174,6 +180,8 @@ def test_when_the_master_is_cut_off_its_workers_end(tmp_path: Path) -> None:
         assert (left.code, "the master is gone" in left.err) == (4, True), left
         assert not on.workers[0].processes()
         result = finish(run)
+    assert by_place(seen).total() > 0
+    assert not seen.failures
     assert result.code == 4
     assert result.json()["verdict"] == "broken"
     assert read_journal(next(tmp_path.glob("*/journal"))).end_reason == "workers lost"

@@ -342,6 +342,14 @@ def test_a_run_that_sent_nothing_is_broken(tmp_path: Path) -> None:
     assert summary.phases[1].response_ms.p95 is None
 
 
+def test_a_run_whose_every_request_was_refused_is_broken_and_says_what_to_add(tmp_path: Path) -> None:
+    refused = 'host not allowed: 10.1.2.3 (to load it, add "10.1.2.3" to allowed_hosts)'
+    summary = judge(record_run(tmp_path / "all", phases=PHASES, failures=[Failing(1.0, refused)]))
+    assert (summary.exit_code, summary.reasons) == (4, [f"not a single request was let through: {refused}"])
+    summary = judge(record_run(tmp_path / "most", phases=PHASES, failures=[Failing(0.9, refused)]))
+    assert summary.exit_code == 0
+
+
 def test_a_gate_that_ended_the_run_has_failed(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,

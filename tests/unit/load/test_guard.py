@@ -18,7 +18,7 @@ from harness.plan.model import AllowedHost
 
 
 def guard(*allowed: str) -> Guard:
-    return Guard(Hosts(AllowedHost(host=host) for host in allowed))
+    return Guard(Hosts(AllowedHost(host=host) for host in allowed), own=["192.0.2.9"])
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,7 @@ def guard(*allowed: str) -> Guard:
         (socket.AF_INET, ("localhost", 80)),
         (socket.AF_INET6, ("::1", 80, 0, 0)),
         (socket.AF_INET6, ("::ffff:127.0.0.1", 80, 0, 0)),
+        (socket.AF_INET, ("192.0.2.9", 80)),  # the target that the harness started, as other machines see it
         (socket.AF_INET, ("198.51.100.7", 80)),
         (socket.AF_UNIX, "/run/app.sock"),
     ],
@@ -60,6 +61,8 @@ def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None
     some.require("shop.example", ["203.0.113.5"])
     some.require("called-by-another-name.example", ["198.51.100.7"])
     some.require("in-hosts-file", ["127.0.1.1"])
+    some.require("192.0.2.9", ["192.0.2.9"])
+    some.require("leads-to-the-target-that-was-started", ["192.0.2.9"])
     for host, addresses in (
         ("evil.example", ["203.0.113.5"]),
         ("half-here.example", ["127.0.0.1", "203.0.113.9"]),
@@ -177,3 +180,15 @@ def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
     one = Guard(hosts)
     assert one.ceiling("127.0.0.1") is one.ceiling("LOCALHOST") is one.ceiling("::1") is not None
     assert one.ceiling("shop.example") is None
+
+
+def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_started() -> None:
+    hosts = [
+        *(AllowedHost(host="localhost", max_rate=7), AllowedHost(host="192.0.2.9", max_rate=5)),
+        AllowedHost(host="10.0.0.9", max_rate=3),
+    ]
+    some = Guard(Hosts(hosts), own=["192.0.2.9"])
+    some.note("shop.test", ["192.0.2.9"])
+    assert some.ceiling("192.0.2.9") is some.ceiling("127.0.0.1") is some.ceiling("shop.test")
+    # Both are for the same machine: the lowest holds.
+    assert {host: ceiling._begun_s.maxlen for host, ceiling in some.ceilings.items()} == {"localhost": 5, "10.0.0.9": 3}
