@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
+from harness.analysis.metrics import QUANTILES
 from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.plan.model import Phase, Segment
@@ -30,10 +31,7 @@ def latency_of(histogram: Histogram) -> Latency:
     """The percentiles of a histogram, in ms; all None where it is empty."""
     if not histogram.count:
         return Latency()
-    percentiles = {
-        name: histogram.quantile_us(q) / 1000
-        for name, q in (("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
-    }
+    percentiles = {name: histogram.quantile_us(q) / 1000 for name, q in QUANTILES.items()}
     return Latency(mean=histogram.mean_us / 1000, max=histogram.max_us / 1000, **percentiles)
 
 

@@ -29,7 +29,8 @@ import numpy as np
 from harness.analysis.clocks import worst_clocks
 from harness.analysis.recorded import PhaseRecord
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal, Lateness, Second, WorkerSecond
+from harness.record.journal import Journal, Second, WorkerSecond
+from harness.record.lateness import Lateness
 from harness.record.summary import Generator, Lag
 
 BUSY = 0.9

@@ -11,32 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
+from harness.cli.baseline_shown import console_of_people, described, described_entry, draw, explain, name_of
 from harness.control.finding import existing_store, find
 from harness.errors import ExitCode, HarnessError
-from harness.record.baseline import Baseline, BaselineRun, Interval
 from harness.record.environment import Environment
 from harness.record.run_folder import read_model
 from harness.record.summary import GateResult, Summary
-from harness.report.words import in_unit, plain
 
 if TYPE_CHECKING:
     from harness.store import BaselineEntry, Store
-
-_METRICS = {"p50": "ms", "p95": "ms", "p99": "ms", "error_rate": "%", "throughput": "/s"}
-"""The metrics of the table, in its order, and their units."""
-
-_LOG_WIDTH = 160
-"""Columns where there is no terminal: in a log a line may be long, and a run-id must not be broken."""
-
-_EXAMPLE = "p95 <= baseline + 10%"
-_BENCH_METRICS = ("min", "median", "mean", "p95")
-_BENCH_EXAMPLE = 'bench("test_*").mean <= baseline + 10%'
-_ALL_ENDPOINTS = ""
 
 _profile = click.option("--profile", help="Only of this profile.")
 _fingerprint = click.option("--fingerprint", help="Only of this environment.")
@@ -94,15 +81,15 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
         shown = store.shown
     assert baseline is not None
     if as_json:
-        _print_json(_described(baseline))
+        _print_json(described(baseline))
         return
-    console = _console()
+    console = console_of_people()
     if enough:
         console.print(f"The baseline has {len(baseline.runs)} runs and stays as it is, in {shown}.")
         return
     console.print(f"Baseline {'extended' if len(baseline.runs) > 1 else 'set'}, in {shown}:")
-    _draw(console, baseline)
-    _explain(console, baseline, measured)
+    draw(console, baseline)
+    explain(console, baseline, measured)
 
 
 @command.command("list")
@@ -114,9 +101,9 @@ def list_(out: Path, as_json: bool) -> None:
         entries = store.list_baselines()
         shown = store.shown
     if as_json:
-        _print_json([_entry_json(entry) for entry in entries])
+        _print_json([described_entry(entry) for entry in entries])
         return
-    console = _console()
+    console = console_of_people()
     if not entries:
         console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
         return
@@ -140,11 +127,11 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
         found = (store.baseline_for(entry.scenario, entry.profile, entry.fingerprint) for entry in entries)
         baselines = [baseline for baseline in found if baseline is not None]
     if as_json:
-        _print_json([_described(baseline) for baseline in baselines])
+        _print_json([described(baseline) for baseline in baselines])
         return
-    console = _console()
+    console = console_of_people()
     for baseline in baselines:
-        _draw(console, baseline)
+        draw(console, baseline)
 
 
 @command.command()
@@ -181,7 +168,7 @@ def rm(
         return
     left = len(entry.run_ids) - len(removed)
     rest = f"{left} of its runs left" if left else 'gates on "baseline" are inconclusive until one is set'
-    click.echo(f"Removed from the baseline of {_name(entry)}: {', '.join(removed)}; {rest}.", err=True)
+    click.echo(f"Removed from the baseline of {name_of(entry)}: {', '.join(removed)}; {rest}.", err=True)
 
 
 def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint: str | None) -> list[BaselineEntry]:
@@ -194,7 +181,7 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
         return entries
     wanted = {"scenario": scenario, "profile": profile, "environment": fingerprint}
     of = ", ".join(f"{word} {value!r}" for word, value in wanted.items() if value is not None)
-    known = "\n  ".join(map(_name, store.list_baselines()))
+    known = "\n  ".join(map(name_of, store.list_baselines()))
     raise HarnessError(
         f"there is no baseline of {of}" if of else "there is no baseline yet",
         where=store.shown,
@@ -241,110 +228,5 @@ def _lacks_only_a_baseline(gate: GateResult) -> bool:
     return gate.observed is not None and gate.limit is None
 
 
-def _draw(console: Console, baseline: Baseline) -> None:
-    """One table a run: a row a phase, all its endpoints together; or a row a benchmark."""
-    console.print(Text(_name(baseline), style="bold"))
-    for run in baseline.runs:
-        console.print(Text(f"{run.run_id} ({run.summary.verdict})"))
-        if run.summary.kind == "bench":
-            console.print(_benchmarks(run))
-            continue
-        table = Table("phase")
-        for metric in _METRICS:
-            table.add_column(metric, justify="right")
-        for phase, endpoints in run.figures.items():
-            figures = endpoints.get(_ALL_ENDPOINTS, {})
-            table.add_row(Text(plain(phase)), *(_figure(figures.get(metric), metric) for metric in _METRICS))
-        console.print(table)
-
-
-def _benchmarks(run: BaselineRun) -> Table:
-    table = Table("benchmark")
-    for metric in _BENCH_METRICS:
-        table.add_column(metric, justify="right")
-    names = {benchmark.test: benchmark.name for benchmark in run.summary.benchmarks}
-    for test, figures in next(iter(run.figures.values()), {}).items():
-        shown = (in_unit(found.value if (found := figures.get(metric)) else None, "s") for metric in _BENCH_METRICS)
-        table.add_row(Text(plain(names.get(test, test))), *shown)
-    return table
-
-
-def _explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
-    """How a gate uses what was just set, with the figure that a person would else have to work out."""
-    for phase in added.summary.phases:
-        if phase.generator_limited:
-            console.print(
-                Text(f"In phase {plain(phase.name)} the load generator was the limit: gates will not use it.")
-            )
-    console.print("From the next run on, gates compare with it:")
-    if added.summary.kind == "bench":
-        console.print(Text(f"  {_BENCH_EXAMPLE}", style="bold"))
-    else:
-        console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
-    example = _example(baseline)
-    if example is not None:
-        phase_name, p95_ms = example
-        limit = in_unit(p95_ms * 1.1, "ms")
-        console.print(Text(f"  which is now: at most {limit} in phase {plain(phase_name)}."))
-    if len(baseline.runs) == 1:
-        console.print(
-            "One run does not tell how much runs differ with no change at all. Make two more of the same, and add them:"
-        )
-        console.print(Text("  harness baseline set RUN --add", style="bold"))
-
-
-def _example(baseline: Baseline) -> tuple[str, float] | None:
-    """A phase to show the limit of (a steady one, where there is one), and its p95 as gates take it."""
-    from harness.gates.against_baseline import against
-
-    phases = sorted(baseline.runs[0].summary.phases, key=lambda phase: phase.kind != "steady")
-    for phase in phases:
-        of_runs = [run.figures.get(phase.name, {}).get(_ALL_ENDPOINTS, {}).get("p95") for run in baseline.runs]
-        p95s = [p95 for p95 in of_runs if p95 is not None]
-        if p95s and not phase.generator_limited:
-            figure, _ = against(p95s[0], p95s, "p95")
-            return phase.name, figure
-    return None
-
-
-def _figure(interval: Interval | None, metric: str) -> str:
-    return in_unit(interval.value if interval else None, _METRICS[metric])
-
-
-def _name(of: Baseline | BaselineEntry) -> str:
-    return f"{of.scenario} · {of.profile} · environment {of.fingerprint}"
-
-
-def _described(baseline: Baseline) -> dict[str, Any]:
-    runs = [
-        {
-            "run_id": run.run_id,
-            "started_at": run.started_at,
-            "verdict": run.summary.verdict,
-            "figures": run.model_dump(include={"figures"})["figures"],
-        }
-        for run in baseline.runs
-    ]
-    return {**baseline.model_dump(include={"scenario", "profile", "fingerprint"}), "runs": runs}
-
-
-def _entry_json(entry: BaselineEntry) -> dict[str, Any]:
-    return {
-        "scenario": entry.scenario,
-        "profile": entry.profile,
-        "fingerprint": entry.fingerprint,
-        "run_ids": entry.run_ids,
-        "started_at": entry.started_at.isoformat(),
-        "set_at": entry.set_at.isoformat(),
-    }
-
-
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _console() -> Console:
-    console = Console(stderr=True, highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _LOG_WIDTH
-    return console

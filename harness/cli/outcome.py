@@ -27,13 +27,12 @@ from harness.cli.outcome_tables import (
     required,
     said,
 )
+from harness.cli.streams import LOG_WIDTH
 from harness.plan.written import shown_path
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
 from harness.report.words import duration, no_commands, number, percent, points
 
-_LOG_WIDTH = 160
-"""Columns where there is no terminal: in a log a line may be long."""
 _MOST = 5
 _LONGEST_REASON = 600
 
@@ -41,7 +40,7 @@ _LONGEST_REASON = 600
 def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     """Tell people (standard error) how the run went, and with ``as_json`` programs (standard output), too."""
     terminal = Console(stderr=True)
-    width = terminal.width if terminal.is_terminal else _LOG_WIDTH
+    width = terminal.width if terminal.is_terminal else LOG_WIDTH
     # Drawn apart, as rich would exit with code 1, a failed gate, where nobody reads what it writes.
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=terminal.is_terminal, highlight=False, width=width)

@@ -8,6 +8,9 @@ import sys
 
 import click
 
+LOG_WIDTH = 160
+"""Columns where there is no terminal: in a log a line may be long, and a path or a run-id must not be broken."""
+
 
 def open_closed() -> None:
     """Put ``/dev/null`` where a standard stream is closed (``2>&-``).

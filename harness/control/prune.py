@@ -44,7 +44,6 @@ def prune(
     policy: Policy,
     *,
     dry_run: bool = False,
-    now: datetime | None = None,
     told: Callable[[KnownRun], None] = lambda _: None,
 ) -> Pruned:
     """Remove the runs in ``out`` and in ``store`` that ``policy`` does not keep; ``told`` of each when it is gone.
@@ -57,7 +56,7 @@ def prune(
     if not dry_run:
         _sweep(out, done)
     known = _known(out, store, done)
-    for run in surplus(known, policy, now or datetime.now(UTC)):
+    for run in surplus(known, policy, datetime.now(UTC)):
         try:
             if store.is_of_a_baseline(run.run_id):
                 done.baselines += 1

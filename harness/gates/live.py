@@ -14,7 +14,6 @@ from harness.analysis.samples import ALL
 from harness.gates import wording
 from harness.gates.limits import limit_of
 from harness.plan.model import Gate, Phase, RunPlan
-from harness.record.baseline import Baseline
 from harness.record.histogram import HistogramSum
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.series import Series
@@ -28,7 +27,9 @@ _FEWEST_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class LiveGate:
-    """How one gate stands in one phase. ``holds`` is None as long as there is nothing to hold against the limit."""
+    """How one gate stands in one phase. ``holds`` is None as long as there is nothing to hold against the limit, which
+    a gate that compares with the baseline has only after the run.
+    """
 
     gate: Gate
     phase: str
@@ -57,9 +58,8 @@ class _Tally:
 class GateWatch:
     """Follows the gates of a run; :meth:`update` takes in what the journal has grown by."""
 
-    def __init__(self, plan: RunPlan, baseline: Baseline | None = None) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
-        self._baseline = baseline
         self._numbers = {phase.name: number for number, phase in enumerate(plan.phases)}
         self._tallies: dict[tuple[int, str], _Tally] = {}
         for gate in plan.gates:
@@ -137,7 +137,7 @@ class GateWatch:
     def _live(self, gate: Gate, phase: str) -> LiveGate:
         number = self._numbers[phase]
         observed = self._observed(gate, number)
-        limit = self._limit(gate, phase)
+        limit = None if gate.comparison.baseline else limit_of(gate.comparison, None)
         holds = None
         if observed is not None and limit is not None:
             holds = {
@@ -166,17 +166,6 @@ class GateWatch:
         if metric == "mean":
             return response.mean_us / 1000
         return response.quantile_us(QUANTILES[metric]) / 1000
-
-    def _limit(self, gate: Gate, phase: str) -> float | None:
-        comparison = gate.comparison
-        if not comparison.baseline:
-            return limit_of(comparison, None)
-        kept = [
-            run.figures[phase][gate.endpoint or ALL][comparison.metric].value
-            for run in (self._baseline.runs if self._baseline else [])
-            if comparison.metric in run.figures.get(phase, {}).get(gate.endpoint or ALL, {})
-        ]
-        return limit_of(comparison, sum(kept) / len(kept)) if kept else None
 
 
 def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | None:
@@ -211,13 +200,6 @@ def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | 
             f"{wording.amount(response.sum_us / 1000 / expected, 'ms')}"
         )
     return None
-
-
-def live_status(plan: RunPlan, journal: Journal, baseline: Baseline | None = None) -> list[LiveGate]:
-    """How the gates stand, from the journal so far, all at once; to follow a run, keep a :class:`GateWatch`."""
-    watch = GateWatch(plan, baseline)
-    watch.update(journal)
-    return watch.standing()
 
 
 def failed_beyond_recovery(plan: RunPlan, journal: Journal, gate: Gate) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.load.phase_track import PhaseTrack
-from harness.record.journal import Lateness
+from harness.record.lateness import Lateness
 from harness.record.series_table import SeriesTable
 
 _FOLD_AT = 3 * 512
@@ -41,7 +41,7 @@ class LatenessNotes:
         self._tables.append(Lateness.table(phases, delay_us, own_us))
 
     def take(self) -> SeriesTable:
-        """Hand over and forget all that was noted; see :meth:`harness.record.journal.Lateness.table`."""
+        """Hand over and forget all that was noted; see :meth:`harness.record.lateness.Lateness.table`."""
         self._fold()
         tables, self._tables = self._tables, []
         return SeriesTable.joined(tables)

@@ -40,7 +40,8 @@ from harness.plan.model import (
 from harness.record.environment import Environment
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
-from harness.record.journal import SCHEMA, EndReason, Lateness, WorkerSecond
+from harness.record.journal import SCHEMA, EndReason, WorkerSecond
+from harness.record.lateness import Lateness
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text

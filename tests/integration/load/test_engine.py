@@ -15,7 +15,8 @@ from harness.control.load_processes import LoadProcesses
 from harness.gates.judge import judge
 from harness.load.phases import LAST_SECOND_S, TAKE_OVER_S
 from harness.plan.model import Comparison, Condition, Gate
-from harness.record.journal import Journal, Lateness
+from harness.record.journal import Journal
+from harness.record.lateness import Lateness
 from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
 from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.measurement import measure_for_baseline
 from harness.gates.judge import judge
-from harness.gates.live import GateWatch, failed_beyond_recovery, live_status
+from harness.gates.live import GateWatch, LiveGate, failed_beyond_recovery
 from harness.plan.model import Gate, Phase, RunPlan
-from harness.record.baseline import Baseline
-from harness.record.journal import JournalFollower, read_journal
-from harness.record.run_folder import RunFolder, read_json, write_text
+from harness.record.journal import Journal, JournalFollower, read_journal
+from harness.record.run_folder import RunFolder, read_json
 from tests.support.recordings import Failing, Floats, Latency, gate, lognormal, ramp, record_run, steady, stress
 
 
@@ -21,15 +19,22 @@ def plan_of(folder: RunFolder) -> RunPlan:
     return RunPlan.model_validate(read_json(folder.plan))
 
 
+def standing(plan: RunPlan, journal: Journal) -> list[LiveGate]:
+    """How the gates stand, all at once."""
+    watch = GateWatch(plan)
+    watch.update(journal)
+    return watch.standing()
+
+
 def test_gates_stand_as_the_summary_will_say(tmp_path: Path) -> None:
     texts = ["p95 < 500ms", "p99.9 < 1ms", "mean < 500ms", "max < 1ms", "error_rate < 50%", "throughput > 9/s"]
     folder = record_run(tmp_path, phases=[ramp(), steady()], gates=texts, failures=[Failing(0.1)])
-    standing = live_status(plan_of(folder), read_journal(folder.journal))
+    stand = standing(plan_of(folder), read_journal(folder.journal))
     results = judge(folder).gates
-    assert [(live.phase, live.limit, live.unit) for live in standing] == [
+    assert [(live.phase, live.limit, live.unit) for live in stand] == [
         (result.phase, result.limit, result.unit) for result in results
     ]
-    for live, result in zip(standing, results, strict=True):
+    for live, result in zip(stand, results, strict=True):
         assert live.observed == pytest.approx(result.observed)
         assert live.holds == (result.status == "pass")
 
@@ -43,26 +48,21 @@ def test_a_watch_that_follows_sees_what_one_that_looks_once_sees(tmp_path: Path)
         growing.write_bytes(whole[:length])
         follower.poll()
         watch.update(follower.journal)
-        assert watch.standing() == live_status(plan, follower.journal)
+        assert watch.standing() == standing(plan, follower.journal)
 
 
 def test_before_a_phase_nothing_is_held_against_its_limit(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[ramp(), steady()], gates=["p95 < 30ms"], stop_at_s=3)
-    _, waiting = live_status(plan_of(folder), read_journal(folder.journal))
+    _, waiting = standing(plan_of(folder), read_journal(folder.journal))
     assert (waiting.observed, waiting.holds) == (None, None)
 
 
-def test_limits_against_a_baseline_are_shown_where_there_is_one(tmp_path: Path) -> None:
+def test_a_limit_against_the_baseline_is_left_to_the_judge(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady()], gates=["p95 <= baseline + 10%"])
-    write_text(folder.summary, judge(folder).to_json())
-    kept = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(folder)])
     journal, plan = read_journal(folder.journal), plan_of(folder)
-    (without,) = live_status(plan, journal)
-    (beside,) = live_status(plan, journal, kept)
-    assert (without.limit, without.holds) == (None, None)
-    assert beside.observed is not None
-    assert beside.limit == pytest.approx(1.1 * beside.observed)
-    assert beside.holds
+    (stands,) = standing(plan, journal)
+    assert stands.observed is not None
+    assert (stands.limit, stands.holds) == (None, None)
     assert failed_beyond_recovery(plan, journal, plan.gates[0]) is None
 
 
@@ -133,7 +133,7 @@ def test_seconds_after_a_start_nothing_is_given_up(tmp_path: Path) -> None:
 def test_a_gate_on_an_unknown_phase_is_left_to_the_judge(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady()], gates=[gate("max < 1ms", "stedy")])
     plan, journal = plan_of(folder), read_journal(folder.journal)
-    assert live_status(plan, journal) == []
+    assert standing(plan, journal) == []
     assert GateWatch(plan).beyond_recovery(plan.gates[0], "stedy") is None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.load.lateness import LatenessNotes
 from harness.load.phase_track import PhaseTrack
-from harness.record.journal import Lateness
+from harness.record.lateness import Lateness
 
 
 def test_every_arrival_is_in_the_phase_in_which_it_was_due_whole_and_the_generators_part() -> None:
