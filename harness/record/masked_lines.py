@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import io
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,6 +11,11 @@ from harness.record.masking import MASK, masked, private_key_begins, private_key
 
 _LONGEST_PIECE = 1 << 16
 """Of a line that is longer, this much is masked at a time."""
+_AHEAD = (4_000, 4_200, 5_000, 8_000, 16_000, 32_000)
+"""So much of it is looked at, but left for the next time: more than the longest name and what joins it to its value."""
+_LONGEST_WORD = 200
+_BETWEEN_WORDS = " \t,;&}>"
+"""Behind the last of these it is cut, where there is one in so many characters."""
 _LONGEST_KEY = 400
 """Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
 
@@ -40,34 +46,37 @@ class _Lines:
 
 
 def _cut(text: str) -> int:
-    """Where a long piece of a line is cut: behind its last blank, not within a word."""
-    return max(text.rfind(" "), text.rfind("\t")) + 1 or len(text)
+    """Where a long piece of a line is cut: where that hides neither more nor less than in one. 0: nowhere.
+
+    What is shown of the line behind the cut tells whether a secret's name or the secret itself stands across it.
+    """
+    whole = masked(text)
+    for ahead in _AHEAD:
+        end = len(text) - ahead
+        end = max(text.rfind(mark, end - _LONGEST_WORD, end) for mark in _BETWEEN_WORDS) + 1 or end
+        if whole == text:
+            return end
+        behind = masked(text[end:])
+        if whole.endswith(behind) and whole == masked(text[:end]) + behind:
+            return end
+    return 0
 
 
 def mask_file(path: Path) -> None:
     """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile."""
     if not path.is_file():
         return
-    changed = False
-    lines = _Lines()
-    rest = ""
+    lines = MaskedLines()
     other = path.with_name(f".{path.name}.masked")
     with path.open("rb") as file, other.open("wb") as instead:
         while read := file.readline(_LONGEST_PIECE):
-            text = rest + read.decode("utf-8", "surrogateescape")
-            end = _cut(text) if len(read) == _LONGEST_PIECE and not text.endswith("\n") else len(text)
-            text, rest = text[:end], text[end:]
-            hidden = lines.masked(text)
-            changed |= hidden != text
-            instead.write(hidden.encode("utf-8", "surrogateescape"))
-        hidden = lines.masked(rest) if rest else ""
-        changed |= hidden != rest
-        instead.write(hidden.encode("utf-8", "surrogateescape"))
-    if changed:
+            instead.write(lines.take(read.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+        instead.write(lines.end().encode("utf-8", "surrogateescape"))
+    if filecmp.cmp(path, other, shallow=False):
+        other.unlink()
+    else:
         other.chmod(path.stat().st_mode)
         other.replace(path)
-    else:
-        other.unlink()
 
 
 class MaskedLines:
@@ -76,16 +85,30 @@ class MaskedLines:
     def __init__(self) -> None:
         self._lines = _Lines()
         self._rest = ""
+        self._hides = False
+        """What is to come of a line too long to wait for its end, behind a secret that has none yet."""
 
     def take(self, text: str) -> str:
         """What can be written now that ``text`` has come: the lines that are whole, and most of a very long one."""
+        found = []
+        if self._hides:
+            _, newline, text = text.partition("\n")
+            self._hides = not newline
+            found.append(newline)
         whole, newline, rest = (self._rest + text).rpartition("\n")
-        whole += newline
-        if len(rest) > _LONGEST_PIECE:
-            end = _cut(rest)
-            whole, rest = whole + rest[:end], rest[end:]
+        if newline:
+            found.append(self._lines.masked(whole + newline))
+        while len(rest) > _LONGEST_PIECE:
+            end = _cut(rest[:_LONGEST_PIECE])
+            if end:
+                found.append(self._lines.masked(rest[:end]))
+                rest = rest[end:]
+            else:
+                found.append(self._lines.masked(rest[:_LONGEST_PIECE]).removesuffix(MASK) + MASK)
+                self._hides = True
+                rest = ""
         self._rest = rest
-        return self._lines.masked(whole) if whole else ""
+        return "".join(found)
 
     def end(self) -> str:
         """What has no line's end yet."""

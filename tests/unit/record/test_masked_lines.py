@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from harness.record.masked_lines import MaskedStream, mask_file
+import pytest
+
+from harness.record import masked_lines
+from harness.record.masked_lines import MaskedLines, MaskedStream, mask_file
+from harness.record.masking import masked
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nDEFghi\n-----END RSA PRIVATE KEY-----"
 SECRET = "s3cr3tValue"
@@ -33,12 +37,52 @@ def test_a_private_key_over_several_lines_is_masked_in_a_file(tmp_path: Path) ->
     assert lines.count("***\n") > 400
 
 
-def test_a_long_line_is_masked_piece_by_piece(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "form",
+    [
+        "token={} y",
+        "token: {} y",
+        "Authorization: Bearer {}",
+        '"password": "{}" y',
+        "--password {} y",
+        "password = {} y",
+        '{{"id":1,"password":"{}","n":2}}',
+        "<input value='{}' name='token'> y",
+        "http://user:{}@host/ y",
+    ],
+)
+@pytest.mark.parametrize("filling", ["x ", '{"a":1},'])
+def test_a_long_line_is_masked_piece_by_piece(form: str, filling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is cut: so long a part comes before the secret that each of its places is a cut's."""
+    monkeypatch.setattr(masked_lines, "_LONGEST_PIECE", 256)
+    monkeypatch.setattr(masked_lines, "_AHEAD", (64, 128))
+    for length in range(140, 260, 5):
+        text = (filling * 99)[-length:] + form.format(SECRET) + filling * 40 + "\n"
+        lines = MaskedLines()
+        assert "".join(lines.take(text[at : at + 8]) for at in range(0, len(text), 8)).strip() == masked(text).strip()
+
+
+def test_a_secret_without_an_end_hides_the_rest_of_a_long_line(tmp_path: Path) -> None:
     file = tmp_path / "target.log"
-    for length in (65_530, 65_535, 65_536, 200_000):
-        file.write_text("x " * (length // 2) + "token=abcdef y")
+    file.write_text(f'x "token": "{SECRET * 50_000} {SECRET}", "id": 1\nplain\n')
+    mask_file(file)
+    hidden, plain = file.read_text().splitlines()
+    assert hidden.startswith('x "token": "***')
+    assert (SECRET in hidden, plain) == (False, "plain")
+
+
+def test_a_long_line_with_many_secrets_is_shown_but_for_them() -> None:
+    lines = MaskedLines()
+    text = ",".join(f'{{"id":{number},"token":"{SECRET}"}}' for number in range(4_000))
+    assert lines.take(text) + lines.end() == text.replace(SECRET, "***")
+
+
+def test_a_long_line_without_secrets_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    for text in ("x " * 200_000, "x" * 100_000, f"token=a {'x' * 200_000} b"):
+        file.write_text(text + "é\nnext")
         mask_file(file)
-        assert file.read_text() == "x " * (length // 2) + "token=*** y"
+        assert file.read_text() == masked(text) + "é\nnext"
 
 
 def test_a_stream_masks_what_comes_in_pieces() -> None:
