@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,6 +34,13 @@ def phase(
         max_users=max_users if model == "open" else None,
         description=name,
     )
+
+
+def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
+    """A scenario file of that text, which may be indented."""
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
 
 
 def plan_of(

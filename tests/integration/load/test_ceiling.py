@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.plan.model import AllowedHost
 from tests.support.counting_server import CountingServer
-from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint
+from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 
 SCENARIO = """
 from locust import FastHttpUser, HttpUser as RequestsUser, constant, task
@@ -39,9 +39,7 @@ class Requests(RequestsUser):
 
 
 def test_no_client_exceeds_it_and_waiting_requests_are_counted(tmp_path: Path) -> None:
-    scenario = tmp_path / "scenario.py"
-    scenario.write_text(SCENARIO)
-    plan = plan_of(scenario, [phase((6, 6, 2))], workers=2).model_copy(
+    plan = plan_of(scenario(tmp_path, SCENARIO), [phase((6, 6, 2))], workers=2).model_copy(
         update={"allowed_hosts": (AllowedHost(host="localhost", max_rate=21),)}
     )
     with CountingServer().running() as server:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,16 @@ from harness.record.journal import Journal
 from harness.record.lateness import Lateness
 from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
-from tests.support.engine import iterations_of, phase, plan_of, put_load, requests_by_endpoint, response_of, service_of
+from tests.support.engine import (
+    iterations_of,
+    phase,
+    plan_of,
+    put_load,
+    requests_by_endpoint,
+    response_of,
+    scenario,
+    service_of,
+)
 
 GETTER = """
     from locust import constant, task
@@ -36,18 +43,6 @@ GETTER = """
         def b(self):
             self.client.get("/slow/20")
 """
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
-
-
-def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
-    path = folder / name
-    path.write_text(textwrap.dedent(text))
-    return path
 
 
 def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(

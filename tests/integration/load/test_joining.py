@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from harness.control.door import Door
 from harness.control.load_processes import LoadProcesses
@@ -17,7 +15,7 @@ from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
 from tests.support.counting_server import CountingServer
-from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint
+from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 from tests.support.strangers import Peer, Tap, crowd, shout
 
 GETTER = """
@@ -31,18 +29,6 @@ GETTER = """
             self.client.get("/ok")
 """
 _FLOOD = 400
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
-
-
-def scenario(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "scenario.py"
-    path.write_text(textwrap.dedent(text))
-    return path
 
 
 def once(act: Callable[[LoadProcesses], None]) -> Callable[[LoadProcesses, Journal], None]:

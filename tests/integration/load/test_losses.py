@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,10 @@ import pytest
 from harness.control.load_processes import LoadProcesses
 from harness.record.journal import Journal
 from tests.support.counting_server import CountingServer
-from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint
+from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 
 
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
-
-
-def scenario(folder: Path, task: str) -> Path:
-    path = folder / "scenario.py"
+def getter(folder: Path, task: str) -> Path:
     text = """
     from locust import FastHttpUser, constant, task
 
@@ -33,8 +25,7 @@ def scenario(folder: Path, task: str) -> Path:
         def get(self):
             self.client.get("/ok")
     """
-    path.write_text(textwrap.dedent(text) + textwrap.indent(textwrap.dedent(task), " " * 8))
-    return path
+    return scenario(folder, textwrap.dedent(text) + textwrap.indent(textwrap.dedent(task), " " * 8))
 
 
 @pytest.mark.parametrize("kind", ["harness.finished", "quit"])
@@ -45,7 +36,7 @@ def test_a_worker_that_says_good_bye_unasked_is_lost(server: CountingServer, tmp
         runner.said = True
         runner.send_message({kind!r}, {{"dropped": 0, "errors": {{}}, "exit_code": None}})
     """
-    plan = plan_of(scenario(tmp_path, leaving), [phase((4, 4, 2.5))], workers=2)
+    plan = plan_of(getter(tmp_path, leaving), [phase((4, 4, 2.5))], workers=2)
     journal = put_load(plan, server.url, tmp_path)
     (event,) = journal.events
     assert event.what == "worker lost"
@@ -66,7 +57,7 @@ def test_a_journal_that_cannot_be_written_ends_the_run_and_stays_readable(
             # What a full disk is to the master: it can write no byte behind those that there are.
             resource.prlimit(load.pids()[0], resource.RLIMIT_FSIZE, (limited[0], limited[0]))
 
-    plan = plan_of(scenario(tmp_path, ""), [phase((4, 4, 40))])
+    plan = plan_of(getter(tmp_path, ""), [phase((4, 4, 40))])
     journal = put_load(plan, server.url, tmp_path, fill_the_disk)
     assert limited
     assert len(journal.seconds) >= 2

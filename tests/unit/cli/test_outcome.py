@@ -16,14 +16,15 @@ from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
 from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress
 from tests.support.streams import stream_that_takes_nothing
+from tests.support.summaries import a_summary
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
 
 
-def a_summary(**more: Any) -> Summary:
-    held = {"run_id": "r", "scenario": "shop", "profile": "load", "started_at": "", "duration_s": 61.4, "exit_code": 0}
-    return Summary(**{**held, "verdict": "pass", "reasons": ["all 2 gates held"], **more})
+def passed(**more: Any) -> Summary:
+    held = {"scenario": "shop", "profile": "load", "duration_s": 61.4, "exit_code": 0}
+    return a_summary(**{**held, "verdict": "pass", "reasons": ["all 2 gates held"], **more})
 
 
 def a_phase(**more: Any) -> PhaseSummary:
@@ -91,13 +92,13 @@ def test_the_report_is_named_as_seen_from_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert shown(a_summary(), Path("reports/run"), capsys).endswith("\nreport  reports/run/report.html\n")
+    assert shown(passed(), Path("reports/run"), capsys).endswith("\nreport  reports/run/report.html\n")
 
 
 def test_with_json_programs_read_the_summary_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = a_summary()
+    summary = passed()
     show_outcome(RunFolder(tmp_path), summary, as_json=True)
     out, err = capsys.readouterr()
     assert out == summary.to_json()
@@ -109,7 +110,7 @@ def test_with_json_programs_read_the_summary_and_nothing_else(
 
 def test_a_broken_run_says_why_and_where_its_logs_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "target.log").write_text("Traceback\n")
-    summary = a_summary(
+    summary = passed(
         verdict="broken",
         exit_code=4,
         reasons=["the target was lost", "gate `p95 < 1s` failed: p95 was 2 s"],
@@ -143,7 +144,7 @@ def test_many_failures_and_suspects_show_the_worst(tmp_path: Path, capsys: pytes
         interval=(0, 1),
     )
     native = suspect.model_copy(update={"function": "memcpy", "file": "libc", "line": 0})
-    text = shown(a_summary(failures=kinds, suspects=[suspect, native]), tmp_path, capsys)
+    text = shown(passed(failures=kinds, suspects=[suspect, native]), tmp_path, capsys)
     assert re.findall(r"^(\d)× +GET /(\d)", text, re.M) == [(str(n), str(n)) for n in (8, 7, 6, 5, 4)]
     assert "and 3 more kinds, in the report" in text
     assert re.search(r"^\+38 pp +search +shop/app.py:88 +3 % → 41 %$", text, re.M)
@@ -168,17 +169,17 @@ def test_many_failures_and_suspects_show_the_worst(tmp_path: Path, capsys: pytes
 def test_what_a_stress_phase_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], phase: PhaseSummary, said: str
 ) -> None:
-    assert f"\n{said}" in shown(a_summary(phases=[phase]), tmp_path, capsys)
+    assert f"\n{said}" in shown(passed(phases=[phase]), tmp_path, capsys)
 
 
 def test_a_phase_without_a_limit_says_nothing_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(a_summary(phases=[a_phase(kind="steady", name="hold")]), tmp_path, capsys)
+    text = shown(passed(phases=[a_phase(kind="steady", name="hold")]), tmp_path, capsys)
     assert "held" not in text.replace("all 2 gates held", "")
     assert re.search(r"^hold +0 +0/s +– +–", text, re.M)
 
 
 def test_hostile_texts_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = a_summary(
+    summary = passed(
         scenario=HOSTILE,
         reasons=[HOSTILE],
         warnings=[HOSTILE],
@@ -199,6 +200,6 @@ def test_programs_are_told_where_nobody_else_can_be(
     with stream_that_takes_nothing(state) as log:
         monkeypatch.setattr("sys.stderr", log)
         log.write("left from the lines of the run\n")
-        show_outcome(RunFolder(tmp_path), a_summary(), as_json=True)
+        show_outcome(RunFolder(tmp_path), passed(), as_json=True)
         monkeypatch.undo()
     assert json.loads(capsys.readouterr().out)["verdict"] == "pass"

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import GateResult
 from harness.report.annotations import workflow_commands
+from tests.support.summaries import a_summary
 
 
 def lines(*gates: GateResult, file: str | None = None, **more: Any) -> list[str]:
-    given: dict[str, Any] = {
-        "run_id": "r",
-        "scenario": "flash_sale",
-        "profile": "nightly",
-        "started_at": "2026-02-02T02:40:00Z",
-        "duration_s": 300.0,
-        "verdict": "fail",
-        "exit_code": 1,
-        "gates": list(gates),
-    }
-    return workflow_commands(Summary(**given | more), file)
+    return workflow_commands(a_summary(profile="nightly", gates=list(gates), **more), file)
 
 
 def test_failed_gates_are_errors_undecided_ones_warnings_and_held_ones_silent() -> None:

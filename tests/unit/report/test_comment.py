@@ -6,24 +6,16 @@ from typing import Any
 
 import pytest
 
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import GateResult
 from harness.report.comment import comment_markdown
+from tests.support.summaries import a_summary
 
 LARGEST = 65_536
 """Characters that GitHub takes."""
 
 
 def comment(**more: Any) -> str:
-    given: dict[str, Any] = {
-        "run_id": "r",
-        "scenario": "flash_sale",
-        "profile": "nightly",
-        "started_at": "2026-02-02T02:40:00Z",
-        "duration_s": 300.0,
-        "verdict": "fail",
-        "exit_code": 1,
-    }
-    return comment_markdown(Summary(**given | more))
+    return comment_markdown(a_summary(**{"profile": "nightly", "duration_s": 300.0} | more))
 
 
 def test_it_is_one_table_failed_gates_first_with_what_was_observed() -> None:

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.record.summary import GateResult, PhaseSummary, Summary
+from harness.record.summary import GateResult, PhaseSummary
 from harness.report.junit import junit_xml
+from tests.support.summaries import a_summary
 
 GATES = [
     GateResult(require="p50 < 1ms", status="pass", phase="steady"),
@@ -29,18 +30,11 @@ GATES = [
 
 def suite_of(**more: Any) -> ElementTree.Element:
     given: dict[str, Any] = {
-        "run_id": "r",
-        "scenario": "flash_sale",
-        "profile": "smoke",
-        "started_at": "2026-02-02T02:40:00Z",
-        "duration_s": 20.0,
-        "verdict": "fail",
-        "exit_code": 1,
         "phases": [PhaseSummary(index=0, name="steady", kind="steady", model="closed", start_s=5, end_s=15)],
         "gates": GATES,
         "warnings": ["memray is missing"],
     }
-    found = ElementTree.fromstring(junit_xml(Summary(**given | more))).find("testsuite")
+    found = ElementTree.fromstring(junit_xml(a_summary(**given | more))).find("testsuite")
     assert found is not None
     return found
 

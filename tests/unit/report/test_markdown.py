@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Summary, Suspect
+from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Suspect
 from harness.report.markdown import escaped, summary_markdown
+from tests.support.summaries import a_summary
 
 NASTY = "a|b `c` <img src=x>\n**d** [e](f) @team \x1b[31m\x00"
-
-
-def summary(**more: Any) -> Summary:
-    given: dict[str, Any] = {
-        "run_id": "r",
-        "scenario": "flash_sale",
-        "profile": "smoke",
-        "started_at": "2026-02-02T02:40:00Z",
-        "duration_s": 20.0,
-        "verdict": "fail",
-        "exit_code": 1,
-    }
-    return Summary(**given | more)
 
 
 def test_special_characters_are_text() -> None:
@@ -88,7 +75,7 @@ def test_the_verdict_stands_first_and_failed_gates_before_others() -> None:
             require="p95 < 5ms", status="fail", endpoint="GET /x|y", observed=9, unit="ms", limit=5, interval=(8, None)
         ),
     ]
-    text = summary_markdown(summary(gates=gates, reasons=["p95 was too high"]))
+    text = summary_markdown(a_summary(gates=gates, reasons=["p95 was too high"]))
     assert text.startswith("## ❌ fail: flash\\_sale · smoke\n\n- p95 was too high\n")
     assert text.index("p95 &lt; 5ms on GET /x\\|y") < text.index("p50 &lt; 1ms")
     assert "8\u00a0ms … ?" in text
@@ -103,7 +90,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
     suspect = Suspect(function="f|g", file="a.py", line=1, callers=["search (app.py)", NASTY], **shares)
     gate = GateResult(require=NASTY, status="inconclusive", reason=NASTY, phase=NASTY)
     text = summary_markdown(
-        summary(failures=failing, phases=[phase], suspects=[suspect], gates=[gate], warnings=[NASTY])
+        a_summary(failures=failing, phases=[phase], suspects=[suspect], gates=[gate], warnings=[NASTY])
     )
     rows = [line for line in text.splitlines() if line.startswith("|")]
     tables = text.count("| --- ") + text.count("| ---: |") > 0
@@ -124,6 +111,6 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 
 def test_a_run_of_nothing_is_said_in_few_words() -> None:
-    text = summary_markdown(summary(verdict="broken", reasons=[]))
+    text = summary_markdown(a_summary(verdict="broken", reasons=[]))
     assert "No gates were set." in text
     assert "0 requests in 20\u00a0s, 0 failed (–)" in text

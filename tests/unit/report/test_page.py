@@ -7,9 +7,10 @@ import json
 import pytest
 
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
-from harness.record.summary import Latency, PhaseSummary, Summary
+from harness.record.summary import Latency, PhaseSummary
 from harness.report.page import command_line, differs, json_island, main_phase, prose
 from tests.support.recordings import make_plan, steady
+from tests.support.summaries import a_summary
 
 
 def test_a_json_island_holds_nothing_that_could_end_it() -> None:
@@ -57,17 +58,7 @@ def phase(name: str, kind: str, *, measured: bool = True) -> PhaseSummary:
     ],
 )
 def test_the_steady_phase_is_shown_first(phases: list[PhaseSummary], main: str | None) -> None:
-    summary = Summary(
-        run_id="r",
-        scenario="s",
-        profile="p",
-        started_at="",
-        duration_s=1,
-        verdict="pass",
-        exit_code=0,
-        phases=phases,
-    )
-    assert main_phase(summary) == main
+    assert main_phase(a_summary(phases=phases)) == main
 
 
 def test_times_that_a_reader_could_not_tell_apart_do_not_differ() -> None:
