@@ -79,13 +79,13 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
 
 
 def _described(run: KnownRun) -> str:
-    from harness.store.artifacts import without_credentials
+    from harness.store.artifacts import without_password
 
     parts = [
         part
         for part, there in (
             ("folder", run.folder is not None),
-            (f"copy {without_credentials(run.artifact or '')}", run.artifact is not None),
+            (f"copy {without_password(run.artifact or '')}", run.artifact is not None),
             ("store", run.stored),
         )
         if there

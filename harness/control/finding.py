@@ -52,12 +52,13 @@ def _fetched(run_id: str, out: Path) -> RunFolder:
             noted = store.artifact_of(run_id)
         looked.append(f"in the store {store.shown}")
         if noted is not None:
-            looked[-1] += f", by which its copy is {artifacts.without_credentials(noted)}"
+            looked[-1] += f", by which its copy is {artifacts.without_password(noted)}"
             locations.append(noted)
     here = artifacts.place()
     if here is not None:
         looked.append(f"among the copies in {here.shown}")
-        locations.append(here.location(run_id))
+        # First: the same place may have another user's name in the store, and no password.
+        locations.insert(0, here.location(run_id))
     for location in dict.fromkeys(locations):
         folder = artifacts.download(location, out)
         if folder is not None:

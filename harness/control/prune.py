@@ -7,8 +7,8 @@ cut off anywhere, the next call goes on where this one ended, and what is left o
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from harness.record.run_folder import RunFolder, read_model, started_by_id
 from harness.record.running import is_running
 from harness.record.summary import Summary
 from harness.store import Store, StoredRun
-from harness.store.artifacts import is_run_id, remove
+from harness.store.artifacts import remove
 from harness.store.retention import KnownRun, Policy, surplus
 
 _PRUNED = ".pruned"
@@ -75,10 +75,10 @@ def prune(
 def _sweep(out: Path, done: Pruned) -> None:
     """Remove what an earlier call was cut off from removing."""
     for path in sorted(out.glob(f".*{_PRUNED}")):
-        run_id = path.name.removeprefix(".").removesuffix(_PRUNED)
-        if is_run_id(run_id) and path.is_dir() and not path.is_symlink():
+        if _is_folder(path):
             try:
-                _remove_folder(out / run_id)
+                with _told_as_ours(path):
+                    _remove_tree(path)
             except HarnessError as fault:
                 done.faults.append(fault)
 
@@ -113,8 +113,7 @@ def _known(out: Path, store: Store, done: Pruned) -> list[KnownRun]:
 
 def _of_store(run: StoredRun) -> KnownRun:
     # Also what a call that was cut off has left of its folder.
-    left = run.folder.is_dir() or _hidden(run.folder).is_dir()
-    here = run.folder.name == run.run_id and left and not run.folder.is_symlink()
+    here = run.folder.name == run.run_id and (_is_folder(run.folder) or _is_folder(_hidden(run.folder)))
     return KnownRun(
         run_id=run.run_id,
         scenario=run.scenario,
@@ -132,15 +131,7 @@ def _of_folder(folder: RunFolder) -> KnownRun:
     scenario, profile = read_plan(folder).key
     summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
     run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
-    return KnownRun(run_id, scenario, profile, _started(run_id, folder), verdict, folder.path)
-
-
-def _started(run_id: str, folder: RunFolder) -> datetime:
-    """As the run's id says; a killed run's folder that somebody has renamed is as old as its plan."""
-    try:
-        return started_by_id(run_id)
-    except ValueError:
-        return datetime.fromtimestamp(folder.plan.stat().st_mtime, UTC)
+    return KnownRun(run_id, scenario, profile, started_by_id(run_id) or folder.started_at, verdict, folder.path)
 
 
 def _remove(run: KnownRun, store: Store) -> None:
@@ -155,17 +146,31 @@ def _remove(run: KnownRun, store: Store) -> None:
 def _remove_folder(folder: Path) -> None:
     """Remove it, and what an earlier call has left of it."""
     hidden = _hidden(folder)
-    try:
+    with _told_as_ours(folder):
         _remove_tree(hidden)
         with suppress(FileNotFoundError):  # another prune is at it, too
             folder.rename(hidden)
         _remove_tree(hidden)
+
+
+@contextmanager
+def _told_as_ours(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as fault:
         raise HarnessError(
             f"the run folder cannot be removed: {fault.strerror or fault}",
             where=str(fault.filename or folder),
             hint="Whoever made it can remove it, then call again.",
         ) from fault
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one, and no link. One that this user may not even look at is as one of another machine."""
+    try:
+        return path.is_dir() and not path.is_symlink()
+    except OSError:
+        return False
 
 
 def _hidden(folder: Path) -> Path:

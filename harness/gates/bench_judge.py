@@ -14,7 +14,7 @@ from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
 from harness.plan.bench import PROFILE, BenchGate
 from harness.record.baseline import BaselineRun
-from harness.record.run_folder import RunFolder, read_model, started_by_id
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.suite import Benchmark
 from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
 
@@ -24,7 +24,10 @@ _TESTS_FAILED = 1
 
 
 def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = None) -> Summary:
-    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing."""
+    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing.
+
+    One that was killed before it could say when it began did so when its folder was made.
+    """
     figures = suite.figures()
     asked = suite.plan.gates if gates is None else gates
     results = [result for gate in asked for result in results_of(gate, suite, figures)]
@@ -43,7 +46,7 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
         run_id=suite.folder.run_id,
         scenario=suite.plan.suite,
         profile=PROFILE,
-        started_at=end.started_at if end else _started(suite.folder.run_id),
+        started_at=end.started_at if end else f"{suite.folder.started_at:%Y-%m-%dT%H:%M:%SZ}",
         duration_s=end.duration_s if end else 0.0,
         verdict=decision.verdict,
         exit_code=decision.exit_code,
@@ -137,11 +140,6 @@ def _disturbed(suite: RecordedSuite) -> list[str]:
         f"{suite.shown(worst.test)}'s time {worst.taken:.0%}: intervals reach down to what the functions may really "
         "take; a quiet machine tells more"
     ]
-
-
-def _started(run_id: str) -> str:
-    """When a bench began that was killed before it could say so: its id begins with the time."""
-    return started_by_id(run_id).isoformat().replace("+00:00", "Z")
 
 
 def measure_suite_for_baseline(folder: RunFolder) -> BaselineRun:

@@ -32,9 +32,12 @@ def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
     return "-".join([moment, *words, secrets.token_hex(2)])
 
 
-def started_by_id(run_id: str) -> datetime:
-    """When a run began, as its id tells. Raises ``ValueError`` where it is none of :func:`new_run_id`."""
-    return datetime.strptime(run_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
+def started_by_id(run_id: str) -> datetime | None:
+    """When a run began, as its id tells; None where it is none of :func:`new_run_id`: a folder may be renamed."""
+    try:
+        return datetime.strptime(run_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class RunFolder:
@@ -76,6 +79,11 @@ class RunFolder:
         """Whether ``harness bench`` made it. Raises :class:`HarnessError` where plan.json is missing or damaged."""
         plan = read_json(self.plan)
         return isinstance(plan, dict) and plan.get("kind") == "bench"
+
+    @property
+    def started_at(self) -> datetime:
+        """As its name says; one that somebody has renamed is as old as its plan."""
+        return started_by_id(self.run_id) or datetime.fromtimestamp(self.plan.stat().st_mtime, UTC)
 
     @classmethod
     def create(cls, parent: Path, run_id: str) -> RunFolder:

@@ -3,8 +3,9 @@
 A copy is a folder of the run's id below that place. ``plan.json``, without which a folder is no run folder, is copied
 last and removed first: a copy that was cut off, or removed in part, is never taken for a run.
 
-Beside the copies lies a mark. Where neither a copy nor the mark is found, the place itself is not here (a disk that is
-not mounted, a directory of another machine), and nothing is known of the copy.
+Beside the copies lies a mark with the id of the first run copied there. Where a copy is not found, nor a mark
+that is older than the run, the place itself is not here: a directory of another machine, or a disk that is not mounted,
+whose mount point may have got copies and a mark of its own meanwhile. Nothing is known of the copy.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from urllib.parse import unquote
 
 from harness.errors import HarnessError, how_to_install
 from harness.record.masking import MASK, masked
-from harness.record.run_folder import RunFolder
+from harness.record.run_folder import RunFolder, started_by_id
 from harness.record.running import LOCK
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 VARIABLE = "HARNESS_ARTIFACTS"
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*(?=://|::)", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
-"""RFC 3986, 3.2.1; greedy, for a user's name may hold an ``@`` that nobody has encoded."""
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^/?#:]*):(?P<password>[^/?#]*)@")
+"""RFC 3986, 3.2.1; greedy, for it may hold an ``@`` that nobody has encoded."""
 _AUTHORITY = re.compile(r"(?<=://)(?P<userinfo>[^/?#]*@)?[^/?#@:]*(?::(?P<port>[^/?#@]*))?(?P<path>[^@]*@)?")
 _PLAN = "plan.json"
 _MARK = ".harness-runs"
-_MARK_TEXT = b"Copies of run folders, kept by harness. By this file it sees that their place is here: leave it.\n"
+_MARK_TEXT = """\
+Copies of run folders since {first}, kept by harness. By this file it sees that their place is here: leave it.
+"""
+_SINCE = re.compile(r" since (\S+),")
 _EXTRAS = {"s3fs": "s3"}
 """Packages that an extra of the harness installs."""
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -45,13 +49,13 @@ _FORMS = "Give a directory, or a URL such as s3://bucket/runs or sftp://user@hos
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the credentials in it."""
+    """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the password in it."""
 
     url: str = field(repr=False)
     shown: str
 
     def location(self, run_id: str) -> str:
-        """Where the copy of that run is, as the store notes it: no credentials."""
+        """Where the copy of that run is, as the store notes it: no password."""
         return f"{self.shown}/{run_id}"
 
 
@@ -71,12 +75,14 @@ def place() -> Place | None:
     _known(found[0])
     _refuse_raw_password(text)
     url = text.rstrip("/")
-    return Place(url, without_credentials(url))
+    return Place(url, without_password(url))
 
 
-def without_credentials(url: str) -> str:
-    """``url`` without what stands before the host: a user's name alone may be a token."""
-    return _USERINFO.sub("", url)
+def without_password(url: str) -> str:
+    """``url`` without its password. What is before it stays: where a copy is, a user's name tells, too
+    (``abfs://CONTAINER@ACCOUNT…``, the folders of ``ftp://ann@host``).
+    """
+    return _PASSWORD.sub(r"\g<user>@", url)
 
 
 def upload(folder: RunFolder, to: Place) -> str:
@@ -95,7 +101,7 @@ def upload(folder: RunFolder, to: Place) -> str:
             files_there.makedirs(parent, exist_ok=True)
         mark = _mark(root)
         if not files_there.exists(mark):
-            files_there.pipe_file(mark, _MARK_TEXT)
+            files_there.pipe_file(mark, _MARK_TEXT.format(first=folder.run_id).encode())
         _take_plan(files_there, root)
         *others, plan = names
         files_there.put([str(folder.path / name) for name in others], [f"{root}/{name}" for name in others])
@@ -114,9 +120,7 @@ def download(location: str, parent: Path) -> RunFolder | None:
         names = [name.removeprefix(f"{root}/") for name in files_there.find(root)]
     for name in names:
         if not PurePosixPath(name).parts or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise HarnessError(
-                f"the copy holds a file of no sensible name: {name!r}", where=without_credentials(location)
-            )
+            raise HarnessError(f"the copy holds a file of no sensible name: {name!r}", where=without_password(location))
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f".{run_id}."))
     try:
@@ -146,12 +150,7 @@ def remove(location: str, run_id: str) -> bool:
         raise HarnessError(f"this is no copy of run {run_id}", where=where.shown, hint="It was left where it is.")
     with _opened(url, where) as (files_there, root):
         if not files_there.exists(root):
-            if not files_there.exists(_mark(root)):
-                raise HarnessError(
-                    f"the place of this copy is not here: it holds no {_MARK}",
-                    where=where.shown,
-                    hint="Is it mounted, and is this the machine that has it? The next copy made there leaves one.",
-                )
+            _refuse_other_place(files_there, root, where)
             return False
         _take_plan(files_there, root)
         try:
@@ -220,18 +219,15 @@ def _opened(url: str, where: Place) -> Iterator[tuple[AbstractFileSystem, str]]:
 
 def _without_secrets(message: str, url: str) -> str:
     message = masked(message)
-    for found in _USERINFO.findall(url):
-        user, _, password = found.removesuffix("@").partition(":")
-        # A user alone may be a token; but as a part of other words a short name is none.
-        for secret in {password, unquote(password)} if password else {user, unquote(user)}:
-            whole = re.escape(secret) if password else rf"(?<!\w){re.escape(secret)}(?!\w)"
-            message = re.sub(whole, MASK, message) if secret else message
+    for found in _PASSWORD.finditer(url):
+        for secret in {found["password"], unquote(found["password"])} - {""}:
+            message = message.replace(secret, MASK)
     return message
 
 
 def _as_opened(location: str) -> tuple[str, Place]:
     """``location`` as the store notes it, with the credentials that ``HARNESS_ARTIFACTS`` may have for it."""
-    shown = without_credentials(location)
+    shown = without_password(location)
     here = place()
     url = location
     if here is not None and shown.startswith(f"{here.shown}/"):
@@ -242,6 +238,26 @@ def _as_opened(location: str) -> tuple[str, Place]:
 def _mark(root: str) -> str:
     """Where the mark lies beside the copy at ``root``."""
     return f"{root.rpartition('/')[0]}/{_MARK}"
+
+
+def _refuse_other_place(files_there: AbstractFileSystem, root: str, where: Place) -> None:
+    """Raise where the mark does not show that the copy, which is not at ``root``, was made in this very place."""
+    mark = _mark(root)
+    if not files_there.exists(mark):
+        raise HarnessError(
+            f"the place of this copy is not here: it holds no {_MARK}",
+            where=where.shown,
+            hint="Is it mounted, and is this the machine that has it? The next copy made there leaves one.",
+        )
+    since = _SINCE.search(files_there.cat_file(mark).decode(errors="replace"))
+    first, started = started_by_id(since[1]) if since else None, started_by_id(root.rpartition("/")[2])
+    if first is not None and started is not None and started < first:
+        raise HarnessError(
+            f"the place of this copy is not here: by its {_MARK} it has copies of later runs alone",
+            where=where.shown,
+            hint="Is it mounted, and is this the machine that has it? If so, and the copy is gone, "
+            f"write the id of the oldest run into {_MARK}.",
+        )
 
 
 def _take_plan(files_there: AbstractFileSystem, root: str) -> None:

@@ -20,7 +20,7 @@ from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
-from harness.store import open_store
+from harness.store import RunEntry, open_store
 from harness.store.artifacts import Place
 from tests.support.recordings import make_environment, record_run, steady
 
@@ -66,6 +66,19 @@ def test_without_a_store_that_knows_it_a_run_is_found_where_copies_are_kept(
         "20260101T000000Z-other: there is no such run folder\n"
         f"  Looked in {tmp_path}/desk/; among the copies in {kept}."
     )
+
+
+def test_a_copy_that_the_store_has_by_another_users_name_is_found_in_ones_own_place(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = str(tmp_path / "kept")
+    folder, summary = ended_run(reports, Place(kept, kept))
+    with open_store(None, reports) as store:
+        theirs = f"ftp://runner@127.0.0.1:1/kept/{folder.run_id}"
+        store.record_run(RunEntry(summary, "f1", folder.path, theirs))
+    shutil.rmtree(folder.path)
+    monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
+    assert find(folder.run_id, reports).path == folder.path
 
 
 def test_of_a_run_that_is_nowhere_it_is_told_where_it_was_looked_for(reports: Path, tmp_path: Path) -> None:

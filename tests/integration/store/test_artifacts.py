@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from fsspec import AbstractFileSystem, register_implementation
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
@@ -137,6 +138,20 @@ def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFold
     assert remove(location, RUN_ID)
 
 
+def test_a_mark_tells_the_first_run_and_one_that_tells_none_is_of_all(tmp_path: Path) -> None:
+    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    later = RunFolder.create(tmp_path / "later", RUN_ID.replace("2026", "2027"))
+    later.plan.touch()
+    upload(later, to)
+    with pytest.raises(HarnessError, match="has copies of later runs alone"):
+        remove(to.location(RUN_ID), RUN_ID)
+    mark = tmp_path / "kept" / ".harness-runs"
+    mark.write_text(mark.read_text().replace("20270202T", "20260202T"))  # as the hint says
+    assert not remove(to.location(RUN_ID), RUN_ID)
+    mark.write_text("Copies of run folders, kept by harness.\n")
+    assert not remove(to.location(RUN_ID), RUN_ID)
+
+
 def test_who_fetches_second_opens_what_is_there(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,23 +215,53 @@ class _Loud(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         raise ConnectionError(f"nobody answers at {url} ({unquote(password or user)})")
 
 
-@pytest.mark.parametrize("userinfo", ["ann:s%3Acret", "ann@corp:s%3Acret", "s%3Acret", "s%3Acret:", "ann:p@s%3Acret"])
-def test_a_fault_that_repeats_the_url_does_not_show_its_credentials(
+@pytest.mark.parametrize("userinfo", ["ann:s%3Acret", "ann@corp:s%3Acret", ":s%3Acret", "ann:p@s%3Acret"])
+def test_a_fault_that_repeats_the_url_does_not_show_its_password(
     userinfo: str, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_implementation("loud", _Loud, clobber=True)
     monkeypatch.setenv(VARIABLE, f"loud://{userinfo}@host/runs/")
     loud = place()
     assert loud is not None
-    assert loud.location(RUN_ID) == f"loud://host/runs/{RUN_ID}"
+    shown = f"loud://{userinfo.partition(':')[0]}@host/runs"
+    assert loud.location(RUN_ID) == f"{shown}/{RUN_ID}"
     with pytest.raises(HarnessError) as told:
         upload(folder, loud)
-    assert str(told.value).startswith("loud://host/runs: the place for run folders cannot be used: nobody answers")
+    assert str(told.value).startswith(f"{shown}: the place for run folders cannot be used: nobody answers")
     assert f"at loud://***@host/runs/{RUN_ID} (" in str(told.value)
     assert "cret" not in str(told.value)
     with pytest.raises(HarnessError) as told:  # as an older harness noted it
         remove(f"loud://{userinfo}@host/runs/{RUN_ID}", RUN_ID)
     assert "cret" not in str(told.value)
+
+
+class _Lockers(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A kind of place whose user, by a password, has a folder of his own."""
+
+    protocol = "lockers"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        user, _, inside = path.removeprefix("lockers://").partition("@host")
+        return f"/{user}{inside}" if inside else super()._strip_protocol(path)
+
+
+@pytest.mark.parametrize("password", ["", ":word"])
+def test_the_places_of_two_users_are_two(
+    password: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_implementation("lockers", _Lockers, clobber=True)
+    locations = []
+    for user in ("ann", "bob"):
+        monkeypatch.setenv(VARIABLE, f"lockers://{user}{password}@host/runs")
+        to = place()
+        assert to is not None
+        locations.append(upload(folder, to))
+    assert locations == [f"lockers://{user}@host/runs/{RUN_ID}" for user in ("ann", "bob")]
+    assert remove(locations[1], RUN_ID)
+    assert not remove(locations[1], RUN_ID)
+    monkeypatch.setenv(VARIABLE, f"lockers://ann{password}@host/runs")
+    assert download(locations[0], tmp_path / "desk") is not None
 
 
 @pytest.mark.parametrize(
@@ -237,7 +282,8 @@ def test_a_url_whose_password_cannot_be_told_is_refused_and_not_shown(
     ("url", "shown"),
     [
         ("ftp://host:21/runs", "ftp://host:21/runs"),
-        ("ftp://ann@host:21/of/ann@corp", "ftp://host:21/of/ann@corp"),
+        ("ftp://ann@host:21/of/ann@corp", "ftp://ann@host:21/of/ann@corp"),
+        ("memory://container@account.dfs/runs", "memory://container@account.dfs/runs"),
         ("memory://bucket/ann@corp", "memory://bucket/ann@corp"),
         ("file:///srv/ann@corp", "file:///srv/ann@corp"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -201,3 +202,12 @@ def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
     assert "2 benchmarks of 400 rounds" in folder.comment.read_text(encoding="utf-8")
     assert '<failure type="gate"' in folder.junit.read_text(encoding="utf-8")
     assert read_suite(folder).benchmarks[0].rounds[0] == about(1e-3)[0]
+
+
+def test_one_that_was_killed_and_renamed_began_when_its_plan_was_written(tmp_path: Path) -> None:
+    folder = bench_folder(tmp_path, {A: about(1e-3)})
+    folder.suite_end.unlink()
+    os.utime(folder.plan, (0, 0))
+    folder.path.rename(tmp_path / "before the change")
+    summary = judged(RunFolder(tmp_path / "before the change"))
+    assert (summary.verdict, summary.started_at) == ("broken", "1970-01-01T00:00:00Z")
