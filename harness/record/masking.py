@@ -12,9 +12,10 @@ Whoever wrote a text may mean harm, so none may take long: repetitions are bound
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 MASK = "***"
@@ -58,12 +59,37 @@ _KEY_ENDS = r"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _HEADER = r"(?:(?:proxy-)?authorization|(?:set-)?cookie2?)"
 _UP_TO_QUOTE = r"(?!\*\*\*)(?:(?!(?<!\\)(?P=quote))[^\r\n])++"
 _UP_TO_LINE_END = r"(?!\*\*\*)[^\r\n]++"
-_PATTERNS = (
+_ENCODED = "%(?:25){0,3}"  # a character of a URL that stands in another's query, four times over
+
+
+def _basic_masked(found: re.Match[str]) -> str:
+    """Where it is a word, "basic" has another word behind it, and not ``user:password`` (RFC 7617) in base64."""
+    whole = len(found[2]) // 4 * 4
+    return f"{found[1]} {MASK}" if b":" in base64.b64decode(found[2][:whole], altchars=b"-_") else found[0]
+
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # URL userinfo (RFC 3986, 3.2.1): a name alone may be a token. The one of our own advice, user@host, is none.
-    (re.compile(r"(?<=://)(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))[^\s/?#\"'<>]*@"), f"{MASK}@"),
+    # JSON may have the slashes escaped; a quote that ends a text is none of it.
+    (
+        re.compile(
+            r"(:(?:\\{0,15}/){2})(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))"
+            r"(?:[^\s/?#\"'<>]|'(?![\s,;:)\]}]))*@"
+        ),
+        rf"\1{MASK}@",
+    ),
+    (
+        re.compile(
+            rf"({_ENCODED}3A(?:{_ENCODED}2F){{2}})"
+            rf"(?:[^\s/?#&\"'<>%]|%(?!(?:25){{0,3}}(?:2F|3F|23|26|2[027]|3C|3E)))*({_ENCODED}40|@)",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}\2",
+    ),
     # The credentials of an authentication scheme (RFC 9110, 11.4)
     (re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"), rf"\1 {MASK}"),
+    (re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _basic_masked),
     # A JSON web token (RFC 7519), also one that was cut off
     (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), MASK),
     (re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), MASK),
@@ -128,8 +154,8 @@ class _Masker:
         )
         # Its value is a word as shells read it; one whose quote has no end goes up to the next blank.
         self._option = re.compile(
-            rf"((?<![\w-])--?[\w-]{{0,40}}?(?:(?:{named})[\w-]{{0,40}}|(?<=[-_])(?:{last}))\s{{1,9}})(?!-)"
-            rf"{_SHELL_PIECE}(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|{_STOP}){_SHELL_PIECE})*+",
+            rf"((?<![\w-])--?[\w-]{{0,40}}?(?:(?:{named})[\w-]{{0,40}}|(?<=[-_])(?:{last}))"
+            rf"(?:\s{{1,9}}(?!-)|=)){_SHELL_PIECE}(?:(?!{_BACKSLASHES}[\"']{_AFTER_QUOTE}|{_STOP}){_SHELL_PIECE})*+",
             both,
         )
         # ("password", "…"), and a command line as a list
@@ -158,7 +184,7 @@ class _Masker:
 
     def _masked(self, text: str) -> str:
         low = text.lower()
-        if not any(hint in low for hint in self._hints) and not ("://" in low and "@" in low):
+        if not any(hint in low for hint in self._hints) and not _may_hold_userinfo(low):
             return text
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
@@ -169,6 +195,12 @@ class _Masker:
         text = self._pair.sub(_value_masked, text)
         text = self._in_query.sub(rf"\1{MASK}", text)
         return self._named.sub(_value_masked, text)
+
+
+def _may_hold_userinfo(low: str) -> bool:
+    if "@" in low and (":/" in low or ":\\" in low):
+        return True
+    return "2f%" in low and ("40" in low or "@" in low)
 
 
 def _value_masked(found: re.Match[str]) -> str:
