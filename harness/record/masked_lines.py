@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import filecmp
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,20 +63,30 @@ def _cut(text: str) -> int:
 
 
 def mask_file(path: Path) -> None:
-    """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile."""
-    if not path.is_file():
+    """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile.
+
+    Where there is nothing to mask, nothing is written: its folder may be one that may only be read.
+    """
+    if not path.is_file() or _is_masked(path):
         return
-    lines = MaskedLines()
     other = path.with_name(f".{path.name}.masked")
-    with path.open("rb") as file, other.open("wb") as instead:
+    with other.open("wb") as instead:
+        instead.writelines(_masked_pieces(path))
+    other.chmod(path.stat().st_mode)
+    other.replace(path)
+
+
+def _is_masked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return all(file.read(len(piece)) == piece for piece in _masked_pieces(path)) and not file.read(1)
+
+
+def _masked_pieces(path: Path) -> Iterator[bytes]:
+    lines = MaskedLines()
+    with path.open("rb") as file:
         while read := file.readline(_LONGEST_PIECE):
-            instead.write(lines.take(read.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
-        instead.write(lines.end().encode("utf-8", "surrogateescape"))
-    if filecmp.cmp(path, other, shallow=False):
-        other.unlink()
-    else:
-        other.chmod(path.stat().st_mode)
-        other.replace(path)
+            yield lines.take(read.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    yield lines.end().encode("utf-8", "surrogateescape")
 
 
 class MaskedLines:
