@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.support import HarnessLoad, free_port, start, wait_until
+from benchmarks.support import HarnessLoad, start, wait_until
 from harness.errors import HarnessError
 from harness.plan.model import Phase
+from harness.target.health import free_port
 
 Floats = npt.NDArray[np.float64]
 

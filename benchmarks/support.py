@@ -32,6 +32,7 @@ from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
+from harness.target.health import free_port
 
 _PR_SET_PDEATHSIG = 1
 _START_S = 10.0
@@ -122,14 +123,6 @@ def start(command: Sequence[str | Path], core: int, **options: Any) -> subproces
     """Start a program on one core; it dies with this process. ``options`` are those of ``Popen``."""
     with on_core(core):
         return subprocess.Popen(list(map(str, command)), text=True, preexec_fn=die_with_us, **options)
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_S) -> None:

@@ -24,7 +24,6 @@ from harness.cli.outcome_tables import (
     gates_table,
     phases_table,
     plain_list,
-    required,
     said,
 )
 from harness.cli.streams import LOG_WIDTH
@@ -133,7 +132,7 @@ def _gates(summary: Summary, width: int) -> list[Text | Table | Padding]:
 
 def _named(gates: list[GateResult]) -> str:
     """Gates that share a reason: named where there is one, else the first and how many more."""
-    first = required(gates[0]) + (f" in {said(gates[0].phase)}" if gates[0].phase else "")
+    first = said(gates[0].asked) + (f" in {said(gates[0].phase)}" if gates[0].phase else "")
     return first if len(gates) == 1 else f"{first} and {len(gates) - 1} more"
 
 

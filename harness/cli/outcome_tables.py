@@ -55,18 +55,13 @@ def gates_table(gates: Sequence[GateResult], width: int) -> Table:
     wide = width >= _NARROW
     columns: list[_Column[GateResult]] = [
         _Column("", lambda gate: _status(gate, wide), words=True),
-        _Column("Gate", required, words=True),
+        _Column("Gate", lambda gate: said(gate.asked), words=True),
         _Column("Phase", lambda gate: said(gate.phase or ""), any(gate.phase for gate in gates), words=True),
         _Column("Observed", lambda gate: in_unit(gate.observed, gate.unit)),
         _Column("95 % interval", lambda gate: interval(gate.interval, gate.unit), width >= _NARROWEST),
         _Column("Limit", lambda gate: in_unit(gate.limit, gate.unit)),
     ]
     return _drawn(columns, gates)
-
-
-def required(gate: GateResult) -> str:
-    """What a gate requires and of what."""
-    return said(gate.require + (f" on {gate.endpoint}" if gate.endpoint else ""))
 
 
 def phases_table(phases: Sequence[PhaseSummary], width: int) -> Table:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from harness.plan.bench import BenchGate, BenchMetric, BenchUnit
-from harness.plan.expression import comparator_of, parsed, tokens_of
-from harness.plan.faults import UnreadableError, listed, quoted, suggestion
+from harness.plan.expression import comparator_of, metric_of, parsed, tokens_of
+from harness.plan.faults import UnreadableError, listed, quoted
 
 METRICS: tuple[BenchMetric, ...] = get_args(BenchMetric)
 
@@ -50,7 +50,7 @@ def parse_bench_gate(text: object) -> BenchGate:
     name = words["NAME"][1:-1].strip()
     if not name:
         raise UnreadableError(f"{quoted(source)}: the benchmark's name is empty", _EXAMPLES)
-    metric = _metric(words["WORD"], source)
+    metric = metric_of(words["WORD"], source, METRICS, _SYNONYMS)
     value, percent = _value(metric, words, source)
     return BenchGate(
         benchmark=name,
@@ -62,13 +62,6 @@ def parse_bench_gate(text: object) -> BenchGate:
         baseline="BASELINE" in words,
         source=source,
     )
-
-
-def _metric(word: str, source: str) -> BenchMetric:
-    for metric in METRICS:
-        if word.lower() == metric:
-            return metric
-    raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, METRICS, _SYNONYMS))
 
 
 def _value(metric: BenchMetric, words: dict[str, str], source: str) -> tuple[float, bool]:

@@ -9,8 +9,9 @@ which word or unit is wrong and what would be right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from harness.plan.faults import UnreadableError, listed, quoted, suggestion
 from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
@@ -18,6 +19,8 @@ from harness.plan.quantities import number_text
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput
+
+_Metric = TypeVar("_Metric", bound=str)
 
 _GRAMMAR = r"""
 condition: group ("or"i group)*
@@ -152,7 +155,7 @@ def tokens_of(tree: ParseTree) -> list[Token]:
 def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
     words = {token.type: str(token) for token in tokens}
-    metric = _metric(words["WORD"], source)
+    metric = metric_of(words["WORD"], source, METRICS, _SYNONYMS)
     comparator = comparator_of(words["COMPARATOR"], source)
     baseline = "BASELINE" in words
     if "NUMBER" not in words:  # a bare ``baseline``
@@ -163,11 +166,12 @@ def _comparison(tokens: list[Token], text: str) -> Comparison:
     return Comparison(metric=metric, comparator=comparator, value=value, unit=unit, baseline=baseline, source=source)
 
 
-def _metric(word: str, source: str) -> Metric:
-    for metric in METRICS:
+def metric_of(word: str, source: str, known: Sequence[_Metric], synonyms: Mapping[str, str]) -> _Metric:
+    """The metric of ``known`` that ``word`` in ``source`` is. Raises ``UnreadableError``."""
+    for metric in known:
         if word.lower() == metric:
             return metric
-    raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, METRICS, _SYNONYMS))
+    raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms))
 
 
 def comparator_of(word: str, source: str) -> Comparator:

@@ -126,6 +126,11 @@ class GateResult(_Part):
     reason: str = ""
     """One sentence a person can act on."""
 
+    @property
+    def asked(self) -> str:
+        """What is required, and of what: ``p95 < 500ms on POST /checkout``."""
+        return self.require if self.endpoint is None else f"{self.require} on {self.endpoint}"
+
 
 class Totals(_Part):
     requests: int = 0

@@ -32,9 +32,8 @@ def workflow_commands(summary: Summary, file: str | None = None) -> list[str]:
 
 
 def _told(gate: GateResult) -> tuple[str, str]:
-    on = f" on {gate.endpoint}" if gate.endpoint else ""
     within = f" in {gate.phase}" if gate.phase else ""
-    return f"{gate.require}{on}{within}: {gate.status}", gate.reason or gate.status
+    return f"{gate.asked}{within}: {gate.status}", gate.reason or gate.status
 
 
 def _commands(level: _Level, told: Sequence[tuple[str, str]], file: str | None) -> list[str]:

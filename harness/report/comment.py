@@ -9,12 +9,11 @@ import re
 
 from harness.record.summary import GateResult, Summary
 from harness.report import words
-from harness.report.markdown import SIGNS, escaped, measured, table
+from harness.report.markdown import SIGNS, escaped, measured, table, worst_first
 
 _MOST = 20
 _LONGEST = 100
 _MOST_REASONS = 5
-_ORDER = ("fail", "inconclusive", "pass")
 _UNMARKED = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -46,21 +45,20 @@ def _amount(summary: Summary) -> str:
 def _gates(gates: list[GateResult]) -> str:
     if not gates:
         return "No gates were set."
-    ordered = sorted(gates, key=lambda gate: _ORDER.index(gate.status))
     rows = [
         (
             SIGNS[gate.status],
-            _text(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
+            _text(gate.asked),
             _text(gate.phase or "whole run"),
             words.in_unit(gate.observed, gate.unit),
             words.interval(gate.interval, gate.unit),
             words.in_unit(gate.limit, gate.unit),
             words.in_unit(gate.baseline, gate.unit),
         )
-        for gate in ordered[:_MOST]
+        for gate in worst_first(gates)[:_MOST]
     ]
     drawn = table(("", "Gate", "Phase", ">Observed", ">95 % interval", ">Limit", ">Baseline"), rows)
-    more = len(ordered) - len(rows)
+    more = len(gates) - len(rows)
     return f"{drawn}\n\n… and {more} more gates in the report." if more else drawn
 
 

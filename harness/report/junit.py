@@ -43,11 +43,10 @@ def _valid(suite: ElementTree.Element, summary: Summary) -> None:
 
 
 def _gate(suite: ElementTree.Element, gate: GateResult, summary: Summary, duration_s: float) -> None:
-    name = gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        name=words.plain(name),
+        name=words.plain(gate.asked),
         classname=words.plain(f"{summary.scenario}.{gate.phase or 'run'}"),
         time=f"{duration_s:.3f}",
     )

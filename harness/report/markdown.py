@@ -98,22 +98,26 @@ def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
 def _gates(gates: list[GateResult]) -> str:
     if not gates:
         return "No gates were set."
-    order = ("fail", "inconclusive", "pass")
     return "### Gates\n\n" + table(
         ("Status", "Requirement", "Phase", ">Observed", ">95 % interval", ">Limit", "Why"),
         [
             (
                 f"{SIGNS[gate.status]} {gate.status}",
-                escaped(gate.require if gate.endpoint is None else f"{gate.require} on {gate.endpoint}"),
+                escaped(gate.asked),
                 escaped(gate.phase or "whole run"),
                 words.in_unit(gate.observed, gate.unit),
                 words.interval(gate.interval, gate.unit),
                 words.in_unit(gate.limit, gate.unit),
                 escaped(gate.reason),
             )
-            for gate in sorted(gates, key=lambda gate: order.index(gate.status))
+            for gate in worst_first(gates)
         ],
     )
+
+
+def worst_first(gates: Sequence[GateResult]) -> list[GateResult]:
+    """Failed gates, then those that could not be told, then those that held."""
+    return sorted(gates, key=lambda gate: ("fail", "inconclusive", "pass").index(gate.status))
 
 
 def _phases(phases: list[PhaseSummary]) -> str:

@@ -84,16 +84,18 @@ def change(share: float | None) -> str:
     """A relative change as per cent, with its sign: ``+12 %``."""
     if share is None or share != share:
         return NONE
-    sign = "+" if share > 0 else "−" if share < 0 else "±"
-    return f"{sign}{percent(abs(share))}"
+    return f"{_sign(share)}{percent(abs(share))}"
 
 
 def points(share: float | None) -> str:
     """A difference of two shares, in percentage points with its sign."""
     if share is None or share != share:
         return NONE
-    sign = "+" if share > 0 else "−" if share < 0 else "±"
-    return f"{sign}{number(abs(share) * 100, 2)}{_SPACE}pp"
+    return f"{_sign(share)}{number(abs(share) * 100, 2)}{_SPACE}pp"
+
+
+def _sign(value: float) -> str:
+    return "+" if value > 0 else "−" if value < 0 else "±"
 
 
 def rate(value: float | None) -> str:

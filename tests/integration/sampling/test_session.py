@@ -111,6 +111,13 @@ def run_phases(session: SamplingSession, *seconds: float) -> None:
         session.phase_ended(index)
 
 
+def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> ProfileIndex:
+    """What is sampled of a run's target in phases of so many seconds."""
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+        run_phases(session, *seconds)
+    return session.close()
+
+
 def by_function(folder: RunFolder, index: ProfileIndex, kind: str) -> Counter[str]:
     """Weight of each innermost function over all profiles of ``kind``."""
     weights: Counter[str] = Counter()
@@ -195,9 +202,7 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, code + "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
         run = plan(AttachedTarget(url=managed.url, pid=managed.pid), "steady", "diagnose")
-        with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-            run_phases(session, 1.5, 0.1)
-    index = session.close()
+        index = sampled_through(run, folder, 1.5, 0.1)
     assert by_function(folder, index, "cpu").most_common(1)[0][0] == "spin (app.py"
     assert index.notes == ["memory was not sampled: that needs a target which the harness starts: --target CMD"]
 
@@ -206,17 +211,14 @@ def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> 
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
         run = plan(AttachedTarget(url=managed.url), "steady")
-        with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-            run_phases(session, 0.1)
-    assert session.close() == ProfileIndex(notes=["the target was not sampled: its process is not known: --pid N"])
+        index = sampled_through(run, folder, 0.1)
+    assert index == ProfileIndex(notes=["the target was not sampled: its process is not known: --pid N"])
 
 
 def test_what_is_switched_off_is_not_sampled(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "steady", sampling=Sampling(cpu=None, memory=None))
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-        run_phases(session, 0.1)
-    assert session.close() == ProfileIndex()
+    assert sampled_through(run, folder, 0.1) == ProfileIndex()
 
 
 def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) -> None:
@@ -243,9 +245,7 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
 def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "spike")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-        run_phases(session, 0.0)
-    (note,) = session.close().notes
+    (note,) = sampled_through(run, folder, 0.0).notes
     # Interrupted before it listens for that, py-spy ends at once, or, on a busy machine, not by itself.
     assert note in (
         "CPU in phase the spike: no samples: it ended before py-spy had started",
@@ -256,18 +256,14 @@ def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
 def test_a_target_that_holds_no_agent_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])", options="-I"), "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-        run_phases(session, 0.1)
-    (note,) = session.close().notes
+    (note,) = sampled_through(run, folder, 0.1).notes
     assert "no Python process of the target holds the harness's agent" in note
 
 
 def test_a_target_without_memray_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "sys.modules['memray'] = None\nserve(sys.argv[1])"), "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
-        run_phases(session, 0.1)
-    (note,) = session.close().notes
+    (note,) = sampled_through(run, folder, 0.1).notes
     assert note.startswith("memory was not sampled: ")
     assert note.endswith("has no memray: pip install memray")
 
