@@ -1,6 +1,6 @@
 """What ``harness bench`` has inside pytest: notes down which benchmarks there are and what became of each test.
 
-``-p harness.bench.plugin --harness-bench FILE``: FILE says what is asked (:class:`harness.bench.request.Request`), and
+``-p harness.bench.plugin --harness-bench=FILE``: FILE says what is asked (:class:`harness.bench.request.Request`), and
 the findings (:class:`harness.record.suite.SuiteReport`) go where it says, masked. A gate that names no benchmark ends
 pytest before anything runs.
 """

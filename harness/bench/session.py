@@ -57,7 +57,8 @@ def pytest_command(plan: BenchPlan, request: Path, options: Sequence[str]) -> li
     Benchmarks run in one process, one after the other: under pytest-xdist pytest-benchmark measures nothing.
     """
     alone = ["-n0", "--dist=no"] if importlib.util.find_spec("xdist") else []
-    ours = ["-p", "harness.bench.plugin", "--harness-bench", str(request), *alone]
+    # In one word: pytest looks for its configuration above every argument that is a path, if only an option's value.
+    ours = ["-p", "harness.bench.plugin", f"--harness-bench={request}", *alone]
     given = [argument for argument in plan.arguments if argument not in _MODES]
     # pytest itself knows whether its arguments name tests, or only options' values: so they are not put among those.
     paths = ["-o", f"testpaths={shlex.join(plan.paths)}"] if plan.paths else []

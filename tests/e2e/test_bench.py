@@ -54,50 +54,53 @@ def summary_in(out: str) -> Summary:
 
 
 def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(PROJECT)
-    (tmp_path / "micro").mkdir()
-    suite = tmp_path / "micro" / "test_words.py"
+    project, kept = tmp_path / "project", tmp_path / "kept"  # not below the project, whose settings hold all the same
+    (project / "micro").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(PROJECT)
+    suite = project / "micro" / "test_words.py"
     suite.write_text(SUITE)
-    (tmp_path / "test_elsewhere.py").write_text("def test_elsewhere(benchmark): benchmark(range, 1)\n")
+    out = ("--out", str(kept))
+    (project / "test_elsewhere.py").write_text("def test_elsewhere(benchmark): benchmark(range, 1)\n")
 
-    first = harness("bench", *QUICK, "--junit-prefix", "token=s3cr3t", "--memory", "--json", cwd=tmp_path)
+    first = harness("bench", *out, *QUICK, "--junit-prefix", "token=s3cr3t", "--memory", "--json", cwd=project)
     before = summary_in(first.out)
     assert (before.verdict, first.code) == ("inconclusive", 3)
     assert "no baseline: `harness baseline set" in before.gates[0].reason
+    assert "configfile: pyproject.toml" in first.err
     assert [row.name for row in before.benchmarks] == ["test_count_words", "test_steady"]
     assert all(row.rounds >= 5 and row.allocations is not None for row in before.benchmarks)
-    written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
+    written = [path for path in kept.rglob("*") if path.is_file()]
     assert [path.name for path in written if b"s3cr3t" in path.read_bytes()] == []
-    assert harness("baseline", "set", "latest", cwd=tmp_path).code == 0
+    assert harness("baseline", "set", "latest", *out, cwd=project).code == 0
 
-    slow = harness("bench", *QUICK, "--profile", *LEFT_OUT, "--json", cwd=tmp_path, env={"SLOW": "1"})
+    slow = harness("bench", *out, *QUICK, "--profile", *LEFT_OUT, "--json", cwd=project, env={"SLOW": "1"})
     after = summary_in(slow.out)
     assert (after.verdict, slow.code) == ("fail", 1), slow.err
     assert 'gate `bench("test_count_words").mean <= baseline + 25%` failed: mean was' in after.reasons[0]
     assert "✖ fail" in slow.err
     assert "2 passed, 1 deselected" in slow.err  # pytest's own words are shown as they come
 
-    (seen,) = (tmp_path / "reports" / after.run_id / "cpu").glob("0-*.folded")
+    (seen,) = (kept / after.run_id / "cpu").glob("0-*.folded")
     most = max(read_folded(seen), key=lambda stack: stack.weight)
     assert [frame.partition(" (")[0] for frame in most.frames] == ["count_words", "busy"]
 
-    loaded = Run.load(out=tmp_path / "reports")
+    loaded = Run.load(out=kept)
     assert not loaded.verdict.passed
     assert list(loaded.benchmarks["name"]) == ["test_count_words", "test_steady"]
     assert {"report.html", "summary.md", "junit.xml", "rounds.parquet", "history.json"} <= {
         path.name for path in loaded.path.iterdir()
     }
 
-    running = start("bench", *QUICK, "--profile", cwd=tmp_path)
+    running = start("bench", *out, *QUICK, "--profile", cwd=project)
     assert running.stderr is not None
     assert any("profiling" in line for line in running.stderr)
     running.send_signal(signal.SIGINT)
     assert finish(running).code == 130
 
     suite.write_text("import nowhere\n" + SUITE)
-    broken = finish(start("bench", cwd=tmp_path))  # pytest shows the traceback of what it cannot import
+    broken = finish(start("bench", *out, cwd=project))  # pytest shows the traceback of what it cannot import
     assert broken.code == 2
     assert "harness: micro/test_words.py: pytest cannot collect it: ModuleNotFoundError: No module named 'nowhere'" in (
         broken.err
     )
-    assert len(list((tmp_path / "reports").glob("*/plan.json"))) == 3  # what could not begin is no bench
+    assert len(list(kept.glob("*/plan.json"))) == 3  # what could not begin is no bench

@@ -49,7 +49,7 @@ def session(
         paths=paths,
         mask=("tenant",),
     )
-    ours = ["-p", "harness.bench.plugin", "--harness-bench", str(request.write(folder / "request.json"))]
+    ours = ["-p", "harness.bench.plugin", f"--harness-bench={request.write(folder / 'request.json')}"]
     options = [
         "--benchmark-only",
         "--benchmark-enable",
