@@ -55,8 +55,7 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
         with marked_as_running(folder):
             shown = masked_plan(plan)
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
-            environment = capture_environment(plan, Path(plan.scenario.path))
-            environment = environment.model_copy(update={"target": masked(environment.target)})
+            environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
             try:
                 outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
@@ -82,7 +81,7 @@ def _run_in(
         ) as target,
         Interrupts() as interrupts,
     ):
-        watcher.load_begins(masked_plan(plan), folder, masked(target.describe()))
+        watcher.load_begins(masked_plan(plan), folder, target.describe())
         journal = _put_load_on(target, folder, plan, interrupts, watcher, door)
         watcher.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.plan.bench import BenchPlan
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
-from harness.record.masking import add_names, masked, masked_command, masked_settings, masked_words
+from harness.plan.overrides import as_text, read_value
+from harness.record.masking import MASK, add_names, is_secret, masked, masked_command, masked_settings, masked_words
 
 
 def masked_plan(plan: RunPlan) -> RunPlan:
@@ -40,8 +41,25 @@ def masked_bench(plan: BenchPlan) -> BenchPlan:
 
 
 def _masked_override(text: str) -> str:
-    key, equals, value = text.partition("=")
-    return f"{key}{equals}{masked_settings({key: value})[key]}"
+    key, _, written = text.partition("=")
+    value = read_value(written)
+    hidden = _masked_value(key.strip(), value)
+    return text if hidden == value else as_text((key, hidden))
+
+
+def _masked_value(name: str, value: object) -> object:
+    """As the target that it sets is masked: tables by their names, its command by its words."""
+    if is_secret(name):
+        return MASK if value != "" else value
+    match value:
+        case dict():
+            return {below: _masked_value(below, item) for below, item in value.items()}
+        case list():
+            return [_masked_value(name, item) for item in value]
+        case str():
+            return masked_command(value) if name.rpartition(".")[2] == "command" else masked(value)
+        case _:
+            return value
 
 
 def _masked_target(target: Target) -> Target:

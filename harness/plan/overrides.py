@@ -35,7 +35,7 @@ def apply_override(
     if isinstance(override, str):
         place = f"--set {override}"
         key, sign, text = override.partition("=")
-        stated, value = bool(sign), _read(text)
+        stated, value = bool(sign), read_value(text)
     else:
         place, (key, value) = f"set[{override[0]!r}]", override
         stated = isinstance(key, str) and "=" not in key
@@ -62,7 +62,7 @@ def as_text(override: Override) -> str:
     if isinstance(override, str):
         return override
     key, value = override[0], _as_toml_has_it(override[1])
-    return f"{key}={value if isinstance(value, str) and _read(value) == value else _toml(value)}"
+    return f"{key}={value if isinstance(value, str) and read_value(value) == value else _toml(value)}"
 
 
 def _override_element(
@@ -113,7 +113,7 @@ def _unspelled(written: Written, path: KeyPath, rest: list[str]) -> KeyPath:
     return tuple(rest)
 
 
-def _read(text: str) -> object:
+def read_value(text: str) -> object:
     """A TOML value, or the text itself."""
     try:
         table = tomllib.loads(f"value = {text}")

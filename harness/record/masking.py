@@ -228,6 +228,11 @@ def masked(text: str) -> str:
     return _masker.text(text)
 
 
+def is_secret(name: str) -> bool:
+    """Whether what a setting or an option of that name holds is a secret."""
+    return _masker.is_secret(name)
+
+
 def masked_words(words: Sequence[str]) -> tuple[str, ...]:
     """The words of a command line: also what follows ``--password``, and all of the value in ``NAME=VALUE``."""
     found: list[str] = []
@@ -252,7 +257,7 @@ def masked_command(command: str) -> str:
     except ValueError:  # no command line, as its user is told elsewhere: a quote has no end
         return masked(command)
     hidden = masked_words(words)
-    return command if hidden == tuple(words) else " ".join(map(_as_word, hidden))
+    return masked(command if hidden == tuple(words) else " ".join(map(_as_word, hidden)))
 
 
 def _as_word(word: str) -> str:

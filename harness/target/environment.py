@@ -23,7 +23,9 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
-    """Look at this machine, now. Nothing here fails for want of git or of a sensor: what is unknown is left out."""
+    """Look at this machine, now, for ``plan`` as it may be shown (:func:`harness.plan.masked.masked_plan`).
+
+    Nothing here fails for want of git or of a sensor: what is unknown is left out."""
     return _capture(
         plan.target.kind,
         plan.all_workers,

@@ -105,10 +105,16 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     cwd = tmp_path_factory.mktemp("guard")
     (cwd / "scenario.py").write_text(SCENARIO)
     (cwd / "pyproject.toml").write_text('[tool.harness]\nmask = ["x-tenant"]\n')
-    target = f"{shlex.quote(sys.executable)} -m tests.support.hostile_target {{port}} --db-password {SECRET}"
+    python = f"env db_pass={SECRET} {shlex.quote(sys.executable)}"
+    target = f"{python} -m tests.support.hostile_target {{port}} --db-password {SECRET}"
     result = harness(
         *("run", "scenario.py", "--target", target, "--ready", "/", "--json", "--workers", "1"),
-        *("--set", f"target.environment.API_TOKEN={SECRET}", "--set", "sampling.memory=false"),
+        *(
+            "--set",
+            f'target.environment={{API_TOKEN = "{SECRET}", DB_PASS = "two {SECRET}"}}',
+            "--set",
+            "sampling.memory=false",
+        ),
         *("--", "--my-token", SECRET),
         cwd=cwd,
         env={"PYTHONPATH": str(REPOSITORY)},
@@ -127,7 +133,8 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     plan = json.loads(ran.read("plan.json"))
     assert plan["arguments"] == ["--my-token", "***"]
     assert plan["target"]["command"].endswith("{port} --db-password ***")
-    assert plan["target"]["environment"] == {"API_TOKEN": "***"}
+    assert plan["target"]["environment"] == {"API_TOKEN": "***", "DB_PASS": "***"}
+    assert plan["overrides"][0] == 'target.environment={API_TOKEN = "***", DB_PASS = "***"}'
     assert "a user prints its token: *** x-tenant: ***" in ran.read("harness.log")
     assert "a child of a user prints x-tenant: ***" in ran.read("harness.log")
     assert "connecting with password=***, API_TOKEN=***" in ran.read("target.log")

@@ -182,6 +182,26 @@ def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: O
     assert str(raised.value).startswith(told)
 
 
-def test_a_secret_is_not_written_down_with_the_plan(tmp_path: Path) -> None:
-    plan = resolve(describe(tmp_path), overrides=[("target.environment.API_TOKEN", "two words")])
-    assert masked_plan(plan).overrides == ("target.environment.API_TOKEN=***",)
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        (("target.environment.API_TOKEN", "two words"), "target.environment.API_TOKEN=***"),
+        ("target.environment.PIN_TOKEN='7'", "target.environment.PIN_TOKEN=***"),
+        (
+            ("target.environment", {"db_pass": "hunter2", "PORT": "1"}),
+            'target.environment={db_pass = "***", PORT = "1"}',
+        ),
+        (
+            'target.environment={db_pass = "hunter2", URL = "http://u:hunter2@host"}',
+            'target.environment={db_pass = "***", URL = "http://***@host"}',
+        ),
+        ("target.command=server --db-pass hunter2", "target.command=server --db-pass ***"),
+        ("target.command=env db_pass=hunter2 server", "target.command=env db_pass=*** server"),
+        ("target={command = 'env db_pass=hunter2 server'}", 'target={command = "env db_pass=*** server"}'),
+        ("stop_timeout = 3s", "stop_timeout = 3s"),
+    ],
+)
+def test_a_secret_is_not_written_down_with_the_plan(tmp_path: Path, override: Override, shown: str) -> None:
+    masked = masked_plan(resolve(describe(tmp_path), overrides=[override]))
+    assert masked.overrides == (shown,)
+    assert "hunter2" not in masked.model_dump_json()
