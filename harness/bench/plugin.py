@@ -19,7 +19,7 @@ import pytest
 from harness.bench.request import Request
 from harness.load.cpu_meter import CpuMeter
 from harness.plan.bench import reads
-from harness.record.masking import add_names, masked, masked_words
+from harness.record.masking import add_names, masked, masked_settings, masked_words
 from harness.record.run_folder import write_text
 from harness.record.suite import SuiteReport, TestFault, write_rounds
 
@@ -64,7 +64,7 @@ class _Notes:
         self._rounds = None if request.rounds is None else Path(request.rounds)
         self._gated = request.gated
         self._strict = request.strict
-        self._paths = {path.rstrip("/") for path in request.paths}
+        self._paths = request.paths
         self._only = None if request.only is None else set(request.only)
         self._pause_s = request.pause_s
         self._collected: list[str] = []
@@ -104,10 +104,13 @@ class _Notes:
         time.sleep(self._pause_s)
 
     def _is_whole(self, config: pytest.Config) -> bool:
-        """Whether the arguments name no tests, or all that the project names."""
+        """Whether the arguments name no tests, or all that pytest would be given without."""
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             return True
-        return bool(self._paths) and self._paths <= {argument.rstrip("/") for argument in config.args}
+        here = config.invocation_params.dir
+        chosen = {(here / argument).resolve() for argument in config.args}
+        every = [(here / path).resolve() for path in self._paths or config.getini("testpaths") or ["."]]
+        return all(not chosen.isdisjoint([path, *path.parents]) for path in every)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -133,6 +136,8 @@ class _Notes:
         path, self._rounds = self._rounds, None
         if path is None:
             return
+        for entry in output_json["benchmarks"]:
+            entry["extra_info"] = _masked_texts(entry["extra_info"])
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
         write_rounds(path, {test: seconds for test, seconds in rounds.items() if seconds})
 
@@ -147,6 +152,15 @@ class _Notes:
 
 def _is_benchmark(item: pytest.Item) -> bool:
     return not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def _masked_texts(value: Any, name: str = "") -> Any:
+    """What a test has noted down of itself (any JSON value), without secrets: by their names, or their form."""
+    if isinstance(value, dict):
+        return {key: _masked_texts(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked_texts(inner, name) for inner in value]
+    return masked_settings({name: value})[name] if isinstance(value, str) else value
 
 
 def _fault(report: pytest.TestReport) -> str:

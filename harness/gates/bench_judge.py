@@ -39,7 +39,7 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
         )
         for fault in suite.report.failed
     ]
-    decision = _decide(suite, results)
+    decision = _decide(suite, asked, results)
     end = suite.end
     return Summary(
         kind="bench",
@@ -62,8 +62,10 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
     )
 
 
-def _decide(suite: RecordedSuite, results: Sequence[GateResult]) -> Decision:
+def _decide(suite: RecordedSuite, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
     failed, unsure = told(results)
+    if asked and not results:
+        unsure.append("no gate was judged: the tests chosen for this run leave out what each of them names")
     broken, interrupted = [], None
     end, report = suite.end, suite.report
     if end is None:

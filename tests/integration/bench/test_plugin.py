@@ -105,6 +105,21 @@ def test_a_gate_of_the_project_may_be_of_tests_that_this_call_does_not_choose(py
         assert (status, report.unknown) == (pytest.ExitCode.USAGE_ERROR, ["test_fst"])
 
 
+@pytest.mark.parametrize(
+    ("whole", "paths"),
+    [("./micro", ("micro",)), ("{here}/micro", ("micro/",)), (".", ("micro",)), (".", ())],
+)
+def test_the_whole_suite_is_known_however_its_path_is_written(
+    pytester: pytest.Pytester, whole: str, paths: tuple[str, ...]
+) -> None:
+    (pytester.mkdir("micro") / "test_y.py").write_text("def test_y(benchmark): benchmark(range, 1)\n")
+    given = whole.format(here=pytester.path)
+    status, report = session(pytester, given, gated=("test_z",), strict=False, paths=paths)
+    assert (status, report.unknown) == (pytest.ExitCode.USAGE_ERROR, ["test_z"])
+    status, report = session(pytester, "micro/test_y.py", gated=("test_z",), strict=False, paths=paths)
+    assert (status, report.elsewhere) == (0, ["test_z"])
+
+
 def test_the_paths_hold_where_pytest_finds_no_test_among_its_arguments(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x=SUITE)
     (pytester.mkdir("micro") / "test_y.py").write_text("def test_y(benchmark): benchmark(range, 1)\n")
@@ -132,9 +147,14 @@ def test_what_pytest_tells_of_a_test_is_kept_without_secrets(pytester: pytest.Py
         def test_fails(benchmark): raise ValueError("no such user: password=p4ss")
         @pytest.mark.skip(reason="tenant=acme is away")
         def test_skipped(benchmark): pass
+        def test_notes(benchmark):
+            benchmark.extra_info.update(size=3, db={"tenant": "acme", "urls": ["https://me:p4ss@db/"]}, of="x")
+            benchmark(range, 1)
         """,
     )
     _, report = session(pytester)
+    noted = json.loads((Path(pytester.path) / "b.json").read_text())["benchmarks"][0]["extra_info"]
+    assert noted == {"size": 3, "db": {"tenant": "***", "urls": ["https://***@db/"]}, "of": "x"}
     assert report.failed[0].message == "ValueError: no such user: password=*** (test_x.py:2)"
     assert report.skipped[0].message == "tenant=*** is away"
     pytester.makepyfile(test_x='raise ValueError("at https://me:p4ss@db/")')

@@ -57,7 +57,7 @@ def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_p
 def test_one_interrupt_ends_it_in_order_and_two_at_once_kill_it(
     tmp_path: Path, interrupts: tuple[int, int], status: int
 ) -> None:
-    script = "import sys, time\nprint('up', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)"
+    script = "import sys, time\ntry: print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)"
     heard: list[str] = []
     counts = itertools.chain(interrupts, itertools.repeat(interrupts[1]))
     with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:

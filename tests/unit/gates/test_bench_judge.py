@@ -170,18 +170,20 @@ def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: 
     assert summary.warnings == []  # test_b may call `benchmark(…)` very well: it was not come to
 
 
-def test_gates_of_the_project_on_tests_that_were_not_chosen_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_out", [{"elsewhere": ["test_b"]}, {"deselected": [B]}])
+def test_gates_on_what_was_left_out_are_not_judged_and_told(tmp_path: Path, left_out: dict[str, list[str]]) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], **left_out)
+    gates = ['bench("test_b").mean < 1us', 'bench("test_a").mean < 1s']
+    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report))
+    assert ([gate.require for gate in summary.gates], summary.verdict) == ([gates[1]], "pass")
+    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
+
+
+def test_that_none_of_its_gates_was_judged_is_no_pass(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], elsewhere=["test_b"])
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
-    assert (summary.gates, summary.verdict) == ([], "pass")
-    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
-
-
-def test_gates_on_what_was_left_out_are_not_judged_and_told(tmp_path: Path) -> None:
-    report = SuiteReport(finished=True, benchmarks=[A], deselected=[B])
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
-    assert (summary.gates, summary.verdict) == ([], "pass")
-    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
+    assert (summary.gates, summary.verdict, summary.exit_code) == ([], "inconclusive", 3)
+    assert summary.reasons == ["no gate was judged: the tests chosen for this run leave out what each of them names"]
 
 
 def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:
