@@ -48,10 +48,10 @@ class RecordedSuite:
     no_baseline: str | None = None
     """Why there is none, where whoever has looked for one knows."""
 
-    @property
-    def ran_through(self) -> bool:
-        """Whether pytest came to all tests that were chosen, as far as its end tells."""
-        return self.report.finished and not (self.end and (self.end.interrupted or self.end.exit_status not in (0, 1)))
+    def ran(self, test: str) -> bool:
+        """Whether pytest came to a test and through it, as far as its end tells."""
+        in_order = not self.end or (self.end.exit_status in (0, 1) and not self.end.interrupted)
+        return self.report.finished and in_order and test in self.report.waited_s
 
     def shown(self, test: str) -> str:
         """A benchmark's name; its whole id where another test of the suite has the same name."""

@@ -120,12 +120,17 @@ def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
     warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
     measured = {benchmark.test for benchmark in suite.benchmarks}
     told_of = measured | {fault.test for fault in [*suite.report.skipped, *suite.report.failed]}
-    if suite.end is not None and suite.ran_through:
-        warnings += [
-            f"{suite.shown(test)} was not measured: its test does not call `benchmark(…)`"
-            for test in suite.report.benchmarks
-            if test not in told_of
-        ]
+    missing = [test for test in suite.report.benchmarks if test not in told_of]
+    warnings += [
+        f"{suite.shown(test)} was not measured: its test does not call `benchmark(…)`"
+        for test in missing
+        if suite.ran(test)
+    ]
+    left = sum(not suite.ran(test) for test in missing)
+    if left and suite.end is not None:
+        warnings.append(
+            f"{left} of {len(suite.report.benchmarks)} benchmarks were not run: the suite ended before them"
+        )
     warnings += _disturbed(suite)
     warnings += suite.profiles.notes
     warnings += suite.environment.notes if suite.environment else []

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
 from harness.record.files import ordinary
@@ -38,8 +38,6 @@ class TestFault(BaseModel):
 class SuiteReport(BaseModel):
     """``suite.json``: what pytest found and what became of it. ``finished`` is False where pytest died on the way."""
 
-    model_config = ConfigDict(extra="forbid")
-
     finished: bool = False
     benchmarks: list[str] = []
     """The ids of the benchmarks that were chosen to run."""
@@ -57,8 +55,6 @@ class SuiteReport(BaseModel):
 
 class SuiteEnd(BaseModel):
     """``suite-end.json``: how pytest ended. ``exit_status`` is negative where a signal ended it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     started_at: str
     """ISO 8601, UTC."""

@@ -88,6 +88,13 @@ def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pyte
     assert '"data"' not in (folder / "b.json").read_text()
 
 
+def test_it_tells_which_tests_pytest_came_to(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x="def test_a(benchmark): 1 / 0\ndef test_b(benchmark): benchmark(range, 1)\n")
+    status, report = session(pytester, "-x")
+    assert (status, report.finished, len(report.benchmarks)) == (1, True, 2)
+    assert list(report.waited_s) == ["test_x.py::test_a"]
+
+
 def test_a_gate_that_names_no_benchmark_ends_it_before_anything_runs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x=SUITE)
     status, report = session(pytester, gated=("test_fast", "test_fst", "test_plain"))

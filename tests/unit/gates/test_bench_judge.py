@@ -14,7 +14,7 @@ from harness.control.judging import judge_bench_again, judged, write_results
 from harness.gates.bench_judge import measure_suite_for_baseline
 from harness.plan.bench_expression import parse_bench_gate
 from harness.record.baseline import Baseline
-from harness.record.run_folder import RunFolder
+from harness.record.run_folder import RunFolder, read_json, write_json
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestFault
 from harness.record.summary import GateResult
 from tests.support.benches import FINGERPRINT, bench_folder
@@ -162,12 +162,39 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
 @pytest.mark.parametrize("status", [1, 2, 4, 5, 137])
 def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: Path, status: int) -> None:
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=status)
-    report = SuiteReport(finished=True, benchmarks=[A, B] if status != 1 else [A])
+    report = SuiteReport(finished=True, benchmarks=[A, B], waited_s={A: 0.0})
     gates = ['bench("test_a").mean < 1s']
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
     assert f"pytest ended badly (its exit status: {status})" in summary.reasons[0]
-    assert summary.warnings == []  # test_b may call `benchmark(…)` very well: it was not come to
+    assert summary.warnings == ["1 of 2 benchmarks were not run: the suite ended before them"]
+
+
+def test_a_test_that_pytest_did_not_come_to_is_not_said_to_call_nothing(tmp_path: Path) -> None:
+    """As with ``-x``: pytest ends with 1 where it ended before its last test, too."""
+    gates = ['bench("test_b").mean < 1s']
+    failed = [TestFault(test=A, message="assert 1 == 2 (x.py:3)")]
+    end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
+    said = {}
+    for name, waited_s in (("left", {A: 0.0}), ("reached", {A: 0.0, B: 0.0})):
+        report = SuiteReport(finished=True, benchmarks=[A, B], failed=failed, waited_s=waited_s)
+        summary = judged(bench_folder(tmp_path / name, {}, gates=gates, report=report, end=end))
+        said[name] = (summary.gates[0].reason, summary.warnings)
+    assert said["left"] == (
+        "test_b has no figures: the suite ended before it had run",
+        ["1 of 2 benchmarks were not run: the suite ended before them"],
+    )
+    assert said["reached"] == (
+        "test_b has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off",
+        ["test_b was not measured: its test does not call `benchmark(…)`"],
+    )
+
+
+def test_a_bench_of_a_version_that_kept_more_or_less_is_read(tmp_path: Path) -> None:
+    folder = bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_a").mean < 1s'])
+    for file in (folder.suite, folder.suite_end):
+        write_json(file, {**read_json(file), "taken": {A: 0.5}})
+    assert judged(folder).exit_code == 0
 
 
 @pytest.mark.parametrize("left_out", [{"elsewhere": ["test_b"]}, {"deselected": [B]}])
