@@ -1,8 +1,9 @@
 """Where faults leave the Python API: in the words of a call, without secrets, harmless to a terminal.
 
 Who finds a fault does not know who will read it, and names the option (``--allow-host 10.0.0.9``); here, and only here,
-it becomes the argument (``allow_host="10.0.0.9"``). The command line is written on the same functions, and keeps its
-own words (:func:`keep_the_words_of_the_command_line`).
+it becomes the argument (``allow_host="10.0.0.9"``): in a hint, which is our own sentence, and in a ``where`` that is an
+option. A message may repeat what the target said, another ``where`` the user's own command: these stay. The command
+line is written on the same functions, and keeps its own words (:func:`keep_the_words_of_the_command_line`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ _OPTION = re.compile(
     rf"(?<![\w-])(?:--(?P<named>allow-host|exclude-tags|profile|tags)[ ](?P<name>{_QUOTED}|[\w\[*][^\s,;]*)"
     rf"|--(?P<option>{_NAMES})(?:[ ](?P<value>{_QUOTED}|[A-Z][A-Z=]*\b|[^\s,;]*[\d/.=:][^\s,;]*))?(?![\w-]))"
 )
-_WHERE = re.compile(rf"--(?P<option>{_NAMES}) (?P<value>(?!and )(?:(?! --)[^,])+)", re.DOTALL)
+_SEVERAL = re.compile(rf"--(?:{_NAMES})(?:(?:, | and )--(?:{_NAMES}))*|(?:(?:^| )--(?:exclude-)?tags \S+)+")
+_ONE = re.compile(rf"--(?P<option>{_NAMES}) (?P<value>.+)", re.DOTALL)
+"""A ``where`` that is an option; whatever its value holds is the user's."""
 _COMMAND = re.compile(r"(`[^`]*`)")
 _BEHIND = " before the --"
 """What a call has no need of: its scenario's own arguments are an argument."""
@@ -72,7 +75,7 @@ def told(fault: HarnessError) -> HarnessError:
     if isinstance(fault, ManyFaultsError):
         return ManyFaultsError([told(each) for each in fault.faults])
     return HarnessError(
-        _safe(_of_a_call(fault.message)),
+        _safe(fault.message),
         where=None if fault.where is None else _safe(_place_of_a_call(fault.where)),
         hint=None if fault.hint is None else _safe(_of_a_call(fault.hint)),
         exit_code=fault.exit_code,
@@ -87,8 +90,10 @@ def _safe(text: str) -> str:
 
 
 def _place_of_a_call(where: str) -> str:
-    found = _WHERE.fullmatch(where)
-    return _argument(found["option"], found["value"]) if found else _of_a_call(where)
+    if _SEVERAL.fullmatch(where):
+        return _of_a_call(where)
+    found = _ONE.fullmatch(where)
+    return _argument(found["option"], found["value"]) if found else where
 
 
 def _of_a_call(text: str) -> str:

@@ -22,6 +22,10 @@ from harness.errors import ExitCode, HarnessError, ManyFaultsError
         ("--host and --target", "host= and target="),
         ("--require, --profile", "require=, profile="),
         ("--tags slow --tags fast", 'tags="slow" tags="fast"'),
+        ("--tags slow", 'tags="slow"'),
+        ("--set target.command=app --host :: --pid 1", 'set="target.command=app --host :: --pid 1"'),
+        ("-- --host shop", "-- --host shop"),
+        ("python -m http.server --bind 127.0.0.1 {port}", "python -m http.server --bind 127.0.0.1 {port}"),
         ("profiles/load.toml:3: rate", "profiles/load.toml:3: rate"),
     ],
 )
@@ -53,6 +57,11 @@ def test_where_names_the_argument(option: str, argument: str) -> None:
 )
 def test_a_hint_names_the_argument(hint: str, of_a_call: str | None) -> None:
     assert told(HarnessError("x", hint=hint)).hint == (of_a_call or hint)
+
+
+def test_what_the_target_said_stays_as_it_said_it() -> None:
+    message = "the target ended with code 2\n    uvicorn: error: unrecognized arguments: --workers 4 --profile full"
+    assert told(HarnessError(message)).message == message
 
 
 def test_every_argument_that_is_an_option_is_known_by_its_name() -> None:
