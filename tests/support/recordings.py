@@ -11,22 +11,18 @@ from the run's start), and the answer one response time for each.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import (
-    Comparator,
-    Comparison,
-    Condition,
     Gate,
     MemorySampling,
-    Metric,
     Phase,
     PhaseKind,
     RunPlan,
@@ -34,7 +30,6 @@ from harness.plan.model import (
     Scenario,
     Segment,
     ShopTarget,
-    Unit,
     UserClass,
 )
 from harness.record.environment import Environment
@@ -119,7 +114,7 @@ def stress(
 ) -> Phase:
     """Steps of ``every`` seconds, in users, or with ``rate`` in arrivals per second."""
     segments = [Segment(start=level, end=level, duration_s=every) for level in levels]
-    condition = None if until is None else Condition(any_of=((comparison(until),),), source=until)
+    condition = None if until is None else parse_limit(until)
     return _phase(name, "stress", segments, is_open=rate, until=condition)
 
 
@@ -134,31 +129,9 @@ def diagnose(users: float = 50, seconds: float = 5, name: str = "diagnose") -> P
     return _phase(name, "diagnose", segments, is_open=False, measured=False)
 
 
-_COMPARISON = re.compile(
-    r"(?P<metric>[a-z_0-9.]+) (?P<comparator><=|>=|<|>) "
-    r"(?:(?P<baseline>baseline)(?: (?P<sign>[+-]) )?)?(?:(?P<value>[0-9.]+) ?(?P<unit>ms|%|/s))?"
-)
-
-
-def comparison(text: str) -> Comparison:
-    """``p95 < 500ms``, ``error_rate < 1%``, ``p95 <= baseline + 10%``: the common forms, for tests only."""
-    match = _COMPARISON.fullmatch(text)
-    assert match is not None, text
-    assert match["metric"] in get_args(Metric), text
-    value = float(match["value"] or 0) * (-1 if match["sign"] == "-" else 1)
-    return Comparison(
-        metric=cast(Metric, match["metric"]),
-        comparator=cast(Comparator, match["comparator"]),
-        value=value,
-        unit=cast(Unit, match["unit"] or "%"),
-        baseline=match["baseline"] is not None,
-        source=text,
-    )
-
-
 def gate(text: str, phase: str | None = None, endpoint: str | None = None) -> Gate:
     """A gate as the plan holds it."""
-    return Gate(comparison=comparison(text), phase=phase, endpoint=endpoint)
+    return Gate(comparison=parse_requirement(text), phase=phase, endpoint=endpoint)
 
 
 # ---------------------------------------------------------------------------------------------- latencies

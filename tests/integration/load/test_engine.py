@@ -12,7 +12,8 @@ import pytest
 from harness.control.load_processes import LoadProcesses
 from harness.gates.judge import judge
 from harness.load.phases import LAST_SECOND_S, TAKE_OVER_S
-from harness.plan.model import Comparison, Condition, Gate
+from harness.plan.expression import parse_limit, parse_requirement
+from harness.plan.model import Gate
 from harness.record.journal import Journal
 from harness.record.lateness import Lateness
 from harness.record.run_folder import RunFolder
@@ -48,14 +49,13 @@ GETTER = """
 def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
     server: CountingServer, tmp_path: Path
 ) -> None:
-    limit = Comparison(metric="error_rate", comparator=">", value=1, unit="%", source="error_rate > 1%")
     phases = [
         phase((0, 10, 2), name="ramp", kind="ramp"),
         phase((10, 10, 2)),
         phase((50, 50, 2), model="open", name="open"),
         phase((0, 0, 1), kind="pause", name="pause"),
         phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
-            update={"until": Condition(any_of=((limit,),), source=limit.source)}
+            update={"until": parse_limit("error_rate > 1%")}
         ),
         phase((3, 3, 2), name="again"),
     ]
@@ -127,7 +127,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
                     pass
     """
     plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 2), model="open", max_users=4)], stop_timeout_s=30)
-    gate = Gate(comparison=Comparison(metric="p95", comparator="<", value=60_000, unit="ms", source="p95 < 60s"))
+    gate = Gate(comparison=parse_requirement("p95 < 60s"))
     plan = plan.model_copy(update={"gates": (gate,)})
     journal = put_load(plan, server.url, tmp_path)
     # What it could not do in time it has done all the same.
@@ -369,9 +369,8 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
                 crowded = self.environment.runner.user_count > 5
                 self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
     """
-    limit = Comparison(metric="p95", comparator=">", value=100, unit="ms", source="p95 > 100ms")
     stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
-        update={"until": Condition(any_of=((limit,),), source=limit.source)}
+        update={"until": parse_limit("p95 > 100ms")}
     )
     journal = put_load(plan_of(scenario(tmp_path, crowded), [stress]), server.url, tmp_path)
     (span,) = journal.phases
@@ -388,9 +387,8 @@ def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: Coun
         elif journal.phases and journal.phases[0].end_s is not None:
             server.stalled.clear()
 
-    limit = Comparison(metric="p95", comparator=">", value=1000, unit="ms", source="p95 > 1s")
     stress = phase((2, 2, 2), (4, 4, 1), (8, 8, 2), kind="stress", name="stress").model_copy(
-        update={"until": Condition(any_of=((limit,),), source=limit.source)}
+        update={"until": parse_limit("p95 > 1s")}
     )
     journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path, freeze_the_target)
     (span,) = journal.phases

@@ -10,9 +10,9 @@ import pytest
 from harness.analysis.intervals import interval_of
 from harness.gates.against_baseline import against
 from harness.gates.limits import limit_of, side_of
+from harness.plan.expression import parse_requirement
 from harness.record.baseline import Interval
 from harness.record.summary import GateStatus
-from tests.support.recordings import comparison
 from tests.support.samples import drawn_sample
 
 PAIRS = 100
@@ -29,7 +29,7 @@ def p95(rng: np.random.Generator, *, slower: float, between: float) -> Interval:
 def statuses(*, slower: float, runs: int, between: float) -> dict[GateStatus, float]:
     """How often ``p95 <= baseline + 10%`` passes, fails, and cannot be told."""
     rng = np.random.default_rng(29)
-    gate = comparison("p95 <= baseline + 10%")
+    gate = parse_requirement("p95 <= baseline + 10%")
     found: dict[GateStatus, float] = {"pass": 0, "fail": 0, "inconclusive": 0}
     for _ in range(PAIRS):
         base = [p95(rng, slower=1, between=between) for _ in range(runs)]
@@ -120,7 +120,7 @@ def test_error_rates_are_compared_by_difference() -> None:
      ("p95 <= baseline + 30ms", 230), ("p95 <= baseline", 200), ("error_rate <= baseline + 1%", 201)],
 )  # fmt: skip
 def test_limits(gate: str, limit: float) -> None:
-    asked = comparison(gate)
+    asked = parse_requirement(gate)
     assert limit_of(asked, 200.0 if asked.baseline else None) == pytest.approx(limit)
 
 
@@ -137,5 +137,5 @@ def test_limits(gate: str, limit: float) -> None:
     ],
 )  # fmt: skip
 def test_the_whole_interval_decides(comparator: str, low: float, high: float | None, status: GateStatus) -> None:
-    asked = comparison(f"p95 {comparator} 100ms")
+    asked = parse_requirement(f"p95 {comparator} 100ms")
     assert side_of(asked.comparator, Interval(value=low, low=low, high=high), 100) == status

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.load.limits import FEWEST_REQUESTS, StepFigures
-from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
+from harness.plan.expression import parse_limit, parse_requirement
+from harness.plan.model import Condition
 from harness.record.histogram import Histogram
 from harness.record.series import Series
 
@@ -13,22 +14,8 @@ def series(milliseconds: list[float], failures: int = 0) -> Series:
     return Series(0, 0, 0, len(milliseconds), failures, 0, histogram, histogram, Histogram.empty())
 
 
-def comparison(metric: Metric, comparator: Comparator, value: float, unit: Unit) -> Comparison:
-    return Comparison(
-        metric=metric, comparator=comparator, value=value, unit=unit, source=f"{metric} {comparator} {value}{unit}"
-    )
-
-
-def until(*groups: tuple[Comparison, ...]) -> Condition:
-    return Condition(any_of=groups, source="")
-
-
-SLOW = comparison("p95", ">", 500, "ms")
-FAILING = comparison("error_rate", ">", 1, "%")
-
-
 def test_either_of_two_limits_breaks_a_step() -> None:
-    either = until((SLOW,), (FAILING,))
+    either = parse_limit("p95 > 500ms or error_rate > 1%")
     calm = StepFigures()
     calm.add(series([100.0] * 100))
     assert calm.breaks(either, 5) is None
@@ -41,7 +28,7 @@ def test_either_of_two_limits_breaks_a_step() -> None:
 
 
 def test_both_of_two_limits_must_be_true_where_they_are_joined() -> None:
-    both = until((SLOW, FAILING))
+    both = parse_limit("p95 > 500ms and error_rate > 1%")
     slow = StepFigures()
     slow.add(series([900.0] * 50))
     assert slow.breaks(both, 5) is None
@@ -53,18 +40,13 @@ def test_every_metric_is_read_from_the_steps_requests() -> None:
     step = StepFigures()
     step.add(series([10.0] * 50))
     step.add(series([30.0] * 50))
-    cases: list[tuple[Metric, Comparator, float, Unit]] = [
-        ("mean", ">=", 20, "ms"),
-        ("max", ">=", 30, "ms"),
-        ("p50", "<=", 10.1, "ms"),
-        ("p99.9", ">", 29, "ms"),
-        ("throughput", "<", 21, "/s"),
-    ]
-    for metric, comparator, value, unit in cases:
-        assert step.breaks(until((comparison(metric, comparator, value, unit),)), 5.0) is not None, metric
+    for text in ("mean >= 20ms", "max >= 30ms", "p50 <= 10.1ms", "p99.9 > 29ms", "throughput < 21/s"):
+        # A profile may hold no limit that is true before any load, as the third is.
+        limit = Condition(any_of=((parse_requirement(text),),), source=text)
+        assert step.breaks(limit, 5.0) is not None, text
 
 
 def test_a_handful_of_requests_says_nothing() -> None:
     few = StepFigures()
     few.add(series([900.0] * (FEWEST_REQUESTS - 1)))
-    assert few.breaks(until((SLOW,)), 5) is None
+    assert few.breaks(parse_limit("p95 > 500ms"), 5) is None
