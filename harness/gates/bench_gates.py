@@ -16,28 +16,41 @@ from harness.plan.bench_expression import UNITS
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus
 
+_LEFT_OUT = "the tests chosen for this run leave it out"
 
-def results_of(gate: BenchGate, suite: RecordedSuite, figures: dict[str, Figures]) -> list[GateResult]:
-    """What ``gate`` gives: one result for each benchmark that it names and that was to run."""
+
+def results_of(
+    gate: BenchGate, suite: RecordedSuite, figures: dict[str, Figures], *, asked_since: bool = False
+) -> list[GateResult]:
+    """What ``gate`` gives: one result for each benchmark that it names and that was to run.
+
+    None where the bench's own call has left all of them out, which :func:`left_out` tells; of a gate that was
+    ``asked_since`` an inconclusive one, for nobody meant it to be left out.
+    """
     report = suite.report
     named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
     if named:
         return [_result(gate, test, suite, figures.get(test)) for test in named]
-    if gate.benchmark in report.elsewhere or any(reads(gate.benchmark, test) for test in report.deselected):
-        return []  # the user has left it out of this run: told as a warning, see `left_out`
+    if _is_left_out(gate, suite):
+        return [_untold(gate, _LEFT_OUT)] if asked_since else []
     known = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
-    reason = f"there was no benchmark {gate.benchmark!r}: {wording.among(gate.benchmark, known)}"
-    return [GateResult(require=gate.source, status="inconclusive", unit=UNITS[gate.metric], reason=reason)]
+    return [_untold(gate, f"there was no benchmark {gate.benchmark!r}: {wording.among(gate.benchmark, known)}")]
 
 
 def left_out(gate: BenchGate, suite: RecordedSuite) -> str | None:
     """A warning where the user has chosen tests so that nothing of what the gate names was run."""
+    return f"gate `{gate.source}` was not judged: {_LEFT_OUT}" if _is_left_out(gate, suite) else None
+
+
+def _is_left_out(gate: BenchGate, suite: RecordedSuite) -> bool:
     report = suite.report
     if any(reads(gate.benchmark, test) for test in report.benchmarks):
-        return None
-    if gate.benchmark not in report.elsewhere and not any(reads(gate.benchmark, test) for test in report.deselected):
-        return None
-    return f"gate `{gate.source}` was not judged: the tests chosen for this run leave it out"
+        return False
+    return gate.benchmark in report.elsewhere or any(reads(gate.benchmark, test) for test in report.deselected)
+
+
+def _untold(gate: BenchGate, reason: str) -> GateResult:
+    return GateResult(require=gate.source, status="inconclusive", unit=UNITS[gate.metric], reason=reason)
 
 
 def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures | None) -> GateResult:
@@ -57,7 +70,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
         if before:
             baseline, seen = compared(seen, before, gate.metric)
         else:
-            result.reason = _no_reference(gate, test, suite)
+            result.reason = _no_reference(gate, suite)
     result.observed = seen.value
     result.interval = (seen.low, seen.high) if seen.low != seen.high else None
     if gate.baseline and baseline is None:
@@ -90,15 +103,16 @@ def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: 
     return f"{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off"
 
 
-def _no_reference(gate: BenchGate, test: str, suite: RecordedSuite) -> str:
+def _no_reference(gate: BenchGate, suite: RecordedSuite) -> str:
     run = suite.folder.path
     if suite.baseline is None:
         return suite.no_baseline or (
             "no baseline: `harness baseline set <a bench you trust>` keeps one for later benches of this suite and "
             f"machine (this one: `harness baseline set {run}`)"
         )
-    what = f"the {gate.metric} of " if gate.metric in ("peak", "allocations") else ""
-    return f"the baseline knows nothing of {what}{suite.shown(test)}: `harness baseline set {run} --add` would"
+    # Without the benchmark's name, which stands beside it: so many of one reason are told once.
+    what = f"its {gate.metric}" if gate.metric in ("peak", "allocations") else "this benchmark"
+    return f"the baseline knows nothing of {what}: `harness baseline set {run} --add` would"
 
 
 def _sentence(

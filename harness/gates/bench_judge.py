@@ -30,7 +30,8 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
     """
     figures = suite.figures()
     asked = suite.plan.gates if gates is None else gates
-    results = [result for gate in asked for result in results_of(gate, suite, figures)]
+    since = gates is not None
+    results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
     results += [
         GateResult(
             require=f"{suite.shown(fault.test)} passes",
@@ -51,7 +52,7 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         reasons=decision.reasons,
-        warnings=_warnings(suite, asked),
+        warnings=_warnings(suite, () if since else asked),
         benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
         gates=results,
         baseline=BaselineRef(

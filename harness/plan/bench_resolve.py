@@ -15,13 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 from harness.errors import HarnessError
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
-from harness.plan.faults import Faults
+from harness.plan.faults import Faults, quoted
 from harness.plan.invalid import checked
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.written import KeyPath, Written
 
 _TABLE = ("tool", "harness", "bench")
+_WHERE_PATHS = "write files or folders of tests, below the folder of pyproject.toml"
 _Requirement = Annotated[BenchGate, BeforeValidator(parse_bench_gate)]
 
 
@@ -124,7 +125,13 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     faults = Faults()
     if not isinstance(table, dict):
         raise HarnessError("this is not a table", where=written.where(_TABLE), hint="write [tool.harness.bench]")
-    settings = checked(_ProjectTable, table, (), Written(table, written.places_below(_TABLE)), faults)
+    below = Written(table, written.places_below(_TABLE))
+    settings = checked(_ProjectTable, table, (), below, faults)
+    for index, path in enumerate(settings.paths if settings else ()):
+        place = file.parent / path.partition("::")[0]
+        if not any(Path(place.anchor).glob(str(place.relative_to(place.anchor)))):
+            # pytest itself would look for tests everywhere instead.
+            faults.add(f"there is no {quoted(path)}", where=below.where(("paths", index)), hint=_WHERE_PATHS)
     faults.raise_if_any()
     assert settings is not None
     if file.parent != folder:

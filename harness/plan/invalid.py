@@ -31,6 +31,8 @@ _WANTED = {
     "string_type": "a text in quotes",
     "dict_type": "a table",
     "model_type": "a table",
+    "list_type": "a list",
+    "tuple_type": "a list",
 }
 """What a value should have been, by pydantic's name of the error."""
 
@@ -73,7 +75,8 @@ def _tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: 
             message = (
                 f"{quoted(item['input'])} is not {wanted}" if wanted else f"{quoted(item['input'])}: {item['msg']}"
             )
-            faults.add(message, where=where, hint=f"write {wanted}" if wanted else None)
+            example = f"[{quoted(item['input'])}]" if wanted == "a list" and isinstance(item["input"], str) else wanted
+            faults.add(message, where=where, hint=f"write {example}" if wanted else None)
 
 
 def _how_to_add(key: str, word: str) -> str:

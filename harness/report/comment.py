@@ -44,7 +44,7 @@ def _amount(summary: Summary) -> str:
 
 def _gates(gates: list[GateResult]) -> str:
     if not gates:
-        return "No gates were set."
+        return "No gate was judged."
     rows = [
         (
             SIGNS[gate.status],

@@ -97,7 +97,7 @@ def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
 
 def _gates(gates: list[GateResult]) -> str:
     if not gates:
-        return "No gates were set."
+        return "No gate was judged."
     return "### Gates\n\n" + table(
         ("Status", "Requirement", "Phase", ">Observed", ">95 % interval", ">Limit", "Why"),
         [

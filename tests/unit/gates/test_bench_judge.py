@@ -213,6 +213,14 @@ def test_that_none_of_its_gates_was_judged_is_no_pass(tmp_path: Path) -> None:
     assert summary.reasons == ["no gate was judged: the tests chosen for this run leave out what each of them names"]
 
 
+def test_a_gate_that_is_asked_later_for_what_was_left_out_does_not_pass(tmp_path: Path) -> None:
+    report = SuiteReport(finished=True, benchmarks=[A], deselected=[B])
+    folder = bench_folder(tmp_path, {A: about(1e-3)}, report=report)
+    summary = judge_bench_again(folder, [parse_bench_gate('bench("test_b").mean < 1us')])
+    assert (only(summary.gates).status, summary.exit_code, summary.warnings) == ("inconclusive", 3, [])
+    assert only(summary.gates).reason == "the tests chosen for this run leave it out"
+
+
 def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:
     other = "micro/test_y.py::test_a"
     folder = bench_folder(tmp_path, {A: about(1e-3), other: about(2e-3)}, gates=['bench("test_*").mean < 1.5ms'])

@@ -46,6 +46,29 @@ def test_its_paths_are_below_the_project_wherever_the_bench_is_started(project: 
     assert (plan.suite, plan.paths) == ("shop", (str(project / "micro"),))
 
 
+def test_paths_that_there_are_not_are_told(project: Path) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(
+        PROJECT.replace('["micro"]', '["micro/test_a.py::test_a", "mic*", "macro", "' + str(project) + '/*/"]')
+    )
+    (project / "micro" / "test_a.py").touch()
+    with pytest.raises(
+        HarnessError, match=r'pyproject.toml:8: tool.harness.bench.paths\[2\]: there is no "macro"\n  write'
+    ):
+        resolve_bench([], folder=project)
+
+
+def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
+    with pytest.raises(HarnessError, match=r'bench.paths: "micro" is not a list\n  write \["micro"\]$'):
+        resolve_bench([], folder=project)
+    faults = Faults()
+    load_project(project, faults)
+    with pytest.raises(HarnessError, match=r'allowed_hosts: "staging.example" is not a list\n  write \["staging.ex'):
+        faults.raise_if_any()
+
+
 def test_a_project_that_is_no_table_is_told(project: Path) -> None:
     (project / "pyproject.toml").write_text('project = "shop"\n')
     with pytest.raises(HarnessError, match=r"pyproject.toml:1: project: this is not a table"):

@@ -112,5 +112,5 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 def test_a_run_of_nothing_is_said_in_few_words() -> None:
     text = summary_markdown(a_summary(verdict="broken", reasons=[]))
-    assert "No gates were set." in text
+    assert "No gate was judged." in text
     assert "0 requests in 20\u00a0s, 0 failed (–)" in text
