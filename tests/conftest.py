@@ -76,14 +76,15 @@ def untraced() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Where lines are counted: import what they are counted of, then pause until all tests are found."""
+    """Where lines are counted: import what they are counted of (in one process), then pause until all tests are found."""
     plugins = session.config.pluginmanager
     counting = getattr(plugins.getplugin("_cov"), "cov_controller", None)
     if counting is None or plugins.hasplugin("dsession"):  # (the latter: xdist's workers look for the tests)
         return (yield)
-    for module in pkgutil.walk_packages(harness.__path__, "harness."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        for module in pkgutil.walk_packages(harness.__path__, "harness."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     counting.pause()
     try:
         return (yield)

@@ -27,6 +27,7 @@ users = 100
 duration = "11s"
 
 [sampling]
+cpu = false
 memory = {duration = "4s"}
 """
 

@@ -26,8 +26,11 @@ SHORT = (
     *("--set", "phase.steady.users=60"),
     *("--set", "phase.steady.hold=4s"),
     *("--set", "phase.stress.every=1s"),
+    *("--set", "phase.stress.users.to=400"),
 )
 """Every phase of the default run, for a moment."""
+COARSE = ("--set", "sampling.cpu.rate_hz=20")
+"""Where nobody reads the profile: py-spy takes half a core for a hundred samples a second of the shop's forty threads."""
 JUDGED = (
     *SHORT,
     *("--set", "phase.ramp.users=150"),
@@ -132,7 +135,7 @@ class Attached:
 def attached(tmp_path_factory: pytest.TempPathFactory) -> Attached:
     cwd = tmp_path_factory.mktemp("attached")
     with start_shop() as shop:
-        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, cwd=cwd)
+        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, *COARSE, cwd=cwd)
         assert result.code in (1, *SOUND), result.err  # so short a run may well fail a gate
         return Attached(cwd, result.code, served_by(shop.url))
 
@@ -160,7 +163,9 @@ def test_a_run_can_be_judged_by_other_gates_and_drawn_again(attached: Attached) 
 def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(tmp_path: Path) -> None:
     with start_shop() as shop:
         process = start(
-            *("run", FLASH_SALE, "--host", shop.url, *SHORT, "--set", "phase.steady.hold=20s"), cwd=tmp_path, group=True
+            *("run", FLASH_SALE, "--host", shop.url, *SHORT, *COARSE, "--set", "phase.steady.hold=20s"),
+            cwd=tmp_path,
+            group=True,
         )
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("reports/*/journal")):
@@ -185,6 +190,7 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
     result = harness(
         *("run", REPOSITORY / "scenarios" / "locustfile.py", "--target", command, "--profile", "smoke", "--json"),
         *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=5s"),
+        *("--set", "sampling.memory=false", *COARSE),
         cwd=tmp_path,
     )
     assert result.code in SOUND, result.err
@@ -194,7 +200,7 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
 
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
     result = harness(
-        *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false"),
+        *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false", *COARSE),
         *("--set", "phase.ramp.over=1s", "--set", "phase.steady.rate=200", "--set", "phase.steady.hold=4s"),
         cwd=tmp_path,
     )

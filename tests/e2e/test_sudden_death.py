@@ -21,7 +21,7 @@ FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 LONG = (
     *("--set", "phase.ramp.over=1s", "--set", "phase.ramp.users=40"),
     *("--set", "phase.steady.hold=40s", "--set", "phase.steady.users=40"),
-    *("--set", "sampling.memory=false"),
+    *("--set", "sampling.memory=false", "--set", "sampling.cpu.rate_hz=20"),
 )
 
 
