@@ -76,7 +76,7 @@ def untraced() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Where lines are counted: import what they are counted of (in one process), then pause until all tests are found."""
+    """Where lines are counted: import what they are counted of, in one process; pause until all tests are found."""
     plugins = session.config.pluginmanager
     counting = getattr(plugins.getplugin("_cov"), "cov_controller", None)
     if counting is None or plugins.hasplugin("dsession"):  # (the latter: xdist's workers look for the tests)

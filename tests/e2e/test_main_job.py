@@ -30,7 +30,7 @@ SHORT = (
 )
 """Every phase of the default run, for a moment."""
 COARSE = ("--set", "sampling.cpu.rate_hz=20")
-"""Where nobody reads the profile: py-spy takes half a core for a hundred samples a second of the shop's forty threads."""
+"""Where nobody reads the profile: py-spy takes half a core to sample the shop's forty threads at 100 Hz."""
 JUDGED = (
     *SHORT,
     *("--set", "phase.ramp.users=150"),
