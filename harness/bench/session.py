@@ -147,7 +147,9 @@ class Session:
         with output:
             while piece := os.read(output.fileno(), 1 << 16):
                 self._hand_on(lines.take(decoder.decode(piece)))
-            self._hand_on(lines.take(decoder.decode(b"", final=True)) + lines.end())
+            rest = lines.take(decoder.decode(b"", final=True)) + lines.end()
+            # Of one that died in the middle of a line, so that what comes after it begins a line.
+            self._hand_on(rest if rest.endswith("\n") or not rest else f"{rest}\n")
 
     def _hand_on(self, text: str) -> None:
         if text:

@@ -30,7 +30,7 @@ from harness.cli.streams import LOG_WIDTH
 from harness.plan.written import shown_path
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
-from harness.report.words import duration, no_commands, number, percent, points
+from harness.report.words import counted, duration, no_commands, number, percent, points
 
 _MOST = 5
 _LONGEST_REASON = 600
@@ -101,15 +101,11 @@ def _amount(summary: Summary) -> str:
     """How much was measured."""
     if summary.kind == "bench":
         rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
-        return f"{_counted(len(summary.benchmarks), 'benchmark')} of {_counted(rounds, 'round')}"
+        return f"{counted(len(summary.benchmarks), 'benchmark')} of {counted(rounds, 'round')}"
     totals = summary.totals
     share = totals.failures / totals.requests if totals.requests else None
     failed = f", {number(totals.failures)} failed ({percent(share)})" if totals.failures else ""
-    return f"{_counted(totals.requests, 'request')}{failed}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
+    return f"{counted(totals.requests, 'request')}{failed}"
 
 
 def _gates(summary: Summary, width: int) -> list[Text | Table | Padding]:

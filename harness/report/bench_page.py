@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from harness.analysis.recorded_suite import RecordedSuite, references
+from harness.analysis.rounds import interval_of
 from harness.gates.bench_compare import COUNTED, compared, relative
 from harness.plan.bench import BenchMetric, BenchPlan
 from harness.plan.bench_expression import UNITS
@@ -55,12 +56,15 @@ def bench_html(judged: JudgedSuite) -> str:
 def bench_changes(suite: RecordedSuite) -> list[Change]:
     """Of each benchmark that the baseline knows, the change of each figure, in the suite's order."""
     found = []
-    for test, figures in suite.figures().items():
+    for benchmark in suite.benchmarks:
+        test = benchmark.test
         for metric in _COMPARED:
             before = references(suite.baseline, test, metric)
-            if metric not in figures or not before:
+            # An interval of a great many rounds takes a while: only of what there is something to compare with.
+            figure = interval_of(benchmark, metric, suite.memory.get(test)) if before else None
+            if figure is None:
                 continue
-            value, seen = compared(figures[metric], before, metric)
+            value, seen = compared(figure, before, metric)
             change, interval = relative(seen, value)
             found.append(
                 Change(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 from harness.report import words
 from harness.report.markdown import SIGNS, escaped, measured, table, worst_first
 
@@ -24,7 +24,7 @@ def comment_markdown(summary: Summary) -> str:
         f"<!-- {marker} -->",
         f"**{SIGNS[summary.verdict]} {summary.verdict}**: {_text(summary.scenario)} · {_text(summary.profile)}, "
         f"{_amount(summary)}",
-        _gates(summary.gates),
+        _gates(summary),
         "\n".join(f"- {escaped(reason)}" for reason in summary.reasons[:_MOST_REASONS]),
         f"Run {_text(summary.run_id)}",
     ]
@@ -42,14 +42,16 @@ def _amount(summary: Summary) -> str:
     )
 
 
-def _gates(gates: list[GateResult]) -> str:
+def _gates(summary: Summary) -> str:
+    gates = summary.gates
     if not gates:
         return "No gate was judged."
+    phased = summary.kind == "run"
     rows = [
         (
             SIGNS[gate.status],
             _text(gate.asked),
-            _text(gate.phase or "whole run"),
+            *((_text(gate.phase or "whole run"),) if phased else ()),
             words.in_unit(gate.observed, gate.unit),
             words.interval(gate.interval, gate.unit),
             words.in_unit(gate.limit, gate.unit),
@@ -57,7 +59,9 @@ def _gates(gates: list[GateResult]) -> str:
         )
         for gate in worst_first(gates)[:_MOST]
     ]
-    drawn = table(("", "Gate", "Phase", ">Observed", ">95 % interval", ">Limit", ">Baseline"), rows)
+    drawn = table(
+        ("", "Gate", *(("Phase",) if phased else ()), ">Observed", ">95 % interval", ">Limit", ">Baseline"), rows
+    )
     more = len(gates) - len(rows)
     return f"{drawn}\n\n… and {more} more gates in the report." if more else drawn
 

@@ -39,7 +39,7 @@ def summary_markdown(summary: Summary) -> str:
         f"## {SIGNS[summary.verdict]} {summary.verdict}: {escaped(summary.scenario)} · {escaped(summary.profile)}",
         "\n".join(f"- {escaped(reason)}" for reason in summary.reasons),
         _totals(summary),
-        _gates(summary.gates),
+        _gates(summary),
         _benchmarks(summary.benchmarks),
         _phases(summary.phases),
         _failures(summary),
@@ -67,7 +67,8 @@ def measured(summary: Summary) -> str:
     took = words.duration(summary.duration_s)
     if summary.kind == "bench":
         rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
-        return f"{words.number(len(summary.benchmarks))} benchmarks of {words.number(rounds)} rounds in {took}"
+        measured_ones = words.counted(len(summary.benchmarks), "benchmark")
+        return f"{measured_ones} of {words.counted(rounds, 'round')} in {took}"
     totals = summary.totals
     share = totals.failures / totals.requests if totals.requests else None
     failed = f"{words.number(totals.failures)} failed ({words.percent(share)})"
@@ -77,6 +78,8 @@ def measured(summary: Summary) -> str:
 def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
     if not benchmarks:
         return ""
+    traced = any(row.peak_bytes is not None for row in benchmarks)
+    compared = any(row.change is not None for row in benchmarks)
     rows = [
         (
             escaped(row.name),
@@ -84,33 +87,36 @@ def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
             words.seconds(row.min_s),
             words.seconds(row.median_s),
             words.seconds(row.mean_s),
+            *((words.change(row.change),) if compared else ()),
             words.seconds(row.p95_s),
-            words.size(row.peak_bytes),
-            words.number(row.allocations),
-            words.change(row.change),
+            *((words.size(row.peak_bytes), words.number(row.allocations)) if traced else ()),
         )
         for row in benchmarks
     ]
-    heads = ("Benchmark", ">Rounds", ">Min", ">Median", ">Mean", ">P95", ">Peak", ">Allocations", ">Mean, change")
+    change = (">Mean, change",) if compared else ()
+    memory = (">Peak", ">Allocations") if traced else ()
+    heads = ("Benchmark", ">Rounds", ">Min", ">Median", ">Mean", *change, ">P95", *memory)
     return "### Benchmarks\n\n" + table(heads, rows)
 
 
-def _gates(gates: list[GateResult]) -> str:
-    if not gates:
+def _gates(summary: Summary) -> str:
+    if not summary.gates:
         return "No gate was judged."
+    phased = summary.kind == "run"
+    heads = ("Status", "Requirement", *(("Phase",) if phased else ()), ">Observed", ">95 % interval", ">Limit", "Why")
     return "### Gates\n\n" + table(
-        ("Status", "Requirement", "Phase", ">Observed", ">95 % interval", ">Limit", "Why"),
+        heads,
         [
             (
                 f"{SIGNS[gate.status]} {gate.status}",
                 escaped(gate.asked),
-                escaped(gate.phase or "whole run"),
+                *((escaped(gate.phase or "whole run"),) if phased else ()),
                 words.in_unit(gate.observed, gate.unit),
                 words.interval(gate.interval, gate.unit),
                 words.in_unit(gate.limit, gate.unit),
                 escaped(gate.reason),
             )
-            for gate in worst_first(gates)
+            for gate in worst_first(summary.gates)
         ],
     )
 

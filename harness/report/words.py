@@ -52,6 +52,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(count: int, what: str) -> str:
+    """How many of what: ``1 benchmark``, ``2,400 rounds``."""
+    return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
+
+
 def _exponent(value: float) -> int:
     return int(f"{value:e}".split("e")[1])
 

@@ -95,7 +95,7 @@
           },
           marker: { color: known.map(tone), size: 9 }, hovertemplate: "%{y}: %{x:+.3~g} %<extra></extra>",
         }],
-        x: { ticksuffix: " %", zeroline: true, zerolinecolor: colour("ink") },
+        x: { ticksuffix: " %", rangemode: "tozero", zeroline: true, zerolinecolor: colour("ink") },
         y: { autorange: "reversed", automargin: true, nticks: known.length + 1 }, hovermode: "closest", rows: known.length,
       };
     },

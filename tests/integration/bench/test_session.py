@@ -49,7 +49,7 @@ def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_p
     heard: list[str] = []
     with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:
         session.wait(quiet)
-    assert heard == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}"]
+    assert heard == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}\n"]
     assert (tmp_path / "log").read_text() == "".join(heard)
 
 

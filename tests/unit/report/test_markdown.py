@@ -8,7 +8,8 @@ from html import unescape
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.record.summary import FailureKind, GateResult, Latency, PhaseSummary, Suspect
+from harness.record.summary import BenchmarkFigures, FailureKind, GateResult, Latency, PhaseSummary, Suspect
+from harness.report.comment import comment_markdown
 from harness.report.markdown import escaped, summary_markdown
 from tests.support.summaries import a_summary
 
@@ -114,3 +115,19 @@ def test_a_run_of_nothing_is_said_in_few_words() -> None:
     text = summary_markdown(a_summary(verdict="broken", reasons=[]))
     assert "No gate was judged." in text
     assert "0 requests in 20\u00a0s, 0 failed (–)" in text
+
+
+def test_a_bench_has_no_phases_and_no_columns_of_what_was_not_looked_at() -> None:
+    row = {
+        **{"test": "a.py::test_a", "name": "test_a", "group": None, "rounds": 9, "iterations": 1, "taken": 0.0},
+        **dict.fromkeys(("min_s", "mean_s", "median_s", "p95_s", "p99_s", "max_s", "stddev_s"), 0.001),
+        **{"mean_interval_s": (0.001, 0.001), "ops": 1000.0},
+    }
+    gate = GateResult(require='bench("test_a").mean < 2ms', status="pass", observed=0.001, limit=0.002, unit="s")
+    summary = a_summary(kind="bench", benchmarks=[BenchmarkFigures.model_validate(row)], gates=[gate])
+    text = summary_markdown(summary)
+    assert "1 benchmark of 9 rounds in 20\u00a0s" in text
+    assert "| Benchmark | Rounds | Min | Median | Mean | P95 |" in text
+    for page in (text, comment_markdown(summary)):
+        assert "Phase" not in page
+        assert "whole run" not in page
