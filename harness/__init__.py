@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.api.result import Run
-    from harness.api.run import RunInterrupted, run
+    from harness.api.bench import bench
+    from harness.api.result import Run, RunInterrupted
+    from harness.api.run import run
     from harness.cli.lines import LineWatcher
     from harness.errors import HarnessError
     from harness.load.http.user import HttpUser
@@ -23,6 +24,7 @@ __all__ = [
     "LineWatcher",
     "Run",
     "RunInterrupted",
+    "bench",
     "gate",
     "pause",
     "ramp",
@@ -37,7 +39,8 @@ _HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
     "HttpUser": "harness.load.http.user",
     "LineWatcher": "harness.cli.lines",
     "Run": "harness.api.result",
-    "RunInterrupted": "harness.api.run",
+    "RunInterrupted": "harness.api.result",
+    "bench": "harness.api.bench",
     "run": "harness.api.run",
 }
 

@@ -21,10 +21,11 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _OPTIONS = (
-    *("allow-host", "bind", "endpoint", "exclude-tags", "expect-workers", "host", "metrics-port", "out", "phase"),
-    *("pid", "profile", "ready", "require", "secret-file", "seed", "set", "tags", "target", "workers"),
+    *("allow-host", "bind", "endpoint", "exclude-tags", "expect-workers", "gate", "gates", "host", "memory"),
+    *("metrics-port", "out", "phase", "pid", "profile", "ready", "require", "secret-file", "seed", "set", "tags"),
+    *("target", "workers"),
 )
-"""Those that are arguments of :func:`harness.run` and :meth:`harness.Run.judge`."""
+"""Those that are arguments of :func:`harness.run`, :func:`harness.bench` and :meth:`harness.Run.judge`."""
 _NAMES = "|".join(_OPTIONS)
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _OPTION = re.compile(

@@ -235,3 +235,14 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.id}>"
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C, or another signal, came while the run went on; what ran was judged and reported: ``run`` is its result.
+
+    A ``KeyboardInterrupt``, so that a loop over several runs, or a test session, ends as by any other.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"the run was interrupted: {run.report}")
+        self.run = run

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.edge import at_the_edge
-from harness.api.result import Run
+from harness.api.result import Run, RunInterrupted
 from harness.plan.dsl import GateSpec, PhaseSpec
 
 if TYPE_CHECKING:
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from harness.record.run_folder import RunFolder
 
 logger = logging.getLogger("harness")
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """Ctrl-C, or another signal, came while the run went on; what ran was judged and reported: ``run`` is its result.
-
-    A ``KeyboardInterrupt``, so that a loop over several runs, or a test session, ends as by any other.
-    """
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(f"the run was interrupted: {run.report}")
-        self.run = run
 
 
 @at_the_edge
@@ -87,7 +76,7 @@ def run(
     from harness.plan.target import TargetOptions
 
     scenario = str(scenario)
-    arguments, tags, exclude_tags = _several(arguments), _several(tags), _several(exclude_tags)
+    arguments, tags, exclude_tags = several(arguments), several(tags), several(exclude_tags)
     door = open_door(bind, expect_workers, None if secret_file is None else Path(secret_file))
     chosen = load_profile(str(profile), scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
@@ -98,7 +87,7 @@ def run(
         overrides=_overrides(set),
         workers=workers,
         remote_workers=(1 if expect_workers is None else expect_workers) if bind else 0,
-        target=TargetOptions(host=host, pid=pid, command=target, ready=ready, allowed=_several(allow_host)),
+        target=TargetOptions(host=host, pid=pid, command=target, ready=ready, allowed=several(allow_host)),
         seed=seed,
         tags=tags,
         exclude_tags=exclude_tags,
@@ -142,9 +131,10 @@ class _LogWatcher:
         """What follows is told by :meth:`say`."""
 
 
-def _several(given: str | Iterable[str]) -> tuple[str, ...]:
+def several(given: str | Iterable[str]) -> tuple[str, ...]:
+    """What may be given several times, given as a text or as many."""
     return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[Override, ...]:
-    return tuple(given.items()) if isinstance(given, Mapping) else _several(given)
+    return tuple(given.items()) if isinstance(given, Mapping) else several(given)

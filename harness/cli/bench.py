@@ -48,20 +48,22 @@ def command(
       harness baseline set latest
       harness bench --gate 'bench("test_*").mean <= baseline + 10%'
     """
+    import harness
     from harness.control.interrupts import raise_on_signals
-    from harness.plan.bench_resolve import resolve_bench
-
-    raise_on_signals()
-    plan = resolve_bench(arguments, gates=gates, gates_file=gates_file, profile=profile, memory=memory)
-
-    # Only now: a fault of the gates is told before the store is loaded.
-    from harness.cli.outcome import show_outcome
-    from harness.control.bench import bench
     from harness.report.words import no_commands, plain
 
     def hear(text: str) -> None:
         print(no_commands(plain(text)), end="", file=sys.stderr, flush=True)
 
-    outcome = bench(plan, out=out, hear=hear)
-    show_outcome(outcome.folder, outcome.summary, as_json=as_json)
-    return outcome.summary.exit_code
+    raise_on_signals()
+    try:
+        finished = harness.bench(
+            arguments, gate=gates, gates=gates_file, profile=profile, memory=memory, out=out, hear=hear
+        )
+    except harness.RunInterrupted as stopped:
+        finished = stopped.run
+
+    from harness.cli.outcome import show_outcome
+
+    show_outcome(finished.folder, finished.summary, as_json=as_json)
+    return finished.summary.exit_code

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.bench.cpu import SLOWEST, profile_benchmarks
-from harness.bench.memory import trace_benchmarks
-from harness.bench.request import Request
-from harness.bench.session import Ended, Session, need_pytest_benchmark, pytest_command, while_it_works
 from harness.control.interrupts import Interrupts
 from harness.errors import ExitCode, HarnessError, ManyFaultsError
 from harness.gates.wording import among
+from harness.microbench.cpu import SLOWEST, profile_benchmarks
+from harness.microbench.memory import trace_benchmarks
+from harness.microbench.request import Request
+from harness.microbench.session import Ended, Session, need_pytest_benchmark, pytest_command, while_it_works
 from harness.plan.bench import PROFILE, BenchPlan, name_of
 from harness.plan.masked import masked_bench
 from harness.record.masking import masked_words
@@ -40,7 +40,7 @@ class BenchOutcome:
     summary: Summary
 
 
-def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], None]) -> BenchOutcome:
+def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> BenchOutcome:
     """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
     ``hear`` is given what pytest says, line by line and masked; not any more after an ``OSError``: nobody reads it.

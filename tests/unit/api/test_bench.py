@@ -1,12 +1,15 @@
-"""A bench, as Python reads it: verdict, gates, a table of benchmarks; what only a run under load has is refused."""
+"""A bench, as Python starts and reads it: verdict, gates, a table of benchmarks; what only a load has is refused."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
+import harness
 from harness import HarnessError, Run
+from harness.cli.bench import command
 from tests.support.benches import bench_folder
 
 TEST = "micro/test_x.py::test_a"
@@ -39,3 +42,22 @@ def test_what_only_a_load_has_is_refused(bench: Run) -> None:
     for name in ("plan", "timeline"):
         with pytest.raises(HarnessError, match="this is the folder of `harness bench`"):
             getattr(bench, name)
+
+
+def test_a_call_has_every_option_of_the_command() -> None:
+    options = {name for each in command.params for name in each.opts if name.startswith("--")}
+    arguments = set(inspect.signature(harness.bench).parameters) - {"arguments", "hear"}
+    assert {name[2:] for name in options} - {"json"} == arguments
+
+
+def test_what_is_wrong_with_a_call_is_told_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError, match=r'^gate=: "p95 < 5" does not say which benchmark'):
+        harness.bench("test_x.py", gate="p95 < 5")
+    with pytest.raises(HarnessError, match=r"^nowhere\.toml: cannot be read"):
+        harness.bench("test_x.py", gates="nowhere.toml")
+    with pytest.raises(TypeError, match=r"^bench\(\) got .* 'memroy': did you mean memory="):
+        harness.bench("test_x.py", memroy=True)  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(HarnessError, match=r"^--benchmark-json=b\.json: the harness gives this itself"):
+        harness.bench(["test_x.py", "--benchmark-json=b.json"])
+    assert list(tmp_path.iterdir()) == []

@@ -65,9 +65,11 @@ def test_what_the_target_said_stays_as_it_said_it() -> None:
 
 
 def test_every_argument_that_is_an_option_is_known_by_its_name() -> None:
-    from harness.cli import gate, run
+    from harness.cli import bench, gate, run
 
-    options = {name for command in (run.command, gate.command) for each in command.params for name in each.opts}
+    options = {
+        name for command in (run.command, bench.command, gate.command) for each in command.params for name in each.opts
+    }
     assert {name[2:] for name in options if name.startswith("--")} - {"json"} == set(edge._OPTIONS)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import memray
 
-from harness.bench.memory import read_traces
+from harness.microbench.memory import read_traces
 
 
 def test_a_trace_that_cannot_be_read_is_told_and_does_not_lose_the_others(tmp_path: Path) -> None:

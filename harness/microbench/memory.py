@@ -1,7 +1,7 @@
 """Each benchmark's function called once more under memray: what it held at the most, and how much it allocated.
 
-One pytest session traces (see :func:`harness.bench.plugin.pytest_configure`); one more process reads the traces,
-``python -m harness.bench.memory FOLDER``, for that may take memory and seconds that the controller must not.
+One pytest session traces (see :func:`harness.microbench.plugin.pytest_configure`); one more process reads the traces,
+``python -m harness.microbench.memory FOLDER``, for that may take memory and seconds that the controller must not.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from harness.bench.request import Request
-from harness.bench.session import WENT_WELL, Session, pytest_command
+from harness.microbench.request import Request
+from harness.microbench.session import WENT_WELL, Session, pytest_command
 from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, ProfileKind, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
@@ -27,7 +27,7 @@ _POLL_S = 0.1
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
 _INTERRUPTED = "memory was not traced to its end: it was interrupted"
 _CALL = "measured ("
-_PLUGIN = "bench/plugin.py"
+_PLUGIN = "microbench/plugin.py"
 
 
 class Traces(BaseModel):
@@ -81,7 +81,7 @@ def trace_benchmarks(
 
 def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | str:
     """What another process reads; or why it did not, as a note."""
-    command = [sys.executable, "-P", "-m", "harness.bench.memory", str(folder.memory)]
+    command = [sys.executable, "-P", "-m", "harness.microbench.memory", str(folder.memory)]
     child = start_child(command, subprocess.PIPE, subprocess.PIPE)
     deadline = time.monotonic() + _READ_TIMEOUT_S
     while True:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.request import Request
+from harness.microbench.request import Request
 from harness.record.run_folder import read_model
 from harness.record.suite import SuiteReport, read_benchmarks
 
@@ -49,7 +49,7 @@ def session(
         paths=paths,
         mask=("tenant",),
     )
-    ours = ["-p", "harness.bench.plugin", f"--harness-bench={request.write(folder / 'request.json')}"]
+    ours = ["-p", "harness.microbench.plugin", f"--harness-bench={request.write(folder / 'request.json')}"]
     options = [
         "--benchmark-only",
         "--benchmark-enable",

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.bench.session import Ended, Session
+from harness.microbench.session import Ended, Session
 from tests.support.children import die_with_the_tests
 
 TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
@@ -78,7 +78,7 @@ def test_it_ends_too_where_the_harness_is_killed(tmp_path: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from harness.bench.session import Session
+from harness.microbench.session import Session
 stray = {STRAY!r} + "; import time; time.sleep(600)"
 with Session([sys.executable, "-c", stray], Path({str(log)!r}), lambda pid: print(pid, flush=True)) as session:
     session.wait(lambda: 0)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.bench.request import Request
-from harness.bench.session import Session, pytest_command
+from harness.microbench.request import Request
+from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder

@@ -1,7 +1,8 @@
 """What ``harness bench`` has inside pytest: notes down which benchmarks there are and what became of each test.
 
-``-p harness.bench.plugin --harness-bench=FILE``: FILE says what is asked (:class:`harness.bench.request.Request`), and
-the findings (:class:`harness.record.suite.SuiteReport`) go where it says, masked. A gate that names no benchmark ends
+``-p harness.microbench.plugin --harness-bench=FILE``: FILE says what is asked
+(:class:`harness.microbench.request.Request`), and the findings (:class:`harness.record.suite.SuiteReport`) go where it
+says, masked. A gate that names no benchmark ends
 pytest before anything runs.
 """
 
@@ -16,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from harness.bench.request import Request
 from harness.load.cpu_meter import CpuMeter
+from harness.microbench.request import Request
 from harness.plan.bench import reads
 from harness.record.masking import add_names, masked, masked_settings, masked_words
 from harness.record.run_folder import write_text

@@ -58,14 +58,14 @@ def pytest_command(plan: BenchPlan, request: Path, options: Sequence[str]) -> li
     """
     alone = ["-n0", "--dist=no"] if importlib.util.find_spec("xdist") else []
     # In one word: pytest looks for its configuration above every argument that is a path, if only an option's value.
-    ours = ["-p", "harness.bench.plugin", f"--harness-bench={request}", *alone]
+    ours = ["-p", "harness.microbench.plugin", f"--harness-bench={request}", *alone]
     given = [argument for argument in plan.arguments if argument not in _MODES]
     # pytest itself knows whether its arguments name tests, or only options' values: so they are not put among those.
     paths = ["-o", f"testpaths={shlex.join(plan.paths)}"] if plan.paths else []
     return [sys.executable, "-m", "pytest", *given, *ours, *paths, *options]
 
 
-def while_it_works(write: Callable[[str], None]) -> Callable[[str], None]:
+def while_it_works(write: Callable[[str], object]) -> Callable[[str], None]:
     """``write`` until nobody reads it any more, or its disk is full; from then on nothing: benchmarks are measured
     all the same.
     """
