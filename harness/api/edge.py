@@ -3,7 +3,7 @@
 Who finds a fault does not know who will read it, and names the option (``--allow-host 10.0.0.9``); here, and only here,
 it becomes the argument (``allow_host="10.0.0.9"``): in a hint, which is our own sentence, and in a ``where`` that is an
 option. A message may repeat what the target said, another ``where`` the user's own command: these stay. The command
-line is written on the same functions, and keeps its own words (:func:`keep_the_words_of_the_command_line`).
+line is written on the same functions, and keeps its own words (:func:`in_the_words_of_the_command_line`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from harness.errors import HarnessError, ManyFaultsError
@@ -43,10 +44,15 @@ _BEHIND = " before the --"
 _in_its_own_words = False
 
 
-def keep_the_words_of_the_command_line() -> None:
-    """In this process, from now on: it is the command line."""
+@contextmanager
+def in_the_words_of_the_command_line() -> Iterator[None]:
+    """Until the end of this block it is the command line that calls."""
     global _in_its_own_words
-    _in_its_own_words = True
+    former, _in_its_own_words = _in_its_own_words, True
+    try:
+        yield
+    finally:
+        _in_its_own_words = former
 
 
 def at_the_edge(function: Callable[_P, _R]) -> Callable[_P, _R]:

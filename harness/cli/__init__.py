@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from harness import quick_start
-from harness.api.edge import keep_the_words_of_the_command_line
+from harness.api.edge import in_the_words_of_the_command_line
 from harness.errors import ExitCode, HarnessError
 
 _MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
@@ -89,13 +89,13 @@ def cli() -> None:
     """
 
 
+@in_the_words_of_the_command_line()
 def main() -> None:
     """The console script ``harness``."""
     from harness.cli.streams import complain, open_closed
 
     open_closed()
     quick_start.end_at_once()
-    keep_the_words_of_the_command_line()
     try:
         _refuse_bytes(sys.argv[1:])
         sys.exit(cli.main(prog_name="harness", standalone_mode=False) or ExitCode.PASS)

@@ -95,13 +95,12 @@ def test_a_misspelt_keyword_is_told_with_the_one_that_was_meant() -> None:
         harness.run("x.py", profil="smoke")  # type: ignore[call-arg]  # what is tested
 
 
-def test_the_command_line_keeps_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "_in_its_own_words", False)
-    edge.keep_the_words_of_the_command_line()
-
+def test_the_command_line_keeps_its_own_words_and_no_longer_than_it_runs() -> None:
     @at_the_edge
     def fail() -> None:
         raise HarnessError("x", where="--host")
 
-    with pytest.raises(HarnessError, match=r"^--host: x$"):
+    with pytest.raises(HarnessError, match=r"^--host: x$"), edge.in_the_words_of_the_command_line():
+        fail()
+    with pytest.raises(HarnessError, match=r"^host=: x$"):
         fail()
