@@ -1,6 +1,6 @@
 """docker-compose.yml's constellation without containers: every service as the file has it, on ports of this test's own.
 
-PostgreSQL, Redis, vendor, shop, master and workers are processes of their own, started in the file's order, each when
+PostgreSQL, Redis, vendor, shop, workers and master are processes of their own, started in the file's order, each when
 those it needs are healthy by the file's own checks. Prometheus' part is played by the test.
 """
 
@@ -80,15 +80,15 @@ class Constellation:
         text = re.sub(alone, lambda found: f"{found[1]}{self.ports[of[found[2]]]}", text)
         text = re.sub(r"postgres:5432|redis:6379", lambda found: self.backends[found[0]], text)
         text = re.sub(r"(?<=--bind=)0\.0\.0\.0|(?<=--master=)master", lambda _: self.address("master"), text)
+        text = re.sub("(?<=getent hosts )master", "localhost", text)
         return text.replace("0.0.0.0", "127.0.0.1").replace("/run/secrets/harness", str(self.folder / "secret"))
 
     def start(self, service: Service, number: int = 1) -> None:
         """Start it, when those it needs are healthy."""
-        for needed in service.written.get("depends_on", {}):
-            if needed in self.running:  # PostgreSQL and Redis have answered already
+        for needed, how in service.written.get("depends_on", {}).items():
+            # PostgreSQL and Redis have answered already
+            if needed in self.running and how["condition"] == "service_healthy":
                 self.wait_until_healthy(self.services[needed])
-        program = [sys.executable, "-m"] + (["harness"] if service.words[0] == "harness" else service.words[2:3])
-        words = [self.here(word) for word in service.words[1 if service.words[0] == "harness" else 3 :]]
         variables = {name: self.here(value) for name, value in service.environment.items()}
         if "HARNESS_PID" in variables:
             # Its first process, in the numbers of its container; here they are the machine's.
@@ -96,10 +96,11 @@ class Constellation:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_", "PAYMENT_"))
         }
+        inherited["PATH"] = f"{Path(sys.executable).parent}:{inherited['PATH']}"  # where python and harness are
         name = f"{service.name}-{number}" if number > 1 else service.name
         with self.log(name).open("w") as log:
             self.running[name] = subprocess.Popen(
-                [*program, *words],
+                [self.here(word) for word in service.words],
                 cwd=self.folder,
                 env=inherited | variables,
                 stdin=subprocess.DEVNULL,
@@ -150,10 +151,12 @@ def constellation(folder: Path) -> Iterator[Constellation]:
         made = Constellation(folder)
         made.start_backends(stack)
         stack.callback(made.end)
-        for name in ("payment", "shop", "master"):
+        for name in ("payment", "shop"):
             made.start(made.services[name])
         for number in range(WORKERS):
             made.start(made.services["worker"], number + 1)
+        made.start(made.services["master"])
+        made.wait_until_healthy(made.services["master"])
         yield made
 
 

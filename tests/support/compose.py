@@ -31,6 +31,13 @@ class Service:
         """Whether it runs the image that the Dockerfile makes."""
         return "build" in self.written
 
+    @property
+    def harness_words(self) -> list[str] | None:
+        """What the command line of the harness is given; None where the service runs something else."""
+        if self.words[:2] == ["bash", "-c"] and self.words[2].endswith('; exec harness "$@"'):
+            return self.words[4:]
+        return self.words[1:] if self.words[0] == "harness" else None
+
 
 def read_services(variables: Mapping[str, str] | None = None) -> dict[str, Service]:
     """All services, by name; ``variables`` are those of the shell that calls ``docker compose``."""
@@ -58,7 +65,7 @@ def read_file(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
             case list():
                 return [put_in(inner) for inner in value]
             case str():
-                return _VARIABLE.sub(lambda found: given.get(found[1]) or found[2], value)
+                return _VARIABLE.sub(lambda found: given.get(found[1]) or found[2], value).replace("$$", "$")
         return value
 
     read: dict[str, Any] = put_in(YAML(typ="safe", pure=True).load(FILE))

@@ -83,8 +83,8 @@ def test_the_image_is_made_of_what_is_there_by_nobody_in_particular() -> None:
 def harness_commands() -> Iterator[tuple[str, list[str]]]:
     """All that the file and the README have the image's entrypoint do."""
     for service in OURS.values():
-        if service.words[0] == "harness" and service.words[1:]:
-            yield service.name, service.words[1:]
+        if service.harness_words:
+            yield service.name, service.harness_words
     for name in ("docker-compose.yml", "README.md", "docs/containers.md"):
         for found in re.findall(
             r"docker compose .*?run .*?harness (run .*?)(?:  |$)", (REPOSITORY / name).read_text(), re.M
@@ -129,14 +129,13 @@ def test_the_target_that_the_harness_is_given_is_the_shop() -> None:
 def test_every_variable_is_read_by_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     read = {"HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"}
     for service in OURS.values():
-        program = service.words[:3]
-        if program[0] == "harness":
+        if service.harness_words is not None:
             run = parsed(["run", "scenario.py"]).command
             options = {str(option.envvar) for option in run.params if option.envvar}
             assert set(service.environment) <= read | options, service.name
         else:
             seen = _Noted(service.environment)
-            settings = PaymentSettings if program[-1] == "harness.shop.payment" else ShopSettings
+            settings = PaymentSettings if service.words[2] == "harness.shop.payment" else ShopSettings
             settings.from_environment(seen)
             assert set(service.environment) <= seen.asked, service.name
     port = SERVICES["master"].environment["HARNESS_METRICS_PORT"]
@@ -205,10 +204,50 @@ def test_paths_of_this_machine_are_there_and_lie_where_the_image_looks() -> None
 def test_a_service_waits_until_those_it_needs_are_healthy() -> None:
     for service in SERVICES.values():
         for name, how in service.written.get("depends_on", {}).items():
-            assert how == {"condition": "service_healthy"}
-            assert "healthcheck" in SERVICES[name].written
+            if name == "worker":
+                assert how == {"condition": "service_started"}, "it is well when it has joined its master"
+            else:
+                assert how == {"condition": "service_healthy"}
+                assert "healthcheck" in SERVICES[name].written
             # docker compose starts what a service needs only where a profile of that is on, too
             assert set(service.written["profiles"]) <= set(SERVICES[name].written["profiles"])
+
+
+def test_who_leads_the_run_is_stopped_first() -> None:
+    """Compose stops who needs others before those: a master that is stopped after its workers says they were lost."""
+    for name in ("shop", "worker"):
+        assert name in SERVICES["master"].written["depends_on"]
+    assert "master" not in SERVICES["worker"].written["depends_on"]
+    waits = SERVICES["worker"].words[2]
+    for name in re.findall(r"getent hosts (\S+)", waits):
+        assert f"--master={name}" in SERVICES["worker"].words
+        assert set(SERVICES[name].written["networks"]) & set(SERVICES["worker"].written["networks"])
+
+
+def test_no_registry_is_asked_for_our_own_image() -> None:
+    assert {service.written.get("pull_policy") for service in OURS.values()} == {"never"}
+
+
+def documented() -> Iterator[tuple[str, set[str], str, str]]:
+    """Of each ``docker compose`` that a person is told to type: where, profiles, command with options, service."""
+    form = re.compile(r"docker compose((?: --profile \w+)*) ((?:build|run|stop|up|down)(?: --?[a-z-]+)*)(?: (\w+))?")
+    for name in ("README.md", "docs/containers.md"):
+        for options, command, service in form.findall((REPOSITORY / name).read_text()):
+            yield name, set(options.split()[1::2]), command, service
+
+
+def test_what_is_told_to_type_names_what_the_file_has() -> None:
+    told = list(documented())
+    assert {name for name, *_ in told} == {"README.md", "docs/containers.md"}
+    for name, profiles, command, service in told:
+        known = {profile for each in SERVICES.values() for profile in each.written["profiles"]}
+        assert profiles <= known | {"NAME"}, name
+        # Every service has profiles: without one of them, and without a service named, Compose does nothing at all.
+        assert profiles or service in SERVICES, (name, command)
+        # A master that `run` starts has the name that workers look for only so.
+        assert service != "master" or "--use-aliases" in command, name
+        # All would end with the first that does, which is a worker: the report is cut short and the exit code 130.
+        assert not re.search("--exit-code-from|--abort-on", command), name
 
 
 def test_no_secret_stands_in_the_file() -> None:
