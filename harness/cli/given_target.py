@@ -27,6 +27,6 @@ def target_of(environment: Mapping[str, str]) -> GivenTarget | None:
     host, pid = environment.get(HOST), environment.get(PID)
     if not host:
         return None
-    if pid and not (pid.isascii() and pid.isdigit() and int(pid)):
+    if pid and not (pid.isascii() and pid.isdigit() and len(pid) < 20 and int(pid)):
         raise HarnessError(f'"{pid}" is no number of a process', where=PID, hint="`pgrep -af NAME` finds it.")
     return GivenTarget(host, int(pid) if pid else None, tuple(environment.get(ALLOWED, "").split()))

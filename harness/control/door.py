@@ -90,7 +90,7 @@ def split_address(text: str, option: str, *, default: int | None = PORT) -> tupl
         port = rest.removeprefix(":")
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    number = int(port) if port.isascii() and port.isdigit() else None if port else default
+    number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None if port else default
     if not host or number is None or not 0 < number < 65536 or any(part in host for part in "/@ "):
         such = f"10.0.0.5, 10.0.0.5:{PORT} or [fd00::5]:{PORT}" if default else "127.0.0.1:9646 or [::1]:9646"
         raise HarnessError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from harness.plan.bench import BenchGate, BenchMetric, BenchUnit
-from harness.plan.expression import comparator_of, metric_of, parsed, tokens_of
+from harness.plan.expression import comparator_of, metric_of, number_of, parsed, tokens_of
 from harness.plan.faults import UnreadableError, listed, quoted
 
 METRICS: tuple[BenchMetric, ...] = get_args(BenchMetric)
@@ -73,7 +73,7 @@ def _value(metric: BenchMetric, words: dict[str, str], source: str) -> tuple[flo
         raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
     sign = -1.0 if words.get("SIGN") == "-" else 1.0
     if "BASELINE" in words and written == "%":
-        return sign * float(number), True
+        return sign * number_of(number, source), True
     scales = _SCALES[UNITS[metric]]
     if written not in scales:
         what = f"{quoted(written)} is not a unit of {metric}" if written else "a unit is missing"
@@ -81,4 +81,4 @@ def _value(metric: BenchMetric, words: dict[str, str], source: str) -> tuple[flo
         known = f" (known: {listed(scales)})" if len(scales) > 1 else ""
         raise UnreadableError(f"{quoted(source)}: {what}", f"{metric} is {_WRITTEN[UNITS[metric]]}{also}{known}")
     # Rounded, so that 1.1 ms is 0.0011 s and not 0.0011000000000000001.
-    return float(f"{sign * float(number) * scales[written]:.12g}"), False
+    return float(f"{sign * number_of(number, source) * scales[written]:.12g}"), False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Never
 
@@ -152,6 +153,10 @@ def gate(
     return GateSpec("gate", _given(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
 
 
+BEYOND_INTEGERS = 1 << 63
+"""TOML's whole numbers have 64 bits."""
+DEEPEST = 20
+"""Of lists and tables in one another."""
 STATED = ("phases", "gates", "sampling", "stop_early")
 """The variables of a scenario's module that the harness reads."""
 
@@ -191,14 +196,23 @@ def _caller(depth: int = 2) -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def plain(value: object) -> object:
+def plain(value: object, depth: int = 0) -> object:
     """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it."""
     if isinstance(value, Spec):
         return value.to_dict()
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Integral):  # also numpy's
+        number = int(value)
+        return number if abs(number) < BEYOND_INTEGERS else "a number of more than 64 bits"
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, Mapping | Sequence) and depth > DEEPEST:  # or it holds itself
+        return "…"
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
     return repr(value)

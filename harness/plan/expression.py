@@ -52,6 +52,7 @@ _SYNONYMS = {
     "latency": "p95", "response_time": "p95",
 }  # fmt: skip
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
+_LARGEST = 1e15
 _EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
 _EXPECTED = {
     "WORD": "a metric",
@@ -187,7 +188,7 @@ def comparator_of(word: str, source: str) -> Comparator:
 def _quantity(metric: Metric, words: dict[str, str], source: str) -> tuple[float, Unit]:
     """The limit in the metric's own unit (ms, %, /s), or per cent of the baseline."""
     number, written = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
-    value, baseline = float(number), "BASELINE" in words
+    value, baseline = number_of(number, source), "BASELINE" in words
     if number[0] in "+-":
         raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
     if not written:
@@ -199,6 +200,14 @@ def _quantity(metric: Metric, words: dict[str, str], source: str) -> tuple[float
         _check_range(metric, words["COMPARATOR"], value, source)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
     return round(value * scale, 9), unit
+
+
+def number_of(text: str, source: str) -> float:
+    """The number that ``text`` in ``source`` is. Raises ``UnreadableError`` where it is beyond all use."""
+    number = float(text)
+    if abs(number) > _LARGEST:
+        raise UnreadableError(f"{quoted(source)}: the number is too large", f"write {_LARGEST:.0e} at most")
+    return number
 
 
 def _missing_unit(metric: Metric, number: str, source: str, baseline: bool) -> str:

@@ -47,7 +47,10 @@ def quoted(value: object) -> str:
     """The value as a message shows it: texts in double quotes, true and false as in TOML, long ones cut."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    try:
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # more digits than Python writes, deeper than it goes
+        text = "this"
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 

@@ -10,8 +10,10 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
+from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
 from harness.plan.faults import Faults, UnreadableError, quoted, suggestion
 from harness.plan.written import KeyPath, Written
 
@@ -117,13 +119,15 @@ def read_value(text: str) -> object:
     """A TOML value, or the text itself."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or more digits or brackets than Python reads
         return text.strip()
     return table["value"] if list(table) == ["value"] else text
 
 
-def _as_toml_has_it(value: object) -> object:
+def _as_toml_has_it(value: object, depth: int = 0) -> object:
     """A value of Python as reading it from a profile would give it; raises ``UnreadableError`` where TOML has none."""
+    if depth > DEEPEST:
+        raise UnreadableError("is nested too deeply, or holds itself", "give a value as a profile would have it")
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
@@ -134,12 +138,14 @@ def _as_toml_has_it(value: object) -> object:
         return str.__str__(value)
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):  # also those of numpy, and of enumerations
-        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, Integral) and abs(int(value)) < BEYOND_INTEGERS:  # also numpy's
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return float(value)
     if isinstance(value, list | tuple):
-        return [_as_toml_has_it(item) for item in value]
+        return [_as_toml_has_it(item, depth + 1) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {_as_toml_has_it(key): _as_toml_has_it(item) for key, item in value.items()}
+        return {_as_toml_has_it(key): _as_toml_has_it(item, depth + 1) for key, item in value.items()}
     raise UnreadableError(
         f"{quoted(value)} is not a value that a plan can have",
         "give a text, a number, True or False, or a list or dict of them; False switches sampling.cpu and "

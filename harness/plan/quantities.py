@@ -19,6 +19,7 @@ _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", 
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
 _DURATION_HINT = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
 _RATE_HINT = 'write an arrival rate as "200/s", or as a number of arrivals per second'
+MOST_USERS = 10_000_000
 _USERS_HINT = "write a whole number of users, such as 50"
 
 
@@ -29,12 +30,20 @@ def parse_duration(value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
-    seconds = _duration_of_text(value) if isinstance(value, str) else float(value)
+    seconds = _duration_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(seconds):
         raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
     if seconds <= 0:
         raise UnreadableError(f"a duration must be more than 0, this is {quoted(value)}", _DURATION_HINT)
     return seconds
+
+
+def _as_float(value: float) -> float:
+    """Infinite where a whole number is beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _duration_of_text(text: str) -> float:
@@ -65,7 +74,7 @@ def parse_rate(value: object) -> float:
     """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``UnreadableError``."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
-    rate = _rate_of_text(value) if isinstance(value, str) else float(value)
+    rate = _rate_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(rate):
         raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
     if rate < 0:
@@ -88,7 +97,9 @@ def parse_users(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnreadableError(f"{quoted(value)} is not a number of users", _USERS_HINT)
     if value < 0:
-        raise UnreadableError(f"a number of users cannot be negative, this is {value}", _USERS_HINT)
+        raise UnreadableError(f"a number of users cannot be negative, this is {quoted(value)}", _USERS_HINT)
+    if value > MOST_USERS:
+        raise UnreadableError(f"{quoted(value)} users are too many", f"write {MOST_USERS:,} at most")
     return value
 
 

@@ -33,6 +33,14 @@ def parse_toml(path: Path, content: bytes) -> Written:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_fault(path, text, error) from None
+    except ValueError:  # Python's limit on digits
+        raise HarnessError(
+            "a whole number is too long", where=shown_path(path), hint="TOML's whole numbers have 64 bits"
+        ) from None
+    except RecursionError:
+        raise HarnessError(
+            "lists or tables are nested too deeply", where=shown_path(path), hint="write them flat"
+        ) from None
     file = shown_path(path)
     places = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
     return Written(data, {(): file, **places})

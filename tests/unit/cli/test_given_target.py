@@ -18,7 +18,7 @@ def test_process_and_allowed_hosts_go_with_the_host() -> None:
     assert target_of(given) == GivenTarget("http://shop", 1, ("shop", "proxy"))
 
 
-@pytest.mark.parametrize("pid", ["0", "-1", "shop", "1.5"])
+@pytest.mark.parametrize("pid", ["0", "-1", "shop", "1.5", "9" * 5000])
 def test_a_process_that_is_none_is_told(pid: str) -> None:
     with pytest.raises(HarnessError, match="no number of a process") as told:
         target_of({"HARNESS_HOST": "http://shop", "HARNESS_PID": pid})

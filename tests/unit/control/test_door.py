@@ -29,7 +29,9 @@ def test_addresses_as_people_type_them(text: str, expected: tuple[str, int]) -> 
     assert split_address(text, "--master") == expected
 
 
-@pytest.mark.parametrize("text", ["", ":80", "a:b", "a:0", "a:65536", "http://a", "a b", "[::1]x", "a:٣"])
+@pytest.mark.parametrize(
+    "text", ["", ":80", "a:b", "a:0", "a:65536", "http://a", "a b", "[::1]x", "a:٣", f"a:{'9' * 5000}"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(HarnessError, match="is not an address"):
         split_address(text, "--master")

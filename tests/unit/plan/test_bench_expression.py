@@ -47,6 +47,8 @@ def test_a_gate_on_a_benchmark_is_read(written: str, meaning: tuple[object, ...]
         ('bench("a").rounds > 5s', '"s" is not a unit of rounds', "a plain number, without a unit"),
         ('bench("a").mean <= baseline + 5', "a unit is missing", "or in % of the baseline: baseline + 5%"),
         ('bench("a").mean < -5us', "a limit has no sign", 'write "5us"'),
+        (f'bench("a").mean < {"9" * 400}s', "the number is too large", "write 1e+15 at most"),
+        (f'bench("a").mean < baseline + {"9" * 400}%', "the number is too large", "write 1e+15 at most"),
         ('bench("a").mean < 5us and p95 < 3ms', "expected the end", 'write, for example, bench("test_search")'),
     ],
 )

@@ -32,6 +32,15 @@ def test_what_is_wrong_is_recorded_too_for_the_controller_to_tell() -> None:
     assert spec.to_dict()["arguments"] == {"user": 50, "hold": repr(Path("/x"))}
 
 
+def test_what_json_cannot_hold_is_recorded_as_text() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    spec = steady(users=endless, hold=10**5000, name="\udcff", rate=10**18)  # type: ignore[arg-type]
+    arguments = json.loads(json.dumps(spec.to_dict()))["arguments"]
+    assert "…" in str(arguments.pop("users"))
+    assert arguments == {"hold": "a number of more than 64 bits", "name": "\\udcff", "rate": 10**18}
+
+
 def test_what_a_module_states_can_be_sent_as_json() -> None:
     namespace = {"phases": (ramp(users=(1, 2), over=3),), "gates": [gate("p95 < 1s"), "x"], "sampling": {"cpu": False}}
     stated = json.loads(json.dumps(declared({**namespace, "ramp": ramp})))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.errors import ManyFaultsError
+from harness.plan.dsl import steady
 from harness.plan.masked import masked_plan
 from harness.plan.overrides import Override
 from harness.plan.resolve import resolve
@@ -32,6 +34,8 @@ phase = "steady"
 [sampling]
 memory = true
 """
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
 SCENARIO = """
 phases = [ramp(users=50, over="15s"), stress(users=(10, 30, 10), every="5s", until="p95 > 1s")]
 sampling = {"memory": False}
@@ -123,6 +127,36 @@ def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str,
     assert faults_of(tmp_path, "", PROFILE, override) == [f"--set {override}: {fault}"]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("stop_timeout", "9" * 400, "is not a duration"),
+        ("stop_timeout", "9" * 5000, "is not a duration"),
+        ("stop_timeout", "[" * 3000, "is not a duration"),
+        ("stop_timeout", "[" * 3000 + "]" * 3000, "is not a duration"),
+        ("phase.steady.rate", "9" * 400, "is not an arrival rate"),
+        ("phase.steady.users", "9" * 400, "users are too many"),
+        ("phase.steady.users", "9" * 5000, "is not a number of users"),
+        ("phase.stress.rate.to", "9" * 400, "is not an arrival rate"),
+        ("phase.stress.until", f"p95 > {'9' * 400}ms", "the number is too large"),
+        ("gate.0.require", f"p95 < {'9' * 400}ms", "the number is too large"),
+        ("gate.0.require", f"p95 < baseline + {'9' * 400}%", "the number is too large"),
+    ],
+)
+def test_numbers_and_nesting_beyond_all_use_are_told(tmp_path: Path, key: str, value: str, told: str) -> None:
+    (fault,) = faults_of(tmp_path, "", PROFILE, f"{key}={value}")
+    assert told in fault
+
+
+def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
+    given = [("workers", np.int64(3)), ("stop_timeout", np.float32(2.5)), ("target.environment.PORT", np.int32(80))]
+    phases = [steady(users=np.int64(5), hold=np.float32(1.5))]  # type: ignore[arg-type]  # as notebooks give them
+    plan = resolve(describe(tmp_path), phases=phases, overrides=given)
+    assert (plan.workers, plan.stop_timeout_s, plan.overrides[0]) == (3, 2.5, "workers=3")
+    assert plan.target.model_dump()["environment"] == {"PORT": "80"}
+    assert (plan.phases[0].segments[0].start, plan.phases[0].duration_s) == (5, 1.5)
+
+
 def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
     assert faults_of(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
         '--set gate.0.require=p95 < 1s: there is no gate "0"\n  there are none'
@@ -169,6 +203,9 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
     [
         (("sampling.memory", None), "set['sampling.memory']: None is not a value that a plan can have"),
         (("workers", {1: 2}), "set['workers']: {1: 2} is not a value that a plan can have"),
+        (("sampling", ENDLESS), "set['sampling']: is nested too deeply, or holds itself"),
+        (("seed", 10**400), "set['seed']: 1000"),
+        (("seed", 10**5000), "set['seed']: this is not a value that a plan can have"),
         (("target.environment.X", "\udcff"), "set['target.environment.X']: '\\udcff' is not UTF-8"),
         (("phase.steady.hodl", "3s"), "set['phase.steady.hodl']: unknown key \"hodl\""),
         (("workers", "2"), "set['workers']: \"2\" is not a number of workers"),

@@ -83,6 +83,8 @@ def test_a_folder_is_no_profile(elsewhere: Path) -> None:
             "quick.toml:5: not TOML: Expected newline or end of document after a statement\n  the line is: over = 5 s",
         ),
         ('a = 1\nb = "x\n\n', "quick.toml:2: not TOML: Illegal character '\\n'\n  the line is: b = \"x"),
+        (f"seed = {'9' * 5000}", "quick.toml: a whole number is too long\n  TOML's whole numbers have 64 bits"),
+        (f"a = {'[' * 3000}{']' * 3000}", "quick.toml: lists or tables are nested too deeply\n  write them flat"),
         ("a = [1,\n2\n\n", "quick.toml:2: not TOML: Unclosed array\n  the line is: 2"),
         ("a = 1\na = 2\n", "quick.toml:2: not TOML: Cannot overwrite a value\n  the line is: a = 2"),
     ],
