@@ -21,7 +21,6 @@ with room to spare, as utilisation law has it (Denning & Buzen 1978: utilisation
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,24 +64,22 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
         for state in second.workers:
             workers.setdefault(state.worker, []).append(state)
     return (
-        _held_back(workers, record)
+        _held_back(seconds, record)
         or _busy(workers, record)
         or _stalled(workers, record)
         or _late(workers, record, journal)
     )
 
 
-def _held_back(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
-    held: Counter[int] = Counter()
-    for states in workers.values():
-        held.update({at: state.held for at, state in enumerate(states)})
+def _held_back(seconds: Sequence[Second], record: PhaseRecord) -> str | None:
+    held = [sum(state.held for state in second.workers) for second in seconds]
     requests = sum(series.requests for _, series in record.series)
-    if held.total() <= HELD * requests:
+    if sum(held) <= HELD * requests:
         return None
-    seconds = sum(count > 0 for count in held.values())
+    waited_in = sum(count > 0 for count in held)
     return (
-        f"in {seconds} of {len(held)} s requests waited, unsent, for the rate ceiling of their host (max_rate in "
-        f"allowed_hosts), up to {max(held.values()):,} in one; ask for less load, or raise the ceiling"
+        f"in {waited_in} of {len(held)} s requests waited, unsent, for the rate ceiling of their host (max_rate in "
+        f"allowed_hosts), up to {max(held):,} in one; ask for less load, or raise the ceiling"
     )
 
 

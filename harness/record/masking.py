@@ -64,8 +64,9 @@ _ENCODED = "%(?:25){0,3}"  # a character of a URL that stands in another's query
 
 def _basic_masked(found: re.Match[str]) -> str:
     """Where it is a word, "basic" has another word behind it, and not ``user:password`` (RFC 7617) in base64."""
-    whole = len(found[2]) // 4 * 4
-    return f"{found[1]} {MASK}" if b":" in base64.b64decode(found[2][:whole], altchars=b"-_") else found[0]
+    digits = found[2].rstrip("=")  # it may have been cut off: as many as are whole bytes
+    pair = base64.b64decode(digits[: len(digits) // 4 * 4], altchars=b"-_")
+    return f"{found[1]} {MASK}" if b":" in pair else found[0]
 
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (

@@ -64,6 +64,15 @@ def test_a_rate_ceiling_is_the_limit_where_more_than_a_request_in_100_waited_for
     assert f"up to {requests:,} in one" in said
 
 
+def test_seconds_that_workers_waited_in_are_told_apart_where_one_lacks_a_second(tmp_path: Path) -> None:
+    run = recorded(tmp_path, WorkerState(held=1000), FINE, FINE, FINE, workers=2)
+    del run.journal.seconds[2].workers[0]
+    said = limit(run)
+    assert said is not None
+    assert said.startswith("in 5 of 20 s requests waited")
+    assert "up to 2,000 in one" in said
+
+
 def test_where_no_request_was_sent_more_workers_would_not_have_helped(tmp_path: Path) -> None:
     assert limit(recorded(tmp_path, BUSY, requests_per_user_s=0)) is None
 

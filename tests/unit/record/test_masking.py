@@ -120,6 +120,8 @@ def test_a_secret_is_masked(text: str) -> None:
         "Basic realm of mathematics",
         "basic authentication",
         "the basic HTTP2Server example",
+        "basic abcdefghi===",
+        "basic ________-",
         "https%3A%2F%2Fhost%2Fcart%3Fmail%3Da%40b",
         "https:\\/\\/host\\/a@b",
         "{'url':'http://host','mail':'a@b'}",
