@@ -98,6 +98,8 @@ def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: 
         message = next((fault.message for fault in faults if fault.test == test), None)
         if message is not None:
             return f"{name} has no figures: its test {what}: {message}"
+    if suite.end is None or not report.finished:
+        return f"{name} has no figures: pytest died before it had written any"
     if not suite.ran(test):
         return f"{name} has no figures: the suite ended before it had run"
     return f"{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off"

@@ -69,14 +69,15 @@ def _decide(suite: RecordedSuite, asked: Sequence[BenchGate], results: Sequence[
         unsure.append("no gate was judged: the tests chosen for this run leave out what each of them names")
     broken, interrupted = [], None
     end, report = suite.end, suite.report
+    during = f" while {suite.shown(report.running)} ran" if report.running else ""
     if end is None:
-        broken.append("the bench was killed: what had been recorded by then is reported")
+        broken.append(f"the bench was killed{during}: what had been recorded by then is reported")
     elif end.interrupted:
-        interrupted = f"the bench was interrupted after {end.duration_s:.0f} s: {PARTLY}"
+        interrupted = f"the bench was interrupted after {end.duration_s:.0f} s{during}: {PARTLY}"
     elif end.exit_status < 0:
-        broken.append(f"pytest was ended by signal {-end.exit_status}; harness.log tells what it said")
+        broken.append(f"pytest was ended by signal {-end.exit_status}{during}; harness.log tells what it said")
     elif end.exit_status == _INTERNAL_ERROR or not report.finished:
-        broken.append(f"pytest broke down (its exit status: {end.exit_status}); harness.log tells what it said")
+        broken.append(f"pytest broke down (its exit status: {end.exit_status}){during}; harness.log tells what it said")
     elif end.exit_status and not (end.exit_status == _TESTS_FAILED and report.failed):
         what = "though no test failed" if end.exit_status == _TESTS_FAILED else "not all may have run"
         broken.append(

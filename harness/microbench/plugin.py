@@ -114,6 +114,14 @@ class _Notes:
         every = [(here / path).resolve() for path in self._paths or config.getini("testpaths") or ["."]]
         return all(not chosen.isdisjoint([path, *path.parents]) for path in every)
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._report.running = nodeid
+        self._write()
+
+    def pytest_runtest_logfinish(self) -> None:
+        self._report.running = None
+        self._write()
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         meter, begun = CpuMeter(), time.perf_counter()

@@ -51,6 +51,8 @@ class SuiteReport(BaseModel):
     """By test how long it was ready to run and had no core, for others had it; calibration and warm-up included."""
     failed: list[TestFault] = []
     skipped: list[TestFault] = []
+    running: str | None = None
+    """The test that ran when this was written; where pytest died, or was interrupted, the one in which it was."""
 
 
 class SuiteEnd(BaseModel):

@@ -185,3 +185,17 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_error(pytester: pytest.
         ("test_x.py", "ModuleNotFoundError: No module named 'nowhere'")
     ]
     assert report.unknown == []  # what was not read may hold it
+
+
+def test_where_pytest_is_stopped_the_test_that_ran_is_known(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_x="""
+        def test_a(benchmark): benchmark(range, 1)
+        import pytest
+        def test_hangs(benchmark): pytest.exit("enough")
+        """,
+    )
+    _, report = session(pytester, "-k", "test_a")
+    assert report.running is None
+    _, report = session(pytester)
+    assert report.running == "test_x.py::test_hangs"

@@ -143,9 +143,9 @@ def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("end", "finished", "verdict", "code", "reason"),
     [
-        ({"exit_status": 2, "interrupted": True}, True, "inconclusive", 130, "interrupted after 1 s"),
-        ({"exit_status": -11}, False, "broken", 4, "pytest was ended by signal 11"),
-        ({"exit_status": 3}, True, "broken", 4, "pytest broke down (its exit status: 3)"),
+        ({"exit_status": 2, "interrupted": True}, True, "inconclusive", 130, "interrupted after 1 s while test_b ran:"),
+        ({"exit_status": -11}, False, "broken", 4, "pytest was ended by signal 11 while test_b ran;"),
+        ({"exit_status": 3}, True, "broken", 4, "pytest broke down (its exit status: 3) while test_b"),
         ({"exit_status": 0}, True, "broken", 4, "not a single benchmark was measured"),
     ],
 )
@@ -153,8 +153,10 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
     tmp_path: Path, end: dict[str, int], finished: bool, verdict: str, code: int, reason: str
 ) -> None:
     ended = SuiteEnd.model_validate({"started_at": "2026-01-02T03:04:05Z", "duration_s": 1.0, **end})
-    report = SuiteReport(finished=finished, benchmarks=[A])
-    summary = judged(bench_folder(tmp_path, {}, report=report, end=ended))
+    report = SuiteReport(finished=finished, benchmarks=[A], running=B)
+    gates = ['bench("test_a").mean < 1s']
+    summary = judged(bench_folder(tmp_path, {}, gates=gates, report=report, end=ended))
+    assert ("pytest died" in only(summary.gates).reason) == (not finished)
     assert (summary.verdict, summary.exit_code) == (verdict, code)
     assert reason in summary.reasons[0]
 
