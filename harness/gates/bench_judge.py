@@ -129,7 +129,7 @@ def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
         if suite.ran(test)
     ]
     left = sum(not suite.ran(test) for test in missing)
-    if left and suite.end is not None:
+    if left and suite.end is not None and suite.report.finished:  # of a pytest that died nobody knows
         warnings.append(
             f"{left} of {len(suite.report.benchmarks)} benchmarks were not run: the suite ended before them"
         )

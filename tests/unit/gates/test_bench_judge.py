@@ -157,6 +157,7 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
     gates = ['bench("test_a").mean < 1s']
     summary = judged(bench_folder(tmp_path, {}, gates=gates, report=report, end=ended))
     assert ("pytest died" in only(summary.gates).reason) == (not finished)
+    assert finished or summary.warnings == []
     assert (summary.verdict, summary.exit_code) == (verdict, code)
     assert reason in summary.reasons[0]
 
