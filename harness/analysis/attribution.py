@@ -127,15 +127,17 @@ def _compared(run: RecordedRun, records: Sequence[PhaseRecord]) -> list[Suspect]
 
 
 def _pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
+    """All samples together, as if taken at the first one's rate: one taken half as often saw half the requests."""
     functions: dict[str, FunctionSamples] = {}
     for profile in profiles:
         for key, seen in profile.functions.items():
             sofar = functions.get(key, _NOTHING)
             functions[key] = FunctionSamples(own=sofar.own + seen.own, total=sofar.total + seen.total)
+    rate_hz = profiles[0].rate_hz
     return PhaseProfile(
         samples=sum(profile.samples for profile in profiles),
-        rate_hz=profiles[0].rate_hz,
-        requests=sum(profile.requests for profile in profiles),
+        rate_hz=rate_hz,
+        requests=sum(profile.requests * profile.rate_hz for profile in profiles) / rate_hz,
         functions=functions,
     )
 

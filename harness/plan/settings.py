@@ -73,7 +73,7 @@ class GateTable(_Table):
 
 
 class CpuTable(_Table):
-    """``cpu = {rate_hz = 100}``: stacks a second that py-spy takes of each process of the target."""
+    """``cpu = {rate_hz = 100}``: at most so many times a second py-spy looks at the target's processes."""
 
     rate_hz: Annotated[int, _between(1, 1000, "a sampling rate")] = 100
 

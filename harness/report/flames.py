@@ -69,6 +69,7 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
         "unit": profile.unit,
         "duration_s": profile.duration_s,
         "rate_hz": profile.rate_hz,
+        "cores": profile.cores,
         "names": [plain(name) for name in names],
         "functions": [_weights(functions.get(name)) for name in names],
         "tree": tree,

@@ -1,7 +1,8 @@
-"""CPU profiles: one py-spy recording a phase, non-blocking, children followed, threads that wait left out."""
+"""CPU profiles: a py-spy recording a phase, non-blocking, children followed, threads that wait left out."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -11,7 +12,8 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import psutil
@@ -21,9 +23,13 @@ from harness.record.profiles import Profile, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
 from harness.sampling.frames import from_py_spy
+from harness.sampling.look_rate import CpuTime, LookRate
 from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
+_SAMPLES = b"Sampling process"
+"""What py-spy says when it has found its way about the target: what it takes from then on is for looking."""
+_WATCH_S = 1.0
 _MANY_ERRORS = 0.05
 _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """All that a line of py-spy's raw output says of processes, which it names by their whole command lines."""
@@ -37,31 +43,44 @@ _PTRACE_HINT = (
 
 @dataclass(slots=True)
 class _Recording:
+    """One py-spy. ``attempt`` is 0, or 1 where the phase's first one was begun again at another rate."""
+
     index: int
     name: str
+    attempt: int
+    rate_hz: int
     raw: Path
     log: Path
     process: subprocess.Popen[bytes]
     started: float
     ended: float | None = None
+    cores: float | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def stem(self) -> str:
+        return file_stem(self.index, self.name)
 
 
 class CpuSampler:
-    """Records the process tree of ``pid`` at ``rate_hz`` samples a second into ``cpu/INDEX-PHASE.folded``.
+    """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``.
 
-    py-spy takes some 0.3 s from its start to its first sample; those are missing at the start of each phase.
+    ``most_hz`` samples a second are taken, or as many as cost little (:mod:`harness.sampling.look_rate`): a phase that
+    was begun at a rate far from that is begun again after a second, and of a phase's two recordings that with more
+    samples counts. py-spy takes some 0.3 s from its start to its first sample.
     """
 
     name = "cpu"
 
-    def __init__(self, pid: int, rate_hz: int, folder: RunFolder) -> None:
+    def __init__(self, pid: int, most_hz: int, folder: RunFolder) -> None:
         self._pid = pid
-        self._rate_hz = rate_hz
+        self._rate = LookRate(most_hz, psutil.cpu_count() or 1)
         self._folder = folder
         # One thread starts all recordings and lives until the last is written: py-spy dies with its starter.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cpu-sampler")
         self._jobs: list[Future[None]] = []
         self._recordings: list[_Recording] = []
+        self._watches: list[threading.Thread] = []
         self._notes: dict[str, None] = {}
         self._py_spy = tool("py-spy")
         if self._py_spy is None:
@@ -85,54 +104,101 @@ class CpuSampler:
         try:
             for job in self._jobs:
                 job.result()
+            for watch in self._watches:
+                watch.join()
             return self._worker.submit(self._collect).result()
         finally:
             self._worker.submit(self._kill_all).result()
             self._worker.shutdown()
 
-    def _start(self, py_spy: str, index: int, name: str) -> None:
+    def _start(self, py_spy: str, index: int, name: str, attempt: int = 0) -> None:
         if not psutil.pid_exists(self._pid):
             self._note(f"CPU in phase {name}: not sampled: the target had ended")
             return
         if not _may_look_into(self._pid) and not has_capability(py_spy):
             self._note(f"CPU was not sampled: {_PTRACE_HINT}")
             return
-        stem = file_stem(index, name)
+        stem = file_stem(index, name) + ".again" * attempt
         raw, log = self._folder.cpu / f"{stem}.py-spy.txt", self._folder.cpu / f"{stem}.py-spy.log"
+        rate_hz = self._rate.hz
         command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames"]
-        command += ["--pid", str(self._pid), "--rate", str(self._rate_hz), "--duration", "unlimited"]
+        command += ["--pid", str(self._pid), "--rate", str(rate_hz), "--duration", "unlimited"]
         command += ["--format", "raw", "--output", str(raw)]
         with log.open("wb") as output:
-            process = start_child(command, subprocess.DEVNULL, output)
-        self._recordings.append(_Recording(index, name, raw, log, process, time.monotonic()))
+            process = start_child(command, output, output)
+        recording = _Recording(index, name, attempt, rate_hz, raw, log, process, time.monotonic())
+        self._recordings.append(recording)
+        watch = threading.Thread(target=self._watch, args=(py_spy, recording), name="py-spy's cost", daemon=True)
+        self._watches.append(watch)
+        watch.start()
+
+    def _watch(self, py_spy: str, recording: _Recording) -> None:
+        """Learn what a look costs until the recording ends; once, have it begun again where its rate is far off."""
+        while _SAMPLES not in recording.log.read_bytes():
+            if recording.over.wait(0.1):
+                return
+        recording.started = time.monotonic()
+        begin = CpuTime.of(recording.process.pid)
+        may_begin_again = recording.attempt == 0
+        while not recording.over.wait(_WATCH_S):
+            now = CpuTime.of(recording.process.pid)
+            if begin is None or now is None:
+                return
+            recording.cores = now.cores_since(begin)
+            self._rate.learn(recording.cores, recording.rate_hz)
+            if may_begin_again and self._rate.is_far_from(recording.rate_hz):
+                self._jobs.append(self._worker.submit(self._begin_again, py_spy, recording))
+                return
+            may_begin_again = False
+
+    def _begin_again(self, py_spy: str, recording: _Recording) -> None:
+        if recording.ended is None and psutil.pid_exists(self._pid):  # the phase goes on
+            self._interrupt(time.monotonic())
+            self._start(py_spy, recording.index, recording.name, recording.attempt + 1)
 
     def _interrupt(self, now: float) -> None:
         if self._recordings and self._recordings[-1].ended is None:
             recording = self._recordings[-1]
             recording.ended = now
+            recording.over.set()
             recording.process.send_signal(signal.SIGINT)  # it then writes its file, while the next one starts
             # Taken in as soon as it has: until the run's end it would stand among the processes as a zombie.
             threading.Thread(target=recording.process.wait, name="py-spy's end", daemon=True).start()
 
     def _collect(self) -> list[Profile]:
-        profiles = [self._finish(recording) for recording in self._recordings]
-        return [profile for profile in profiles if profile is not None]
+        ended = [recording for recording in self._recordings if self._has_ended(recording)]
+        logs = {id(recording): recording.log.read_text(errors="replace") for recording in ended}
+        profiles = []
+        for _, phase in groupby(ended, key=lambda recording: recording.index):
+            best, *others = sorted(phase, key=lambda recording: _counts(logs[id(recording)])[0], reverse=True)
+            for other in others:
+                other.raw.unlink(missing_ok=True)
+            profile = self._profile(best, logs[id(best)])
+            if profile is not None:
+                profiles.append(profile)
+        for recording in ended:
+            recording.log.unlink()
+        return profiles
 
-    def _finish(self, recording: _Recording) -> Profile | None:
+    def _has_ended(self, recording: _Recording) -> bool:
         try:
             recording.process.wait(_WRITE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._note(f"CPU in phase {recording.name}: py-spy did not end, its samples are lost")
-            return None
-        log = recording.log.read_text(errors="replace")
-        recording.log.unlink()
+            return False
+        return True
+
+    def _profile(self, recording: _Recording, log: str) -> Profile | None:
+        """What came of the recording; None, and a note, where that is nothing."""
         if not recording.raw.exists():
             self._note(self._why_nothing(recording, log))
             return None
         self._note_doubts(recording, log)
-        folded = recording.raw.with_name(f"{file_stem(recording.index, recording.name)}.folded")
+        raw = self._folder.cpu / f"{recording.stem}.py-spy.txt"
         stacks = _COMMANDS.sub(lambda found: masked(found[0]), recording.raw.read_text(errors="replace"))
         recording.raw.write_text(stacks)
+        recording.raw.rename(raw)
+        folded = raw.with_name(f"{recording.stem}.folded")
         write_folded(folded, fold(stacks, self._pid))
         assert recording.ended is not None
         return Profile(
@@ -141,8 +207,9 @@ class CpuSampler:
             path=str(folded.relative_to(self._folder.path)),
             unit="samples",
             duration_s=round(recording.ended - recording.started, 3),
-            rate_hz=float(self._rate_hz),
-            raw=str(recording.raw.relative_to(self._folder.path)),
+            rate_hz=float(recording.rate_hz),
+            raw=str(raw.relative_to(self._folder.path)),
+            cores=None if recording.cores is None else round(recording.cores, 4),
         )
 
     def _why_nothing(self, recording: _Recording, log: str) -> str:
@@ -152,13 +219,18 @@ class CpuSampler:
         return f"CPU in phase {recording.name}: no samples: py-spy: {said[:300]}"
 
     def _note_doubts(self, recording: _Recording, log: str) -> None:
-        counts = _COUNTS.search(log)
-        samples, errors = (int(counts[1]), int(counts[2])) if counts else (0, 0)
-        if errors > _MANY_ERRORS * (samples + errors):
+        samples, errors = _counts(log)
+        if recording.cores is not None and self._rate.is_too_dear(recording.cores):
+            self._note(
+                f"CPU in phase {recording.name}: py-spy took {recording.cores:.2g} of a core for {recording.rate_hz} "
+                "samples a second, and the target had so much less: `cpu = false` under [sampling] measures without"
+            )
+        expected = _MANY_ERRORS * (samples + errors)
+        if errors > expected + 2 * math.sqrt(expected):  # not by chance, where there are few
             self._note(f"CPU in phase {recording.name}: {errors} of {samples + errors} samples could not be read")
         if "behind in sampling" in log:
             self._note(
-                f"CPU in phase {recording.name}: py-spy could not keep {self._rate_hz} samples a second: "
+                f"CPU in phase {recording.name}: py-spy could not keep {recording.rate_hz} samples a second: "
                 "set a lower one: [sampling] cpu = {rate_hz = …}"
             )
 
@@ -170,6 +242,12 @@ class CpuSampler:
 
     def _note(self, text: str) -> None:
         self._notes[text] = None
+
+
+def _counts(log: str) -> tuple[int, int]:
+    """Samples written, and those that could not be read, as py-spy says at its end."""
+    counts = _COUNTS.search(log)
+    return (int(counts[1]), int(counts[2])) if counts else (0, 0)
 
 
 def _may_look_into(pid: int) -> bool:

@@ -95,3 +95,12 @@ def test_all_that_many_workers_report_is_in_the_masters_journal() -> None:
     assert level["workers"] == 50
     assert level["recorded"] == level["sent"] >= 50 * 100 * 2
     assert level["cpu_us"] > 0
+
+
+def test_what_sampling_takes_from_a_target_is_measured() -> None:
+    ways = benchmark("sampling")["ways"]
+    assert ways["without"]["cores"]["median"] == 0
+    for way in ("100 a second", "as the harness does"):
+        assert ways[way]["requests_s"]["median"] > 0
+        assert 0 < ways[way]["rate_hz"]["median"] <= 100
+    assert ways["100 a second"]["cores"]["median"] > 0

@@ -208,7 +208,8 @@ class Profiles:
     cpu: Mapping[str, Sequence[Stack]] = field(default_factory=dict)
     leaked: Sequence[Stack] = ()
     notes: Sequence[str] = ()
-    rate_hz: float = 100.0
+    rates_hz: Mapping[str, float] = field(default_factory=dict)
+    """By phase; 100 where none is given."""
 
 
 def make_plan(
@@ -611,7 +612,8 @@ def _write_profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profile
             path = folder.cpu / f"{number}-{span.plan.name}.folded"
             write_folded(path, list(stacks))
             relative = str(path.relative_to(folder.path))
-            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, profiles.rate_hz))
+            rate_hz = profiles.rates_hz.get(span.plan.name, 100.0)
+            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, rate_hz))
         if span.plan.kind == "diagnose" and profiles.leaked:
             folder.memory.mkdir(exist_ok=True)
             path = folder.memory / f"{number}-{span.plan.name}-leaked.folded"

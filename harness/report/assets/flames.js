@@ -34,11 +34,15 @@
       else pieces.push(button(node.parent ? graph.label(node) : "all", () => graph.zoom(node)));
     });
     if (path.length > 1) pieces.push(button("Reset", () => graph.zoom(path[0])));
-    else if (graph.profile.rate_hz) words(`at ${graph.profile.rate_hz} a second`);
+    else if (graph.profile.rate_hz) words(`at ${graph.profile.rate_hz} a second${cost(graph.profile)}`);
     if (matched !== null) {
       pieces.push(Object.assign(document.createElement("span"), { className: "matched", textContent: `${graph.percent(matched)} matched` }));
     }
     host.replaceChildren(...pieces);
+  }
+
+  function cost({ cores }) {
+    return cores === null ? "" : `, which took ${cores < 0.01 ? "less than 0.01" : cores.toFixed(2)} of a core`;
   }
 
   function button(label, action) {

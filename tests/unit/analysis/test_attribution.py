@@ -130,6 +130,32 @@ def test_twice_the_requests_make_no_suspect(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks(scale=2, seed=9), users=8.0) == []
 
 
+def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -> None:
+    """The first at a quarter of the other's rate: a quarter of the samples tell of as much CPU time."""
+    slow = (*SEARCH, "rank (shop/rank.py:3)")
+    phases = [steady(seconds=30, name="first"), steady(seconds=30, name="second")]
+    before = run_of(tmp_path, "before", stacks(), phases=phases)
+    write_text(before.summary, judge(before).to_json())
+    now = record_run(
+        tmp_path,
+        run_id="now",
+        phases=phases,
+        requests_per_user_s=4.0,
+        profiles=Profiles(
+            cpu={"first": stacks({slow: 3000}, scale=0.25, seed=1), "second": stacks({slow: 3000}, seed=2)},
+            rates_hz={"first": 25.0},
+        ),
+    )
+    baseline = Baseline(
+        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure_for_baseline(before)]
+    )
+    write_json(now.comparison, baseline.model_dump(by_alias=True))
+    (suspect,) = suspects_of(read_run(now))
+    requests = sum(phase.requests for phase in judge(now).phases)
+    assert suspect.function == "rank"
+    assert suspect.cpu_ms_run == pytest.approx(1000 * 2 * 3000 / 100 / requests, rel=0.1)
+
+
 def test_without_a_baseline_there_is_no_suspect(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks({(*LIST, "new (shop/new.py:1)"): 9000}), baselines=0) == []
 

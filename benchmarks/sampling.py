@@ -1,0 +1,206 @@
+"""What sampling its CPU takes from a target: requests served without py-spy, at a fixed rate, and as the harness does.
+
+The embedded shop answers 8 users who never wait, as fast as it can; meanwhile the three follow each other, round by
+round. Every figure is compared with that of the same round without py-spy.
+
+    uv run python benchmarks/sampling.py --rounds 5
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_us, show, two_cores, wait_until
+from harness.errors import HarnessError
+from harness.record.run_folder import RunFolder
+from harness.sampling.child import tool
+from harness.sampling.cpu import CpuSampler
+from harness.sampling.look_rate import CpuTime
+from harness.target.health import free_port
+
+FIXED_HZ = 100
+USERS = 8
+SETTLING_S = 2.5
+"""py-spy starts, and the harness's finds its rate."""
+_SPARE_S = 60.0
+_SCENARIO = """
+from locust import task
+from harness import HttpUser
+
+
+class Busy(HttpUser):
+    @task
+    def get(self):
+        self.client.get("/products?page=3")
+"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A few seconds under one way of sampling; ``cores`` is what py-spy took, in CPU seconds a second."""
+
+    requests_s: float
+    rate_hz: float
+    cores: float
+
+
+@contextmanager
+def _shop() -> Iterator[tuple[str, int]]:
+    """A shop's URL and process number."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness.shop", "--port", str(port)], env=settings, preexec_fn=die_with_us
+    )
+    try:
+        wait_until(lambda: _answers(url), "the shop", 30)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return _ask(f"{url}/health") is not None
+    except OSError:
+        return False
+
+
+def _ask(url: str) -> object:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _served(url: str) -> int:
+    """How many requests the shop has answered."""
+    told = _ask(f"{url}/served")
+    assert isinstance(told, dict)
+    return sum(entry["count"] for entry in told["requests"])
+
+
+def _requests_s(url: str, seconds: float) -> float:
+    begin_s, begin = time.monotonic(), _served(url)
+    time.sleep(seconds)
+    return (_served(url) - begin) / (time.monotonic() - begin_s)
+
+
+def _without(url: str, _pid: int, seconds: float) -> Window:
+    time.sleep(SETTLING_S)
+    return Window(_requests_s(url, seconds), 0, 0)
+
+
+def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
+    py_spy = tool("py-spy")
+    if py_spy is None:
+        raise HarnessError("py-spy is not installed beside this Python", hint="pip install py-spy")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames", "--pid", str(pid)]
+        command += ["--rate", str(FIXED_HZ), "--duration", "unlimited", "--format", "raw", "--output", f"{folder}/raw"]
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_us
+        )
+        try:
+            time.sleep(SETTLING_S)
+            begin = CpuTime.of(process.pid)
+            requests_s = _requests_s(url, seconds)
+            end = CpuTime.of(process.pid)
+        finally:
+            process.kill()
+            process.wait()
+    if begin is None or end is None:
+        raise HarnessError("py-spy ended at once", hint="`harness doctor` says what it lacks")
+    return Window(requests_s, FIXED_HZ, end.cores_since(begin))
+
+
+def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
+    with tempfile.TemporaryDirectory() as folder:
+        sampler = CpuSampler(pid, FIXED_HZ, RunFolder.create(Path(folder), "run"))
+        sampler.begin_phase(0, "steady")
+        try:
+            time.sleep(SETTLING_S)
+            requests_s = _requests_s(url, seconds)
+        finally:
+            profiles = sampler.close()
+    if not profiles or profiles[0].rate_hz is None:
+        raise HarnessError("the harness took no samples", hint="; ".join(sampler.notes))
+    return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
+
+
+WAYS: dict[str, Callable[[str, int, float], Window]] = {
+    "without": _without,
+    f"{FIXED_HZ} a second": _at_a_fixed_rate,
+    "as the harness does": _as_the_harness_does,
+}
+
+
+def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
+    windows: dict[str, list[Window]] = {way: [] for way in WAYS}
+    with _shop() as (url, pid), tempfile.TemporaryDirectory() as folder:
+        scenario = Path(folder) / "busy.py"
+        scenario.write_text(_SCENARIO)
+        longest_s = rounds * len(WAYS) * (SETTLING_S + 2 * seconds) + _SPARE_S
+        load = HarnessLoad(Path(folder), scenario, [closed_phase(USERS, longest_s)], url, two_cores()[0])
+        try:
+            wait_until(lambda: load.phases_begun() == 1, "the load", 30)
+            for _ in range(rounds):
+                for way, measure in WAYS.items():
+                    windows[way].append(measure(url, pid, seconds))
+                    if not load.running():
+                        raise HarnessError("the load ended before the rounds did")
+        finally:
+            load.end()
+    return windows
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 50))
+@click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(0.2, 60), help="of each measurement")
+@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+def main(rounds: int, seconds: float, short: bool) -> None:
+    """What py-spy takes from a target that is busy, at a fixed rate and at the harness's."""
+    windows = _measure(1, 0.5) if short else _measure(rounds, seconds)
+    usual = [window.requests_s for window in windows["without"]]
+    ways = {}
+    for way, seen in windows.items():
+        ways[way] = {
+            "requests_s": Spread.of(window.requests_s for window in seen),
+            "of_usual": Spread.of(window.requests_s / other for window, other in zip(seen, usual, strict=True)),
+            "rate_hz": Spread.of(window.rate_hz for window in seen),
+            "cores": Spread.of(window.cores for window in seen),
+        }
+    show(
+        f"A shop under {USERS} users who never wait, sampled by py-spy: median (lowest–highest round)",
+        ["", "requests/s", "of those without", "samples/s", "cores"],
+        [
+            [
+                way,
+                figures["requests_s"].text(),
+                figures["of_usual"].text(2),
+                figures["rate_hz"].text(),
+                figures["cores"].text(2),
+            ]
+            for way, figures in ways.items()
+        ],
+        {"benchmark": "sampling", "ways": ways},
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except HarnessError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,74 @@
+"""How often py-spy looks follows from what its looks have cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.sampling.look_rate import FIRST_HZ, LEAST_HZ, SHARE, CpuTime, LookRate
+from tests.support.children import die_with_the_tests
+
+
+@pytest.mark.parametrize(
+    ("look_ms", "hz"),
+    [
+        (0.1, 100),  # a thousand looks would be allowed
+        (2, 50),
+        (5, 20),
+        (40, LEAST_HZ),  # 2.5 would be allowed
+    ],
+)
+def test_all_looks_together_take_a_share_of_the_machine(look_ms: float, hz: int) -> None:
+    rate = LookRate(100, cores=2)
+    assert rate.hz == FIRST_HZ
+    rate.learn(look_ms / 1000 * 20, 20)
+    assert rate.hz == hz
+    assert hz in (100, LEAST_HZ) or hz * look_ms / 1000 == pytest.approx(2 * SHARE)
+
+
+@pytest.mark.parametrize("most_hz", [1, 5, 30])
+def test_never_more_often_than_is_asked_for(most_hz: int) -> None:
+    rate = LookRate(most_hz, cores=64)
+    assert rate.hz == min(most_hz, FIRST_HZ)
+    rate.learn(0.0, rate.hz)
+    assert rate.hz == most_hz
+
+
+def test_a_rate_is_far_off_by_a_half_more_or_a_third_less() -> None:
+    rate = LookRate(100, cores=2)
+    rate.learn(0.1, 50)
+    assert [hz for hz in (20, 33, 34, 74, 75, 100) if rate.is_far_from(hz)] == [20, 33, 75, 100]
+
+
+def test_twice_the_share_is_too_dear() -> None:
+    rate = LookRate(100, cores=4)
+    assert not rate.is_too_dear(0.4)
+    assert rate.is_too_dear(0.41)
+
+
+def test_what_a_process_takes_is_counted_with_all_its_threads() -> None:
+    code = """
+import threading, time
+def spin():
+    while time.thread_time() < 0.15: pass
+    print(flush=True)
+    threading.Event().wait()
+for _ in range(2): threading.Thread(target=spin, daemon=True).start()
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_the_tests
+    ) as process:
+        assert process.stdout is not None
+        begin = CpuTime(0.0, 0.0)
+        process.stdout.readline(), process.stdout.readline()
+        taken = CpuTime.of(process.pid)
+        process.communicate(b"\n")
+    assert taken is not None
+    assert taken.taken_s >= 0.3
+    assert taken.cores_since(begin) == taken.taken_s / taken.at_s
+    assert CpuTime.of(process.pid) is None
+    assert CpuTime.of(os.getpid()) is not None
