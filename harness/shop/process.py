@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -49,6 +50,12 @@ def _stop(signum: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def allow_many_files() -> None:
+    """As many open files as this process may ask for: a connection is one, and 1,024 are usual until it asks."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
     """A socket bound to ``host:port`` (0: a free port), not yet listening.
@@ -77,6 +84,7 @@ def url_of(bound: socket.socket) -> str:
 
 def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[str], object] = lambda _: None) -> None:
     """Serves ``app`` on ``bound`` until a signal ends it; ``on_ready`` gets the URL once requests are answered."""
+    allow_many_files()
     config = uvicorn.Config(
         app,
         loop="uvloop",
