@@ -23,7 +23,7 @@ def script(folder: Path, *arguments: str, path: str) -> subprocess.CompletedProc
     before = RunFolder.create(folder / "reports", "20260101T000000Z-visit-short-0001")
     for stale in (before.plan, before.report, before.comment):
         stale.write_text("{}")
-    (folder / "performance").mkdir()
+    (folder / "performance").mkdir(exist_ok=True)
     (folder / "performance" / "report.html").write_text("of the night before")
     (folder / "performance" / "notes.txt").write_text("somebody's own")
     (folder / "visit.py").write_text(SCENARIO)
@@ -44,6 +44,51 @@ def test_without_scenario_and_profile_it_says_how_it_is_called(arguments: tuple[
     done = script(tmp_path, *arguments, path="/usr/bin:/bin")
     assert done.returncode == 2
     assert done.stderr == "usage: scripts/performance SCENARIO PROFILE [options of harness run]\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [("runs", "BASELINE_RUNS=two: this is no number"), ("folder", "cannot be w")]
+)
+def test_what_would_fail_after_the_run_is_told_before_it(
+    wrong: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong == "runs":
+        monkeypatch.setenv("BASELINE_RUNS", "two")
+    else:
+        (tmp_path / "performance" / "junit.xml").mkdir(parents=True)
+    done = script(tmp_path, "visit.py", "short.toml", path="/usr/bin:/bin")  # where there is no harness to run
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+CANCELLED = """\
+#!/bin/sh
+[ "$1" = run ] || exit 0
+trap 'printf "{\\n  \\"run_id\\": \\"20260101T000000Z-visit-short-0001\\",\\n}\\n"; exit 130' TERM
+echo up >&2
+for _ in $(seq 1000); do sleep 0.02; done
+"""
+
+
+def test_a_job_that_is_cancelled_ends_its_load_and_has_its_report(tmp_path: Path) -> None:
+    (tmp_path / "harness").write_text(CANCELLED)
+    (tmp_path / "harness").chmod(0o755)
+    before = RunFolder.create(tmp_path / "reports", "20260101T000000Z-visit-short-0001")
+    before.report.write_text("of what ran")
+    job = subprocess.Popen(
+        [REPOSITORY / "scripts" / "performance", "visit.py", "short.toml"],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=die_with_the_tests,
+    )
+    assert job.stderr is not None
+    assert job.stderr.readline() == b"up\n"
+    job.terminate()
+    assert job.communicate(timeout=60)[1] == b""
+    assert job.returncode == 130
+    assert (tmp_path / "performance" / "report.html").read_text() == "of what ran"
 
 
 @pytest.mark.parametrize(
