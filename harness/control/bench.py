@@ -160,6 +160,12 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan) -> None:
             hint="A benchmark is a test that takes the fixture `benchmark` of pytest-benchmark: "
             "def test_search(benchmark): benchmark(search, 'lamp')",
         )
+    if ended.status == 0 and not (report.waited_s or report.failed or report.skipped):
+        raise HarnessError(
+            "pytest ran none of these benchmarks",
+            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
+            hint="Leave out what keeps it from running them (--collect-only, --setup-plan): they are to be measured.",
+        )
     if not report.benchmarks:
         raise HarnessError(
             f"pytest could not begin (its exit status: {ended.status}): it says why above",

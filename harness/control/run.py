@@ -74,7 +74,7 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
 def _run_in(
     folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: Watcher, door: Door
 ) -> Outcome:
-    watcher.say("starting the target")
+    watcher.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
     with (
         start_target(
             plan.target, folder, agent=plan.sampling.memory is not None, allowed_hosts=plan.allowed_hosts

@@ -166,5 +166,5 @@ def test_without_a_terminal_there_are_lines_and_json_is_all_of_standard_output(
     assert summary["verdict"] == "pass"
     assert summary["totals"]["requests"] == server.served["GET /a"]
     assert "\x1b" not in done.stderr
-    for told in ("starting the target", "hold begins: ", "hold ended · ", "gate p50 < 5s: ", "verdict: pass"):
+    for told in ("looking for the target", "hold begins: ", "hold ended · ", "gate p50 < 5s: ", "verdict: pass"):
         assert told in done.stderr
