@@ -28,6 +28,7 @@ WENT_WELL = (0, 1)
 _MODES = ("--benchmark-only", "--benchmark-enable")
 """What ``options`` say of each session; a tracing one has neither."""
 _OURS = ("--benchmark-json", "--harness-bench")
+_JUDGES = "--benchmark-compare-fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,20 @@ class Ended:
 
 
 def need_pytest_benchmark(arguments: Sequence[str]) -> None:
-    """Raises :class:`HarnessError` where pytest or pytest-benchmark is missing, or an argument is one of ours."""
+    """Raises :class:`HarnessError` where pytest or pytest-benchmark is missing, or an argument is not for a user."""
     missing = [name for name in ("pytest", "pytest_benchmark") if importlib.util.find_spec(name) is None]
     if missing:
         names = " and ".join(name.replace("_", "-") for name in missing)
         raise HarnessError(f"{names} is not installed beside the harness", hint=how_to_install("bench"))
     for argument in arguments:
-        if argument.partition("=")[0] in _OURS:
+        name = argument.partition("=")[0]
+        if name == _JUDGES:
+            raise HarnessError(
+                "gates judge here, and pytest-benchmark does not",
+                where=argument,
+                hint="""Keep a baseline, and write: --gate 'bench("test_*").mean <= baseline + 10%'""",
+            )
+        if name in _OURS:
             raise HarnessError(
                 "the harness gives this itself", where=argument, hint="benchmark.json lies in the run folder."
             )

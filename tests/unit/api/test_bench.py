@@ -60,4 +60,6 @@ def test_what_is_wrong_with_a_call_is_told_in_its_words(tmp_path: Path, monkeypa
         harness.bench("test_x.py", memroy=True)  # type: ignore[call-arg]  # what is tested
     with pytest.raises(HarnessError, match=r"^--benchmark-json=b\.json: the harness gives this itself"):
         harness.bench(["test_x.py", "--benchmark-json=b.json"])
+    with pytest.raises(HarnessError, match=r"^--benchmark-compare-fail=mean:5%: gates judge here.*\n.* gate='bench"):
+        harness.bench(["test_x.py", "--benchmark-compare-fail=mean:5%"])
     assert list(tmp_path.iterdir()) == []
