@@ -70,6 +70,7 @@ class _Notes:
         self._only = None if request.only is None else set(request.only)
         self._pause_s = request.pause_s
         self._collected: list[str] = []
+        self._chosen: set[str] = set()
         self._report = SuiteReport()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -91,8 +92,8 @@ class _Notes:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         report = self._report
         report.benchmarks = [item.nodeid for item in session.items if _is_benchmark(item)]
-        chosen = set(report.benchmarks)
-        report.deselected = [test for test in self._collected if test not in chosen]
+        self._chosen = set(report.benchmarks)
+        report.deselected = [test for test in self._collected if test not in self._chosen]
         if not report.collect_faults:
             unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
             # Of a whole suite, and of what was asked for this call, it is a fault; else the rest may have the name.
@@ -115,12 +116,15 @@ class _Notes:
         return all(not chosen.isdisjoint([path, *path.parents]) for path in every)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._report.running = nodeid
-        self._write()
+        self._note_running(nodeid, nodeid)
 
-    def pytest_runtest_logfinish(self) -> None:
-        self._report.running = None
-        self._write()
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._note_running(nodeid, None)
+
+    def _note_running(self, nodeid: str, running: str | None) -> None:
+        if nodeid in self._chosen:  # of other tests, which are skipped, there may be very many
+            self._report.running = running
+            self._write()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
