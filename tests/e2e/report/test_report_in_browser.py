@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sync_playwright
 
+from harness.control.judging import judged, write_results
+from harness.gates.bench_judge import measure_suite_for_baseline
+from harness.record.baseline import Baseline
 from harness.record.run_folder import RunFolder
+from tests.support.benches import FINGERPRINT, bench_folder
 from tests.support.programs import require_program
 from tests.support.reported import HOSTILE_FAILURE, rich_run
 
@@ -336,5 +340,37 @@ def test_it_prints_light_and_whole(browser: Browser, folder: RunFolder, tmp_path
     assert page.locator("header.top").is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("document.documentElement.dataset.theme") == "auto"
+    assert seen.faults == []
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Of more benchmarks than a chart has rows for, one of them with a name that means harm."""
+    names = [*(f"test_page[{n}]" for n in range(59)), "test_x[<img src=x onerror=alert(1)>]"]
+    rounds = {f"micro/test_x.py::{name}": [1e-6 * (place + 1)] * 9 for place, name in enumerate(names)}
+    before = bench_folder(tmp_path_factory.mktemp("before"), rounds)
+    write_results(before, judged(before))
+    kept = Baseline(
+        scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=[measure_suite_for_baseline(before)]
+    )
+    folder = bench_folder(tmp_path_factory.mktemp("bench"), rounds, baseline=kept)
+    write_results(folder, judged(folder))
+    return folder
+
+
+def test_the_page_of_a_large_bench_is_drawn_within_its_boxes(browser: Browser, bench: RunFolder) -> None:
+    seen = Seen()
+    page = open_report(browser, bench, seen, viewport={"width": 1280, "height": 900})
+    for chart in ("all", "against"):
+        assert len(points(page, chart)) == page.locator(f"#{chart} .yaxislayer-above .ytick").count() == 50
+        inside = "id => document.getElementById(id).scrollHeight <= document.getElementById(id).offsetHeight"
+        assert page.evaluate(inside, chart)
+    assert "test_page[9]" not in page.evaluate("Array.from(document.getElementById('all').data[0].y)")  # a quick one
+    first = points(page, "course")
+    page.select_option("#benchmark", index=59)
+    assert points(page, "course") != first
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
     assert seen.faults == []
     page.context.close()
