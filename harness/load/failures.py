@@ -8,6 +8,8 @@ from __future__ import annotations
 
 HOST_REFUSED = "host not allowed: "
 """How the text of :class:`HostRefused` begins."""
+_MOST_LOOKED_AT = 30
+"""Exceptions that one may hold in one another, or by mistake itself."""
 INTERRUPTED = "interrupted: its user was removed before the answer came"
 
 
@@ -116,3 +118,19 @@ class TunnelRefused(RequestFailure):
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the proxy answered CONNECT with {status}")
+
+
+def refusal_in(error: BaseException) -> HostRefused | None:
+    """The :class:`HostRefused` that a client has wrapped in an exception of its own, as each does in another way."""
+    waiting, looked_at = [error], 0
+    while waiting and looked_at < _MOST_LOOKED_AT:
+        one = waiting.pop(0)
+        if isinstance(one, HostRefused):
+            return one
+        looked_at += 1
+        before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        several = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        # urllib3 and urllib tell it as ``reason``, requests in ``args``, anyio in a group.
+        inside = (before, getattr(one, "reason", None), *one.args, *several)
+        waiting += [other for other in inside if isinstance(other, BaseException)]
+    return None

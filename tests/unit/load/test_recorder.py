@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
+import urllib.request
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +13,10 @@ import gevent
 import msgpack
 import numpy as np
 import pytest
+import requests
 from gevent import getcurrent
 
-from harness.load.failures import MalformedAnswer, NoAnswer, RequestInterrupted
+from harness.load.failures import HostRefused, MalformedAnswer, NoAnswer, RequestInterrupted
 from harness.load.phase_track import PhaseTrack
 from harness.load.recorder import (
     FAILURE_KINDS,
@@ -180,6 +184,33 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
 )
 def test_a_failures_name_groups_its_kind(exception: BaseException | str, status: int, expected: str) -> None:
     assert describe_failure(exception, SimpleNamespace(status_code=status)) == expected
+
+
+def _group() -> None:
+    raise ConnectionError("no host was reached") from ExceptionGroup("2 attempts", [OSError("x"), HostRefused("h")])
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda: requests.get("http://10.255.0.1/"), lambda: urllib.request.urlopen("http://10.255.0.1/"), _group]
+)
+def test_a_refusal_of_the_guard_is_told_as_such_whatever_a_client_wraps_it_in(
+    ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise HostRefused("h")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(OSError, match="host") as caught:
+        ask()
+    assert describe_failure(caught.value, None) == str(HostRefused("h"))
+
+
+def test_an_exception_that_holds_itself_is_told() -> None:
+    error = ValueError("x")
+    error.args = (error, error, "x")
+    error.__cause__ = other = KeyError("y")
+    other.__context__ = error
+    assert describe_failure(error, None).startswith("ValueError: ")
 
 
 @pytest.mark.parametrize("ms", [float("nan"), float("inf"), float("-inf")])
