@@ -128,8 +128,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     below = Written(table, written.places_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, faults)
     for index, path in enumerate(settings.paths if settings else ()):
-        place = file.parent / path.partition("::")[0]
-        if not any(Path(place.anchor).glob(str(place.relative_to(place.anchor)))):
+        if not _is_there(file.parent / path.partition("::")[0]):
             # pytest itself would look for tests everywhere instead.
             faults.add(f"there is no {quoted(path)}", where=below.where(("paths", index)), hint=_WHERE_PATHS)
     faults.raise_if_any()
@@ -137,6 +136,15 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     if file.parent != folder:
         settings = settings.model_copy(update={"paths": [str(file.parent / path) for path in settings.paths]})
     return str(name), settings
+
+
+def _is_there(place: Path) -> bool:
+    """Whether a path, or a pattern of paths, leads to anything."""
+    try:
+        # A folder's own name may hold what a pattern is made of.
+        return place.exists() or any(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+    except (ValueError, OSError):  # no pattern, or no name that a file system has
+        return False
 
 
 def _has_project(folder: Path) -> bool:

@@ -58,6 +58,19 @@ def test_paths_that_there_are_not_are_told(project: Path) -> None:
         resolve_bench([], folder=project)
 
 
+@pytest.mark.parametrize("path", ["**abc", "micro/**abc", "x" * 300])
+def test_a_path_that_can_be_none_is_told_like_one_that_is_not_there(path: str, project: Path) -> None:
+    (project / "pyproject.toml").write_text(PROJECT.replace('"micro"', f'"{path}"'))
+    with pytest.raises(HarnessError, match=r"paths\[0\]: there is no "):
+        resolve_bench([], folder=project)
+
+
+def test_the_topmost_folder_and_one_named_like_a_pattern_are_paths(project: Path) -> None:
+    (project / "[a]").mkdir()
+    (project / "pyproject.toml").write_text(PROJECT.replace('"micro"', '"/", "[a]"'))
+    assert resolve_bench([], folder=project).paths == ("/", "[a]")
+
+
 def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
