@@ -29,9 +29,13 @@ class Spec:
     file: str
     line: int
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-able: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``."""
-        arguments = {name: plain(value) for name, value in self.arguments.items()}
+    def to_dict(self, within: tuple[int, ...] = ()) -> dict[str, object]:
+        """JSON-able: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``.
+
+        ``within`` as in :func:`plain`.
+        """
+        within = (*within, id(self))
+        arguments = {name: plain(value, within) for name, value in self.arguments.items()}
         return {"call": self.call, "arguments": arguments, "file": self.file, "line": self.line}
 
 
@@ -196,10 +200,11 @@ def _caller(depth: int = 2) -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def plain(value: object, depth: int = 0) -> object:
-    """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it."""
-    if isinstance(value, Spec):
-        return value.to_dict()
+def plain(value: object, within: tuple[int, ...] = ()) -> object:
+    """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it.
+
+    ``within`` are the ``id`` of the lists, tables and calls that it stands in.
+    """
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, str):
@@ -209,10 +214,13 @@ def plain(value: object, depth: int = 0) -> object:
         return number if abs(number) < BEYOND_INTEGERS else "a number of more than 64 bits"
     if isinstance(value, Real):
         return float(value)
-    if isinstance(value, Mapping | Sequence) and depth > DEEPEST:  # or it holds itself
+    if not isinstance(value, Spec | Mapping | Sequence):
+        return repr(value)
+    if id(value) in within or len(within) > DEEPEST:
         return "…"
+    if isinstance(value, Spec):
+        return value.to_dict(within)
+    within = (*within, id(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, Sequence):
-        return [plain(item, depth + 1) for item in value]
-    return repr(value)
+        return {str(key): plain(item, within) for key, item in value.items()}
+    return [plain(item, within) for item in value]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.plan.dsl import declared, gate, ramp, steady
+from harness.plan.dsl import declared, gate, plain, ramp, steady
 
 
 def test_a_call_records_its_arguments_and_the_line_it_begins_on() -> None:
@@ -39,6 +39,17 @@ def test_what_json_cannot_hold_is_recorded_as_text() -> None:
     arguments = json.loads(json.dumps(spec.to_dict()))["arguments"]
     assert "…" in str(arguments.pop("users"))
     assert arguments == {"hold": "a number of more than 64 bits", "name": "\\udcff", "rate": 10**18}
+
+
+def test_what_holds_itself_more_than_once_ends() -> None:
+    """With two places for each of 20 levels it would take a million."""
+    endless: list[object] = []
+    endless += [endless, endless, 5, [endless]]
+    assert plain([endless, endless]) == [["…", "…", 5, ["…"]]] * 2
+    levels: list[object] = []
+    spec = steady(users=levels)  # type: ignore[arg-type]  # a user's slip
+    levels += [spec, spec]
+    assert spec.to_dict()["arguments"] == {"users": ["…", "…"]}
 
 
 def test_what_a_module_states_can_be_sent_as_json() -> None:
