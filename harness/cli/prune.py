@@ -47,9 +47,14 @@ class _Age(click.ParamType[timedelta]):
     metavar="AGE",
     help="Failed, broken and killed runs younger than this stay besides: 36h, 90d, 12w.",
 )
+@click.option(
+    "--gone",
+    metavar="PLACE",
+    help="A place of copies that is no more, or whose copies somebody deleted: those not found there keep no run.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @options.out
-def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None:
+def command(keep: int, keep_failed: timedelta, gone: str | None, dry_run: bool, out: Path) -> None:
     """Remove old runs: their folders, their copies (HARNESS_ARTIFACTS) and their rows of the store.
 
     Never removed: a run of a baseline, and one that is going on.
@@ -66,7 +71,7 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
         click.echo(f"{'would remove' if dry_run else 'removed'} {_described(run)}", err=True)
 
     with existing_store(out) as store:
-        done = prune(out, store, Policy(keep, keep_failed), dry_run=dry_run, told=told)
+        done = prune(out, store, Policy(keep, keep_failed), gone=gone, dry_run=dry_run, told=told)
     stay = [f"{done.baselines} of them as part of a baseline"] if done.baselines else []
     stay += [f"{done.running} going on"] if done.running else []
     click.echo(

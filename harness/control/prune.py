@@ -1,7 +1,8 @@
 """Removing old runs: their copies, their folders and their rows of the store, in this order.
 
-The row goes last, since it alone tells where a copy is, and a folder is renamed (``.RUN-ID.pruned``) before it goes:
-cut off anywhere, the next call goes on where this one ended, and what is left of a run is never taken for one.
+The row goes after the copy, since it alone tells where that is (only the copy's receipt goes later), and a
+folder is renamed (``.RUN-ID.pruned``) before it goes: cut off anywhere, the next call goes on where this one ended, and
+what is left of a run is never taken for one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.record.run_folder import RunFolder, read_model, started_by_id
 from harness.record.running import is_running
 from harness.record.summary import Summary
 from harness.store import Store, StoredRun
-from harness.store.artifacts import remove
+from harness.store.artifacts import forget, is_at, remove
 from harness.store.retention import KnownRun, Policy, surplus
 
 _PRUNED = ".pruned"
@@ -43,14 +44,15 @@ def prune(
     store: Store,
     policy: Policy,
     *,
+    gone: str | None = None,
     dry_run: bool = False,
     told: Callable[[KnownRun], None] = lambda _: None,
 ) -> Pruned:
     """Remove the runs in ``out`` and in ``store`` that ``policy`` does not keep; ``told`` of each when it is gone.
 
     A run of a baseline is never removed, nor one that is going on, nor a folder that cannot be read. A run that
-    cannot be removed stays in the store, for the next time, and the others are removed all the same. With ``dry_run``
-    nothing is removed.
+    cannot be removed stays in the store, for the next time, and the others are removed all the same. Copies at the
+    place ``gone`` that cannot be removed are taken for lost, and keep no run. With ``dry_run`` nothing is removed.
     """
     done = Pruned()
     if not dry_run:
@@ -62,7 +64,7 @@ def prune(
                 done.baselines += 1
                 continue
             if not dry_run:
-                _remove(run, store)
+                _remove(run, store, gone)
         except HarnessError as fault:
             done.faults.append(fault)
             continue
@@ -134,13 +136,20 @@ def _of_folder(folder: RunFolder) -> KnownRun:
     return KnownRun(run_id, scenario, profile, started_by_id(run_id) or folder.started_at, verdict, folder.path)
 
 
-def _remove(run: KnownRun, store: Store) -> None:
+def _remove(run: KnownRun, store: Store, gone: str | None) -> None:
     if run.artifact is not None:
-        remove(run.artifact, run.run_id)
+        try:
+            remove(run.artifact, run.run_id)
+        except HarnessError:
+            lost = gone is not None and is_at(run.artifact, gone)
+            if not lost and store.artifact_of(run.run_id) is not None:  # else another prune has just ended with it
+                raise
     if run.folder is not None:
         _remove_folder(run.folder)
     if run.stored:
         store.forget_run(run.run_id)
+    if run.artifact is not None:
+        forget(run.artifact)
 
 
 def _remove_folder(folder: Path) -> None:

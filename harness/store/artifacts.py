@@ -3,15 +3,17 @@
 A copy is a folder of the run's id below that place. ``plan.json``, without which a folder is no run folder, is copied
 last and removed first: a copy that was cut off, or removed in part, is never taken for a run.
 
-Beside the copies lies a mark with the id of the first run copied there. Where a copy is not found, nor a mark
-that is older than the run, the place itself is not here: a directory of another machine, or a disk that is not mounted,
-whose mount point may have got copies and a mark of its own meanwhile. Nothing is known of the copy.
+Beside the copies each has a receipt (``.harness-runs.d/RUN-ID``), made before it and gone after all that is known of
+it. Where neither a copy nor its receipt is found the place itself is not here: a directory of another machine, or a
+disk that is not mounted, whose mount point may have got copies and receipts of its own meanwhile. Nothing is known of
+the copy. Copies of older versions have no receipt; theirs is made when they are removed.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from urllib.parse import unquote
 
 from harness.errors import HarnessError, how_to_install
 from harness.record.masking import MASK, masked
-from harness.record.run_folder import RunFolder, started_by_id
+from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
 
 if TYPE_CHECKING:
@@ -34,13 +36,13 @@ VARIABLE = "HARNESS_ARTIFACTS"
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*(?=://|::)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?<=://)(?P<user>[^/?#:]*):(?P<password>[^/?#]*)@")
 """RFC 3986, 3.2.1; greedy, for it may hold an ``@`` that nobody has encoded."""
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 _AUTHORITY = re.compile(r"(?<=://)(?P<userinfo>[^/?#]*@)?[^/?#@:]*(?::(?P<port>[^/?#@]*))?(?P<path>[^@]*@)?")
 _PLAN = "plan.json"
-_MARK = ".harness-runs"
-_MARK_TEXT = """\
-Copies of run folders since {first}, kept by harness. By this file it sees that their place is here: leave it.
+_RECEIPTS = ".harness-runs.d"
+_RECEIPT_TEXT = """\
+A copy of run {run_id} was made here by harness. By this file it sees that its place is here: leave it.
 """
-_SINCE = re.compile(r" since (\S+),")
 _EXTRAS = {"s3fs": "s3"}
 """Packages that an extra of the harness installs."""
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -85,6 +87,10 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(r"\g<user>@", url)
 
 
+def _without_userinfo(url: str) -> str:
+    return _USERINFO.sub("", url)
+
+
 def upload(folder: RunFolder, to: Place) -> str:
     """Copy a run folder, replacing the copy there is; where the copy is. Raises :class:`HarnessError`."""
     if _same(to, folder):
@@ -99,13 +105,11 @@ def upload(folder: RunFolder, to: Place) -> str:
     with _opened(f"{to.url}/{folder.run_id}", to) as (files_there, root):
         for parent in sorted({str(PurePosixPath(root, name).parent) for name in names}):
             files_there.makedirs(parent, exist_ok=True)
-        mark = _mark(root)
-        if not files_there.exists(mark):
-            files_there.pipe_file(mark, _MARK_TEXT.format(first=folder.run_id).encode())
+        _make_receipt(files_there, root)
         _take_plan(files_there, root)
         *others, plan = names
         files_there.put([str(folder.path / name) for name in others], [f"{root}/{name}" for name in others])
-        for surplus in {name.removeprefix(f"{root}/") for name in files_there.find(root)} - set(others):
+        for surplus in set(_names(files_there, root)) - set(others):
             files_there.rm_file(f"{root}/{surplus}")
         files_there.put([str(folder.path / plan)], [f"{root}/{plan}"])
     return to.location(folder.run_id)
@@ -115,9 +119,9 @@ def download(location: str, parent: Path) -> RunFolder | None:
     """Fetch the copy at ``location`` to ``parent``; None where there is none. Raises :class:`HarnessError`."""
     run_id = location.rpartition("/")[2]
     with _opened(*_as_opened(location)) as (files_there, root):
-        if not files_there.exists(f"{root}/{_PLAN}"):
+        if not _there(files_there, f"{root}/{_PLAN}"):
             return None
-        names = [name.removeprefix(f"{root}/") for name in files_there.find(root)]
+        names = _names(files_there, root)
     for name in names:
         if not PurePosixPath(name).parts or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
             raise HarnessError(f"the copy holds a file of no sensible name: {name!r}", where=without_password(location))
@@ -143,22 +147,37 @@ def remove(location: str, run_id: str) -> bool:
     """Remove the copy at ``location``; whether there was one. Raises :class:`HarnessError`.
 
     Only a folder of that run's id is ever removed, whatever the store says. Where the place is not here, whether there
-    is a copy is not known: that is a fault.
+    is a copy is not known: that is a fault. The copy's receipt stays, for the next call, until :func:`forget`.
     """
     url, where = _as_opened(location)
     if location.rpartition("/")[2] != run_id or not is_run_id(run_id):
         raise HarnessError(f"this is no copy of run {run_id}", where=where.shown, hint="It was left where it is.")
     with _opened(url, where) as (files_there, root):
-        if not files_there.exists(root):
+        if not _there(files_there, root):
             _refuse_other_place(files_there, root, where)
             return False
+        _make_receipt(files_there, root)  # a copy of an older version has none
         _take_plan(files_there, root)
         try:
             files_there.rm(root, recursive=True)
         except FileNotFoundError:
-            if files_there.exists(root):
+            if _there(files_there, root):
                 raise
         return True  # by this call, or by another one at the same time
+
+
+def forget(location: str) -> None:
+    """Take away the receipt of a copy that was removed, now that nothing refers to it."""
+    with suppress(HarnessError), _opened(*_as_opened(location)) as (files_there, root):
+        # Suppressed, for one that stays harms nobody: a few bytes, and what they say is true.
+        files_there.rm_file(_receipt(root))
+
+
+def is_at(location: str, place: str) -> bool:
+    """Whether the copy at ``location`` is one of those at ``place``, whoever's name and password that has in it."""
+    if _PROTOCOL.match(place) is None:
+        place = str(Path(place).expanduser().absolute())
+    return _without_userinfo(location).startswith(f"{_without_userinfo(place).rstrip('/')}/")
 
 
 def is_run_id(name: str) -> bool:
@@ -235,35 +254,59 @@ def _as_opened(location: str) -> tuple[str, Place]:
     return url, Place(url, shown)
 
 
-def _mark(root: str) -> str:
-    """Where the mark lies beside the copy at ``root``."""
-    return f"{root.rpartition('/')[0]}/{_MARK}"
+def _there(files_there: AbstractFileSystem, path: str) -> bool:
+    """Whether it is there. fsspec's own ``exists`` says no on any fault: a timeout, a refused look."""
+    try:
+        files_there.info(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _names(files_there: AbstractFileSystem, root: str) -> list[str]:
+    """The files below ``root``. fsspec's own ``find`` leaves out folders that it fails to list."""
+    names: list[str] = []
+    folders = [root] if _there(files_there, root) else []
+    while folders:
+        folder = folders.pop()
+        for entry in files_there.ls(folder, detail=True):
+            path = entry["name"].rstrip("/")
+            if path == folder or entry.get("islink"):  # an object store's mark of a folder; no copy has links
+                continue
+            if entry["type"] == "directory":
+                folders.append(path)
+            else:
+                names.append(path.removeprefix(f"{root}/"))
+    return names
+
+
+def _receipt(root: str) -> str:
+    """Where the receipt of the copy at ``root`` lies."""
+    place, _, run_id = root.rpartition("/")
+    return f"{place}/{_RECEIPTS}/{run_id}"
+
+
+def _make_receipt(files_there: AbstractFileSystem, root: str) -> None:
+    receipt = _receipt(root)
+    files_there.makedirs(receipt.rpartition("/")[0], exist_ok=True)
+    files_there.pipe_file(receipt, _RECEIPT_TEXT.format(run_id=root.rpartition("/")[2]).encode())
 
 
 def _refuse_other_place(files_there: AbstractFileSystem, root: str, where: Place) -> None:
-    """Raise where the mark does not show that the copy, which is not at ``root``, was made in this very place."""
-    mark = _mark(root)
-    if not files_there.exists(mark):
+    """Raise where no receipt shows that the copy, which is not at ``root``, was made in this very place."""
+    if not _there(files_there, _receipt(root)):
         raise HarnessError(
-            f"the place of this copy is not here: it holds no {_MARK}",
+            "the place of this copy is not here: there is neither the copy nor the receipt of it",
             where=where.shown,
-            hint="Is it mounted, and is this the machine that has it? The next copy made there leaves one.",
-        )
-    since = _SINCE.search(files_there.cat_file(mark).decode(errors="replace"))
-    first, started = started_by_id(since[1]) if since else None, started_by_id(root.rpartition("/")[2])
-    if first is not None and started is not None and started < first:
-        raise HarnessError(
-            f"the place of this copy is not here: by its {_MARK} it has copies of later runs alone",
-            where=where.shown,
-            hint="Is it mounted, and is this the machine that has it? If so, and the copy is gone, "
-            f"write the id of the oldest run into {_MARK}.",
+            hint="Is it mounted, and is this the machine that has it? If so, and the copy is gone, add "
+            f"--gone {shlex.quote(where.shown.rpartition('/')[0])}",
         )
 
 
 def _take_plan(files_there: AbstractFileSystem, root: str) -> None:
     """From now on, until its plan is put back, the copy is none."""
     with suppress(FileNotFoundError):
-        if files_there.exists(f"{root}/{_PLAN}"):
+        if _there(files_there, f"{root}/{_PLAN}"):
             files_there.rm_file(f"{root}/{_PLAN}")
 
 

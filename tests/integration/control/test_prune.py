@@ -247,6 +247,20 @@ def test_a_place_that_got_a_copy_while_its_disk_was_away_is_not_the_one_of_older
     assert left(reports) == ({runs[1]}, set(), {runs[1]})
 
 
+def test_copies_that_are_gone_for_good_keep_no_run_where_that_is_said(reports: Path) -> None:
+    lost, here = made_run(reports, 1), made_run(reports, 2)
+    kept = reports.parent / "kept"
+    shutil.rmtree(kept / lost)
+    shutil.rmtree(kept / ".harness-runs.d")
+    said = prune(reports, "--keep", "0", "--gone", str(reports.parent / "another"))
+    assert said.code == 2
+    assert f"add --gone {kept}\n" in said.text
+    assert left(reports) == ({lost}, set(), {lost})
+    assert f"removed {lost}" in prune(reports, "--keep", "0", "--gone", str(kept)).text
+    assert left(reports) == (set(), set(), set())
+    assert not (kept / here).exists()
+
+
 def test_a_run_whose_folder_was_renamed_is_known_by_its_summary(reports: Path) -> None:
     kept, moved = made_run(reports, 1, stored=False), made_run(reports, 2)
     with open_store(None, reports) as store:

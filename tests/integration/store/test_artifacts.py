@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
-from harness.store.artifacts import VARIABLE, Place, download, place, remove, upload
+from harness.store.artifacts import VARIABLE, Place, download, forget, is_at, place, remove, upload
 from tests.support.ftp import PASSWORD, ftp_server
 
 RUN_ID = "20260202T090000Z-flash_sale-nightly-00a1"
@@ -70,6 +71,10 @@ def test_a_run_goes_there_comes_back_whole_and_is_removed(kept: Place, folder: R
     assert remove(location, RUN_ID)
     assert not remove(location, RUN_ID)
     assert download(location, tmp_path / "again") is None
+    forget(location)
+    forget(location)
+    with pytest.raises(HarnessError, match="neither the copy nor the receipt of it"):
+        remove(location, RUN_ID)
 
 
 def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) -> None:
@@ -138,18 +143,80 @@ def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFold
     assert remove(location, RUN_ID)
 
 
-def test_a_mark_tells_the_first_run_and_one_that_tells_none_is_of_all(tmp_path: Path) -> None:
+def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: RunFolder, tmp_path: Path) -> None:
     to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
-    later = RunFolder.create(tmp_path / "later", RUN_ID.replace("2026", "2027"))
-    later.plan.touch()
-    upload(later, to)
-    with pytest.raises(HarnessError, match="has copies of later runs alone"):
-        remove(to.location(RUN_ID), RUN_ID)
-    mark = tmp_path / "kept" / ".harness-runs"
-    mark.write_text(mark.read_text().replace("20270202T", "20260202T"))  # as the hint says
-    assert not remove(to.location(RUN_ID), RUN_ID)
-    mark.write_text("Copies of run folders, kept by harness.\n")
-    assert not remove(to.location(RUN_ID), RUN_ID)
+    earlier = RunFolder.create(tmp_path / "earlier", RUN_ID.replace("2026", "2025"))
+    earlier.plan.touch()
+    upload(earlier, to)  # while the disk is away: into the mount point
+    (tmp_path / "kept").rename(tmp_path / "below the mount")
+    location = upload(folder, to)
+    (tmp_path / "kept").rename(tmp_path / "disk")
+    (tmp_path / "below the mount").rename(tmp_path / "kept")
+    with pytest.raises(HarnessError, match="the place of this copy is not here") as told:
+        remove(location, RUN_ID)
+    assert str(told.value).endswith(f"--gone {tmp_path}/kept")
+    assert (tmp_path / "disk" / RUN_ID / "plan.json").exists()
+
+
+def test_a_copy_of_an_older_version_has_a_receipt_from_its_removal_on(folder: RunFolder, tmp_path: Path) -> None:
+    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    location = upload(folder, to)
+    shutil.rmtree(tmp_path / "kept" / ".harness-runs.d")
+    assert remove(location, RUN_ID)
+    assert not remove(location, RUN_ID)  # what was cut off before its row was gone
+
+
+@pytest.mark.parametrize(
+    ("location", "where", "there"),
+    [
+        ("ftp://ann@host/runs/X", "ftp://***@host/runs", True),
+        ("ftp://host/runs/X", "ftp://ann:word@host/runs/", True),
+        ("ftp://host/runs-2/X", "ftp://host/runs", False),
+        ("/srv/runs/X", "/srv/runs", True),
+        ("/srv/runs/X", "/srv", True),
+        ("/srv/runs/X", "/srv/other", False),
+    ],
+)
+def test_a_place_is_the_same_by_any_name_and_password(location: str, where: str, there: bool) -> None:
+    assert is_at(location, where) is there
+
+
+class _Blips(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A directory that does not always answer."""
+
+    protocol = "blips"
+    silent = ""
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        return path.removeprefix("blips://")
+
+    def info(self, path: str, **options: Any) -> Any:
+        if self.silent == "info":
+            raise TimeoutError("timed out")
+        return super().info(path, **options)
+
+    def ls(self, path: str, *arguments: Any, **options: Any) -> Any:
+        if self.silent == "ls" and path.endswith("/cpu"):
+            raise TimeoutError("timed out")
+        return super().ls(path, *arguments, **options)
+
+
+@pytest.mark.parametrize("silent", ["info", "ls"])
+def test_what_does_not_answer_is_not_taken_for_missing(
+    silent: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_implementation("blips", _Blips, clobber=True)
+    to = Place(f"blips://{tmp_path}/kept", f"blips://{tmp_path}/kept")
+    location = upload(folder, to)
+    with monkeypatch.context() as patch:
+        patch.setattr(_Blips, "silent", silent)
+        with pytest.raises(HarnessError, match="timed out"):
+            download(location, tmp_path / "desk")
+        with pytest.raises(HarnessError, match="timed out"):
+            upload(folder, to) if silent == "ls" else remove(location, RUN_ID)
+    assert download(location, tmp_path / "desk") is None or silent == "info"
+    assert remove(location, RUN_ID)
 
 
 def test_who_fetches_second_opens_what_is_there(
