@@ -97,6 +97,8 @@ def bench_gates_given(
         file = read_toml(gates_file)
         listed = checked(_GatesFile, file.data, (), file, faults)
         found += [entry.require for entry in listed.gate] if listed else []
+        if listed and not listed.gate:
+            faults.add("there is no gate in it", where=file.where(()), hint="write [[gate]] and require = …")
     texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
     written = Written({"gates": list(gates)}, texts)
     table = checked(_ProjectTable, written.data, (), written, faults)

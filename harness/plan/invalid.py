@@ -92,6 +92,8 @@ def _keys(model: type[BaseModel]) -> list[str]:
 def _model_at(model: type[BaseModel], below: KeyPath) -> type[BaseModel]:
     """The model of the nested table at ``below``."""
     for key in below:
+        if isinstance(key, int):  # a place in a list, whose entries are all of one model
+            continue
         info = next(info for name, info in model.model_fields.items() if key in (name, info.alias))
         found = _first_model(info.annotation)
         assert found is not None, "only a table can hold a key that is unknown or no choice"

@@ -105,6 +105,20 @@ def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path:
     assert plan.strict
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", r"gates.toml: there is no gate in it"),
+        ("[[gate]]\nphase = 'steady'\nrequire = 'bench(\"x\").p95 < 1ms'\n", r'gates.toml:2: .* unknown key "phase"'),
+    ],
+)
+def test_a_file_of_gates_that_is_none_is_told(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "gates.toml"
+    file.write_text(text)
+    with pytest.raises(HarnessError, match=told):
+        bench_gates_given([], file)
+
+
 def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
     plan = resolve_bench([], folder=tmp_path)
     assert (plan.suite, plan.gates, plan.paths) == (tmp_path.name, (), ())
