@@ -95,22 +95,40 @@ def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
     return [
         stack
         for profile in run.profiles.profiles
-        if profile.kind == "cpu" and profile.phase == record.index
+        if _is_cpu_of(profile, record)
         for stack in working(stacks_of(run, profile))
     ]
 
 
 def phase_profile(run: RecordedRun, record: PhaseRecord) -> PhaseProfile | None:
     """The CPU profile of a phase by function, of threads at work; None where it was not sampled."""
-    profiles = [profile for profile in run.profiles.profiles if profile.kind == "cpu" and profile.phase == record.index]
     stacks = cpu_stacks(run, record)
     if not stacks or record.length_s <= 0:
         return None
-    sampled_s = max(profile.duration_s for profile in profiles)
-    requests = sum(series.requests for _, series in record.series)
+    profile = next(profile for profile in run.profiles.profiles if _is_cpu_of(profile, record))
     return PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
-        rate_hz=profiles[0].rate_hz or 100.0,
-        requests=requests * min(1.0, sampled_s / record.length_s),
+        rate_hz=profile.rate_hz or 100.0,
+        requests=_requests_during(record, profile),
         functions=functions_of(stacks),
     )
+
+
+def _is_cpu_of(profile: Profile, record: PhaseRecord) -> bool:
+    return profile.kind == "cpu" and profile.phase == record.index
+
+
+def _requests_during(record: PhaseRecord, profile: Profile) -> float:
+    """The phase's requests while the sampler was on; those of a second in which it began or ended by their part."""
+    start_s = record.start_s + profile.offset_s
+    end_s = min(start_s + profile.duration_s, record.end_s)
+    return sum(
+        series.requests * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
+        for second, series in record.series
+        if _shared_s(second, record.start_s, record.end_s)
+    )
+
+
+def _shared_s(second: int, start_s: float, end_s: float) -> float:
+    """How much of ``second`` lies within a span."""
+    return max(0.0, min(end_s, second + 1) - max(start_s, second))

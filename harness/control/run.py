@@ -26,6 +26,7 @@ from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
 from harness.store import Store, artifacts, open_store
 from harness.target.environment import capture_environment
+from harness.target.machine import usable_cores
 from harness.target.start import Target, start_target
 
 _POLL_S = 0.1
@@ -107,7 +108,7 @@ def _put_load_on(
     with (
         LoadProcesses(folder, plan, url, door) as load,
         # This process draws the live view and runs the samplers: it is part of what makes the load.
-        SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()]) as sampling,
+        SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()], cores=usable_cores()) as sampling,
     ):
         course = _Course(plan, load, target, interrupts, watcher, sampling)
         if plan.remote_workers:

@@ -25,8 +25,8 @@ class Profile:
     """One folded file. ``path`` is relative to the run folder; ``phase`` is the phase's index in the plan.
 
     ``unit`` is ``samples`` (then ``rate_hz`` samples a second were taken) or ``bytes``; ``raw`` names the tool's own
-    file, where there is one. ``duration_s`` is the time the sampler was on, ``cores`` the CPU that it took meanwhile
-    (CPU seconds a second), where that is known.
+    file, where there is one. ``duration_s`` is the time the sampler was on, from ``offset_s`` after the phase's begin;
+    ``cores`` the CPU that it took meanwhile (CPU seconds a second), where that is known.
     """
 
     kind: ProfileKind
@@ -36,6 +36,7 @@ class Profile:
     duration_s: float
     rate_hz: Annotated[float, Field(gt=0)] | None = None
     raw: str | None = None
+    offset_s: float = 0.0
     cores: float | None = None
 
 

@@ -28,12 +28,14 @@ from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
 _SAMPLES = b"Sampling process"
-"""What py-spy says when it has found its way about the target: what it takes from then on is for looking."""
+"""What py-spy says then."""
 _WATCH_S = 1.0
 _MANY_ERRORS = 0.05
 _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """All that a line of py-spy's raw output says of processes, which it names by their whole command lines."""
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
+
+_STARTED = re.compile(r"py-spy> Sampling process .*")
 
 _PTRACE_HINT = (
     "py-spy has no permission to read the target's memory (ptrace): as root `sysctl kernel.yama.ptrace_scope=0`, "
@@ -47,6 +49,7 @@ class _Recording:
 
     index: int
     name: str
+    phase_began: float
     attempt: int
     rate_hz: int
     raw: Path
@@ -55,26 +58,33 @@ class _Recording:
     started: float
     ended: float | None = None
     cores: float | None = None
+    was_cut_short: bool = False
+    """Ended before its first look: there are no samples, and there could be none."""
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def stem(self) -> str:
         return file_stem(self.index, self.name)
 
+    @property
+    def looks(self) -> bool:
+        """Whether it has found its way about the target: what it takes from then on is for looking."""
+        return _SAMPLES in self.log.read_bytes()
+
 
 class CpuSampler:
     """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``.
 
-    ``most_hz`` samples a second are taken, or as many as cost little (:mod:`harness.sampling.look_rate`): a phase that
-    was begun at a rate far from that is begun again after a second, and of a phase's two recordings that with more
-    samples counts. py-spy takes some 0.3 s from its start to its first sample.
+    ``rate`` says how often, and learns what that costs: a phase that was begun at a rate far from what has then come of
+    it is begun again after a second, and of a phase's two recordings that with more samples counts. py-spy takes some
+    0.3 s from its start to its first sample.
     """
 
     name = "cpu"
 
-    def __init__(self, pid: int, most_hz: int, folder: RunFolder) -> None:
+    def __init__(self, pid: int, rate: LookRate, folder: RunFolder) -> None:
         self._pid = pid
-        self._rate = LookRate(most_hz, psutil.cpu_count() or 1)
+        self._rate = rate
         self._folder = folder
         # One thread starts all recordings and lives until the last is written: py-spy dies with its starter.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cpu-sampler")
@@ -94,7 +104,7 @@ class CpuSampler:
     def begin_phase(self, index: int, name: str) -> None:
         self.end_phase()
         if self._py_spy is not None:
-            self._jobs.append(self._worker.submit(self._start, self._py_spy, index, name))
+            self._jobs.append(self._worker.submit(self._start, self._py_spy, index, name, time.monotonic()))
 
     def end_phase(self) -> None:
         self._jobs.append(self._worker.submit(self._interrupt, time.monotonic()))
@@ -111,7 +121,7 @@ class CpuSampler:
             self._worker.submit(self._kill_all).result()
             self._worker.shutdown()
 
-    def _start(self, py_spy: str, index: int, name: str, attempt: int = 0) -> None:
+    def _start(self, py_spy: str, index: int, name: str, phase_began: float, attempt: int = 0) -> None:
         if not psutil.pid_exists(self._pid):
             self._note(f"CPU in phase {name}: not sampled: the target had ended")
             return
@@ -126,7 +136,7 @@ class CpuSampler:
         command += ["--format", "raw", "--output", str(raw)]
         with log.open("wb") as output:
             process = start_child(command, output, output)
-        recording = _Recording(index, name, attempt, rate_hz, raw, log, process, time.monotonic())
+        recording = _Recording(index, name, phase_began, attempt, rate_hz, raw, log, process, time.monotonic())
         self._recordings.append(recording)
         watch = threading.Thread(target=self._watch, args=(py_spy, recording), name="py-spy's cost", daemon=True)
         self._watches.append(watch)
@@ -134,7 +144,7 @@ class CpuSampler:
 
     def _watch(self, py_spy: str, recording: _Recording) -> None:
         """Learn what a look costs until the recording ends; once, have it begun again where its rate is far off."""
-        while _SAMPLES not in recording.log.read_bytes():
+        while not recording.looks:
             if recording.over.wait(0.1):
                 return
         recording.started = time.monotonic()
@@ -142,7 +152,7 @@ class CpuSampler:
         may_begin_again = recording.attempt == 0
         while not recording.over.wait(_WATCH_S):
             now = CpuTime.of(recording.process.pid)
-            if begin is None or now is None:
+            if begin is None or now is None or recording.process.poll() is not None:
                 return
             recording.cores = now.cores_since(begin)
             self._rate.learn(recording.cores, recording.rate_hz)
@@ -154,14 +164,16 @@ class CpuSampler:
     def _begin_again(self, py_spy: str, recording: _Recording) -> None:
         if recording.ended is None and psutil.pid_exists(self._pid):  # the phase goes on
             self._interrupt(time.monotonic())
-            self._start(py_spy, recording.index, recording.name, recording.attempt + 1)
+            self._start(py_spy, recording.index, recording.name, recording.phase_began, recording.attempt + 1)
 
     def _interrupt(self, now: float) -> None:
         if self._recordings and self._recordings[-1].ended is None:
             recording = self._recordings[-1]
             recording.ended = now
             recording.over.set()
-            recording.process.send_signal(signal.SIGINT)  # it then writes its file, while the next one starts
+            # It then writes its file, while the next one starts; one that has not come to look yet may not hear it.
+            recording.was_cut_short = not recording.looks
+            recording.process.send_signal(signal.SIGKILL if recording.was_cut_short else signal.SIGINT)
             # Taken in as soon as it has: until the run's end it would stand among the processes as a zombie.
             threading.Thread(target=recording.process.wait, name="py-spy's end", daemon=True).start()
 
@@ -170,9 +182,14 @@ class CpuSampler:
         logs = {id(recording): recording.log.read_text(errors="replace") for recording in ended}
         profiles = []
         for _, phase in groupby(ended, key=lambda recording: recording.index):
-            best, *others = sorted(phase, key=lambda recording: _counts(logs[id(recording)])[0], reverse=True)
-            for other in others:
-                other.raw.unlink(missing_ok=True)
+            attempts = list(phase)
+            best = max(attempts, key=lambda recording: _counts(logs[id(recording)])[0])
+            last = attempts[-1]
+            if last is not best and not last.was_cut_short and not last.raw.exists():
+                self._note(f"{self._why_nothing(last, logs[id(last)])}; what there is was sampled in its first seconds")
+            for other in attempts:
+                if other is not best:
+                    other.raw.unlink(missing_ok=True)
             profile = self._profile(best, logs[id(best)])
             if profile is not None:
                 profiles.append(profile)
@@ -206,6 +223,7 @@ class CpuSampler:
             phase=recording.index,
             path=str(folded.relative_to(self._folder.path)),
             unit="samples",
+            offset_s=round(recording.started - recording.phase_began, 3),
             duration_s=round(recording.ended - recording.started, 3),
             rate_hz=float(recording.rate_hz),
             raw=str(raw.relative_to(self._folder.path)),
@@ -213,9 +231,10 @@ class CpuSampler:
         )
 
     def _why_nothing(self, recording: _Recording, log: str) -> str:
-        if recording.process.returncode in {-signal.SIGINT, 128 + signal.SIGINT} or "KeyboardInterrupt" in log:
+        if recording.was_cut_short or "KeyboardInterrupt" in log:
             return f"CPU in phase {recording.name}: no samples: it ended before py-spy had started"
-        said = " ".join(log.partition("Stack backtrace:")[0].split()) or f"it ended with {recording.process.returncode}"
+        words = " ".join(_STARTED.sub("", log).partition("Stack backtrace:")[0].split())
+        said = words or f"it ended with {recording.process.returncode}"
         return f"CPU in phase {recording.name}: no samples: py-spy: {said[:300]}"
 
     def _note_doubts(self, recording: _Recording, log: str) -> None:

@@ -10,6 +10,7 @@ from harness.plan.model import Phase, RunPlan
 from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
+from harness.sampling.look_rate import LookRate
 from harness.sampling.memory import MemorySampler
 from harness.sampling.process import ProcessSampler
 from harness.sampling.sampler import PhaseSampler, SampledTarget
@@ -19,11 +20,18 @@ class SamplingSession:
     """A context manager around the load. CPU is sampled in every phase but ``pause`` and ``diagnose``, memory in
     ``diagnose`` only, resources all the time. What fails is noted, and never raised.
 
-    ``generator_pids`` is asked each second for the process numbers of the load generator.
+    ``generator_pids`` is asked each second for the process numbers of the load generator. ``cores`` is how many there
+    are for target, generator and samplers together.
     """
 
     def __init__(
-        self, plan: RunPlan, target: SampledTarget, folder: RunFolder, generator_pids: Callable[[], list[int]]
+        self,
+        plan: RunPlan,
+        target: SampledTarget,
+        folder: RunFolder,
+        generator_pids: Callable[[], list[int]],
+        *,
+        cores: int,
     ) -> None:
         self._phases = plan.phases
         self._folder = folder
@@ -35,7 +43,7 @@ class SamplingSession:
         if target.pid is None:
             self._notes.append("the target was not sampled: its process is not known: --pid N")
         elif plan.sampling.cpu is not None:
-            self._cpu = CpuSampler(target.pid, plan.sampling.cpu.rate_hz, folder)
+            self._cpu = CpuSampler(target.pid, LookRate(plan.sampling.cpu.rate_hz, cores), folder)
         if plan.sampling.memory is not None and any(phase.kind == "diagnose" for phase in plan.phases):
             if target.managed:
                 self._memory = MemorySampler(target, folder)

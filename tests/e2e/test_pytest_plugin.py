@@ -64,7 +64,7 @@ def folder_of_a_project(folder: Path, *, duration: str) -> None:
         "profiles/smoke.toml": SMOKE.format(duration=duration),
         "scenarios/flash_sale.py": (REPOSITORY / "scenarios" / "flash_sale.py").read_text(),
         "scenarios/oversold.py": OVERSOLD,
-        "test_sale.py": python_blocks("docs/python.md")[2],
+        "test_sale.py": next(block for block in python_blocks("docs/python.md") if "def test_flash_sale" in block),
         "test_oversold.py": FAILING,
         "test_other.py": "def test_other(): pass\n",
     }.items():

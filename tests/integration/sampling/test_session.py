@@ -114,7 +114,7 @@ def run_phases(session: SamplingSession, *seconds: float) -> None:
 
 def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> ProfileIndex:
     """What is sampled of a run's target in phases of so many seconds."""
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
         run_phases(session, *seconds)
     return session.close()
 
@@ -139,7 +139,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     with (
         start_target(run.target, folder) as target,
         load_on(f"{target.url}/thread", f"{target.url}/loop"),
-        SamplingSession(run, target, folder, lambda: [os.getpid()]) as session,
+        SamplingSession(run, target, folder, lambda: [os.getpid()], cores=2) as session,
     ):
         run_phases(session, 2.0, 0.3, 1.5)
         before_the_end = [child.name() for child in psutil.Process().children()]
@@ -215,7 +215,7 @@ def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(t
     code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
     run = plan(script_target(tmp_path, code + "serve(sys.argv[1])"), "steady", sampling=Sampling(memory=None))
     again = folder.cpu / "0-the_steady.again.py-spy.log"
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
         session.phase_started(0)
         assert wait_until(lambda: again.exists() and b"Sampling process" in again.read_bytes())
         time.sleep(2)
@@ -225,6 +225,26 @@ def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(t
     assert FIRST_HZ < profile.rate_hz <= 100
     assert profile.cores is not None
     assert sorted(path.name for path in folder.cpu.iterdir()) == ["0-the_steady.folded", "0-the_steady.py-spy.txt"]
+
+
+def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
+    run = plan(script_target(tmp_path, code + "serve(sys.argv[1])"), "steady", sampling=Sampling(memory=None))
+    again = folder.cpu / "0-the_steady.again.py-spy.log"
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+        session.phase_started(0)
+        assert wait_until(lambda: again.exists() and b"Sampling process" in again.read_bytes())
+        output = str(again.with_suffix(".txt"))
+        (second,) = [child for child in psutil.Process().children() if output in child.cmdline()]
+        second.kill()
+        assert wait_until(lambda: second.status() == psutil.STATUS_ZOMBIE)
+        session.phase_ended(0)
+    index = session.close()
+    assert [profile.rate_hz for profile in index.profiles] == [FIRST_HZ]
+    assert index.notes == [
+        "CPU in phase the steady: no samples: py-spy: it ended with -9; what there is was sampled in its first seconds"
+    ]
 
 
 def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> None:
@@ -244,7 +264,7 @@ def test_what_is_switched_off_is_not_sampled(tmp_path: Path) -> None:
 def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "steady", "stress", "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
         assert target.pid is not None
         session.phase_started(0)
         time.sleep(1)
@@ -301,7 +321,7 @@ serve(sys.argv[1])
     with start_target(run.target, folder) as target:
         assert wait_until(lambda: len(target.agents()) == 2)
         time.sleep(1)
-        with SamplingSession(run, target, folder, list) as session:
+        with SamplingSession(run, target, folder, list, cores=2) as session:
             run_phases(session, 0.3)
     worker = (tmp_path / "worker").read_text()
     assert session.close().notes == [f"memory: of the target's 2 Python processes the busiest was traced ({worker})"]
@@ -310,7 +330,7 @@ serve(sys.argv[1])
 def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list) as session:
+    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
         assert target.pid is not None
         session.phase_started(0)
         assert wait_until(lambda: (folder.memory / "0-the_diagnose.bin").exists())
@@ -359,12 +379,11 @@ import time
 from pathlib import Path
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder
-from harness.sampling.look_rate import FIRST_HZ, LEAST_HZ
 from harness.sampling.session import SamplingSession
 from harness.target.start import start_target
 plan = RunPlan.model_validate_json({run.model_dump_json()!r})
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
-with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list) as session:
+with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list, cores=2) as session:
     session.phase_started(0)
     time.sleep(300)
 """

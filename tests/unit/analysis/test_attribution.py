@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from harness.errors import HarnessError
 from harness.gates.judge import judge
 from harness.plan.model import Phase
 from harness.record.baseline import Baseline, FunctionSamples
-from harness.record.profiles import Stack
+from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.summary import Suspect
 from tests.support.recordings import Profiles, ramp, record_run, steady, stress
@@ -235,15 +236,32 @@ def test_recursion_counts_once_a_stack_and_lines_do_not_matter() -> None:
     assert found == {"main (a.py)": FunctionSamples(own=1, total=10), "walk (a.py)": FunctionSamples(own=9, total=9)}
 
 
-def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path) -> None:
-    folder = run_of(tmp_path, "now", stacks())
-    text = folder.profiles.read_text().replace('"duration_s": 30.0', '"duration_s": 15.0')
-    folder.profiles.write_text(text)
+@pytest.mark.parametrize(("first", "last"), [(0, 14), (5, 14), (20, 99)])
+def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path, first: int, last: int) -> None:
+    """As many in each second as there were: in a ramp the first have few."""
+    folder = run_of(tmp_path, "now", stacks(), phases=[ramp(users=40, seconds=30, name="rising"), steady(seconds=1)])
+    record = read_run(folder).phases[0]
+    write_folded(folder.path / "rising.folded", stacks())
+    begin_s = max(float(first), record.start_s)
+    sampled = Profile(
+        "cpu", 0, "rising.folded", "samples", last + 1 - begin_s, 100.0, offset_s=begin_s - record.start_s
+    )
+    ProfileIndex(profiles=[sampled]).save(folder.profiles)
     run = read_run(folder)
-    profile = phase_profile(run, run.phases[1])
+    profile = phase_profile(run, run.phases[0])
     assert profile is not None
-    assert profile.requests == pytest.approx(sum(series.requests for _, series in run.phases[1].series) / 2)
-    assert phase_profile(run, run.phases[0]) is None
+    assert profile.requests == pytest.approx(sum(s.requests for second, s in record.series if first <= second <= last))
+    assert phase_profile(run, run.phases[1]) is None
+
+
+def test_requests_of_a_second_that_was_sampled_in_part_count_in_part(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks(), phases=[steady(seconds=30)])
+    index = ProfileIndex.load(folder.profiles)
+    record = read_run(folder).phases[0]
+    ProfileIndex([replace(index.profiles[0], offset_s=5.5 - record.start_s, duration_s=0.25)]).save(folder.profiles)
+    profile = phase_profile(read_run(folder), record)
+    assert profile is not None
+    assert profile.requests == pytest.approx(sum(s.requests for second, s in record.series if second == 5) / 4)
 
 
 def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:

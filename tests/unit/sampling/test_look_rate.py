@@ -49,14 +49,24 @@ def test_twice_the_share_is_too_dear() -> None:
     assert rate.is_too_dear(0.41)
 
 
-def test_what_a_process_takes_is_counted_with_all_its_threads() -> None:
+def test_where_nothing_is_measured_meanwhile_it_may_cost_what_it_does() -> None:
+    rate = LookRate(250, cores=None)
+    assert rate.hz == 250
+    rate.learn(1.0, 250)
+    assert rate.hz == 250
+    assert not rate.is_far_from(250)
+    assert not rate.is_too_dear(1.0)
+
+
+def test_what_a_process_takes_is_counted_with_all_its_threads_those_that_have_ended_too() -> None:
     code = """
 import threading, time
 def spin():
     while time.thread_time() < 0.15: pass
-    print(flush=True)
-    threading.Event().wait()
-for _ in range(2): threading.Thread(target=spin, daemon=True).start()
+threads = [threading.Thread(target=spin) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(flush=True)
 input()
 """
     with subprocess.Popen(
@@ -64,7 +74,7 @@ input()
     ) as process:
         assert process.stdout is not None
         begin = CpuTime(0.0, 0.0)
-        process.stdout.readline(), process.stdout.readline()
+        process.stdout.readline()
         taken = CpuTime.of(process.pid)
         process.communicate(b"\n")
     assert taken is not None
