@@ -89,7 +89,7 @@ def _described(run: KnownRun) -> str:
     parts = [
         part
         for part, there in (
-            ("folder", run.folder is not None),
+            ("folder" if len(run.folders) == 1 else f"{len(run.folders)} folders", bool(run.folders)),
             (f"copy {without_password(run.artifact or '')}", run.artifact is not None),
             ("store", run.stored),
         )

@@ -87,30 +87,27 @@ def _sweep(out: Path, done: Pruned) -> None:
 
 def _known(out: Path, store: Store, done: Pruned) -> list[KnownRun]:
     """Each run that is not going on: those of the store, and those whose folders are in ``out``."""
-    stored = {run.run_id: _of_store(run) for run in store.stored_runs()}
-    running = {run.run_id for run in stored.values() if run.folder is not None and is_running(RunFolder(run.folder))}
-    others: list[KnownRun] = []
+    known = {run.run_id: _of_store(run) for run in store.stored_runs()}
+    running = {run.run_id for run in known.values() if any(is_running(RunFolder(folder)) for folder in run.folders)}
     for plan in sorted(out.glob("*/plan.json")):
         folder = RunFolder(plan.parent)
         if folder.path.is_symlink() or folder.run_id.startswith("."):
             continue  # somebody else's folder, which others may use; a copy that is being fetched
         if is_running(folder):
             running.add(folder.run_id)
-        elif folder.run_id in stored:
-            stored[folder.run_id] = replace(stored[folder.run_id], folder=folder.path)
-        else:
+            continue
+        run = known.get(folder.run_id)
+        if run is None:
             try:
                 run = _of_folder(folder)
             except HarnessError as fault:
                 done.faults.append(fault)
                 continue
-            row = stored.get(run.run_id)
-            if row is not None and row.folder is None:
-                stored[run.run_id] = replace(row, folder=folder.path)  # the folder has been renamed
-            else:
-                others.append(run)
+            run = known.setdefault(run.run_id, run)  # else its folder has been renamed, or copied
+        if not any(_is_same(folder.path, other) for other in run.folders):
+            known[run.run_id] = replace(run, folders=(*run.folders, folder.path))
     done.running = len(running)
-    return [run for run in (*stored.values(), *others) if run.run_id not in running]
+    return [run for run in known.values() if run.run_id not in running]
 
 
 def _of_store(run: StoredRun) -> KnownRun:
@@ -122,7 +119,7 @@ def _of_store(run: StoredRun) -> KnownRun:
         profile=run.profile,
         started_at=run.started_at,
         verdict=run.verdict,
-        folder=run.folder if here else None,
+        folders=(run.folder,) if here else (),
         artifact=run.artifact,
         stored=True,
     )
@@ -133,7 +130,7 @@ def _of_folder(folder: RunFolder) -> KnownRun:
     scenario, profile = read_plan(folder).key
     summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
     run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
-    return KnownRun(run_id, scenario, profile, started_by_id(run_id) or folder.started_at, verdict, folder.path)
+    return KnownRun(run_id, scenario, profile, started_by_id(run_id) or folder.started_at, verdict, (folder.path,))
 
 
 def _remove(run: KnownRun, store: Store, gone: str | None) -> None:
@@ -144,8 +141,8 @@ def _remove(run: KnownRun, store: Store, gone: str | None) -> None:
             lost = gone is not None and is_at(run.artifact, gone)
             if not lost and store.artifact_of(run.run_id) is not None:  # else another prune has just ended with it
                 raise
-    if run.folder is not None:
-        _remove_folder(run.folder)
+    for folder in run.folders:
+        _remove_folder(folder)
     if run.stored:
         store.forget_run(run.run_id)
     if run.artifact is not None:
@@ -180,6 +177,10 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir() and not path.is_symlink()
     except OSError:
         return False
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.name == other.name and one.resolve() == other.resolve()
 
 
 def _hidden(folder: Path) -> Path:

@@ -21,8 +21,8 @@ class KnownRun:
     started_at: datetime
     verdict: str | None
     """None where the run was never judged, for it was killed."""
-    folder: Path | None = None
-    """Its folder on this machine; None where there is none."""
+    folders: tuple[Path, ...] = ()
+    """Its folders on this machine: several where one was copied by hand. They stay or go together."""
     artifact: str | None = None
     """Where the copy of its folder is; None where none was made."""
     stored: bool = False
@@ -43,7 +43,10 @@ class Policy:
 
 
 def surplus(runs: Iterable[KnownRun], policy: Policy, now: datetime) -> list[KnownRun]:
-    """Those of ``runs`` that the policy does not keep, oldest first. Baselines and running runs are not its matter."""
+    """Those of ``runs``, each of another id, that the policy does not keep, oldest first.
+
+    Baselines and running runs are not its matter.
+    """
     alike: dict[tuple[str, str], list[KnownRun]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
         alike[run.scenario, run.profile].append(run)

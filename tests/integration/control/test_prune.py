@@ -270,8 +270,21 @@ def test_a_run_whose_folder_was_renamed_is_known_by_its_summary(reports: Path) -
     shutil.copytree(reports / "before the change", reports / "before the change, again")
     said = prune(reports, "--keep", "0")
     assert said.text.startswith(f"removed {moved} (pass): folder, copy {reports.parent}/kept/{moved}, store\n")
-    assert said.text.endswith("1 removed, 2 kept (2 of them as part of a baseline)\n")
+    assert said.text.endswith("1 removed, 1 kept (1 of them as part of a baseline)\n")
     assert left(reports) == ({"before the change", "before the change, again"}, set(), set())
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_run_is_one_however_many_folders_it_has_which_go_together(stored: bool, reports: Path) -> None:
+    runs = [made_run(reports, number, stored=stored) for number in (1, 2)]
+    for name in ("a copy", "keep-me"):
+        shutil.copytree(reports / runs[1], reports / name)
+    assert prune(reports, "--keep", "2").text == "0 removed, 2 kept\n"
+    made_run(reports, 3, stored=stored)
+    assert prune(reports, "--keep", "2").text.startswith(f"removed {runs[0]} (pass): folder")
+    said = prune(reports, "--keep", "1")
+    assert f"removed {runs[1]} (pass): 3 folders" in said.text
+    assert left(reports)[0] == {make_summary(3).run_id}
 
 
 def test_a_link_and_a_copy_that_is_being_fetched_are_left_alone(reports: Path, tmp_path: Path) -> None:
