@@ -131,6 +131,30 @@ def test_twice_the_requests_make_no_suspect(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks(scale=2, seed=9), users=8.0) == []
 
 
+@pytest.mark.parametrize("rate_hz", [20.0, 100.0])
+def test_a_function_that_costs_two_and_a_half_times_as_much_is_named(tmp_path: Path, rate_hz: float) -> None:
+    """12 s of CPU time in 30 s, of which the function took 1.5: at 20 samples a second 30 of 240."""
+    phases = [steady(seconds=30)]
+    slow = (*SEARCH, "rank (shop/rank.py:3)")
+
+    def profile(run_id: str, rank_s: float, seed: int) -> RunFolder:
+        rng = np.random.default_rng(seed)
+        seconds = {(*LIST, *DATABASE): 5.0, (*LIST, "serialize (shop/app.py:30)"): 5.5, slow: rank_s}
+        cpu = [Stack(frames, int(rng.poisson(rate_hz * spent_s))) for frames, spent_s in seconds.items()]
+        profiles = Profiles(cpu={"steady": cpu}, rates_hz={"steady": rate_hz})
+        return record_run(tmp_path, run_id=run_id, phases=phases, requests_per_user_s=4.0, profiles=profiles)
+
+    before = profile("before", 1.5, 1)
+    write_text(before.summary, judge(before).to_json())
+    kept = Baseline(
+        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure_for_baseline(before)]
+    )
+    for run_id, rank_s, named in (("same", 1.5, []), ("now", 3.75, ["rank"])):
+        now = profile(run_id, rank_s, 2)
+        write_json(now.comparison, kept.model_dump(by_alias=True))
+        assert [suspect.function for suspect in suspects_of(read_run(now))] == named
+
+
 def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -> None:
     """The first at a quarter of the other's rate: a quarter of the samples tell of as much CPU time."""
     slow = (*SEARCH, "rank (shop/rank.py:3)")
