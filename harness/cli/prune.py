@@ -84,13 +84,13 @@ def command(keep: int, keep_failed: timedelta, gone: str | None, dry_run: bool, 
 
 
 def _described(run: KnownRun) -> str:
-    from harness.store.artifacts import without_password
+    from harness.store.artifacts import shown
 
     parts = [
         part
         for part, there in (
             ("folder" if len(run.folders) == 1 else f"{len(run.folders)} folders", bool(run.folders)),
-            (f"copy {without_password(run.artifact or '')}", run.artifact is not None),
+            (f"copy {shown(run.artifact or '')}", run.artifact is not None),
             ("store", run.stored),
         )
         if there

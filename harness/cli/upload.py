@@ -26,7 +26,7 @@ def command(run: str, out: Path) -> None:
     from harness.record.running import is_running
     from harness.record.summary import Summary
     from harness.store import RunEntry, open_store
-    from harness.store.artifacts import VARIABLE, place, upload
+    from harness.store.artifacts import VARIABLE, place, shown, upload
 
     to = place()
     if to is None:
@@ -52,4 +52,4 @@ def command(run: str, out: Path) -> None:
         )
         with open_store(None, folder.path.parent) as store:
             store.record_run(entry)
-    click.echo(f"copied to {location}", err=True)
+    click.echo(f"copied to {shown(location)}", err=True)

@@ -52,7 +52,7 @@ def _fetched(run_id: str, out: Path) -> RunFolder:
             noted = store.artifact_of(run_id)
         looked.append(f"in the store {store.shown}")
         if noted is not None:
-            looked[-1] += f", by which its copy is {artifacts.without_password(noted)}"
+            looked[-1] += f", by which its copy is {artifacts.shown(noted)}"
             locations.append(noted)
     here = artifacts.place()
     if here is not None:

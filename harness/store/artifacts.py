@@ -51,14 +51,18 @@ _FORMS = "Give a directory, or a URL such as s3://bucket/runs or sftp://user@hos
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where copies of run folders are kept: ``url`` as fsspec opens it, ``shown`` without the password in it."""
+    """Where copies of run folders are kept: ``url`` as fsspec opens it."""
 
     url: str = field(repr=False)
-    shown: str
+
+    @property
+    def shown(self) -> str:
+        """For people: no password, nor user's name."""
+        return shown(self.url)
 
     def location(self, run_id: str) -> str:
-        """Where the copy of that run is, as the store notes it: no password."""
-        return f"{self.shown}/{run_id}"
+        """Where the copy of that run is, as the store, and nothing else, notes it: no password."""
+        return f"{_without_password(self.url)}/{run_id}"
 
 
 def place() -> Place | None:
@@ -72,23 +76,15 @@ def place() -> Place | None:
         return None
     found = _PROTOCOL.match(text)
     if found is None:
-        url = str(Path(text).expanduser().absolute())
-        return Place(url, url)
+        return Place(str(Path(text).expanduser().absolute()))
     _known(found[0])
     _refuse_raw_password(text)
-    url = text.rstrip("/")
-    return Place(url, without_password(url))
+    return Place(text.rstrip("/"))
 
 
-def without_password(url: str) -> str:
-    """``url`` without its password. What is before it stays: where a copy is, a user's name tells, too
-    (``abfs://CONTAINER@ACCOUNT…``, the folders of ``ftp://ann@host``).
-    """
-    return _PASSWORD.sub(r"\g<user>@", url)
-
-
-def _without_userinfo(url: str) -> str:
-    return _USERINFO.sub("", url)
+def shown(url: str) -> str:
+    """A place, or the location of a copy, as people and files are told it: a user's name may be a token."""
+    return masked(_without_password(url))
 
 
 def upload(folder: RunFolder, to: Place) -> str:
@@ -102,7 +98,7 @@ def upload(folder: RunFolder, to: Place) -> str:
     files = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.is_symlink()]
     names = [path.relative_to(folder.path).as_posix() for path in files if path.name != LOCK]
     names.sort(key=lambda name: name == folder.plan.name)
-    with _opened(f"{to.url}/{folder.run_id}", to) as (files_there, root):
+    with _opened(f"{to.url}/{folder.run_id}") as (files_there, root):
         for parent in sorted({str(PurePosixPath(root, name).parent) for name in names}):
             files_there.makedirs(parent, exist_ok=True)
         _make_receipt(files_there, root)
@@ -118,19 +114,19 @@ def upload(folder: RunFolder, to: Place) -> str:
 def download(location: str, parent: Path) -> RunFolder | None:
     """Fetch the copy at ``location`` to ``parent``; None where there is none. Raises :class:`HarnessError`."""
     run_id = location.rpartition("/")[2]
-    with _opened(*_as_opened(location)) as (files_there, root):
+    with _opened(_as_opened(location)) as (files_there, root):
         if not _there(files_there, f"{root}/{_PLAN}"):
             return None
         names = _names(files_there, root)
     for name in names:
         if not PurePosixPath(name).parts or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise HarnessError(f"the copy holds a file of no sensible name: {name!r}", where=without_password(location))
+            raise HarnessError(f"the copy holds a file of no sensible name: {name!r}", where=shown(location))
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f".{run_id}."))
     try:
         for name in names:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-        with _opened(*_as_opened(location)) as (files_there, root):
+        with _opened(_as_opened(location)) as (files_there, root):
             files_there.get([f"{root}/{name}" for name in names], [str(temporary / name) for name in names])
         temporary.chmod(0o755)
         try:
@@ -149,12 +145,11 @@ def remove(location: str, run_id: str) -> bool:
     Only a folder of that run's id is ever removed, whatever the store says. Where the place is not here, whether there
     is a copy is not known: that is a fault. The copy's receipt stays, for the next call, until :func:`forget`.
     """
-    url, where = _as_opened(location)
     if location.rpartition("/")[2] != run_id or not is_run_id(run_id):
-        raise HarnessError(f"this is no copy of run {run_id}", where=where.shown, hint="It was left where it is.")
-    with _opened(url, where) as (files_there, root):
+        raise HarnessError(f"this is no copy of run {run_id}", where=shown(location), hint="It was left where it is.")
+    with _opened(_as_opened(location)) as (files_there, root):
         if not _there(files_there, root):
-            _refuse_other_place(files_there, root, where)
+            _refuse_other_place(files_there, root, shown(location))
             return False
         _make_receipt(files_there, root)  # a copy of an older version has none
         _take_plan(files_there, root)
@@ -168,7 +163,7 @@ def remove(location: str, run_id: str) -> bool:
 
 def forget(location: str) -> None:
     """Take away the receipt of a copy that was removed, now that nothing refers to it."""
-    with suppress(HarnessError), _opened(*_as_opened(location)) as (files_there, root):
+    with suppress(HarnessError), _opened(_as_opened(location)) as (files_there, root):
         # Suppressed, for one that stays harms nobody: a few bytes, and what they say is true.
         files_there.rm_file(_receipt(root))
 
@@ -216,7 +211,7 @@ def _refuse_raw_password(url: str) -> None:
 
 
 @contextmanager
-def _opened(url: str, where: Place) -> Iterator[tuple[AbstractFileSystem, str]]:
+def _opened(url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
     """The file system of ``url`` and the path in it; every fault of it is one :class:`HarnessError`."""
     from fsspec.core import url_to_fs
 
@@ -231,27 +226,54 @@ def _opened(url: str, where: Place) -> Iterator[tuple[AbstractFileSystem, str]]:
         message = _without_secrets(lines[0] if lines else type(fault).__name__, url)
         raise HarnessError(
             f"the place for run folders cannot be used: {message}",
-            where=where.shown,
-            hint=f"Is it up, and are its name and credentials right? {VARIABLE} names it.",
+            where=shown(url),
+            hint="The copy was made by another user than the one in "
+            f"{VARIABLE}: let that have the name and password of the one who made it."
+            if _is_another_users(url)
+            else f"Is it up, and are its name and credentials right? {VARIABLE} names it.",
         ) from fault
 
 
 def _without_secrets(message: str, url: str) -> str:
     message = masked(message)
-    for found in _PASSWORD.finditer(url):
-        for secret in {found["password"], unquote(found["password"])} - {""}:
+    for found in _USERINFO.finditer(url):
+        user, _, password = found[0][:-1].partition(":")
+        for secret in {password, unquote(password)} - {""}:
             message = message.replace(secret, MASK)
+        for name in {user, unquote(user)} - {""}:  # which may be a word, and a part of others
+            message = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", MASK, message)
     return message
 
 
-def _as_opened(location: str) -> tuple[str, Place]:
-    """``location`` as the store notes it, with the credentials that ``HARNESS_ARTIFACTS`` may have for it."""
-    shown = without_password(location)
+def _as_opened(location: str) -> str:
+    """``location`` as the store notes it, with the credentials that ``HARNESS_ARTIFACTS`` may have for it.
+
+    That is where it names the same place by the same user; and where the store has no user's name, as older versions
+    noted it.
+    """
+    here, noted = place(), _without_password(location)
+    if here is not None:
+        for same in (_without_password(here.url), _without_userinfo(here.url)):
+            if noted.startswith(f"{same}/"):
+                return here.url + noted.removeprefix(same)
+    return location
+
+
+def _is_another_users(url: str) -> bool:
+    """Whether it is of the place that ``HARNESS_ARTIFACTS`` names, by another user."""
     here = place()
-    url = location
-    if here is not None and shown.startswith(f"{here.shown}/"):
-        url = here.url + shown.removeprefix(here.shown)
-    return url, Place(url, shown)
+    return here is not None and is_at(url, here.url) and not url.startswith(f"{here.url}/")
+
+
+def _without_password(url: str) -> str:
+    """``url`` without its password. What is before it stays: where a copy is, a user's name tells, too
+    (``abfs://CONTAINER@ACCOUNT…``, the folders of ``ftp://ann@host``).
+    """
+    return _PASSWORD.sub(r"\g<user>@", url)
+
+
+def _without_userinfo(url: str) -> str:
+    return _USERINFO.sub("", url)
 
 
 def _there(files_there: AbstractFileSystem, path: str) -> bool:
@@ -292,14 +314,14 @@ def _make_receipt(files_there: AbstractFileSystem, root: str) -> None:
     files_there.pipe_file(receipt, _RECEIPT_TEXT.format(run_id=root.rpartition("/")[2]).encode())
 
 
-def _refuse_other_place(files_there: AbstractFileSystem, root: str, where: Place) -> None:
+def _refuse_other_place(files_there: AbstractFileSystem, root: str, where: str) -> None:
     """Raise where no receipt shows that the copy, which is not at ``root``, was made in this very place."""
     if not _there(files_there, _receipt(root)):
         raise HarnessError(
             "the place of this copy is not here: there is neither the copy nor the receipt of it",
-            where=where.shown,
+            where=where,
             hint="Is it mounted, and is this the machine that has it? If so, and the copy is gone, add "
-            f"--gone {shlex.quote(where.shown.rpartition('/')[0])}",
+            f"--gone {shlex.quote(where.rpartition('/')[0])}",
         )
 
 

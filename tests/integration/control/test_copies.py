@@ -43,7 +43,7 @@ def ended_run(reports: Path, place: Place) -> tuple[RunFolder, Summary]:
 
 def test_a_run_that_is_not_here_is_found_where_the_store_says(reports: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
-    folder, summary = ended_run(reports, Place(kept, kept))
+    folder, summary = ended_run(reports, Place(kept))
     assert summary.warnings == []
     text = folder.report.read_text()
     shutil.rmtree(folder.path)
@@ -57,7 +57,7 @@ def test_without_a_store_that_knows_it_a_run_is_found_where_copies_are_kept(
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = str(tmp_path / "kept")
-    folder, _ = ended_run(reports, Place(kept, kept))
+    folder, _ = ended_run(reports, Place(kept))
     monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
     assert find(folder.run_id, tmp_path / "desk").path == tmp_path / "desk" / folder.run_id
     with pytest.raises(HarnessError) as told:
@@ -72,7 +72,7 @@ def test_a_copy_that_the_store_has_by_another_users_name_is_found_in_ones_own_pl
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = str(tmp_path / "kept")
-    folder, summary = ended_run(reports, Place(kept, kept))
+    folder, summary = ended_run(reports, Place(kept))
     with open_store(None, reports) as store:
         theirs = f"ftp://runner@127.0.0.1:1/kept/{folder.run_id}"
         store.record_run(RunEntry(summary, "f1", folder.path, theirs))
@@ -83,7 +83,7 @@ def test_a_copy_that_the_store_has_by_another_users_name_is_found_in_ones_own_pl
 
 def test_of_a_run_that_is_nowhere_it_is_told_where_it_was_looked_for(reports: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
-    folder, _ = ended_run(reports, Place(kept, kept))
+    folder, _ = ended_run(reports, Place(kept))
     shutil.rmtree(folder.path)
     shutil.rmtree(kept)
     with pytest.raises(HarnessError) as told:
@@ -108,7 +108,7 @@ class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 )
 def test_a_copy_that_fails_is_a_warning_that_says_what_to_do(url: str, why: str, reports: Path) -> None:
     register_implementation("slow", _Slow, clobber=True)
-    folder, summary = ended_run(reports, Place(url, url))
+    folder, summary = ended_run(reports, Place(url))
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     (warning,) = read_model(folder.summary, Summary).warnings
     assert warning.startswith(f"the run folder was not copied to {url}: ")
@@ -131,7 +131,7 @@ def upload(run: str, reports: Path, place: str) -> tuple[int, str]:
 
 
 def test_a_copy_that_failed_is_made_later(reports: Path, tmp_path: Path) -> None:
-    folder, _ = ended_run(reports, Place("ftp://127.0.0.1:1", "ftp://127.0.0.1:1"))
+    folder, _ = ended_run(reports, Place("ftp://127.0.0.1:1"))
     location = f"{tmp_path}/kept/{folder.run_id}"
     assert upload("latest", reports, f"{tmp_path}/kept") == (0, f"copied to {location}\n")
     assert (Path(location) / "plan.json").exists()

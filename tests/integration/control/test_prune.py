@@ -59,7 +59,7 @@ def made_run(
     if stored:
         kept = str(reports.parent / "kept")
         with open_store(None, reports) as store:
-            store.record_run(RunEntry(summary, "f1", folder.path, upload(folder, Place(kept, kept))))
+            store.record_run(RunEntry(summary, "f1", folder.path, upload(folder, Place(kept))))
     return summary.run_id
 
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_removed_is_told_kept_for_the_next_time_and_stops_nothing
     with open_store(None, reports) as store:
         store.record_run(RunEntry(make_summary(2), "f1", reports / stuck, "ftp://me@corp:s3cr3t@127.0.0.1:1/" + stuck))
     (reports / damaged / "plan.json").write_text("{}")
-    assert f"copy ftp://me@corp@127.0.0.1:1/{stuck}, store" in prune(reports, "--keep", "0", "--dry-run").text
+    assert f"copy ftp://***@127.0.0.1:1/{stuck}, store" in prune(reports, "--keep", "0", "--dry-run").text
     said = prune(reports, "--keep", "0")
     assert said.code == 2
     assert f"removed {gone}" in said.text

@@ -78,7 +78,7 @@ def test_a_run_goes_there_comes_back_whole_and_is_removed(kept: Place, folder: R
 
 
 def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    to = Place(str(tmp_path / "kept"))
     in_the_way = Path(to.location(RUN_ID)) / "summary.json"
     in_the_way.mkdir(parents=True)
     with pytest.raises(HarnessError, match="cannot be used"):
@@ -91,7 +91,7 @@ def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) ->
 def test_a_copy_that_was_replaced_or_removed_in_part_is_no_run(
     step: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to = Place(f"cut://{tmp_path}/kept", f"cut://{tmp_path}/kept")
+    to = Place(f"cut://{tmp_path}/kept")
     register_implementation("cut", _Cut, clobber=True)
     location = upload(folder, to)
     assert download(location, tmp_path / "whole") is not None
@@ -131,7 +131,7 @@ class _Cut(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFolder, tmp_path: Path) -> None:
     there = tmp_path / "mounted"
-    to = Place(form.format(there), form.format(there))
+    to = Place(form.format(there))
     location = upload(folder, to)
     there.rename(tmp_path / "elsewhere")
     for _ in ("another machine", "a disk that is not mounted"):
@@ -144,7 +144,7 @@ def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFold
 
 
 def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    to = Place(str(tmp_path / "kept"))
     earlier = RunFolder.create(tmp_path / "earlier", RUN_ID.replace("2026", "2025"))
     earlier.plan.touch()
     upload(earlier, to)  # while the disk is away: into the mount point
@@ -159,7 +159,7 @@ def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: 
 
 
 def test_a_copy_of_an_older_version_has_a_receipt_from_its_removal_on(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    to = Place(str(tmp_path / "kept"))
     location = upload(folder, to)
     shutil.rmtree(tmp_path / "kept" / ".harness-runs.d")
     assert remove(location, RUN_ID)
@@ -207,7 +207,7 @@ def test_what_does_not_answer_is_not_taken_for_missing(
     silent: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_implementation("blips", _Blips, clobber=True)
-    to = Place(f"blips://{tmp_path}/kept", f"blips://{tmp_path}/kept")
+    to = Place(f"blips://{tmp_path}/kept")
     location = upload(folder, to)
     with monkeypatch.context() as patch:
         patch.setattr(_Blips, "silent", silent)
@@ -222,7 +222,7 @@ def test_what_does_not_answer_is_not_taken_for_missing(
 def test_who_fetches_second_opens_what_is_there(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to = Place(str(tmp_path / "kept"), str(tmp_path / "kept"))
+    to = Place(str(tmp_path / "kept"))
     location = upload(folder, to)
     rename = Path.rename
 
@@ -249,7 +249,7 @@ def test_only_a_copy_of_that_run_is_removed(folder: RunFolder, tmp_path: Path) -
 def test_the_runs_own_folder_is_no_place_for_its_copy(folder: RunFolder, tmp_path: Path) -> None:
     for url in (f"{tmp_path}/reports", f"file://{tmp_path}/reports"):
         with pytest.raises(HarnessError, match="would be the run folder itself"):
-            upload(folder, Place(url, url))
+            upload(folder, Place(url))
 
 
 def test_a_server_that_is_gone_is_told_without_the_password(folder: RunFolder, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_server_that_is_gone_is_told_without_the_password(folder: RunFolder, t
     assert gone is not None
     with pytest.raises(HarnessError) as told:
         upload(folder, gone)
-    assert str(told.value).startswith(f"{gone.shown}: the place for run folders cannot be used:")
+    assert str(told.value).startswith(f"{gone.shown}/{RUN_ID}: the place for run folders cannot be used:")
     assert "refused" in str(told.value)
     assert "geh" not in str(told.value)
 
@@ -282,7 +282,7 @@ class _Loud(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         raise ConnectionError(f"nobody answers at {url} ({unquote(password or user)})")
 
 
-@pytest.mark.parametrize("userinfo", ["ann:s%3Acret", "ann@corp:s%3Acret", ":s%3Acret", "ann:p@s%3Acret"])
+@pytest.mark.parametrize("userinfo", ["ann:s%3Acret", "ann@corp:s%3Acret", ":s%3Acret", "ann:p@s%3Acret", "s%3Acret"])
 def test_a_fault_that_repeats_the_url_does_not_show_its_password(
     userinfo: str, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,8 +290,9 @@ def test_a_fault_that_repeats_the_url_does_not_show_its_password(
     monkeypatch.setenv(VARIABLE, f"loud://{userinfo}@host/runs/")
     loud = place()
     assert loud is not None
-    shown = f"loud://{userinfo.partition(':')[0]}@host/runs"
-    assert loud.location(RUN_ID) == f"{shown}/{RUN_ID}"
+    shown = f"loud://***@host/runs/{RUN_ID}"
+    assert loud.location(RUN_ID) == f"loud://{userinfo.partition(':')[0]}@host/runs/{RUN_ID}"
+    assert loud.shown == "loud://***@host/runs"
     with pytest.raises(HarnessError) as told:
         upload(folder, loud)
     assert str(told.value).startswith(f"{shown}: the place for run folders cannot be used: nobody answers")
@@ -331,6 +332,16 @@ def test_the_places_of_two_users_are_two(
     assert download(locations[0], tmp_path / "desk") is not None
 
 
+def test_a_copy_that_was_noted_without_a_user_is_opened_as_ones_own(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    with ftp_server(tmp_path / "served") as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, url)
+        location = upload(folder, Place(url))
+        assert download(location.replace("ann@", ""), tmp_path / "desk") is not None  # as older versions noted it
+        with pytest.raises(HarnessError, match="by another user than the one in HARNESS_ARTIFACTS"):
+            download(location.replace("ann@", "bob@"), tmp_path / "desk")
+
+
 @pytest.mark.parametrize(
     "url",
     ["sftp://ann:s/cret@host/runs", "sftp://ann@corp:s/cret@host", "sftp://ann:7/cret@host", "ftp://a:#cret@host/x"],
@@ -346,20 +357,20 @@ def test_a_url_whose_password_cannot_be_told_is_refused_and_not_shown(
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    "url",
     [
-        ("ftp://host:21/runs", "ftp://host:21/runs"),
-        ("ftp://ann@host:21/of/ann@corp", "ftp://ann@host:21/of/ann@corp"),
-        ("memory://container@account.dfs/runs", "memory://container@account.dfs/runs"),
-        ("memory://bucket/ann@corp", "memory://bucket/ann@corp"),
-        ("file:///srv/ann@corp", "file:///srv/ann@corp"),
+        "ftp://host:21/runs",
+        "ftp://ann@host:21/of/ann@corp",
+        "memory://container@account.dfs/runs",
+        "memory://bucket/ann@corp",
+        "file:///srv/ann@corp",
     ],
 )
-def test_what_is_no_credential_of_a_url_stays(url: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_password_in_a_url_stays_in_the_store(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, url)
     found = place()
     assert found is not None
-    assert (found.url, found.shown) == (url, shown)
+    assert (found.url, found.location("run")) == (url, f"{url}/run")
 
 
 @pytest.mark.parametrize(
