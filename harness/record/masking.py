@@ -69,10 +69,16 @@ def _basic_masked(found: re.Match[str]) -> str:
     return f"{found[1]} {MASK}" if b":" in pair else found[0]
 
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+def _rest_masked(found: re.Match[str]) -> str:
+    return f"{found[1]}{MASK}"
+
+
+_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    # First what must stand in the lowered text, any of it: it is found many times as fast as the pattern.
     # URL userinfo (RFC 3986, 3.2.1): a name alone may be a token. The one of our own advice, user@host, is none.
     # JSON may have the slashes escaped; a quote that ends a text is none of it.
     (
+        ("@",),
         re.compile(
             r"(:(?:\\{0,15}/){2})(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))"
             r"(?:[^\s/?#\"'<>]|'(?![\s,;:)\]}]))*@"
@@ -80,6 +86,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         rf"\1{MASK}@",
     ),
     (
+        ("2f%",),
         re.compile(
             rf"({_ENCODED}3A(?:{_ENCODED}2F){{2}})"
             rf"(?:[^\s/?#&\"'<>%]|%(?!(?:25){{0,3}}(?:2F|3F|23|26|2[027]|3C|3E)))*({_ENCODED}40|@)",
@@ -88,35 +95,37 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         rf"\1{MASK}\2",
     ),
     # The credentials of an authentication scheme (RFC 9110, 11.4)
-    (re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {MASK}"),
-    (re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"), rf"\1 {MASK}"),
-    (re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _basic_masked),
+    (("bearer",), re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {MASK}"),
+    (
+        ("basic", "digest", "negotiate"),
+        re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"),
+        rf"\1 {MASK}",
+    ),
+    (("basic",), re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _basic_masked),
     # A JSON web token (RFC 7519), also one that was cut off
-    (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), MASK),
-    (re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), MASK),
-    (re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE), rf"\1={MASK}"),
-    # What these headers hold has blanks and quotes in it. "Cookie: …" whole in quotes, its value in quotes, in none.
+    (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), MASK),
+    (("-----begin ",), re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), MASK),
     (
-        re.compile(rf"((?P<quote>{_QUOTE}){_HEADER}\s{{0,3}}[:=][ \t]{{0,3}}+){_UP_TO_QUOTE}", re.IGNORECASE),
-        rf"\1{MASK}",
+        tuple(f"{name}=" for name in _QUERY_ONLY),
+        re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE),
+        rf"\1={MASK}",
     ),
-    (
-        re.compile(
-            rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)\s{{0,3}}[bru]{{0,2}}(?P<quote>{_QUOTE})){_UP_TO_QUOTE}",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-    (
-        re.compile(
-            rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)[ \t]{{0,3}}+)"
-            rf"(?![\[{{]|[bru]{{0,2}}{_QUOTE}){_UP_TO_LINE_END}",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-    (re.compile(rf"({_HEADER}\s{{0,3}}:[ \t]{{0,3}}+){_UP_TO_LINE_END}", re.IGNORECASE), rf"\1{MASK}"),
 )
+# What these headers hold has blanks and quotes in it. "Cookie: …" whole in quotes, its value in quotes, in none.
+_QUOTED_HEADER = re.compile(rf"((?P<quote>{_QUOTE}){_HEADER}\s{{0,3}}[:=][ \t]{{0,3}}+){_UP_TO_QUOTE}", re.IGNORECASE)
+_HEADERS = (
+    re.compile(
+        rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)\s{{0,3}}[bru]{{0,2}}(?P<quote>{_QUOTE})){_UP_TO_QUOTE}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)[ \t]{{0,3}}+)"
+        rf"(?![\[{{]|[bru]{{0,2}}{_QUOTE}){_UP_TO_LINE_END}",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"({_HEADER}\s{{0,3}}:[ \t]{{0,3}}+){_UP_TO_LINE_END}", re.IGNORECASE),
+)
+_HEADER_BEGINS = re.compile(r"proxy-authorization|authorization|set-cookie|cookie")
 _NEWLINE = r"(?:\r?\n|(?:\\{1,15}r)?\\{1,15}n)"
 _IN_LINE = r"(?:[^\r\n\\]|\\{1,15}+[\"'])"
 _FIELD = r"[\w.:\[\]-]{0,40}"
@@ -125,6 +134,31 @@ _is_setting = re.compile(r"[\w.:\[\]-]+").fullmatch
 
 private_key_begins = re.compile(_KEY_BEGINS).search
 private_key_ends = re.compile(_KEY_ENDS).search
+
+
+def _lowered(text: str) -> str:
+    """What ignores case takes a dotless i and a long s for letters of ASCII, too."""
+    return text.lower().replace("\u0131", "i").replace("\u017f", "s")
+
+
+def _sub_at(
+    begins: re.Pattern[str], pattern: re.Pattern[str], instead: Callable[[re.Match[str]], str], text: str
+) -> str:
+    """``pattern.sub(instead, text)`` of a pattern that ignores case and matches nowhere but where ``begins``, which
+    does not, matches the lowered text. Many times as fast: what does not ignore case is found by its first letters.
+    """
+    low = _lowered(text)
+    if len(low) != len(text):  # places in it are others
+        return pattern.sub(instead, text)
+    pieces: list[str] = []
+    done = at = 0
+    while begin := begins.search(low, at):
+        found = pattern.match(text, begin.start())
+        at = found.end() if found else begin.start() + 1
+        if found:
+            pieces += (text[done : found.start()], instead(found))
+            done = at
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
 class _Masker:
@@ -172,6 +206,10 @@ class _Masker:
             rf"{_VALUE}",
             both,
         )
+        # Of lowered texts. Lowering is less than ignoring case, beyond ASCII.
+        case = re.NOFLAG if named.isascii() else re.IGNORECASE
+        self._named_begins = re.compile(rf"{named}|(?<=[a-z0-9]_)(?:{last})", case)
+        self._holds_pair = re.compile(rf"(?:{named}){_FIELD}{_QUOTE},", case).search
         parts = {part for name in (*_NAMES, *own) for part in [re.split(r"[-_. ]", name.lower())[0]]}
         self._hints = (*_HINTS, *sorted(parts))
         self.short = lru_cache(maxsize=4096)(self._masked)
@@ -183,19 +221,32 @@ class _Masker:
     def text(self, text: str) -> str:
         return self.short(text) if len(text) <= _LONGEST_CACHED else self._masked(text)
 
+    def may_hold_secret(self, text: str) -> bool:
+        return self._hinted(_lowered(text))
+
+    def _hinted(self, low: str) -> bool:
+        return any(hint in low for hint in self._hints) or _may_hold_userinfo(low)
+
     def _masked(self, text: str) -> str:
-        low = text.lower()
-        if not any(hint in low for hint in self._hints) and not _may_hold_userinfo(low):
+        low = _lowered(text)
+        if not self._hinted(low):
             return text
-        for pattern, instead in _PATTERNS:
-            text = pattern.sub(instead, text)
-        text = self._part.sub(rf"\1{MASK}", text)
+        for needs, pattern, instead in _PATTERNS:
+            if any(need in low for need in needs):
+                text = pattern.sub(instead, text)
+        if "authorization" in low or "cookie" in low:
+            text = _QUOTED_HEADER.sub(rf"\1{MASK}", text)
+            for pattern in _HEADERS:
+                text = _sub_at(_HEADER_BEGINS, pattern, _rest_masked, text)
+        if "form-data" in low:
+            text = self._part.sub(rf"\1{MASK}", text)
         if "<" in text:
             text = self._tag.sub(_tag_masked, text)
         text = self._option.sub(rf"\1{MASK}", text)
-        text = self._pair.sub(_value_masked, text)
+        if self._holds_pair(low):
+            text = self._pair.sub(_value_masked, text)
         text = self._in_query.sub(rf"\1{MASK}", text)
-        return self._named.sub(_value_masked, text)
+        return _sub_at(self._named_begins, self._named, _value_masked, text)
 
 
 def _may_hold_userinfo(low: str) -> bool:
@@ -227,6 +278,11 @@ def add_names(names: Iterable[str]) -> None:
 def masked(text: str) -> str:
     """``text`` with :data:`MASK` in the place of each secret that was found in it."""
     return _masker.text(text)
+
+
+def may_hold_secret(text: str) -> bool:
+    """False only where :func:`masked` would leave ``text`` as it is; that is found far faster than by it."""
+    return _masker.may_hold_secret(text)
 
 
 def is_secret(name: str) -> bool:

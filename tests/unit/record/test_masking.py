@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import time
 
 import pytest
 
+from harness.record import masking
 from harness.record.masking import add_names, masked, masked_command, masked_settings, masked_words
 
 SECRET = "s3cr3tValue"
@@ -216,3 +218,75 @@ def test_a_text_four_times_as_long_does_not_take_16_times_as_long(unit: str, bef
         if shortest_s[8_000] < 10 * shortest_s[2_000]:
             return
     pytest.fail(f"seconds by length: {shortest_s}")
+
+
+def masked_slowly(text: str) -> str:
+    """By each pattern at each place, as it is written."""
+    masker = masking._masker
+    for _, pattern, instead in masking._PATTERNS:
+        text = pattern.sub(instead, text)
+    for pattern in (masking._QUOTED_HEADER, *masking._HEADERS, masker._part):
+        text = pattern.sub(r"\1***", text)
+    text = masker._option.sub(r"\1***", masker._tag.sub(masking._tag_masked, text))
+    text = masker._in_query.sub(r"\1***", masker._pair.sub(masking._value_masked, text))
+    return masker._named.sub(masking._value_masked, text)
+
+
+PIECES = (
+    *(
+        "password=",
+        "API-Key: ",
+        "DB_PASS=",
+        '"token":"',
+        "--a-key ",
+        '("my_secret", ',
+        "<i name='csrf' value=",
+        "?pwd=",
+    ),
+    *(
+        "Set-Cookie: ",
+        '"authorization',
+        "Bearer ",
+        "basic ",
+        "QWxhZGRpbjpvcGVu",
+        "eyJhbGciOiJ",
+        "://",
+        "%3A%2F%2F",
+        "@",
+    ),
+    *(
+        "%2540",
+        "-----BEGIN PRIVATE KEY-----",
+        "&key=",
+        'form-data; name="token"\n\n',
+        "--b",
+        "a:",
+        "v w",
+        "12",
+        " ",
+        ",",
+    ),
+    *(
+        '"',
+        "'",
+        "\\",
+        "\n",
+        "{",
+        "]",
+        ">",
+        "&quot;",
+        "é",
+        "\u0130",
+        "\u017fecret=",
+        "pass\u0131ng_sess\u0131onid: ",
+        "\u212aey",
+    ),
+)
+
+
+def test_no_place_is_passed_over_where_a_secret_may_stand() -> None:
+    chance = random.Random(5)
+    for _ in range(3_000):
+        text = "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
+        text = text.swapcase() if chance.random() < 0.2 else text
+        assert masked(text) == masked_slowly(text)
