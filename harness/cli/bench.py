@@ -50,10 +50,10 @@ def command(
     """
     import harness
     from harness.control.interrupts import raise_on_signals
-    from harness.report.words import no_commands, plain
+    from harness.report.words import no_commands
 
     def hear(text: str) -> None:
-        print(no_commands(plain(text)), end="", file=sys.stderr, flush=True)
+        print(no_commands(text), end="", file=sys.stderr, flush=True)
 
     raise_on_signals()
     try:

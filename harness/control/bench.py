@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.control.interrupts import Interrupts
-from harness.errors import ExitCode, HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyFaultsError
 from harness.gates.wording import among
 from harness.microbench.cpu import SLOWEST, profile_benchmarks
 from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
-from harness.microbench.session import Ended, Session, need_pytest_benchmark, pytest_command, while_it_works
+from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark, pytest_command
 from harness.plan.bench import PROFILE, BenchPlan, name_of
 from harness.plan.masked import masked_bench
 from harness.record.masking import masked_words
@@ -25,10 +25,12 @@ from harness.record.run_folder import RunFolder, new_run_id, read_model, write_j
 from harness.record.running import marked_as_running
 from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
 from harness.record.summary import Summary
+from harness.report.words import plain
 from harness.store import artifacts, open_store
 from harness.target.environment import capture_bench_environment
 
 _NOTHING_COLLECTED = 5
+_LAST_LINES = 8
 _MEASURED = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet")
 
 
@@ -43,12 +45,21 @@ class BenchOutcome:
 def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> BenchOutcome:
     """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
-    ``hear`` is given what pytest says, line by line and masked; not any more after an ``OSError``: nobody reads it.
+    ``hear`` is given what pytest says, line by line, masked and harmless to a terminal; not any more after an
+    ``OSError``: nobody reads it. What else it raises is raised when the bench has ended.
     Raises :class:`HarnessError` (exit code 2) where nothing could be measured: no such benchmark, a file that cannot be
-    imported, pytest-benchmark not installed. A bench that began always gives an outcome.
+    imported, pytest-benchmark not installed; ``KeyboardInterrupt`` where it was interrupted before a benchmark was
+    found. A bench that began always gives an outcome.
     """
     need_pytest_benchmark(plan.arguments)
-    hear = while_it_works(hear)
+    outlet = Outlet(lambda text: hear(plain(text)))
+    try:
+        return _bench(plan, out, outlet)
+    finally:
+        outlet.raise_fault()
+
+
+def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
     shown = masked_bench(plan)
     place = artifacts.place()
     with open_store(None, out) as store:
@@ -70,7 +81,7 @@ def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> Bench
             return BenchOutcome(folder, summary)
 
 
-def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: Callable[[str], None]) -> None:
+def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: Outlet) -> None:
     """The suite, and what was asked besides, into ``folder``; which is removed where nothing could be measured."""
     request = Request(
         report=str(folder.suite.absolute()),
@@ -87,9 +98,9 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: C
     request.unlink()
     report = read_model(folder.suite, SuiteReport) if folder.suite.exists() else SuiteReport()
     try:
-        _refuse_empty(report, ended, plan)
-    except HarnessError:
-        shutil.rmtree(folder.path)  # it is no run: nothing was measured, and all that was said has been shown
+        _refuse_empty(report, ended, plan, folder.log)
+    except (HarnessError, KeyboardInterrupt):
+        shutil.rmtree(folder.path)  # it is no run: nothing was measured, and why has been told
         raise
     end = SuiteEnd(
         started_at=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -128,11 +139,11 @@ def _look_closer(
         index.save(folder.profiles)
 
 
-def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan) -> None:
-    """Raise where pytest came to no benchmark at all."""
+def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path) -> None:
+    """Raise where pytest came to no benchmark at all; ``log`` is what it said."""
     if ended.interrupted:
         if not report.benchmarks:
-            raise HarnessError("interrupted before a benchmark was found", exit_code=ExitCode.INTERRUPTED)
+            raise KeyboardInterrupt("interrupted before a benchmark was found")
         return
     if report.collect_faults:
         raise ManyFaultsError(
@@ -168,6 +179,11 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan) -> None:
         )
     if not report.benchmarks:
         raise HarnessError(
-            f"pytest could not begin (its exit status: {ended.status}): it says why above",
+            f"pytest could not begin (its exit status: {ended.status}){_last_words(log)}",
             where=shlex.join(["pytest", *masked_words(plan.arguments)]),
         )
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in plain(log.read_text(errors="replace")).splitlines() if line.strip()]
+    return "\n  ".join([":", *lines[-_LAST_LINES:]]) if lines else ""

@@ -73,21 +73,35 @@ def pytest_command(plan: BenchPlan, request: Path, options: Sequence[str]) -> li
     return [sys.executable, "-m", "pytest", *given, *ours, *paths, *options]
 
 
-def while_it_works(write: Callable[[str], object]) -> Callable[[str], None]:
-    """``write`` until nobody reads it any more, or its disk is full; from then on nothing: benchmarks are measured
-    all the same.
+class Outlet:
+    """``write`` until it fails; from then on nothing: benchmarks are measured all the same.
+
+    An ``OSError`` is no fault: nobody reads it any more, or its disk is full. Another one is its owner's, and raised
+    when nothing can be lost by it: :meth:`raise_fault`.
     """
-    works = True
 
-    def attempt(text: str) -> None:
-        nonlocal works
-        if works:
-            try:
-                write(text)
-            except OSError:
-                works = False
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._works = True
+        self._fault: BaseException | None = None
 
-    return attempt
+    def __call__(self, text: str) -> None:
+        if not self._works:
+            return
+        try:
+            self._write(text)
+        except OSError:
+            self._works = False
+        except BaseException as fault:
+            self._works = False
+            if not isinstance(fault, Exception) and threading.current_thread() is threading.main_thread():
+                raise  # Ctrl-C, say
+            self._fault = fault
+
+    def raise_fault(self) -> None:
+        """Raise what ``write`` failed with, if it did."""
+        if self._fault is not None:
+            raise self._fault
 
 
 def _alone(environment: Mapping[str, str]) -> dict[str, str]:
@@ -98,8 +112,8 @@ def _alone(environment: Mapping[str, str]) -> dict[str, str]:
 class Session:
     """A running pytest. A context manager: on leaving, nothing of it is left, nor of what its tests have started.
 
-    Its output goes to ``log`` and ``hear``, line by line and masked. It is supervised as a target is, so that nothing
-    outlives the harness either, however that ends.
+    Its output goes to ``log`` and ``hear``, which never fails, line by line and masked. It is supervised as a target
+    is, so that nothing outlives the harness either, however that ends.
     """
 
     def __init__(self, command: Sequence[str], log: Path, hear: Callable[[str], None]) -> None:
@@ -108,7 +122,7 @@ class Session:
         self._output = os.fdopen(reader, "rb")
         # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
         self._log = log.open("ab", buffering=0)
-        self._outlets = [while_it_works(self._keep), while_it_works(hear)]
+        self._outlets: list[Callable[[str], None]] = [Outlet(self._keep), hear]
         try:
             self._process = SupervisedProcess(command, _alone(os.environ), writer)
         finally:

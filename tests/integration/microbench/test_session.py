@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.microbench.session import Ended, Session
+from harness.microbench.session import Ended, Outlet, Session
 from tests.support.children import die_with_the_tests
 
 TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
@@ -39,8 +39,10 @@ def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
     def closed(_: str) -> None:
         raise BrokenPipeError
 
-    with Session([sys.executable, "-c", TALKS], Path("/dev/full"), closed) as session:
+    outlet = Outlet(closed)
+    with Session([sys.executable, "-c", TALKS], Path("/dev/full"), outlet) as session:
         assert session.wait(quiet) == Ended(0, interrupted=False)
+    outlet.raise_fault()  # none
 
 
 def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_path: Path) -> None:

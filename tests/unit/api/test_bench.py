@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +64,28 @@ def test_what_is_wrong_with_a_call_is_told_in_its_words(tmp_path: Path, monkeypa
     with pytest.raises(HarnessError, match=r"^--benchmark-compare-fail=mean:5%: gates judge here.*\n.* gate='bench"):
         harness.bench(["test_x.py", "--benchmark-compare-fail=mean:5%"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"arguments": 5}, "^arguments=: 5 is of no use here"),
+        ({"arguments": ["micro", 5]}, r"^arguments=: \['micro', 5\] is"),
+        ({"gate": [harness.gate("p95 < 5ms")]}, r"^gate=: .*\n  give texts, as 'bench\(\"test_search\"\)\.mean < 2ms'"),
+        ({"gates": ['bench("test_x").mean < 2ms']}, r"^gates=: (.*\n)+.*name a TOML file; gates in texts are gate=\."),
+        ({"profile": "smoke"}, "^profile=: 'smoke' is .*\n  True has the slowest run under py-spy"),
+        ({"memory": 1}, "^memory=: 1 is"),
+        ({"out": None}, "^out=: None is"),
+        ({"hear": None}, "^hear=: None is"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_told_with_the_right_one(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(HarnessError, match=told):
+        harness.bench(**wrong)
+
+
+def test_paths_are_arguments_as_texts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (Path("--harness-bench"), [Path("--harness-bench")]):  # refused, but understood
+        with pytest.raises(HarnessError, match=r"^--harness-bench: the harness gives this itself"):
+            harness.bench(arguments)
