@@ -41,27 +41,40 @@ def existing_store(out: Path) -> Store:
 
 
 def _fetched(run_id: str, out: Path) -> RunFolder:
-    """The run by its copy. Where there is none either, the message says where it was looked for."""
+    """The run by its copy. Where there is none either, the message says where it was looked for.
+
+    What does not answer, store or place, is a fault only where no other has the copy.
+    """
     from harness.store import artifacts
     from harness.store.address import FILE_NAME, VARIABLE
 
     looked = [f"in {out}/"]
     locations: list[str] = []
+    faults: list[HarnessError] = []
     if os.environ.get(VARIABLE) or (out / FILE_NAME).exists():
-        with existing_store(out) as store:
-            noted = store.artifact_of(run_id)
-        looked.append(f"in the store {store.shown}")
-        if noted is not None:
-            looked[-1] += f", by which its copy is {artifacts.shown(noted)}"
-            locations.append(noted)
+        try:
+            with existing_store(out) as store:
+                noted = store.artifact_of(run_id)
+            looked.append(f"in the store {store.shown}")
+            if noted is not None:
+                looked[-1] += f", by which its copy is {artifacts.shown(noted)}"
+                locations.append(noted)
+        except HarnessError as fault:
+            faults.append(fault)
     here = artifacts.place()
     if here is not None:
         looked.append(f"among the copies in {here.shown}")
         # First: the same place may have another user's name in the store, and no password.
         locations.insert(0, here.location(run_id))
     for location in dict.fromkeys(locations):
-        folder = artifacts.download(location, out)
+        try:
+            folder = artifacts.download(location, out)
+        except HarnessError as fault:
+            faults.append(fault)
+            continue
         if folder is not None:
             return folder
+    if faults:
+        raise faults[0]
     more = "" if here else f" ({artifacts.VARIABLE} names no place of copies)"
     raise HarnessError("there is no such run folder", where=run_id, hint=f"Looked {'; '.join(looked)}{more}.")

@@ -81,6 +81,22 @@ def test_a_copy_that_the_store_has_by_another_users_name_is_found_in_ones_own_pl
     assert find(folder.run_id, reports).path == folder.path
 
 
+def test_what_does_not_answer_hides_no_copy_within_reach(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = str(tmp_path / "kept")
+    folder, _ = ended_run(reports, Place(kept))
+    shutil.rmtree(folder.path)
+    monkeypatch.setenv("HARNESS_ARTIFACTS", "ftp://127.0.0.1:1/runs")  # moved, and down; the store has the former one
+    assert find(folder.run_id, reports).path == folder.path
+    with pytest.raises(HarnessError, match="Connection refused"):
+        find(f"{folder.run_id}0", reports)
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "store.sqlite").write_text("no store")
+    monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
+    assert find(folder.run_id, tmp_path / "desk").path == tmp_path / "desk" / folder.run_id
+
+
 def test_of_a_run_that_is_nowhere_it_is_told_where_it_was_looked_for(reports: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
     folder, _ = ended_run(reports, Place(kept))
