@@ -134,19 +134,21 @@ def _of_folder(folder: RunFolder) -> KnownRun:
 
 
 def _remove(run: KnownRun, store: Store, gone: str | None) -> None:
-    if run.artifact is not None:
+    copy = run.artifact
+    if copy is not None:
         try:
-            remove(run.artifact, run.run_id)
+            remove(copy, run.run_id)
         except HarnessError:
-            lost = gone is not None and is_at(run.artifact, gone)
+            lost = gone is not None and is_at(copy, gone)
             if not lost and store.artifact_of(run.run_id) is not None:  # else another prune has just ended with it
                 raise
+            copy = None
     for folder in run.folders:
         _remove_folder(folder)
     if run.stored:
         store.forget_run(run.run_id)
-    if run.artifact is not None:
-        forget(run.artifact)
+    if copy is not None:
+        forget(copy)
 
 
 def _remove_folder(folder: Path) -> None:
