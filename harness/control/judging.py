@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from harness.analysis.recorded_suite import read_suite
@@ -61,18 +61,30 @@ def _remember(folder: RunFolder, plan: BenchPlan, environment: Environment, stor
     return []
 
 
-def keep_copy(folder: RunFolder, summary: Summary, environment: Environment, store: Store, place: Place) -> Summary:
-    """Copy a judged run's folder to ``place`` and note in the store where the copy is.
+def keep_copy(
+    folder: RunFolder,
+    summary: Summary,
+    environment: Environment,
+    store: Store,
+    place: Place,
+    *,
+    without: Collection[str] = (),
+) -> Summary:
+    """Copy a judged run's folder to ``place``, but for the files ``without``, whose secrets could not be masked, and
+    note in the store where the copy is.
 
     The run is whole without its copy: what goes wrong, Ctrl-C during a copy that lasts included, is a warning in the
     result that says how to make it later.
     """
     try:
-        entry = RunEntry(summary, environment.fingerprint, folder.path, upload(folder, place))
+        entry = RunEntry(summary, environment.fingerprint, folder.path, upload(folder, place, without=without))
         try:
             store.record_run(entry)
         except HarnessError as fault:
             return write_results(folder, summary, warnings=[f"the store does not know of the copy: {fault.message}"])
+        if without:
+            told = f"{' and '.join(without)} left out of the copy; mask and copy later: harness upload {folder.path}"
+            return write_results(folder, summary, warnings=[told])
     except (HarnessError, KeyboardInterrupt) as fault:
         why = fault.message if isinstance(fault, HarnessError) else "interrupted"
         later = f"make the copy later: harness upload {folder.path}"

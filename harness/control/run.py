@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.control.door import Door, reached_from_outside
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
+from harness.control.masked_logs import mask_logs
 from harness.control.user_code import verify_target
 from harness.control.watcher import Watcher
 from harness.gates.live import GateWatch
@@ -18,7 +19,6 @@ from harness.plan.masked import masked_plan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.masked_lines import mask_file
 from harness.record.masking import masked
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
@@ -62,14 +62,16 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
                 outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
             finally:
                 # Both have ended: the target, and what a scenario has started, wrote there by themselves.
-                mask_file(folder.target_log)
-                mask_file(folder.log)
-            if place is None:
-                return outcome
-            watcher.say(f"copying the run folder to {place.shown}")
-            from harness.control.judging import keep_copy
+                unmasked = mask_logs(folder, watcher)
+            from harness.control.judging import keep_copy, write_results
 
-            return replace(outcome, summary=keep_copy(folder, outcome.summary, environment, store, place))
+            summary = outcome.summary
+            if unmasked:
+                summary = write_results(folder, summary, warnings=list(unmasked.values()))
+            if place is not None:
+                watcher.say(f"copying the run folder to {place.shown}")
+                summary = keep_copy(folder, summary, environment, store, place, without=unmasked)
+            return replace(outcome, summary=summary)
 
 
 def _run_in(

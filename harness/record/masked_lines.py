@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-from harness.record.masking import MASK, masked, private_key_begins, private_key_ends
+from harness.record.masking import MASK, masked, may_hold_secret, private_key_begins, private_key_ends
 
 _LONGEST_PIECE = 1 << 16
 """Of a line that is longer, this much is masked at a time."""
@@ -16,6 +17,9 @@ _AHEAD = (4_000, 4_200, 5_000, 8_000, 16_000, 32_000)
 _LONGEST_WORD = 200
 _BETWEEN_WORDS = " \t,;&}>"
 """Behind the last of these it is cut, where there is one in so many characters."""
+_READ_AT_ONCE = 1 << 11
+"""Bytes of a file: some twenty lines, that are looked through one by one where a secret may be in one of them."""
+_BUFFERED = 1 << 20
 _LONGEST_KEY = 400
 """Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
 
@@ -26,6 +30,10 @@ class _Lines:
     def __init__(self) -> None:
         self._key_lines = 0
         """How many more lines may belong to the key that has begun and not ended."""
+
+    @property
+    def in_key(self) -> bool:
+        return self._key_lines > 0
 
     def masked(self, text: str) -> str:
         if not self._key_lines:
@@ -62,31 +70,59 @@ def _cut(text: str) -> int:
     return 0
 
 
-def mask_file(path: Path) -> None:
+def mask_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> bool:
     """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile.
 
-    Where there is nothing to mask, nothing is written: its folder may be one that may only be read.
+    Where there is nothing to mask, nothing is written: its folder may be one that may only be read. Asked often,
+    ``stopped`` says whether to give it up: the file is then as it was, as it is after an error, and false is returned.
     """
-    if not path.is_file() or _is_masked(path):
-        return
+    if not path.is_file():
+        return True
     other = path.with_name(f".{path.name}.masked")
-    with other.open("wb") as instead:
-        instead.writelines(_masked_pieces(path))
-    other.chmod(path.stat().st_mode)
-    other.replace(path)
+    with ExitStack() as undo, path.open("rb", buffering=_BUFFERED) as shown:
+        instead: BinaryIO | None = None
+        for piece in _masked_pieces(path):
+            if stopped():
+                return False
+            if instead is None:
+                same = shown.tell()
+                # An empty piece is the last one: of a file of which nothing is left that could be masked.
+                if shown.read(len(piece) or 1) == piece:
+                    continue
+                undo.callback(other.unlink, missing_ok=True)
+                instead = undo.enter_context(other.open("wb"))
+                _copy(path, same, instead)
+            instead.write(piece)
+        if instead is not None:
+            instead.close()
+            other.chmod(path.stat().st_mode)
+            other.replace(path)
+    return True
 
 
-def _is_masked(path: Path) -> bool:
+def _copy(path: Path, size: int, to: BinaryIO) -> None:
+    """The first ``size`` bytes of a file."""
     with path.open("rb") as file:
-        return all(file.read(len(piece)) == piece for piece in _masked_pieces(path)) and not file.read(1)
+        while size and (read := file.read(min(size, _BUFFERED))):
+            to.write(read)
+            size -= len(read)
 
 
 def _masked_pieces(path: Path) -> Iterator[bytes]:
+    """What there is to write, in pieces of which the last is empty."""
     lines = MaskedLines()
-    with path.open("rb") as file:
-        while read := file.readline(_LONGEST_PIECE):
-            yield lines.take(read.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    yield lines.end().encode("utf-8", "surrogateescape")
+    with path.open("rb", buffering=_BUFFERED) as file:
+        while read := file.read(_READ_AT_ONCE):
+            read += file.readline(_LONGEST_PIECE)
+            text = read.decode("utf-8", "surrogateescape")
+            if not lines.leaves(text):
+                # Line by line: a quote that has no end hides its line, not all that was read with it.
+                text = "".join(lines.take(line) for line in io.StringIO(text, newline="\n"))
+            if text:
+                yield text.encode("utf-8", "surrogateescape")
+    if rest := lines.end():
+        yield rest.encode("utf-8", "surrogateescape")
+    yield b""
 
 
 class MaskedLines:
@@ -97,6 +133,13 @@ class MaskedLines:
         self._rest = ""
         self._hides = False
         """What is to come of a line too long to wait for its end, behind a secret that has none yet."""
+
+    def leaves(self, text: str) -> bool:
+        """Whether that is whole lines in which nothing can be masked, whatever came before them or will come: found
+        many times as fast as by :meth:`take`, to which it need not be given then.
+        """
+        begins_line = not (self._rest or self._hides or self._lines.in_key)
+        return begins_line and text.endswith("\n") and not may_hold_secret(text)
 
     def take(self, text: str) -> str:
         """What can be written now that ``text`` has come: the lines that are whole, and most of a very long one."""

@@ -16,7 +16,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -87,8 +87,11 @@ def shown(url: str) -> str:
     return masked(_without_password(url))
 
 
-def upload(folder: RunFolder, to: Place) -> str:
-    """Copy a run folder, replacing the copy there is; where the copy is. Raises :class:`HarnessError`."""
+def upload(folder: RunFolder, to: Place, *, without: Collection[str] = ()) -> str:
+    """Copy a run folder, but for the files ``without``, replacing the copy there is; where the copy is.
+
+    Raises :class:`HarnessError`.
+    """
     if _same(to, folder):
         raise HarnessError(
             "the copy of the run would be the run folder itself",
@@ -96,7 +99,7 @@ def upload(folder: RunFolder, to: Place) -> str:
             hint=f"Let {VARIABLE} name another place than the folder of the runs (--out).",
         )
     files = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.is_symlink()]
-    names = [path.relative_to(folder.path).as_posix() for path in files if path.name != LOCK]
+    names = [path.relative_to(folder.path).as_posix() for path in files if path.name not in (LOCK, *without)]
     names.sort(key=lambda name: name == folder.plan.name)
     with _opened(f"{to.url}/{folder.run_id}") as (files_there, root):
         for parent in sorted({str(PurePosixPath(root, name).parent) for name in names}):

@@ -174,6 +174,19 @@ def test_the_logs_of_a_run_that_was_killed_are_masked_before_they_leave(reports:
         assert (tmp_path / "kept" / folder.run_id / name).read_text() == "paid from iban=*** with token=***\n"
 
 
+def test_a_log_that_could_not_be_masked_is_no_part_of_the_copy(reports: Path, tmp_path: Path) -> None:
+    folder, summary = ended_run(reports, Place(f"{tmp_path}/elsewhere"))
+    folder.target_log.write_text("token=s3cr3t\n")
+    place, copied = Place(f"{tmp_path}/kept"), tmp_path / "kept" / folder.run_id
+    with open_store(None, reports) as store:
+        summary = keep_copy(folder, summary, make_environment(), store, place, without=["target.log"])
+    assert (copied / "plan.json").exists()
+    assert not (copied / "target.log").exists()
+    assert summary.warnings == [f"target.log left out of the copy; mask and copy later: harness upload {folder.path}"]
+    assert upload(folder.run_id, reports, f"{tmp_path}/kept")[0] == 0
+    assert (copied / "target.log").read_text() == "token=***\n"
+
+
 def test_a_run_that_is_going_on_is_not_copied(reports: Path, tmp_path: Path) -> None:
     folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
     with marked_as_running(folder):

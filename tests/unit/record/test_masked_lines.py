@@ -85,6 +85,43 @@ def test_a_long_line_without_secrets_is_left_alone(tmp_path: Path) -> None:
         assert file.read_text() == masked(text) + "é\nnext"
 
 
+def test_a_file_is_masked_line_by_line_however_much_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["plain", 'token="unended', "plain", KEY, f"password={SECRET}", "plain", "é" * 40, "secret: x", "plain"] * 3
+    file = tmp_path / "target.log"
+    found = set()
+    for size in (1, 7, 30, 100, 1 << 16):
+        monkeypatch.setattr(masked_lines, "_READ_AT_ONCE", size)
+        file.write_text("\n".join(lines))
+        assert mask_file(file)
+        found.add(file.read_text())
+    (text,) = found
+    assert text.count("plain") == lines.count("plain")
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    "length", [masked_lines._READ_AT_ONCE, masked_lines._READ_AT_ONCE + masked_lines._LONGEST_PIECE]
+)
+def test_a_name_across_what_is_read_at_once_is_seen(length: int, tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    before = "x " * (length // 2 - 2) + "pass"
+    file.write_text(f"{before}word={SECRET} y\n")
+    mask_file(file)
+    assert file.read_text() == f"{before}word=*** y\n"
+
+
+def test_what_is_given_up_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "target.log"
+    text = f"password={SECRET}\n" * 20_000
+    file.write_text(text)
+    answers = iter([False, False, True])
+    assert not mask_file(file, stopped=lambda: next(answers))
+    assert file.read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["target.log"]
+
+
 def test_a_stream_masks_what_comes_in_pieces() -> None:
     below = io.StringIO()
     stream = MaskedStream(below)
