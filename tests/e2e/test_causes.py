@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from harness.record.profiles import read_folded
 from tests.support.command import REPOSITORY, harness, latest_run
@@ -32,26 +29,18 @@ memory = {duration = "4s"}
 """
 
 
-@pytest.fixture(scope="module")
-def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Folder and summary of a run on a shop with two defects, each of which shows at a place of its own."""
-    cwd = tmp_path_factory.mktemp("spoilt")
-    (cwd / "causes.toml").write_text(PROFILE)
+def test_each_of_two_defects_shows_at_a_place_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "causes.toml").write_text(PROFILE)
     run = ("run", FLASH_SALE, "--profile", "causes.toml", "--json")
-    result = harness(*run, cwd=cwd, env={"SHOP_DEFECTS": "leak,oversell"})
-    return latest_run(cwd), result.json()
+    summary = harness(*run, cwd=tmp_path, env={"SHOP_DEFECTS": "leak,oversell"}).json()
 
-
-def test_an_oversell_breaks_the_scenarios_invariant(spoilt: tuple[Path, dict[str, Any]]) -> None:
-    _, summary = spoilt
+    # An oversell breaks the scenario's invariant.
     (verify,) = [gate for gate in summary["gates"] if gate["require"] == "verify"]
     assert verify["status"] == "fail"
     assert "the ledger does not balance" in verify["reason"]
 
-
-def test_a_leak_is_the_widest_of_what_was_never_freed(spoilt: tuple[Path, dict[str, Any]]) -> None:
-    folder, summary = spoilt
-    (leaked,) = (folder / "memory").glob("*leaked.folded")
+    # A leak is the widest of what was never freed.
+    (leaked,) = (latest_run(tmp_path) / "memory").glob("*leaked.folded")
     stacks = list(read_folded(leaked))
     assert any("remember_response" in frame for stack in stacks for frame in stack.frames)
     own = Counter({stack.frames[-1]: 0 for stack in stacks})

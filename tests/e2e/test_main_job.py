@@ -7,7 +7,6 @@ import re
 import signal
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -122,42 +121,26 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(s
     assert "edit_distance" in summary["suspects"][0]["function"], summary["suspects"]
 
 
-@dataclass(frozen=True)
-class Attached:
-    """A run on a shop that ran already: where it was started, how it ended, what the shop counted."""
-
-    cwd: Path
-    code: int
-    served: Counter[str]
-
-
-@pytest.fixture(scope="module")
-def attached(tmp_path_factory: pytest.TempPathFactory) -> Attached:
-    cwd = tmp_path_factory.mktemp("attached")
+@pytest.mark.traced
+def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gates_and_drawn_again(
+    tmp_path: Path,
+) -> None:
     with start_shop() as shop:
-        result = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, *COARSE, cwd=cwd)
-        assert result.code in (1, *SOUND), result.err  # so short a run may well fail a gate
-        return Attached(cwd, result.code, served_by(shop.url))
+        ran = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, *COARSE, cwd=tmp_path)
+        assert ran.code in (1, *SOUND), ran.err  # so short a run may well fail a gate
+        served = served_by(shop.url)
+    folder = latest_run(tmp_path)
+    assert requests_by_endpoint(read_journal(folder / "journal")) == served
 
-
-@pytest.mark.traced
-def test_requests_recorded_are_the_requests_the_shop_served(attached: Attached) -> None:
-    assert requests_by_endpoint(read_journal(latest_run(attached.cwd) / "journal")) == attached.served
-
-
-@pytest.mark.traced
-def test_a_run_can_be_judged_by_other_gates_and_drawn_again(attached: Attached) -> None:
-    cwd = attached.cwd
-    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=cwd)
+    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=tmp_path)
     assert judged.code == judged.json()["exit_code"] in (1, *SOUND[1:])
     assert [gate["require"] for gate in judged.json()["gates"]] == ["p95 < 0.1ms", "verify"]
     assert "p95 < 0.1ms" in judged.err
-    folder = latest_run(cwd)
     (folder / "report.html").unlink()
-    drawn = harness("report", folder.name, cwd=cwd)
+    drawn = harness("report", folder.name, cwd=tmp_path)
     assert drawn.code == 0
     assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
-    assert harness("gate", "latest", cwd=cwd).code == attached.code
+    assert harness("gate", "latest", cwd=tmp_path).code == ran.code
 
 
 def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(tmp_path: Path) -> None:
