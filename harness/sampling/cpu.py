@@ -28,13 +28,13 @@ from harness.sampling.sampler import file_stem
 
 _WRITE_TIMEOUT_S = 20.0
 _SAMPLES = b"Sampling process"
-"""What py-spy says then."""
+"""What py-spy says as it begins to look."""
 _WATCH_S = 1.0
-_MANY_ERRORS = 0.05
+_MANY_ERRORS = 0.25
+"""It does not stop the target, whose stacks change while they are read: that alone costs some tenth of the looks."""
 _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """All that a line of py-spy's raw output says of processes, which it names by their whole command lines."""
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
-
 _STARTED = re.compile(r"py-spy> Sampling process .*")
 
 _PTRACE_HINT = (
