@@ -21,6 +21,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain, groupby
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ import harness
 from tests.support.http import users
 
 __all__ = ["users"]
+
+END_TO_END = Path(__file__).parent / "e2e"
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
@@ -93,8 +96,28 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that are to be alone come first: later, they would wait for others' long tests to end, and all for them."""
-    items.sort(key=lambda item: item.get_closest_marker("alone") is None)
+    """Those that are to be alone come first: later, they would wait for others' long tests to end, and all for them.
+
+    The longest, end to end, come next, dealt out to xdist's workers file by file: each worker is first given a quarter
+    of its share of all tests, in their order, and else one would have all of these, and the others wait for it.
+    """
+    alone: list[pytest.Item] = []
+    long: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("alone") is not None:
+            alone.append(item)
+        else:
+            (long if item.path.is_relative_to(END_TO_END) else others).append(item)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    hands: list[list[pytest.Item]] = [alone, *([] for _ in range(workers - 1))]
+    for number, (_, tests) in enumerate(groupby(long, key=lambda item: item.path), start=1):
+        hands[number % workers].extend(tests)
+    for hand in hands:
+        missing = max(0, len(items) // workers // 4 - len(hand))
+        hand.extend(others[:missing])
+        del others[:missing]
+    items[:] = [*chain.from_iterable(hands), *others]
 
 
 @pytest.hookimpl(wrapper=True)
