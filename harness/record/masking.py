@@ -210,7 +210,7 @@ class _Masker:
         case = re.NOFLAG if named.isascii() else re.IGNORECASE
         self._named_begins = re.compile(rf"{named}|(?<=[a-z0-9]_)(?:{last})", case)
         self._holds_pair = re.compile(rf"(?:{named}){_FIELD}{_QUOTE},", case).search
-        parts = {part for name in (*_NAMES, *own) for part in [re.split(r"[-_. ]", name.lower())[0]]}
+        parts = {part for name in (*_NAMES, *own) for part in [re.split(r"[-_. ]", _lowered(name))[0]]}
         self._hints = (*_HINTS, *sorted(parts))
         self.short = lru_cache(maxsize=4096)(self._masked)
 

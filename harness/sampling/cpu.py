@@ -172,7 +172,7 @@ class CpuSampler:
             recording.ended = now
             recording.over.set()
             # It then writes its file, while the next one starts; one that has not come to look yet may not hear it.
-            recording.was_cut_short = not recording.looks
+            recording.was_cut_short = recording.process.poll() is None and not recording.looks
             recording.process.send_signal(signal.SIGKILL if recording.was_cut_short else signal.SIGINT)
             # Taken in as soon as it has: until the run's end it would stand among the processes as a zombie.
             threading.Thread(target=recording.process.wait, name="py-spy's end", daemon=True).start()

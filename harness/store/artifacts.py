@@ -3,10 +3,10 @@
 A copy is a folder of the run's id below that place. ``plan.json``, without which a folder is no run folder, is copied
 last and removed first: a copy that was cut off, or removed in part, is never taken for a run.
 
-Beside the copies each has a receipt (``.harness-runs.d/RUN-ID``), made before it and gone after all that is known of
-it. Where neither a copy nor its receipt is found the place itself is not here: a directory of another machine, or a
-disk that is not mounted, whose mount point may have got copies and receipts of its own meanwhile. Nothing is known of
-the copy. Copies of older versions have no receipt; theirs is made when they are removed.
+Beside each copy lies a receipt (``.RUN-ID.harness``), made before it and gone after all that is known of it. Where
+neither a copy nor its receipt is found the place itself is not here: a directory of another machine, or a disk that is
+not mounted, whose mount point may have got copies and receipts of its own meanwhile. Nothing is known of the copy.
+Copies of older versions have no receipt; theirs is made when they are removed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ _PASSWORD = re.compile(r"(?<=://)(?P<user>[^/?#:]*):(?P<password>[^/?#]*)@")
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 _AUTHORITY = re.compile(r"(?<=://)(?P<userinfo>[^/?#]*@)?[^/?#@:]*(?::(?P<port>[^/?#@]*))?(?P<path>[^@]*@)?")
 _PLAN = "plan.json"
-_RECEIPTS = ".harness-runs.d"
 _RECEIPT_TEXT = """\
 A copy of run {run_id} was made here by harness. By this file it sees that its place is here: leave it.
 """
@@ -172,9 +171,14 @@ def forget(location: str) -> None:
 
 
 def is_at(location: str, place: str) -> bool:
-    """Whether the copy at ``location`` is one of those at ``place``, whoever's name and password that has in it."""
+    """Whether the copy at ``location`` is one of those at ``place``, whatever password either has in it.
+
+    A user's name counts where both have one, unless it is masked: it may be the container (``abfs://CONTAINER@…``).
+    """
     if _PROTOCOL.match(place) is None:
         place = str(Path(place).expanduser().absolute())
+    if len({_user(location), _user(place)} - {"", MASK}) > 1:
+        return False
     return _without_userinfo(location).startswith(f"{_without_userinfo(place).rstrip('/')}/")
 
 
@@ -265,7 +269,9 @@ def _as_opened(location: str) -> str:
 def _is_another_users(url: str) -> bool:
     """Whether it is of the place that ``HARNESS_ARTIFACTS`` names, by another user."""
     here = place()
-    return here is not None and is_at(url, here.url) and not url.startswith(f"{here.url}/")
+    if here is None or url.startswith(f"{here.url}/"):
+        return False
+    return _without_userinfo(url).startswith(f"{_without_userinfo(here.url)}/")
 
 
 def _without_password(url: str) -> str:
@@ -273,6 +279,11 @@ def _without_password(url: str) -> str:
     (``abfs://CONTAINER@ACCOUNT…``, the folders of ``ftp://ann@host``).
     """
     return _PASSWORD.sub(r"\g<user>@", url)
+
+
+def _user(url: str) -> str:
+    found = _USERINFO.search(url)
+    return found[0][:-1].partition(":")[0] if found else ""
 
 
 def _without_userinfo(url: str) -> str:
@@ -308,13 +319,12 @@ def _names(files_there: AbstractFileSystem, root: str) -> list[str]:
 def _receipt(root: str) -> str:
     """Where the receipt of the copy at ``root`` lies."""
     place, _, run_id = root.rpartition("/")
-    return f"{place}/{_RECEIPTS}/{run_id}"
+    return f"{place}/.{run_id}.harness"
 
 
 def _make_receipt(files_there: AbstractFileSystem, root: str) -> None:
-    receipt = _receipt(root)
-    files_there.makedirs(receipt.rpartition("/")[0], exist_ok=True)
-    files_there.pipe_file(receipt, _RECEIPT_TEXT.format(run_id=root.rpartition("/")[2]).encode())
+    """A file of its own for each, which needs no other right than making the copy does."""
+    files_there.pipe_file(_receipt(root), _RECEIPT_TEXT.format(run_id=root.rpartition("/")[2]).encode())
 
 
 def _refuse_other_place(files_there: AbstractFileSystem, root: str, where: str) -> None:

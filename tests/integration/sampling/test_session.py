@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -32,10 +32,12 @@ from harness.plan.model import (
 from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
-from harness.sampling.look_rate import FIRST_HZ, LEAST_HZ
+from harness.sampling.cpu import CpuSampler
+from harness.sampling.look_rate import FIRST_HZ, LEAST_HZ, LookRate
 from harness.sampling.session import SamplingSession
 from harness.target.start import start_target
-from tests.support.targets import all_ended, run_folder, script_target, wait_until
+from tests.support.children import die_with_the_tests
+from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
 
 pytestmark = pytest.mark.traced
 
@@ -227,6 +229,32 @@ def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(t
     assert sorted(path.name for path in folder.cpu.iterdir()) == ["0-the_steady.folded", "0-the_steady.py-spy.txt"]
 
 
+def process_with(argument: str) -> int | None:
+    """The number of this process's child that was started with it; None where it has ended."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # the first py-spy is ending meanwhile
+            if argument in child.cmdline():
+                return child.pid
+    return None
+
+
+def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    said = folder.cpu / "0-steady.py-spy.log"
+    with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
+        try:
+            sampler = CpuSampler(no_python.pid, LookRate(100, cores=2), folder)
+            sampler.begin_phase(0, "steady")
+            assert wait_until(lambda: said.exists() and b"No python processes" in said.read_bytes())
+            py_spy = process_with(str(said.with_suffix(".txt")))
+            assert wait_until(lambda: py_spy is None or not runs(py_spy))
+            assert sampler.close() == []
+        finally:
+            no_python.kill()
+    (note,) = sampler.notes
+    assert "No python processes" in note
+
+
 def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
@@ -235,10 +263,10 @@ def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path
     with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
         session.phase_started(0)
         assert wait_until(lambda: again.exists() and b"Sampling process" in again.read_bytes())
-        output = str(again.with_suffix(".txt"))
-        (second,) = [child for child in psutil.Process().children() if output in child.cmdline()]
-        second.kill()
-        assert wait_until(lambda: second.status() == psutil.STATUS_ZOMBIE)
+        second = process_with(str(again.with_suffix(".txt")))
+        assert second is not None
+        os.kill(second, signal.SIGKILL)
+        assert wait_until(lambda: not runs(second))
         session.phase_ended(0)
     index = session.close()
     assert [profile.rate_hz for profile in index.profiles] == [FIRST_HZ]

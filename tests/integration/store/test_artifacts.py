@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,9 +160,17 @@ def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: 
 def test_a_copy_of_an_older_version_has_a_receipt_from_its_removal_on(folder: RunFolder, tmp_path: Path) -> None:
     to = Place(str(tmp_path / "kept"))
     location = upload(folder, to)
-    shutil.rmtree(tmp_path / "kept" / ".harness-runs.d")
+    (tmp_path / "kept" / f".{RUN_ID}.harness").unlink()
     assert remove(location, RUN_ID)
     assert not remove(location, RUN_ID)  # what was cut off before its row was gone
+
+
+def test_who_may_make_a_copy_may_make_its_receipt(folder: RunFolder, tmp_path: Path) -> None:
+    """A directory that several users write to: nothing of one user's is in the way of another."""
+    kept = tmp_path / "kept"
+    (kept / RUN_ID).mkdir(parents=True)
+    upload(folder, Place(str(kept)))
+    assert {path.name for path in kept.iterdir()} == {RUN_ID, f".{RUN_ID}.harness"}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +179,9 @@ def test_a_copy_of_an_older_version_has_a_receipt_from_its_removal_on(folder: Ru
         ("ftp://ann@host/runs/X", "ftp://***@host/runs", True),
         ("ftp://host/runs/X", "ftp://ann:word@host/runs/", True),
         ("ftp://host/runs-2/X", "ftp://host/runs", False),
+        ("ftp://ann@host/runs/X", "ftp://ann:word@host/runs", True),
+        ("ftp://ann@host/runs/X", "ftp://bob@host/runs", False),
+        ("abfs://one@account/runs/X", "abfs://two@account/runs", False),
         ("/srv/runs/X", "/srv/runs", True),
         ("/srv/runs/X", "/srv", True),
         ("/srv/runs/X", "/srv/other", False),

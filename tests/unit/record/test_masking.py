@@ -284,6 +284,12 @@ PIECES = (
 )
 
 
+def test_a_name_of_the_users_own_is_found_in_whatever_letters() -> None:
+    add_names(["anahtar\u0131", "\u017fifre"])
+    for text in ("anahtar\u0131=hunter2", "ANAHTARI: hunter2", "\u017fifre=hunter2", "sifre=hunter2"):
+        assert "hunter2" not in masked(text), text
+
+
 def test_no_place_is_passed_over_where_a_secret_may_stand() -> None:
     chance = random.Random(5)
     for _ in range(3_000):
