@@ -92,7 +92,7 @@ class Outlet:
             self._write(text)
         except OSError:
             self._works = False
-        except BaseException as fault:
+        except BaseException as fault:  # kept for ``raise_fault``: who listens must not end what is measured
             self._works = False
             if not isinstance(fault, Exception) and threading.current_thread() is threading.main_thread():
                 raise  # Ctrl-C, say

@@ -140,7 +140,7 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException:  # raised again: an interrupt, too, must leave no half file behind
         Path(temporary).unlink(missing_ok=True)
         raise
 

@@ -16,7 +16,7 @@ import psutil
 
 SHARE = 0.05
 """How much of the machine's CPU time looking may take: on two cores 0.1 of a core. (A look at the embedded shop, which
-has 40 threads, takes 5 ms there: 20 looks a second.)"""
+has 40 threads, takes 2 to 5 ms there: 20 to 50 looks a second.)"""
 FIRST_HZ = 20
 """Until it is known what a look costs."""
 LEAST_HZ = 10

@@ -81,7 +81,7 @@ class Checkout:
             raise EmptyCart
         try:
             receipt = self._buy(user, cart)
-        except BaseException as error:
+        except BaseException as error:  # raised again: whatever kept it from being bought, the cart is as it was
             if isinstance(error, SoldOut):
                 del cart[error.product_id]
             for product_id, quantity in cart.items():

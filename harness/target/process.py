@@ -59,7 +59,7 @@ class SupervisedProcess:
             raise HarnessError(
                 f"the process that looks after the target did not start: {fault}", exit_code=ExitCode.BROKEN
             ) from fault
-        except BaseException:
+        except BaseException:  # raised again: an interrupt, too, must leave no supervisor behind
             self._abandon()
             raise
         if "pid" not in answer:

@@ -51,7 +51,7 @@ def start_shop(env: Mapping[str, str] | None = None) -> Iterator[RunningShop]:
     try:
         wait_until(lambda: _is_ready(shop), what="the shop's being ready")
         yield shop
-    except BaseException:
+    except BaseException:  # raised again: a test that fails must leave no shop behind
         process.kill()
         process.wait()
         raise

@@ -72,6 +72,17 @@ async def in_the_loop():
 """
 
 
+SPINNING = """
+import threading
+
+def spin():
+    while True: pass
+
+threading.Thread(target=spin, daemon=True).start()
+serve(sys.argv[1])
+"""
+
+
 def plan(target: Target, *kinds: PhaseKind, sampling: Sampling | None = None) -> RunPlan:
     phases = tuple(Phase(name=f"the {kind}", kind=kind, model="closed", description="") for kind in kinds)
     scenario = Scenario(path="/s.py", name="s", sha256="", user_classes=(), has_verify=False, has_shape=False)
@@ -203,23 +214,27 @@ def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex])
 
 
 def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> None:
-    code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
     folder = run_folder(tmp_path)
-    with start_target(script_target(tmp_path, code + "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
+    with start_target(script_target(tmp_path, SPINNING), run_folder(tmp_path / "m")) as managed:
         run = plan(AttachedTarget(url=managed.url, pid=managed.pid), "steady", "diagnose")
         index = sampled_through(run, folder, 1.5, 0.1)
     assert by_function(folder, index, "cpu").most_common(1)[0][0] == "spin (app.py"
     assert index.notes == ["memory was not sampled: that needs a target which the harness starts: --target CMD"]
 
 
+def begun_again(session: SamplingSession, folder: RunFolder) -> Path:
+    """Starts the first phase, waits until its second py-spy looks; the file that this one will write."""
+    session.phase_started(0)
+    said = folder.cpu / "0-the_steady.again.py-spy.log"
+    assert wait_until(lambda: said.exists() and b"Sampling process" in said.read_bytes())
+    return said.with_suffix(".txt")
+
+
 def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
-    run = plan(script_target(tmp_path, code + "serve(sys.argv[1])"), "steady", sampling=Sampling(memory=None))
-    again = folder.cpu / "0-the_steady.again.py-spy.log"
+    run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
-        session.phase_started(0)
-        assert wait_until(lambda: again.exists() and b"Sampling process" in again.read_bytes())
+        begun_again(session, folder)
         time.sleep(2)
         session.phase_ended(0)
     (profile,) = session.close().profiles
@@ -257,13 +272,10 @@ def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
 
 def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    code = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
-    run = plan(script_target(tmp_path, code + "serve(sys.argv[1])"), "steady", sampling=Sampling(memory=None))
-    again = folder.cpu / "0-the_steady.again.py-spy.log"
+    run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
-        session.phase_started(0)
-        assert wait_until(lambda: again.exists() and b"Sampling process" in again.read_bytes())
-        second = process_with(str(again.with_suffix(".txt")))
+        output = begun_again(session, folder)
+        second = process_with(str(output))
         assert second is not None
         os.kill(second, signal.SIGKILL)
         assert wait_until(lambda: not runs(second))
