@@ -24,9 +24,9 @@ import click
 import psutil
 
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
+from harness.cluster.secret import VARIABLE, new_secret
+from harness.engine.process import TARGET, allow_many_files
 from harness.errors import HarnessError
-from harness.load.process import TARGET, allow_many_files
-from harness.load.secret import VARIABLE, new_secret
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario
 from harness.record.journal import JournalFollower
 
@@ -103,7 +103,7 @@ class _Master:
         self.log = folder / "master.log"
         self.process = start(
             [
-                *(sys.executable, "-m", "harness.quick_start", "harness.load.master"),
+                *(sys.executable, "-m", "harness.quick_start", "harness.engine.master"),
                 *("--plan", plan, "--journal", self.journal, "--run-id", "benchmark"),
                 *("--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
             ],
@@ -154,7 +154,7 @@ def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, reques
                 given = [text for key, value in options.items() for text in (f"--{key}", str(value))]
                 crowds.append(
                     start(
-                        [sys.executable, "-m", "benchmarks.crowd", *given],
+                        [sys.executable, "-m", "benchmarks.simulated_workers", *given],
                         other,
                         env=master.environment,
                         stdout=subprocess.PIPE,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support import HarnessLoad, Nginx, closed_phase, show, two_cores, wait_until
+from harness.engine.process import allow_many_files
 from harness.errors import HarnessError
-from harness.load.process import allow_many_files
 
 _IDLE = """
 from locust import constant, task

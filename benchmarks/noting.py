@@ -18,7 +18,7 @@ import numpy.typing as npt
 from benchmarks.support import HarnessLoad, start, wait_until
 from harness.errors import HarnessError
 from harness.plan.model import Phase
-from harness.target.health import free_port
+from harness.targets.health import free_port
 
 Floats = npt.NDArray[np.float64]
 

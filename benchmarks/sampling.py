@@ -27,9 +27,9 @@ from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.look_rate import CpuTime, LookRate
-from harness.target.health import free_port
-from harness.target.machine import usable_cores
+from harness.sampling.sampling_rate import CpuTime, SamplingRate
+from harness.targets.health import free_port
+from harness.targets.machine import usable_cores
 
 FIXED_HZ = 100
 USERS = 8
@@ -129,7 +129,7 @@ def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
 
 def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
     with tempfile.TemporaryDirectory() as folder:
-        sampler = CpuSampler(pid, LookRate(FIXED_HZ, usable_cores()), RunFolder.create(Path(folder), "run"))
+        sampler = CpuSampler(pid, SamplingRate(FIXED_HZ, usable_cores()), RunFolder.create(Path(folder), "run"))
         sampler.begin_phase(0, "steady")
         try:
             time.sleep(SETTLING_S)

@@ -32,7 +32,7 @@ from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
-from harness.target.health import free_port
+from harness.targets.health import free_port
 
 _PR_SET_PDEATHSIG = 1
 _START_S = 10.0

@@ -40,8 +40,8 @@ from benchmarks.stall import (
     stall_of_wrk2,
 )
 from benchmarks.support import Spread, show_result, show_table, two_cores
+from harness.engine.process import allow_many_files
 from harness.errors import HarnessError
-from harness.load.process import allow_many_files
 
 RATE, HIGH_RATE = 500, 2000
 MAX_USERS = (5, 100, 2000)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from harness.api.bench import bench
     from harness.api.result import Run, RunInterrupted
     from harness.api.run import run
-    from harness.cli.lines import LineWatcher
+    from harness.cli.plain_output import LineWatcher
+    from harness.engine.http.user import HttpUser
     from harness.errors import HarnessError
-    from harness.load.http.user import HttpUser
     from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
 
 __all__ = [
@@ -36,8 +36,8 @@ __all__ = [
 
 _HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
     "HarnessError": "harness.errors",
-    "HttpUser": "harness.load.http.user",
-    "LineWatcher": "harness.cli.lines",
+    "HttpUser": "harness.engine.http.user",
+    "LineWatcher": "harness.cli.plain_output",
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",

@@ -1,19 +1,22 @@
-"""The one error a user can cause: what is wrong, where, and what would be right.
+"""What can be wrong, as a code and parameters; the sentence a person reads is made from them.
 
-Raised anywhere, caught once (in ``harness.cli``), printed as one message without a traceback.
+:class:`HarnessError` is the one error a user can cause. It is raised anywhere and caught once by each front end, which
+prints one message without a traceback. :class:`Message` is the same for what is no error: warnings, notes and reasons.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
 class ExitCode(IntEnum):
-    """What ``harness`` tells the shell. Public: CI jobs rely on it."""
+    """Exit codes of ``harness``. Public: CI jobs rely on them."""
 
     PASS = 0
     FAIL = 1
@@ -23,38 +26,138 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class HarnessError(Exception):
-    """A fault the user can mend.
+class Option(NamedTuple):
+    """An option of a run by its neutral name (``allow_host``); each front end spells it its own way."""
 
-    ``message`` says what is wrong, ``where`` names the file, line or key (``profiles/load.toml:12: phase[0].rate``),
-    ``hint`` says what would be right. ``exit_code`` is 2 for wrong input and 4 for a run that could not be made.
+    name: str
+    value: object = None
+
+    def __str__(self) -> str:
+        return command_line_option(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+def command_line_option(option: Option) -> str:
+    """``--allow-host 10.0.0.9``."""
+    name = f"--{option.name.replace('_', '-')}"
+    return name if option.value is None else f"{name} {option.value}"
+
+
+def keyword_argument(option: Option) -> str:
+    """``allow_host="10.0.0.9"``."""
+    if option.value is None:
+        return f"{option.name}="
+    if isinstance(option.value, int):
+        return f"{option.name}={option.value}"
+    value = str(option.value)
+    quote = "'" if '"' in value else '"'
+    return f"{option.name}={quote}{value}{quote}"
+
+
+OptionStyle = Callable[[Option], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence for a person and what it was made from.
+
+    ``code`` names what it says (``phase-unknown-key``) and never changes once published; ``template`` is a
+    :meth:`str.format` template over ``params``. An :class:`Option` among the parameters is spelled by the front end.
+    """
+
+    code: str
+    template: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, style: OptionStyle = command_line_option) -> str:
+        """The sentence, with options spelled in ``style``."""
+        return _filled(self.template, self.params, style)
+
+
+def message(code: str, template: str, /, **params: object) -> Message:
+    """A :class:`Message`, its parameters given by keyword."""
+    return Message(code, template, params)
+
+
+class HarnessError(Exception):
+    """A problem that the user can fix.
+
+    ``code`` identifies it (``profile-not-found``), ``template`` and ``hint`` are :meth:`str.format` templates over
+    ``params``: what is wrong, and what would be right. ``where`` names the file, line or key
+    (``profiles/load.toml:12: phase[0].rate``), or is the :class:`Option` at fault. ``exit_code`` is 2 for wrong input
+    and 4 for a run that could not be made.
     """
 
     def __init__(
         self,
-        message: str,
+        code: str,
+        template: str | None = None,
+        /,
         *,
-        where: str | None = None,
+        where: str | Option | None = None,
         hint: str | None = None,
         exit_code: ExitCode = ExitCode.USAGE,
+        **params: object,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.hint = hint
+        if template is None:  # not converted yet: the sentence alone
+            code, template, hint = "uncoded", _escaped(code), hint and _escaped(hint)
+        self.code = code
+        self.template = template
+        self.where_at = where
+        self.hint_template = hint
         self.exit_code = exit_code
+        self.params: Mapping[str, object] = params
+        self.style: OptionStyle = command_line_option
+        super().__init__(code)
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in one sentence."""
+        return _filled(self.template, self.params, self.style)
+
+    @property
+    def where(self) -> str | None:
+        """The file, line, key or option at fault."""
+        return self.style(self.where_at) if isinstance(self.where_at, Option) else self.where_at
+
+    @property
+    def hint(self) -> str | None:
+        """What would be right."""
+        return None if self.hint_template is None else _filled(self.hint_template, self.params, self.style)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
-class ManyFaultsError(HarnessError):
-    """Several faults of one input, told at once. ``faults`` holds each; the exit code is that of the first."""
+class ManyProblemsError(HarnessError):
+    """Several problems of one input, reported together. The exit code is that of the first."""
 
-    def __init__(self, faults: list[HarnessError]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults), exit_code=faults[0].exit_code)
-        self.faults = faults
+    def __init__(self, problems: list[HarnessError]) -> None:
+        super().__init__("many-problems", "{count} problems", exit_code=problems[0].exit_code, count=len(problems))
+        self.problems = problems
+
+    @property
+    def message(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def problems_of(error: HarnessError) -> list[HarnessError]:
+    """The single problems that an error reports."""
+    return list(error.problems) if isinstance(error, ManyProblemsError) else [error]
+
+
+def _filled(template: str, params: Mapping[str, object], style: OptionStyle) -> str:
+    return template.format(**{k: style(v) if isinstance(v, Option) else v for k, v in params.items()})
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def first_fault(of: ValidationError) -> str:

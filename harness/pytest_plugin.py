@@ -67,7 +67,7 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
     def load(scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run:
         __tracebackhide__ = True
         import harness
-        from harness.plan.written import shown_path
+        from harness.plan.config_source import shown_path
 
         root = pytestconfig.rootpath
         options["out"] = root / options.get("out", "reports")

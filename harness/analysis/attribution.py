@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from scipy.special import gammaincinv
 
-from harness.analysis.comparable import of_same_load
+from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples, PhaseProfile

@@ -12,10 +12,10 @@ from harness.analysis.metrics import QUANTILES
 from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.plan.model import Phase, Segment
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
-from harness.record.series import Series
-from harness.record.series_table import BYTES, REQUESTS
+from harness.record.second_table import BYTES, REQUESTS
 from harness.record.summary import (
     EndpointFigures,
     FailureKind,
@@ -35,7 +35,7 @@ def latency_of(histogram: Histogram) -> Latency:
     return Latency(mean=histogram.mean_us / 1000, max=histogram.max_us / 1000, **percentiles)
 
 
-def _figures(series: Sequence[Series], length_s: float) -> dict[str, Any]:
+def _figures(series: Sequence[EndpointSecond], length_s: float) -> dict[str, Any]:
     """The fields of :class:`harness.record.summary.Figures`."""
     requests = sum(part.requests for part in series)
     failures = sum(part.failures for part in series)
@@ -85,7 +85,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
 
 def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
     """Each endpoint's figures, the busiest first."""
-    groups: dict[int, list[Series]] = {}
+    groups: dict[int, list[EndpointSecond]] = {}
     for _, series in record.series:
         groups.setdefault(series.endpoint, []).append(series)
     figures = [

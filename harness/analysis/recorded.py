@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from harness.errors import HarnessError
 from harness.plan.model import Phase, RunPlan
 from harness.record.baseline import Baseline
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.environment import Environment
 from harness.record.journal import Journal, PhaseSpan, read_journal
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading, read_resources
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.series import Series
 
-SecondSeries = tuple[int, Series]
+SecondSeries = tuple[int, EndpointSecond]
 """A second and what ended in it."""
 
 

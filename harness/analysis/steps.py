@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from harness.analysis.recorded import PhaseRecord
-from harness.load.limits import StepFigures
+from harness.engine.step_limits import StepFigures
 
 _WHOLE = 0.999
 """The share of its time after which a step was finished: times in the journal are rounded."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from harness.errors import HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyProblemsError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -79,8 +79,8 @@ def at_the_edge(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def told(fault: HarnessError) -> HarnessError:
     """The same fault as a program may show it."""
-    if isinstance(fault, ManyFaultsError):
-        return ManyFaultsError([told(each) for each in fault.faults])
+    if isinstance(fault, ManyProblemsError):
+        return ManyProblemsError([told(each) for each in fault.problems])
     return HarnessError(
         _safe(fault.message),
         where=None if fault.where is None else _safe(_place_of_a_call(fault.where)),
@@ -90,8 +90,8 @@ def told(fault: HarnessError) -> HarnessError:
 
 
 def _safe(text: str) -> str:
-    from harness.record.masking import masked
-    from harness.report.words import plain
+    from harness.record.redaction import masked
+    from harness.report.formatting import plain
 
     return masked(plain(text))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.edge import at_the_edge
-from harness.control.finding import find
+from harness.control.run_lookup import find
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder, read_model
 
@@ -65,7 +65,7 @@ class Run:
 
         if self.folder.summary.exists():
             return read_model(self.folder.summary, Summary)
-        from harness.control.judging import judged
+        from harness.control.finalize import judged
 
         return judged(self.folder)
 
@@ -137,7 +137,7 @@ class Run:
         gates = gates_given(self.plan, require=required, phase=phase, endpoint=endpoint, profile=chosen)
 
         # Only now: a wrong word is told before scipy, pyarrow and jinja2 are loaded.
-        from harness.control.judging import judge_again
+        from harness.control.finalize import judge_again
 
         return Run(self.folder, judge_again(self.folder, gates))
 
@@ -152,14 +152,14 @@ class Run:
                 hint="Name the benchmark: --require 'bench(\"test_search\").mean < 2ms'",
             )
         gates = bench_gates_given(require, None, option="--require")
-        from harness.control.judging import judge_bench_again
+        from harness.control.finalize import judge_bench_again
 
         return Run(self.folder, judge_bench_again(self.folder, gates))
 
     @at_the_edge
     def draw(self) -> Path:
         """Draw its reports anew, as ``harness report``; where ``report.html`` lies."""
-        from harness.control.judging import draw_again
+        from harness.control.finalize import draw_again
 
         draw_again(self.folder)
         return self.report

@@ -13,7 +13,7 @@ from harness.api.result import Run, RunInterrupted
 from harness.plan.dsl import GateSpec, PhaseSpec
 
 if TYPE_CHECKING:
-    from harness.control.watcher import Watcher
+    from harness.control.observer import RunObserver
     from harness.plan.model import RunPlan
     from harness.plan.overrides import Override
     from harness.record.journal import Journal
@@ -45,7 +45,7 @@ def run(
     exclude_tags: str | Sequence[str] = (),
     seed: int | None = None,
     out: str | Path = "reports",
-    watcher: Watcher | None = None,
+    watcher: RunObserver | None = None,
     turn: AbstractContextManager[object] | None = None,
 ) -> Run:
     """Run ``scenario`` to its end, judge it, write its reports, put it into the store.
@@ -69,7 +69,7 @@ def run(
     Raises :class:`HarnessError` where the run could not begin (wrong input, no target); a run that failed, or broke,
     is a result. :class:`RunInterrupted` where it was interrupted after the load had begun.
     """
-    from harness.control.door import open_door
+    from harness.cluster.listen_address import open_door
     from harness.control.user_code import describe_scenario
     from harness.plan.profile import load_profile
     from harness.plan.resolve import resolve
@@ -98,8 +98,8 @@ def run(
         if turn is not None:
             around.enter_context(turn)
         # Only now: a fault of scenario, profile or arguments is told before the store and the samplers are loaded.
+        from harness.control.observer import RunObservers
         from harness.control.run import run as run_plan
-        from harness.control.watcher import Watchers
 
         watcher = watcher or _LogWatcher()
         if metrics_port is not None:
@@ -107,7 +107,7 @@ def run(
 
             metrics, url = around.enter_context(serve_metrics(str(metrics_port)))
             watcher.say(f"metrics at {url}")
-            watcher = Watchers(watcher, metrics)
+            watcher = RunObservers(watcher, metrics)
         outcome = run_plan(plan, out=Path(out), watcher=watcher, door=door)
     finished = Run(outcome.folder, outcome.summary)
     if outcome.interrupted:
@@ -116,7 +116,7 @@ def run(
 
 
 class _LogWatcher:
-    """The :class:`~harness.control.watcher.Watcher` of a program: what is worth a line goes to its log."""
+    """The :class:`~harness.control.observer.RunObserver` of a program: what is worth a line goes to its log."""
 
     def say(self, message: str) -> None:
         logger.info("%s", message)

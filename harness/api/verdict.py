@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.plan.written import shown_path
+from harness.plan.config_source import shown_path
 from harness.record import summary
-from harness.report.words import plain
+from harness.report.formatting import plain
 
 
 @dataclass(frozen=True, repr=False)

@@ -92,7 +92,7 @@ def cli() -> None:
 @in_the_words_of_the_command_line()
 def main() -> None:
     """The console script ``harness``."""
-    from harness.cli.streams import complain, open_closed
+    from harness.cli.std_streams import complain, open_closed
 
     open_closed()
     quick_start.end_at_once()

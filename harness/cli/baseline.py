@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.baseline_shown import console_of_people, described, described_entry, draw, explain, name_of
-from harness.control.finding import existing_store, find
+from harness.control.run_lookup import existing_store, find
 from harness.errors import ExitCode, HarnessError
 from harness.record.environment import Environment
 from harness.record.run_folder import read_model

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.streams import LOG_WIDTH
+from harness.cli.std_streams import LOG_WIDTH
 from harness.record.baseline import Baseline, BaselineRun, Interval
-from harness.report.words import in_unit, plain
+from harness.report.formatting import in_unit, plain
 
 if TYPE_CHECKING:
     from harness.store import BaselineEntry

@@ -50,7 +50,7 @@ def command(
     """
     import harness
     from harness.control.interrupts import raise_on_signals
-    from harness.report.words import no_commands
+    from harness.report.formatting import no_commands
 
     def hear(text: str) -> None:
         print(no_commands(text), end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""``harness doctor``: what this machine lacks for measuring, and how to mend it. The checks: harness.target.checks."""
+"""``harness doctor``: what this machine lacks for measuring, and how to mend it. The checks: harness.targets.checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import ExitCode
-from harness.target.checks import check_machine
+from harness.targets.checks import check_machine
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

@@ -7,7 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from harness.cli.streams import complain
+from harness.cli.std_streams import complain
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model

@@ -15,10 +15,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from harness.cli import screen
-from harness.cli.lines import clock, one_line
-from harness.cli.screen import Line
-from harness.cli.tally import Tally
+from harness.cli import live_screen
+from harness.cli.live_screen import Line
+from harness.cli.plain_output import clock, one_line
+from harness.cli.run_totals import RunTotals
 from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
@@ -31,7 +31,7 @@ _FULL = 26
 
 
 class LiveView:
-    """The :class:`~harness.control.watcher.Watcher` of a terminal, and a context manager that leaves it tidy.
+    """The :class:`~harness.control.observer.RunObserver` of a terminal, and a context manager that leaves it tidy.
 
     ``now`` gives the time of day in seconds, ``tick`` a clock that never goes back.
     """
@@ -46,7 +46,7 @@ class LiveView:
         self._console = console
         self._now = now
         self._tick = tick
-        self._course: _Course | None = None
+        self._course: PhaseTimeline | None = None
         self._live: Live | None = None
         self._messages: list[tuple[str, str]] = []
         self._drawn_at = float("-inf")
@@ -68,7 +68,7 @@ class LiveView:
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._console.print(Text(f"run folder: {folder.path}", style="dim"), soft_wrap=True)
-        self._course = _Course(plan, str(folder.path), target)
+        self._course = PhaseTimeline(plan, str(folder.path), target)
         self._live = Live(
             console=self._console,
             screen=True,
@@ -105,11 +105,11 @@ class LiveView:
         self._live.update(Group(*lines), refresh=True)
 
 
-class _Course:
+class PhaseTimeline:
     """The run as the screen shows it; figures are drawn when a second has come in, clocks each time."""
 
     def __init__(self, plan: RunPlan, folder: str, target: str) -> None:
-        self._tally = Tally(plan)
+        self._tally = RunTotals(plan)
         self._gates = GateWatch(plan)
         self._folder = folder
         self._target = target
@@ -131,15 +131,15 @@ class _Course:
         if self._figures is None or self._figures[0] != (width, height):
             self._figures = ((width, height), *self._draw_figures(width, height))
         _, upper, lower = self._figures
-        return screen.fit(
+        return live_screen.fit(
             [
-                *screen.header(self._tally.plan, self._folder, self._target, at_s, width),
-                screen.blank(),
-                *screen.phases(self._tally, at_s, width),
-                screen.blank(),
+                *live_screen.header(self._tally.plan, self._folder, self._target, at_s, width),
+                live_screen.blank(),
+                *live_screen.phases(self._tally, at_s, width),
+                live_screen.blank(),
                 *upper,
-                *screen.messages(said),
-                screen.blank(),
+                *live_screen.messages(said),
+                live_screen.blank(),
                 *lower,
             ],
             width,
@@ -156,13 +156,13 @@ class _Course:
         tally = self._tally
         current = tally.phase(tally.current).name if tally.current is not None else None
         upper = [
-            *screen.load(tally, width),
-            screen.blank(),
-            *screen.sparklines(tally, width),
-            screen.blank(),
-            *screen.gates(self._gates.standing(), current, width),
-            screen.blank(),
-            *screen.generator(tally),
-            *screen.failure_kinds(tally, 5),
+            *live_screen.load(tally, width),
+            live_screen.blank(),
+            *live_screen.sparklines(tally, width),
+            live_screen.blank(),
+            *live_screen.gates(self._gates.standing(), current, width),
+            live_screen.blank(),
+            *live_screen.generator(tally),
+            *live_screen.failure_kinds(tally, 5),
         ]
-        return upper, screen.endpoints(tally, width, height - _FULL)
+        return upper, live_screen.endpoints(tally, width, height - _FULL)

@@ -26,11 +26,11 @@ from harness.cli.outcome_tables import (
     plain_list,
     said,
 )
-from harness.cli.streams import LOG_WIDTH
-from harness.plan.written import shown_path
+from harness.cli.std_streams import LOG_WIDTH
+from harness.plan.config_source import shown_path
 from harness.record.run_folder import RunFolder
 from harness.record.summary import GateResult, PhaseSummary, Summary
-from harness.report.words import counted, duration, no_commands, number, percent, points
+from harness.report.formatting import counted, duration, no_commands, number, percent, points
 
 _MOST = 5
 _LONGEST_REASON = 600

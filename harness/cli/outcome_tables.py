@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.lines import one_line
+from harness.cli.plain_output import one_line
 from harness.record.summary import BenchmarkFigures, GateResult, PhaseSummary
-from harness.report.words import change, in_unit, interval, ms, number, percent, rate, seconds, size
+from harness.report.formatting import change, in_unit, interval, ms, number, percent, rate, seconds, size
 
 MARKS = {"pass": "✔", "fail": "✖", "inconclusive": "?"}
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "broken": "bold magenta"}

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.control.watcher import Watcher
+from harness.control.observer import RunObserver
 
 
 @contextmanager
-def make_watcher() -> Iterator[Watcher]:
+def make_watcher() -> Iterator[RunObserver]:
     """The watcher that suits standard error; all it writes goes there. On leaving, the terminal is as it was."""
     if is_live_terminal():
         from rich.console import Console
@@ -21,7 +21,7 @@ def make_watcher() -> Iterator[Watcher]:
         with LiveView(Console(stderr=True, highlight=False)) as view:
             yield view
     else:
-        from harness.cli.lines import LineWatcher
+        from harness.cli.plain_output import LineWatcher
 
         yield LineWatcher()
 

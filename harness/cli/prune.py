@@ -62,9 +62,9 @@ def command(keep: int, keep_failed: timedelta, gone: str | None, dry_run: bool, 
     \b
       harness prune --keep 30 --keep-failed 90d --dry-run
     """
-    from harness.control.finding import existing_store
     from harness.control.prune import prune
-    from harness.errors import ManyFaultsError
+    from harness.control.run_lookup import existing_store
+    from harness.errors import ManyProblemsError
     from harness.store.retention import Policy
 
     def told(run: KnownRun) -> None:
@@ -80,7 +80,7 @@ def command(keep: int, keep_failed: timedelta, gone: str | None, dry_run: bool, 
         err=True,
     )
     if done.faults:
-        raise done.faults[0] if len(done.faults) == 1 else ManyFaultsError(done.faults)
+        raise done.faults[0] if len(done.faults) == 1 else ManyProblemsError(done.faults)
 
 
 def _described(run: KnownRun) -> str:

@@ -15,7 +15,7 @@ from harness.cli import options
 def command(run: str, out: Path) -> None:
     """Draw the report of RUN (a run folder, a run-id or "latest") again, also of one whose run was killed."""
     from harness import Run
-    from harness.plan.written import shown_path
+    from harness.plan.config_source import shown_path
 
     drawn = Run.load(run, out=out)
     drawn.draw()

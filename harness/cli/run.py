@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli import options
-from harness.cli.given_target import target_of
+from harness.cli.target_options import target_of
 
 
 class _Command(click.Command):

@@ -18,10 +18,10 @@ def command(run: str, out: Path) -> None:
     "harness run" does so by itself after each run; this is for runs whose copy failed, or that were killed.
     """
     from harness.errors import HarnessError
-    from harness.plan.kept import read_plan
+    from harness.plan.plan_file import read_plan
     from harness.record.environment import Environment
-    from harness.record.masked_lines import mask_file
-    from harness.record.masking import add_names
+    from harness.record.redacted_lines import mask_file
+    from harness.record.redaction import add_names
     from harness.record.run_folder import find_run, read_model
     from harness.record.running import is_running
     from harness.record.summary import Summary

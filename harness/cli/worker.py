@@ -33,11 +33,11 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
     Exit code: 0 the run has ended (its verdict is told there), 2 not let in or wrong input,
                4 the master or a worker was lost, 130 interrupted.
     """
-    from harness.control.door import split_address
+    from harness.cluster.listen_address import split_address
+    from harness.cluster.secret import VARIABLE, given_secret
     from harness.control.remote_worker import work
     from harness.errors import HarnessError
-    from harness.load.secret import VARIABLE, given_secret
-    from harness.report.words import plain
+    from harness.report.formatting import plain
 
     host, port = split_address(master, "--master")
     secret = given_secret(secret_file)

@@ -11,23 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.control.interrupts import Interrupts
-from harness.errors import HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyProblemsError
 from harness.gates.wording import among
 from harness.microbench.cpu import SLOWEST, profile_benchmarks
 from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark, pytest_command
 from harness.plan.bench import PROFILE, BenchPlan, name_of
-from harness.plan.masked import masked_bench
-from harness.record.masking import masked_words
+from harness.plan.redacted import masked_bench
 from harness.record.profiles import ProfileIndex
+from harness.record.redaction import masked_words
 from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
 from harness.record.summary import Summary
-from harness.report.words import plain
+from harness.report.formatting import plain
 from harness.store import artifacts, open_store
-from harness.target.environment import capture_bench_environment
+from harness.targets.environment import capture_bench_environment
 
 _NOTHING_COLLECTED = 5
 _LAST_LINES = 8
@@ -72,7 +72,7 @@ def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
                 _measure(folder, plan, interrupts, hear)
 
             # Only now, because scipy, pyarrow and jinja2 take half a second.
-            from harness.control.judging import conclude, keep_copy
+            from harness.control.finalize import conclude, keep_copy
 
             summary = conclude(folder, plan, environment, store)
             if place is not None:
@@ -146,7 +146,7 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
             raise KeyboardInterrupt("interrupted before a benchmark was found")
         return
     if report.collect_faults:
-        raise ManyFaultsError(
+        raise ManyProblemsError(
             [
                 HarnessError(f"pytest cannot collect it: {fault.message}", where=fault.test)
                 for fault in report.collect_faults
@@ -154,7 +154,7 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
         )
     if report.unknown:
         names = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
-        raise ManyFaultsError(
+        raise ManyProblemsError(
             [
                 HarnessError(
                     f"there is no benchmark {name!r}, which a gate names",

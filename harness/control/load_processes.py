@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.control.door import Door
+from harness.cluster.listen_address import ListenAddress
+from harness.cluster.secret import VARIABLE
+from harness.engine.process import TARGET
 from harness.errors import ExitCode, HarnessError
-from harness.load.process import TARGET
-from harness.load.secret import VARIABLE
 from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
 from harness.record.run_folder import RunFolder
@@ -34,8 +34,8 @@ class LoadProcesses:
     it stays until the run's end: the kernel ends a child with the *thread* that started it.
     """
 
-    def __init__(self, folder: RunFolder, plan: RunPlan, target_url: str, door: Door | None = None) -> None:
-        door = door or Door()
+    def __init__(self, folder: RunFolder, plan: RunPlan, target_url: str, door: ListenAddress | None = None) -> None:
+        door = door or ListenAddress()
         # The folder's plan lacks the user's secrets. This one is in no file system, and gone with who reads it.
         self._plan = os.memfd_create("plan")
         os.write(self._plan, plan.model_dump_json().encode())
@@ -49,14 +49,14 @@ class LoadProcesses:
         common = ["--plan", f"/proc/self/fd/{self._plan}", "--parent", str(os.getpid())]
         bind = ["--bind", door.host, "--port", str(door.port)]
         self._master = self._start(
-            ["harness.load.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
+            ["harness.engine.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
             piped=True,
         )
         try:
             self.port = self._announced_port()
             master = ["--master", door.local_address(), str(self.port)]
             for index in range(plan.workers):
-                self._workers.append(self._start(["harness.load.worker", *master, "--index", str(index), *common]))
+                self._workers.append(self._start(["harness.engine.worker", *master, "--index", str(index), *common]))
         except BaseException:  # raised again: an interrupt, too, must leave no process behind
             self.kill()
             self.end()

@@ -17,15 +17,15 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from harness.control.door import joined, split_address
-from harness.control.watcher import Watcher
+from harness.cluster.listen_address import joined, split_address
+from harness.control.observer import RunObserver
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
-from harness.record import series_table as columns
+from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
 from harness.record.journal import Endpoint, Journal, Second
 from harness.record.run_folder import RunFolder
-from harness.record.series_table import KINDS, RESPONSE
+from harness.record.second_table import KINDS, RESPONSE
 
 _OPTION = "--metrics-port"
 _LOOPBACK = "127.0.0.1"
@@ -57,7 +57,7 @@ class _Sums:
 
 
 class RunMetrics(Collector):
-    """A :class:`~harness.control.watcher.Watcher` that adds up, and a collector that tells how things stand.
+    """A :class:`~harness.control.observer.RunObserver` that adds up, and a collector that tells how things stand.
 
     The controller's thread adds, the server's threads ask.
     """
@@ -154,7 +154,7 @@ class RunMetrics(Collector):
 
 
 @contextmanager
-def serve_metrics(address: str) -> Iterator[tuple[Watcher, str]]:
+def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
     """Answer at ``PORT`` of loopback, or ``ADDR:PORT``: what wants to be told of the run, and the URL to scrape.
 
     Raises :class:`HarnessError` where that is no address of this machine, or its port is in use.

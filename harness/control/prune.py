@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.kept import read_plan
+from harness.plan.plan_file import read_plan
 from harness.record.run_folder import RunFolder, read_model, started_by_id
 from harness.record.running import is_running
 from harness.record.summary import Summary

@@ -25,19 +25,19 @@ from typing import Self
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from harness.control.door import joined
+from harness.cluster import messages
+from harness.cluster.join_reply import JoinAccepted, plan_file, scenario_folder
+from harness.cluster.join_request import hello, pack
+from harness.cluster.listen_address import joined
+from harness.cluster.secret import VARIABLE, Keys
+from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import ended
 from harness.control.user_code import describe_scenario
-from harness.control.welcome import Welcome, plan_file, scenario_folder
+from harness.engine.process import TARGET
 from harness.errors import ExitCode, HarnessError
-from harness.load import messages
-from harness.load.hello import hello, pack
-from harness.load.link import LINGER_MS, address_of, prepare_worker_socket
-from harness.load.process import TARGET
-from harness.load.secret import VARIABLE, Keys
 from harness.plan.model import RunPlan
-from harness.record.masking import add_names, masked
+from harness.record.redaction import add_names, masked
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
@@ -120,7 +120,7 @@ class _Connection:
         self._events = self._socket.get_monitor_socket()
         self._socket.connect(address_of(host, port))
 
-    def join(self, workers: int, say: Say, interrupted: Callable[[], bool]) -> Welcome | None:
+    def join(self, workers: int, say: Say, interrupted: Callable[[], bool]) -> JoinAccepted | None:
         """What the master answers; None: interrupted. Raises :class:`HarnessError` where it does not let us in."""
         if not self._knock(say, interrupted):
             return None
@@ -129,7 +129,7 @@ class _Connection:
         while time.monotonic() < deadline and not interrupted():
             if not self._socket.poll(_POLL_MS):
                 continue
-            if (welcome := Welcome.read(self._socket.recv(), self._shown)) is not None:
+            if (welcome := JoinAccepted.read(self._socket.recv(), self._shown)) is not None:
                 return welcome
         if interrupted():
             return None
@@ -187,7 +187,7 @@ class _Workers:
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         environment = os.environ | {VARIABLE: secret, TARGET: target}
-        module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.load.worker"]
+        module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.engine.worker"]
         command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder))]
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}

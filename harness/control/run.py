@@ -7,27 +7,27 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.control.door import Door, reached_from_outside
+from harness.cluster.bundle import collect
+from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
-from harness.control.masked_logs import mask_logs
+from harness.control.observer import RunObserver
+from harness.control.redacted_logs import mask_logs
 from harness.control.user_code import verify_target
-from harness.control.watcher import Watcher
 from harness.gates.live import GateWatch
-from harness.load.bundle import collect
-from harness.plan.masked import masked_plan
 from harness.plan.model import RunPlan
+from harness.plan.redacted import masked_plan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.masking import masked
+from harness.record.redaction import masked
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
 from harness.store import Store, artifacts, open_store
-from harness.target.environment import capture_environment
-from harness.target.machine import usable_cores
-from harness.target.start import Target, start_target
+from harness.targets.environment import capture_environment
+from harness.targets.machine import usable_cores
+from harness.targets.start import Target, start_target
 
 _POLL_S = 0.1
 
@@ -41,7 +41,7 @@ class Outcome:
     interrupted: bool
 
 
-def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None) -> Outcome:
+def run(plan: RunPlan, *, out: Path, watcher: RunObserver, door: ListenAddress | None = None) -> Outcome:
     """Make the run folder below ``out``, run the plan, judge it, write the reports, put it into the store.
 
     ``door`` is where workers of other machines come in; None where the plan has none.
@@ -59,11 +59,11 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
             environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
             try:
-                outcome = _run_in(folder, plan, environment, store, watcher, door or Door())
+                outcome = _run_in(folder, plan, environment, store, watcher, door or ListenAddress())
             finally:
                 # Both have ended: the target, and what a scenario has started, wrote there by themselves.
                 unmasked = mask_logs(folder, watcher)
-            from harness.control.judging import keep_copy, write_results
+            from harness.control.finalize import keep_copy, write_results
 
             summary = outcome.summary
             if unmasked:
@@ -75,7 +75,7 @@ def run(plan: RunPlan, *, out: Path, watcher: Watcher, door: Door | None = None)
 
 
 def _run_in(
-    folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: Watcher, door: Door
+    folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: RunObserver, door: ListenAddress
 ) -> Outcome:
     watcher.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
     with (
@@ -95,14 +95,14 @@ def _run_in(
         target.stop()
         watcher.say("judging and writing the report")
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
-        from harness.control.judging import conclude
+        from harness.control.finalize import conclude
 
         summary = conclude(folder, plan, environment, store)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
 
 def _put_load_on(
-    target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: Watcher, door: Door
+    target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: RunObserver, door: ListenAddress
 ) -> Journal:
     """The load from its first process to its last; the journal as it stands then."""
     follower = JournalFollower(folder.journal)
@@ -112,7 +112,7 @@ def _put_load_on(
         # This process draws the live view and runs the samplers: it is part of what makes the load.
         SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()], cores=usable_cores()) as sampling,
     ):
-        course = _Course(plan, load, target, interrupts, watcher, sampling)
+        course = RunSupervisor(plan, load, target, interrupts, watcher, sampling)
         if plan.remote_workers:
             wanted = "one worker" if plan.remote_workers == 1 else f"{plan.remote_workers} workers"
             watcher.say(f"waiting for {wanted} from other machines; type there:")
@@ -129,7 +129,7 @@ def _put_load_on(
     return follower.journal
 
 
-class _Course:
+class RunSupervisor:
     """Acts on what the journal and the surroundings tell while the load runs."""
 
     def __init__(
@@ -138,7 +138,7 @@ class _Course:
         load: LoadProcesses,
         target: Target,
         interrupts: Interrupts,
-        watcher: Watcher,
+        watcher: RunObserver,
         sampling: SamplingSession,
     ) -> None:
         self._load = load

@@ -17,9 +17,9 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, ManyFaultsError, first_fault
-from harness.load.process import QUESTION, TARGET
-from harness.plan.description import Question, ScenarioDescription
+from harness.engine.process import QUESTION, TARGET
+from harness.errors import HarnessError, ManyProblemsError, first_fault
+from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 
 DESCRIBE_TIMEOUT_S = 60.0
@@ -44,7 +44,7 @@ def describe_scenario(
     true: for callers that count signals (``harness.control.interrupts``).
     """
     found = find_locustfiles(scenario)
-    question = Question(
+    question = DescribeRequest(
         name=found.name,
         files=tuple(map(str, found.files)),
         arguments=tuple(arguments),
@@ -54,7 +54,12 @@ def describe_scenario(
     path = found.files[0]
     try:
         answer = _ask(
-            "harness.load.describe", [], {QUESTION: question.model_dump_json()}, path, DESCRIBE_TIMEOUT_S, interrupted
+            "harness.engine.scenario.describe",
+            [],
+            {QUESTION: question.model_dump_json()},
+            path,
+            DESCRIBE_TIMEOUT_S,
+            interrupted,
         )
     except _InterruptedError:
         raise KeyboardInterrupt from None
@@ -64,7 +69,7 @@ def describe_scenario(
             HarnessError(fault["message"], where=fault["where"], hint=fault.get("hint") or by_itself)
             for fault in answer["faults"]
         ]
-        raise faults[0] if len(faults) == 1 else ManyFaultsError(faults)
+        raise faults[0] if len(faults) == 1 else ManyProblemsError(faults)
     try:
         return ScenarioDescription.model_validate(answer["description"])
     except ValidationError as error:
@@ -74,14 +79,15 @@ def describe_scenario(
 def verify_target(
     files: Sequence[str | Path], url: str, *, interrupted: Callable[[], bool] = lambda: False
 ) -> dict[str, Any]:
-    """Run the scenario's ``verify``: ``{"status", "message", "duration_s"}``, as ``harness.load.verify`` has it.
+    """Run the scenario's ``verify``: ``{"status", "message", "duration_s"}``, as ``harness.engine.scenario.verify``
+    has it.
 
     It is ended as soon as ``interrupted()`` is true; the status is ``interrupted`` then.
     """
     begun = time.monotonic()
     try:
         told, names = {TARGET: url}, [*map(str, files)]
-        return _ask("harness.load.verify", names, told, Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
+        return _ask("harness.engine.scenario.verify", names, told, Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
     except _InterruptedError:
         status, message = "interrupted", "verify was interrupted"
     except HarnessError as fault:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.comparable import comparable, why_not_comparable
+from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
 from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun

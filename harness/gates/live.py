@@ -14,9 +14,9 @@ from harness.analysis.samples import ALL
 from harness.gates import wording
 from harness.gates.limits import limit_of
 from harness.plan.model import Gate, Phase, RunPlan
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import HistogramSum
 from harness.record.journal import Journal, PhaseSpan
-from harness.record.series import Series
 
 MARGIN = 1.5
 """How far beyond what the rest of the phase could make good a gate must be to be given up."""
@@ -48,7 +48,7 @@ class _Tally:
         self.response = HistogramSum()
         self.by_second: dict[int, int] = {}
 
-    def add(self, second: int, series: Series) -> None:
+    def add(self, second: int, series: EndpointSecond) -> None:
         self.requests += series.requests
         self.failures += series.failures
         self.response.add(series.response)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.recorded import RecordedRun
+from harness.engine.failures import HOST_REFUSED
 from harness.errors import ExitCode
-from harness.load.failures import HOST_REFUSED
 from harness.record.journal import EndReason, Journal
 from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
 

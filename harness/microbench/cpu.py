@@ -16,7 +16,7 @@ from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.look_rate import LookRate
+from harness.sampling.sampling_rate import SamplingRate
 
 SLOWEST = 3
 """How many benchmarks are profiled."""
@@ -61,7 +61,7 @@ def _profile(
     ).write(scratch / "request.json")
     try:
         with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
-            sampler = CpuSampler(session.pid, LookRate(_RATE_HZ, cores=None), folder)
+            sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
             # Not before: py-spy makes nothing of a Python that has not begun, or is about to become another one.
             session.wait_for(report.exists, interrupts)
             sampler.begin_phase(place, test)

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from harness.load.cpu_meter import CpuMeter
+from harness.engine.cpu_meter import CpuMeter
 from harness.microbench.request import Request
 from harness.plan.bench import reads
-from harness.record.masking import add_names, masked, masked_settings, masked_words
+from harness.record.redaction import add_names, masked, masked_settings, masked_words
 from harness.record.run_folder import write_text
-from harness.record.suite import SuiteReport, TestFault, write_rounds
+from harness.record.suite import SuiteReport, TestProblem, write_rounds
 
 _OPTION = "--harness-bench"
 _FIXTURES = {"benchmark", "benchmark_weave"}
@@ -79,7 +79,7 @@ class _Notes:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._report.collect_faults.append(TestFault(test=report.nodeid, message=masked(_collect_fault(report))))
+            self._report.collect_faults.append(TestProblem(test=report.nodeid, message=masked(_collect_fault(report))))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -138,11 +138,11 @@ class _Notes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._report.failed.append(TestFault(test=report.nodeid, message=masked(_fault(report))))
+            self._report.failed.append(TestProblem(test=report.nodeid, message=masked(_fault(report))))
         elif report.skipped and report.nodeid in self._report.benchmarks:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
             reason = masked(reason.removeprefix("Skipped: "))
-            self._report.skipped.append(TestFault(test=report.nodeid, message=reason))
+            self._report.skipped.append(TestProblem(test=report.nodeid, message=reason))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:

@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 from harness.errors import HarnessError, how_to_install
 from harness.plan.bench import BenchPlan
-from harness.record.masked_lines import MaskedLines
-from harness.target.process import SupervisedProcess
+from harness.record.redacted_lines import RedactedLines
+from harness.targets.process import SupervisedProcess
 
 _POLL_S = 0.05
 _END_TIMEOUT_S = 10.0
@@ -165,7 +165,7 @@ class Session:
 
     def _read(self, output: BinaryIO) -> None:
         """Take all that comes, whatever becomes of it: pytest would die of a pipe that nobody reads."""
-        decoder, lines = codecs.getincrementaldecoder("utf-8")("replace"), MaskedLines()
+        decoder, lines = codecs.getincrementaldecoder("utf-8")("replace"), RedactedLines()
         with output:
             while piece := os.read(output.fileno(), 1 << 16):
                 self._hand_on(lines.take(decoder.decode(piece)))

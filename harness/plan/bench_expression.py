@@ -6,7 +6,7 @@ from typing import get_args
 
 from harness.plan.bench import BenchGate, BenchMetric, BenchUnit
 from harness.plan.expression import comparator_of, metric_of, number_of, parsed, tokens_of
-from harness.plan.faults import UnreadableError, listed, quoted
+from harness.plan.problems import UnreadableError, listed, quoted
 
 METRICS: tuple[BenchMetric, ...] = get_args(BenchMetric)
 

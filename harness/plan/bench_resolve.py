@@ -15,11 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 from harness.errors import HarnessError
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
-from harness.plan.faults import Faults, quoted
-from harness.plan.invalid import checked
+from harness.plan.config_source import ConfigSource, KeyPath
+from harness.plan.problems import Problems, quoted
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
-from harness.plan.written import KeyPath, Written
+from harness.plan.validation_errors import checked
 
 _TABLE = ("tool", "harness", "bench")
 _WHERE_PATHS = "write files or folders of tests, below the folder of pyproject.toml"
@@ -69,7 +69,7 @@ def resolve_bench(
     folder = (folder or Path.cwd()).resolve()
     name, table = _project(folder)
     given = bench_gates_given(gates, gates_file)
-    faults = Faults()
+    faults = Problems()
     mask = load_project(folder, faults).mask
     faults.raise_if_any()
     return BenchPlan(
@@ -88,10 +88,10 @@ def resolve_bench(
 def bench_gates_given(
     gates: Sequence[str], gates_file: Path | None, *, option: str = "--gate"
 ) -> list[BenchGate] | None:
-    """The gates of the command line; None where it gives none. Raises ``ManyFaultsError``."""
+    """The gates of the command line; None where it gives none. Raises ``ManyProblemsError``."""
     if not gates and gates_file is None:
         return None
-    faults = Faults()
+    faults = Problems()
     found: list[BenchGate] = []
     if gates_file is not None:
         file = read_toml(gates_file)
@@ -100,7 +100,7 @@ def bench_gates_given(
         if listed and not listed.gate:
             faults.add("there is no gate in it", where=file.where(()), hint="write [[gate]] and require = …")
     texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
-    written = Written({"gates": list(gates)}, texts)
+    written = ConfigSource({"gates": list(gates)}, texts)
     table = checked(_ProjectTable, written.data, (), written, faults)
     faults.raise_if_any()
     return found + (table.gates if table else [])
@@ -124,10 +124,10 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     table: object = written.data
     for key in _TABLE:
         table = table.get(key, {}) if isinstance(table, dict) else table
-    faults = Faults()
+    faults = Problems()
     if not isinstance(table, dict):
         raise HarnessError("this is not a table", where=written.where(_TABLE), hint="write [tool.harness.bench]")
-    below = Written(table, written.places_below(_TABLE))
+    below = ConfigSource(table, written.places_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, faults)
     for index, path in enumerate(settings.paths if settings else ()):
         if not _is_there(file.parent / path.partition("::")[0]):

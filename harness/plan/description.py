@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.plan.model import UserClass
 
 
-class Question(BaseModel):
+class DescribeRequest(BaseModel):
     """What the child is asked: ``files`` as ``harness.plan.locustfiles`` found them, ``arguments`` as they followed
     ``--``.
     """

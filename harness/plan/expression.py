@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
-from harness.plan.faults import UnreadableError, listed, quoted, suggestion
 from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
+from harness.plan.problems import UnreadableError, listed, quoted, suggestion
 from harness.plan.quantities import number_text
 
 if TYPE_CHECKING:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.plan.faults import Faults, listed, suggestion
-from harness.plan.invalid import checked
+from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.model import Gate, RunPlan
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
+from harness.plan.problems import Problems, listed, suggestion
 from harness.plan.profile import load_profile
 from harness.plan.settings import GateTable
-from harness.plan.written import KeyPath, Written
+from harness.plan.validation_errors import checked
 
 _MEASURED_KINDS = ("steady", "spike", "shape")
 
 
-def read_gates(written: Written, kinds: Mapping[str, Any], faults: Faults) -> list[Gate]:
+def read_gates(written: ConfigSource, kinds: Mapping[str, Any], faults: Problems) -> list[Gate]:
     """The gates of ``written``; ``kinds`` maps the name of each phase to its kind. What is wrong goes to ``faults``."""
     gates: list[Gate] = []
     for index, table in enumerate(written.data["gate"]):
@@ -36,7 +36,7 @@ def read_gates(written: Written, kinds: Mapping[str, Any], faults: Faults) -> li
     return gates
 
 
-def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: str, faults: Faults) -> None:
+def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: str, faults: Problems) -> None:
     readable = [name for name, kind in kinds.items() if kind != "pause"]
     if phase == DIAGNOSE:
         faults.add(
@@ -60,7 +60,7 @@ def gates_given(
 ) -> list[Gate] | None:
     """Other gates for a run that has been made: those of ``require``, or of a profile; None where neither is given.
 
-    ``phase`` and ``endpoint`` are what each of ``require`` reads. Raises ``ManyFaultsError``.
+    ``phase`` and ``endpoint`` are what each of ``require`` reads. Raises ``ManyProblemsError``.
     """
     if profile is not None:
         written = load_profile(profile, scenario=plan.scenario.path).written
@@ -70,10 +70,10 @@ def gates_given(
         options: dict[KeyPath, str] = {
             ("gate", index, key): f"--{key}" for index in range(len(require)) for key in ("require", *reads)
         }
-        written = Written({"gate": [{"require": text, **reads} for text in require]}, options)
+        written = ConfigSource({"gate": [{"require": text, **reads} for text in require]}, options)
     else:
         return None
-    faults = Faults()
+    faults = Problems()
     gates = read_gates(written, {planned.name: planned.kind for planned in plan.phases}, faults)
     faults.raise_if_any()
     return gates

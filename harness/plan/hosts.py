@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from harness.plan.faults import UnreadableError, quoted
 from harness.plan.model import AllowedHost
+from harness.plan.problems import UnreadableError, quoted
 
 LOCAL = "localhost"
 MOST_RATE = 10_000_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.faults import suggestion
+from harness.plan.problems import suggestion
 
 _NOT_MEANT = ("_", "test_", "conftest.")
 """How the names of Python files begin that are beside scenarios, and none."""

@@ -117,7 +117,7 @@ class UserClass(_Frozen):
 
 
 class Scenario(_Frozen):
-    """The scenario file, as its description told (see ``harness.load.describe``)."""
+    """The scenario file, as its description told (see ``harness.engine.scenario.describe``)."""
 
     path: str
     """Absolute; of several files the first."""

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
-from harness.plan.faults import Faults, UnreadableError, quoted, suggestion
-from harness.plan.written import KeyPath, Written
+from harness.plan.problems import Problems, UnreadableError, quoted, suggestion
 
 Override = str | tuple[str, object]
 """``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
@@ -26,7 +26,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def apply_override(
-    override: Override, written: Written, phase_names: list[str], top_keys: list[str], faults: Faults
+    override: Override, written: ConfigSource, phase_names: list[str], top_keys: list[str], faults: Problems
 ) -> None:
     """Change the one value that ``override`` names. What names nothing is told to ``faults``.
 
@@ -68,7 +68,7 @@ def as_text(override: Override) -> str:
 
 
 def _override_element(
-    parts: list[str], value: object, written: Written, phase_names: list[str], place: str, faults: Faults
+    parts: list[str], value: object, written: ConfigSource, phase_names: list[str], place: str, faults: Problems
 ) -> None:
     kind = parts[0]
     elements = written.data.get(kind, [])
@@ -89,7 +89,7 @@ def _override_element(
     _put(written, (kind, index), parts[2:], value, place, faults)
 
 
-def _put(written: Written, path: KeyPath, rest: list[str], value: object, place: str, faults: Faults) -> None:
+def _put(written: ConfigSource, path: KeyPath, rest: list[str], value: object, place: str, faults: Problems) -> None:
     full = path + _unspelled(written, path, rest)
     table: Any = written.data
     for key in full[:-1]:
@@ -107,7 +107,7 @@ def _put(written: Written, path: KeyPath, rest: list[str], value: object, place:
     written.places[full] = place
 
 
-def _unspelled(written: Written, path: KeyPath, rest: list[str]) -> KeyPath:
+def _unspelled(written: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
     """A scenario's own word (``hold``) taken for the profile's (``duration``)."""
     for known, spelled in written.spelling.items():
         if known[: len(path)] == path and [spelled] == rest:

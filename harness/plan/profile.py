@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.faults import suggestion
+from harness.plan.config_source import ConfigSource, shown_path
+from harness.plan.problems import suggestion
 from harness.plan.toml_file import read_toml
-from harness.plan.written import Written, shown_path
 
 _PACKAGED = Path(__file__).parent / "profiles"
 _SHIPPED = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "profiles"
@@ -21,7 +21,7 @@ class Profile:
 
     name: str
     path: Path
-    written: Written
+    written: ConfigSource
 
 
 def load_profile(name_or_file: str, *, scenario: str | Path | None = None) -> Profile:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.plan.faults import Faults
-from harness.plan.invalid import checked
+from harness.plan.config_source import ConfigSource
+from harness.plan.problems import Problems
 from harness.plan.settings import GuardRails
 from harness.plan.toml_file import parse_toml
-from harness.plan.written import Written
+from harness.plan.validation_errors import checked
 
 _TABLE = ("tool", "harness")
 
@@ -19,7 +19,7 @@ class _ProjectTable(GuardRails):
     """Read by :mod:`harness.plan.bench_resolve`; here so that the key is known."""
 
 
-def load_project(folder: Path, faults: Faults) -> GuardRails:
+def load_project(folder: Path, faults: Problems) -> GuardRails:
     """That of the nearest ``pyproject.toml`` with such a table, in ``folder`` or above; else the defaults.
 
     What is wrong with its keys is told to ``faults``; :class:`HarnessError` where the file is no TOML.
@@ -33,7 +33,7 @@ def load_project(folder: Path, faults: Faults) -> GuardRails:
     return GuardRails()
 
 
-def _read(path: Path) -> Written | None:
+def _read(path: Path) -> ConfigSource | None:
     """The table as it was written; None where the file has none, or cannot be read."""
     try:
         content = path.read_bytes()
@@ -42,4 +42,4 @@ def _read(path: Path) -> Written | None:
     written = parse_toml(path, content)
     tool = written.data.get("tool")
     table = tool.get("harness") if isinstance(tool, dict) else None
-    return None if table is None else Written({"": table}, written.places_below(_TABLE))
+    return None if table is None else ConfigSource({"": table}, written.places_below(_TABLE))

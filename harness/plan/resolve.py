@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.plan.config_source import ConfigSource, KeyPath, default_phases, from_call, from_scenario, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
-from harness.plan.faults import Faults, UnreadableError, listed, quoted, suggestion
 from harness.plan.gating import read_gates
 from harness.plan.hosts import LOCAL, Hosts, host_of, read_host
-from harness.plan.invalid import checked
 from harness.plan.model import (
     AllowedHost,
     AttachedTarget,
@@ -29,11 +28,12 @@ from harness.plan.model import (
 from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
+from harness.plan.problems import Problems, UnreadableError, listed, quoted, suggestion
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
 from harness.plan.target import TargetOptions, settle_target
-from harness.plan.written import KeyPath, Written, default_phases, from_call, from_scenario, shown_path
+from harness.plan.validation_errors import checked
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _KIND_SYNONYMS = {
@@ -66,13 +66,13 @@ def resolve(
     ``gate = []`` in a profile says that there are none.
 
     By default there is a worker a core less one, where none join from elsewhere, and a random seed.
-    Raises ``ManyFaultsError`` with all faults.
+    Raises ``ManyProblemsError`` with all faults.
     """
-    faults = Faults()
+    faults = Problems()
     stated = from_call(plain(phases), plain(gates), faults)
     written = _compose(description, profile, stated, faults)
     for override in overrides:
-        apply_override(override, written, _phase_names(written, Faults()), list(Settings.model_fields), faults)
+        apply_override(override, written, _phase_names(written, Problems()), list(Settings.model_fields), faults)
     names = _phase_names(written, faults)
     resolved = _phases(written, names, description, faults)
     kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
@@ -138,7 +138,7 @@ def resolve(
     )
 
 
-def _named(names: Sequence[str], faults: Faults) -> list[AllowedHost]:
+def _named(names: Sequence[str], faults: Problems) -> list[AllowedHost]:
     """What ``--allow-host`` names."""
     found = []
     for name in names:
@@ -150,7 +150,7 @@ def _named(names: Sequence[str], faults: Faults) -> list[AllowedHost]:
 
 
 def _tell_ceilings(
-    target: Target, allowed: Hosts, phases: Sequence[Phase], workers: int, written: Written, faults: Faults
+    target: Target, allowed: Hosts, phases: Sequence[Phase], workers: int, written: ConfigSource, faults: Problems
 ) -> None:
     """What asks for more than a host's ceiling: more arrivals (each is one request at least), or more workers."""
     host = host_of(target.url) if isinstance(target, AttachedTarget) else LOCAL
@@ -179,7 +179,9 @@ def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> in
     return 0 if remote else of_profile or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def _compose(description: ScenarioDescription, profile: Profile | None, stated: Written, faults: Faults) -> Written:
+def _compose(
+    description: ScenarioDescription, profile: Profile | None, stated: ConfigSource, faults: Problems
+) -> ConfigSource:
     """Scenario, profile and what was stated besides in one tree, its phases and gates lists of tables."""
     written = from_scenario(description, faults)
     if profile is not None:
@@ -205,7 +207,7 @@ def _compose(description: ScenarioDescription, profile: Profile | None, stated: 
     return written
 
 
-def _phase_names(written: Written, faults: Faults) -> list[str]:
+def _phase_names(written: ConfigSource, faults: Problems) -> list[str]:
     """Each phase's name: its own, else its kind, with a number from the second on. Bad names are told."""
     names: list[str] = []
     places: dict[str, str] = {}
@@ -236,7 +238,7 @@ def _phase_names(written: Written, faults: Faults) -> list[str]:
     return names
 
 
-def _phases(written: Written, names: list[str], description: ScenarioDescription, faults: Faults) -> list[Phase]:
+def _phases(written: ConfigSource, names: list[str], description: ScenarioDescription, faults: Problems) -> list[Phase]:
     tables = written.data["phase"]
     if not tables and not len(faults):
         faults.add("there is no phase", where=written.where(("phase",)), hint='such as steady(users=50, hold="30s")')
@@ -257,7 +259,7 @@ def _phases(written: Written, names: list[str], description: ScenarioDescription
 
 
 def _phase_config(
-    written: Written, index: int, name: str, description: ScenarioDescription, faults: Faults
+    written: ConfigSource, index: int, name: str, description: ScenarioDescription, faults: Problems
 ) -> PhaseConfig | None:
     """The checked keys of one phase; None where there are faults, which are told."""
     table: dict[str, Any] = {**written.data["phase"][index], "name": name}
@@ -282,6 +284,6 @@ def _phase_config(
     return config if len(faults) == before else None
 
 
-def _settings(written: Written, faults: Faults) -> Settings:
+def _settings(written: ConfigSource, faults: Problems) -> Settings:
     """The rest of the keys; the defaults where there are faults, which are told."""
     return checked(Settings, written.data, (), written, faults) or Settings()

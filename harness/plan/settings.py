@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr
 
 from harness.plan.expression import parse_requirement
-from harness.plan.faults import UnreadableError, quoted
 from harness.plan.hosts import read_host
 from harness.plan.model import AllowedHost, Comparison
+from harness.plan.problems import UnreadableError, quoted
 from harness.plan.quantities import Duration
 
 MOST_WORKERS = 1000

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.description import ScenarioDescription
-from harness.plan.faults import Faults
 from harness.plan.hosts import Hosts, address_of, host_of, line_to_add
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
+from harness.plan.problems import Problems
 from harness.plan.settings import TargetTable
-from harness.plan.written import Written, shown_path
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ def settle_target(
     table: TargetTable,
     description: ScenarioDescription,
     allowed: Hosts,
-    written: Written,
-    faults: Faults,
+    written: ConfigSource,
+    faults: Problems,
 ) -> Target:
     """The target; contradictions go to ``faults``.
 
     It is on this machine, or on one of ``allowed``. A name that is neither may still mean this machine: that is asked
-    when it is looked for (``harness.target.health``). But not one in the scenario's classes, which are copied about.
+    when it is looked for (``harness.targets.health``). But not one in the scenario's classes, which are copied about.
     """
     _tell_contradictions(options, table, written, faults)
     if options.host is not None:
@@ -70,7 +70,7 @@ def settle_target(
     return ShopTarget(environment=table.environment)
 
 
-def _attached(url: str, options: TargetOptions, allowed: Hosts, where: str, faults: Faults) -> AttachedTarget:
+def _attached(url: str, options: TargetOptions, allowed: Hosts, where: str, faults: Problems) -> AttachedTarget:
     host = host_of(url)
     if address_of(host) is not None and not allowed.allows(host):
         faults.add(
@@ -88,7 +88,7 @@ def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
     )
 
 
-def _tell_contradictions(options: TargetOptions, table: TargetTable, written: Written, faults: Faults) -> None:
+def _tell_contradictions(options: TargetOptions, table: TargetTable, written: ConfigSource, faults: Problems) -> None:
     if options.host is not None and options.command is not None:
         faults.add("exclude one another", where="--host and --target", hint="attach to a URL, or start a command")
     if options.command is not None and options.pid is not None:
@@ -107,7 +107,7 @@ def _tell_contradictions(options: TargetOptions, table: TargetTable, written: Wr
         )
 
 
-def _checked_url(url: str, where: str, faults: Faults) -> str:
+def _checked_url(url: str, where: str, faults: Problems) -> str:
     if not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
         likely = re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url)
         faults.add(

@@ -6,11 +6,11 @@ import tomllib
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.plan.config_source import ConfigSource, dotted, shown_path
 from harness.plan.toml_lines import key_lines
-from harness.plan.written import Written, dotted, shown_path
 
 
-def read_toml(path: Path) -> Written:
+def read_toml(path: Path) -> ConfigSource:
     """The whole file. Raises ``HarnessError`` where it cannot be read or is not TOML, naming the line."""
     try:
         content = path.read_bytes()
@@ -21,7 +21,7 @@ def read_toml(path: Path) -> Written:
     return parse_toml(path, content)
 
 
-def parse_toml(path: Path, content: bytes) -> Written:
+def parse_toml(path: Path, content: bytes) -> ConfigSource:
     """What stood in ``path``. Raises ``HarnessError`` where it is not TOML, naming the line."""
     try:
         text = content.decode().replace("\r\n", "\n")
@@ -43,7 +43,7 @@ def parse_toml(path: Path, content: bytes) -> Written:
         ) from None
     file = shown_path(path)
     places = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
-    return Written(data, {(): file, **places})
+    return ConfigSource(data, {(): file, **places})
 
 
 def _syntax_fault(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:

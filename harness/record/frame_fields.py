@@ -2,7 +2,7 @@
 
 A checksum only tells that a frame is as it was written. These tell that what was written makes sense, so that whoever
 works with it need not ask. Fields that are not named here are left to a later version; ``series`` and ``lateness`` are
-checked by :class:`harness.record.series_table.SeriesTable`.
+checked by :class:`harness.record.second_table.SecondTable`.
 """
 
 from __future__ import annotations

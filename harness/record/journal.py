@@ -13,7 +13,7 @@ segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress`
 phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
 second      ``second, users, workers, series, lateness``: all requests that *ended* in that second and all arrivals
             that were started in it (see :class:`Second`), both as flat arrays
-            (:class:`harness.record.series_table.SeriesTable`); a second frame of the same second adds to the first
+            (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
 event       ``at_s, what, message, count``: a thing worth telling (a worker lost, the target gone, the run interrupted)
@@ -30,12 +30,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from harness.errors import ExitCode, HarnessError
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.frame_fields import check_fields
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.lateness import Lateness
-from harness.record.series import Series
-from harness.record.series_table import SeriesTable
+from harness.record.second_table import SecondTable
 
 SCHEMA = 2
 
@@ -99,15 +99,15 @@ class Second:
     second: int
     users: int
     workers: list[WorkerSecond]
-    table: SeriesTable
+    table: SecondTable
     """The series as flat arrays, as narrow as they were written: a run of hours is kept whole."""
     lateness: list[Lateness]
     """Of the arrivals started in it, by the phase in which they were due (the open model only)."""
 
     @property
-    def series(self) -> list[Series]:
+    def series(self) -> list[EndpointSecond]:
         """Made anew with every call."""
-        return Series.all_of(self.table)
+        return EndpointSecond.all_of(self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class Journal:
             case "clock":
                 self.clocks.append(ClockReading(**_fields(frame)))
             case "second":
-                series = SeriesTable.from_wire(frame["series"])
+                series = SecondTable.from_wire(frame["series"])
                 self._know(series.endpoint)
                 self._add_second(
                     Second(
@@ -218,7 +218,7 @@ class Journal:
                         frame["users"],
                         [WorkerSecond(*wire) for wire in frame["workers"]],
                         series,
-                        Lateness.all_of(SeriesTable.from_wire(frame["lateness"])),
+                        Lateness.all_of(SecondTable.from_wire(frame["lateness"])),
                     )
                 )
             case "phase":
@@ -267,7 +267,7 @@ class Journal:
                 known.second,
                 known.users + added.users,
                 known.workers + added.workers,
-                SeriesTable.joined([known.table, added.table]),
+                SecondTable.joined([known.table, added.table]),
                 known.lateness + added.lateness,
             )
         else:

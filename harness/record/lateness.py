@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram, Ints
-from harness.record.series import Series
-from harness.record.series_sum import SeriesSum, packed
-from harness.record.series_table import SeriesTable
+from harness.record.second_accumulator import SecondAccumulator, packed
+from harness.record.second_table import SecondTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +26,11 @@ class Lateness:
     own: Histogram
 
     @classmethod
-    def table(cls, phases: Ints, delays_us: Ints, own_us: Ints) -> SeriesTable:
+    def table(cls, phases: Ints, delays_us: Ints, own_us: Ints) -> SecondTable:
         """Single arrivals, an entry each, as a table of a row a phase (of no segment, endpoint or second)."""
         yes = np.ones(len(phases), dtype=np.bool_)
         none = np.zeros(len(phases), dtype=np.int64)
-        arrivals = SeriesSum()
+        arrivals = SecondAccumulator()
         arrivals.add_requests(
             packed(phases, none, none),
             yes,
@@ -43,11 +43,11 @@ class Lateness:
         return arrivals.table(0)
 
     @classmethod
-    def all_of(cls, table: SeriesTable) -> list[Lateness]:
+    def all_of(cls, table: SecondTable) -> list[Lateness]:
         """The rows of a table: ``delay`` stands where requests have their response time, ``own`` where the service
         time is.
         """
-        return [cls(row.phase, row.response, row.service) for row in Series.all_of(table)]
+        return [cls(row.phase, row.response, row.service) for row in EndpointSecond.all_of(table)]
 
     @classmethod
     def merged(cls, parts: list[Lateness]) -> list[Lateness]:

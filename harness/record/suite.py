@@ -26,7 +26,7 @@ Rounds = npt.NDArray[np.float64]
 _Kept = TypeVar("_Kept")
 
 
-class TestFault(BaseModel):
+class TestProblem(BaseModel):
     """A test that failed, was skipped, or a file that could not be collected, and why."""
 
     __test__ = False  # pytest takes what is called Test… for tests
@@ -46,11 +46,11 @@ class SuiteReport(BaseModel):
     """Names that gates use and no benchmark has."""
     elsewhere: list[str] = []
     """Names that the project's gates use and none of the tests has that were chosen for this run by their path."""
-    collect_faults: list[TestFault] = []
+    collect_faults: list[TestProblem] = []
     waited_s: dict[str, float] = {}
     """By test how long it was ready to run and had no core, for others had it; calibration and warm-up included."""
-    failed: list[TestFault] = []
-    skipped: list[TestFault] = []
+    failed: list[TestProblem] = []
+    skipped: list[TestProblem] = []
     running: str | None = None
     """The test that ran when this was written; where pytest died, or was interrupted, the one in which it was."""
 

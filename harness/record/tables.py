@@ -29,11 +29,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.record.columns import counts, lists, numbers, texts
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, read_journal
 from harness.record.resources import Reading, read_resources
 from harness.record.run_folder import RunFolder
-from harness.record.series import Series
 
 _HISTOGRAM = pa.struct(
     [
@@ -78,9 +78,9 @@ def write_tables(folder: RunFolder) -> None:
     write_resources(folder.resources_table, journal, read_resources(folder.resources))
 
 
-def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[Series]]:
+def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[EndpointSecond]]:
     """What ended in each second of the run, by second, index of the phase and index of the endpoint."""
-    groups: dict[tuple[int, int, int], list[Series]] = {}
+    groups: dict[tuple[int, int, int], list[EndpointSecond]] = {}
     for second in journal.seconds:
         for series in second.series:
             groups.setdefault((second.second, series.phase, series.endpoint), []).append(series)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.record.summary import GateResult, Summary
-from harness.report import words
+from harness.report import formatting
 
 _MOST = 10
 """GitHub shows so many errors of a step, and so many warnings, and drops the others without a word."""
@@ -45,7 +45,7 @@ def _commands(level: _Level, told: Sequence[tuple[str, str]], file: str | None) 
 
 
 def _data(text: str) -> str:
-    return words.plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return formatting.plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from harness.analysis.recorded_suite import RecordedSuite, references
 from harness.record.suite import Rounds
 from harness.record.summary import Summary
-from harness.report.words import plain
+from harness.report.formatting import plain
 
 BINS = 60
 POINTS = 400

@@ -6,7 +6,9 @@ from typing import Any
 
 from harness.analysis.recorded import RecordedRun
 from harness.record.summary import Summary
-from harness.report.overtime import (
+from harness.report.distribution import CURVE, ROWS_PER_DECADE, range_bounds_ms, spread
+from harness.report.formatting import plain
+from harness.report.time_series import (
     HEAT_ROWS_PER_DECADE,
     TimeAxis,
     busiest_endpoints,
@@ -17,8 +19,6 @@ from harness.report.overtime import (
     resources_over_time,
     series_of,
 )
-from harness.report.spread import CURVE, ROWS_PER_DECADE, range_bounds_ms, spread
-from harness.report.words import plain
 
 
 def chart_data(run: RecordedRun, summary: Summary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.record.summary import Summary
-from harness.report import words
+from harness.report import formatting
 from harness.report.markdown import SIGNS, escaped, measured, table, worst_first
 
 _MOST = 20
@@ -37,8 +37,8 @@ def _amount(summary: Summary) -> str:
     totals = summary.totals
     share = totals.failures / totals.requests if totals.requests else None
     return (
-        f"{words.number(totals.requests)} requests in {words.duration(summary.duration_s)}, "
-        f"{words.percent(share)} failed"
+        f"{formatting.number(totals.requests)} requests in {formatting.duration(summary.duration_s)}, "
+        f"{formatting.percent(share)} failed"
     )
 
 
@@ -52,10 +52,10 @@ def _gates(summary: Summary) -> str:
             SIGNS[gate.status],
             _text(gate.asked),
             *((_text(gate.phase or "whole run"),) if phased else ()),
-            words.in_unit(gate.observed, gate.unit),
-            words.interval(gate.interval, gate.unit),
-            words.in_unit(gate.limit, gate.unit),
-            words.in_unit(gate.baseline, gate.unit),
+            formatting.in_unit(gate.observed, gate.unit),
+            formatting.interval(gate.interval, gate.unit),
+            formatting.in_unit(gate.limit, gate.unit),
+            formatting.in_unit(gate.baseline, gate.unit),
         )
         for gate in worst_first(gates)[:_MOST]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.comparable import comparable, why_not_comparable
+from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of
 from harness.analysis.metrics import UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun

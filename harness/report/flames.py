@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.analysis.comparable import of_same_load
+from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import functions_of, parse_frame, phase_profile
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples
 from harness.record.profiles import Stack
+from harness.report.formatting import plain
 from harness.report.recorded import ProfileStacks
-from harness.report.words import plain
 
 SMALLEST_SHARE = 0.0005
 """Frames below this share of their profile are merged into one ``…`` beside them: less than a pixel of 1,200."""

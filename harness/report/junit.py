@@ -9,26 +9,26 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from harness.record.summary import GateResult, Summary
-from harness.report import words
+from harness.report import formatting
 
 
 def junit_xml(summary: Summary) -> str:
     """The whole file."""
-    suite = ElementTree.Element("testsuite", name=words.plain(f"{summary.scenario} · {summary.profile}"))
+    suite = ElementTree.Element("testsuite", name=formatting.plain(f"{summary.scenario} · {summary.profile}"))
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("run_id", "verdict", "exit_code"):
-        ElementTree.SubElement(properties, "property", name=name, value=words.plain(str(getattr(summary, name))))
+        ElementTree.SubElement(properties, "property", name=name, value=formatting.plain(str(getattr(summary, name))))
     _valid(suite, summary)
     seconds = {phase.name: phase.end_s - phase.start_s for phase in summary.phases}
     for gate in summary.gates:
         _gate(suite, gate, summary, seconds.get(gate.phase or "", summary.duration_s))
     said = [f"warning: {warning}" for warning in summary.warnings]
-    ElementTree.SubElement(suite, "system-out").text = words.plain("\n".join([*summary.reasons, *said]))
+    ElementTree.SubElement(suite, "system-out").text = formatting.plain("\n".join([*summary.reasons, *said]))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("time", f"{summary.duration_s:.3f}")
-    suite.set("timestamp", words.plain(summary.started_at))
+    suite.set("timestamp", formatting.plain(summary.started_at))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
@@ -36,9 +36,11 @@ def junit_xml(summary: Summary) -> str:
 
 
 def _valid(suite: ElementTree.Element, summary: Summary) -> None:
-    case = ElementTree.SubElement(suite, "testcase", name="the run is valid", classname=words.plain(summary.scenario))
+    case = ElementTree.SubElement(
+        suite, "testcase", name="the run is valid", classname=formatting.plain(summary.scenario)
+    )
     if summary.verdict == "broken":
-        reasons = words.plain("\n".join(summary.reasons))
+        reasons = formatting.plain("\n".join(summary.reasons))
         ElementTree.SubElement(case, "error", type="broken", message=reasons or "the run is broken").text = reasons
 
 
@@ -46,11 +48,11 @@ def _gate(suite: ElementTree.Element, gate: GateResult, summary: Summary, durati
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        name=words.plain(gate.asked),
-        classname=words.plain(f"{summary.scenario}.{gate.phase or 'run'}"),
+        name=formatting.plain(gate.asked),
+        classname=formatting.plain(f"{summary.scenario}.{gate.phase or 'run'}"),
         time=f"{duration_s:.3f}",
     )
-    reason = words.plain(gate.reason)
+    reason = formatting.plain(gate.reason)
     if gate.status == "fail":
         ElementTree.SubElement(case, "failure", type="gate", message=reason).text = _figures(gate)
     elif gate.status == "inconclusive":
@@ -59,7 +61,7 @@ def _gate(suite: ElementTree.Element, gate: GateResult, summary: Summary, durati
 
 def _figures(gate: GateResult) -> str:
     lines = [("observed", gate.observed), ("limit", gate.limit), ("baseline", gate.baseline)]
-    found = [f"{name} {words.in_unit(value, gate.unit)}" for name, value in lines if value is not None]
+    found = [f"{name} {formatting.in_unit(value, gate.unit)}" for name, value in lines if value is not None]
     if gate.interval:
-        found.append(f"95 % interval {words.interval(gate.interval, gate.unit)}")
+        found.append(f"95 % interval {formatting.interval(gate.interval, gate.unit)}")
     return "\n".join(found)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.record.summary import BenchmarkFigures, GateResult, PhaseSummary, Summary
-from harness.report import words
+from harness.report import formatting
 
 _MOST = 10
 _LONGEST = 300
@@ -25,7 +25,7 @@ _AT_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
 
 def escaped(text: str) -> str:
     """``text`` as text of one line: no Markdown, HTML, link or mention comes of it; cut where very long."""
-    line = " ".join(words.plain(text).split())
+    line = " ".join(formatting.plain(text).split())
     if len(line) > _LONGEST:
         line = line[: _LONGEST - 1] + "…"
     html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -64,15 +64,15 @@ def _totals(summary: Summary) -> str:
 
 def measured(summary: Summary) -> str:
     """How much of what, in how long."""
-    took = words.duration(summary.duration_s)
+    took = formatting.duration(summary.duration_s)
     if summary.kind == "bench":
         rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
-        measured_ones = words.counted(len(summary.benchmarks), "benchmark")
-        return f"{measured_ones} of {words.counted(rounds, 'round')} in {took}"
+        measured_ones = formatting.counted(len(summary.benchmarks), "benchmark")
+        return f"{measured_ones} of {formatting.counted(rounds, 'round')} in {took}"
     totals = summary.totals
     share = totals.failures / totals.requests if totals.requests else None
-    failed = f"{words.number(totals.failures)} failed ({words.percent(share)})"
-    return f"{words.number(totals.requests)} requests in {took}, {failed}"
+    failed = f"{formatting.number(totals.failures)} failed ({formatting.percent(share)})"
+    return f"{formatting.number(totals.requests)} requests in {took}, {failed}"
 
 
 def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
@@ -83,13 +83,13 @@ def _benchmarks(benchmarks: list[BenchmarkFigures]) -> str:
     rows = [
         (
             escaped(row.name),
-            words.number(row.rounds),
-            words.seconds(row.min_s),
-            words.seconds(row.median_s),
-            words.seconds(row.mean_s),
-            *((words.change(row.change),) if compared else ()),
-            words.seconds(row.p95_s),
-            *((words.size(row.peak_bytes), words.number(row.allocations)) if traced else ()),
+            formatting.number(row.rounds),
+            formatting.seconds(row.min_s),
+            formatting.seconds(row.median_s),
+            formatting.seconds(row.mean_s),
+            *((formatting.change(row.change),) if compared else ()),
+            formatting.seconds(row.p95_s),
+            *((formatting.size(row.peak_bytes), formatting.number(row.allocations)) if traced else ()),
         )
         for row in benchmarks
     ]
@@ -111,9 +111,9 @@ def _gates(summary: Summary) -> str:
                 f"{SIGNS[gate.status]} {gate.status}",
                 escaped(gate.asked),
                 *((escaped(gate.phase or "whole run"),) if phased else ()),
-                words.in_unit(gate.observed, gate.unit),
-                words.interval(gate.interval, gate.unit),
-                words.in_unit(gate.limit, gate.unit),
+                formatting.in_unit(gate.observed, gate.unit),
+                formatting.interval(gate.interval, gate.unit),
+                formatting.in_unit(gate.limit, gate.unit),
                 escaped(gate.reason),
             )
             for gate in worst_first(summary.gates)
@@ -132,20 +132,20 @@ def _phases(phases: list[PhaseSummary]) -> str:
     open_model = any(phase.model == "open" for phase in phases)
     rows = []
     for phase in phases:
-        held = f", held {words.number(phase.held)}" if phase.held is not None else ""
-        service = (words.ms(phase.service_ms.p95),) if open_model else ()
+        held = f", held {formatting.number(phase.held)}" if phase.held is not None else ""
+        service = (formatting.ms(phase.service_ms.p95),) if open_model else ()
         rows.append(
             (
                 escaped(phase.name + ("" if phase.measured else " (not measured)")),
                 escaped(f"{phase.goal}{held}"),
-                words.number(phase.requests),
-                words.percent(phase.error_rate),
-                words.rate(phase.throughput_rps),
-                words.ms(phase.response_ms.p50),
-                words.ms(phase.response_ms.p95),
+                formatting.number(phase.requests),
+                formatting.percent(phase.error_rate),
+                formatting.rate(phase.throughput_rps),
+                formatting.ms(phase.response_ms.p50),
+                formatting.ms(phase.response_ms.p95),
                 *service,
-                words.ms(phase.response_ms.p99),
-                words.ms(phase.response_ms.max),
+                formatting.ms(phase.response_ms.p99),
+                formatting.ms(phase.response_ms.max),
             )
         )
     service_head = (">P95 service",) if open_model else ()
@@ -157,7 +157,9 @@ def _failures(summary: Summary) -> str:
     if not summary.failures:
         return ""
     most = sorted(summary.failures, key=lambda kind: -kind.count)[:_MOST]
-    rows = [(words.number(kind.count), escaped(f"{kind.method} {kind.name}"), escaped(kind.failure)) for kind in most]
+    rows = [
+        (formatting.number(kind.count), escaped(f"{kind.method} {kind.name}"), escaped(kind.failure)) for kind in most
+    ]
     more = len(summary.failures) - len(most)
     rest = f"\n\n… and {more} more kinds of failure in report.html." if more else ""
     return "### Failures\n\n" + table((">Count", "Endpoint", "Failure"), rows) + rest
@@ -172,9 +174,9 @@ def _suspects(summary: Summary) -> str:
             (
                 escaped(suspect.function),
                 escaped(f"{suspect.file}:{suspect.line}" if suspect.line else suspect.file),
-                words.percent(suspect.share_baseline),
-                words.percent(suspect.share_run),
-                words.points(suspect.change),
+                formatting.percent(suspect.share_baseline),
+                formatting.percent(suspect.share_run),
+                formatting.points(suspect.change),
                 escaped(" ← ".join(suspect.callers)) or "–",
             )
             for suspect in summary.suspects[:_MOST]

@@ -1,7 +1,7 @@
 """``report.html``: one file that opens from disk, without network; style, scripts and data stand in it.
 
 plotly.js is embedded gzipped (a third of its size) and unpacked by the browser. Texts that came from the target or
-the scenario pass :func:`harness.report.words.plain` and Jinja2's escaping; JSON islands hold no ``<``.
+the scenario pass :func:`harness.report.formatting.plain` and Jinja2's escaping; JSON islands hold no ``<``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.analysis.recorded import RecordedRun
 from harness.plan.hosts import LOCAL
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.record.summary import Latency, Summary
-from harness.report import words
+from harness.report import formatting
 from harness.report.chart_data import chart_data
 from harness.report.comparison import changes, not_compared
 from harness.report.flames import flame_data
@@ -146,7 +146,7 @@ def json_island(value: Any) -> Markup:
 
 def prose(text: str) -> Markup:
     """A sentence of the harness: what stands between backticks (a command to type, a key) is set as code."""
-    pieces = words.plain(text).split("`")
+    pieces = formatting.plain(text).split("`")
     if len(pieces) % 2 == 0:
         return escape("`".join(pieces))
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(pieces))
@@ -160,7 +160,7 @@ def differs(one: Latency, other: Latency) -> bool:
 
 def _finalize(value: object) -> object:
     """Every text that a template prints: without control characters, whatever wrote it."""
-    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return formatting.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
@@ -173,8 +173,26 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    named = (words.number, words.ms, words.percent, words.change, words.points, words.rate, words.size, words.seconds)
-    for function in (*named, prose, differs, words.duration, words.moment, words.in_unit, words.interval, json_island):
+    named = (
+        formatting.number,
+        formatting.ms,
+        formatting.percent,
+        formatting.change,
+        formatting.points,
+        formatting.rate,
+        formatting.size,
+        formatting.seconds,
+    )
+    for function in (
+        *named,
+        prose,
+        differs,
+        formatting.duration,
+        formatting.moment,
+        formatting.in_unit,
+        formatting.interval,
+        json_island,
+    ):
         environment.filters[function.__name__] = function
     return environment
 

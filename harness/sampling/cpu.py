@@ -18,13 +18,13 @@ from pathlib import Path
 
 import psutil
 
-from harness.record.masking import masked
 from harness.record.profiles import Profile, Stack, write_folded
+from harness.record.redaction import masked
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
 from harness.sampling.frames import from_py_spy
-from harness.sampling.look_rate import CpuTime, LookRate
 from harness.sampling.sampler import file_stem
+from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
 _SAMPLES = b"Sampling process"
@@ -82,7 +82,7 @@ class CpuSampler:
 
     name = "cpu"
 
-    def __init__(self, pid: int, rate: LookRate, folder: RunFolder) -> None:
+    def __init__(self, pid: int, rate: SamplingRate, folder: RunFolder) -> None:
         self._pid = pid
         self._rate = rate
         self._folder = folder

@@ -41,7 +41,7 @@ class MemoryAgent(Protocol):
 
 
 class SampledTarget(Protocol):
-    """What samplers must know of a target (``harness.target.start.Target`` is one)."""
+    """What samplers must know of a target (``harness.targets.start.Target`` is one)."""
 
     @property
     def pid(self) -> int | None: ...

@@ -10,10 +10,10 @@ from harness.plan.model import Phase, RunPlan
 from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.look_rate import LookRate
 from harness.sampling.memory import MemorySampler
 from harness.sampling.process import ProcessSampler
 from harness.sampling.sampler import PhaseSampler, SampledTarget
+from harness.sampling.sampling_rate import SamplingRate
 
 
 class SamplingSession:
@@ -43,7 +43,7 @@ class SamplingSession:
         if target.pid is None:
             self._notes.append("the target was not sampled: its process is not known: --pid N")
         elif plan.sampling.cpu is not None:
-            self._cpu = CpuSampler(target.pid, LookRate(plan.sampling.cpu.rate_hz, cores), folder)
+            self._cpu = CpuSampler(target.pid, SamplingRate(plan.sampling.cpu.rate_hz, cores), folder)
         if plan.sampling.memory is not None and any(phase.kind == "diagnose" for phase in plan.phases):
             if target.managed:
                 self._memory = MemorySampler(target, folder)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from harness.errors import HarnessError, how_to_install
-from harness.record.masking import MASK, masked
+from harness.record.redaction import MASK, masked
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
 
@@ -49,7 +49,7 @@ _FORMS = "Give a directory, or a URL such as s3://bucket/runs or sftp://user@hos
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArtifactLocation:
     """Where copies of run folders are kept: ``url`` as fsspec opens it."""
 
     url: str = field(repr=False)
@@ -64,7 +64,7 @@ class Place:
         return f"{_without_password(self.url)}/{run_id}"
 
 
-def place() -> Place | None:
+def place() -> ArtifactLocation | None:
     """The place that ``HARNESS_ARTIFACTS`` names; None where it is not set. Nothing is opened yet.
 
     Raises :class:`HarnessError` where it is of a kind that fsspec does not know, or whose package is missing, and
@@ -75,10 +75,10 @@ def place() -> Place | None:
         return None
     found = _PROTOCOL.match(text)
     if found is None:
-        return Place(str(Path(text).expanduser().absolute()))
+        return ArtifactLocation(str(Path(text).expanduser().absolute()))
     _known(found[0])
     _refuse_raw_password(text)
-    return Place(text.rstrip("/"))
+    return ArtifactLocation(text.rstrip("/"))
 
 
 def shown(url: str) -> str:
@@ -86,7 +86,7 @@ def shown(url: str) -> str:
     return masked(_without_password(url))
 
 
-def upload(folder: RunFolder, to: Place, *, without: Collection[str] = ()) -> str:
+def upload(folder: RunFolder, to: ArtifactLocation, *, without: Collection[str] = ()) -> str:
     """Copy a run folder, but for the files ``without``, replacing the copy there is; where the copy is.
 
     Raises :class:`HarnessError`.
@@ -345,6 +345,6 @@ def _take_plan(files_there: AbstractFileSystem, root: str) -> None:
             files_there.rm_file(f"{root}/{_PLAN}")
 
 
-def _same(to: Place, folder: RunFolder) -> bool:
+def _same(to: ArtifactLocation, folder: RunFolder) -> bool:
     local = to.url.removeprefix("file://")
     return "://" not in local and Path(local).resolve() == folder.path.resolve().parent

@@ -89,7 +89,7 @@ def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
 def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_path: Path) -> None:
     process, folder = started(tmp_path)
     others = descendants(process.pid)
-    by_module(others, "harness.load.master").kill()
+    by_module(others, "harness.engine.master").kill()
     result = finish(process)
     assert result.code == 4, result.err
     assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
@@ -98,7 +98,7 @@ def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_pa
 
 def test_a_load_worker_that_dies_breaks_the_run(tmp_path: Path) -> None:
     process, folder = started(tmp_path)
-    by_module(descendants(process.pid), "harness.load.worker").kill()
+    by_module(descendants(process.pid), "harness.engine.worker").kill()
     result = finish(process)
     assert result.code == 4, result.err
     assert "worker" in json.loads((folder / "summary.json").read_text())["reasons"][0]

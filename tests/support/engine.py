@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.control.door import Door
+from harness.cluster.listen_address import ListenAddress
 from harness.control.load_processes import LoadProcesses
 from harness.plan.model import Model, Phase, PhaseKind, RunPlan, Sampling, Scenario, Segment, ShopTarget
 from harness.record.histogram import Histogram
@@ -66,7 +66,7 @@ def put_load(
     url: str,
     parent: Path,
     act: Callable[[LoadProcesses, Journal], None] | None = None,
-    door: Door | None = None,
+    door: ListenAddress | None = None,
 ) -> Journal:
     """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
     folder = RunFolder.create(parent, "run")

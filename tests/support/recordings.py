@@ -32,6 +32,7 @@ from harness.plan.model import (
     ShopTarget,
     UserClass,
 )
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.environment import Environment
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
@@ -40,8 +41,7 @@ from harness.record.lateness import Lateness
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text
-from harness.record.series import Series
-from harness.record.series_table import SeriesTable
+from harness.record.second_table import SecondTable
 from tests.support.series import table_of
 
 Floats = npt.NDArray[np.float64]
@@ -498,7 +498,7 @@ def _second(
     state: Callable[[float], WorkerState],
     workers: int,
 ) -> list[dict[str, Any]]:
-    series: list[Series] = []
+    series: list[EndpointSecond] = []
     extra: list[dict[str, Any]] = []
     count = 0
     for number, part in enumerate(requests):
@@ -510,7 +510,7 @@ def _second(
             is_open = spans[number].plan.model == "open"
             count += int(mine.sum())
             series.append(
-                Series(
+                EndpointSecond(
                     phase=number,
                     segment=segment,
                     endpoint=which,
@@ -548,7 +548,7 @@ def _second(
     return [{"kind": "second", "second": second, "users": users, "workers": fared, **tables}, *extra]
 
 
-def _lateness(second: int, spans: Sequence[_Span], requests: Sequence[_Requests], *, waiting: bool) -> SeriesTable:
+def _lateness(second: int, spans: Sequence[_Span], requests: Sequence[_Requests], *, waiting: bool) -> SecondTable:
     phases, delays_us = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for number, part in enumerate(requests):
         if spans[number].plan.model == "open":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 
-from harness.control.watcher import Watcher
+from harness.control.observer import RunObserver
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameReader
 from harness.record.journal import Journal
@@ -18,7 +18,7 @@ def plan_in(folder: RunFolder) -> RunPlan:
 
 def replay(
     folder: RunFolder,
-    watcher: Watcher,
+    watcher: RunObserver,
     *,
     after: Callable[[Journal], None] = lambda _: None,
     until_s: float = float("inf"),

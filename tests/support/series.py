@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
-from harness.record.series import Series
-from harness.record.series_table import SeriesTable
+from harness.record.second_table import SecondTable
 
 
-def table_of(second: int, every: list[Series]) -> SeriesTable:
-    """The table of these series, all of one second; the inverse of ``Series.all_of``."""
+def table_of(second: int, every: list[EndpointSecond]) -> SecondTable:
+    """The table of these series, all of one second; the inverse of ``EndpointSecond.all_of``."""
     if not every:
-        return SeriesTable.empty()
+        return SecondTable.empty()
     nothing = Histogram.empty()
     every_histograms = [
         (one, is_open, (one.response, one.service if is_open else nothing, one.failed))
@@ -29,7 +29,7 @@ def table_of(second: int, every: list[Series]) -> SeriesTable:
         for one, is_open, histograms in every_histograms
     ]
     parts = [histogram for *_, histograms in every_histograms for histogram in histograms]
-    return SeriesTable(
+    return SecondTable(
         np.array(rows, dtype=np.int64),
         np.concatenate([histogram.indices for histogram in parts]).astype(np.uint16),
         np.concatenate([histogram.counts for histogram in parts]).astype(np.uint32),

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import msgpack
 import zmq
 
-from harness.load.link import address_of, prepare_worker_socket
-from harness.load.secret import Keys
+from harness.cluster.secret import Keys
+from harness.cluster.transport import address_of, prepare_worker_socket
 
 _SHORT_S = 0.2
 

@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.cli import cli
-from harness.cli.given_target import target_of
+from harness.cli.target_options import target_of
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.profile import load_profile
 from harness.shop import __main__ as shop

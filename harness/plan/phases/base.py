@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.plan.faults import UnreadableError, quoted
 from harness.plan.model import Model, Phase, PhaseKind, Segment
+from harness.plan.problems import UnreadableError, quoted
 from harness.plan.quantities import Users, number_text
 
 

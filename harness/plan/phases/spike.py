@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import ValidationInfo, field_validator
 
-from harness.plan.faults import UnreadableError
 from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level
+from harness.plan.problems import UnreadableError
 from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text, parse_rate, parse_users
 
 

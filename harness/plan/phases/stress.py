@@ -8,9 +8,9 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from harness.plan.expression import parse_limit
-from harness.plan.faults import UnreadableError
 from harness.plan.model import Condition, Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
+from harness.plan.problems import UnreadableError
 from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
 
 _Value = TypeVar("_Value", int, float)

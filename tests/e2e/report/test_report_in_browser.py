@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sync_playwright
 
-from harness.control.judging import judged, write_results
+from harness.control.finalize import judged, write_results
 from harness.gates.bench_judge import measure_suite_for_baseline
 from harness.record.baseline import Baseline
 from harness.record.run_folder import RunFolder

@@ -13,15 +13,15 @@ from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
 from harness.cli import main
-from harness.control.finding import find
-from harness.control.judging import conclude, keep_copy
+from harness.control.finalize import conclude, keep_copy
+from harness.control.run_lookup import find
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
-from harness.store.artifacts import Place
+from harness.store.artifacts import ArtifactLocation
 from tests.support.recordings import make_environment, record_run, steady
 
 
@@ -32,7 +32,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports"
 
 
-def ended_run(reports: Path, place: Place) -> tuple[RunFolder, Summary]:
+def ended_run(reports: Path, place: ArtifactLocation) -> tuple[RunFolder, Summary]:
     """A run whose gate failed, concluded and copied as ``harness run`` does it."""
     folder = record_run(reports, phases=[steady(5, 3)], gates=["p95 < 1ms"], environment=make_environment())
     plan = read_model(folder.plan, RunPlan)
@@ -43,7 +43,7 @@ def ended_run(reports: Path, place: Place) -> tuple[RunFolder, Summary]:
 
 def test_a_run_that_is_not_here_is_found_where_the_store_says(reports: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
-    folder, summary = ended_run(reports, Place(kept))
+    folder, summary = ended_run(reports, ArtifactLocation(kept))
     assert summary.warnings == []
     text = folder.report.read_text()
     shutil.rmtree(folder.path)
@@ -57,7 +57,7 @@ def test_without_a_store_that_knows_it_a_run_is_found_where_copies_are_kept(
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = str(tmp_path / "kept")
-    folder, _ = ended_run(reports, Place(kept))
+    folder, _ = ended_run(reports, ArtifactLocation(kept))
     monkeypatch.setenv("HARNESS_ARTIFACTS", kept)
     assert find(folder.run_id, tmp_path / "desk").path == tmp_path / "desk" / folder.run_id
     with pytest.raises(HarnessError) as told:
@@ -72,7 +72,7 @@ def test_a_copy_that_the_store_has_by_another_users_name_is_found_in_ones_own_pl
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = str(tmp_path / "kept")
-    folder, summary = ended_run(reports, Place(kept))
+    folder, summary = ended_run(reports, ArtifactLocation(kept))
     with open_store(None, reports) as store:
         theirs = f"ftp://runner@127.0.0.1:1/kept/{folder.run_id}"
         store.record_run(RunEntry(summary, "f1", folder.path, theirs))
@@ -85,7 +85,7 @@ def test_what_does_not_answer_hides_no_copy_within_reach(
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = str(tmp_path / "kept")
-    folder, _ = ended_run(reports, Place(kept))
+    folder, _ = ended_run(reports, ArtifactLocation(kept))
     shutil.rmtree(folder.path)
     monkeypatch.setenv("HARNESS_ARTIFACTS", "ftp://127.0.0.1:1/runs")  # moved, and down; the store has the former one
     assert find(folder.run_id, reports).path == folder.path
@@ -99,7 +99,7 @@ def test_what_does_not_answer_hides_no_copy_within_reach(
 
 def test_of_a_run_that_is_nowhere_it_is_told_where_it_was_looked_for(reports: Path, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
-    folder, _ = ended_run(reports, Place(kept))
+    folder, _ = ended_run(reports, ArtifactLocation(kept))
     shutil.rmtree(folder.path)
     shutil.rmtree(kept)
     with pytest.raises(HarnessError) as told:
@@ -124,7 +124,7 @@ class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 )
 def test_a_copy_that_fails_is_a_warning_that_says_what_to_do(url: str, why: str, reports: Path) -> None:
     register_implementation("slow", _Slow, clobber=True)
-    folder, summary = ended_run(reports, Place(url))
+    folder, summary = ended_run(reports, ArtifactLocation(url))
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     (warning,) = read_model(folder.summary, Summary).warnings
     assert warning.startswith(f"the run folder was not copied to {url}: ")
@@ -147,7 +147,7 @@ def upload(run: str, reports: Path, place: str) -> tuple[int, str]:
 
 
 def test_a_copy_that_failed_is_made_later(reports: Path, tmp_path: Path) -> None:
-    folder, _ = ended_run(reports, Place("ftp://127.0.0.1:1"))
+    folder, _ = ended_run(reports, ArtifactLocation("ftp://127.0.0.1:1"))
     location = f"{tmp_path}/kept/{folder.run_id}"
     assert upload("latest", reports, f"{tmp_path}/kept") == (0, f"copied to {location}\n")
     assert (Path(location) / "plan.json").exists()
@@ -175,9 +175,9 @@ def test_the_logs_of_a_run_that_was_killed_are_masked_before_they_leave(reports:
 
 
 def test_a_log_that_could_not_be_masked_is_no_part_of_the_copy(reports: Path, tmp_path: Path) -> None:
-    folder, summary = ended_run(reports, Place(f"{tmp_path}/elsewhere"))
+    folder, summary = ended_run(reports, ArtifactLocation(f"{tmp_path}/elsewhere"))
     folder.target_log.write_text("token=s3cr3t\n")
-    place, copied = Place(f"{tmp_path}/kept"), tmp_path / "kept" / folder.run_id
+    place, copied = ArtifactLocation(f"{tmp_path}/kept"), tmp_path / "kept" / folder.run_id
     with open_store(None, reports) as store:
         summary = keep_copy(folder, summary, make_environment(), store, place, without=["target.log"])
     assert (copied / "plan.json").exists()

@@ -21,7 +21,7 @@ from harness.record.run_folder import RunFolder, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
-from harness.store.artifacts import Place, upload
+from harness.store.artifacts import ArtifactLocation, upload
 from harness.store.retention import Policy
 from tests.support.baselines import make_baseline_run, make_summary
 from tests.support.recordings import make_plan, steady
@@ -59,7 +59,7 @@ def made_run(
     if stored:
         kept = str(reports.parent / "kept")
         with open_store(None, reports) as store:
-            store.record_run(RunEntry(summary, "f1", folder.path, upload(folder, Place(kept))))
+            store.record_run(RunEntry(summary, "f1", folder.path, upload(folder, ArtifactLocation(kept))))
     return summary.run_id
 
 

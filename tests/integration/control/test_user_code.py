@@ -13,7 +13,7 @@ import pytest
 
 from harness.control import user_code
 from harness.control.user_code import describe_scenario, verify_target
-from harness.errors import HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyProblemsError
 from tests.support.children import die_with_the_tests, wait_until
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
@@ -175,8 +175,8 @@ B = A
 def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     path = scenario(tmp_path, CANNOT_RUN)
     fault = fault_of(path)
-    assert isinstance(fault, ManyFaultsError)
-    assert [(one.message, one.where) for one in fault.faults] == [
+    assert isinstance(fault, ManyProblemsError)
+    assert [(one.message, one.where) for one in fault.problems] == [
         ("two user classes are named A", f"{path}:22"),
         ("tasks of Counted holds 3, which is no task", f"{path}:11"),
         ("Emptied has no task", f"{path}:4"),
@@ -187,7 +187,7 @@ def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_
         ("tasks of Odd holds ['unhashable'], which is no task", f"{path}:9"),
         ("Unweighted has no task", f"{path}:6"),
     ]
-    assert all(one.hint for one in fault.faults)
+    assert all(one.hint for one in fault.problems)
 
 
 def test_one_fault_is_told_as_itself(tmp_path: Path) -> None:

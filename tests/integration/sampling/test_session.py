@@ -33,9 +33,9 @@ from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.look_rate import FIRST_HZ, LEAST_HZ, LookRate
+from harness.sampling.sampling_rate import FIRST_HZ, LEAST_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
-from harness.target.start import start_target
+from harness.targets.start import start_target
 from tests.support.children import die_with_the_tests
 from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
 
@@ -258,7 +258,7 @@ def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
     said = folder.cpu / "0-steady.py-spy.log"
     with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
         try:
-            sampler = CpuSampler(no_python.pid, LookRate(100, cores=2), folder)
+            sampler = CpuSampler(no_python.pid, SamplingRate(100, cores=2), folder)
             sampler.begin_phase(0, "steady")
             assert wait_until(lambda: said.exists() and b"No python processes" in said.read_bytes())
             py_spy = process_with(str(said.with_suffix(".txt")))
@@ -420,7 +420,7 @@ from pathlib import Path
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder
 from harness.sampling.session import SamplingSession
-from harness.target.start import start_target
+from harness.targets.start import start_target
 plan = RunPlan.model_validate_json({run.model_dump_json()!r})
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
 with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list, cores=2) as session:

@@ -16,14 +16,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
-from harness.store.artifacts import VARIABLE, Place, download, forget, is_at, place, remove, upload
+from harness.store.artifacts import VARIABLE, ArtifactLocation, download, forget, is_at, place, remove, upload
 from tests.support.ftp import PASSWORD, ftp_server
 
 RUN_ID = "20260202T090000Z-flash_sale-nightly-00a1"
 
 
 @pytest.fixture(params=["directory", "file", "memory", "ftp"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArtifactLocation]:
     """A place of each kind; FTP is one where every byte goes through a real server."""
     (tmp_path / "served").mkdir()
     with ftp_server(tmp_path / "served") as ftp:
@@ -56,7 +56,9 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_a_run_goes_there_comes_back_whole_and_is_removed(kept: Place, folder: RunFolder, tmp_path: Path) -> None:
+def test_a_run_goes_there_comes_back_whole_and_is_removed(
+    kept: ArtifactLocation, folder: RunFolder, tmp_path: Path
+) -> None:
     (folder.path / "an older run's").touch()
     location = upload(folder, kept)
     (folder.path / "an older run's").unlink()
@@ -77,7 +79,7 @@ def test_a_run_goes_there_comes_back_whole_and_is_removed(kept: Place, folder: R
 
 
 def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"))
+    to = ArtifactLocation(str(tmp_path / "kept"))
     in_the_way = Path(to.location(RUN_ID)) / "summary.json"
     in_the_way.mkdir(parents=True)
     with pytest.raises(HarnessError, match="cannot be used"):
@@ -90,7 +92,7 @@ def test_a_copy_that_was_cut_off_is_no_run(folder: RunFolder, tmp_path: Path) ->
 def test_a_copy_that_was_replaced_or_removed_in_part_is_no_run(
     step: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to = Place(f"cut://{tmp_path}/kept")
+    to = ArtifactLocation(f"cut://{tmp_path}/kept")
     register_implementation("cut", _Cut, clobber=True)
     location = upload(folder, to)
     assert download(location, tmp_path / "whole") is not None
@@ -130,7 +132,7 @@ class _Cut(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFolder, tmp_path: Path) -> None:
     there = tmp_path / "mounted"
-    to = Place(form.format(there))
+    to = ArtifactLocation(form.format(there))
     location = upload(folder, to)
     there.rename(tmp_path / "elsewhere")
     for _ in ("another machine", "a disk that is not mounted"):
@@ -143,7 +145,7 @@ def test_of_a_place_that_is_not_here_nothing_is_known(form: str, folder: RunFold
 
 
 def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"))
+    to = ArtifactLocation(str(tmp_path / "kept"))
     earlier = RunFolder.create(tmp_path / "earlier", RUN_ID.replace("2026", "2025"))
     earlier.plan.touch()
     upload(earlier, to)  # while the disk is away: into the mount point
@@ -158,7 +160,7 @@ def test_a_place_that_has_other_copies_is_not_taken_for_the_one_of_this(folder: 
 
 
 def test_a_copy_of_an_older_version_has_a_receipt_from_its_removal_on(folder: RunFolder, tmp_path: Path) -> None:
-    to = Place(str(tmp_path / "kept"))
+    to = ArtifactLocation(str(tmp_path / "kept"))
     location = upload(folder, to)
     (tmp_path / "kept" / f".{RUN_ID}.harness").unlink()
     assert remove(location, RUN_ID)
@@ -169,7 +171,7 @@ def test_who_may_make_a_copy_may_make_its_receipt(folder: RunFolder, tmp_path: P
     """A directory that several users write to: nothing of one user's is in the way of another."""
     kept = tmp_path / "kept"
     (kept / RUN_ID).mkdir(parents=True)
-    upload(folder, Place(str(kept)))
+    upload(folder, ArtifactLocation(str(kept)))
     assert {path.name for path in kept.iterdir()} == {RUN_ID, f".{RUN_ID}.harness"}
 
 
@@ -217,7 +219,7 @@ def test_what_does_not_answer_is_not_taken_for_missing(
     silent: str, folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_implementation("blips", _Blips, clobber=True)
-    to = Place(f"blips://{tmp_path}/kept")
+    to = ArtifactLocation(f"blips://{tmp_path}/kept")
     location = upload(folder, to)
     with monkeypatch.context() as patch:
         patch.setattr(_Blips, "silent", silent)
@@ -232,7 +234,7 @@ def test_what_does_not_answer_is_not_taken_for_missing(
 def test_who_fetches_second_opens_what_is_there(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to = Place(str(tmp_path / "kept"))
+    to = ArtifactLocation(str(tmp_path / "kept"))
     location = upload(folder, to)
     rename = Path.rename
 
@@ -259,7 +261,7 @@ def test_only_a_copy_of_that_run_is_removed(folder: RunFolder, tmp_path: Path) -
 def test_the_runs_own_folder_is_no_place_for_its_copy(folder: RunFolder, tmp_path: Path) -> None:
     for url in (f"{tmp_path}/reports", f"file://{tmp_path}/reports"):
         with pytest.raises(HarnessError, match="would be the run folder itself"):
-            upload(folder, Place(url))
+            upload(folder, ArtifactLocation(url))
 
 
 def test_a_server_that_is_gone_is_told_without_the_password(folder: RunFolder, tmp_path: Path) -> None:
@@ -346,7 +348,7 @@ def test_a_copy_that_was_noted_without_a_user_is_opened_as_ones_own(folder: RunF
     (tmp_path / "served").mkdir()
     with ftp_server(tmp_path / "served") as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, url)
-        location = upload(folder, Place(url))
+        location = upload(folder, ArtifactLocation(url))
         assert download(location.replace("ann@", ""), tmp_path / "desk") is not None  # as older versions noted it
         with pytest.raises(HarnessError, match="by another user than the one in HARNESS_ARTIFACTS"):
             download(location.replace("ann@", "bob@"), tmp_path / "desk")

@@ -9,7 +9,7 @@ import pytest
 import harness
 from harness.api import edge
 from harness.api.edge import at_the_edge, told
-from harness.errors import ExitCode, HarnessError, ManyFaultsError
+from harness.errors import ExitCode, HarnessError, ManyProblemsError
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,9 @@ def test_every_argument_that_is_an_option_is_known_by_its_name() -> None:
 
 def test_secrets_and_control_characters_stay_inside() -> None:
     fault = told(
-        ManyFaultsError([HarnessError("http://me:word@host is \x1b[31mred", where="--host", exit_code=ExitCode.BROKEN)])
+        ManyProblemsError(
+            [HarnessError("http://me:word@host is \x1b[31mred", where="--host", exit_code=ExitCode.BROKEN)]
+        )
     )
     assert (str(fault), fault.exit_code) == ("host=: http://***@host is red", ExitCode.BROKEN)
 

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from harness.cli.live import REDRAW_S, LiveView
-from harness.cli.screen import Line, fit
+from harness.cli.live_screen import Line, fit
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.recordings import (

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.cli.lines import LineWatcher
 from harness.cli.live import LiveView
+from harness.cli.plain_output import LineWatcher
 from harness.cli.progress import make_watcher
 
 

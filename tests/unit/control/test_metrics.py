@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness.control import metrics as module
 from harness.control.metrics import BOUNDS_US, RunMetrics, serve_metrics
-from harness.control.watcher import Watchers
+from harness.control.observer import RunObservers
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram, buckets_of, lowest_of
@@ -98,7 +98,7 @@ def test_what_came_since_is_added_once(recorded: RunFolder) -> None:
 
 def test_several_watchers_are_told_alike(recorded: RunFolder) -> None:
     one, other, journal = RunMetrics(), RunMetrics(), read_journal(recorded.journal)
-    both = Watchers(one, other)
+    both = RunObservers(one, other)
     both.say("a line")
     both.load_begins(RunPlan.model_validate_json(recorded.plan.read_text()), recorded, "the shop")
     both.update(journal)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from harness.analysis.recorded_suite import read_suite
-from harness.control.judging import judge_bench_again, judged, write_results
+from harness.control.finalize import judge_bench_again, judged, write_results
 from harness.gates.bench_judge import measure_suite_for_baseline
 from harness.plan.bench_expression import parse_bench_gate
 from harness.record.baseline import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
-from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestFault
+from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestProblem
 from harness.record.summary import GateResult
 from tests.support.benches import FINGERPRINT, bench_folder
 
@@ -106,7 +106,7 @@ def test_a_neighbour_fails_no_gate(tmp_path: Path) -> None:
 
 
 def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> None:
-    report = SuiteReport(finished=True, benchmarks=[A], failed=[TestFault(test=A, message="assert 1 == 2 (x.py:3)")])
+    report = SuiteReport(finished=True, benchmarks=[A], failed=[TestProblem(test=A, message="assert 1 == 2 (x.py:3)")])
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
     summary = judged(bench_folder(tmp_path, {}, gates=['bench("test_a").mean < 1s'], report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
@@ -124,7 +124,7 @@ def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_told_says_why(tmp_path: Path, gate: str, reason: str) -> None:
-    report = SuiteReport(finished=True, benchmarks=[A, B], skipped=[TestFault(test=B, message="later")])
+    report = SuiteReport(finished=True, benchmarks=[A, B], skipped=[TestProblem(test=B, message="later")])
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate], report=report))
     assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
     assert reason in only(summary.gates).reason
@@ -176,7 +176,7 @@ def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: 
 def test_a_test_that_pytest_did_not_come_to_is_not_said_to_call_nothing(tmp_path: Path) -> None:
     """As with ``-x``: pytest ends with 1 where it ended before its last test, too."""
     gates = ['bench("test_b").mean < 1s']
-    failed = [TestFault(test=A, message="assert 1 == 2 (x.py:3)")]
+    failed = [TestProblem(test=A, message="assert 1 == 2 (x.py:3)")]
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
     said = {}
     for name, waited_s in (("left", {A: 0.0}), ("reached", {A: 0.0, B: 0.0})):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ManyFaultsError
+from harness.errors import ManyProblemsError
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import declared
 from harness.plan.model import RunPlan, UserClass
@@ -52,13 +52,13 @@ def plan_of(folder: Path, text: str = "", profile: str | None = None, *overrides
 
 def faults_of(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[str]:
     """What the user is told, fault by fault, with paths relative to ``folder``."""
-    with pytest.raises(ManyFaultsError) as raised:
+    with pytest.raises(ManyProblemsError) as raised:
         plan_of(folder, text, profile, *overrides)
-    return [str(fault).replace(f"{folder}/", "") for fault in raised.value.faults]
+    return [str(fault).replace(f"{folder}/", "") for fault in raised.value.problems]
 
 
 def target_faults(description: ScenarioDescription, options: TargetOptions) -> list[str]:
     """What the user is told of a target."""
-    with pytest.raises(ManyFaultsError) as raised:
+    with pytest.raises(ManyProblemsError) as raised:
         resolve(description, target=options)
-    return [str(fault) for fault in raised.value.faults]
+    return [str(fault) for fault in raised.value.problems]

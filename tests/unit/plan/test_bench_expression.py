@@ -7,7 +7,7 @@ import pytest
 from harness.plan.bench import name_of, reads
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.expression import parse_requirement
-from harness.plan.faults import UnreadableError
+from harness.plan.problems import UnreadableError
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.plan.bench_resolve import bench_gates_given, resolve_bench
-from harness.plan.faults import Faults
-from harness.plan.masked import masked_bench
+from harness.plan.problems import Problems
 from harness.plan.project import load_project
+from harness.plan.redacted import masked_bench
 
 PROJECT = """\
 [project]
@@ -76,7 +76,7 @@ def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> Non
     file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
     with pytest.raises(HarnessError, match=r'bench.paths: "micro" is not a list\n  write \["micro"\]$'):
         resolve_bench([], folder=project)
-    faults = Faults()
+    faults = Problems()
     load_project(project, faults)
     with pytest.raises(HarnessError, match=r'allowed_hosts: "staging.example" is not a list\n  write \["staging.ex'):
         faults.raise_if_any()
@@ -125,7 +125,7 @@ def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
 
 
 def test_runs_take_the_table_for_known(project: Path) -> None:
-    faults = Faults()
+    faults = Problems()
     load_project(project, faults)
     assert not len(faults)
 

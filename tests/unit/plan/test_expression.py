@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan.expression import METRICS, parse_limit, parse_requirement
-from harness.plan.faults import UnreadableError
+from harness.plan.problems import UnreadableError
 
 EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
 KNOWN = "known: p50, p75, p90, p95, p99, p99.9, mean, max, error_rate, throughput"

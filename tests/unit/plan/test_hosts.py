@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, ManyFaultsError
+from harness.errors import HarnessError, ManyProblemsError
 from harness.plan.hosts import host_key
 from harness.plan.model import AllowedHost
 from harness.plan.profile import load_profile
@@ -77,7 +77,7 @@ def test_more_arrivals_than_a_ceiling_are_refused(folder: Path, rate: int) -> No
 
 
 def test_a_ceiling_below_the_number_of_workers_is_refused(folder: Path) -> None:
-    with pytest.raises(ManyFaultsError, match=r"max_rate: 10\.0\.0\.9 takes 500 requests a second, fewer than there"):
+    with pytest.raises(ManyProblemsError, match=r"max_rate: 10\.0\.0\.9 takes 500 requests a second, fewer than there"):
         resolve(describe(folder), workers=501)
 
 
@@ -94,7 +94,7 @@ def test_a_ceiling_below_the_number_of_workers_is_refused(folder: Path) -> None:
 )
 def test_what_is_no_host_is_told_with_its_line(folder: Path, entry: str, told: str) -> None:
     (folder / "pyproject.toml").write_text(f"[tool.harness]\nallowed_hosts = [{entry}]\n")
-    with pytest.raises(ManyFaultsError) as raised:
+    with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(folder))
     assert "pyproject.toml:2: tool.harness.allowed_hosts" in str(raised.value)
     assert told in str(raised.value)
@@ -108,7 +108,7 @@ def test_a_project_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> N
 
 def test_an_unknown_key_of_the_project_is_told(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.harness]\nallow_hosts = []\n")
-    with pytest.raises(ManyFaultsError, match=r'unknown key "allow_hosts"\n  did you mean "allowed_hosts"\?'):
+    with pytest.raises(ManyProblemsError, match=r'unknown key "allow_hosts"\n  did you mean "allowed_hosts"\?'):
         resolve(describe(folder))
 
 

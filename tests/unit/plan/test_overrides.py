@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import ManyFaultsError
+from harness.errors import ManyProblemsError
 from harness.plan.dsl import steady
-from harness.plan.masked import masked_plan
 from harness.plan.overrides import Override
+from harness.plan.redacted import masked_plan
 from harness.plan.resolve import resolve
 from tests.unit.plan.support import describe, faults_of, plan_of
 
@@ -214,7 +214,7 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
     ],
 )
 def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: Override, told: str) -> None:
-    with pytest.raises(ManyFaultsError) as raised:
+    with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), overrides=[override])
     assert str(raised.value).startswith(told)
 

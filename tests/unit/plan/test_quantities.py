@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.plan.faults import UnreadableError
+from harness.plan.problems import UnreadableError
 from harness.plan.quantities import duration_text, number_text, parse_duration, parse_rate, parse_users
 
 DURATION = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'

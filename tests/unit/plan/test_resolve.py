@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.errors import ManyFaultsError
+from harness.errors import ManyProblemsError
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve
@@ -190,12 +190,12 @@ def test_options_that_contradict_are_told(tmp_path: Path, options: TargetOptions
 
 
 def test_a_file_without_users_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ManyFaultsError, match=r"shop\.py: has no user class\n  write a class that derives from"):
+    with pytest.raises(ManyProblemsError, match=r"shop\.py: has no user class\n  write a class that derives from"):
         resolve(describe(tmp_path, users=0))
 
 
 def test_a_worker_at_least_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(ManyFaultsError, match="--workers: 0 is not a number of workers\n  give at least 1"):
+    with pytest.raises(ManyProblemsError, match="--workers: 0 is not a number of workers\n  give at least 1"):
         resolve(describe(tmp_path), workers=0)
 
 
@@ -243,8 +243,8 @@ def test_what_a_call_states_comes_before_scenario_and_profile(tmp_path: Path) ->
 
 def test_what_a_call_states_wrongly_is_told_with_its_line(tmp_path: Path) -> None:
     line = __file__, sys._getframe().f_lineno + 2
-    with pytest.raises(ManyFaultsError) as raised:
+    with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), phases=[harness.steady(users=-3, hold="2s")], gates="p95 < 1s")  # type: ignore[arg-type]  # on purpose
-    told = [str(fault) for fault in raised.value.faults]
+    told = [str(fault) for fault in raised.value.problems]
     assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in text for text in told), told
     assert any(text.startswith("harness.run(gates): ") for text in told), told

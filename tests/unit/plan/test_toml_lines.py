@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.plan.config_source import KeyPath
 from harness.plan.toml_lines import key_lines
-from harness.plan.written import KeyPath
 
 TEXT = '''# comment = 1
 description = """

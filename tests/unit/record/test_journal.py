@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
 from harness.record.journal import SCHEMA, Endpoint, Journal, JournalFollower, read_journal
-from harness.record.series import Series
-from harness.record.series_table import SeriesTable
+from harness.record.second_table import SecondTable
 from tests.support.recordings import Failing, ramp, record_run, steady, stress
 from tests.support.series import table_of
 
@@ -117,7 +117,7 @@ def test_a_frame_that_lacks_something_is_named(tmp_path: Path, frame: dict[str, 
 
 def test_workers_of_a_journal_from_before_rate_ceilings_held_nothing_back() -> None:
     wire: list[object] = [0, 1, 0.5, 1.0, 2, 0, 0, 0.0, 0.0, 0.0]
-    tables = {"series": SeriesTable.empty().to_wire(), "lateness": SeriesTable.empty().to_wire()}
+    tables = {"series": SecondTable.empty().to_wire(), "lateness": SecondTable.empty().to_wire()}
     journal = Journal()
     for second, state in enumerate((wire, [*wire, 3])):
         journal.add({"kind": "second", "second": second, "users": 1, "workers": [state], **tables})
@@ -133,8 +133,8 @@ def test_what_a_newer_harness_adds_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_series_survives_the_wire() -> None:
     response, failed = Histogram.of([1000, 2000, 70_000]), Histogram.of([70_000])
-    sent = Series(1, 2, 3, 3, 1, 99, response, response, failed)
-    (again,) = Series.all_of(SeriesTable.from_wire(table_of(7, [sent]).to_wire()))
+    sent = EndpointSecond(1, 2, 3, 3, 1, 99, response, response, failed)
+    (again,) = EndpointSecond.all_of(SecondTable.from_wire(table_of(7, [sent]).to_wire()))
     assert (again.phase, again.segment, again.endpoint, again.requests, again.failures) == (1, 2, 3, 3, 1)
     assert again.service is again.response
     assert again.failed.max_us == 70_000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.record.masking import masked
+from harness.record.redaction import masked
 from harness.store.address import resolve
 
 

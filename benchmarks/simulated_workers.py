@@ -1,0 +1,174 @@
+"""Many load workers in one process, as the master sees them: real runners that join, spawn users and report seconds.
+
+Part of ``benchmarks/master.py``. Their requests are made up once, by the real recorder, and reported again every second
+by every worker, so that this costs the machine little beside the master.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import gevent
+import zmq.green as zmq
+from gevent.event import AsyncResult, Event
+from gevent.pool import Pool
+from locust.env import Environment
+from locust.event import Events
+
+from harness.cluster import messages
+from harness.cluster.secret import take_secret
+from harness.engine.locust.options import parse_arguments
+from harness.engine.locust.patches import spare_the_event_loop
+from harness.engine.locust.runners import LoadWorkerRunner
+from harness.engine.locust.stats import drop_stats
+from harness.engine.phase_track import PhaseTrack
+from harness.engine.process import allow_many_files
+from harness.engine.recorder import Recorder
+from harness.engine.reporter import REPORT_DELAY_S
+from harness.engine.scenario.scenario_file import load_scenario
+from harness.engine.secure_sockets import use_keys
+from harness.record.journal import WorkerSecond
+from harness.record.second_table import SECOND, SecondTable
+
+PATTERNS = 8
+"""So many different seconds are made up."""
+_MEDIAN_S, _SIGMA = 0.02, 0.5
+"""Of the log-normal response times."""
+_JOIN_AT_ONCE = 32
+_ROUNDS = 2
+"""So often each worker asks for the master's clock."""
+
+
+class Crowd:
+    """So many workers, each with so many requests a second, spread over so many endpoints."""
+
+    def __init__(
+        self, port: int, scenario: Path, first: int, workers: int, endpoints: int, requests: int, seed: int
+    ) -> None:
+        # One context, and so one I/O thread, for all: Locust makes one for each socket.
+        context = zmq.Context()
+        context.set(zmq.MAX_SOCKETS, 8 * workers + 100)
+        vars(zmq)["Context"] = lambda: context
+        self._port = port
+        self._user_classes = load_scenario([str(scenario)]).user_classes
+        self._options = parse_arguments([], None)
+        self._names = [[number, "GET", f"/endpoint/{number}"] for number in range(endpoints)]
+        self._patterns = patterns(endpoints, requests, seed)
+        self._indexes = range(first, first + workers)
+        self.sent = 0
+        """Requests reported so far."""
+        self.behind_s = 0.0
+        """How much after its time a report was sent, at worst: whether this process keeps up itself."""
+
+    def run(self) -> None:
+        """From joining to the end of the run."""
+        gevent.joinall(list(Pool(_JOIN_AT_ONCE).imap_unordered(self._join, self._indexes)))
+
+    def _join(self, index: int) -> gevent.Greenlet[..., None]:
+        environment = Environment(
+            user_classes=self._user_classes, events=Events(), parsed_options=self._options, host="http://127.0.0.1"
+        )
+        runner = environment._create_runner(LoadWorkerRunner, "127.0.0.1", self._port)
+        drop_stats(environment)
+        begun: AsyncResult[float] = AsyncResult()
+        finish = Event()
+        runner.register_message(messages.BEGIN, lambda msg, **_: begun.set(msg.data["began_s"]))
+        runner.register_message(messages.PHASE, lambda **_: None)
+        runner.register_message(messages.FINISH, lambda **_: finish.set())
+        if not runner.align(_ROUNDS):
+            sys.exit("the load master answers nothing")
+        joined = {"index": index, "host": "crowd", "clock_ms": (0.0, 0.0)}
+        runner.send_message(messages.JOINED, joined)
+        return gevent.spawn(self._report, runner, index, begun, finish)
+
+    def _report(self, runner: LoadWorkerRunner, index: int, begun: AsyncResult[float], finish: Event) -> None:
+        began_s = begun.get()
+        assert began_s is not None
+        endpoints: list[list[Any]] = self._names
+        second = 0
+        while True:
+            # One machine, one monotonic clock: the master's is this process's.
+            due_s = began_s + second + 1 + REPORT_DELAY_S
+            if finish.wait(max(0.0, due_s - time.perf_counter())):
+                break
+            self.behind_s = max(self.behind_s, time.perf_counter() - due_s)
+            self._send(runner, second, endpoints, *self._patterns[(index + second) % len(self._patterns)])
+            endpoints = []
+            second += 1
+        runner.ending = True
+        runner.user_greenlets.kill(block=False)
+        runner.send_message(messages.FINISHED, {"dropped": 0, "errors": {}, "exit_code": None})
+
+    def _send(
+        self,
+        runner: LoadWorkerRunner,
+        second: int,
+        endpoints: list[list[Any]],
+        table: SecondTable,
+        wire: dict[str, bytes],
+    ) -> None:
+        rows = table.rows.copy()
+        rows[:, SECOND] = second
+        requests = int(table.requests.sum())
+        self.sent += requests
+        users = len(runner.user_greenlets)
+        fared = WorkerSecond(0, users=users, cpu=0.5, lag_ms=1.0, iterations=requests, late=0, waiting=0)
+        runner.send_message(
+            messages.SECOND,
+            {
+                "second": second,
+                **fared.reported(),
+                "lateness": SecondTable.empty().to_wire(),
+                "endpoints": endpoints,
+                "series": {**wire, "rows": rows.tobytes()},
+                "failures": [],
+                "samples": [],
+            },
+        )
+
+
+def patterns(endpoints: int, requests: int, seed: int) -> list[tuple[SecondTable, dict[str, bytes]]]:
+    """Seconds as the recorder gives them, with log-normal response times and one request in 200 failed."""
+    rng = random.Random(seed)
+    made = []
+    for _ in range(PATTERNS):
+        recorder = Recorder(PhaseTrack(), {})
+        begun_s = time.perf_counter()
+        for number in range(requests):
+            took_s = rng.lognormvariate(0, _SIGMA) * _MEDIAN_S
+            failure = "HTTP 500" if number % 200 == 199 else None
+            recorder.record("GET", f"/endpoint/{number % endpoints}", begun_s, begun_s + took_s, 2000, failure)
+        wire = recorder.take(None)[0]
+        table = SecondTable.from_wire(wire)
+        made.append((table, wire))
+    return made
+
+
+@click.command()
+@click.option("--port", type=int, required=True)
+@click.option("--scenario", type=click.Path(path_type=Path), required=True)
+@click.option("--first", type=int, required=True, help="the number of the first worker")
+@click.option("--workers", type=int, required=True)
+@click.option("--endpoints", type=int, required=True)
+@click.option("--requests", type=int, required=True, help="a second, of each worker")
+@click.option("--seed", type=int, required=True)
+def main(**options: Any) -> None:
+    """Run a crowd to the end of the run; the last line of standard output says what it sent."""
+    allow_many_files()
+    spare_the_event_loop()
+    use_keys(take_secret())
+    crowd = Crowd(**options)
+    crowd.run()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"sent": crowd.sent, "behind_s": crowd.behind_s, "cpu_s": used.ru_utime + used.ru_stime}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Plain lines for logs: what a run tells where there is no terminal. No colours, every line written at once."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+
+from harness.cli.run_totals import RunTotals, arrivals, goal_at, quantile_ms
+from harness.gates.live import GateWatch, LiveGate
+from harness.plan.model import Phase, RunPlan
+from harness.record.journal import Journal, PhaseSpan
+from harness.record.run_folder import RunFolder
+from harness.report.formatting import in_unit, ms, no_commands, number, percent, plain, rate
+
+EVERY_S = 10
+"""How often the load is told, in seconds of the run; percentiles are of these last seconds."""
+
+_WHEN = 7
+_STANDS = {True: "holds", False: "does not hold", None: "nothing to judge yet"}
+_ENDED = {"done": "ended", "limit broke": "ended, its limit broke", "cut short": "was cut short", None: "was cut short"}
+
+
+def one_line(text: str) -> str:
+    """``text``, which may come from the target, as harmless text of one line."""
+    return " ".join(plain(text).split())
+
+
+def clock(seconds: float) -> str:
+    """``1:05``, ``1:02:05``."""
+    minutes, rest = divmod(int(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def errors(failures: int, requests: int) -> str:
+    """``errors 0``, ``errors 3 (0.4 %)``."""
+    return f"{number(failures)} ({percent(failures / requests)})" if failures else "0"
+
+
+def gate_name(gate: LiveGate) -> str:
+    """What a gate requires and of what, on one line."""
+    endpoint = f" on {gate.gate.endpoint}" if gate.gate.endpoint else ""
+    return one_line(gate.gate.comparison.source + endpoint)
+
+
+class LineWatcher:
+    """The :class:`~harness.control.observer.RunObserver` of a log."""
+
+    def __init__(self) -> None:
+        self._tally: RunTotals | None = None
+        self._gates: GateWatch | None = None
+        self._marks: deque[tuple[PhaseSpan, bool]] = deque()
+        """Phases' begins (False) and ends (True) that are still to be told, in order."""
+        self._begun = 0
+        self._ended = 0
+        self._next_s = float(EVERY_S)
+        self._silent = False
+
+    def say(self, message: str) -> None:
+        when = clock(self._tally.now_s) if self._tally is not None and self._tally.epoch_s else ""
+        self._write(when, one_line(message))
+
+    def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
+        self._tally = RunTotals(plan)
+        self._gates = GateWatch(plan)
+        self._write("", one_line(f"{plan.scenario.name}, profile {plan.profile}, target: {target}"))
+        self._write("", f"run folder: {folder.path}")
+
+    def update(self, journal: Journal) -> None:
+        if self._tally is None or self._gates is None:
+            return
+        self._tally.update(journal)
+        self._gates.update(journal)
+        self._collect(journal)
+        self._tell(flush=self._tally.ended)
+        running = self._running
+        if self._tally.now_s >= self._next_s and running is not None:
+            self._next_s = (self._tally.now_s // EVERY_S + 1) * EVERY_S
+            # A phase that has just begun has nothing to tell yet.
+            if self._tally.now_s - running.start_s > EVERY_S / 2:
+                self._tell_load(self._tally, running)
+
+    def load_ended(self) -> None:
+        self._tell(flush=True)
+
+    @property
+    def _running(self) -> PhaseSpan | None:
+        """The phase whose begin was told and whose end was not."""
+        current = self._tally.current if self._tally is not None else None
+        return current if current is not None and not self._marks and current.end_s is None else None
+
+    def _collect(self, journal: Journal) -> None:
+        for span in journal.phases[self._ended :]:
+            if self._begun <= self._ended:
+                self._begun += 1
+                self._marks.append((span, False))
+            if span.end_s is None:
+                break
+            self._ended += 1
+            self._marks.append((span, True))
+
+    def _tell(self, *, flush: bool) -> None:
+        """Begins and ends in order; an end waits until its last second has come in, so that its figures are whole."""
+        tally = self._tally
+        while tally is not None and self._marks:
+            span, is_end = self._marks[0]
+            if is_end and not flush and span.end_s is not None:
+                latest = tally.latest()
+                if latest is None or latest.second + 1 < span.end_s:
+                    return
+            self._marks.popleft()
+            if is_end:
+                self._tell_end(tally, span)
+            else:
+                phase = tally.phase(span)
+                self._write(clock(span.start_s), one_line(f"{phase.name} begins: {phase.description}"))
+
+    def _tell_load(self, tally: RunTotals, span: PhaseSpan) -> None:
+        window, phase = tally.last(EVERY_S, phase=span), tally.phase(span)
+        parts = [
+            one_line(phase.name),
+            load_now(tally, phase, span),
+            f"{number(window.rate)} requests/s",
+            f"P95 {ms(quantile_ms(window.response, 0.95))}",
+            f"errors {errors(window.failures, window.requests)}",
+        ]
+        latest = tally.latest()
+        if phase.model == "open" and latest is not None:
+            parts.append(f"waiting {number(latest.waiting)}")
+        self._write(clock(tally.now_s), " · ".join(parts))
+
+    def _tell_end(self, tally: RunTotals, span: PhaseSpan) -> None:
+        phase, total = tally.phase(span), tally.totals.get(span.phase)
+        end_s = span.end_s if span.end_s is not None else tally.now_s
+        parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
+        if span.held_segment is not None and phase.segments:
+            # What the last step's hanging requests say is not known yet: analysis.steps judges it with all of them.
+            parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)} so far")
+        if total is None or not total.requests:
+            parts.append("no requests")
+        else:
+            length_s = end_s - span.start_s
+            parts += [
+                f"{number(total.requests)} requests",
+                rate(total.requests / length_s if length_s > 0 else None),
+                f"P50 {ms(quantile_ms(total.response, 0.5))}",
+                f"P95 {ms(quantile_ms(total.response, 0.95))}",
+                f"P99 {ms(quantile_ms(total.response, 0.99))}",
+                f"errors {errors(total.failures, total.requests)}",
+            ]
+        self._write(clock(end_s), " · ".join(parts))
+        for gate in self._gates.standing() if self._gates is not None else []:
+            if gate.phase == phase.name:
+                self._write("", f"  gate {gate_name(gate)}: {stands(gate)}")
+
+    def _write(self, when: str, text: str) -> None:
+        if self._silent:
+            return
+        try:
+            print(no_commands(f"{when:>{_WHEN}}  {text}"), file=sys.stderr, flush=True)
+        except OSError:
+            # Nobody reads the log any more (`… 2>&1 | head`), or its disk is full: no reason to lose the run.
+            self._silent = True
+
+
+def stands(gate: LiveGate) -> str:
+    """How a gate stands: ``48.3 ms, holds``."""
+    if gate.limit is None:
+        return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"
+    if gate.observed is None:
+        return _STANDS[None]
+    return f"{in_unit(gate.observed, gate.unit)}, {_STANDS[gate.holds]}"
+
+
+def unit_of(phase: Phase) -> str:
+    return "users" if phase.model == "closed" else "arrivals/s"
+
+
+def load_now(tally: RunTotals, phase: Phase, span: PhaseSpan) -> str:
+    """The load there is, and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
+    latest = tally.latest()
+    users = latest.users if latest is not None else 0
+    now = users if phase.model == "closed" else arrivals(tally.recent(3))
+    # As of the second that the load is of: what has begun since is not recorded yet.
+    goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
+    aim = f" of {number(round(goal))}" if goal is not None else ""
+    return f"{number(round(now))}{aim} {unit_of(phase)}"

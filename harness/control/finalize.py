@@ -1,0 +1,153 @@
+"""What is done with a run folder whose load, or benchmarks, have ended: compare, judge, draw, put into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from harness.analysis.recorded_suite import read_suite
+from harness.control.attach_baseline import fetch_baseline
+from harness.errors import HarnessError
+from harness.gates.bench_judge import judge_suite
+from harness.gates.judge import judge
+from harness.plan.bench import BenchGate, BenchPlan
+from harness.plan.model import Gate, RunPlan
+from harness.record.environment import Environment
+from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.suite import write_history
+from harness.record.summary import Summary
+from harness.record.tables import write_tables
+from harness.report import write_reports
+from harness.store import RunEntry, Store
+from harness.store.artifacts import ArtifactLocation, upload
+
+_HISTORY = 50
+"""How many benches before this one the report shows."""
+
+
+def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environment, store: Store) -> Summary:
+    """Judge a run or bench that has just ended, against the store's baseline if there is one; write reports; record it.
+
+    A store that fails now does not lose the run: it is told as a warning in the result.
+    """
+    warnings: list[str] = []
+    try:
+        baseline = store.baseline_for(*plan.key, environment.fingerprint)
+    except HarnessError as fault:
+        warnings.append(f"the baseline could not be read: {fault.message}")
+    else:
+        if baseline is not None:
+            write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    if isinstance(plan, RunPlan):
+        write_tables(folder)
+    else:
+        warnings += _remember(folder, plan, environment, store)
+    summary = write_results(folder, judged(folder), warnings=warnings)
+    try:
+        bench = isinstance(plan, BenchPlan)
+        rounds = {one.test: one.rounds for one in read_suite(folder).benchmarks} if bench else None
+        store.record_run(RunEntry(summary, environment.fingerprint, folder.path), rounds)
+    except HarnessError as fault:
+        summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
+    return summary
+
+
+def _remember(folder: RunFolder, plan: BenchPlan, environment: Environment, store: Store) -> list[str]:
+    """Note the benches before this one in its folder, for the report is drawn from it alone; warnings."""
+    try:
+        write_history(folder.history, store.benchmark_history(plan.suite, environment.fingerprint, most=_HISTORY))
+    except HarnessError as fault:
+        return [f"the benches before this one could not be read: {fault.message}"]
+    return []
+
+
+def keep_copy(
+    folder: RunFolder,
+    summary: Summary,
+    environment: Environment,
+    store: Store,
+    place: ArtifactLocation,
+    *,
+    without: Collection[str] = (),
+) -> Summary:
+    """Copy a judged run's folder to ``place``, but for the files ``without``, whose secrets could not be masked, and
+    note in the store where the copy is.
+
+    The run is whole without its copy: what goes wrong, Ctrl-C during a copy that lasts included, is a warning in the
+    result that says how to make it later.
+    """
+    try:
+        entry = RunEntry(summary, environment.fingerprint, folder.path, upload(folder, place, without=without))
+        try:
+            store.record_run(entry)
+        except HarnessError as fault:
+            return write_results(folder, summary, warnings=[f"the store does not know of the copy: {fault.message}"])
+        if without:
+            told = f"{' and '.join(without)} left out of the copy; mask and copy later: harness upload {folder.path}"
+            return write_results(folder, summary, warnings=[told])
+    except (HarnessError, KeyboardInterrupt) as fault:
+        why = fault.message if isinstance(fault, HarnessError) else "interrupted"
+        later = f"make the copy later: harness upload {folder.path}"
+        told = f"the run folder was not copied to {place.shown}: {why}; {later}"
+        return write_results(folder, summary, warnings=[told])
+    return summary
+
+
+def judged(folder: RunFolder) -> Summary:
+    """The result of a run or a bench under its own gates; nothing is written."""
+    return judge_suite(read_suite(folder)) if folder.is_bench else judge(folder)
+
+
+def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
+    """Judge a run folder under its own gates (None) or others, and write its results anew.
+
+    A gate that reads a baseline gets the one that the store has by now, where none was there at the run's end.
+    """
+    no_baseline = fetch_baseline(folder, gates)
+    return write_results(folder, judge(folder, gates=gates, no_baseline=no_baseline))
+
+
+def judge_bench_again(folder: RunFolder, gates: Sequence[BenchGate] | None) -> Summary:
+    """As :func:`judge_again`, of a bench."""
+    no_baseline = fetch_baseline(folder, gates)
+    return write_results(folder, judge_suite(replace(read_suite(folder), no_baseline=no_baseline), gates=gates))
+
+
+def draw_again(folder: RunFolder) -> None:
+    """Draw the reports anew; a run that was killed before it was judged is judged first."""
+    if folder.summary.exists():
+        write_reports(folder)
+    elif folder.is_bench:
+        judge_bench_again(folder, None)
+    else:
+        judge_again(folder, None)
+
+
+def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str] = ()) -> Summary:
+    """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
+    artifacts = {
+        "report": folder.report,
+        "summary": folder.summary,
+        "markdown": folder.markdown,
+        "comment": folder.comment,
+        "junit": folder.junit,
+        "plan": folder.plan,
+        "environment": folder.environment,
+        "journal": folder.journal,
+        "benchmarks": folder.benchmarks,
+        "rounds": folder.rounds,
+        "timeline": folder.timeline_table,
+        "resources": folder.resources_table,
+        "harness_log": folder.log,
+        "target_log": folder.target_log,
+    }
+    written = {"report", "summary", "markdown", "comment", "junit"}
+    result = summary.model_copy(
+        update={
+            "warnings": [*summary.warnings, *warnings],
+            "artifacts": {name: path.name for name, path in artifacts.items() if name in written or path.exists()},
+        }
+    )
+    write_text(folder.summary, result.to_json())
+    write_reports(folder)
+    return result

@@ -1,0 +1,85 @@
+"""The Locust environment of a load process, as the plan has it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import locust
+from locust import User
+from locust.env import Environment
+
+from harness.engine.locust.options import parse_arguments
+from harness.engine.scenario.scenario_file import ScenarioFile
+from harness.plan.model import RunPlan
+
+
+def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_master: bool = False) -> Environment:
+    """The Locust environment of a worker, or the master.
+
+    Every user class is pointed at ``host``, unless the target was found in the classes' own.
+    """
+    options = parse_arguments(plan.arguments, scenario.shape)
+    available: dict[str, Any] = {user_class.__name__: user_class for user_class in scenario.user_classes}
+    own_hosts = plan.target.kind == "attached" and plan.target.own_hosts
+    _tell_of_the_plan(options, plan, is_master=is_master)
+    options.host = None if own_hosts else host
+    user_classes = chosen_classes(scenario, options.user_classes)
+    if own_hosts:
+        for user_class in user_classes:
+            user_class.host = user_class.host or host
+    environment = Environment(
+        user_classes=user_classes,
+        shape_class=scenario.shape,
+        events=locust.events,
+        host=options.host,
+        stop_timeout=plan.stop_timeout_s,
+        parsed_options=options,
+        tags=options.tags,
+        exclude_tags=options.exclude_tags,
+        locustfile=options.locustfile,
+        parsed_locustfiles=list(plan.scenario.locustfiles),
+        available_user_classes=available,
+        available_shape_classes={type(scenario.shape).__name__: scenario.shape} if scenario.shape else {},
+        available_user_tasks={name: list(user_class.tasks) for name, user_class in available.items()},
+    )
+    if options.tags or options.exclude_tags:
+        keep_tagged(environment)
+    return environment
+
+
+def chosen_classes(scenario: ScenarioFile, names: Sequence[str]) -> list[type[User]]:
+    """The user classes of these names; all where there are no names."""
+    return [user_class for user_class in scenario.user_classes if not names or user_class.__name__ in names]
+
+
+def keep_tagged(environment: Environment) -> None:
+    """Leave out the tasks that tags rule out, and user classes of which no task is left.
+
+    Locust keeps such classes, and their users do nothing but raise that they have no task.
+    """
+    had_tasks = [user_class for user_class in environment.user_classes if user_class.tasks]
+    environment._filter_tasks_by_tags()
+    for user_class in had_tasks:
+        if not user_class.tasks:
+            environment.user_classes.remove(user_class)
+
+
+def _tell_of_the_plan(options: Namespace, plan: RunPlan, *, is_master: bool) -> None:
+    """What a locustfile reads in ``environment.parsed_options`` is true of this run."""
+    options.locustfile = Path(plan.scenario.path).name
+    options.headless = True
+    options.master, options.worker = is_master, not is_master
+    options.expect_workers = plan.workers
+    options.enable_rebalancing = True
+    options.stop_timeout = plan.stop_timeout_s
+    options.tags = list(plan.tags) or None
+    options.exclude_tags = list(plan.exclude_tags) or None
+    if options.num_users is None:
+        options.num_users = plan.peak_users
+    if options.spawn_rate is None:
+        options.spawn_rate = 1
+    if options.run_time is None:
+        options.run_time = round(plan.duration_s) or None

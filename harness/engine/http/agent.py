@@ -1,0 +1,17 @@
+"""What scenarios reach for in Locust's ``self.client.client``, geventhttpclient's ``UserAgent``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geventhttpclient.header import Headers
+
+from harness.engine.http.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """``clientpool.close()`` makes a user connect anew; ``default_headers`` may be changed at any time."""
+
+    clientpool: Pool
+    default_headers: Headers

@@ -1,0 +1,101 @@
+"""``catch_response=True``: the scenario judges an answer in a ``with`` block; then the request is recorded."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from gevent import GreenletExit
+from locust.exception import (
+    CatchResponseError,
+    InterruptTaskSet,
+    LocustError,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    ResponseError,
+    StopTest,
+    StopUser,
+)
+
+from harness.engine.failures import RequestInterrupted
+from harness.engine.http.request_event import RequestEvent
+from harness.engine.http.response import Response
+
+_CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
+_OUTSIDE_WITH = """\
+Tried to set the state of a request outside of its with-block, which is used like this:
+
+with self.client.request(..., catch_response=True) as response:
+    response.success()"""
+
+
+class ResponseContextManager(Response):
+    """An answer that the scenario judges: :meth:`success`, :meth:`failure`, or by its status."""
+
+    __slots__ = ("_entered", "_manual_result", "_meta", "_report")
+
+    _report: RequestEvent
+    _manual_result: bool | BaseException | None
+    _meta: dict[str, Any] | None
+
+    def caught(self, report: RequestEvent) -> ResponseContextManager:
+        """``report`` is recorded when the block has ended."""
+        self._report = report
+        self._manual_result = None
+        self._entered = False
+        self._meta = None
+        return self
+
+    @property
+    def request_meta(self) -> dict[str, Any]:
+        """What listeners of the request event will be given; entries that a block changes are recorded changed."""
+        if self._meta is None:
+            self._meta = self._report.meta(self, self.error)
+        return self._meta
+
+    def __enter__(self) -> ResponseContextManager:
+        self._entered = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> bool:
+        """Record the request; of what the block raised, only Locust's ``ResponseError`` ends here."""
+        result = self._manual_result
+        if result is not None:
+            self._record(None if result is True else result)  # type: ignore[arg-type]  # False is never set
+            return error is None
+        if error is None or isinstance(error, _CONTROL_FLOW):
+            # The block may have ended the task, but not the request: the answer is judged on its own.
+            self._record(self.error)
+            return error is None
+        if isinstance(error, ResponseError):
+            self._record(error)
+            return True
+        self._record(RequestInterrupted() if isinstance(error, GreenletExit) else error)
+        return False
+
+    def _record(self, exception: BaseException | None) -> None:
+        self._report.record(self, exception, self._meta)
+
+    def success(self) -> None:
+        """The request succeeded, whatever its status."""
+        if not self._entered:
+            raise LocustError(_OUTSIDE_WITH)
+        self._manual_result = True
+
+    def failure(self, exc: BaseException | str) -> None:
+        """The request failed: by an exception, or for a reason in words."""
+        if not self._entered:
+            raise LocustError(_OUTSIDE_WITH)
+        self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
+
+    def raise_for_status(self) -> None:
+        """Raise what the request is a failure by, if it is one so far."""
+        if not self._manual_result:
+            super().raise_for_status()
+        elif isinstance(self._manual_result, Exception):
+            raise self._manual_result

@@ -1,0 +1,191 @@
+"""An answer's content codings (RFC 9110, section 8.4.1), undone within a limit: a few bytes may unpack to gigabytes."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import brotli
+
+from harness.engine.failures import AnswerTooLarge, MalformedAnswer
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import ZstdDecompressor, ZstdError
+
+_STEP = 1024 * 1024
+
+
+class Decoder(Protocol):
+    """Undoes one coding, part by part."""
+
+    def decode(self, data: bytes) -> bytes:
+        """What ``data`` unpacks to, as far as it can be told yet."""
+
+    def end(self) -> bytes:
+        """The rest; raises :class:`MalformedAnswer` where the coded body is not complete."""
+
+
+def decoder_of(codings: list[str], limit: int) -> Decoder | None:
+    """For the values of ``Content-Encoding``; None where there is nothing to undo. One call gives at most ``limit``."""
+    names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _NOTHING]
+    if len(names) > _CODINGS_AT_MOST:  # each decoder takes memory from the start
+        raise MalformedAnswer("too many content codings")
+    decoders: list[Decoder] = []
+    for name in reversed(names):
+        make = _CODINGS.get(name)
+        if make is None:
+            raise MalformedAnswer(f"its content coding is none of {', '.join(_CODINGS)}")
+        decoders.append(_Limited(make(), name, limit))
+    if not decoders:
+        return None
+    return decoders[0] if len(decoders) == 1 else _Chain(decoders)
+
+
+def decoded(body: bytes, codings: list[str], limit: int) -> bytes:
+    """All of a body; an empty one (as HEAD and 304 have) is empty whatever its coding."""
+    decoder = decoder_of(codings, limit) if body else None
+    return body if decoder is None else decoder.decode(body) + decoder.end()
+
+
+class _Limited:
+    """Limits what comes out of one call, and tells faults of any coding alike."""
+
+    def __init__(self, coding: _Coding, name: str, limit: int) -> None:
+        self._coding = coding
+        self._name = name
+        self._limit = limit
+
+    def decode(self, data: bytes) -> bytes:
+        out: list[bytes] = []
+        left = self._limit
+        try:
+            while True:
+                part = self._coding.step(data)
+                data = b""
+                if not part:
+                    return b"".join(out)
+                left -= len(part)
+                if left < 0:
+                    raise AnswerTooLarge
+                out.append(part)
+        except (zlib.error, brotli.error, ZstdError, EOFError):
+            raise MalformedAnswer(f"its body is not {self._name}") from None
+
+    def end(self) -> bytes:
+        if not self._coding.ended:
+            raise MalformedAnswer(f"its {self._name} body is cut short")
+        return b""
+
+
+class _Chain:
+    def __init__(self, decoders: list[Decoder]) -> None:
+        self._decoders = decoders
+
+    def decode(self, data: bytes) -> bytes:
+        for decoder in self._decoders:
+            data = decoder.decode(data)
+        return data
+
+    def end(self) -> bytes:
+        for decoder in self._decoders:
+            decoder.end()
+        return b""
+
+
+class _Coding(Protocol):
+    """``step`` takes new bytes, or none to go on, and gives at most about :data:`_STEP`; none: it needs more."""
+
+    @property
+    def ended(self) -> bool: ...
+
+    def step(self, data: bytes) -> bytes: ...
+
+
+class _Zlib:
+    """gzip (of several members, too), and deflate with its zlib head or, as many servers send it, without."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._window_bits = window_bits
+        self._inflate: Any = zlib.decompressobj(window_bits)
+        self._begun = False
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._inflate.eof)
+
+    def step(self, data: bytes) -> bytes:
+        data = self._inflate.unconsumed_tail + data
+        while True:
+            if self._inflate.eof:
+                data = self._inflate.unused_data + data
+                if self._window_bits != _GZIP or not data.startswith(b"\x1f\x8b"):
+                    return b""  # what follows the end is padding
+                self._inflate = zlib.decompressobj(_GZIP)
+            if not data:
+                return b""
+            part = self._inflated(data)
+            if part or not (self._inflate.eof and self._inflate.unused_data):
+                return part
+            data = b""
+
+    def _inflated(self, data: bytes) -> bytes:
+        try:
+            part = self._inflate.decompress(data, _STEP)
+        except zlib.error:
+            if self._begun or self._window_bits != zlib.MAX_WBITS:
+                raise
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+            part = self._inflate.decompress(data, _STEP)
+        self._begun = True
+        return bytes(part)
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._decompressor = brotli.Decompressor()
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._decompressor.is_finished())
+
+    def step(self, data: bytes) -> bytes:
+        if self.ended:
+            return b""
+        return bytes(self._decompressor.process(data, output_buffer_limit=_STEP))
+
+
+class _Zstd:
+    """Frames one behind the other are one body (RFC 8878, section 3.1)."""
+
+    def __init__(self) -> None:
+        self._decompressor = ZstdDecompressor()
+
+    @property
+    def ended(self) -> bool:
+        return self._decompressor.eof
+
+    def step(self, data: bytes) -> bytes:
+        if self._decompressor.eof:
+            data = self._decompressor.unused_data + data
+            if not data:
+                return b""
+            self._decompressor = ZstdDecompressor()
+        elif not data and self._decompressor.needs_input:
+            return b""
+        return self._decompressor.decompress(data, _STEP)
+
+
+_GZIP = 16 + zlib.MAX_WBITS
+_CODINGS_AT_MOST = 4
+_NOTHING = ("", "identity")
+_CODINGS: dict[str, Callable[[], _Coding]] = {
+    "gzip": lambda: _Zlib(_GZIP),
+    "x-gzip": lambda: _Zlib(_GZIP),
+    "deflate": lambda: _Zlib(zlib.MAX_WBITS),
+    "br": _Brotli,
+    "zstd": _Zstd,
+}

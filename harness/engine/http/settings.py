@@ -1,0 +1,31 @@
+"""What a pool of connections is told: time limits, sizes, TLS, proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See the attributes of :class:`~harness.engine.http.user.HttpUser`; times in seconds, sizes in bytes."""
+
+    connection_timeout: float = 60.0
+    network_timeout: float = 60.0
+    exchange_timeout: float = 600.0
+    max_header_bytes: int = 64 * 1024
+    max_answer_bytes: int = 256 * 1024 * 1024
+    concurrency: int = 10
+    insecure: bool = True
+    ssl_context_factory: Callable[..., SSLContext] | None = None
+    proxy_host: str | None = None
+    proxy_port: int | None = None
+
+    @classmethod
+    def of_locust_pool(cls, arguments: dict[str, Any]) -> Settings:
+        """As geventhttpclient's ``HTTPClientPool(**arguments)`` means them, its own defaults included."""
+        known = {name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments}
+        defaults = {"connection_timeout": 5.0, "network_timeout": 5.0, "concurrency": 1, "insecure": False}
+        return cls(**{**defaults, **known})

@@ -1,0 +1,118 @@
+"""The body of an answer that is read as the scenario asks for it (``stream=True``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.engine.failures import AnswerTooLarge
+from harness.engine.http.connection import Connection
+from harness.engine.http.content import Decoder, decoder_of
+from harness.engine.http.http11 import read_part
+from harness.engine.http.pool import OriginPool
+from harness.engine.http.response_parser import ResponseParser
+from harness.engine.http.settings import Settings
+
+
+class BodyStream:
+    """Holds its connection until the body has been read, or nobody needs it any more."""
+
+    def __init__(
+        self,
+        reader: ResponseParser,
+        connection: Connection | None,
+        lane: OriginPool,
+        settings: Settings,
+        begun_s: float,
+        codings: list[str],
+    ) -> None:
+        self._reader = reader
+        self._connection = connection
+        self._lane = lane
+        self._settings = settings
+        self._begun_s = begun_s
+        self._codings = codings
+        self._decoder: Decoder | None = None
+        self._buffer = bytearray()
+        self._ended = False
+
+    def read(self, size: int | None = None) -> bytes:
+        """The next ``size`` bytes, fewer only at the end; None: all the rest.
+
+        Raises :class:`~harness.engine.failures.RequestFailure` where the answer cannot be read to its end.
+        """
+        buffer = self._buffer
+        while not self._ended and (size is None or len(buffer) < size):
+            self._more()
+        if size is None:
+            size = len(buffer)
+        part = bytes(buffer[:size])
+        del buffer[:size]
+        return part
+
+    def read_available(self) -> bytes:
+        """What has come, as soon as there is anything; none: the end."""
+        while not self._ended and not self._buffer:
+            self._more()
+        part = bytes(self._buffer)
+        self._buffer.clear()
+        return part
+
+    def readline(self, end: bytes = b"\n") -> bytes:
+        """The next line, with its end; the last may have none."""
+        searched = 0
+        while (at := self._buffer.find(end, searched)) < 0 and not self._ended:
+            searched = max(0, len(self._buffer) - len(end) + 1)
+            self._more()
+        return self.read(at + len(end) if at >= 0 else None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while part := self.read_available():
+            yield part
+
+    @property
+    def ended(self) -> bool:
+        """The body has been read to its end."""
+        return self._ended and not self._buffer
+
+    def _more(self) -> None:
+        reader = self._reader
+        try:
+            part = reader.take()
+            if not part and not reader.complete:
+                if self._connection is None:
+                    self._ended = True
+                    return
+                read_part(self._connection, reader, self._settings, self._begun_s)
+                part = reader.take()
+            complete = reader.complete
+            self._buffer += self._decoded(part, complete=complete) if self._codings else part
+            if len(self._buffer) > self._settings.max_answer_bytes:
+                raise AnswerTooLarge
+        except BaseException:  # raised again: cut off or failed, the rest cannot be read
+            self._ended = True
+            self.close()
+            raise
+        if complete:
+            self._ended = True
+            self.close()
+
+    def _decoded(self, part: bytes, *, complete: bool) -> bytes:
+        if self._decoder is None:
+            self._decoder = decoder_of(self._codings, self._settings.max_answer_bytes)
+            if self._decoder is None:
+                return part
+        part = self._decoder.decode(part)
+        return part + self._decoder.end() if complete else part
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end; else close it."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._reader.reusable:
+            self._lane.give_back(connection)
+        else:
+            self._lane.end_turn(connection)
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Every touch of Locust's internals, and nothing else."""

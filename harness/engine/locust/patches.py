@@ -1,0 +1,252 @@
+"""Where the harness takes part in Locust's own course: iterations, think time, and requests that are cut off.
+
+Locust offers no event for these, so some of its methods are wrapped, in the load worker's process only. Locustfiles
+of any kind run through them unchanged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import cache, partial
+from typing import Any
+
+import gevent
+from gevent import GreenletExit, Timeout, get_hub, getcurrent
+from greenlet import greenlet
+from locust import TaskSet, User, argument_parser
+from locust.clients import HttpSession
+from locust.clients import ResponseContextManager as HttpResponseContextManager
+from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    ResponseError,
+    StopTest,
+    StopUser,
+)
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
+
+from harness.engine.failures import RequestInterrupted
+from harness.engine.host_guard import Guard
+from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
+from harness.engine.pacing.task_shuffler import TaskShufflers
+from harness.engine.recorder import IntendedStarts
+from harness.plan.hosts import host_of
+
+Method = Callable[..., Any]
+
+_CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
+
+
+class _RunState(Enum):
+    """Where a user is between its tasks, since it last waited."""
+
+    IDLE = auto()
+    AT_A_TASK = auto()
+    SERVED = auto()
+    """It has run a task."""
+
+
+def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
+    """One iteration is one run of a task that is not a ``TaskSet`` itself; the pacer says when it may begin.
+
+    In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
+    for the recorder to count its first request's response time from.
+
+    All of this is passed by every iteration. Where a user is stands on the user itself, and nothing is done that only
+    the open model needs.
+    """
+    idle, at_a_task, served = _RunState
+    every_user: Any = User
+    every_user._harness_course = idle
+    every_user._harness_turn = -1
+    loop = get_hub().loop
+
+    def paced(execute_task: Method) -> Method:
+        def execute_paced(self: Any, task: Any) -> None:
+            if isinstance(task, type) and issubclass(task, TaskSet):
+                execute_task(self, task)
+                return
+            user = self._user
+            intended_s = pacer.next_start(user)
+            user._harness_course = at_a_task
+            if intended_s is not None:
+                starts[getcurrent()] = intended_s
+            try:
+                execute_task(self, task)
+            finally:
+                if intended_s is not None:
+                    starts.pop(getcurrent(), None)
+                user._harness_course = served
+
+        return execute_paced
+
+    def thinking(_: Method) -> Method:
+        def wait_if_closed(self: Any) -> None:
+            user = self._user
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
+            # try again at once, for ever.
+            if not pacer.is_open or user._harness_course is idle:
+                user._state = LOCUST_STATE_WAITING
+                self._sleep(self.wait_time())
+                if user._state == LOCUST_STATE_STOPPING:
+                    raise StopUser
+                user._state = LOCUST_STATE_RUNNING
+            if user._harness_course is served:
+                user._harness_course = idle
+
+        return wait_if_closed
+
+    def sleeping(_: Method) -> Method:
+        def sleep_or_take_turns(self: Any, seconds: float) -> None:
+            if seconds > 0:
+                pacer.think(seconds)
+                return
+            # Without think time a user only lets others have their turn; they have had it where the event loop went
+            # round since, as it does while a request is under way.
+            user = self._user
+            if user._harness_turn == loop.iteration:
+                gevent.sleep(0)
+            user._harness_turn = loop.iteration
+
+        return sleep_or_take_turns
+
+    for task_set in (TaskSet, DefaultTaskSet):
+        _wrap(task_set, "execute_task", paced)
+    _wrap(TaskSet, "wait", thinking)
+    _wrap(TaskSet, "_sleep", sleeping)
+
+
+def deal_tasks(decks: TaskShufflers) -> None:
+    """Users and task sets get their tasks from ``decks``, where Locust itself would draw them at random.
+
+    A class with a ``get_next_task`` of its own (``SequentialTaskSet``, ``MarkovTaskSet``, the scenario's) keeps it.
+    """
+
+    def dealt_to_set(choose: Method) -> Method:
+        # Without tasks Locust's own method tells what is missing.
+        return lambda self: decks.next_of(self.tasks, type(self)) if self.tasks else choose(self)
+
+    def dealt_to_user(choose: Method) -> Method:
+        def deal(self: Any) -> Any:
+            user = self._user
+            return decks.next_of(user.tasks, type(user)) if user.tasks else choose(self)
+
+        return deal
+
+    _wrap(TaskSet, "get_next_task", dealt_to_set)
+    _wrap(DefaultTaskSet, "get_next_task", dealt_to_user)
+
+
+def spare_the_event_loop() -> None:
+    """Keep Locust's worker from standing still whenever users are added.
+
+    For each of some 70 options in a spawn message it builds its whole argument parser anew: 150-300 ms here, in which
+    no user gets on and which their response times hold. The defaults do not change, so they are built once.
+    """
+    _wrap(argument_parser, "default_args_dict", cache)
+
+
+def stop_between_iterations() -> None:
+    """A user that is told to stop in its think time ends there, and never in the middle of its next request.
+
+    Locust kills a waiting user's greenlet; when its think time has run out in the same turn of the event loop, it has
+    sent a request by the time the kill arrives. Marked as stopping first, it ends itself when it wakes.
+    """
+
+    def marking(stop: Method) -> Method:
+        def stop_marked(self: User, force: bool = False) -> Any:
+            if force or self._state != LOCUST_STATE_WAITING:
+                return stop(self, force)
+            self._state = LOCUST_STATE_STOPPING
+            self.group.killone(self.greenlet)
+            return True
+
+        return stop_marked
+
+    _wrap(User, "stop", marking)
+
+
+def record_interruptions(under_way: set[greenlet]) -> None:
+    """Record requests that Locust forgets: cut off with their user, or whose ``with`` block raised.
+
+    The target has served them (or is at it), so without them the counts would not agree with its own. ``under_way`` is
+    the recorder's: who is in it has a request that was not recorded yet.
+    """
+    for session in (FastHttpSession, HttpSession):
+        _wrap(session, "request", partial(_recorded_when_cut_off, under_way))
+    for manager in (ResponseContextManager, HttpResponseContextManager):
+        _wrap(manager, "__exit__", _recorded_when_block_raises)
+
+
+def keep_ceilings(guarding: Guard) -> None:
+    """Locust's own clients wait for the ceiling of a request's host before they send it, and before its time begins.
+
+    What such a request is redirected to belongs to its turn.
+    """
+
+    def waiting(request: Method) -> Method:
+        def request_in_turn(self: Any, method: str, url: Any, *rest: Any, **more: Any) -> Any:
+            ceiling = guarding.ceiling(host_of(self._build_url(str(url))))
+            if ceiling is not None:
+                ceiling.take_turn()
+            return request(self, method, url, *rest, **more)
+
+        return request_in_turn
+
+    for session in (FastHttpSession, HttpSession):
+        _wrap(session, "request", waiting)
+
+
+def _wrap(owner: object, name: str, wrapper: Callable[[Method], Method]) -> None:
+    setattr(owner, name, wrapper(getattr(owner, name)))
+
+
+def _recorded_when_cut_off(under_way: set[greenlet], request: Method) -> Method:
+    def request_or_interrupted(
+        self: Any, method: str, url: Any, name: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        current = getcurrent()
+        under_way.add(current)
+        start_time, begun = time.time(), time.perf_counter()
+        try:
+            return request(self, method, url, name, *rest, **more)
+        except (GreenletExit, Timeout) as cut:
+            # Not under way any more: it was a listener of the request's event that was cut off.
+            if current not in under_way:
+                raise
+            self.request_event.fire(
+                request_type=method,
+                name=name or self.request_name or url,
+                response_time=(time.perf_counter() - begun) * 1000,
+                response_length=0,
+                response=None,
+                context=more.get("context", {}),
+                exception=RequestInterrupted() if isinstance(cut, GreenletExit) else cut,
+                start_time=start_time,
+                url=url,
+            )
+            raise
+        finally:
+            under_way.discard(current)
+
+    return request_or_interrupted
+
+
+def _recorded_when_block_raises(leave: Method) -> Method:
+    def leave_recorded(self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> Any:
+        if self._manual_result is None and error is not None and not isinstance(error, ResponseError):
+            if isinstance(error, _CONTROL_FLOW):
+                # The block ended the task, not the request: the answer is judged on its own.
+                leave(self, None, None, None)
+                return False
+            self.request_meta["exception"] = RequestInterrupted() if isinstance(error, GreenletExit) else error
+            self._report_request()
+        return leave(self, kind, error, trace)
+
+    return leave_recorded

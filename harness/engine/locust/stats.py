@@ -1,0 +1,92 @@
+"""Locust's own statistics (``environment.stats``), kept for scenarios that read them and for no others.
+
+They cost a request as much as the harness's own recording, and a message every three seconds that grows with the number
+of endpoints, all for tables that only Locust's web page shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from locust.env import Environment
+from locust.runners import Runner
+
+from harness.engine.scenario.scenario_file import ScenarioFile
+
+_READS = {"stats", "errors", "exceptions", "report_to_master", "worker_report"}
+"""``environment.stats``, ``runner.stats``, ``runner.errors``, ``runner.exceptions`` and the events that carry them."""
+_NOT_READERS = ("locust", "harness", "gevent")
+
+
+def reads_stats(scenario: ScenarioFile) -> bool:
+    """Whether anything that came with the scenario may read Locust's statistics: where in doubt, it does.
+
+    Looked at are the source of its files, of all modules that lie beside or below them, and of every other module that
+    imports something of Locust (a plugin, say).
+    """
+    return any(_mentions(module) for module in _of_the_scenario(scenario))
+
+
+def drop_stats(environment: Environment) -> None:
+    """Keep no statistics of Locust's from now on, in this process. How many users there are is still reported."""
+    for event in (
+        environment.events.request,
+        environment.events.report_to_master,
+        environment.events.worker_report,
+        environment.events.user_error,
+    ):
+        for listener in [listener for listener in event._handlers if _is_locusts_own(listener)]:
+            event.remove_listener(listener)
+
+
+def _is_locusts_own(listener: Any) -> bool:
+    """Listeners of Locust's runners that do nothing but keep and send its statistics."""
+    name = getattr(listener, "__qualname__", "")
+    return name.startswith("setup_distributed_stats_event_listeners.") or name in (
+        f"{Runner.__name__}.__init__.<locals>.on_request",
+        "WorkerRunner.__init__.<locals>.on_user_error",
+    )
+
+
+def _of_the_scenario(scenario: ScenarioFile) -> Iterator[ModuleType]:
+    yield from scenario.modules
+    folders = {Path(module.__file__).parent for module in scenario.modules if module.__file__}
+    for name, module in list(sys.modules.items()):
+        if name == "__main__" and module.__spec__ is not None:  # a load process, by `python -m`
+            name = module.__spec__.name
+        if name.partition(".")[0] in _NOT_READERS:
+            continue
+        file = getattr(module, "__file__", None)
+        if file and (any(Path(file).is_relative_to(folder) for folder in folders) or _knows_locust(module)):
+            yield module
+
+
+def _knows_locust(module: ModuleType) -> bool:
+    for value in list(vars(module).values()):
+        origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        if isinstance(origin, str) and origin.partition(".")[0] == "locust":
+            return True
+    return False
+
+
+def _mentions(module: ModuleType) -> bool:
+    file = module.__file__
+    if not file or not file.endswith(".py"):
+        return False
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError):  # changed since it was imported
+        return True
+    words: set[object] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=word) | ast.alias(name=word) | ast.Constant(value=str(word)):
+                words.add(word)
+            case ast.ImportFrom(module=str(word)):
+                words.update(word.split("."))
+    return not words.isdisjoint(_READS)

@@ -1,0 +1,363 @@
+"""The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
+
+Started as ``python -m harness.quick_start harness.engine.master``, with the run's secret and the target's URL in its
+environment. On standard output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a
+line. On standard input it obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once;
+``failed INDEX WORDS`` tells that a worker of this machine has ended. See :func:`main` for its arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, cast
+
+import gevent
+import zmq
+from gevent.fileobject import FileObjectPosix
+from locust.env import Environment
+from locust.runners import STATE_STOPPED
+
+from harness.cluster import messages
+from harness.cluster.bundle import collect
+from harness.cluster.secret import take_secret
+from harness.engine.environment import make_environment
+from harness.engine.locust.listeners import (
+    ListenerError,
+    ListenerFailures,
+    fire_init,
+    fire_quit,
+    hold_back_spawning_complete,
+    start_test,
+)
+from harness.engine.locust.runners import LoadMasterRunner
+from harness.engine.locust.stats import drop_stats, reads_stats
+from harness.engine.merger import Merger
+from harness.engine.phase_runner import Phases
+from harness.engine.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.run_state import RunState
+from harness.engine.scenario.child_result import claim_stdout, one_line
+from harness.engine.scenario.scenario_file import load_scenario
+from harness.engine.secure_sockets import use_keys
+from harness.engine.worker_registry import WorkerRegistry
+from harness.plan.model import RunPlan
+from harness.record.frames import Frame, FrameWriter
+from harness.record.journal import SCHEMA, EndReason
+from harness.record.redaction import add_names, masked
+from harness.record.second_table import SecondTable
+
+WORKERS_JOIN_S = 60.0
+OTHERS_JOIN_S = 600.0
+"""People have to go to the other machines and type a command there."""
+_LOOK_AROUND_S = 1.0
+_POLL_S = 0.05
+_SHOWN_ERRORS = 10
+
+logger = logging.getLogger(__name__)
+
+
+class LoadMaster:
+    """Runs the phases of a plan over the workers that have joined ``runner``."""
+
+    def __init__(
+        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, course: RunState, lobby: WorkerRegistry
+    ) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._runner = runner
+        self._course = course
+        self._lobby = lobby
+        self._workers: list[str] = []
+        self._phases = Phases(plan, environment, runner, course, self._workers)
+        self._merger = Merger([])
+        self._asked_to_finish: set[str] = set()
+        self._finished: set[str] = set()
+        self._dropped = 0
+        self._errors: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        """Reports that were left out, by worker."""
+        self._let_spawning_complete_through = hold_back_spawning_complete(environment)
+        logging.getLogger().addHandler(ListenerFailures(self._on_listener_failure))
+        runner.register_message(messages.FINISHED, self._on_finished)
+        runner.register_message(messages.FAILED, self._on_failed)
+        runner.register_message(messages.QUIT, self._on_quit)
+        runner.on_quit = self._on_quit
+        runner.on_report = self._on_report
+        runner.on_lost = self._lose
+        runner.on_clock = self._on_clock
+
+    def stop(self, reason: EndReason) -> None:
+        """End the run cleanly; the first reason counts."""
+        self._course.stop(reason)
+
+    def hurry(self) -> None:
+        """After :meth:`stop`: users finish nothing more."""
+        self._runner.send_message(messages.HURRY, {})
+
+    def run(self, run_id: str) -> EndReason:
+        """The whole run, from the workers' joining to the last frame."""
+        if not self._await_workers():
+            self._course.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
+            if self._course.stop_reason is None:
+                self._course.event("workers lost", self._lobby.failure or f"only {self._lobby.missing()}")
+            self._say_good_bye()
+            self._course.write({"kind": "end", "at_s": 0.0, "reason": self._course.stop_reason or "workers lost"})
+            return self._course.stop_reason or "workers lost"
+        members = self._lobby.seated()
+        self._workers.extend(members)
+        self._merger = Merger(self._workers)
+        start_test(self._environment, self._runner, self._plan.peak_users)
+        self._await_test_start()
+        self._let_spawning_complete_through()
+        epoch_s, self._course.began_s = time.time(), time.perf_counter()
+        self._course.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
+        for member in members.values():
+            self._course.write({"kind": "worker", "worker": member.index, "host": member.host})
+            self._write_clock(member.index, *member.clock_ms)
+        self._runner.send_message(messages.BEGIN, {"began_s": self._course.began_s})
+        watch = gevent.spawn(self._watch)
+        for index, phase in enumerate(self._plan.phases):
+            if self._course.stopped:
+                break
+            self._phases.run(index, phase)
+        self._environment.events.test_stopping.fire(environment=self._environment)
+        self._finish()
+        self._runner.update_state(STATE_STOPPED)
+        self._environment.events.test_stop.fire(environment=self._environment)
+        watch.kill()
+        self._say_good_bye()
+        self._tell_errors()
+        reason: EndReason = self._course.stop_reason or "done"
+        self._course.write({"kind": "end", "at_s": self._course.now_s(), "reason": reason})
+        return reason
+
+    def _await_workers(self) -> bool:
+        begun = looked = time.monotonic()
+        longest_s = OTHERS_JOIN_S if self._plan.remote_workers else WORKERS_JOIN_S
+        while not self._lobby.complete:
+            now = time.monotonic()
+            if self._course.wait(_POLL_S) or self._lobby.failure is not None or now - begun > longest_s:
+                return False
+            if now - looked > _LOOK_AROUND_S:
+                looked = now
+                self._lobby.look_around()
+        return True
+
+    def _await_test_start(self) -> None:
+        """Until the workers have run the scenario's ``test_start``: what it takes is no request's response time."""
+        clients = self._runner.clients
+        deadline = time.monotonic() + WORKERS_JOIN_S
+        while (clients.ready or clients.spawning) and time.monotonic() < deadline:
+            if self._course.wait(_POLL_S):
+                return
+
+    def _say_good_bye(self) -> None:
+        """``quitting``: the last moment at which listeners see what the run has come to, and judge it themselves."""
+        self._runner.ending = True
+        self._environment.events.quitting.fire(environment=self._environment, reverse=True)
+        code = self._environment.process_exit_code
+        if code:
+            self._course.event("exit code", f"the scenario set environment.process_exit_code = {code}")
+
+    def _tell_errors(self) -> None:
+        for error, count in self._errors.most_common(_SHOWN_ERRORS):
+            self._course.event("scenario", error + (f", {count:,} times" if count > 1 else ""), count)
+
+    def _on_listener_failure(self, words: str) -> None:
+        self._errors[words] += 1
+
+    # What the workers send
+
+    def _on_report(self, worker: str, data: Any) -> None:
+        try:
+            frames = self._merger.add(worker, data, self._course.now_s())
+        except ValueError as fault:
+            self._refuse(worker, str(fault))
+            return
+        for frame in frames:
+            self._course.write(frame)
+        self._write_seconds(self._merger.whole())
+
+    def _refuse(self, worker: str, why: str) -> None:
+        """A report that cannot be is left out, and so is known to be lacking; the worker's others still count."""
+        logger.warning("a report of %s is refused: %s", worker, why)
+        self._refused[worker] += 1
+        if self._refused[worker] == 1 and len(self._refused) <= _SHOWN_ERRORS:
+            self._course.event(
+                "report refused", f"what load worker {worker} reported cannot be read, and is lacking: {why}"
+            )
+
+    def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
+        for frame, table in seconds:
+            self._course.write(frame)
+            self._phases.add(table)
+
+    def _on_finished(self, msg: Any, **_: Any) -> None:
+        if msg.node_id not in self._asked_to_finish:
+            # Its connection was gone for so long that it took the master for lost; this came when it was back.
+            self._lose(msg.node_id, "it had lost the connection, and ended")
+        self._finished.add(msg.node_id)
+        self._dropped += msg.data["dropped"]
+        self._errors.update(msg.data["errors"])
+        if self._environment.process_exit_code is None:
+            # Set by a task, say: where Locust runs alone, that is the process it is set in.
+            self._environment.process_exit_code = msg.data["exit_code"]
+
+    def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
+        if worker in self._workers:
+            self._write_clock(self._lobby.members[worker].index, error_ms, bound_ms)
+
+    def _write_clock(self, number: int, error_ms: float, bound_ms: float) -> None:
+        frame = {
+            "kind": "clock",
+            "worker": number,
+            "at_s": self._course.now_s(),
+            "error_ms": error_ms,
+            "bound_ms": bound_ms,
+        }
+        self._course.write(frame)
+
+    def _on_failed(self, msg: Any, **_: Any) -> None:
+        self.worker_failed(int(msg.data["index"]), one_line(str(msg.data["message"])))
+
+    def worker_failed(self, index: int, words: str) -> None:
+        """The worker with that number has ended before its time; these were its last words."""
+        worker = self._lobby.member_at(index)
+        if self._lobby.open:
+            self._lobby.failed(index, words)
+        elif worker is not None:
+            self._lose(worker, words)
+
+    def _on_quit(self, **_: Any) -> None:
+        if self._course.stop_reason is None:
+            self._course.event("scenario", "the scenario ended the run: it stopped or quit its runner")
+            self.stop("scenario")
+
+    def _watch(self) -> None:
+        """Write seconds that a slow worker holds up."""
+        while True:
+            gevent.sleep(1)
+            self._write_seconds(self._merger.overdue(self._course.now_s()))
+
+    def _lose(self, worker: str, what: str) -> None:
+        """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""
+        if self._lobby.open:
+            member = self._lobby.members.get(worker)
+            if member is not None:
+                self._lobby.failed(member.index, what)
+            return
+        if worker not in self._workers or worker in self._finished:
+            return
+        self._workers.remove(worker)
+        self._merger.lose(worker)
+        self._runner.forget_users_of(worker)
+        # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
+        self._ask_to_finish(worker, 0.0)
+        left = f"{len(self._workers)} left, which take over its users" if self._workers else "none is left"
+        member = self._lobby.members[worker]
+        self._course.event("worker lost", f"load worker {member.index} on {member.host} is lost: {what}; {left}")
+        if not self._workers:
+            self.stop("workers lost")
+        else:
+            self._phases.take_over()
+
+    def _ask_to_finish(self, worker: str, wait_s: float) -> None:
+        self._asked_to_finish.add(worker)
+        self._runner.send_message(messages.FINISH, {"wait_s": wait_s}, client_id=worker)
+
+    def _finish(self) -> None:
+        """Have every worker end its users and send what is left."""
+        self._phases.end()
+        # A run that was stopped is to end; else arrivals that became due get their turn.
+        wait_s = 0.0 if self._course.stop_reason else self._plan.stop_timeout_s
+        for worker in self._workers:
+            self._ask_to_finish(worker, wait_s)
+        deadline = time.monotonic() + wait_s + self._plan.stop_timeout_s + 10
+        while missing := set(self._workers) - self._finished:
+            gevent.sleep(_POLL_S)
+            if time.monotonic() > deadline:
+                self._course.event(
+                    "worker lost", f"{len(missing)} load worker(s) did not end in time; their last seconds are lost"
+                )
+                break
+        self._write_seconds(self._merger.rest())
+        if self._dropped:
+            message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
+            self._course.event("dropped", message, self._dropped)
+
+
+def _obey(master: LoadMaster) -> None:
+    """Lines of the controller (see the module's first lines). The end of its pipe means that it is gone."""
+    lines = FileObjectPosix(sys.stdin.fileno(), "r")
+    for line in lines:
+        command, _, rest = line.strip().partition(" ")
+        if command == "stop":
+            master.stop(cast(EndReason, rest))
+        elif command == "hurry":
+            master.hurry()
+        elif command == "failed":
+            index, _, words = rest.partition(" ")
+            master.worker_failed(int(index), words)
+
+
+def main() -> None:
+    """The master process: ``--plan FILE --journal FILE --run-id ID --bind ADDRESS --port N --parent PID``.
+
+    Port 0 takes any that is free.
+    """
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--plan", required=True, type=Path)
+    arguments.add_argument("--journal", required=True, type=Path)
+    arguments.add_argument("--run-id", required=True)
+    arguments.add_argument("--bind", required=True)
+    arguments.add_argument("--port", required=True, type=int)
+    arguments.add_argument("--parent", required=True, type=int)
+    given = arguments.parse_args()
+    stdout = claim_stdout()
+    die_with_parent(given.parent)
+    log_to_stderr("master")
+    allow_many_files()  # strangers may keep connections, too
+    use_keys(take_secret())
+    target = take(TARGET)
+    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
+    add_names(plan.mask)
+    random.seed(plan.seed)
+
+    def answer(**line: Any) -> None:
+        os.write(stdout, json.dumps(line).encode() + b"\n")
+
+    scenario = load_scenario(plan.scenario.locustfiles)
+    environment = make_environment(scenario, plan, host=target, is_master=True)
+    bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
+    try:
+        runner = environment._create_runner(LoadMasterRunner, given.bind, given.port)
+    except zmq.ZMQError as fault:
+        answer(error=str(fault))
+        sys.exit(str(fault))
+    if not reads_stats(scenario):
+        drop_stats(environment)
+    try:
+        fire_init(environment)
+    except ListenerError as error:
+        sys.exit(str(error))
+    with FrameWriter(given.journal) as journal:
+        lobby = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=masked(one_line(line))))
+        course = RunState(journal)
+        master = LoadMaster(plan, environment, runner, course, lobby)
+        gevent.spawn(_obey, master)
+        answer(port=runner.server.port)
+        if bundle is not None:
+            answer(say=one_line(f"they are sent {bundle.describe()}; all else that it opens or imports must be there"))
+        reason = master.run(given.run_id)
+    logger.info("the run has ended: %s", reason)
+    fire_quit(environment)
+    runner.greenlet.kill(block=False)
+    if course.fault is not None:
+        sys.exit(f"the journal cannot be written: {course.fault}")

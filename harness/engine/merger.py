@@ -1,0 +1,176 @@
+"""Merges the workers' seconds into the journal's frames.
+
+A second is written when every worker that is still there has reported it, or :data:`PATIENCE_S` after it is over; what
+comes later still is gathered into further frames of the same second, and readers add them up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from harness.engine.recorder import OTHER_ENDPOINTS
+from harness.engine.worker_report import WorkerReport
+from harness.record.frames import Frame
+from harness.record.journal import WorkerSecond
+from harness.record.second_accumulator import SecondAccumulator
+from harness.record.second_table import SecondTable
+
+PATIENCE_S = 5.0
+MERGED_ENDPOINTS = 1 << 16
+"""What more is named, by all workers together, is counted as :data:`OTHER_ENDPOINTS`."""
+_AT_ONCE = 8
+"""So many reports are added up together: it spares a third of the numpy calls' cost, and eight fit into the cache."""
+
+
+@dataclass
+class _Pending:
+    """One second, as far as it has been reported."""
+
+    users: int = 0
+    workers: list[WorkerSecond] = field(default_factory=list)
+    lateness: SecondAccumulator = field(default_factory=SecondAccumulator)
+    _series: SecondAccumulator = field(default_factory=SecondAccumulator)
+    _waiting: list[SecondTable] = field(default_factory=list)
+    _endpoints: list[int] = field(default_factory=list)
+    """The number here of each row that waits."""
+
+    def add(self, table: SecondTable, endpoints: list[int]) -> None:
+        """Rows of this second, each of that endpoint here."""
+        self._waiting.append(table)
+        self._endpoints += endpoints
+        if len(self._waiting) >= _AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        self._series.add_table(SecondTable.joined(self._waiting), np.array(self._endpoints, dtype=np.int64))
+        self._waiting, self._endpoints = [], []
+
+    def series(self, second: int) -> SecondTable:
+        """All that was added."""
+        self._add_up()
+        return self._series.table(second)
+
+
+class Merger:
+    """Takes the workers' reports in, gives the journal's frames out."""
+
+    def __init__(self, workers: list[str]) -> None:
+        self._numbers = {worker: number for number, worker in enumerate(workers)}
+        self._reported = dict.fromkeys(workers, -1)
+        self._pending: dict[int, _Pending] = {}
+        self._endpoints: dict[tuple[str, str], int] = {}
+        self._local: dict[str, dict[int, int]] = {worker: {} for worker in workers}
+        """By worker: the number here of each endpoint, by the worker's own number."""
+        self._whole = -1
+        """Up to here all have reported."""
+        self._awaited = len(workers)
+        """How many have not reported more than that."""
+        self._told = -1
+        """Up to here :meth:`whole` has given them out."""
+
+    def lose(self, worker: str) -> None:
+        """Wait no longer for this worker's reports."""
+        self._reported.pop(worker, None)
+        self._count_whole()
+
+    def add(self, worker: str, message: Any, now_s: float) -> list[Frame]:
+        """Take in one report of a worker; the frames that can be written at once (endpoints, failures, samples).
+
+        Raises ``ValueError`` where the message is none that a worker sends; then nothing of it is taken in.
+        """
+        if worker not in self._numbers:
+            raise ValueError("it is of no worker of this run")
+        local = self._local[worker]
+        report = WorkerReport.parse(message, named=local.keys(), now_s=now_s)
+        frames: list[Frame] = []
+        for own, method, name in report.endpoints:
+            number = self._endpoints.get((method, name))
+            if number is None and len(self._endpoints) >= MERGED_ENDPOINTS:
+                method, name = OTHER_ENDPOINTS
+                number = self._endpoints.get(OTHER_ENDPOINTS)
+            if number is None:
+                number = self._endpoints[method, name] = len(self._endpoints)
+                frames.append({"kind": "endpoint", "id": number, "method": method, "name": name})
+            local[own] = number
+        pending = self._of(report.second)
+        pending.users += report.users
+        pending.workers.append(report.state(self._numbers[worker]))
+        pending.lateness.add_table(report.lateness, report.lateness.endpoint)
+        self._add_series(report.series, local)
+        for endpoint, phase, second, failure, count in report.failures:
+            told = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
+            frames.append({"kind": "failure", **told})
+        for endpoint, phase, at_s, failure, detail in report.samples:
+            told = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
+            frames.append({"kind": "sample", **told})
+        self._note(worker, report.second)
+        return frames
+
+    def _of(self, second: int) -> _Pending:
+        pending = self._pending.get(second)
+        if pending is None:
+            pending = self._pending[second] = _Pending()
+        return pending
+
+    def _note(self, worker: str, second: int) -> None:
+        """That worker has reported up to that second."""
+        before = self._reported.get(worker)
+        if before is None or second <= before:
+            return
+        self._reported[worker] = second
+        if before <= self._whole < second:
+            self._awaited -= 1
+            if not self._awaited:
+                self._count_whole()
+
+    def _count_whole(self) -> None:
+        self._whole = min(self._reported.values(), default=self._whole)
+        self._awaited = sum(second <= self._whole for second in self._reported.values())
+
+    def _add_series(self, table: SecondTable, local: dict[int, int]) -> None:
+        endpoints = [local[own] for own in table.endpoint.tolist()]
+        seconds = table.second.tolist()
+        for second in set(seconds):
+            if seconds.count(second) == len(seconds):
+                self._of(second).add(table, endpoints)
+            else:
+                here = [number == second for number in seconds]
+                self._of(second).add(table.of(np.array(here)), list(compress(endpoints, here)))
+
+    def whole(self) -> list[tuple[Frame, SecondTable]]:
+        """The seconds that all have reported, in order, each with its merged series; they are forgotten here.
+
+        What comes late of an earlier one waits for :meth:`overdue`: a frame for each late report would make a master
+        that is behind slower still.
+        """
+        told, self._told = self._told, self._whole
+        return self._take([second for second in self._pending if told < second <= self._whole])
+
+    def overdue(self, now_s: float) -> list[tuple[Frame, SecondTable]]:
+        """As :meth:`whole`, and what has been waited for long enough. For once a second."""
+        latest = max(self._whole, int(now_s - PATIENCE_S) - 1)
+        return self._take([second for second in self._pending if second <= latest])
+
+    def rest(self) -> list[tuple[Frame, SecondTable]]:
+        """All that is left, at the run's end."""
+        return self._take(list(self._pending))
+
+    def _take(self, seconds: list[int]) -> list[tuple[Frame, SecondTable]]:
+        taken = []
+        for second in sorted(seconds):
+            pending = self._pending.pop(second)
+            table = pending.series(second)
+            frame: Frame = {
+                "kind": "second",
+                "second": second,
+                "users": pending.users,
+                "workers": pending.workers,
+                "series": table.to_wire(),
+                "lateness": pending.lateness.table(second).to_wire(),
+            }
+            taken.append((frame, table))
+        return taken

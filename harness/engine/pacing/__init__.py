@@ -1,0 +1,1 @@
+"""When load starts: arrivals, timers, rate limits and the order of tasks."""

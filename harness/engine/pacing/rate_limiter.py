@@ -1,0 +1,60 @@
+"""A rate ceiling of one host: in no span of a second does this worker begin more requests than its share.
+
+Requests wait in the order in which they came. The first of them begins when, of the last ``most`` that began, the
+oldest did so a second ago. When they did is noted as they do, so however late or early a sleeper wakes, the limit is
+exact, and the shares of all workers add up to the host's ``max_rate``. One whose user is stopped while it waits leaves
+the queue.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from time import perf_counter
+
+import gevent
+from gevent.event import Event
+
+SPAN_S = 1.0
+
+
+class RateLimiter:
+    """At most ``most`` requests a second, 1 or more."""
+
+    def __init__(
+        self, most: int, now_s: Callable[[], float] = perf_counter, sleep: Callable[[float], None] = gevent.sleep
+    ) -> None:
+        self._begun_s = deque([float("-inf")] * most, maxlen=most)
+        self._queue: OrderedDict[Event, None] = OrderedDict()
+        """Who waits; the event tells one that it is the first now."""
+        self._now_s = now_s
+        self._sleep = sleep
+        self._held = 0
+
+    def take_turn(self) -> float:
+        """Return when a request may begin; for how long it had to wait, in seconds."""
+        came_s = self._now_s()
+        if not self._queue and came_s - self._begun_s[0] >= SPAN_S:
+            self._begun_s.append(came_s)
+            return 0.0
+        self._held += 1
+        place = Event()
+        self._queue[place] = None
+        try:
+            if next(iter(self._queue)) is not place:
+                place.wait()
+            while (left_s := self._begun_s[0] + SPAN_S - self._now_s()) > 0:
+                self._sleep(left_s)
+            begun_s = self._now_s()
+            self._begun_s.append(begun_s)
+        finally:
+            was_first = next(iter(self._queue)) is place
+            del self._queue[place]
+            if was_first and self._queue:
+                next(iter(self._queue)).set()
+        return begun_s - came_s
+
+    def take_held(self) -> int:
+        """How many requests have waited since the last call, those included that wait since before it."""
+        held, self._held = self._held, len(self._queue)
+        return held

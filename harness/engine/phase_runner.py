@@ -1,0 +1,188 @@
+"""Runs the phases of a plan: announces them to the workers, steers users, follows a shape, judges stress steps."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gevent
+from locust.env import Environment
+
+from harness.cluster import messages
+from harness.engine.locust.runners import LoadMasterRunner
+from harness.engine.run_state import RunState
+from harness.engine.step_limits import StepFigures
+from harness.plan.model import Phase, RunPlan
+from harness.record.endpoint_second import EndpointSecond
+from harness.record.journal import PhaseEndReason
+from harness.record.second_table import SecondTable
+
+LAST_SECOND_S = 1.5
+"""How long a last stress step goes on until its own last second has been reported and judged."""
+_LEAD_S = 0.02
+"""A phase is announced this much before it begins, so that the workers know of it in time."""
+TAKE_OVER_S = 0.5
+"""Workers take over a lost one's arrivals this much after they are told: at one moment, before which all know of it."""
+
+logger = logging.getLogger(__name__)
+
+
+class Phases:
+    """The phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
+
+    def __init__(
+        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, course: RunState, workers: list[str]
+    ) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._runner = runner
+        self._course = course
+        self._workers = workers
+        self._steps: dict[tuple[int, int], StepFigures] = {}
+        self._users_greenlet: gevent.Greenlet[..., None] | None = None
+        self._asked_for: tuple[Any, ...] = (0, 1.0)
+        """What the runner was last asked for: users, spawn rate and, by a shape, user classes."""
+        self._current: tuple[int, float] | None = None
+        """The phase that runs, and when it began."""
+
+    def add(self, table: SecondTable) -> None:
+        """A second as it was recorded: what stress steps are judged by."""
+        for series in EndpointSecond.all_of(table) if self._steps else ():
+            step = self._steps.get((series.phase, series.segment))
+            if step is not None:
+                step.add(series)
+
+    def take_over(self) -> None:
+        """A worker was lost: those that are left do what it was to do."""
+        if self._current is not None and self._plan.phases[self._current[0]].model == "open":
+            index, at_s = self._current
+            self._announce(index, at_s, from_s=self._course.now_s() + TAKE_OVER_S)
+        elif not self._runner.dispatching:
+            self._ask_for(*self._asked_for)
+
+    def end(self) -> None:
+        """No more users are added."""
+        if self._users_greenlet is not None:
+            self._users_greenlet.kill()
+
+    def run(self, index: int, phase: Phase) -> None:
+        """One phase, from its announcement to its end."""
+        at_s = self._course.now_s() + _LEAD_S
+        self._current = (index, at_s)
+        self._announce(index, at_s, from_s=at_s)
+        self._course.wait_until(at_s)
+        self._course.write({"kind": "phase", "phase": index, "at_s": at_s})
+        logger.info("phase %s: %s", phase.name, phase.description)
+        held: int | None = None
+        reason: PhaseEndReason = "done"
+        if phase.model == "open":
+            # Arrivals make their users as they come: who waits for all users to be there need wait no longer.
+            users = self._runner.user_count
+            self._environment.events.spawning_complete.fire(user_count=users)
+            self._runner.send_message("spawning_complete", {"user_count": users})
+        if phase.kind == "shape":
+            self._run_shape()
+        else:
+            reason, held = self._run_segments(index, phase, at_s)
+        if self._course.stopped:
+            reason = "cut short"
+        self._current = None
+        self._course.write(
+            {"kind": "phase_end", "phase": index, "at_s": self._course.now_s(), "reason": reason, "held_segment": held}
+        )
+
+    def _announce(self, index: int, at_s: float, *, from_s: float) -> None:
+        phase = self._plan.phases[index]
+        for share, worker in enumerate(self._workers):
+            self._runner.send_message(
+                messages.PHASE,
+                {
+                    "phase": index,
+                    "at_s": at_s,
+                    "segments": [[s.start, s.end, s.duration_s] for s in phase.segments],
+                    "open": phase.model == "open",
+                    "spacing": phase.spacing,
+                    "max_users": phase.max_users or 0,
+                    "seed": self._plan.seed,
+                    "worker": share,
+                    "workers": len(self._workers),
+                    "from_s": from_s,
+                },
+                client_id=worker,
+            )
+
+    def _run_segments(self, index: int, phase: Phase, at_s: float) -> tuple[PhaseEndReason, int | None]:
+        held: int | None = None
+        begin_s = at_s
+        for number, segment in enumerate(phase.segments):
+            self._course.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
+            if phase.until is not None:
+                self._steps[index, number] = StepFigures()
+            if phase.model == "closed":
+                self._steer_users(segment.start, segment.end, segment.duration_s)
+            end_s = begin_s + segment.duration_s
+            last = number == len(phase.segments) - 1
+            if phase.until is None:
+                self._course.wait_until(end_s)
+            else:
+                # A step is judged when its last second has been reported: early in the next step.
+                judged_s = begin_s + min(LAST_SECOND_S, segment.duration_s)
+                if number and self._course.wait_until(judged_s) and self._broke(index, number - 1, phase):
+                    return "limit broke", held
+                if number and self._steps[index, number - 1].tells:
+                    held = number - 1
+                self._course.wait_until(end_s)
+                if last and self._course.wait_until(end_s + LAST_SECOND_S):
+                    if self._broke(index, number, phase):
+                        return "limit broke", held
+                    if self._steps[index, number].tells:
+                        held = number
+            if self._course.stopped:
+                return "cut short", held
+            begin_s = end_s
+        return "done", held
+
+    def _broke(self, index: int, number: int, phase: Phase) -> bool:
+        assert phase.until is not None
+        broken = self._steps[index, number].breaks(phase.until, phase.segments[number].duration_s)
+        if broken is not None:
+            level = phase.segments[number].end
+            unit = "users" if phase.model == "closed" else "arrivals/s"
+            self._course.event("limit broke", f"phase {phase.name} at {level:,.0f} {unit}: {broken}")
+        return broken is not None
+
+    def _steer_users(self, start: float, end: float, duration_s: float) -> None:
+        """Have Locust bring the users from one level to another: over the duration, or at once where they are alike."""
+        users = round(end)
+        distance = abs(users - round(start))
+        rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
+        self._ask_for(users, rate)
+
+    def _ask_for(self, *wanted: Any) -> None:
+        """Have Locust bring the users there, whatever it is at."""
+        if self._users_greenlet is not None:
+            self._users_greenlet.kill()
+        self._asked_for = wanted
+        self._users_greenlet = gevent.spawn(self._runner.start, *wanted)
+
+    def _run_shape(self) -> None:
+        """Follow the scenario's ``LoadTestShape`` until it says None, a tick a second as Locust does."""
+        shape = self._environment.shape_class
+        assert shape is not None
+        shape.reset_time()
+        last: Any = None
+        while not self._course.stopped:
+            try:
+                tick = shape.tick()
+                users, rate, *classes = tick or (0, 0)
+            except Exception as error:  # user code may raise anything
+                logger.exception("the scenario's LoadTestShape raised")
+                self._course.event("error", f"LoadTestShape.tick() failed: {type(error).__name__}: {error}")
+                self._course.stop("error")
+                return
+            if tick is None:
+                return
+            if tick != last:
+                self._ask_for(users, rate, False, *classes)
+                last = tick
+            self._course.wait(1)

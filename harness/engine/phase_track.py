@@ -1,0 +1,55 @@
+"""Which phase and segment of the plan runs at a moment of the run. A request belongs to where it was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.record.histogram import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMark:
+    """From ``at_s`` on (seconds of the run) segment ``segment`` of phase ``phase`` runs."""
+
+    at_s: float
+    phase: int
+    segment: int
+    open: bool
+    """Whether the phase sets arrivals (open model) and not users."""
+
+
+class PhaseTrack:
+    """The marks of a run so far, in order of time."""
+
+    def __init__(self) -> None:
+        self._marks = [PhaseMark(float("-inf"), 0, 0, False)]
+        self._tabulate()
+
+    def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
+        """A phase begins at ``at_s`` with segments of these lengths; what was planned after that moment is void."""
+        self._marks = [mark for mark in self._marks if mark.at_s < at_s]
+        for segment, duration_s in enumerate(durations_s or [0.0]):
+            self._marks.append(PhaseMark(at_s, phase, segment, is_open))
+            at_s += duration_s
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        self._at_s = np.array([mark.at_s for mark in self._marks])
+        self._phase_and_segment = np.array([(mark.phase, mark.segment) for mark in self._marks], dtype=np.int64).T
+        self._open = np.array([mark.open for mark in self._marks], dtype=np.bool_)
+
+    def at(self, at_s: float) -> PhaseMark:
+        """The mark in force at ``at_s``. The newest marks are looked at first: most requests are recent."""
+        for mark in reversed(self._marks):
+            if mark.at_s <= at_s:
+                return mark
+        return self._marks[0]
+
+    def at_all(self, at_s: npt.NDArray[np.float64]) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+        """As :meth:`at` for many moments: the phase, the segment, and whether the phase is open, of each."""
+        which = np.searchsorted(self._at_s, at_s, side="right") - 1
+        phase, segment = self._phase_and_segment[:, which]
+        return phase, segment, self._open[which]

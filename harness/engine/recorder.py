@@ -1,0 +1,309 @@
+"""Records every request of one worker: by second, phase, segment and endpoint, into sparse histograms.
+
+A request is counted in the second in which it ended and in the phase in which it was started. In the open model its
+response time counts from when its iteration *should* have started, so the wait behind a stalled target is in it
+(wrk2's correction, made at the source instead of afterwards); its service time counts from the actual send.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gevent import getcurrent
+from greenlet import greenlet
+
+from harness.engine.failures import RequestFailure, refusal_in
+from harness.engine.phase_track import PhaseTrack
+from harness.record.histogram import MAX_VALUE_US, Ints
+from harness.record.redaction import masked
+from harness.record.second_accumulator import SecondAccumulator, packed
+from harness.record.second_table import SecondTable
+
+SAMPLES_PER_FAILURE = 3
+FAILURE_KINDS = 200
+"""More kinds than this in one worker are counted as :data:`OTHER_FAILURES`: memory stays bounded."""
+OTHER_FAILURES = "other failures"
+ENDPOINTS = 1000
+"""More names than this in one worker (an id in every URL, and no ``name=``) are counted together."""
+OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
+
+_FOLD_AT = 5 * 512
+"""So many numbers, five a request."""
+_FLAGS, _FAILED = 2, 1
+_LARGEST_ANSWER = 1 << 40
+
+_LONGEST_BLOCK_S = 600
+"""A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
+_BODY_BYTES = 2048
+_MASKED_BYTES = 2 * _BODY_BYTES
+"""So much is looked through for secrets: one at the end of what is kept must not be cut in half before it is found."""
+_FAILURE_LENGTH = 300
+_NAME_LENGTH = 500
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+Wire = list[Any]
+IntendedStarts = dict[greenlet, float]
+"""By user greenlet: when the iteration it has begun was due (run seconds), until its first request is recorded."""
+
+
+class Recorder:
+    """Takes in every request of a worker; :meth:`take` hands over the seconds that are complete.
+
+    Beside some 20 µs that a request costs a worker, each microsecond of recording counts. So a request is only noted
+    down, as five numbers at the end of a list, and all that is to be found out of them (second, phase, buckets) is
+    reckoned by numpy for :data:`_FOLD_AT` requests at a time: often enough that it stalls no user.
+    """
+
+    def __init__(self, track: PhaseTrack, starts: IntendedStarts) -> None:
+        self._track = track
+        self._starts = starts
+        self.under_way: set[greenlet] = set()
+        """Greenlets whose client is at a request that has not been recorded yet."""
+        self._began = time.perf_counter()
+        self._endpoints: dict[tuple[str, str], int] = {}
+        """By (method, name): the endpoint's number, times :data:`_FLAGS`."""
+        self._new_endpoints: list[Wire] = []
+        self._noted: list[float] = []
+        """Of each request its endpoint (with flags), when it was due or, if nothing says so, sent, when it was sent,
+        when it ended (``perf_counter``), and the bytes received."""
+        self._seconds: dict[int, SecondAccumulator] = {}
+        self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
+        """Endpoint, when due or sent, when ended, of what kind, and the sample that is kept of it."""
+        self._failures: dict[tuple[int, int, int, str], int] = {}
+        self._failure_kinds: dict[str, str] = {}
+        """By what is known of a failure: the same without secrets."""
+        self._sampled: dict[tuple[int, str], int] = {}
+        self._samples: list[Wire] = []
+
+    def begin(self, began_s: float) -> None:
+        """The run's second 0 is at ``began_s`` of this machine's monotonic clock (``time.perf_counter``)."""
+        self._began = began_s
+
+    def shift(self, by_s: float) -> None:
+        """Move the run's second 0 by that, a fraction of a millisecond: the machine's clock runs fast or slow."""
+        self._began += by_s
+
+    def now_s(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._began
+
+    def record(
+        self,
+        method: str,
+        name: str,
+        start_perf_s: float,
+        end_perf_s: float,
+        bytes_received: int,
+        exception: BaseException | str | None = None,
+        response: Any = None,
+        context: Any = None,
+        url: Any = None,
+    ) -> None:
+        """One request of the current greenlet, sent and ended at these moments of ``time.perf_counter()``.
+
+        One whose start is not known (NaN) is counted, and not measured.
+
+        ``exception`` says that it failed, and why. The rest describes a failed one, of which a few are kept:
+        ``response`` (its ``status_code`` and ``content``), the user's ``context``, ``url``.
+        """
+        if self.under_way:
+            self.under_way.discard(getcurrent())
+        due_perf_s = start_perf_s
+        if self._starts:
+            due_perf_s = self._due(start_perf_s)
+        try:
+            endpoint = self._endpoints[method, name]
+        except KeyError:
+            endpoint = self._endpoint(method, name)
+        if exception is not None:
+            self._fail(endpoint, due_perf_s, end_perf_s, exception, response, context, url)
+            endpoint += _FAILED
+        noted = self._noted
+        noted += (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
+        if len(noted) >= _FOLD_AT:
+            self._fold()
+
+    def on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int | None,
+        exception: BaseException | str | None = None,
+        start_time: float | None = None,
+        response: Any = None,
+        context: Any = None,
+        url: Any = None,
+        **_: Any,
+    ) -> None:
+        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite: not known."""
+        if response_time is not None and not math.isfinite(response_time):
+            response_time = None
+        service_s = (response_time or 0.0) / 1000
+        now_perf_s = time.perf_counter()
+        start_perf_s = now_perf_s - (service_s if start_time is None else time.time() - start_time)
+        if not 0 <= now_perf_s - start_perf_s - service_s <= _LONGEST_BLOCK_S:
+            # Clients that users write send other clocks as start_time, too.
+            start_perf_s = now_perf_s - service_s
+        end_perf_s = start_perf_s + service_s
+        if response_time is None:
+            start_perf_s = math.nan
+        size = int(response_length or 0)
+        self.record(request_type, name, start_perf_s, end_perf_s, size, exception, response, context, url)
+
+    def _due(self, start_perf_s: float) -> float:
+        """When the iteration was due whose first request this is; when it was sent, if it is a later one.
+
+        A task may send its requests from greenlets that it spawns: theirs is the iteration of the user that did.
+        """
+        current: greenlet | None = getcurrent()
+        while current is not None:
+            intended_s = self._starts.pop(current, None)
+            if intended_s is not None:
+                return self._began + intended_s
+            spawned_by = getattr(current, "spawning_greenlet", None)
+            current = spawned_by() if spawned_by else None
+        return start_perf_s
+
+    def _endpoint(self, method: str, name: str) -> int:
+        """The number of an endpoint that is not known yet, as in ``_endpoints``."""
+        key = (method, name)
+        if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
+            return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
+        number = len(self._endpoints)
+        self._new_endpoints.append(
+            [number, masked(_text(method))[:_NAME_LENGTH], masked(_text(name)[:_MASKED_BYTES])[:_NAME_LENGTH]]
+        )
+        self._endpoints[key] = number * _FLAGS
+        return number * _FLAGS
+
+    def _fail(
+        self,
+        endpoint: int,
+        due_perf_s: float,
+        end_perf_s: float,
+        exception: BaseException | str,
+        response: Any,
+        context: Any,
+        url: Any,
+    ) -> None:
+        described = describe_failure(exception, response)
+        failure = self._failure_kinds.get(described)
+        if failure is None:
+            failure = OTHER_FAILURES
+            if len(self._failure_kinds) < FAILURE_KINDS:
+                failure = self._failure_kinds[described] = masked(described)
+        sample = None
+        sampled = self._sampled.get((endpoint, failure), 0)
+        if sampled < SAMPLES_PER_FAILURE:
+            self._sampled[endpoint, failure] = sampled + 1
+            sample = _detail(exception, response, context, url)
+        self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
+
+    def _fold(self) -> None:
+        """Reckon what was noted down into the series of its seconds."""
+        # Taken out first, here and below: what cannot be reckoned must not stand in the way of all that comes after.
+        noted, self._noted = self._noted, []
+        columns = np.array(noted, dtype=np.float64).reshape(-1, 5).T
+        self._fold_failures()
+        code, due_s, start_s, end_s = columns[0].astype(np.int64), *(columns[1:4] - self._began)
+        timed = ~np.isnan(start_s)
+        due_s = np.where(np.isnan(due_s), end_s, due_s)
+        phase, segment, is_open = self._track.at_all(due_s)
+        keys = packed(phase, segment, code // _FLAGS)
+        service_us = _microseconds(end_s - start_s)
+        response_us = np.maximum(service_us, _microseconds(end_s - due_s))
+        size = np.minimum(np.maximum(columns[4], 0), _LARGEST_ANSWER).astype(np.int64)
+        failed = code % _FLAGS == _FAILED
+        seconds = np.maximum(end_s, 0).astype(np.int64)
+        for second in np.unique(seconds).tolist():
+            of_second = self._seconds.get(second)
+            if of_second is None:
+                of_second = self._seconds[second] = SecondAccumulator()
+            here = seconds == second
+            of_second.add_requests(
+                keys[here],
+                is_open[here],
+                response_us=response_us[here],
+                service_us=service_us[here],
+                bytes_received=size[here],
+                failed=failed[here],
+                timed=timed[here],
+            )
+
+    def _fold_failures(self) -> None:
+        noted, self._noted_failures = self._noted_failures, []
+        for endpoint, due_perf_s, end_perf_s, failure, sample in noted:
+            end_s = end_perf_s - self._began
+            phase = self._track.at(end_s if math.isnan(due_perf_s) else due_perf_s - self._began).phase
+            key = (endpoint, phase, max(0, int(end_s)), failure)
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if sample is not None:
+                self._samples.append([endpoint, phase, end_s, failure, sample])
+
+    def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
+        """Hand over and forget what ended before ``before_second`` (None: all of it).
+
+        Returns the series (:meth:`SecondTable.to_wire`; endpoints as numbered here), the endpoints named since the last
+        call (``[number, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and samples.
+        """
+        self._fold()
+        ready = sorted(second for second in self._seconds if before_second is None or second < before_second)
+        series = SecondTable.joined([self._seconds.pop(second).table(second) for second in ready])
+        endpoints, self._new_endpoints = self._new_endpoints, []
+        failures = [[*key, count] for key, count in self._failures.items()]
+        self._failures = {}
+        samples, self._samples = self._samples, []
+        return series.to_wire(), endpoints, failures, samples
+
+
+def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:
+    """As whole microseconds, from none to the most that a histogram holds; 0 where it is not a number."""
+    whole: Ints = np.fmin(np.fmax(np.rint(seconds * 1e6), 0), MAX_VALUE_US).astype(np.int64)
+    return whole
+
+
+def describe_failure(exception: BaseException | str, response: Any) -> str:
+    """One short line that groups failures of a kind: ``HTTP 500``, ``ConnectionRefusedError``, or the user's words."""
+    status = getattr(response, "status_code", 0)
+    name = type(exception).__name__
+    if name in ("LocustBadStatusCode", "HTTPError") and status:
+        return f"HTTP {status}"
+    if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
+        text = str(exception)
+    elif refusal := refusal_in(exception):  # alone: gates look for it, and its advice must not be cut off
+        text = str(refusal)
+    else:
+        text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")
+    return " ".join(_text(text).split())[:_FAILURE_LENGTH] or name
+
+
+def _text(value: object) -> str:
+    """As text that can be written: an answer's JSON may hold half a surrogate pair, which no UTF-8 holds."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _detail(exception: BaseException | str, response: Any, context: Any, url: Any) -> dict[str, str]:
+    """What is known of a failed request, as text."""
+    detail = {"url": _text(url or ""), "error": _text(exception)}
+    if context:
+        detail["context"] = _text(context)
+    status = getattr(response, "status_code", None)
+    if status:
+        detail["status"] = str(status)
+    # Reading the body of a broken answer may raise whatever the client's parser raises; the sample is then without it.
+    try:
+        body = getattr(response, "content", None)
+    except Exception as fault:  # noqa: BLE001
+        detail["body"] = _text(f"(not readable: {fault})")
+    else:
+        if isinstance(body, bytes):
+            detail["body"] = body[:_MASKED_BYTES].decode("utf-8", errors="replace")
+        elif isinstance(body, str):
+            detail["body"] = _text(body[:_MASKED_BYTES])
+    return {key: masked(value[:_MASKED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}

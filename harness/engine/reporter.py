@@ -1,0 +1,108 @@
+"""What a worker tells the master each second: all that ended in it, and how the worker itself fared."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+from harness.cluster import messages
+from harness.engine.cpu_meter import CpuMeter
+from harness.engine.garbage import Collector
+from harness.engine.host_guard import Guard
+from harness.engine.lateness import LatenessNotes
+from harness.engine.locust.runners import LoadWorkerRunner
+from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
+from harness.engine.pacing.timer import Timer
+from harness.engine.recorder import Recorder
+from harness.record.journal import WorkerSecond
+
+REPORT_DELAY_S = 0.02
+"""A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
+LAG_PROBE_S = 0.02
+
+
+class Reporter:
+    """One worker's, from :meth:`start` to :meth:`end`."""
+
+    def __init__(
+        self,
+        runner: LoadWorkerRunner,
+        index: int,
+        recorder: Recorder,
+        lateness: LatenessNotes,
+        pacer: ArrivalScheduler,
+        guard: Guard,
+    ) -> None:
+        self._runner = runner
+        self._index = index
+        self._recorder = recorder
+        self._lateness = lateness
+        self._pacer = pacer
+        self._guard = guard
+        self._cpu = CpuMeter()
+        self._garbage = Collector()
+        self._lag_s = 0.0
+        self._next_second = 0
+        self._at_work: list[gevent.Greenlet[[], None]] = []
+
+    def start(self) -> None:
+        """With the run's second 0."""
+        self._cpu.read()  # what starting and joining took is not the load's
+        self._at_work = [gevent.spawn(self._each_second), gevent.spawn(self._probe_lag)]
+
+    def end(self) -> None:
+        """Report all that is left."""
+        gevent.killall(self._at_work)
+        self._report(None)
+
+    def _each_second(self) -> None:
+        while True:
+            ahead_s = self._next_second + 1 + REPORT_DELAY_S - self._recorder.now_s()
+            if ahead_s > 0:
+                gevent.sleep(ahead_s)
+            self._report(int(self._recorder.now_s() - REPORT_DELAY_S))
+            self._garbage.look(len(self._runner.user_greenlets))
+
+    def _probe_lag(self) -> None:
+        """How late the event loop wakes a sleeper: so late a request may be sent."""
+        timer = Timer()
+        try:
+            while True:
+                begun = time.perf_counter()
+                timer.sleep(LAG_PROBE_S)
+                self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
+        finally:
+            timer.close()
+
+    def _report(self, before_second: int | None) -> None:
+        """All that ended before that second (None: everything) and was not sent yet."""
+        series, endpoints, failures, samples = self._recorder.take(before_second)
+        cpu = self._cpu.read()
+        last = int(self._recorder.now_s()) if before_second is None else before_second - 1
+        self._next_second = last + 1
+        fared = WorkerSecond(
+            self._index,
+            users=len(self._runner.user_greenlets),
+            cpu=cpu.used,
+            lag_ms=self._lag_s * 1000,
+            iterations=self._pacer.iterations,
+            late=self._pacer.late,
+            waiting=self._pacer.waiting,
+            starved=cpu.starved,
+            throttled=cpu.throttled,
+            stolen=cpu.stolen,
+            held=self._guard.take_held(),
+        )
+        report = {
+            "second": last,
+            **fared.reported(),
+            "lateness": self._lateness.take().to_wire(),
+            "endpoints": endpoints,
+            "series": series,
+            "failures": failures,
+            "samples": samples,
+        }
+        self._runner.send_message(messages.SECOND, report)
+        self._lag_s = 0.0
+        self._pacer.iterations = self._pacer.late = 0

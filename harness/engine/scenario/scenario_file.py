@@ -1,0 +1,112 @@
+"""A scenario imported: its user classes, shape, phases, gates and ``verify``. Only in processes of their own.
+
+A scenario is a Locust file, or several. It may do anything on import, and importing Locust patches the interpreter
+for gevent.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from locust import LoadTestShape, User
+from locust.util.load_locustfile import is_shape_class, is_user_class, load_locustfile
+
+from harness.plan.dsl import uses_harness
+
+
+@dataclass(frozen=True)
+class ScenarioFile:
+    """What a scenario's files define: ``modules`` are the imported files, ``shape`` the first shape that they hold."""
+
+    modules: tuple[ModuleType, ...]
+    user_classes: list[type[User]]
+    shape: LoadTestShape | None
+
+    def stating(self, name: str) -> list[ModuleType]:
+        """The modules that give ``name`` a value; one that imports it from another of them is not counted."""
+        found: dict[int, ModuleType] = {}
+        for module in self.modules:
+            if name in vars(module):
+                found.setdefault(id(vars(module)[name]), module)
+        return list(found.values())
+
+    @property
+    def verify(self) -> Callable[[Any], object] | None:
+        """The function ``verify`` that checks the target after the run.
+
+        A file that uses nothing of ``harness`` may have a function of that name for itself: there it is taken only
+        where its one parameter is called ``target``.
+        """
+        for module in self.stating("verify"):
+            hook = vars(module)["verify"]
+            if inspect.isfunction(hook) and (
+                uses_harness(vars(module)) or [*inspect.signature(hook).parameters] == ["target"]
+            ):
+                return hook
+        return None
+
+
+def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
+    """Import the files, as Locust would. Whatever a file raises on import is raised here.
+
+    A file with relative imports, which Locust itself cannot take, is imported as a module of its package. Where no file
+    has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
+    """
+    modules: list[ModuleType] = []
+    classes: dict[tuple[str, str | None], type[User]] = {}
+    shape: LoadTestShape | None = None
+    for path in map(Path, files):
+        module, found, shapes = _load(path)
+        modules.append(module)
+        for name, user_class in found.items():
+            # One that several files import counts once, also where it was imported anew; a second name (B = A) counts.
+            home = getattr(sys.modules.get(user_class.__module__), "__file__", None)
+            classes.setdefault((name, home), user_class)
+        shape = shape or next(iter(shapes), None)
+    users = list(classes.values())
+    if not users:
+        # Here, because importing pytest takes a fifth of a second.
+        from harness.engine.locust.pytest_users import load_pytest_users
+
+        users = [user for path in files for user in load_pytest_users(Path(path))]
+    users.sort(key=lambda user_class: user_class.__name__)
+    return ScenarioFile(tuple(modules), users, shape)
+
+
+def _load(path: Path) -> tuple[ModuleType, dict[str, type[User]], list[LoadTestShape]]:
+    if path.stem == "__init__" or (_imports_relatively(path) and (path.parent / "__init__.py").is_file()):
+        module = _load_from_package(path)
+        found = {name: value for name, value in vars(module).items() if is_user_class(value)}
+        return module, found, [value() for value in vars(module).values() if is_shape_class(value)]
+    found, shapes = load_locustfile(str(path))
+    return sys.modules["locustfile" if path.stem == "locust" else path.stem], found, shapes
+
+
+def _imports_relatively(path: Path) -> bool:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError:  # importing the file tells it, with its line
+        return False
+    return any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+
+
+def _load_from_package(path: Path) -> ModuleType:
+    parts: list[str] = [] if path.stem == "__init__" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    # As Locust does: modules beside the file, and in the folder that it is run from, can be imported.
+    sys.path[:0] = [str(folder), str(path.parent), str(Path.cwd())]
+    try:
+        return importlib.import_module(".".join(parts))
+    finally:
+        del sys.path[:2]

@@ -1,0 +1,282 @@
+"""A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
+
+Started as ``python -m harness.quick_start harness.engine.worker``, with the run's secret and the target's URL in its
+environment; see :func:`main` for its arguments. Its last line on standard error tells why, where it ends before its
+time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import socket
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import GreenletExit
+from locust import User
+from locust.env import Environment
+from locust.stats import RequestStats
+
+from harness.cluster import messages
+from harness.cluster.secret import take_secret
+from harness.engine.environment import make_environment
+from harness.engine.host_guard import Guard, install_guard
+from harness.engine.lateness import LatenessNotes
+from harness.engine.locust.listeners import (
+    ListenerError,
+    ListenerFailures,
+    fire_init,
+    fire_quit,
+    hold_back_spawning_complete,
+    tell_users_that_cannot_be_made,
+)
+from harness.engine.locust.patches import (
+    deal_tasks,
+    keep_ceilings,
+    pace_iterations,
+    record_interruptions,
+    spare_the_event_loop,
+    stop_between_iterations,
+)
+from harness.engine.locust.runners import LoadWorkerRunner
+from harness.engine.locust.stats import drop_stats, reads_stats
+from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
+from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
+from harness.engine.pacing.task_shuffler import TaskShufflers
+from harness.engine.phase_track import PhaseTrack
+from harness.engine.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
+from harness.engine.reporter import Reporter
+from harness.engine.scenario.child_result import blame
+from harness.engine.scenario.scenario_file import load_scenario
+from harness.engine.secure_sockets import use_keys
+from harness.plan.model import RunPlan
+from harness.record.redaction import add_names
+
+_STOP_POLL_S = 0.02
+_CLOCK_TOLD_S = 10.0
+"""How often the master is told how far this worker's clock is off."""
+_ROUNDS = 8
+"""So often the master's clock is asked for before the run; the quickest answer counts."""
+_CUT_OFF_S = 0.3
+_LINK_BACK_S = 0.7
+"""A worker that has lost the master ends within 5 s; 3 s of them are for noticing (``harness.cluster.transport``)."""
+MASTER_LOST = 4
+_HURRY_S = 0.5
+"""Between two kills of a user that sends requests on its way out, in ``on_stop``."""
+
+logger = logging.getLogger(__name__)
+
+
+class LoadWorker:
+    """One worker's recorder, pacer and reports, tied to its Locust runner."""
+
+    def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int, guarding: Guard) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._index = index
+        # Locust counts everyone that ever spoke to the master; scenarios share out their data by this number.
+        runner.worker_index = index
+        self._clock_told_s = time.perf_counter()
+        self.exit_code = 0
+        self._track = PhaseTrack()
+        starts: IntendedStarts = {}
+        self._recorder = Recorder(self._track, starts)
+        lateness = LatenessNotes(self._track)
+        self._pacer = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
+        self._share = ArrivalPartition(iter(()), 0, 1)
+        """Of the arrivals of the last open phase."""
+        self._arrivals: dict[type[User], int] = {}
+        self._errors: Counter[str] = Counter()
+        self._hurried = False
+        self._reporter = Reporter(runner, index, self._recorder, lateness, self._pacer, guarding)
+        # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
+        environment.events.request._handlers.insert(0, self._recorder.on_request)
+        environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.engine.http.request_event
+        pace_iterations(self._pacer, starts)
+        spare_the_event_loop()
+        stop_between_iterations()
+        record_interruptions(self._recorder.under_way)
+        if guarding.ceilings:
+            keep_ceilings(guarding)
+        self._let_spawning_complete_through = hold_back_spawning_complete(environment)
+        tell_users_that_cannot_be_made(runner, self._count_error)
+        logging.getLogger().addHandler(ListenerFailures(self._count_error))
+        environment.events.user_error.add_listener(self._on_user_error)
+        runner.register_message(messages.BEGIN, self._on_begin)
+        runner.register_message(messages.PHASE, self._on_phase)
+        runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
+        runner.register_message(messages.HURRY, self._on_hurry, concurrent=True)
+        runner.on_lost = self._on_master_lost
+
+    def join(self) -> None:
+        """Tell the master that this worker is ready, when both agree on the time."""
+        if not self._runner.align(_ROUNDS):
+            sys.exit("the load master let this worker in, and answers nothing more")
+        data = {"index": self._index, "host": socket.gethostname(), "clock_ms": self._clock_ms()}
+        self._runner.send_message(messages.JOINED, data)
+
+    def _clock_ms(self) -> tuple[float, float]:
+        error_s, bound_s = self._runner.clock.error(time.perf_counter())
+        return error_s * 1000, bound_s * 1000
+
+    def _follow_clock(self) -> None:
+        now_s = time.perf_counter()
+        self._recorder.shift(-self._runner.clock.follow(now_s))
+        if now_s - self._clock_told_s >= _CLOCK_TOLD_S:
+            self._clock_told_s = now_s
+            self._runner.clock_ms = self._clock_ms()
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        self._recorder.begin(msg.data["began_s"] - self._runner.clock.offset_s)
+        self._runner.on_answer = self._follow_clock
+        self._let_spawning_complete_through()
+        self._reporter.start()
+
+    def _on_phase(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        stretches = [RateSegment(*segment) for segment in data["segments"]]
+        durations = [stretch.duration_s for stretch in stretches]
+        self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
+        if not data["open"] and stretches and not any(stretch.start or stretch.end for stretch in stretches):
+            # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped. (A shape's
+            # phase has no stretches.)
+            self._pacer.open(data["at_s"], iter(()), 0, lambda: 0)
+            return
+        if not data["open"]:
+            # Announced a little ahead: until then arrivals still set the pace.
+            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close, data["at_s"])
+            return
+        share, shares = data["worker"], data["workers"]
+        max_users = max(1, data["max_users"] // shares + (share < data["max_users"] % shares))
+        if data["from_s"] > data["at_s"]:
+            self._share.change(data["from_s"] - data["at_s"], share, shares)
+            self._pacer.reopen(data["at_s"], self._share, max_users)
+            return
+        seed = f"{data['seed']}:{data['phase']}"
+        self._share = ArrivalPartition(arrival_times(stretches, spacing=data["spacing"], seed=seed), share, shares)
+        self._pacer.open(data["at_s"], self._share, max_users, lambda: len(self._runner.user_greenlets))
+
+    def _next_class(self) -> type[User]:
+        """The user class of the next arrival: that which is furthest below its share by weight.
+
+        ``fixed_count`` sets users, which arrivals do not: such a class has its weight (1 where that is 0).
+        """
+        classes = self._environment.user_classes
+        if len(classes) == 1:
+            return classes[0]
+        chosen = min(classes, key=lambda c: (self._arrivals.get(c, 0) + 1) / (c.weight or 1))
+        self._arrivals[chosen] = self._arrivals.get(chosen, 0) + 1
+        return chosen
+
+    def _spawn_user(self, user_class: type[User]) -> None:
+        try:
+            user = user_class(self._environment)
+        except Exception as error:  # user code may raise anything: its arrival waits for another user
+            logger.exception("a user of class %s cannot be made", user_class.__name__)
+            self._count_error(f"a user cannot be made: {describe_failure(error, None)}")
+        else:
+            user.start(self._runner.user_greenlets)
+
+    def _on_finish(self, msg: Any, **_: Any) -> None:
+        # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
+        self._runner.last_received_spawn_timestamp = sys.maxsize
+        self._runner.ending = True
+        self._pacer.end()
+        given_up_s = time.perf_counter() + msg.data["wait_s"]
+        # At least one turn: users that were given an arrival just now begin with it.
+        gevent.sleep(0)
+        while self._pacer.waiting and time.perf_counter() < given_up_s and not self._hurried:
+            gevent.sleep(_STOP_POLL_S)
+        dropped = self._pacer.give_up()
+        self._runner.end_users()
+        while self._runner.user_greenlets:
+            gevent.sleep(_STOP_POLL_S)
+        self._reporter.end()
+        # What the scenario's own report_to_master listeners have for the master, to the last.
+        self._runner._send_stats()
+        self._tell_finished(dropped)
+
+    def _tell_finished(self, dropped: int) -> None:
+        code = self._environment.process_exit_code
+        data = {"dropped": dropped, "errors": self._errors, "exit_code": None if code is None else int(code)}
+        self._runner.send_message(messages.FINISHED, data)
+
+    def _on_hurry(self, **_: Any) -> None:
+        """Cut off whatever users are still at; their requests are recorded as interrupted."""
+        self._hurried = True
+        while self._runner.user_greenlets:
+            self._runner.user_greenlets.kill(block=False)
+            gevent.sleep(_HURRY_S)
+
+    def _on_master_lost(self) -> None:
+        """End at once: requests are cut off. What is left is sent if the connection comes back for a moment."""
+        logger.error("the load master is gone: users are cut off")
+        self._runner.ending = True
+        self._runner.last_received_spawn_timestamp = sys.maxsize
+        self._pacer.end()
+        self._pacer.give_up()
+        gevent.spawn(self._on_hurry).join(_CUT_OFF_S)
+        self._reporter.end()
+        self._tell_finished(0)
+        self._runner.linked.wait(_LINK_BACK_S)
+        self.exit_code = MASTER_LOST
+        self._runner.greenlet.kill(block=False)
+
+    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
+        """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
+        self._count_error(f"a task raised {describe_failure(exception, None)}")
+
+    def _count_error(self, words: str) -> None:
+        self._errors[words if words in self._errors or len(self._errors) < FAILURE_KINDS else OTHER_FAILURES] += 1
+
+
+def main() -> None:
+    """The worker process: ``--master HOST PORT --plan FILE --index N --parent PID``."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--master", required=True, nargs=2)
+    arguments.add_argument("--plan", required=True, type=Path)
+    arguments.add_argument("--index", required=True, type=int)
+    arguments.add_argument("--parent", required=True, type=int)
+    given = arguments.parse_args()
+    die_with_parent(given.parent)
+    log_to_stderr(f"worker-{given.index}")
+    allow_many_files()
+    use_keys(take_secret())
+    target = take(TARGET)
+    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
+    random.seed(f"{plan.seed}:{given.index}")
+    add_names(plan.mask)
+    guarding = install_guard(plan, target, given.index)
+
+    try:
+        scenario = load_scenario(plan.scenario.locustfiles)
+    except (Exception, SystemExit) as error:  # user code may raise anything
+        logger.exception("the scenario cannot be imported")
+        fault = blame(error, Path(plan.scenario.path))
+        sys.exit(f"{fault['where']}: {fault['message']}")
+    environment = make_environment(scenario, plan, host=target)
+    environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
+    host, port = given.master
+    deal_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
+    runner = environment._create_runner(LoadWorkerRunner, host, int(port))
+    if not reads_stats(scenario):
+        drop_stats(environment)
+    worker = LoadWorker(environment, runner, given.index, guarding)
+    try:
+        fire_init(environment)
+        worker.join()
+        runner.greenlet.join()
+    except ListenerError as error:
+        sys.exit(str(error))
+    except (KeyboardInterrupt, GreenletExit):
+        logger.info("interrupted")
+    environment.events.quitting.fire(environment=environment, reverse=True)
+    fire_quit(environment)
+    sys.exit(worker.exit_code)

@@ -1,0 +1,151 @@
+"""Before the run: who wants to join, who has joined, who is still missing.
+
+A local worker simply joins. A machine elsewhere says hello first and is given the scenario, the plan and a number for
+each of its workers, or is refused and told why; its numbers are free again when it leaves before its workers joined.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cluster import messages
+from harness.cluster.bundle import Bundle
+from harness.cluster.join_request import loopback
+from harness.cluster.versions import differences, versions
+from harness.engine.locust.runners import LoadMasterRunner
+from harness.plan.hosts import is_loopback
+from harness.plan.model import RunPlan
+
+_LONGEST_WORDS = 500
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A worker that has joined. ``clock_ms``: how far its run clock may be off the master's, and the bound of that."""
+
+    index: int
+    host: str
+    clock_ms: tuple[float, float]
+
+
+class WorkerRegistry:
+    """Numbers from 0 are for local workers, those behind them for others. ``say`` tells people one line."""
+
+    def __init__(
+        self, runner: LoadMasterRunner, plan: RunPlan, target: str, bundle: Bundle | None, say: Callable[[str], None]
+    ) -> None:
+        self._runner = runner
+        self._plan = plan
+        self._target = target
+        self._bundle = bundle
+        self._say = say
+        self._free = set(range(plan.workers, plan.all_workers))
+        self._guests: dict[str, tuple[str, set[int]]] = {}
+        """By the connection that said hello: the machine's name and the numbers it was given."""
+        self.members: dict[str, Member] = {}
+        """By Locust's id of the worker."""
+        self.failure: str | None = None
+        """Why the run cannot begin any more: a local worker has failed."""
+        self.open = True
+        """Whether workers may still join."""
+        runner.register_message(messages.HELLO, self._on_hello)
+        runner.register_message(messages.JOINED, self._on_joined)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.members) >= self._plan.all_workers
+
+    def seated(self) -> dict[str, Member]:
+        """The members in the order of their numbers, which are 0, 1, … when all have joined. No more may join then."""
+        self.open = False
+        self.members = dict(sorted(self.members.items(), key=lambda item: item[1].index))
+        return self.members
+
+    def missing(self) -> str:
+        """Who has not joined, as a person reads it."""
+        return f"{len(self.members)} of {self._plan.all_workers} load workers have joined"
+
+    def member_at(self, index: int) -> str | None:
+        """The id of the worker with that number; None where it has not joined."""
+        return next((worker for worker, member in self.members.items() if member.index == index), None)
+
+    def failed(self, index: int, words: str) -> None:
+        """A worker has ended before the run began."""
+        worker = self.member_at(index)
+        if worker is not None:
+            del self.members[worker]
+        if index < self._plan.workers:
+            self.failure = f"load worker {index} has ended before the run began: {words}"
+            return
+        host = next((host for host, numbers in self._guests.values() if index in numbers), "another machine")
+        self._say(f"a worker on {host} has ended: {words}; {self.missing()}")
+        for _, numbers in self._guests.values():
+            numbers.discard(index)
+        self._free.add(index)
+
+    def look_around(self) -> None:
+        """Free the numbers of machines that have left."""
+        for guest, (_, numbers) in list(self._guests.items()):
+            if not self._runner.is_there(guest):
+                del self._guests[guest]
+                for index in numbers:
+                    self.failed(index, "the connection is gone")
+
+    def _on_hello(self, msg: Any, **_: Any) -> None:
+        guest, data = msg.node_id, msg.data
+        host = str(data["host"])[:_LONGEST_WORDS]
+        refusal, warnings = self._judge(data)
+        if refusal is not None:
+            logger.info("refused %s: %s", host, refusal)
+            self._say(f"{host} cannot join: {refusal}")
+            self._runner.send_message(messages.REFUSED, {"message": refusal}, client_id=guest)
+            return
+        assert self._bundle is not None
+        given = sorted(self._free)[: data["workers"]]
+        self._free -= set(given)
+        self._guests[guest] = (host, set(given))
+        for warning in warnings:
+            self._say(f"{host}: {warning}; it may be faster or slower for that")
+        self._runner.send_message(
+            messages.WELCOME,
+            {
+                "indexes": given,
+                "plan": self._plan.model_dump_json(),
+                "target": self._target,
+                "scenario": self._bundle.scenario,
+                "files": self._bundle.files,
+                "warnings": warnings,
+            },
+            client_id=guest,
+        )
+
+    def _judge(self, data: dict[str, Any]) -> tuple[str | None, list[str]]:
+        """Why that machine may not join (None: it may), and what should be told."""
+        refused, warned = differences(versions(), data["versions"])
+        if refused:
+            return f"its versions differ: {', '.join(refused)}; install the same there", []
+        if self._bundle is None:
+            return "this run takes no workers from elsewhere", []
+        if not self.open:
+            return "the run has begun", []
+        if data["workers"] > len(self._free):
+            return f"the run wants {len(self._free)} more workers, and not {data['workers']}", []
+        if is_loopback(self._target) and data["loopback"] != loopback():
+            return (
+                f"the target {self._target} is reached from the master's machine only, and from there it would be "
+                "another; give --host an address that all machines reach"
+            ), []
+        return None, warned
+
+    def _on_joined(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        self.members[msg.node_id] = Member(data["index"], data["host"], (data["clock_ms"][0], data["clock_ms"][1]))
+        if self._plan.remote_workers:
+            error_ms, bound_ms = data["clock_ms"]
+            clock = f"clock within {abs(error_ms) + bound_ms:.1f} ms"
+            self._say(f"worker {data['index']} on {data['host']} has joined ({clock}); {self.missing()}")

@@ -1,0 +1,214 @@
+"""Logs with their secrets masked, line by line: as they are written, or a file that others wrote."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from harness.record.redaction import MASK, masked, may_hold_secret, private_key_begins, private_key_ends
+
+_LONGEST_PIECE = 1 << 16
+"""Of a line that is longer, this much is masked at a time."""
+_AHEAD = (4_000, 4_200, 5_000, 8_000, 16_000, 32_000)
+"""So much of it is looked at, but left for the next time: more than the longest name and what joins it to its value."""
+_LONGEST_WORD = 200
+_BETWEEN_WORDS = " \t,;&}>"
+"""Behind the last of these it is cut, where there is one in so many characters."""
+_READ_AT_ONCE = 1 << 11
+"""Bytes of a file: some twenty lines, that are looked through one by one where a secret may be in one of them."""
+_BUFFERED = 1 << 20
+_LONGEST_KEY = 400
+"""Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
+
+
+class _Lines:
+    """Masks one piece of a log after the other, each of whole lines; a private key may go over many pieces."""
+
+    def __init__(self) -> None:
+        self._key_lines = 0
+        """How many more lines may belong to the key that has begun and not ended."""
+
+    @property
+    def in_key(self) -> bool:
+        return self._key_lines > 0
+
+    def masked(self, text: str) -> str:
+        if not self._key_lines:
+            return self._outside_key(text)
+        end = private_key_ends(text)
+        if end is None:
+            self._key_lines = max(self._key_lines - max(text.count("\n"), 1), 0)
+            return MASK + ("\n" if text.endswith("\n") else "")
+        self._key_lines = 0
+        return MASK + self._outside_key(text[end.end() :])
+
+    def _outside_key(self, text: str) -> str:
+        at = text.rfind("-----BEGIN ")
+        if at >= 0 and private_key_begins(text, at) and not private_key_ends(text, at):
+            self._key_lines = _LONGEST_KEY
+            return masked(text) + ("\n" if text.endswith("\n") else "")
+        return masked(text)
+
+
+def _cut(text: str) -> int:
+    """Where a long piece of a line is cut: where that hides neither more nor less than in one. 0: nowhere.
+
+    What is shown of the line behind the cut tells whether a secret's name or the secret itself stands across it.
+    """
+    whole = masked(text)
+    for ahead in _AHEAD:
+        end = len(text) - ahead
+        end = max(text.rfind(mark, end - _LONGEST_WORD, end) for mark in _BETWEEN_WORDS) + 1 or end
+        if whole == text:
+            return end
+        behind = masked(text[end:])
+        if whole.endswith(behind) and whole == masked(text[:end]) + behind:
+            return end
+    return 0
+
+
+def mask_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> bool:
+    """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile.
+
+    Where there is nothing to mask, nothing is written: its folder may be one that may only be read. Asked often,
+    ``stopped`` says whether to give it up: the file is then as it was, as it is after an error, and false is returned.
+    """
+    if not path.is_file():
+        return True
+    other = path.with_name(f".{path.name}.masked")
+    with ExitStack() as undo, path.open("rb", buffering=_BUFFERED) as shown:
+        instead: BinaryIO | None = None
+        for piece in _masked_pieces(path):
+            if stopped():
+                return False
+            if instead is None:
+                same = shown.tell()
+                # An empty piece is the last one: of a file of which nothing is left that could be masked.
+                if shown.read(len(piece) or 1) == piece:
+                    continue
+                undo.callback(other.unlink, missing_ok=True)
+                instead = undo.enter_context(other.open("wb"))
+                _copy(path, same, instead)
+            instead.write(piece)
+        if instead is not None:
+            instead.close()
+            other.chmod(path.stat().st_mode)
+            other.replace(path)
+    return True
+
+
+def _copy(path: Path, size: int, to: BinaryIO) -> None:
+    """The first ``size`` bytes of a file."""
+    with path.open("rb") as file:
+        while size and (read := file.read(min(size, _BUFFERED))):
+            to.write(read)
+            size -= len(read)
+
+
+def _masked_pieces(path: Path) -> Iterator[bytes]:
+    """What there is to write, in pieces of which the last is empty."""
+    lines = RedactedLines()
+    with path.open("rb", buffering=_BUFFERED) as file:
+        while read := file.read(_READ_AT_ONCE):
+            read += file.readline(_LONGEST_PIECE)
+            text = read.decode("utf-8", "surrogateescape")
+            if not lines.leaves(text):
+                # Line by line: a quote that has no end hides its line, not all that was read with it.
+                text = "".join(lines.take(line) for line in io.StringIO(text, newline="\n"))
+            if text:
+                yield text.encode("utf-8", "surrogateescape")
+    if rest := lines.end():
+        yield rest.encode("utf-8", "surrogateescape")
+    yield b""
+
+
+class RedactedLines:
+    """Text that comes in pieces, masked line by line, each when it is whole: a piece may end in half a secret."""
+
+    def __init__(self) -> None:
+        self._lines = _Lines()
+        self._rest = ""
+        self._hides = False
+        """What is to come of a line too long to wait for its end, behind a secret that has none yet."""
+
+    def leaves(self, text: str) -> bool:
+        """Whether that is whole lines in which nothing can be masked, whatever came before them or will come: found
+        many times as fast as by :meth:`take`, to which it need not be given then.
+        """
+        begins_line = not (self._rest or self._hides or self._lines.in_key)
+        return begins_line and text.endswith("\n") and not may_hold_secret(text)
+
+    def take(self, text: str) -> str:
+        """What can be written now that ``text`` has come: the lines that are whole, and most of a very long one."""
+        found = []
+        if self._hides:
+            _, newline, text = text.partition("\n")
+            self._hides = not newline
+            found.append(newline)
+        whole, newline, rest = (self._rest + text).rpartition("\n")
+        if newline:
+            found.append(self._lines.masked(whole + newline))
+        while len(rest) > _LONGEST_PIECE:
+            end = _cut(rest[:_LONGEST_PIECE])
+            if end:
+                found.append(self._lines.masked(rest[:end]))
+                rest = rest[end:]
+            else:
+                found.append(self._lines.masked(rest[:_LONGEST_PIECE]).removesuffix(MASK) + MASK)
+                self._hides = True
+                rest = ""
+        self._rest = rest
+        return "".join(found)
+
+    def end(self) -> str:
+        """What has no line's end yet."""
+        rest, self._rest = self._rest, ""
+        return self._lines.masked(rest) if rest else ""
+
+
+class RedactedStream(io.TextIOBase):
+    """A text stream (standard error, say) whose lines are masked, each when it is whole, also where it was flushed
+    before.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines = RedactedLines()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # as every text stream has it
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._stream.errors
+
+    def __getattr__(self, name: str) -> Any:
+        """What scenarios do with a standard stream besides (``buffer``, ``reconfigure``) goes past the mask."""
+        return getattr(self._stream, name)
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if masked_text := self._lines.take(text):
+            self._stream.write(masked_text)
+            self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Write what has no line's end yet."""
+        self._stream.write(self._lines.end())
+        self._stream.flush()

@@ -1,0 +1,64 @@
+"""The harness's side of the memory agent: how it gets into a target's Python processes, and how it is spoken to.
+
+The other side is ``harness/targets/agent/``, which the target's Python loads by itself: its folder stands first in
+``PYTHONPATH`` and holds a ``sitecustomize.py``. Each process listens on a Unix socket named by its process number in a
+private folder; a request and its answer are one JSON line each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+_AGENT = Path(__file__).parent / "agent"
+_TIMEOUT_S = 30.0
+
+
+class AgentError(Exception):
+    """The agent could not do as told; the text says why, as a person reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The agent in process ``pid``. Its methods raise :class:`AgentError`."""
+
+    pid: int
+    address: Path
+
+    def start(self, path: Path) -> None:
+        """Have memray trace every allocation of the process into ``path``; returns when it does."""
+        self._ask({"do": "start", "path": str(path.absolute())})
+
+    def stop(self) -> None:
+        """End the trace; ``path`` is then whole."""
+        self._ask({"do": "stop"})
+
+    def _ask(self, request: dict[str, str]) -> None:
+        try:
+            with socket.socket(socket.AF_UNIX) as channel:
+                channel.settimeout(_TIMEOUT_S)
+                channel.connect(str(self.address))
+                channel.sendall(json.dumps(request).encode() + b"\n")
+                with channel.makefile("r", encoding="utf-8") as lines:
+                    answer = json.loads(lines.readline() or '{"error": "the process ended"}')
+        except OSError as fault:
+            raise AgentError(f"process {self.pid} does not answer: {fault.strerror or fault}") from fault
+        if "error" in answer:
+            raise AgentError(answer["error"])
+
+
+def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:
+    """The variables that put the agent into every Python process started with them; ``folder`` takes the sockets."""
+    return {
+        "HARNESS_AGENT_FOLDER": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(_AGENT), *([pythonpath] if pythonpath else [])]),
+    }
+
+
+def agents_in(folder: Path) -> list[Agent]:
+    """The agents that listen in ``folder``, those of ended processes left out."""
+    found = [Agent(int(path.stem), path) for path in sorted(folder.glob("*.sock")) if path.stem.isdigit()]
+    return [agent for agent in found if Path(f"/proc/{agent.pid}").exists() or not Path("/proc").exists()]

@@ -1,0 +1,158 @@
+"""On what a run is made: machine, versions, commits, and what makes the machine a doubtful one to measure on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.record.environment import Environment
+from harness.targets import machine
+
+_PACKAGES = ("harness", "locust", "gevent", "py-spy", "memray")
+_BENCH_PACKAGES = ("harness", "pytest", "pytest-benchmark", "py-spy", "memray")
+_GIT_TIMEOUT_S = 10.0
+
+
+def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
+    """Look at this machine, now, for ``plan`` as it may be shown (:func:`harness.plan.redacted.masked_plan`).
+
+    Nothing here fails for want of git or of a sensor: what is unknown is left out."""
+    return _capture(
+        plan.target.kind,
+        plan.all_workers,
+        packages=_PACKAGES,
+        scenario_commit=git_commit(scenario_path.parent),
+        target_commit=_target_commit(plan),
+        target=_describe(plan),
+    )
+
+
+def capture_bench_environment(folder: Path) -> Environment:
+    """As :func:`capture_environment`, for a benchmark suite of the project in ``folder``: it is target and scenario."""
+    commit = git_commit(folder)
+    return _capture(
+        "bench",
+        0,
+        packages=_BENCH_PACKAGES,
+        scenario_commit=commit,
+        target_commit=commit,
+        target=f"functions of {folder}",
+    )
+
+
+def _capture(
+    kind: str,
+    workers: int,
+    *,
+    packages: tuple[str, ...],
+    scenario_commit: str | None,
+    target_commit: str | None,
+    target: str,
+) -> Environment:
+    cores = machine.usable_cores()
+    memory_bytes = psutil.virtual_memory().total
+    system = f"{platform.system()} {_major_minor(platform.release())} {platform.machine()}"
+    processor = _processor()
+    deciding = {
+        "processor": processor,
+        "cores": cores,
+        "memory_gib": round(memory_bytes / 2**30),  # kernels reserve a little more or less of the same memory
+        "system": system,
+        "python": platform.python_version(),
+        "target": kind,
+        "workers": workers,
+    }
+    return Environment(
+        fingerprint=hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12],
+        host=socket.gethostname(),
+        processor=processor,
+        cores=cores,
+        memory_bytes=memory_bytes,
+        system=system,
+        python=platform.python_version(),
+        versions=_versions(packages),
+        scenario_commit=scenario_commit,
+        target_commit=target_commit,
+        target=target,
+        notes=[f"{finding.name}: {finding.text}" for finding in machine.quietness() if finding.level != "ok"],
+    )
+
+
+def git_commit(folder: Path) -> str | None:
+    """Commit of the checkout that holds ``folder``, with ``+`` behind it where files differ; None outside git."""
+    head = _git(folder, "rev-parse", "--short=12", "HEAD")
+    if head is None:
+        return None
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{head}+" if changes else head
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # optional locks off: a look must not disturb what the user does in this checkout
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None  # no git, or none that answers: the commit is then unknown, which the run can live with
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _target_commit(plan: RunPlan) -> str | None:
+    match plan.target:
+        case ShopTarget():
+            return git_commit(Path(__file__).parent)
+        case CommandTarget():
+            return git_commit(Path.cwd())
+        case AttachedTarget(pid=pid):
+            try:
+                return None if pid is None else git_commit(Path(psutil.Process(pid).cwd()))
+            except psutil.Error:  # another user's process, or one that has ended: its checkout is not known
+                return None
+
+
+def _describe(plan: RunPlan) -> str:
+    match plan.target:
+        case ShopTarget(environment=environment):
+            return "the embedded shop" + "".join(f" {name}={value}" for name, value in sorted(environment.items()))
+        case CommandTarget(command=command):
+            return command
+        case AttachedTarget(url=url, pid=pid):
+            return url if pid is None else f"{url} (process {pid})"
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+        if model:
+            return model[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _major_minor(release: str) -> str:
+    found = re.match(r"\d+\.\d+", release)
+    return found[0] if found else release

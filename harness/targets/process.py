@@ -1,0 +1,134 @@
+"""A process tree that ends with the harness: the harness's side of :mod:`harness.targets.supervise`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ExitCode, HarnessError
+
+_START_TIMEOUT_S = 20.0
+_KILL_TIMEOUT_S = 20.0
+
+
+class SupervisedProcess:
+    """Started when made. ``pid`` is its first process; ``returncode`` is None while that one runs (see :meth:`poll`).
+
+    ``log`` takes the output of all its processes: a file, or the descriptor of a pipe, which stays open until the last
+    of them has ended. ``remove`` names a folder that goes when the processes have.
+    Raises :class:`HarnessError` (exit code 4) where the command cannot be started.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path | int, remove: Path | None = None
+    ) -> None:
+        self._lock = threading.Lock()
+        self._remove = remove
+        self._unread = b""
+        self._returncode: int | None = None
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-P", "-m", "harness.targets.supervise", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), *([log] if isinstance(log, int) else [])],
+                start_new_session=True,  # Ctrl-C at the terminal is for the harness to handle
+            )
+        order = {
+            "command": list(command),
+            "environment": dict(environment),
+            "log": f"/dev/fd/{log}" if isinstance(log, int) else str(log.absolute()),
+            "remove": None if remove is None else str(remove),
+        }
+        try:
+            self._channel.sendall(json.dumps(order).encode() + b"\n")
+            self._channel.settimeout(_START_TIMEOUT_S)
+            answer = self._receive_one()
+        except OSError as fault:
+            self._abandon()
+            raise HarnessError(
+                f"the process that looks after the target did not start: {fault}", exit_code=ExitCode.BROKEN
+            ) from fault
+        except BaseException:  # raised again: an interrupt, too, must leave no supervisor behind
+            self._abandon()
+            raise
+        if "pid" not in answer:
+            self._abandon()
+            raise HarnessError(
+                f"the target's command cannot be started: {answer.get('error', 'its supervisor ended')}",
+                where=command[0],
+                hint="The first word of the command must be a program that is on the PATH, or the path of one.",
+                exit_code=ExitCode.BROKEN,
+            )
+        self.pid = int(answer["pid"])
+        self._channel.setblocking(False)
+
+    def poll(self) -> int | None:
+        """None while the first process runs; else its exit status, negative for a signal."""
+        with self._lock:
+            # what is unread first: a target that ends at once is told together with its number
+            while not self._read_returncode():
+                try:
+                    received = self._channel.recv(4096)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    received = b""
+                if not received:  # the supervisor is gone, and with it (PR_SET_PDEATHSIG) the target
+                    self._returncode = -signal.SIGKILL
+                    break
+                self._unread += received
+            return self._returncode
+
+    def _read_returncode(self) -> bool:
+        """Take in the lines that have come whole; whether the exit status is known."""
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            self._returncode = json.loads(line).get("returncode", self._returncode)
+        return self._returncode is not None
+
+    def stop(self, grace_s: float) -> None:
+        """End the process and all its descendants: SIGTERM, ``grace_s`` to obey, SIGKILL. Returns when all are gone."""
+        if self._supervisor.returncode is not None:
+            return
+        # an error means that the supervisor is gone, and the target with it
+        with contextlib.suppress(OSError):
+            self._channel.sendall(json.dumps({"grace_s": grace_s}).encode() + b"\n")
+        self._await_supervisor(grace_s + _KILL_TIMEOUT_S)
+        self.poll()  # its last word: how the first process ended
+        self._channel.close()
+
+    def _receive_one(self) -> dict[str, Any]:
+        while b"\n" not in self._unread:
+            received = self._channel.recv(4096)
+            if not received:
+                return {}
+            self._unread += received
+        line, _, self._unread = self._unread.partition(b"\n")
+        answer = json.loads(line)
+        assert isinstance(answer, dict)
+        return answer
+
+    def _abandon(self) -> None:
+        """Hang up: the supervisor then ends what there is, and itself."""
+        self._channel.close()
+        self._await_supervisor(_KILL_TIMEOUT_S)
+
+    def _await_supervisor(self, timeout_s: float) -> None:
+        try:
+            self._supervisor.wait(timeout_s)
+        except subprocess.TimeoutExpired:  # a process that even SIGKILL does not end: stuck in the kernel
+            self._supervisor.kill()
+            self._supervisor.wait()
+        if self._remove is not None:  # the supervisor does it too, but may have been killed
+            shutil.rmtree(self._remove, ignore_errors=True)

@@ -1,0 +1,185 @@
+"""Who joins a run, who does not, and what becomes of workers that fail and scenarios that end their run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.cluster import messages
+from harness.cluster.join_request import hello
+from harness.cluster.listen_address import ListenAddress
+from harness.cluster.secret import Keys, new_secret
+from harness.control.load_processes import LoadProcesses
+from harness.record.journal import Journal
+from harness.record.run_folder import RunFolder
+from tests.support.children import wait_until
+from tests.support.counting_server import CountingServer
+from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
+from tests.support.strangers import Peer, Tap, crowd, shout
+
+GETTER = """
+    from locust import FastHttpUser, constant, task
+
+    class Getter(FastHttpUser):
+        wait_time = constant(0.05)
+
+        @task
+        def get(self):
+            self.client.get("/ok")
+"""
+_FLOOD = 400
+
+
+def once(act: Callable[[LoadProcesses], None]) -> Callable[[LoadProcesses, Journal], None]:
+    """Act in the second second of the run."""
+    left = [act]
+
+    def when_it_runs(load: LoadProcesses, journal: Journal) -> None:
+        if left and journal.seconds:
+            left.pop()(load)
+
+    return when_it_runs
+
+
+def refusal_to(peer: Peer) -> object:
+    """What the master answers to its hello, whatever else it says."""
+
+    def refused() -> object:
+        heard = peer.hear(0.1)
+        return heard[1] if heard and heard[0] == messages.REFUSED else None
+
+    return wait_until(refused, what="an answer to a hello")
+
+
+def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
+    secret = new_secret()
+    door = ListenAddress(secret=secret)
+    answers: list[object] = []
+
+    def knock(load: LoadProcesses) -> None:
+        shout(load.port, b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f" + b"\x00" * 200)
+        shout(load.port, b"GET / HTTP/1.1\r\nHost: master\r\n\r\n")
+        shout(load.port, bytes(range(256)) * 64)
+        for keys in (None, Keys.derive(new_secret())):
+            stranger = Peer(load.port, keys, "stranger")
+            stranger.say("client_ready", "2.43.0")
+            answers.append(stranger.hear(0.3))
+            stranger.leave()
+        replay(load)
+        with crowd(load.port, _FLOOD):
+            talk_rubbish(load)
+
+    def replay(load: LoadProcesses) -> None:
+        tap = Tap(load.port)
+        guest = Peer(tap.port, Keys.derive(secret), "guest")
+        guest.say(messages.HELLO, hello(1))
+        answers.append(refusal_to(guest))
+        said = tap.said
+        guest.leave()
+        tap.close()
+        shout(load.port, said)
+
+    def talk_rubbish(load: LoadProcesses) -> None:
+        known = Peer(load.port, Keys.derive(secret), "babbler")
+        for data in (b"", b"\xc1", b"\xff" * 100, b"\x91" * 5000, b"\x93\xa1a\xc0"):
+            known.send(data)
+        known.send(b"two", b"frames")
+        for kind in ("heartbeat", "stats", "spawning_complete", "client_stopped", "quit", "exception", "locustfile"):
+            known.say(kind, None)
+        for kind in (messages.SECOND, messages.FINISHED, messages.JOINED, messages.FAILED, messages.HELLO):
+            for rubbish in (None, {}, {"index": "x", "second": []}, [1]):
+                known.say(kind, rubbish)
+        known.say(7, {})
+        known.say(messages.HELLO, hello(1) | {"versions": {"harness": "0.0.1"}})
+        answers.append(refusal_to(known))
+        known.leave()
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 5))], workers=1)
+    journal = put_load(plan, server.url, tmp_path, once(knock), door=door)
+
+    assert answers[:2] == [None, None]
+    assert "takes no workers from elsewhere" in str(answers[2])
+    assert "harness 0.0.1 here" in str(answers[3])
+    assert journal.end_reason == "done"
+    assert requests_by_endpoint(journal) == server.served
+    assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
+    # The hello was understood once; played back it was not.
+    assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from elsewhere") == 1
+
+
+def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
+    """Those everybody on the machine can read."""
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
+    with LoadProcesses(RunFolder.create(tmp_path, "run"), plan, "http://me:s3cret@127.0.0.1:9") as load:
+        shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in load.pids()]
+        load.kill()
+    assert len(shown) == 2
+    assert "s3cret" not in "".join(shown)
+
+
+def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_words(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    only_the_master = GETTER + textwrap.indent(
+        textwrap.dedent(
+            """
+            import sys
+            if "harness.engine.worker" in " ".join(sys.orig_argv):
+                raise LookupError("no licence here")
+            """
+        ),
+        "    ",
+    )
+    plan = plan_of(scenario(tmp_path, only_the_master), [phase((2, 2, 5))])
+    journal = put_load(plan, server.url, tmp_path)
+    assert journal.end_reason == "workers lost"
+    (event,) = journal.events
+    assert "load worker 0 has ended before the run began" in event.message
+    assert event.message.endswith("LookupError: no licence here")
+
+
+def test_a_task_that_quits_the_runner_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
+    quitter = """
+    from locust import FastHttpUser, constant, task
+
+    class Quitter(FastHttpUser):
+        wait_time = constant(0.2)
+
+        @task
+        def get(self):
+            self.client.get("/ok")
+            self.environment.runner.quit()
+    """
+    plan = plan_of(scenario(tmp_path, quitter), [phase((4, 4, 40))], workers=2)
+    journal = put_load(plan, server.url, tmp_path)
+    assert (journal.end_reason, [event.what for event in journal.events]) == ("scenario", ["scenario"])
+    assert journal.phases[0].reason == "cut short"
+    assert requests_by_endpoint(journal) == server.served
+
+
+def test_a_worker_whose_event_loop_stands_still_is_not_lost(server: CountingServer, tmp_path: Path) -> None:
+    absorbed = """
+    import time
+    from locust import FastHttpUser, constant, task
+
+    class Absorbed(FastHttpUser):
+        wait_time = constant(0.1)
+
+        @task
+        def get(self):
+            self.client.get("/ok")
+
+        @task
+        def compute(self):
+            if self.environment.runner.worker_index == 0 and not hasattr(self.environment, "computed"):
+                self.environment.computed = True
+                until = time.monotonic() + 4
+                while time.monotonic() < until:
+                    pass
+    """
+    plan = plan_of(scenario(tmp_path, absorbed), [phase((4, 4, 6))], workers=2)
+    journal = put_load(plan, server.url, tmp_path)
+    assert (journal.end_reason, journal.events) == ("done", [])
+    assert max(worker.lag_ms for second in journal.seconds for worker in second.workers) > 3_500
+    assert requests_by_endpoint(journal) == server.served

@@ -1,0 +1,96 @@
+"""A run that is judged again is compared with a baseline that was set since, or told exactly why with none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.measurement import measure_for_baseline
+from harness.api.result import Run
+from harness.control.finalize import conclude
+from harness.plan.model import RunPlan
+from harness.record.baseline import Baseline
+from harness.record.environment import Environment
+from harness.record.run_folder import RunFolder, read_model
+from harness.store import open_store
+from tests.support.recordings import make_environment, record_run, steady
+
+GATE = "p95 <= baseline + 400%"
+
+
+def ended_run(reports: Path, number: int, *, environment: Environment | None = None, profile: str = "load") -> Run:
+    """A run that was concluded while there was no baseline yet."""
+    environment = environment or make_environment()
+    run_id = f"2026020{number}T090000Z-shop-{profile}-000{number}"
+    folder = record_run(
+        reports, run_id=run_id, profile=profile, phases=[steady(20, 10)], gates=[GATE], environment=environment
+    )
+    with open_store(None, reports) as store:
+        conclude(folder, read_model(folder.plan, RunPlan), environment, store)
+    return Run(folder)
+
+
+def set_baseline(run: Run) -> None:
+    environment = read_model(run.folder.environment, Environment)
+    with open_store(None, run.path.parent) as store:
+        store.set_baseline(environment.fingerprint, measure_for_baseline(run.folder), replace=False)
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("HARNESS_STORE", raising=False)
+    return tmp_path / "reports"
+
+
+def test_a_baseline_that_was_set_since_is_found(reports: Path) -> None:
+    first, second = ended_run(reports, 1), ended_run(reports, 2)
+    assert second.judge().gates[0].reason.startswith("no baseline: `harness baseline set <a run you trust>`")
+    set_baseline(second)
+    set_baseline(first)
+    assert [gate.status for gate in second.judge("p95 <= baseline + 300%").gates] == ["pass"]
+    kept = read_model(second.folder.comparison, Baseline)
+    assert [run.run_id for run in kept.runs] == [first.id]
+    assert second.judge().verdict.passed
+
+
+def test_a_gate_that_reads_none_gets_none(reports: Path) -> None:
+    first, second = ended_run(reports, 1), ended_run(reports, 2)
+    set_baseline(first)
+    assert second.judge("p95 < 10s").verdict.passed
+    assert not second.folder.comparison.exists()
+
+
+def test_a_run_is_not_compared_with_itself(reports: Path) -> None:
+    run = ended_run(reports, 1)
+    set_baseline(run)
+    renamed = Run(RunFolder(run.path.rename(reports / "renamed")))
+    assert renamed.judge().gates[0].reason == (
+        "no baseline but this run itself: the next run of this scenario and profile is compared with it"
+    )
+
+
+def test_a_baseline_of_another_profile_or_machine_is_named(reports: Path) -> None:
+    other = make_environment().model_copy(update={"fingerprint": "another"})
+    for run in (ended_run(reports, 1, environment=other), ended_run(reports, 2, profile="smoke")):
+        set_baseline(run)
+    here = make_environment().fingerprint
+    run = ended_run(reports, 3)
+    assert (
+        run.judge()
+        .gates[0]
+        .reason.startswith(
+            f"no baseline of {run.plan.scenario.name} · load · environment {here}, as this run is, but of "
+            f"load · environment another; smoke · environment {here}: only like is compared with like"
+        )
+    )
+
+
+def test_where_there_is_no_store_it_says_so(reports: Path) -> None:
+    run = ended_run(reports, 1)
+    (reports / "store.sqlite").unlink()
+    assert run.judge().gates[0].reason.startswith(f"no baseline: there is no store in {reports}, and HARNESS_STORE")
+    assert not (reports / "store.sqlite").exists()
+    (reports / "store.sqlite").write_text("what is this? " * 100)
+    reason = run.judge().gates[0].reason
+    assert reason == f"no baseline: {reports}/store.sqlite: the store cannot be used: file is not a database"

@@ -1,0 +1,104 @@
+"""Turns at a rate ceiling: each time that something is sent takes one, whatever its URL looks like, and the wait for it
+is not held against the target.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import pytest
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+
+from harness.engine.host_guard import Guard
+from harness.engine.locust.patches import keep_ceilings
+from harness.engine.pacing.rate_limiter import RateLimiter
+from harness.plan.hosts import Hosts
+from harness.plan.model import AllowedHost
+from tests.support.http.echo import Echo
+from tests.support.http.hostile import Peer, hostile_server, ok
+from tests.support.http.users import HARNESS, driven
+
+WAIT_S = 1000.0
+"""Far more than anything takes on the slowest machine: what counts a wait against the target is seen."""
+
+
+@pytest.fixture
+def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
+    """One request in :data:`WAIT_S` goes to this machine, by a clock that the waits put forward."""
+    ahead_s = 0.0
+
+    def now_s() -> float:
+        return perf_counter() + ahead_s
+
+    def sleep(seconds: float) -> None:
+        nonlocal ahead_s
+        ahead_s += seconds
+
+    for module in ("session", "transport", "exchange"):
+        monkeypatch.setattr(f"harness.engine.http.{module}.perf_counter", now_s)
+    monkeypatch.setattr("harness.engine.pacing.rate_limiter.SPAN_S", WAIT_S)
+    guard = Guard(Hosts([AllowedHost(host="localhost", max_rate=1)]))
+    guard.ceilings["localhost"] = RateLimiter(1, now_s, sleep)
+    monkeypatch.setattr("harness.engine.host_guard._installed", guard)
+    return guard
+
+
+def test_a_redirect_s_wait_for_its_turn_is_not_the_target_s(guard: Guard, echo: Echo) -> None:
+    with driven(HARNESS, echo.url, exchange_timeout=WAIT_S * 0.9) as user:
+        response = user.get("/redirect/302?to=/redirect/302?to=/echo")
+        assert (response.status_code, user.last["exception"]) == (200, None)
+    assert guard.take_held() == 2
+
+
+def test_a_request_that_is_sent_again_takes_another_turn_whose_wait_is_not_the_target_s(guard: Guard) -> None:
+    def script(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            if peer.number == 0 and len(peer.received) == 2:
+                peer.close()
+                return
+            peer.send(to_the_end if b" /begin " in request else ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=WAIT_S * 0.9) as user:
+        for path in ("/end", "/begin"):
+            response = user.get(path)
+            assert (response.content, response.error) == (b"sound", None)
+        assert (server.connections, server.targets) == (2, ["GET /end", "GET /begin", "GET /begin", "GET /end"])
+    assert guard.take_held() == 3
+
+
+def test_a_request_that_is_tried_again_takes_another_turn_whose_wait_is_not_the_target_s(guard: Guard) -> None:
+    def script(peer: Peer) -> None:
+        if peer.number == 0:
+            peer.hold()
+        while (request := peer.request()) is not None:
+            peer.send(to_the_end if b" /begin " in request else ok())
+
+    limits = {"network_timeout": 0.2, "exchange_timeout": WAIT_S * 0.9, "max_retries": 5}
+    with hostile_server(script) as server, driven(HARNESS, server.url, **limits) as user:
+        response = user.get("/begin")
+        assert (response.content, response.error) == (b"sound", None)
+    assert guard.take_held() >= 2
+
+
+to_the_end = b"HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("session", [FastHttpSession, HttpSession])
+@pytest.mark.parametrize("path", ["/login?next=http://x/", "HTTP://127.0.0.1/", "@127.0.0.1/"])
+def test_the_host_that_locust_s_client_will_ask_has_the_ceiling(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, session: Any, path: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(RateLimiter, "take_turn", lambda _: asked.append("turn"))
+    for each in (FastHttpSession, HttpSession):
+        monkeypatch.setattr(each, "request", lambda _, method, url: asked.append(f"{method} {url}"))
+    keep_ceilings(guard)
+    client = object.__new__(session)
+    client.base_url = "http://x.test" if path.startswith("@") else "http://localhost:80"
+    client.request("GET", path)
+    assert asked == ["turn", f"GET {path}"]
+    client.base_url = "http://x.test"
+    client.request("GET", "/?at=http://localhost")
+    assert asked[2:] == ["GET /?at=http://localhost"]

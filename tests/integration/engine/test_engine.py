@@ -1,0 +1,738 @@
+"""The engine on a real server: every request counted once, phases kept, response time from the intended start."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness.control.load_processes import LoadProcesses
+from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
+from harness.gates.judge import judge
+from harness.plan.expression import parse_limit, parse_requirement
+from harness.plan.model import Gate
+from harness.record.journal import Journal
+from harness.record.lateness import Lateness
+from harness.record.run_folder import RunFolder
+from tests.support.counting_server import CountingServer
+from tests.support.engine import (
+    iterations_of,
+    phase,
+    plan_of,
+    put_load,
+    requests_by_endpoint,
+    response_of,
+    scenario,
+    service_of,
+)
+
+GETTER = """
+    from locust import constant, task
+    from harness import HttpUser
+
+    class Getter(HttpUser):
+        wait_time = constant(0.02)
+
+        @task(3)
+        def a(self):
+            self.client.get("/a")
+
+        @task
+        def b(self):
+            self.client.get("/slow/20")
+"""
+
+
+def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    phases = [
+        phase((0, 10, 2), name="ramp", kind="ramp"),
+        phase((10, 10, 2)),
+        phase((50, 50, 2), model="open", name="open"),
+        phase((0, 0, 1), kind="pause", name="pause"),
+        phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
+            update={"until": parse_limit("error_rate > 1%")}
+        ),
+        phase((3, 3, 2), name="again"),
+    ]
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert iterations_of(journal) == server.served.total()
+    assert journal.end_reason == "done"
+    assert [(span.phase, span.reason) for span in journal.phases] == [(number, "done") for number in range(6)]
+    for span, planned in zip(journal.phases, phases, strict=True):
+        assert span.end_s is not None
+        # What the last step came to is known a second later.
+        longer_s = LAST_SECOND_S if planned.kind == "stress" else 0
+        assert span.end_s - span.start_s == pytest.approx(planned.duration_s + longer_s, abs=0.5)
+    steady = journal.phases[1]
+    users = [s.users for s in journal.seconds if steady.start_s + 1 <= s.second < (steady.end_s or 0) - 1]
+    assert set(users) <= {10}
+    assert response_of(journal, 1).count > 50
+    # Where the word of the new phase comes late, users go on at their own pace until then: once more each, and again.
+    assert 100 <= response_of(journal, 2).count < 150
+    assert response_of(journal, 3).count == 0
+    assert journal.phases[4].held_segment == 1, "its limit never broke"
+    assert response_of(journal, 5).count > 0
+    assert journal.seconds[-2].users == 3
+
+
+def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: CountingServer, tmp_path: Path) -> None:
+    def stall_for_a_second(_: LoadProcesses, journal: Journal) -> None:
+        at_s = journal.seconds[-1].second if journal.seconds else 0
+        (server.stalled.set if at_s == 1 else server.stalled.clear)()
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((100, 100, 5), model="open", max_users=20)])
+    journal = put_load(plan, server.url, tmp_path, stall_for_a_second)
+    assert requests_by_endpoint(journal) == server.served
+    # Nothing was dropped: 20 users were too few while the target stalled, and the others' wait is in their times.
+    assert response_of(journal, 0).count == 500
+    response, service = response_of(journal, 0), service_of(journal, 0)
+    assert service.count == 500
+    assert response.max_us > 500_000
+    assert response.mean_us > service.mean_us + 20_000
+    assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
+
+
+def test_arrivals_that_wait_at_the_end_are_still_served(server: CountingServer, tmp_path: Path) -> None:
+    slow = GETTER.replace('"/a"', '"/slow/100"').replace('"/slow/20"', '"/slow/100"')
+    journal = put_load(
+        plan_of(scenario(tmp_path, slow), [phase((30, 30, 2), model="open", max_users=2)]), server.url, tmp_path
+    )
+    assert (response_of(journal, 0).count, server.served.total(), journal.events) == (60, 60, [])
+    (lateness,) = Lateness.merged([part for second in journal.seconds for part in second.lateness])
+    # All are in it, and the wait for the two users, a second at the end, is not the generator's doing.
+    assert lateness.delay.count == lateness.own.count == 60
+    assert lateness.delay.max_us > 500_000 > lateness.own.max_us
+
+
+def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    burning = """
+        import time
+        from locust import task
+        from harness import HttpUser
+
+        class Burning(HttpUser):
+            @task
+            def burn(self):
+                self.client.get("/a")
+                until_s = time.thread_time() + 0.02
+                while time.thread_time() < until_s:
+                    pass
+    """
+    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 2), model="open", max_users=4)], stop_timeout_s=30)
+    gate = Gate(comparison=parse_requirement("p95 < 60s"))
+    plan = plan.model_copy(update={"gates": (gate,)})
+    journal = put_load(plan, server.url, tmp_path)
+    # What it could not do in time it has done all the same.
+    assert requests_by_endpoint(journal) == server.served == {"GET /a": 200}
+    folder = RunFolder(tmp_path / "run")
+    folder.plan.write_text(plan.model_dump_json())
+    summary = judge(folder)
+    (ran,), (judged,) = summary.phases, summary.gates
+    assert (summary.verdict, summary.exit_code, judged.status) == ("broken", 4, "inconclusive")
+    assert summary.generator.saturated
+    assert ran.generator_limited is not None
+    assert ran.generator_limited in judged.reason
+    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; some were begun and not done yet.
+    assert re.search(r"it would have taken at least [3456] workers \(--workers", ran.generator_limited)
+    assert ran.late > 150
+    assert ran.lateness_ms.p99 is not None
+    assert ran.lateness_ms.p99 > 500
+
+
+TWO_CLASSES = """
+    from locust import task
+    from harness import HttpUser
+
+    made = 0
+
+    class Quick(HttpUser):
+        weight = 3
+
+        def __init__(self, environment):
+            global made
+            made += 1
+            if made == 2:
+                raise ConnectionError("this user cannot be made")
+            super().__init__(environment)
+
+        @task
+        def go(self):
+            self.client.get("/quick")
+
+    class Slow(HttpUser):
+        @task
+        def go(self):
+            self.client.get("/slow/400")
+"""
+
+
+def test_arrivals_are_shared_by_weight_however_slow_a_class_is(server: CountingServer, tmp_path: Path) -> None:
+    plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((40, 40, 3), model="open")])
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /quick": 90, "GET /slow/400": 30}
+
+
+def test_users_too_few_for_every_class_serve_all_arrivals(server: CountingServer, tmp_path: Path) -> None:
+    plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((20, 20, 2), model="open", max_users=1)])
+    assert requests_by_endpoint(put_load(plan, server.url, tmp_path)) == {"GET /quick": 40}
+
+
+def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: CountingServer, tmp_path: Path) -> None:
+    thoughtful = GETTER.replace("constant(0.02)", "constant(60)")
+    phases = [phase((5, 5, 1)), phase((20, 20, 2), model="open", max_users=5)]
+    journal = put_load(plan_of(scenario(tmp_path, thoughtful), phases), server.url, tmp_path)
+    assert (response_of(journal, 1).count, journal.events) == (40, [])
+
+
+def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: CountingServer, tmp_path: Path) -> None:
+    failing = """
+        from locust import TaskSet, constant, task
+        from harness import HttpUser
+
+        class Steps(TaskSet):
+            def on_start(self):
+                raise RuntimeError("no session")
+
+            @task
+            def step(self):
+                self.client.get("/step")
+
+        class Someone(HttpUser):
+            wait_time = constant(0.5)
+            tasks = [Steps]
+    """
+    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)], stop_timeout_s=1)
+    journal = put_load(plan, server.url, tmp_path)
+    assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped", "scenario"])
+
+
+def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
+    def interrupt(load: LoadProcesses, journal: Journal) -> None:
+        if journal.seconds and journal.seconds[-1].second >= 1:
+            load.stop("interrupted")
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((20, 20, 30)), phase((20, 20, 30))], workers=2)
+    journal = put_load(plan, server.url, tmp_path, interrupt)
+    assert journal.end_reason == "interrupted"
+    assert [span.reason for span in journal.phases] == ["cut short"]
+    assert requests_by_endpoint(journal) == server.served
+    assert journal.failures == []
+
+
+def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    slow = """
+        from locust import FastHttpUser, HttpUser, task
+
+        class Fast(FastHttpUser):
+            @task
+            def slow(self):
+                self.client.get("/slow/3000")
+
+        class Plain(HttpUser):
+            @task
+            def slow(self):
+                with self.client.get("/slow/3001", catch_response=True) as answer:
+                    answer.success()
+    """
+    plan = plan_of(scenario(tmp_path, slow), [phase((6, 6, 1))], stop_timeout_s=0.5)
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /slow/3000": 3, "GET /slow/3001": 3}
+    assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
+    assert sum(failure.count for failure in journal.failures) == 6
+
+
+@pytest.mark.traced
+def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
+    failing = """
+        from locust import constant, task
+        from harness import HttpUser
+
+        class Failing(HttpUser):
+            wait_time = constant(0.05)
+
+            @task
+            def status(self):
+                self.client.get("/status/503")
+
+            @task
+            def garbage(self):
+                self.client.get("/garbage")
+
+            @task
+            def wrong_answer(self):
+                with self.client.get("/a", catch_response=True) as answer:
+                    answer.failure("not what was asked for")
+
+            @task
+            def block_raises(self):
+                with self.client.get("/b", catch_response=True) as answer:
+                    answer.json()["missing"]
+
+            @task
+            def task_raises(self):
+                self.client.get("/c")
+                raise RuntimeError("a mistake in the scenario")
+
+            @task
+            def nobody_listens(self):
+                self.client.get("http://127.0.0.1:9/", name="/nobody")
+    """
+    journal = put_load(plan_of(scenario(tmp_path, failing), [phase((4, 4, 4))]), server.url, tmp_path)
+    recorded = requests_by_endpoint(journal)
+    del recorded["GET /nobody"]
+    assert recorded == server.served
+    kinds = {(str(journal.endpoints[f.endpoint]), f.failure) for f in journal.failures}
+    assert ("GET /status/503", "HTTP 503") in kinds
+    assert ("GET /a", "not what was asked for") in kinds
+    assert ("GET /b", "KeyError: 'missing'") in kinds
+    assert any(endpoint == "GET /nobody" and "Refused" in failure for endpoint, failure in kinds)
+    assert any(endpoint == "GET /garbage" for endpoint, _ in kinds)
+    assert {sample.detail.get("status") for sample in journal.samples} >= {"503"}
+    assert journal.seconds[2].users == 4
+    raised = {event.message: (event.what, event.count) for event in journal.events}
+    for error, path in (("KeyError: 'missing'", "/b"), ("RuntimeError: a mistake in the scenario", "/c")):
+        count = server.served[f"GET {path}"]
+        assert raised.pop(f"a task raised {error}, {count} times") == ("scenario", count)
+    assert not raised
+
+
+def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    disturbing = """
+        import gevent
+        from locust import HttpUser as PlainUser, constant, events, task
+        from locust.exception import RescheduleTask
+        from harness import HttpUser
+
+        @events.request.add_listener
+        def give_up(name, **_):
+            if name == "/status/500":
+                raise RescheduleTask()
+
+        @events.init.add_listener
+        def listen_last(environment, **_):
+            environment.events.request.add_listener(stand_still)
+
+        def stand_still(name, **_):
+            if name == "/b":
+                gevent.sleep(60)
+
+        class GivesUp(HttpUser):
+            wait_time = constant(0.1)
+
+            @task
+            def fails(self):
+                self.client.get("/status/500")
+
+        class StandsStill(HttpUser):
+            @task
+            def waits_for_its_listener(self):
+                self.client.get("/b")
+
+        class Impatient(PlainUser):
+            wait_time = constant(0.1)
+
+            @task
+            def hangs_up(self):
+                with gevent.Timeout(0.1, False):
+                    self.client.get("/slow/300")
+    """
+    journal = put_load(
+        plan_of(scenario(tmp_path, disturbing), [phase((6, 6, 2))], stop_timeout_s=0.5), server.url, tmp_path
+    )
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/300")) > 0
+
+
+def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
+    crowded = """
+        from locust import constant, task
+        from harness import HttpUser
+
+        class Crowd(HttpUser):
+            wait_time = constant(0.01)
+
+            @task
+            def go(self):
+                crowded = self.environment.runner.user_count > 5
+                self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
+    """
+    stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
+        update={"until": parse_limit("p95 > 100ms")}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, crowded), [stress]), server.url, tmp_path)
+    (span,) = journal.phases
+    assert (span.reason, span.held_segment, len(span.segments)) == ("limit broke", 1, 4)
+    (event,) = journal.events
+    assert event.what == "limit broke"
+    assert "at 8 users: p95 > 100ms (was 2" in event.message
+
+
+def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:
+    def freeze_the_target(_: LoadProcesses, journal: Journal) -> None:
+        if len(journal.phases) and journal.phases[0].end_s is None and len(journal.seconds) > 1:
+            server.stalled.set()
+        elif journal.phases and journal.phases[0].end_s is not None:
+            server.stalled.clear()
+
+    stress = phase((2, 2, 2), (4, 4, 1), (8, 8, 2), kind="stress", name="stress").model_copy(
+        update={"until": parse_limit("p95 > 1s")}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [stress]), server.url, tmp_path, freeze_the_target)
+    (span,) = journal.phases
+    assert (span.held_segment, len(span.segments)) == (0, 3)
+
+
+@pytest.mark.traced
+def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(load: LoadProcesses, journal: Journal) -> None:
+        if not killed and journal.seconds and journal.seconds[-1].second >= 1:
+            killed.append(load.pids()[-1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    by_worker = """
+    from locust import task
+    from harness import HttpUser
+
+    class Getter(HttpUser):
+        @task
+        def get(self):
+            self.client.get(f"/of/{self.environment.runner.worker_index}")
+"""
+    plan = plan_of(scenario(tmp_path, by_worker), [phase((50, 50, 9), model="open")], workers=2)
+    journal = put_load(plan, server.url, tmp_path, kill_one)
+    (lost,) = journal.events
+    assert (lost.what, journal.end_reason) == ("worker lost", "done")
+    # From one moment on the other worker has all arrivals; before, it had every second one. Each once.
+    due_s = [(number + 0.5) / 50 for number in range(450)]
+    shared = sum(at_s < lost.at_s + TAKE_OVER_S - journal.phases[0].start_s for at_s in due_s)
+    served = max(server.served.values())
+    assert shared < 300, "the worker was lost while the phase ran"
+    assert served == pytest.approx(shared / 2 + (450 - shared), abs=1.5)
+
+
+def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: CountingServer, tmp_path: Path) -> None:
+    standing: list[int] = []
+    awake: list[int] = []
+
+    def stand_still_until_it_is_noticed(load: LoadProcesses, journal: Journal) -> None:
+        if not standing and not awake and len(journal.seconds) > 1:
+            standing.append(load.pids()[-1])
+            os.kill(standing[0], signal.SIGSTOP)
+        if standing and journal.events:
+            awake.append(standing.pop())
+            os.kill(awake[0], signal.SIGCONT)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((10, 10, 12))], workers=2)
+    journal = put_load(plan, server.url, tmp_path, stand_still_until_it_is_noticed)
+    assert [event.what for event in journal.events] == ["worker lost"]
+    assert requests_by_endpoint(journal) == server.served
+
+
+def test_when_the_last_worker_is_lost_the_run_ends(server: CountingServer, tmp_path: Path) -> None:
+    def kill_the_only_one(load: LoadProcesses, journal: Journal) -> None:
+        if journal.seconds and len(load.pids()) > 1:
+            os.kill(load.pids()[-1], signal.SIGKILL)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 30))])
+    journal = put_load(plan, server.url, tmp_path, kill_the_only_one)
+    assert journal.end_reason == "workers lost"
+
+
+def test_a_run_that_is_stopped_before_its_workers_have_joined_was_interrupted(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    def interrupt(load: LoadProcesses, _: Journal) -> None:
+        load.stop("interrupted")
+
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [phase((2, 2, 30))]), server.url, tmp_path, interrupt)
+    assert (journal.end_reason, journal.events) == ("interrupted", [])
+
+
+def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talkative = (
+        GETTER
+        + """
+    import time
+    from locust import events
+
+    print("imported")
+
+    @events.test_start.add_listener
+    def prepare(**_):
+        print("prepared", flush=True)
+        time.sleep(2)
+"""
+    )
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(scenario(tmp_path, talkative, "locust.py"), [phase((50, 50, 3), model="open")])
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    # The run begins when all is prepared: no arrival has waited for it.
+    assert sum(series.requests for series in journal.seconds[0].series) > 0
+    log = (tmp_path / "run" / "harness.log").read_text()
+    assert (log.count("imported"), log.count("prepared")) == (2, 2)
+
+
+def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
+    raising = (
+        GETTER
+        + """
+    from locust import LoadTestShape
+
+    class Breaks(LoadTestShape):
+        def tick(self):
+            if self.get_run_time() > 1:
+                raise ValueError("no such stage")
+            return 3, 10
+"""
+    )
+    shape = phase(kind="shape", name="shape")
+    journal = put_load(plan_of(scenario(tmp_path, raising), [shape], has_shape=True), server.url, tmp_path)
+    assert (journal.end_reason, journal.phases[0].reason) == ("error", "cut short")
+    assert [event.message for event in journal.events] == ["LoadTestShape.tick() failed: ValueError: no such stage"]
+    assert requests_by_endpoint(journal) == server.served
+    assert server.served.total() > 0
+
+
+def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
+    shaped = (
+        GETTER
+        + """
+    from locust import LoadTestShape
+
+    class Other(HttpUser):
+        wait_time = constant(0.02)
+
+        @task
+        def other(self):
+            self.client.get("/other")
+
+    class Base(LoadTestShape):
+        abstract = True
+
+        def tick(self):
+            given = self.runner.environment.parsed_options
+            if self.get_run_time() > given.run_time:
+                return None
+            if self.get_run_time() < 2:
+                return 3, given.spawn_rate, [Getter]
+            return given.num_users, given.spawn_rate, [Other]
+
+    class Stairs(Base):
+        use_common_options = True
+"""
+    )
+    shape = phase(kind="shape", name="shape")
+    plan = plan_of(scenario(tmp_path, shaped), [shape], has_shape=True)
+    arguments = ("--users", "6", "--spawn-rate", "10", "--run-time", "4s")
+    journal = put_load(plan.model_copy(update={"arguments": arguments}), server.url, tmp_path)
+    assert {second.users for second in journal.seconds[1:4]} == {3, 6}
+    assert journal.end_reason == "done"
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert recorded["GET /other"] > 0
+    first = {str(journal.endpoints[series.endpoint]) for series in journal.seconds[0].series}
+    assert first <= {"GET /a", "GET /slow/20"}
+
+
+def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
+    quits = (
+        GETTER
+        + """
+    class Judge(HttpUser):
+        fixed_count = 1
+
+        @task
+        def end(self):
+            if self.environment.stats.total.num_requests > 5:
+                self.environment.process_exit_code = 5
+                self.environment.runner.quit()
+                self.client.get("/last")
+"""
+    )
+    plan = plan_of(scenario(tmp_path, quits), [phase((4, 4, 40))], workers=2)
+    journal = put_load(plan, server.url, tmp_path)
+    assert journal.end_reason == "scenario"
+    assert [span.reason for span in journal.phases] == ["cut short"]
+    told = [(event.what, event.message) for event in journal.events]
+    assert ("exit code", "the scenario set environment.process_exit_code = 5") in told
+    assert requests_by_endpoint(journal) == server.served
+    assert server.served["GET /last"] > 0
+
+
+def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
+    tests = """
+        def test_front(fastsession):
+            fastsession.get("/front").raise_for_status()
+            fastsession.get("/status/404").raise_for_status()
+            fastsession.get("/never")
+    """
+    path = scenario(tmp_path, tests, "test_shop.py")
+    journal = put_load(plan_of(path, [phase((20, 20, 2), model="open")]), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served == {"GET /front": 40, "GET /status/404": 40}
+    assert iterations_of(journal) == 40
+
+
+def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
+    nested = """
+        from locust import SequentialTaskSet, TaskSet, User, constant, task
+        from harness import HttpUser
+
+        class Steps(SequentialTaskSet):
+            @task
+            def one(self):
+                self.client.get("/one")
+
+            @task
+            def two(self):
+                self.client.get("/two")
+                self.interrupt()
+
+        class Outer(TaskSet):
+            tasks = [Steps]
+
+            @task
+            def outside(self):
+                self.client.get("/outside")
+
+        class Nested(HttpUser):
+            wait_time = constant(0.05)
+            tasks = [Outer]
+    """
+    phases = [phase((3, 3, 2)), phase((40, 40, 2), model="open")]
+    journal = put_load(plan_of(scenario(tmp_path, nested), phases), server.url, tmp_path)
+    recorded = requests_by_endpoint(journal)
+    assert recorded == server.served
+    assert 0 <= recorded["GET /one"] - recorded["GET /two"] <= 10
+    # On a busy machine each of the three users may begin once more before its worker hears of the next phase.
+    assert 80 <= response_of(journal, 1).count <= 83
+
+
+def test_each_task_gets_its_share_in_both_models_over_all_workers(server: CountingServer, tmp_path: Path) -> None:
+    weighted = """
+        import time
+        from locust import SequentialTaskSet, TaskSet, User, constant, task
+
+        class Client:
+            def __init__(self, event):
+                self.fire = event.fire
+
+            def count(self, name):
+                self.fire(request_type="DO", name=name, response_time=1, response_length=0, exception=None)
+
+        class Counting(User):
+            abstract = True
+
+            def __init__(self, environment):
+                super().__init__(environment)
+                self.client = Client(environment.events.request)
+
+        class Own(TaskSet):
+            @task(1)
+            def never(self):
+                self.client.count("never")
+
+            def get_next_task(self):
+                return Own.chosen
+
+            def chosen(self):
+                self.client.count("chosen")
+                self.interrupt()
+
+        class InOrder(SequentialTaskSet):
+            @task
+            def first(self):
+                self.client.count("first")
+
+            @task
+            def second(self):
+                self.client.count("second")
+                self.interrupt()
+
+        class Shopper(Counting):
+            wait_time = constant(0.02)
+            tasks = {Own: 2, InOrder: 2}
+
+            @task(80)
+            def browse(self):
+                self.client.count("browse")
+
+            @task(11)
+            def cart(self):
+                self.client.count("cart")
+
+            @task(5)
+            def checkout(self):
+                self.client.count("checkout")
+    """
+    phases = [phase((40, 40, 3)), phase((700, 700, 3), model="open", max_users=10)]
+    journal = put_load(plan_of(scenario(tmp_path, weighted), phases, workers=2), server.url, tmp_path)
+    for number in range(2):
+        counts = requests_by_endpoint(journal, number)
+        assert counts["DO never"] == 0
+        dealt = counts.total() - counts["DO second"]
+        assert dealt > 1500
+        for name, weight in {"browse": 80, "cart": 11, "checkout": 5, "chosen": 2, "first": 2}.items():
+            # Drawn at random, 80 % of 2,000 would be off by more than this in two runs of three.
+            assert counts[f"DO {name}"] / dealt == pytest.approx(weight / 100, abs=0.004)
+
+
+@pytest.mark.traced
+def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
+    hanging = """
+        from locust import task
+        from harness import HttpUser
+
+        class Hanging(HttpUser):
+            @task
+            def hang(self):
+                self.client.get("/slow/20000")
+    """
+    hurried: list[bool] = []
+
+    def interrupt_twice(load: LoadProcesses, journal: Journal) -> None:
+        if not hurried and journal.seconds and journal.seconds[-1].second >= 1:
+            load.stop("interrupted")
+            load.hurry()
+            hurried.append(True)
+
+    plan = plan_of(scenario(tmp_path, hanging), [phase((5, 5, 30))], stop_timeout_s=30)
+    journal = put_load(plan, server.url, tmp_path, interrupt_twice)
+    assert journal.end_reason == "interrupted"
+    assert requests_by_endpoint(journal) == server.served == {"GET /slow/20000": 5}
+    assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
+
+
+@pytest.mark.traced
+def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer, tmp_path: Path) -> None:
+    lying = (
+        GETTER.replace("class Getter", "from locust import events\n\n    class Getter")
+        + """
+    @events.test_start.add_listener
+    def say_what_no_worker_says(environment, **_):
+        if hasattr(environment.runner, "client_id"):
+            for message in (None, {"second": 0}, {"second": 0, "series": {"open": b"many"}}):
+                environment.runner.send_message("harness.second", message)
+    """
+    )
+    journal = put_load(plan_of(scenario(tmp_path, lying), [phase((5, 5, 2))]), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert [event.what for event in journal.events] == ["report refused"]
+    assert journal.end_reason == "done"

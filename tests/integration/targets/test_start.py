@@ -1,0 +1,332 @@
+"""A managed target gets ready, is watched, and ends with everything it spawned; what goes wrong is said plainly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.errors import ExitCode, HarnessError
+from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget
+from harness.targets.process import SupervisedProcess
+from harness.targets.start import start_target
+from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
+
+
+def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    plan = script_target(tmp_path, "print('hello', os.environ['PORT'], flush=True)\nserve(sys.argv[1])")
+    with start_target(plan, folder) as target:
+        assert urllib.request.urlopen(f"{target.url}/health").status == 200
+        assert target.managed
+        assert target.is_alive()
+        assert target.exit_description() == "still runs"
+        assert target.describe() == f"{plan.command}, at {target.url}"
+        assert target.pid is not None
+        assert runs(target.pid)
+        supervisor = psutil.Process(target.pid).ppid()
+        port = target.url.rpartition(":")[2]
+    assert all_ended([target.pid, supervisor])
+    assert target.exit_description() == "was killed by SIGTERM"
+    assert not target.is_alive()
+    assert folder.target_log.read_text() == f"hello {port}\n"
+    target.stop()  # twice is once
+
+
+@pytest.mark.traced
+def test_the_embedded_shop_starts_and_ends_with_its_payment_vendor(tmp_path: Path) -> None:
+    plan = ShopTarget(environment={"SHOP_PRODUCTS": "50"})
+    with start_target(plan, run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        assert urllib.request.urlopen(f"{target.url}/health").status == 200
+        tree = [target.pid, *(child.pid for child in psutil.Process(target.pid).children(recursive=True))]
+        assert len(tree) > 1
+    assert all_ended(tree)
+
+
+def test_a_daemon_in_another_session_is_ended_too(tmp_path: Path) -> None:
+    noted = tmp_path / "daemon.pid"
+    code = f"""
+import subprocess
+daemon = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+daemon += "open({str(noted)!r}, 'w').write(str(os.getpid())); time.sleep(300)"
+# the process between ends at once: the daemon is then nobody's child
+between = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+subprocess.run([sys.executable, "-c", between, daemon], check=True)
+serve(sys.argv[1])
+"""
+    target = start_target(script_target(tmp_path, code), run_folder(tmp_path))
+    assert isinstance(target.pid, int)
+    try:
+        assert wait_until(lambda: noted.exists() and noted.read_text() != "")
+        daemon = int(noted.read_text())
+        assert runs(daemon)
+        os.kill(psutil.Process(target.pid).ppid(), signal.SIGTERM)  # as a shutdown of the machine would
+    finally:
+        target.stop()
+    assert all_ended([daemon, target.pid])
+
+
+def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(300)"
+    )
+    log = tmp_path / "log"
+    process = SupervisedProcess([sys.executable, "-c", code], os.environ, log)
+    assert wait_until(lambda: log.exists() and "on" in log.read_text())
+    process.stop(0.2)
+    assert process.poll() == -signal.SIGKILL
+    assert all_ended([process.pid])
+
+
+def test_a_target_that_dies_during_the_run_is_noticed(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        os.kill(target.pid, signal.SIGKILL)
+        assert wait_until(lambda: not target.is_alive())
+        assert target.exit_description() == "was killed by SIGKILL: out of memory?"
+
+
+def test_a_target_dies_with_its_supervisor(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        agents = target.agents()[0].address.parent
+        os.kill(psutil.Process(target.pid).ppid(), signal.SIGKILL)
+        assert all_ended([target.pid])
+        assert not target.is_alive()
+    assert not agents.exists()
+
+
+def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Path) -> None:
+    """It inherits no ignored SIGINT from the process that looks after it."""
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        os.kill(target.pid, signal.SIGINT)
+        assert wait_until(lambda: not target.is_alive())
+
+
+def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
+    plan = script_target(tmp_path, "sys.exit('no database here')")
+    with pytest.raises(HarnessError, match=r"exited with code 1 before it was ready(.|\n)*no database here") as caught:
+        start_target(plan, run_folder(tmp_path))
+    assert caught.value.exit_code is ExitCode.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        ("import time; time.sleep(60)", "nothing listened"),
+        ("Handler.do_GET = lambda self: self.send_error(503)\nserve(sys.argv[1])", "it answered 503"),
+        (
+            "import time; Handler.do_GET = lambda self: time.sleep(60)\nserve(sys.argv[1])",
+            "accepted the connection, but did not answer",
+        ),
+        (
+            "Handler.do_GET = lambda self: self.wfile.write(b'220 ftp ready\\r\\n')\nserve(sys.argv[1])",
+            "no HTTP answer",
+        ),
+        (
+            "import time\ndef drip(self):\n  self.send_response(200)\n  self.flush_headers()\n"
+            "  while True: self.wfile.write(b'x'); time.sleep(0.1)\nHandler.do_GET = drip\nserve(sys.argv[1])",
+            "accepted the connection, but did not answer",
+        ),
+    ],
+)
+def test_a_target_that_never_gets_healthy_is_ended_and_what_was_seen_is_told(
+    tmp_path: Path, code: str, seen: str
+) -> None:
+    plan = script_target(
+        tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=2.5
+    )
+    with pytest.raises(HarnessError, match=f"not ready after 2.5 s: GET /health: .*{seen}") as caught:
+        start_target(plan, run_folder(tmp_path))
+    assert caught.value.exit_code is ExitCode.BROKEN
+    assert "{port}" in str(caught.value.hint)
+    assert all_ended([int((tmp_path / "pid").read_text())])
+
+
+def test_a_target_is_ready_by_the_status_of_its_answer_though_the_body_never_ends(tmp_path: Path) -> None:
+    code = """
+import time
+def flood(self):
+    self.send_response(200)
+    self.end_headers()
+    while True:
+        self.wfile.write(b"x")
+        time.sleep(0.1)
+Handler.do_GET = flood
+serve(sys.argv[1])
+"""
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        assert target.is_alive()
+
+
+def test_a_ready_path_may_hold_letters_that_no_request_line_does(tmp_path: Path) -> None:
+    code = "Handler.do_GET = lambda self: self.send_error(204 if self.path == '/gesund%20%C3%BC?a=1' else 404)\n"
+    plan = script_target(tmp_path, code + "serve(sys.argv[1])")
+    with start_target(plan.model_copy(update={"ready_path": "/gesund ü?a=1"}), run_folder(tmp_path)) as target:
+        assert target.is_alive()
+
+
+def test_a_target_that_ends_before_its_number_is_read_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor's two words, number and exit status, then come in one piece."""
+    receive_one = SupervisedProcess._receive_one
+
+    def receive_late(process: SupervisedProcess) -> dict[str, Any]:
+        assert wait_until(lambda: process._channel.recv(4096, socket.MSG_PEEK).count(b"\n") == 2)
+        return receive_one(process)
+
+    monkeypatch.setattr(SupervisedProcess, "_receive_one", receive_late)
+    process = SupervisedProcess(["false"], os.environ, tmp_path / "log")
+    assert process.poll() == 1
+    process.stop(1.0)
+
+
+def test_of_a_flood_of_output_the_last_words_are_shown(tmp_path: Path) -> None:
+    plan = script_target(tmp_path, "sys.exit('x' * 1_000_000 + '\\n' + 'y' * 10_000 + '\\nno database here')")
+    with pytest.raises(HarnessError, match="no database here") as caught:
+        start_target(plan, run_folder(tmp_path))
+    assert len(str(caught.value)) < 2_000
+
+
+def test_a_fixed_port_that_is_in_use_is_named_as_the_cause(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        plan = script_target(tmp_path, f"serve({taken.getsockname()[1]})")
+        with pytest.raises(HarnessError, match="before it was ready") as caught:
+            start_target(plan, run_folder(tmp_path))
+    assert "A port it wants is in use" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("losses", "starts"), [(1, True), (9, False)])
+def test_another_port_is_tried_when_somebody_took_the_free_one(tmp_path: Path, losses: int, starts: bool) -> None:
+    """The target asks this test to take its port first, as another program might in between."""
+    asked = socket.create_server(("127.0.0.1", 0))
+    held: list[socket.socket] = []
+
+    def thief() -> None:
+        while True:
+            try:
+                connection, _ = asked.accept()
+            except OSError:
+                return
+            with connection:
+                port = int(connection.recv(16))
+                if len(held) < losses:
+                    held.append(socket.socket())
+                    held[-1].bind(("127.0.0.1", port))
+                connection.sendall(b"done")
+
+    thread = threading.Thread(target=thief)
+    thread.start()
+    code = f"""
+import socket
+with socket.create_connection(("127.0.0.1", {asked.getsockname()[1]})) as test:
+    test.sendall(sys.argv[1].encode())
+    test.recv(4)
+serve(sys.argv[1])
+"""
+    plan = script_target(tmp_path, code)
+    try:
+        if starts:
+            with start_target(plan, run_folder(tmp_path)) as target:
+                assert target.is_alive()
+        else:
+            with pytest.raises(HarnessError, match="port in use, 3 times") as caught:
+                start_target(plan, run_folder(tmp_path))
+            assert caught.value.exit_code is ExitCode.BROKEN
+    finally:
+        asked.shutdown(socket.SHUT_RDWR)
+        asked.close()
+        thread.join()
+        for taken in held:
+            taken.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "code"),
+    [
+        ("no-such-program --port {port}", "no-such-program: the target's command cannot be started", ExitCode.BROKEN),
+        ("app 'unfinished", "cannot be read: No closing quotation", ExitCode.USAGE),
+        ("  ", "is empty", ExitCode.USAGE),
+    ],
+)
+def test_a_command_that_is_none_is_refused(tmp_path: Path, command: str, message: str, code: ExitCode) -> None:
+    with pytest.raises(HarnessError) as caught:
+        start_target(CommandTarget(command=command), run_folder(tmp_path))
+    assert message in str(caught.value)
+    assert caught.value.exit_code is code
+
+
+def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        HTTP_SERVER
+        + "import subprocess\nsubprocess.Popen(['sleep', '300'], start_new_session=True)\nserve(sys.argv[1])"
+    )
+    controller = tmp_path / "controller.py"
+    controller.write_text(
+        f"""
+import sys, time
+from pathlib import Path
+from harness.plan.model import CommandTarget
+from harness.record.run_folder import RunFolder
+from harness.targets.start import start_target
+folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
+target = start_target(CommandTarget(command="{sys.executable} {tmp_path / "app.py"} {{port}}"), folder)
+print(target.agents()[0].address.parent, flush=True)
+time.sleep(300)
+"""
+    )
+    process = subprocess.Popen([sys.executable, str(controller)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    agents = Path(process.stdout.readline().strip())
+    tree = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    assert len(tree) == 3  # supervisor, target, its child
+    assert agents.is_dir()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert all_ended(tree)
+    assert not agents.exists()
+
+
+class TestAttached:
+    def test_its_process_is_watched_and_left_alone(self, tmp_path: Path) -> None:
+        with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as managed:
+            assert managed.pid is not None
+            with start_target(AttachedTarget(url=f"{managed.url}/", pid=managed.pid), run_folder(tmp_path / "b")) as it:
+                assert it.url == managed.url
+                assert not it.managed
+                assert it.agents() == []
+                assert it.describe() == f"attached: {managed.url} (process {managed.pid})"
+                assert it.exit_description() == "still runs"
+            assert managed.is_alive()
+            without_pid = start_target(AttachedTarget(url=managed.url), run_folder(tmp_path / "c"))
+            assert without_pid.pid is None
+            assert without_pid.describe() == f"attached: {managed.url}"
+        assert not it.is_alive()
+        assert it.exit_description() == f"process {managed.pid} has ended"
+        assert without_pid.is_alive()  # nobody knows better
+
+    def test_a_process_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
+        with subprocess.Popen(["true"]) as ended:
+            ended.wait()
+        with pytest.raises(HarnessError, match=f"--pid {ended.pid}: there is no process"):
+            start_target(AttachedTarget(url="http://127.0.0.1:9", pid=ended.pid), run_folder(tmp_path))
+
+    def test_an_address_where_nobody_listens_breaks_the_run(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as briefly:
+            port = briefly.getsockname()[1]
+        with pytest.raises(HarnessError, match="cannot be reached: Connection refused") as caught:
+            start_target(AttachedTarget(url=f"http://127.0.0.1:{port}"), run_folder(tmp_path))
+        assert caught.value.exit_code is ExitCode.BROKEN

@@ -1,0 +1,112 @@
+"""Where workers of other machines come in: addresses as people type them, and what they are told to type."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.listen_address import ListenAddress, open_door, reached_from_outside, resolve_bind, split_address
+from harness.errors import HarnessError
+from tests.support.children import free_port
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.5", ("10.0.0.5", 5557)),
+        ("10.0.0.5:80", ("10.0.0.5", 80)),
+        ("load.local:7000", ("load.local", 7000)),
+        ("fd00::5", ("fd00::5", 5557)),
+        ("[fd00::5]", ("fd00::5", 5557)),
+        ("[fd00::5]:80", ("fd00::5", 80)),
+    ],
+)
+def test_addresses_as_people_type_them(text: str, expected: tuple[str, int]) -> None:
+    assert split_address(text, "--master") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":80", "a:b", "a:0", "a:65536", "http://a", "a b", "[::1]x", "a:٣", f"a:{'9' * 5000}"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(HarnessError, match="is not an address"):
+        split_address(text, "--master")
+
+
+def test_the_command_to_type_holds_a_secret_that_was_made_and_none_that_was_given() -> None:
+    made = ListenAddress("127.0.0.1", 5557, "a secret with spaces")
+    assert made.command(5557) == "HARNESS_SECRET='a secret with spaces' harness worker --master 127.0.0.1"
+    given = ListenAddress("127.0.0.1", 6000, "a secret with spaces", secret_was_given=True)
+    assert given.command(6000) == "harness worker --master 127.0.0.1:6000"
+    assert "a secret" not in repr(given)
+
+
+def test_a_door_that_cannot_be_opened_is_told() -> None:
+    with pytest.raises(HarnessError, match="is no address of this machine"):
+        open_door("192.0.2.1", None, None)
+    with pytest.raises(HarnessError, match="means nothing where no machine can join"):
+        open_door(None, 2, None)
+    with pytest.raises(HarnessError, match="0 is not a number of workers"):
+        open_door("127.0.0.1", 0, None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(HarnessError, match="cannot be listened on"):
+            open_door(f"127.0.0.1:{port}", None, None)
+
+
+def test_a_secret_is_made_only_where_a_person_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HARNESS_SECRET", raising=False)
+    address = f"127.0.0.1:{free_port()}"
+    with (tmp_path / "log").open("w") as log:  # as CI has it, which may show it to everybody
+        monkeypatch.setattr(sys, "stderr", log)
+        with pytest.raises(HarnessError, match="a log is no place for the secret") as fault:
+            open_door(address, None, None)
+        assert "HARNESS_SECRET" in (fault.value.hint or "")
+        (tmp_path / "secret").write_text("a secret of this test")
+        given = open_door(address, None, tmp_path / "secret")
+        assert given is not None
+        assert given.secret_was_given
+    ours, terminal = os.openpty()
+    with os.fdopen(ours), os.fdopen(terminal, "w") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        made = open_door(address, None, None)
+    assert made is not None
+    assert made.secret in made.command(made.port)
+
+
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [("127.0.0.1:{}", "127.0.0.1"), ("0.0.0.0:{}", "0.0.0.0"), ("localhost:{}", "127.0.0.1")],
+)
+def test_the_address_to_listen_on(bind: str, expected: str) -> None:
+    port = free_port()
+    assert resolve_bind(bind.format(port)) == (expected, port)
+
+
+def test_a_host_that_nobody_knows_is_told() -> None:
+    with pytest.raises(HarnessError, match="is not known") as fault:
+        resolve_bind("nobody.invalid")
+    assert "127.0.0.1" in (fault.value.hint or "")
+
+
+def test_a_target_of_ours_is_reached_at_the_address_of_the_door_where_it_listens_there() -> None:
+    door = ListenAddress("0.0.0.0", 5557)
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:
+        port = everywhere.getsockname()[1]
+        url = reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
+        assert url == f"http://{door.reached_at()}:{port}"
+    with pytest.raises(HarnessError, match="listens on this machine alone"):
+        reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
+
+
+def test_a_target_on_loopback_is_refused_where_workers_come_from_elsewhere() -> None:
+    loopback = "http://127.0.0.1:1"
+    outside = ListenAddress("192.0.2.1", 5557)
+    assert reached_from_outside(loopback, ListenAddress(), managed=False) == loopback
+    assert reached_from_outside("http://192.0.2.9", outside, managed=False) == "http://192.0.2.9"
+    with pytest.raises(HarnessError, match="listens on this machine alone"):
+        reached_from_outside(loopback, outside, managed=False)

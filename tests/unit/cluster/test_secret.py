@@ -1,0 +1,48 @@
+"""The secret of a run: from where it is taken, and the keys it gives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret, take_secret
+from harness.errors import HarnessError
+
+
+def test_the_same_secret_gives_the_same_keys_and_another_others() -> None:
+    secret = new_secret()
+    keys, others = Keys.derive(secret), Keys.derive(new_secret())
+    assert keys == Keys.derive(secret)
+    parts = {pair.public for pair in (keys.master, keys.worker, others.master, others.worker)}
+    assert len(parts) == 4
+
+
+def test_the_variable_is_taken_out_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, "from the environment")
+    assert given_secret(None) == "from the environment"
+    assert VARIABLE not in os.environ
+    assert given_secret(None) is None
+    monkeypatch.setenv(VARIABLE, "from the environment")
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    assert given_secret(file) == "from the file"
+    assert VARIABLE not in os.environ
+
+
+def test_a_secret_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, "x" * (SHORTEST - 1))
+    with pytest.raises(HarnessError, match="at least 12 are needed"):
+        given_secret(None)
+    with pytest.raises(HarnessError, match="No such file"):
+        given_secret(tmp_path / "missing")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe" * 20)
+    with pytest.raises(HarnessError, match="it is not text"):
+        given_secret(tmp_path / "binary")
+
+
+def test_a_load_process_takes_the_secret_and_its_children_do_not_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "from the environment")
+    assert take_secret() == Keys.derive("from the environment")
+    assert VARIABLE not in os.environ

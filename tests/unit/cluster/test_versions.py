@@ -1,0 +1,28 @@
+"""Which differences between two installations keep a worker out."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cluster.versions import differences, versions
+
+
+def test_the_same_installation_differs_in_nothing() -> None:
+    assert differences(versions(), versions()) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["messages", "harness", "locust"])
+def test_what_decides_the_numbers_must_agree(name: str) -> None:
+    refused, warned = differences(versions(), versions() | {name: "0.9"})
+    assert refused == [f"{name} 0.9 here, {versions()[name]} at the master"]
+    assert warned == []
+
+
+@pytest.mark.parametrize("name", ["python", "gevent"])
+def test_what_decides_only_the_speed_is_told(name: str) -> None:
+    refused, warned = differences(versions(), versions() | {name: "0.9"})
+    assert (refused, len(warned)) == ([], 1)
+
+
+def test_a_worker_that_does_not_say_is_another() -> None:
+    assert len(differences(versions(), {})[0]) == 3

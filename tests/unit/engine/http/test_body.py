@@ -1,0 +1,89 @@
+"""The body of a request: as ``data=``, ``json=`` and ``files=`` are meant."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.engine.http.body import NO_BODY, chunked, encode, rewound
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("data", "json", "expected", "content_type"),
+    [
+        ("é", None, "é".encode(), TEXT),
+        (b"\0", None, b"\0", "application/octet-stream"),
+        ({"a": "b c", "d": 1}, None, b"a=b+c&d=1", FORM),
+        (None, {"a": "é"}, rb'{"a": "\u00e9"}', "application/json"),
+        (None, 0, b"0", "application/json"),
+        ("data", {"not": "this"}, b"data", TEXT),
+        ("", {"this": 1}, b'{"this": 1}', "application/json"),
+    ],
+)
+def test_what_is_known_whole_is_bytes(data: Any, json: Any, expected: bytes, content_type: str) -> None:
+    body = encode(data, json, None)
+    assert (body.data, body.content_type, body.parts) == (expected, content_type, None)
+
+
+@pytest.mark.parametrize("nothing", [None, "", b"", {}])
+def test_nothing_is_no_body(nothing: Any) -> None:
+    assert encode(nothing, None, None).data == NO_BODY.data
+    assert encode(nothing, None, None).content_type is None
+
+
+def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with path.open("rb") as file:
+        file.read(4)
+        body = encode(file, None, None)
+        assert body.length == 6
+        assert body.parts is not None
+        assert b"".join(body.parts) == b"456789"
+        again = rewound(body)
+        assert again is not None
+        assert again.length == 10
+
+
+def test_what_has_no_length_is_sent_chunked() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as end:
+        end.write(b"through a pipe")
+        end.close()
+        body = encode(pipe, None, None)
+        assert body.length is None
+        assert body.parts is not None
+        assert b"".join(chunked(body.parts)) == b"e\r\nthrough a pipe\r\n0\r\n\r\n"
+        assert rewound(body) is None
+    assert encode(io.StringIO("é"), None, None).length is None, "characters are no bytes"
+    parts = encode(iter([b"a", "é", b""]), None, None).parts
+    assert parts is not None
+    assert b"".join(chunked(parts)) == b"1\r\na\r\n2\r\n\xc3\xa9\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("wrong", [5, [1, 2]])
+def test_what_cannot_be_sent_is_told(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="data="):
+        list(encode(wrong, None, None).parts or ())
+
+
+def test_files_take_the_fields_of_data_in() -> None:
+    files = {"one": ("a.txt", b"content", "text/x", {"X-A": "b"}, "BOUND"), "two": io.BytesIO(b"more"), "three": None}
+    body = encode({"field": ["1", 2], "none": None}, None, files)
+    assert body.content_type == "multipart/form-data; boundary=BOUND"
+    parts = body.data.split(b"--BOUND")
+    assert [part.partition(b"\r\n\r\n")[2].strip() for part in parts[1:-1]] == [b"1", b"2", b"content", b"more"]
+    assert b'name="one"; filename="a.txt"' in parts[3]
+    assert b"Content-Type: text/x" in parts[3]
+    assert b"X-A: b" in parts[3]
+    assert b'name="two"; filename="two"' in parts[4]
+    assert parts[-1] == b"--\r\n"
+    with pytest.raises(ValueError, match="data= must be fields"):
+        encode("text", None, files)

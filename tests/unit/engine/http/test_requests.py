@@ -1,0 +1,197 @@
+"""The bytes of a request, and of the one that a redirect asks for."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from geventhttpclient.header import Headers
+
+from harness.engine.failures import RedirectRefused
+from harness.engine.http.body import encode
+from harness.engine.http.origin import Origin, is_plain_path, parse
+from harness.engine.http.prepared_request import PreparedRequest
+from harness.engine.http.redirect import redirected
+from harness.engine.http.request_headers import HeaderCache
+
+ORIGIN = Origin("http", "host", 80)
+
+
+def request(
+    method: str = "GET",
+    url: str = "http://host/path",
+    *,
+    headers: dict[str, Any] | None = None,
+    data: Any = None,
+    json: Any = None,
+    auth: str | None = None,
+) -> PreparedRequest:
+    origin, target = parse(url)
+    body = encode(data, json, None)
+    heads = HeaderCache.of(origin, Headers({"User-Agent": "test"}), None)
+    return PreparedRequest(method, url, origin, target, heads.of_request(headers, auth, body.content_type), body)
+
+
+def bytes_of(sent: PreparedRequest) -> bytes:
+    return sent.encoded(sent.target) + b"".join(sent.parts() or ())
+
+
+def test_a_plain_request() -> None:
+    assert bytes_of(request()) == (
+        b"GET /path HTTP/1.1\r\nHost: host\r\nUser-Agent: test\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "target"),
+    [
+        ("http://Host", Origin("http", "host", 80), "/"),
+        ("http://bücher.example/", Origin("http", "xn--bcher-kva.example", 80), "/"),
+        ("https://h?a=b#c", Origin("https", "h", 443), "/?a=b"),
+        ("http://u:p@h:8080/a b/é", Origin("http", "h", 8080), "/a%20b/%C3%A9"),
+        ("http://[::1]:81/%7Ex%2Fy", Origin("http", "::1", 81), "/~x%2Fy"),
+        ("http+unix://%2Frun%2FA.sock/x", Origin("http+unix", "/run/A.sock", 0), "/x"),
+    ],
+)
+def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str) -> None:
+    assert parse(url) == (origin, target)
+    assert parse(origin.url + target) == (origin, target)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://h/", "http://", "http+unix:///x", "http://h:99999/", "http://a..b/", "http://a\x00b/"]
+)
+def test_what_names_no_origin_is_told(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|host|[Pp]ort"):
+        parse(url)
+
+
+@pytest.mark.parametrize(
+    ("origin", "authority"),
+    [
+        (Origin("http", "h", 80), "h"),
+        (Origin("http", "h", 443), "h:443"),
+        (Origin("https", "::1", 443), "[::1]"),
+        (Origin("https", "::1", 1), "[::1]:1"),
+        (Origin("http+unix", "/a", 0), "localhost"),
+    ],
+)
+def test_the_host_field_leaves_a_default_port_out(origin: Origin, authority: str) -> None:
+    assert origin.authority == authority
+
+
+@pytest.mark.parametrize("path", ["/", "/a/b.c?d=e&f[]=/?", "/a:b@c"])
+def test_plain_paths_are_sent_as_they_are(path: str) -> None:
+    assert is_plain_path(path)
+    assert parse("http://h" + path) == (Origin("http", "h", 80), path)
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a b", "/é", "/a%2f", "/a#b", "/a?", "/a\n", "/a;b", '/"'])
+def test_others_are_looked_at_closer(path: str) -> None:
+    assert not is_plain_path(path)
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (request("POST"), b"Content-Length: 0"),
+        (request("POST", data="abc"), b"Content-Length: 3"),
+        (request("GET", json=1), b"Content-Type: application/json"),
+        (request("POST", data=iter([b"x"])), b"Transfer-Encoding: chunked"),
+        (request("POST", data=io.BytesIO(b"xy")), b"Content-Length: 2"),
+        (request(headers={"X": ["1", "2"]}), b"X: 1\r\nX: 2"),
+        (request(headers={"user-agent": "mine"}), b"user-agent: mine"),
+        (request(headers={"Host": "other"}), b"Host: other"),
+        (request(auth="Basic x"), b"Authorization: Basic x"),
+    ],
+)
+def test_fields_of_requests(sent: PreparedRequest, line: bytes) -> None:
+    head = bytes_of(sent).partition(b"\r\n\r\n")[0]
+    assert b"\r\n" + line in head
+    names = [field.partition(b":")[0].lower() for field in head.split(b"\r\n")[1:]]
+    assert names.count(b"host") == names.count(b"user-agent") == 1
+    assert (b"content-length" in names) + (b"transfer-encoding" in names) <= 1
+
+
+def test_chunked_on_request_leaves_the_length_out() -> None:
+    sent = request("POST", data="hello", headers={"Transfer-Encoding": "chunked", "Content-Length": "99"})
+    assert b"Content-Length" not in bytes_of(sent)
+    assert bytes_of(sent).endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nInjected: b"}, {"X\n": "a"}, {"": "a"}, {"X": "€"}, {5: "a"}])
+def test_fields_that_cannot_be_sent_are_told(headers: dict[Any, Any]) -> None:
+    with pytest.raises((ValueError, AttributeError)):
+        request(headers=headers)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_these_redirects_drop_method_and_body(status: int) -> None:
+    sent = request("POST", data="body", headers={"Content-Language": "en", "Cookie": "a=b", "X": "y"})
+    text = bytes_of(redirected(sent, status, "/next?x=1", ORIGIN))
+    assert text.startswith(b"GET /next?x=1 HTTP/1.1\r\nHost: host\r\n")
+    assert b"X: y" in text
+    for gone in (b"body", b"Content-Type", b"Content-Length", b"Cookie"):
+        assert gone not in text
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_these_keep_them(status: int) -> None:
+    for data in ("body", io.BytesIO(b"body")):
+        sent = request("PUT", data=data)
+        before = bytes_of(sent)
+        assert bytes_of(redirected(sent, status, "/path", ORIGIN)) == before
+    with pytest.raises(RedirectRefused, match="a second time"):
+        redirected(request("PUT", data=iter([b"x"])), status, "/next", ORIGIN)
+
+
+def test_a_head_stays_a_head() -> None:
+    assert redirected(request("HEAD"), 303, "/", ORIGIN).method == "HEAD"
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("/x", True),
+        ("http://host/x", True),
+        ("https://host/x", False),
+        ("//other/x", False),
+        ("http://host:81/", False),
+    ],
+)
+def test_credentials_stay_with_their_origin(location: str, kept: bool) -> None:
+    sent = request(auth="Basic x", headers={"Host": "mine"})
+    text = bytes_of(redirected(sent, 302, location, ORIGIN))
+    assert (b"Authorization" in text, b"Host: mine" in text) == (kept, kept)
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("other", "http://host/a/other"),
+        ("../b", "http://host/b"),
+        ("?q=1", "http://host/a/path?q=1"),
+        ("//h2/c#d", "http://h2/c#d"),
+        ("/caf\xc3\xa9", "http://host/café"),
+        ("/caf\xe9", "http://host/café"),
+    ],
+)
+def test_locations_are_relative_to_the_request(location: str, url: str) -> None:
+    assert redirected(request(url="http://host/a/path"), 302, location, ORIGIN).url == url
+
+
+@pytest.mark.parametrize("location", ["ftp://h/", "http://[x", "http://h:port/", "http+unix://%2Frun%2Fdocker.sock/x"])
+def test_some_redirects_are_refused(location: str) -> None:
+    with pytest.raises(RedirectRefused, match="redirect refused: to "):
+        redirected(request(), 302, location, ORIGIN)
+
+
+@pytest.mark.parametrize("values", [(1, True, 1.0), (0.0, -0.0), (Decimal("1.0"), Decimal("1.00"))])
+def test_values_that_are_equal_are_sent_as_they_are_written(values: tuple[Any, ...]) -> None:
+    for value in values:
+        assert f"X: {value}\r\n".encode() in bytes_of(request(headers={"X": value}))
+    for value in values:
+        heads = HeaderCache.of(ORIGIN, Headers({"X": value}), None)
+        assert f"X: {value}\r\n" in heads.plain.text

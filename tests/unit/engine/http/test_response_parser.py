@@ -1,0 +1,183 @@
+"""Bytes to answers: however they are cut, the same answer; what is not HTTP/1.1 is told; surplus ends a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.engine.failures import ConnectionClosed, HeadersTooLarge, MalformedAnswer, RequestFailure, TruncatedAnswer
+from harness.engine.http.response_parser import ResponseParser, parse_headers
+
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n"
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+NO_BODY = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"
+
+
+def read(parts: Sequence[bytes], method: str = "GET", *, ends: bool = False, most: int = 65536) -> ResponseParser:
+    reader = ResponseParser.of(method, most)
+    for part in parts:
+        reader.feed(part)
+    if ends and not reader.complete:
+        reader.end()
+    return reader
+
+
+def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
+    places = sorted({place % len(data) for place in at} - {0})
+    return [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+
+
+@pytest.mark.parametrize(
+    "answer", [LENGTH, CHUNKED, UNTIL_CLOSE, INTERIM + LENGTH, INTERIM + CHUNKED, b"\r\n" + LENGTH]
+)
+@given(at=st.lists(st.integers(0, 500), max_size=12))
+def test_an_answer_is_the_same_however_it_is_cut(answer: bytes, at: list[int]) -> None:
+    reader = read(cut(answer, at), ends=True)
+    assert (reader.status, reader.body, reader.complete) == (200, b"hello", True)
+    final = answer[answer.index(b"HTTP/1.1 200") :]
+    assert reader.head == final[: final.index(b"\r\n\r\n") + 4]
+    assert reader.reusable is (UNTIL_CLOSE not in answer)
+
+
+@given(at=st.lists(st.integers(0, 500), max_size=6), keep=st.integers(1, 200))
+def test_an_answer_that_breaks_off_is_never_whole(at: list[int], keep: int) -> None:
+    for answer in (LENGTH, CHUNKED, INTERIM + CHUNKED):
+        with pytest.raises(TruncatedAnswer):
+            read(cut(answer[: keep % (len(answer) - 1) + 1], at), ends=True)
+
+
+@given(st.binary(min_size=1, max_size=300), st.sampled_from([b"", LENGTH[:20], CHUNKED[:60], INTERIM]))
+def test_whatever_comes_is_an_answer_or_a_failure(garbage: bytes, before: bytes) -> None:
+    with suppress(RequestFailure):
+        reader = read([before + garbage], ends=True)
+        assert reader.complete
+        assert 100 <= reader.status <= 999
+
+
+@pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"HTTP/1.1 500 Not asked for\r\n\r\n", LENGTH])
+@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, INTERIM + LENGTH])
+def test_bytes_behind_an_answer_end_its_connection_but_not_the_answer(answer: bytes, surplus: bytes) -> None:
+    alone = read([answer])
+    status, body = alone.status, alone.body
+    assert alone.reusable
+    for parts in ([answer + surplus], [answer[:-3], answer[-3:] + surplus]):
+        reader = read(parts)
+        assert (reader.status, reader.body, reader.complete) == (status, body, True)
+        assert not reader.reusable
+
+
+@pytest.mark.parametrize(
+    ("head", "keeps"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\n", False),
+        (b"HTTP/1.0 200 OK\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n", True),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_keep_alive_is_as_the_versions_have_it(head: bytes, keeps: bool, method: str) -> None:
+    body = b"" if method == "HEAD" else b"hello"
+    assert read([head + b"Content-Length: 5\r\n\r\n" + body], method).reusable is keeps
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_to_head_no_body_comes(head: bytes) -> None:
+    reader = read([b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"], "HEAD")
+    assert (reader.complete, reader.body, reader.reusable) == (True, b"", True)
+    reader.done()
+    assert read([LENGTH]).body == b"hello", "the next answer is read as if nothing had been"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_some_statuses_have_no_body(status: int) -> None:
+    reader = read([b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\n" % status])
+    assert (reader.complete, reader.body, reader.reusable) == (True, b"", True)
+
+
+def test_a_switch_of_protocols_is_an_answer_and_the_last() -> None:
+    reader = read([b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nbytes of x"])
+    assert (reader.status, reader.complete, reader.reusable) == (101, True, False)
+
+
+@pytest.mark.parametrize("endless", [b"X: " + b"y" * 99 + b"\r\n", INTERIM, b"x"])
+def test_a_head_has_a_limit(endless: bytes) -> None:
+    start = b"" if endless.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\nX: "
+    with pytest.raises(HeadersTooLarge):
+        read([start, *[endless] * 1100] if start else [endless] * 1100, most=1000)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_told(answer: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match="malformed answer: "):
+        read([answer])
+
+
+@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, b"\r\n" + LENGTH, INTERIM + LENGTH])
+@pytest.mark.parametrize(
+    "field", [b"", b"Set-Cookie: a=b\r\n", b"content-encoding: gzip\r\n", b"Connection: close\r\n"]
+)
+def test_a_head_that_was_seen_before_means_the_same(answer: bytes, field: bytes) -> None:
+    answer = answer.replace(b"\r\nContent-Length", b"\r\n" + field + b"Content-Length")
+    body = read([answer]).body
+    for parts in ([answer], [answer[:-2], answer[-2:]]):
+        reader = read(parts)
+        assert (reader.body, reader.complete, reader.received) == (body, True, len(answer))
+        assert reader.head in answer
+        assert reader.sets_cookies is (b"Set-Cookie" in answer)
+        assert reader.is_coded is (b"content-encoding" in answer)
+        assert reader.reusable is (b"close" not in answer)
+    to_head = read([answer[: answer.rindex(b"\r\n\r\n") + 4]], "HEAD")
+    assert (to_head.body, to_head.complete) == (b"", True)
+    with pytest.raises(HeadersTooLarge):
+        read([answer], most=30)
+
+
+def test_a_known_head_before_another_body_is_parsed() -> None:
+    read([LENGTH])
+    assert read([LENGTH.replace(b"hello", b"world")]).body == b"world"
+    assert not read([LENGTH[:-1]]).complete
+    assert not read([LENGTH + b"!"]).reusable
+
+
+def test_a_connection_that_ends_before_anything_came_is_another_thing() -> None:
+    with pytest.raises(ConnectionClosed):
+        read([], ends=True)
+
+
+def test_a_body_is_taken_in_parts() -> None:
+    reader = ResponseParser.of("GET", 65536)
+    taken = []
+    for at in range(len(CHUNKED)):
+        reader.feed(CHUNKED[at : at + 1])
+        taken.append(reader.take())
+    assert (b"".join(taken), reader.complete, reader.reusable) == (b"hello", True, True)
+
+
+def test_headers_are_found_by_any_case_and_continued_lines_are_joined() -> None:
+    headers = parse_headers(
+        b"HTTP/1.1 200 OK\r\nX-One: 1\r\nx-two:\t a\r\n b \r\nX-TWO: c\r\nX-\xe9: \xe9\r\nEmpty:\r\n\r\n"
+    )
+    assert headers["x-one"] == "1"
+    assert headers.getlist("X-Two") == ["a b", "c"]
+    assert headers["x-é"] == "é"
+    assert headers["empty"] == ""

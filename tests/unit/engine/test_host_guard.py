@@ -1,0 +1,194 @@
+"""Which connections a load worker's guard lets through."""
+
+from __future__ import annotations
+
+import socket
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from harness.engine.failures import HostRefused
+from harness.engine.host_guard import Guard
+from harness.engine.http.origin import Origin
+from harness.engine.http.pool import OriginPool
+from harness.engine.pacing.rate_limiter import RateLimiter
+from harness.plan.hosts import Hosts
+from harness.plan.model import AllowedHost
+
+
+def guard(*allowed: str) -> Guard:
+    return Guard(Hosts(AllowedHost(host=host) for host in allowed), own=["192.0.2.9"])
+
+
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 80)),
+        (socket.AF_INET, ("127.9.9.9", 80)),
+        (socket.AF_INET, ("localhost", 80)),
+        (socket.AF_INET6, ("::1", 80, 0, 0)),
+        (socket.AF_INET6, ("::ffff:127.0.0.1", 80, 0, 0)),
+        (socket.AF_INET, ("192.0.2.9", 80)),  # the target that the harness started, as other machines see it
+        (socket.AF_INET, ("198.51.100.7", 80)),
+        (socket.AF_UNIX, "/run/app.sock"),
+    ],
+)
+def test_this_machine_and_what_is_allowed_can_be_reached(family: int, address: object) -> None:
+    guard("198.51.100.7").check(family, address)
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "fe80::1%eth0", "shop.example", "0.0.0.0", "::ffff:10.1.2.3", ""])
+def test_nothing_else_can(host: str) -> None:
+    with pytest.raises(HostRefused, match="to allowed_hosts under"):
+        guard("198.51.100.7").check(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, 80))
+
+
+def test_addresses_of_an_allowed_name_are_known_from_its_look_up() -> None:
+    some = guard("shop.example")
+    with pytest.raises(HostRefused, match=r"not allowed: 203\.0\.113\.5 "):
+        some.check(socket.AF_INET, ("203.0.113.5", 443))
+    some.note("SHOP.example.", ["203.0.113.5"])
+    some.check(socket.AF_INET, ("203.0.113.5", 443))
+    some.note("other.example", ["203.0.113.6"])
+    with pytest.raises(HostRefused, match=r"not allowed: other\.example "):
+        some.check(socket.AF_INET, ("203.0.113.6", 443))
+
+
+def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None:
+    some = guard("shop.example", "198.51.100.7")
+    some.note("shop.example", ["203.0.113.5"])
+    some.require("shop.example", ["203.0.113.5"])
+    some.require("called-by-another-name.example", ["198.51.100.7"])
+    some.require("in-hosts-file", ["127.0.1.1"])
+    some.require("192.0.2.9", ["192.0.2.9"])
+    some.require("leads-to-the-target-that-was-started", ["192.0.2.9"])
+    for host, addresses in (
+        ("evil.example", ["203.0.113.5"]),
+        ("half-here.example", ["127.0.0.1", "203.0.113.9"]),
+        ("localhost", ["203.0.113.9"]),
+        ("behind-a-proxy.example", None),
+    ):
+        with pytest.raises(HostRefused):
+            some.require(host, addresses)
+
+
+@pytest.mark.parametrize(("most", "asked"), [(1, 4), (3, 10), (5, 5)])
+def test_no_span_of_a_second_sees_more_than_the_ceiling(most: int, asked: int) -> None:
+    now = [100.0]
+    begun: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    ceiling = RateLimiter(most, lambda: now[0], sleep)
+    for _ in range(asked):
+        came_s = now[0]
+        assert ceiling.take_turn() == now[0] - came_s
+        begun.append(now[0])
+        now[0] += 0.01
+    assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(begun, begun[most:], strict=False))
+    assert ceiling.take_held() >= (asked - 1) // most
+    assert ceiling.take_held() == 0
+
+
+def test_a_sleeper_that_wakes_late_or_early_does_not_break_the_ceiling() -> None:
+    now = [100.0]
+    wakes_s = iter([0.4, 0.5, 0.7, 0.2, 0.9, *[1.0] * 20])
+    begun: list[float] = []
+
+    def sleep(_: float) -> None:
+        now[0] += max(next(wakes_s), 0.01)
+
+    ceiling = RateLimiter(2, lambda: now[0], sleep)
+    for _ in range(9):
+        ceiling.take_turn()
+        begun.append(now[0])
+    assert all(later - earlier >= 1 for earlier, later in zip(begun, begun[2:], strict=False))
+
+
+def test_requests_wait_in_turn_and_who_is_gone_leaves_its_place() -> None:
+    now = [100.0]
+    begun: list[tuple[str, float]] = []
+    ends = Event()
+
+    def sleep(_: float) -> None:
+        ends.wait()
+        ends.clear()
+
+    ceiling = RateLimiter(1, lambda: now[0], sleep)
+
+    def user(name: str) -> None:
+        ceiling.take_turn()
+        begun.append((name, now[0]))
+
+    users = {name: gevent.spawn(user, name) for name in "abcde"}
+    gevent.sleep(0)
+    assert begun == [("a", 100.0)]
+    assert (ceiling.take_held(), ceiling.take_held()) == (4, 4)  # each in every second in which it waits
+    for gone in "bd":
+        users[gone].kill()
+    assert ceiling.take_held() == 4
+    for now[0] in (100.5, 101.0, 101.5, 102.0):
+        ends.set()
+        gevent.sleep(0)
+        gevent.sleep(0)
+    assert begun == [("a", 100.0), ("c", 101.0), ("e", 102.0)]
+    assert all(user.dead for user in users.values())
+    assert ceiling.take_held() == 2
+    assert ceiling.take_held() == 0
+
+
+def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
+    hosts = [
+        AllowedHost(host="10.0.0.9", max_rate=5),
+        AllowedHost(host="a.test", max_rate=3),
+        AllowedHost(host="b.test"),
+    ]
+    some = Guard(Hosts(hosts, [AllowedHost(host="localhost", max_rate=9)]))
+    assert some.ceiling("x.test") is None
+    some.note("x.test", ["10.0.0.9"])
+    some.note("b.test", ["203.0.113.5"])
+    some.note("a.test", ["203.0.113.5"])
+    some.note("Y.test.", ["203.0.113.5"])
+    some.note("in-hosts-file", ["127.0.1.1"])
+    assert some.ceiling("x.test") is some.ceilings["10.0.0.9"]
+    assert some.ceiling("203.0.113.5") is some.ceiling("y.test") is some.ceilings["a.test"]
+    assert some.ceiling("in-hosts-file") is some.ceilings["localhost"]
+    # It is allowed by its own name, without one.
+    some.note("b.test", ["203.0.113.5"])
+    assert some.ceiling("b.test") is None
+    some.note("b.test", ["10.0.0.9"])
+    assert some.ceiling("b.test") is some.ceilings["10.0.0.9"]
+
+
+def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = Guard(Hosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
+    monkeypatch.setattr("harness.engine.host_guard._installed", some)
+    lane = OriginPool(Origin("http", "x.test", 80), 1)
+    assert (lane.ceiling, lane.take_turn(), lane.was_dialled()) == (None, 0.0, 0.0)
+    some.note("x.test", ["10.0.0.9"])
+    assert lane.was_dialled() == 0.0
+    assert lane.ceiling is some.ceilings["10.0.0.9"]
+    assert list(lane.ceiling._begun_s)[-1] > 0
+
+
+def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
+    hosts = Hosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
+    shares = [Guard(hosts, share=share, shares=3).ceilings["localhost"] for share in range(3)]
+    assert [ceiling._begun_s.maxlen for ceiling in shares] == [3, 2, 2]
+    one = Guard(hosts)
+    assert one.ceiling("127.0.0.1") is one.ceiling("LOCALHOST") is one.ceiling("::1") is not None
+    assert one.ceiling("shop.example") is None
+
+
+def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_started() -> None:
+    hosts = [
+        *(AllowedHost(host="localhost", max_rate=7), AllowedHost(host="192.0.2.9", max_rate=5)),
+        AllowedHost(host="10.0.0.9", max_rate=3),
+    ]
+    some = Guard(Hosts(hosts), own=["192.0.2.9"])
+    some.note("shop.test", ["192.0.2.9"])
+    assert some.ceiling("192.0.2.9") is some.ceiling("127.0.0.1") is some.ceiling("shop.test")
+    # Both are for the same machine: the lowest holds.
+    assert {host: ceiling._begun_s.maxlen for host, ceiling in some.ceilings.items()} == {"localhost": 5, "10.0.0.9": 3}

@@ -1,0 +1,235 @@
+"""What one worker records of its requests."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import msgpack
+import numpy as np
+import pytest
+import requests
+from gevent import getcurrent
+
+from harness.engine.failures import HostRefused, MalformedAnswer, NoAnswer, RequestInterrupted
+from harness.engine.phase_track import PhaseTrack
+from harness.engine.recorder import (
+    FAILURE_KINDS,
+    OTHER_FAILURES,
+    SAMPLES_PER_FAILURE,
+    IntendedStarts,
+    Recorder,
+    describe_failure,
+)
+from harness.record.endpoint_second import EndpointSecond
+from harness.record.second_table import SecondTable
+
+
+def series_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
+    table = SecondTable.from_wire(wire)
+    seconds = table.second
+    return {second: EndpointSecond.all_of(table.of(seconds == second)) for second in np.unique(seconds).tolist()}
+
+
+class Recording:
+    """A recorder whose run began 100 s ago: phase 0 (closed) from 0 s on, phase 1 (open) from 50 s on."""
+
+    def __init__(self) -> None:
+        self.starts: IntendedStarts = {}
+        track = PhaseTrack()
+        track.begin(0, 0.0, [50.0], is_open=False)
+        track.begin(1, 50.0, [50.0], is_open=True)
+        self.recorder = Recorder(track, self.starts)
+        self.epoch_s = time.time() - 100
+        self.recorder.begin(time.perf_counter() - 100)
+
+    def request(self, *, start_s: float, ms: float | None, **more: Any) -> None:
+        self.recorder.on_request("GET", "/a", ms, 7, start_time=self.epoch_s + start_s, **more)
+
+    def series(self) -> dict[int, list[EndpointSecond]]:
+        return series_by_second(self.recorder.take(None)[0])
+
+
+def test_a_request_counts_in_the_second_it_ended_and_the_phase_it_began() -> None:
+    recording = Recording()
+    recording.request(start_s=49.5, ms=1_000)
+    ((second, (series,)),) = recording.series().items()
+    assert (second, series.phase, series.requests, series.bytes_received) == (50, 0, 1, 7)
+    assert series.response.sum_us == 1_000_000
+    assert series.service is series.response
+
+
+def test_in_the_open_model_response_time_counts_from_the_intended_start() -> None:
+    recording = Recording()
+    recording.starts[getcurrent()] = 60.0
+    recording.request(start_s=60.4, ms=100)
+    recording.request(start_s=60.6, ms=50)
+    ((_, (series,)),) = recording.series().items()
+    assert series.response.sum_us == pytest.approx(500_000 + 50_000, abs=20_000)  # two clocks, read one after the other
+    assert series.service.sum_us == 150_000
+    assert not recording.starts
+
+
+def test_the_first_request_may_come_from_a_greenlet_that_the_task_spawned() -> None:
+    recording = Recording()
+    recording.starts[getcurrent()] = 60.0
+    gevent.spawn(recording.request, start_s=60.4, ms=100).get()
+    ((_, (series,)),) = recording.series().items()
+    assert series.response.sum_us == pytest.approx(500_000, abs=20_000)
+    assert not recording.starts
+
+
+def test_a_wall_clock_that_is_set_moves_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = Recording()
+    before_s = recording.recorder.now_s()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 30)
+    assert recording.recorder.now_s() == pytest.approx(before_s, abs=1)
+    recording.epoch_s -= 30
+    recording.request(start_s=10.0, ms=1)
+    assert list(recording.series()) == [10]
+
+
+def test_only_whole_seconds_are_handed_over_and_only_once() -> None:
+    recording = Recording()
+    recording.request(start_s=10.0, ms=1)
+    recording.request(start_s=11.0, ms=1)
+    rows, endpoints, _, _ = recording.recorder.take(11)
+    assert (list(series_by_second(rows)), endpoints) == ([10], [[0, "GET", "/a"]])
+    rows, endpoints, _, _ = recording.recorder.take(None)
+    assert (list(series_by_second(rows)), endpoints) == ([11], [])
+
+
+def test_a_start_time_of_another_clock_is_not_believed() -> None:
+    recording = Recording()
+    recording.recorder.on_request("GET", "/a", 5.0, 0, start_time=12.5)
+    (second,) = recording.series()
+    assert 99 <= second <= 101
+
+
+def test_a_request_without_a_time_is_counted_and_not_measured() -> None:
+    recording = Recording()
+    recording.request(start_s=10, ms=None, exception=ValueError("x"))
+    ((_, (series,)),) = recording.series().items()
+    assert (series.requests, series.failures, series.response.count, series.failed.count) == (1, 1, 0, 0)
+
+
+def test_failures_are_counted_by_kind_and_sampled_a_few_times() -> None:
+    recording = Recording()
+    response = SimpleNamespace(status_code=500, content=b"caf\xe9 broke \x00")
+    for _ in range(10):
+        recording.request(start_s=10, ms=5, exception=ValueError("broke"), response=response, url="http://x/a")
+    _, _, failures, samples = recording.recorder.take(None)
+    assert failures == [[0, 0, 10, "ValueError: broke", 10]]
+    assert len(samples) == SAMPLES_PER_FAILURE
+    assert samples[0][4] == {"url": "http://x/a", "error": "broke", "status": "500", "body": "caf\ufffd broke \x00"}
+
+
+def test_an_answer_whose_body_cannot_be_read_is_still_sampled() -> None:
+    class Broken:
+        status_code = 200
+
+        @property
+        def content(self) -> bytes:
+            raise OSError("cut off")
+
+    recording = Recording()
+    recording.request(start_s=10, ms=5, exception=ValueError("broke"), response=Broken())
+    *_, samples = recording.recorder.take(None)
+    assert samples[0][4]["body"] == "(not readable: cut off)"
+
+
+def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
+    recording = Recording()
+    for number in range(FAILURE_KINDS + 50):
+        recording.request(start_s=10, ms=5, exception=ValueError(f"number {number}"))
+    _, _, failures, samples = recording.recorder.take(None)
+    assert sum(count for *_, count in failures) == FAILURE_KINDS + 50
+    assert {failure for _, _, _, failure, _ in failures} >= {OTHER_FAILURES, "ValueError: number 0"}
+    assert len(failures) <= FAILURE_KINDS + 1
+    assert len(samples) <= SAMPLES_PER_FAILURE * (FAILURE_KINDS + 1)
+
+
+def test_text_that_no_utf8_holds_can_be_sent_all_the_same() -> None:
+    recording = Recording()
+    half = "half a pair: \ud800"
+    response = SimpleNamespace(status_code=200, content=half)
+    recording.recorder.on_request("GET", half, 1.0, 0, exception=half, response=response, url=half)
+    _, endpoints, failures, samples = recording.recorder.take(None)
+    assert msgpack.packb([endpoints, failures, samples])
+    assert failures[0][3] == "half a pair: ?"
+
+
+LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As Locust names it."})
+
+
+@pytest.mark.parametrize(
+    ("exception", "status", "expected"),
+    [
+        (LocustBadStatusCode("anything"), 503, "HTTP 503"),
+        (ConnectionResetError(104, "reset"), 0, "ConnectionResetError: [Errno 104] reset"),
+        ("the user's\n words", 200, "the user's words"),
+        (RequestInterrupted(), 0, "interrupted: its user was removed before the answer came"),
+        (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
+        (ValueError(), 0, "ValueError"),
+        (NoAnswer(60.0), 0, "no answer within 60 s"),
+        (MalformedAnswer("Invalid status code"), 200, "malformed answer: Invalid status code"),
+        ("x" * 1000, 0, "x" * 300),
+    ],
+)
+def test_a_failures_name_groups_its_kind(exception: BaseException | str, status: int, expected: str) -> None:
+    assert describe_failure(exception, SimpleNamespace(status_code=status)) == expected
+
+
+def _group() -> None:
+    raise ConnectionError("no host was reached") from ExceptionGroup("2 attempts", [OSError("x"), HostRefused("h")])
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda: requests.get("http://10.255.0.1/"), lambda: urllib.request.urlopen("http://10.255.0.1/"), _group]
+)
+def test_a_refusal_of_the_guard_is_told_as_such_whatever_a_client_wraps_it_in(
+    ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise HostRefused("h")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(OSError, match="host") as caught:
+        ask()
+    assert describe_failure(caught.value, None) == str(HostRefused("h"))
+
+
+def test_an_exception_that_holds_itself_is_told() -> None:
+    error = ValueError("x")
+    error.args = (error, error, "x")
+    error.__cause__ = other = KeyError("y")
+    other.__context__ = error
+    assert describe_failure(error, None).startswith("ValueError: ")
+
+
+@pytest.mark.parametrize("ms", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("exception", [None, ValueError("no")])
+def test_a_response_time_that_is_no_number_is_counted_and_not_measured(ms: float, exception: Exception | None) -> None:
+    recording = Recording()
+    recording.request(start_s=60.0, ms=ms, exception=exception)
+    wire, _, failures, samples = recording.recorder.take(None)
+    ((second, (series,)),) = series_by_second(wire).items()
+    assert second in (59, 60)
+    assert (series.requests, series.response.counts.size) == (1, 0)
+    assert [count for *_, count in failures] == ([1] if exception else [])
+    assert len(samples) == len(failures)
+
+
+def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
+    recording = Recording()
+    recording.recorder.record("GET", "/a", 0.0, float("nan"), 7, exception="of another kind")
+    with pytest.raises(ValueError, match="NaN"):
+        recording.recorder.take(None)
+    recording.request(start_s=60.0, ms=10)
+    assert sum(len(of_second) for of_second in recording.series().values()) == 1

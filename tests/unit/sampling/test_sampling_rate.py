@@ -1,0 +1,84 @@
+"""How often py-spy looks follows from what its looks have cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.sampling.sampling_rate import FIRST_HZ, LEAST_HZ, SHARE, CpuTime, SamplingRate
+from tests.support.children import die_with_the_tests
+
+
+@pytest.mark.parametrize(
+    ("look_ms", "hz"),
+    [
+        (0.1, 100),  # a thousand looks would be allowed
+        (2, 50),
+        (5, 20),
+        (40, LEAST_HZ),  # 2.5 would be allowed
+    ],
+)
+def test_all_looks_together_take_a_share_of_the_machine(look_ms: float, hz: int) -> None:
+    rate = SamplingRate(100, cores=2)
+    assert rate.hz == FIRST_HZ
+    rate.learn(look_ms / 1000 * 20, 20)
+    assert rate.hz == hz
+    assert hz in (100, LEAST_HZ) or hz * look_ms / 1000 == pytest.approx(2 * SHARE)
+
+
+@pytest.mark.parametrize("most_hz", [1, 5, 30])
+def test_never_more_often_than_is_asked_for(most_hz: int) -> None:
+    rate = SamplingRate(most_hz, cores=64)
+    assert rate.hz == min(most_hz, FIRST_HZ)
+    rate.learn(0.0, rate.hz)
+    assert rate.hz == most_hz
+
+
+def test_a_rate_is_far_off_by_a_half_more_or_a_third_less() -> None:
+    rate = SamplingRate(100, cores=2)
+    rate.learn(0.1, 50)
+    assert [hz for hz in (20, 33, 34, 74, 75, 100) if rate.is_far_from(hz)] == [20, 33, 75, 100]
+
+
+def test_twice_the_share_is_too_dear() -> None:
+    rate = SamplingRate(100, cores=4)
+    assert not rate.is_too_dear(0.4)
+    assert rate.is_too_dear(0.41)
+
+
+def test_where_nothing_is_measured_meanwhile_it_may_cost_what_it_does() -> None:
+    rate = SamplingRate(250, cores=None)
+    assert rate.hz == 250
+    rate.learn(1.0, 250)
+    assert rate.hz == 250
+    assert not rate.is_far_from(250)
+    assert not rate.is_too_dear(1.0)
+
+
+def test_what_a_process_takes_is_counted_with_all_its_threads_those_that_have_ended_too() -> None:
+    code = """
+import threading, time
+def spin():
+    while time.thread_time() < 0.15: pass
+threads = [threading.Thread(target=spin) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_the_tests
+    ) as process:
+        assert process.stdout is not None
+        begin = CpuTime(0.0, 0.0)
+        process.stdout.readline()
+        taken = CpuTime.of(process.pid)
+        process.communicate(b"\n")
+    assert taken is not None
+    assert taken.taken_s >= 0.3
+    assert taken.cores_since(begin) == taken.taken_s / taken.at_s
+    assert CpuTime.of(process.pid) is None
+    assert CpuTime.of(os.getpid()) is not None

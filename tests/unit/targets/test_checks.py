@@ -1,0 +1,80 @@
+"""What ``harness doctor`` finds wrong, it calls by its weight and says how to mend."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from harness.targets import checks, health, machine
+
+
+def test_an_old_python_cannot_run_the_harness() -> None:
+    assert checks.check_python((3, 10, 9)).level == "fail"
+    assert checks.check_python((3, 11, 0)).level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("limits", "level", "mend"),
+    [
+        ((100, 100), "fail", "nofile"),
+        ((1024, 524288), "warn", "ulimit -n 65536"),
+        ((1024, 2048), "warn", "ulimit -n 2048"),
+        ((65536, 65536), "ok", ""),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), "ok", ""),
+    ],
+)
+def test_open_files(limits: tuple[int, int], level: str, mend: str) -> None:
+    finding = checks.check_files(limits)
+    assert finding.level == level
+    assert mend in finding.mend
+
+
+def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
+    assert checks.check_folder(tmp_path / "new" / "reports").level == "ok"
+    (tmp_path / "file").touch()
+    finding = checks.check_folder(tmp_path / "file")
+    assert finding.level == "fail"
+    assert "Not a directory" in finding.text
+
+
+def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_LITTLE_DISK", 2**70)
+    assert checks.check_disk(tmp_path).level == "warn"
+    monkeypatch.setattr(checks, "_TOO_LITTLE_DISK", 2**69)
+    assert checks.check_disk(tmp_path).level == "fail"
+
+
+def test_no_loopback_port_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_loopback().level == "ok"
+    monkeypatch.setattr(health, "LOOPBACK", "192.0.2.1")  # an address that no machine has
+    assert checks.check_loopback().level == "fail"
+
+
+def test_a_governor_that_changes_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    governor = tmp_path / "scaling_governor"
+    monkeypatch.setattr(machine, "_GOVERNOR", governor)
+    levels = {}
+    for name in ("powersave\n", "performance\n"):
+        governor.write_text(name)
+        levels[name] = {finding.name: finding for finding in machine.quietness()}["CPU frequency"].level
+    assert levels == {"powersave\n": "warn", "performance\n": "ok"}
+
+
+@pytest.mark.parametrize(("quota", "level"), [("max 100000\n", "ok"), ("50000 100000\n", "warn"), ("damaged", "ok")])
+def test_a_quota_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, level: str) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(machine, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert {finding.name: finding for finding in machine.quietness()}["cores"].level == level
+
+
+def test_a_single_core_other_load_and_stolen_time_are_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(machine, "_MOST_LOAD_A_CORE", -1.0)
+    monkeypatch.setattr(machine, "_MOST_STEAL_PERCENT", -1.0)
+    found = {finding.name: finding for finding in machine.quietness()}
+    assert found["cores"].text.startswith("one core")
+    assert {found[name].level for name in ("cores", "other load", "stolen time")} == {"warn"}
