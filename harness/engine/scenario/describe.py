@@ -1,7 +1,7 @@
 """The child that imports a scenario and tells what it holds.
 
-Started as ``python -m harness.quick_start harness.engine.scenario.describe --parent PID``, with a :class:`DescribeRequest`
-as JSON in its environment; it dies with that parent. It answers ``{"description": …}`` (see
+Started as ``python -m harness.quick_start harness.engine.scenario.describe --parent PID``, with a
+:class:`DescribeRequest` as JSON in its environment; it dies with that parent. It answers ``{"description": …}`` (see
 ``harness.plan.description``) or ``{"faults": […]}``, each with ``"message"``, ``"where"`` and, where there is one,
 ``"hint"``.
 """
