@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.api.bench import bench
+    from harness.api.plain_output import PlainOutput as LineWatcher
     from harness.api.result import Run, RunInterrupted
     from harness.api.run import run
-    from harness.cli.plain_output import LineWatcher
     from harness.engine.http.user import HttpUser
     from harness.errors import HarnessError
     from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
@@ -37,7 +37,7 @@ __all__ = [
 _HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
     "HarnessError": "harness.errors",
     "HttpUser": "harness.engine.http.user",
-    "LineWatcher": "harness.cli.plain_output",
+    "LineWatcher": "harness.api.plain_output:PlainOutput",
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",
@@ -48,7 +48,8 @@ _HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOME[name]), name)
+    module, _, attribute = _HOME[name].partition(":")
+    value: object = getattr(importlib.import_module(module), attribute or name)
     globals()[name] = value
     return value
 

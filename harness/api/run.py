@@ -77,7 +77,7 @@ def run(
 
     scenario = str(scenario)
     arguments, tags, exclude_tags = several(arguments), several(tags), several(exclude_tags)
-    door = open_door(bind, expect_workers, None if secret_file is None else Path(secret_file))
+    listen_address = open_door(bind, expect_workers, None if secret_file is None else Path(secret_file))
     chosen = load_profile(str(profile), scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
         describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
@@ -101,21 +101,21 @@ def run(
         from harness.control.observer import RunObservers
         from harness.control.run import run as run_plan
 
-        watcher = watcher or _LogWatcher()
+        observer: RunObserver = watcher or _LogObserver()
         if metrics_port is not None:
             from harness.control.metrics import serve_metrics
 
             metrics, url = around.enter_context(serve_metrics(str(metrics_port)))
-            watcher.say(f"metrics at {url}")
-            watcher = RunObservers(watcher, metrics)
-        outcome = run_plan(plan, out=Path(out), watcher=watcher, door=door)
+            observer.say(f"metrics at {url}")
+            observer = RunObservers(observer, metrics)
+        outcome = run_plan(plan, out=Path(out), observer=observer, listen_address=listen_address)
     finished = Run(outcome.folder, outcome.summary)
     if outcome.interrupted:
         raise RunInterrupted(finished)
     return finished
 
 
-class _LogWatcher:
+class _LogObserver:
     """The :class:`~harness.control.observer.RunObserver` of a program: what is worth a line goes to its log."""
 
     def say(self, message: str) -> None:

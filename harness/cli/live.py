@@ -15,11 +15,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from harness.api.plain_output import clock, one_line
 from harness.cli import live_screen
 from harness.cli.live_screen import Line
-from harness.cli.plain_output import clock, one_line
-from harness.cli.run_totals import RunTotals
 from harness.gates.live import GateWatch
+from harness.gates.run_totals import RunTotals
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
@@ -46,7 +46,7 @@ class LiveView:
         self._console = console
         self._now = now
         self._tick = tick
-        self._course: PhaseTimeline | None = None
+        self._timeline: PhaseTimeline | None = None
         self._live: Live | None = None
         self._messages: list[tuple[str, str]] = []
         self._drawn_at = float("-inf")
@@ -60,15 +60,15 @@ class LiveView:
         self.load_ended()
 
     def say(self, message: str) -> None:
-        if self._live is None or self._course is None:
+        if self._live is None or self._timeline is None:
             self._console.print(Text(one_line(message), style="dim"))
             return
-        self._messages.append((self._course.when(self._now()), message))
+        self._messages.append((self._timeline.when(self._now()), message))
         self._draw()
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._console.print(Text(f"run folder: {folder.path}", style="dim"), soft_wrap=True)
-        self._course = PhaseTimeline(plan, str(folder.path), target)
+        self._timeline = PhaseTimeline(plan, str(folder.path), target)
         self._live = Live(
             console=self._console,
             screen=True,
@@ -80,9 +80,9 @@ class LiveView:
         self._draw()
 
     def update(self, journal: Journal) -> None:
-        if self._course is None:
+        if self._timeline is None:
             return
-        self._course.update(journal)
+        self._timeline.update(journal)
         if self._tick() - self._drawn_at >= REDRAW_S:
             self._draw()
 
@@ -97,11 +97,11 @@ class LiveView:
         self._messages.clear()
 
     def _draw(self) -> None:
-        if self._live is None or self._course is None:
+        if self._live is None or self._timeline is None:
             return
         self._drawn_at = self._tick()
         width, height = self._console.size
-        lines = self._course.lines(self._messages, self._now(), width, height)
+        lines = self._timeline.lines(self._messages, self._now(), width, height)
         self._live.update(Group(*lines), refresh=True)
 
 
@@ -109,22 +109,22 @@ class PhaseTimeline:
     """The run as the screen shows it; figures are drawn when a second has come in, clocks each time."""
 
     def __init__(self, plan: RunPlan, folder: str, target: str) -> None:
-        self._tally = RunTotals(plan)
+        self._totals = RunTotals(plan)
         self._gates = GateWatch(plan)
         self._folder = folder
         self._target = target
         self._figures: tuple[tuple[int, int], list[Line], list[Line]] | None = None
 
     def update(self, journal: Journal) -> None:
-        begun = len(self._tally.spans)
-        grown = self._tally.update(journal)
+        begun = len(self._totals.spans)
+        grown = self._totals.update(journal)
         if grown or len(journal.phases) != begun:
             self._gates.update(journal)
             self._figures = None
 
     def when(self, now: float) -> str:
         """The time of the run at the time of day ``now``; empty before it began."""
-        return clock(self._at_s(now)) if self._tally.epoch_s else ""
+        return clock(self._at_s(now)) if self._totals.epoch_s else ""
 
     def lines(self, said: list[tuple[str, str]], now: float, width: int, height: int) -> list[Text]:
         at_s = self._at_s(now)
@@ -133,9 +133,9 @@ class PhaseTimeline:
         _, upper, lower = self._figures
         return live_screen.fit(
             [
-                *live_screen.header(self._tally.plan, self._folder, self._target, at_s, width),
+                *live_screen.header(self._totals.plan, self._folder, self._target, at_s, width),
                 live_screen.blank(),
-                *live_screen.phases(self._tally, at_s, width),
+                *live_screen.phases(self._totals, at_s, width),
                 live_screen.blank(),
                 *upper,
                 *live_screen.messages(said),
@@ -148,21 +148,21 @@ class PhaseTimeline:
 
     def _at_s(self, now: float) -> float:
         """The clock of the run: that of the journal runs a second or two behind."""
-        if not self._tally.epoch_s or self._tally.ended:
-            return self._tally.now_s
-        return max(self._tally.now_s, now - self._tally.epoch_s)
+        if not self._totals.epoch_s or self._totals.ended:
+            return self._totals.now_s
+        return max(self._totals.now_s, now - self._totals.epoch_s)
 
     def _draw_figures(self, width: int, height: int) -> tuple[list[Line], list[Line]]:
-        tally = self._tally
-        current = tally.phase(tally.current).name if tally.current is not None else None
+        totals = self._totals
+        current = totals.phase(totals.current).name if totals.current is not None else None
         upper = [
-            *live_screen.load(tally, width),
+            *live_screen.load(totals, width),
             live_screen.blank(),
-            *live_screen.sparklines(tally, width),
+            *live_screen.sparklines(totals, width),
             live_screen.blank(),
             *live_screen.gates(self._gates.standing(), current, width),
             live_screen.blank(),
-            *live_screen.generator(tally),
-            *live_screen.failure_kinds(tally, 5),
+            *live_screen.generator(totals),
+            *live_screen.failure_kinds(totals, 5),
         ]
-        return upper, live_screen.endpoints(tally, width, height - _FULL)
+        return upper, live_screen.endpoints(totals, width, height - _FULL)

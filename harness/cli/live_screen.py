@@ -13,9 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from harness.analysis.generator import BUSY, DISTORTION, STALL
-from harness.cli.plain_output import clock, errors, gate_name, load_now, one_line, stands
-from harness.cli.run_totals import KEPT_S, RunTotals, quantile_ms
+from harness.api.plain_output import clock, errors, gate_name, load_now, one_line, stands
 from harness.gates.live import LiveGate
+from harness.gates.run_totals import KEPT_S, RunTotals, quantile_ms
 from harness.plan.model import Phase, RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import PhaseSpan
@@ -67,15 +67,15 @@ def header(plan: RunPlan, folder: str, target: str, elapsed_s: float, width: int
     ]
 
 
-def phases(tally: RunTotals, now_s: float, width: int) -> list[Line]:
+def phases(totals: RunTotals, now_s: float, width: int) -> list[Line]:
     """A line a phase: done, running with its bar, or to come."""
     lines = []
-    current = tally.current
+    current = totals.current
     at = current.phase if current is not None else -1
-    names = [one_line(phase.name) for phase in tally.plan.phases]
+    names = [one_line(phase.name) for phase in totals.plan.phases]
     column = min(max((cell_len(name) for name in names), default=0), max(4, width // 4))
-    for index, phase in enumerate(tally.plan.phases):
-        span = tally.spans.get(index)
+    for index, phase in enumerate(totals.plan.phases):
+        span = totals.spans.get(index)
         running = span is not None and span.end_s is None
         # The one that runs always stays; then the next ones, the nearest first.
         rank = 0 if running or (index == at) else min(8, 2 + abs(index - at))
@@ -85,17 +85,17 @@ def phases(tally: RunTotals, now_s: float, width: int) -> list[Line]:
         elif running:
             text = _running(phase, span, name, now_s, width)
         else:
-            text = _done(tally, phase, span, name)
+            text = _done(totals, phase, span, name)
         lines.append(Line(rank, text))
     return lines
 
 
-def _done(tally: RunTotals, phase: Phase, span: PhaseSpan, name: str) -> Text:
+def _done(totals: RunTotals, phase: Phase, span: PhaseSpan, name: str) -> Text:
     assert span.end_s is not None
     held = ""
     if span.held_segment is not None:
         held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see LineWatcher._tell_end
-    total = tally.totals.get(span.phase)
+    total = totals.totals.get(span.phase)
     figures = "no requests"
     if total is not None and total.requests:
         length_s = max(span.end_s - span.start_s, 1e-9)
@@ -124,22 +124,22 @@ def _running(phase: Phase, span: PhaseSpan, name: str, now_s: float, width: int)
     return text
 
 
-def load(tally: RunTotals, width: int) -> list[Line]:
+def load(totals: RunTotals, width: int) -> list[Line]:
     """Users or arrivals against the goal, throughput, errors; then percentiles of now and of the phase."""
-    span = tally.current
+    span = totals.current
     if span is None:
         return [Line(0, Text("waiting for the load processes", style="dim"))]
-    phase, total, now = tally.phase(span), tally.totals.get(span.phase), tally.last(RECENT_S)
+    phase, total, now = totals.phase(span), totals.totals.get(span.phase), totals.last(RECENT_S)
     requests, failures = (total.requests, total.failures) if total is not None else (0, 0)
     bad = "bold red" if failures else "bold"
     if width < _NARROW:
-        first = Text.assemble((load_now(tally, phase, span), "bold"), f"  {number(now.rate)}/s  ")
+        first = Text.assemble((load_now(totals, phase, span), "bold"), f"  {number(now.rate)}/s  ")
         first.append(f"errors {number(failures)}", style=bad)
     else:
-        first = Text.assemble(("load ", "dim"), (load_now(tally, phase, span), "bold"))
+        first = Text.assemble(("load ", "dim"), (load_now(totals, phase, span), "bold"))
         first.append("   requests ", style="dim").append(f"{number(now.rate)}/s", style="bold")
         first.append("   errors ", style="dim").append(errors(failures, requests), style=bad)
-    latest = tally.latest()
+    latest = totals.latest()
     if phase.model == "open" and latest is not None:
         first.append("   waiting ", style="dim").append(
             number(latest.waiting), style="yellow" if latest.waiting else ""
@@ -166,10 +166,10 @@ def _percentiles(width: int, label: str, histogram: Histogram) -> str:
     return _row(width, label, [ms(quantile_ms(histogram, q)) for q in _SHOWN.values()])
 
 
-def sparklines(tally: RunTotals, width: int) -> list[Line]:
+def sparklines(totals: RunTotals, width: int) -> list[Line]:
     """The last minute's throughput and P95, a character a second."""
     room = min(KEPT_S, width - _LABEL - _FIGURE)
-    moments = tally.recent(max(0, room))
+    moments = totals.recent(max(0, room))
     if room < 8 or len(moments) < 2:
         return []
     rates: list[float | None] = [float(moment.all_requests) for moment in moments]
@@ -222,14 +222,14 @@ def _hold(count: int) -> str:
     return "holds" if count == 1 else "hold"
 
 
-def generator(tally: RunTotals) -> list[Line]:
+def generator(totals: RunTotals) -> list[Line]:
     """How the load generator fares; told loudly where it, and not the target, is the limit."""
-    moments = tally.recent(RECENT_S)
+    moments = totals.recent(RECENT_S)
     if not moments:
         return []
     cpu = sum(moment.cpu_max for moment in moments) / len(moments)
     lag_ms = sum(moment.lag_ms_max for moment in moments) / len(moments)
-    p95_ms = quantile_ms(tally.last(RECENT_S).response, 0.95)
+    p95_ms = quantile_ms(totals.last(RECENT_S).response, 0.95)
     stalled = lag_ms > 1000 * STALL and p95_ms is not None and lag_ms > DISTORTION * p95_ms
     limited = cpu > BUSY or stalled
     text = Text.assemble(("generator  ", "dim"), f"CPU {percent(cpu)}   lag {ms(lag_ms)}")
@@ -238,21 +238,21 @@ def generator(tally: RunTotals) -> list[Line]:
     return [Line(0 if limited else 3, text)]
 
 
-def failure_kinds(tally: RunTotals, most: int) -> list[Line]:
+def failure_kinds(totals: RunTotals, most: int) -> list[Line]:
     """The most frequent kinds of failure of the whole run."""
     lines = []
-    for place, ((endpoint, failure), count) in enumerate(tally.failures.most_common(most)):
+    for place, ((endpoint, failure), count) in enumerate(totals.failures.most_common(most)):
         text = Text.assemble((f"  {number(count)}× ", "red"), one_line(str(endpoint)), f"  {one_line(failure)}")
         lines.append(Line(3 if place == 0 else 6, text))
     return [Line(5, Text("errors", style="bold")), *lines] if lines else []
 
 
-def endpoints(tally: RunTotals, width: int, most: int) -> list[Line]:
+def endpoints(totals: RunTotals, width: int, most: int) -> list[Line]:
     """The phase's ``most`` slowest endpoints, where there is room for them."""
     column = width - 4 * _FIGURE
-    if column < 16 or most < 2 or not tally.endpoints:
+    if column < 16 or most < 2 or not totals.endpoints:
         return []
-    each = [(endpoint, total, total.response) for endpoint, total in tally.endpoints.items()]
+    each = [(endpoint, total, total.response) for endpoint, total in totals.endpoints.items()]
     slowest = sorted(each, key=lambda entry: -(quantile_ms(entry[2], 0.95) or 0))[: most - 1]
     heads = "".join(f"{head:>{_FIGURE}}" for head in ("requests", "P50", "P95", "errors"))
     lines = [Line(8, Text(set_cell_size("slowest endpoints of the phase", column) + heads, style="dim"))]

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.plain_output import one_line
+from harness.api.plain_output import one_line
 from harness.record.summary import BenchmarkFigures, GateResult, PhaseSummary
 from harness.report.formatting import change, in_unit, interval, ms, number, percent, rate, seconds, size
 

@@ -11,7 +11,7 @@ from harness.control.observer import RunObserver
 
 
 @contextmanager
-def make_watcher() -> Iterator[RunObserver]:
+def make_observer() -> Iterator[RunObserver]:
     """The watcher that suits standard error; all it writes goes there. On leaving, the terminal is as it was."""
     if is_live_terminal():
         from rich.console import Console
@@ -21,9 +21,9 @@ def make_watcher() -> Iterator[RunObserver]:
         with LiveView(Console(stderr=True, highlight=False)) as view:
             yield view
     else:
-        from harness.cli.plain_output import LineWatcher
+        from harness.api.plain_output import PlainOutput
 
-        yield LineWatcher()
+        yield PlainOutput()
 
 
 def is_live_terminal() -> bool:

@@ -90,14 +90,14 @@ def command(
     """
     import harness
     from harness.cli.outcome import show_outcome
-    from harness.cli.progress import make_watcher
+    from harness.cli.progress import make_observer
     from harness.control.interrupts import raise_on_signals
 
     if host is None and target is None and (given := target_of(os.environ)) is not None:
         host, pid, allow_host = given.host, pid or given.pid, (*allow_host, *given.allowed)
     raise_on_signals()
     try:
-        with make_watcher() as watcher:
+        with make_observer() as observer:
             finished = harness.run(
                 scenario,
                 arguments,
@@ -117,7 +117,7 @@ def command(
                 exclude_tags=exclude_tags,
                 seed=seed,
                 out=out,
-                watcher=watcher,
+                watcher=observer,
             )
     except harness.RunInterrupted as stopped:
         finished = stopped.run

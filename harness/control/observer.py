@@ -36,17 +36,17 @@ class RunObservers:
         self._every = every
 
     def say(self, message: str) -> None:
-        for watcher in self._every:
-            watcher.say(message)
+        for observer in self._every:
+            observer.say(message)
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        for watcher in self._every:
-            watcher.load_begins(plan, folder, target)
+        for observer in self._every:
+            observer.load_begins(plan, folder, target)
 
     def update(self, journal: Journal) -> None:
-        for watcher in self._every:
-            watcher.update(journal)
+        for observer in self._every:
+            observer.update(journal)
 
     def load_ended(self) -> None:
-        for watcher in self._every:
-            watcher.load_ended()
+        for observer in self._every:
+            observer.load_ended()

@@ -17,23 +17,23 @@ _LONG = 20_000_000
 """Bytes that take a second or more: it is said what is waited for."""
 
 
-def mask_logs(folder: RunFolder, watcher: RunObserver) -> dict[str, str]:
+def mask_logs(folder: RunFolder, observer: RunObserver) -> dict[str, str]:
     """Mask ``target.log`` and ``harness.log``, each whatever became of the other; by the name of one that could not
     be: that it is as it was, and why, as a person reads it.
     """
     unmasked: dict[str, str] = {}
     for log in (folder.target_log, folder.log):
         try:
-            why = None if _is_masked(log, watcher) else "interrupted"
+            why = None if _is_masked(log, observer) else "interrupted"
         except OSError as fault:
             why = fault.strerror or str(fault)
         if why is not None:
             unmasked[log.name] = f"{log.name} is not masked, and secrets may stand in it: {why}"
-            watcher.say(unmasked[log.name])
+            observer.say(unmasked[log.name])
     return unmasked
 
 
-def _is_masked(log: Path, watcher: RunObserver) -> bool:
+def _is_masked(log: Path, observer: RunObserver) -> bool:
     """Mask it, and count the signals meanwhile: the first might have been meant for what came before; the second one
     leaves it as it is.
     """
@@ -43,10 +43,10 @@ def _is_masked(log: Path, watcher: RunObserver) -> bool:
         nonlocal told
         if interrupts.count and not told:
             told = True
-            watcher.say(f"{log.name} is still being masked (again: leave it unmasked)")
+            observer.say(f"{log.name} is still being masked (again: leave it unmasked)")
         return interrupts.count > 1
 
     with Interrupts() as interrupts:
         if log.is_file() and log.stat().st_size > _LONG:
-            watcher.say(f"masking {log.name} ({log.stat().st_size / 1e6:,.0f} MB)")
+            observer.say(f"masking {log.name} ({log.stat().st_size / 1e6:,.0f} MB)")
         return mask_file(log, stopped=stopped)

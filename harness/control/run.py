@@ -41,10 +41,10 @@ class Outcome:
     interrupted: bool
 
 
-def run(plan: RunPlan, *, out: Path, watcher: RunObserver, door: ListenAddress | None = None) -> Outcome:
+def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: ListenAddress | None = None) -> Outcome:
     """Make the run folder below ``out``, run the plan, judge it, write the reports, put it into the store.
 
-    ``door`` is where workers of other machines come in; None where the plan has none.
+    ``listen_address`` is where workers of other machines come in; None where the plan has none.
     Raises :class:`HarnessError` where the run could not begin: the folder or the store cannot be used (exit code 2),
     the target is not there (exit code 4). A run that began always gives an outcome.
     """
@@ -59,41 +59,46 @@ def run(plan: RunPlan, *, out: Path, watcher: RunObserver, door: ListenAddress |
             environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
             try:
-                outcome = _run_in(folder, plan, environment, store, watcher, door or ListenAddress())
+                outcome = _run_in(folder, plan, environment, store, observer, listen_address or ListenAddress())
             finally:
                 # Both have ended: the target, and what a scenario has started, wrote there by themselves.
-                unmasked = mask_logs(folder, watcher)
+                unmasked = mask_logs(folder, observer)
             from harness.control.finalize import keep_copy, write_results
 
             summary = outcome.summary
             if unmasked:
                 summary = write_results(folder, summary, warnings=list(unmasked.values()))
             if place is not None:
-                watcher.say(f"copying the run folder to {place.shown}")
+                observer.say(f"copying the run folder to {place.shown}")
                 summary = keep_copy(folder, summary, environment, store, place, without=unmasked)
             return replace(outcome, summary=summary)
 
 
 def _run_in(
-    folder: RunFolder, plan: RunPlan, environment: Environment, store: Store, watcher: RunObserver, door: ListenAddress
+    folder: RunFolder,
+    plan: RunPlan,
+    environment: Environment,
+    store: Store,
+    observer: RunObserver,
+    listen_address: ListenAddress,
 ) -> Outcome:
-    watcher.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
+    observer.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
     with (
         start_target(
             plan.target, folder, agent=plan.sampling.memory is not None, allowed_hosts=plan.allowed_hosts
         ) as target,
         Interrupts() as interrupts,
     ):
-        watcher.load_begins(masked_plan(plan), folder, target.describe())
-        journal = _put_load_on(target, folder, plan, interrupts, watcher, door)
-        watcher.load_ended()
+        observer.load_begins(masked_plan(plan), folder, target.describe())
+        journal = _put_load_on(target, folder, plan, interrupts, observer, listen_address)
+        observer.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
-            watcher.say("checking the scenario's invariants")
+            observer.say("checking the scenario's invariants")
             before = interrupts.count
             found = verify_target(plan.scenario.locustfiles, target.url, interrupted=lambda: interrupts.count > before)
             write_json(folder.verification, {**found, "message": masked(found["message"])})
         target.stop()
-        watcher.say("judging and writing the report")
+        observer.say("judging and writing the report")
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
         from harness.control.finalize import conclude
 
@@ -102,30 +107,37 @@ def _run_in(
 
 
 def _put_load_on(
-    target: Target, folder: RunFolder, plan: RunPlan, interrupts: Interrupts, watcher: RunObserver, door: ListenAddress
+    target: Target,
+    folder: RunFolder,
+    plan: RunPlan,
+    interrupts: Interrupts,
+    observer: RunObserver,
+    listen_address: ListenAddress,
 ) -> Journal:
     """The load from its first process to its last; the journal as it stands then."""
     follower = JournalFollower(folder.journal)
-    url = reached_from_outside(target.url, door, managed=target.managed) if plan.remote_workers else target.url
+    url = (
+        reached_from_outside(target.url, listen_address, managed=target.managed) if plan.remote_workers else target.url
+    )
     with (
-        LoadProcesses(folder, plan, url, door) as load,
+        LoadProcesses(folder, plan, url, listen_address) as load,
         # This process draws the live view and runs the samplers: it is part of what makes the load.
         SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()], cores=usable_cores()) as sampling,
     ):
-        course = RunSupervisor(plan, load, target, interrupts, watcher, sampling)
+        supervisor = RunSupervisor(plan, load, target, interrupts, observer, sampling)
         if plan.remote_workers:
             wanted = "one worker" if plan.remote_workers == 1 else f"{plan.remote_workers} workers"
-            watcher.say(f"waiting for {wanted} from other machines; type there:")
-            watcher.say(f"  {door.command(load.port)}")
+            observer.say(f"waiting for {wanted} from other machines; type there:")
+            observer.say(f"  {listen_address.command(load.port)}")
         # The last frame is the end, whatever a scenario has left behind that keeps its process from ending.
         while load.running and follower.journal.end_reason is None:
             for news in load.news():
-                watcher.say(news)
+                observer.say(news)
             follower.poll()
-            course.follow(follower.journal)
+            supervisor.follow(follower.journal)
             time.sleep(_POLL_S)
         follower.poll()
-        course.follow(follower.journal)
+        supervisor.follow(follower.journal)
     return follower.journal
 
 
@@ -138,13 +150,13 @@ class RunSupervisor:
         load: LoadProcesses,
         target: Target,
         interrupts: Interrupts,
-        watcher: RunObserver,
+        observer: RunObserver,
         sampling: SamplingSession,
     ) -> None:
         self._load = load
         self._target = target
         self._interrupts = interrupts
-        self._watcher = watcher
+        self._observer = observer
         self._sampling = sampling
         self._begun = 0
         self._ended = 0
@@ -164,33 +176,33 @@ class RunSupervisor:
             self._ended += 1
             self._sampling.phase_ended(span.phase)
         for event in journal.events[self._events :]:
-            self._watcher.say(event.message)
+            self._observer.say(event.message)
         self._events = len(journal.events)
-        self._watcher.update(journal)
+        self._observer.update(journal)
         self._end_if_due(journal)
 
     def _end_if_due(self, journal: Journal) -> None:
         if self._interrupts.count > 2 and self._pressed < 3:
-            self._watcher.say("interrupted a third time: killing the load; what was recorded is kept")
+            self._observer.say("interrupted a third time: killing the load; what was recorded is kept")
             self._load.kill()
         elif self._interrupts.count == 2 and self._pressed < 2:
-            self._watcher.say("interrupted again: requests are cut off, and counted so")
+            self._observer.say("interrupted again: requests are cut off, and counted so")
             self._load.hurry()
         self._pressed = self._interrupts.count
         if self._stopping:
             return
         if self._interrupts.count:
             self._stopping = True
-            self._watcher.say("interrupted: users finish what they are at (again: cut them off)")
+            self._observer.say("interrupted: users finish what they are at (again: cut them off)")
             self._load.stop("interrupted")
         elif not self._target.is_alive():
             self._stopping = True
-            self._watcher.say(f"the target {self._target.exit_description()}: ending the run")
+            self._observer.say(f"the target {self._target.exit_description()}: ending the run")
             self._load.stop("target lost")
         elif self._gates is not None:
             self._gates.update(journal)
             lost = self._gates.lost()
             if lost is not None:
                 self._stopping = True
-                self._watcher.say(f"ending early: {lost}")
+                self._observer.say(f"ending early: {lost}")
                 self._load.stop("gate failed")

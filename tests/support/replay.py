@@ -18,15 +18,15 @@ def plan_in(folder: RunFolder) -> RunPlan:
 
 def replay(
     folder: RunFolder,
-    watcher: RunObserver,
+    observer: RunObserver,
     *,
     after: Callable[[Journal], None] = lambda _: None,
     until_s: float = float("inf"),
 ) -> Journal:
-    """Tell ``watcher`` the run from its begin to ``until_s``, all that was written at one moment at once; ``after`` is
+    """Tell ``observer`` the run from its begin to ``until_s``, all that was written at one moment at once; ``after`` is
     called behind every update.
     """
-    watcher.load_begins(plan_in(folder), folder, "the embedded shop")
+    observer.load_begins(plan_in(folder), folder, "the embedded shop")
     journal, told = Journal(), 0
 
     def moment(frame: Frame) -> float:
@@ -39,8 +39,8 @@ def replay(
         for frame in frames:
             journal.add(frame)
         for event in journal.events[told:]:
-            watcher.say(event.message)
+            observer.say(event.message)
         told = len(journal.events)
-        watcher.update(journal)
+        observer.update(journal)
         after(journal)
     return journal

@@ -15,7 +15,7 @@ def loaded_by(modules: str) -> set[str]:
 
 
 def test_a_run_begins_without_what_only_its_report_needs() -> None:
-    assert not LATER & loaded_by("harness.cli.run, harness.cli.plain_output, harness.api.run, harness.control.run")
+    assert not LATER & loaded_by("harness.cli.run, harness.api.plain_output, harness.api.run, harness.control.run")
 
 
 def test_a_pytest_session_without_a_load_pays_nothing_for_the_plugin() -> None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from harness.api.plain_output import PlainOutput
 from harness.cli.live import LiveView
-from harness.cli.plain_output import LineWatcher
-from harness.cli.progress import make_watcher
+from harness.cli.progress import make_observer
 
 
 @contextmanager
@@ -31,18 +31,18 @@ def terminal(monkeypatch: pytest.MonkeyPatch, **environment: str | None) -> Iter
 
 @pytest.mark.parametrize("ci", [None, "", "false"])
 def test_a_terminal_gets_the_live_view(monkeypatch: pytest.MonkeyPatch, ci: str | None) -> None:
-    with terminal(monkeypatch, CI=ci), make_watcher() as watcher:
-        assert isinstance(watcher, LiveView)
+    with terminal(monkeypatch, CI=ci), make_observer() as observer:
+        assert isinstance(observer, LiveView)
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": None}, {"CI": "true"}, {"CI": "1"}])
 def test_a_terminal_that_cannot_or_shall_not_gets_lines(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str | None]
 ) -> None:
-    with terminal(monkeypatch, **environment), make_watcher() as watcher:
-        assert isinstance(watcher, LineWatcher)
+    with terminal(monkeypatch, **environment), make_observer() as observer:
+        assert isinstance(observer, PlainOutput)
 
 
 def test_a_pipe_gets_lines() -> None:
-    with make_watcher() as watcher:
-        assert isinstance(watcher, LineWatcher)
+    with make_observer() as observer:
+        assert isinstance(observer, PlainOutput)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.run_totals import KEPT_S, RunTotals, arrivals, goal_at, quantile_ms
+from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at, quantile_ms
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Endpoint, Journal, read_journal
@@ -19,7 +19,7 @@ from tests.support.series import table_of
 class _Follow:
     """A watcher that only adds up."""
 
-    tally: RunTotals
+    totals: RunTotals
 
     def say(self, message: str) -> None:
         """Nothing is shown."""
@@ -28,7 +28,7 @@ class _Follow:
         """The tally is made by the test."""
 
     def update(self, journal: Journal) -> None:
-        self.tally.update(journal)
+        self.totals.update(journal)
 
     def load_ended(self) -> None:
         """Nothing is left to do."""
@@ -37,9 +37,9 @@ class _Follow:
 def followed(folder: Path, **recording: object) -> tuple[RunTotals, Journal]:
     """A tally that has followed a recorded run from its first frame to its last."""
     run = record_run(folder, **recording)  # type: ignore[arg-type]  # passed on as they are
-    watcher = _Follow()
-    watcher.tally = RunTotals(plan_in(run))
-    return watcher.tally, replay(run, watcher)
+    observer = _Follow()
+    observer.totals = RunTotals(plan_in(run))
+    return observer.totals, replay(run, observer)
 
 
 def series_of(journal: Journal, phase: int) -> list[EndpointSecond]:
@@ -47,14 +47,14 @@ def series_of(journal: Journal, phase: int) -> list[EndpointSecond]:
 
 
 def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:
-    tally, journal = followed(
+    totals, journal = followed(
         tmp_path,
         phases=[steady(20, 4), steady(rate=60, seconds=4, name="open")],
         start_delay=lognormal(5),
         failures=[Failing(0.1, "HTTP 500", "POST /cart")],
     )
     for phase in (0, 1):
-        every, total = series_of(journal, phase), tally.totals[phase]
+        every, total = series_of(journal, phase), totals.totals[phase]
         assert total.requests == sum(series.requests for series in every) > 0
         assert total.failures == sum(series.failures for series in every)
         for mine, theirs in (
@@ -62,74 +62,74 @@ def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:
             (total.service, Histogram.merged([series.service for series in every])),
         ):
             assert [mine.quantile_us(q) for q in (0.5, 0.95, 1.0)] == [theirs.quantile_us(q) for q in (0.5, 0.95, 1.0)]
-    assert quantile_ms(tally.totals[1].response, 0.5) > quantile_ms(tally.totals[1].service, 0.5)  # type: ignore[operator]
-    assert tally.failures == {(Endpoint("POST", "/cart"), "HTTP 500"): sum(count.count for count in journal.failures)}
-    assert tally.epoch_s == EPOCH_S
-    assert tally.ended
+    assert quantile_ms(totals.totals[1].response, 0.5) > quantile_ms(totals.totals[1].service, 0.5)  # type: ignore[operator]
+    assert totals.failures == {(Endpoint("POST", "/cart"), "HTTP 500"): sum(count.count for count in journal.failures)}
+    assert totals.epoch_s == EPOCH_S
+    assert totals.ended
 
 
 def test_a_journal_read_at_once_gives_what_following_it_gave(tmp_path: Path) -> None:
-    tally, journal = followed(tmp_path, phases=[steady(5, KEPT_S + 30)])
-    at_once = RunTotals(tally.plan)
+    totals, journal = followed(tmp_path, phases=[steady(5, KEPT_S + 30)])
+    at_once = RunTotals(totals.plan)
     assert at_once.update(journal)
     assert not at_once.update(journal)
-    assert at_once.totals[0].requests == tally.totals[0].requests
-    assert list(at_once.moments) == list(tally.moments)
-    assert len(tally.moments) == KEPT_S
-    assert next(reversed(tally.moments)) == journal.seconds[-1].second
+    assert at_once.totals[0].requests == totals.totals[0].requests
+    assert list(at_once.moments) == list(totals.moments)
+    assert len(totals.moments) == KEPT_S
+    assert next(reversed(totals.moments)) == journal.seconds[-1].second
 
 
 def test_the_endpoints_are_those_of_the_phase_that_runs(tmp_path: Path) -> None:
-    tally, journal = followed(tmp_path, phases=[steady(20, 3), steady(20, 3, name="next")])
-    counted = sum(total.requests for total in tally.endpoints.values())
+    totals, journal = followed(tmp_path, phases=[steady(20, 3), steady(20, 3, name="next")])
+    counted = sum(total.requests for total in totals.endpoints.values())
     assert counted == sum(series.requests for series in series_of(journal, 1))
 
 
 def test_what_a_worker_reports_late_is_added_once(tmp_path: Path) -> None:
     run = record_run(tmp_path, phases=[steady(20, 4)])
     journal = read_journal(run.journal)
-    tally = RunTotals(plan_in(run))
-    tally.update(journal)
-    before = tally.totals[0].requests, tally.moments[2].all_requests
+    totals = RunTotals(plan_in(run))
+    totals.update(journal)
+    before = totals.totals[0].requests, totals.moments[2].all_requests
     late = series_of(journal, 0)[0]
     tables = {"series": table_of(2, [late]).to_wire(), "lateness": SecondTable.empty().to_wire()}
     journal.add({"kind": "second", "second": 2, "users": 3, "workers": [], **tables})
-    assert tally.update(journal)
-    assert not tally.update(journal)
-    assert (tally.totals[0].requests, tally.moments[2].all_requests) == (
+    assert totals.update(journal)
+    assert not totals.update(journal)
+    assert (totals.totals[0].requests, totals.moments[2].all_requests) == (
         before[0] + late.requests,
         before[1] + late.requests,
     )
-    assert list(tally.moments) == sorted(tally.moments)
+    assert list(totals.moments) == sorted(totals.moments)
 
 
 def test_the_window_of_a_phase_holds_only_that_phase(tmp_path: Path) -> None:
-    tally, journal = followed(tmp_path, phases=[steady(60, 6), steady(10, 3, name="next")])
+    totals, journal = followed(tmp_path, phases=[steady(60, 6), steady(10, 3, name="next")])
     first, second = journal.phases
-    of_second = tally.last(10, phase=second)
+    of_second = totals.last(10, phase=second)
     assert of_second.length_s == pytest.approx(3)
     assert of_second.rate == pytest.approx(40, rel=0.4)
     assert of_second.response.count == of_second.requests
-    assert tally.last(10, phase=first).rate == pytest.approx(240, rel=0.4)
-    both = tally.last(100)
-    assert both.requests == sum(total.requests for total in tally.totals.values())
+    assert totals.last(10, phase=first).rate == pytest.approx(240, rel=0.4)
+    both = totals.last(100)
+    assert both.requests == sum(total.requests for total in totals.totals.values())
 
 
 def test_before_the_first_second_there_is_nothing(tmp_path: Path) -> None:
-    tally = RunTotals(plan_in(record_run(tmp_path, phases=[steady(1, 1)])))
-    assert tally.current is None
-    assert tally.latest() is None
-    assert tally.last(5).rate == 0
-    assert quantile_ms(tally.last(5).response, 0.95) is None
-    assert arrivals(tally.recent(3)) == 0
+    totals = RunTotals(plan_in(record_run(tmp_path, phases=[steady(1, 1)])))
+    assert totals.current is None
+    assert totals.latest() is None
+    assert totals.last(5).rate == 0
+    assert quantile_ms(totals.last(5).response, 0.95) is None
+    assert arrivals(totals.recent(3)) == 0
 
 
 def test_the_goal_is_that_of_the_step_which_runs(tmp_path: Path) -> None:
-    tally, journal = followed(tmp_path, phases=[stress((10, 20, 30), 2)], worker=lambda _: WorkerState(waiting=7))
+    totals, journal = followed(tmp_path, phases=[stress((10, 20, 30), 2)], worker=lambda _: WorkerState(waiting=7))
     (span,) = journal.phases
-    phase = tally.phase(span)
+    phase = totals.phase(span)
     assert [goal_at(phase, span, at_s) for at_s in (0, 1, 3, 5, 99)] == [10, 10, 20, 30, 30]
     assert goal_at(phase.model_copy(update={"segments": ()}), span, 1) is None
-    moment = tally.latest()
+    moment = totals.latest()
     assert moment is not None
     assert moment.waiting == 7

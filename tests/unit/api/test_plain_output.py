@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.plain_output import LineWatcher, clock, one_line
+from harness.api.plain_output import PlainOutput, clock, one_line
 from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
 from tests.support.recordings import Failing, Latency, gate, ramp, record_run, steady, stress
@@ -19,11 +19,11 @@ HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
 
 def told(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What a log holds of a recorded run."""
-    watcher = LineWatcher()
-    watcher.say("starting the target")
-    replay(folder, watcher)
-    watcher.load_ended()
-    watcher.say("judging")
+    observer = PlainOutput()
+    observer.say("starting the target")
+    replay(folder, observer)
+    observer.load_ended()
+    observer.say("judging")
     out, err = capsys.readouterr()
     assert out == ""
     assert "\x1b" not in err
@@ -133,9 +133,9 @@ def test_hostile_names_are_told_harmlessly(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_no_phase_of_a_run_that_never_began(capsys: pytest.CaptureFixture[str]) -> None:
-    watcher = LineWatcher()
-    watcher.say("starting the target")
-    watcher.load_ended()
+    observer = PlainOutput()
+    observer.say("starting the target")
+    observer.load_ended()
     assert capsys.readouterr().err.split() == ["starting", "the", "target"]
 
 
@@ -145,9 +145,9 @@ def test_a_log_that_takes_nothing_does_not_end_the_run(
 ) -> None:
     with stream_that_takes_nothing(state) as log:
         monkeypatch.setattr("sys.stderr", log)
-        watcher = LineWatcher()
-        replay(record_run(tmp_path, phases=[steady(5, 3)]), watcher)
-        watcher.load_ended()
+        observer = PlainOutput()
+        replay(record_run(tmp_path, phases=[steady(5, 3)]), observer)
+        observer.load_ended()
         monkeypatch.undo()
 
 

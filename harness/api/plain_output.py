@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from harness.cli.run_totals import RunTotals, arrivals, goal_at, quantile_ms
 from harness.gates.live import GateWatch, LiveGate
+from harness.gates.run_totals import RunTotals, arrivals, goal_at, quantile_ms
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.run_folder import RunFolder
@@ -43,11 +43,11 @@ def gate_name(gate: LiveGate) -> str:
     return one_line(gate.gate.comparison.source + endpoint)
 
 
-class LineWatcher:
+class PlainOutput:
     """The :class:`~harness.control.observer.RunObserver` of a log."""
 
     def __init__(self) -> None:
-        self._tally: RunTotals | None = None
+        self._totals: RunTotals | None = None
         self._gates: GateWatch | None = None
         self._marks: deque[tuple[PhaseSpan, bool]] = deque()
         """Phases' begins (False) and ends (True) that are still to be told, in order."""
@@ -57,28 +57,28 @@ class LineWatcher:
         self._silent = False
 
     def say(self, message: str) -> None:
-        when = clock(self._tally.now_s) if self._tally is not None and self._tally.epoch_s else ""
+        when = clock(self._totals.now_s) if self._totals is not None and self._totals.epoch_s else ""
         self._write(when, one_line(message))
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        self._tally = RunTotals(plan)
+        self._totals = RunTotals(plan)
         self._gates = GateWatch(plan)
         self._write("", one_line(f"{plan.scenario.name}, profile {plan.profile}, target: {target}"))
         self._write("", f"run folder: {folder.path}")
 
     def update(self, journal: Journal) -> None:
-        if self._tally is None or self._gates is None:
+        if self._totals is None or self._gates is None:
             return
-        self._tally.update(journal)
+        self._totals.update(journal)
         self._gates.update(journal)
         self._collect(journal)
-        self._tell(flush=self._tally.ended)
+        self._tell(flush=self._totals.ended)
         running = self._running
-        if self._tally.now_s >= self._next_s and running is not None:
-            self._next_s = (self._tally.now_s // EVERY_S + 1) * EVERY_S
+        if self._totals.now_s >= self._next_s and running is not None:
+            self._next_s = (self._totals.now_s // EVERY_S + 1) * EVERY_S
             # A phase that has just begun has nothing to tell yet.
-            if self._tally.now_s - running.start_s > EVERY_S / 2:
-                self._tell_load(self._tally, running)
+            if self._totals.now_s - running.start_s > EVERY_S / 2:
+                self._tell_load(self._totals, running)
 
     def load_ended(self) -> None:
         self._tell(flush=True)
@@ -86,7 +86,7 @@ class LineWatcher:
     @property
     def _running(self) -> PhaseSpan | None:
         """The phase whose begin was told and whose end was not."""
-        current = self._tally.current if self._tally is not None else None
+        current = self._totals.current if self._totals is not None else None
         return current if current is not None and not self._marks and current.end_s is None else None
 
     def _collect(self, journal: Journal) -> None:
@@ -101,37 +101,37 @@ class LineWatcher:
 
     def _tell(self, *, flush: bool) -> None:
         """Begins and ends in order; an end waits until its last second has come in, so that its figures are whole."""
-        tally = self._tally
-        while tally is not None and self._marks:
+        totals = self._totals
+        while totals is not None and self._marks:
             span, is_end = self._marks[0]
             if is_end and not flush and span.end_s is not None:
-                latest = tally.latest()
+                latest = totals.latest()
                 if latest is None or latest.second + 1 < span.end_s:
                     return
             self._marks.popleft()
             if is_end:
-                self._tell_end(tally, span)
+                self._tell_end(totals, span)
             else:
-                phase = tally.phase(span)
+                phase = totals.phase(span)
                 self._write(clock(span.start_s), one_line(f"{phase.name} begins: {phase.description}"))
 
-    def _tell_load(self, tally: RunTotals, span: PhaseSpan) -> None:
-        window, phase = tally.last(EVERY_S, phase=span), tally.phase(span)
+    def _tell_load(self, totals: RunTotals, span: PhaseSpan) -> None:
+        window, phase = totals.last(EVERY_S, phase=span), totals.phase(span)
         parts = [
             one_line(phase.name),
-            load_now(tally, phase, span),
+            load_now(totals, phase, span),
             f"{number(window.rate)} requests/s",
             f"P95 {ms(quantile_ms(window.response, 0.95))}",
             f"errors {errors(window.failures, window.requests)}",
         ]
-        latest = tally.latest()
+        latest = totals.latest()
         if phase.model == "open" and latest is not None:
             parts.append(f"waiting {number(latest.waiting)}")
-        self._write(clock(tally.now_s), " · ".join(parts))
+        self._write(clock(totals.now_s), " · ".join(parts))
 
-    def _tell_end(self, tally: RunTotals, span: PhaseSpan) -> None:
-        phase, total = tally.phase(span), tally.totals.get(span.phase)
-        end_s = span.end_s if span.end_s is not None else tally.now_s
+    def _tell_end(self, totals: RunTotals, span: PhaseSpan) -> None:
+        phase, total = totals.phase(span), totals.totals.get(span.phase)
+        end_s = span.end_s if span.end_s is not None else totals.now_s
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
             # What the last step's hanging requests say is not known yet: analysis.steps judges it with all of them.
@@ -176,11 +176,11 @@ def unit_of(phase: Phase) -> str:
     return "users" if phase.model == "closed" else "arrivals/s"
 
 
-def load_now(tally: RunTotals, phase: Phase, span: PhaseSpan) -> str:
+def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
     """The load there is, and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
-    latest = tally.latest()
+    latest = totals.latest()
     users = latest.users if latest is not None else 0
-    now = users if phase.model == "closed" else arrivals(tally.recent(3))
+    now = users if phase.model == "closed" else arrivals(totals.recent(3))
     # As of the second that the load is of: what has begun since is not recorded yet.
     goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
     aim = f" of {number(round(goal))}" if goal is not None else ""
