@@ -32,9 +32,10 @@ from bisect import bisect_left
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
-from harness.analysis.metrics import QUANTILES
 from harness.analysis.samples import Floats, Sample
-from harness.plan.model import Metric
+from harness.metrics.aggregate import Aggregate
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.record.baseline import Interval
 from harness.record.histogram import highest_of, lowest_of
 
@@ -43,21 +44,36 @@ _TAIL = (1 - LEVEL) / 2
 _Z = 1.959963984540054
 
 
-def interval_of(sample: Sample, metric: Metric) -> Interval | None:
-    """A metric's figure and its 95 % interval, in the metric's unit; None where there is no request to tell of.
+Bounds = tuple[float, float | None]
+
+
+def interval_of(sample: Sample, metric: Metric[Aggregate]) -> Interval | None:
+    """A metric's figure and its 95 % interval, in the metric's unit; None where there is no request to compute it from.
 
     ``high`` is None where the requests are too few to bound a percentile from above (a P99 takes 368 independent
-    ones). A maximum has no interval: it is what it is.
+    ones).
     """
-    if metric == "throughput":
-        return _throughput(sample) if sample.requests.sum() else None
-    if metric == "error_rate":
-        return _error_rate(sample) if sample.requests.sum() else None
-    if not sample.timed.sum():
+    value = metric.value(sample.aggregate)
+    if value is None:
         return None
-    if metric == "max":
-        return Interval(value=sample.max_us / 1000, low=sample.max_us / 1000, high=sample.max_us / 1000)
-    return _mean(sample) if metric == "mean" else _quantile(sample, QUANTILES[metric])
+    low, high = _bounds(metric.statistic, value, sample)
+    return Interval(value=value, low=low, high=high)
+
+
+def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
+    """The 95 % interval of ``value``, which ``statistic`` gave for ``sample``."""
+    match statistic:
+        case Quantile(q):
+            return _quantile(sample, q)
+        case Mean():
+            return _around(value, *_mean_error(sample))
+        case Maximum():
+            return value, value
+        case Proportion(count):
+            return _proportion(sample, count(sample))
+        case Rate(count):
+            return _around(value, *_rate_error(sample, count(sample)))
+    raise NotImplementedError(f"no interval for {statistic}")
 
 
 def requests_to_bound(q: float, seconds: int) -> int:
@@ -111,23 +127,21 @@ def _effective(share: float, count: float, variance: float, degrees: float) -> f
     return max(alike * (_Z / student(degrees)) ** 2, 1e-9)
 
 
-def _quantile(sample: Sample, q: float) -> Interval:
-    bucket, value_us = sample.at_share(q)
+def _quantile(sample: Sample, q: float) -> Bounds:
     buckets = sample.merged.indices
-    here = int(np.searchsorted(buckets, bucket))
+    here = int(np.searchsorted(buckets, sample.merged.bucket_at(q)))
 
-    def bounds(at: int) -> tuple[float, float]:
+    def share(at: int) -> tuple[float, float]:
         return share_bounds(sample.within(int(buckets[at])), sample.timed)
 
     # The share of requests up to a time only grows with it, so each end is found by halving.
     low = 0.0
     nothing = _effective(0.0, float(sample.timed.sum()), 0.0, _degrees(sample.n))
     if betaincinv(1, nothing, 1 - _TAIL) < q:
-        at = bisect_left(range(here), q, key=lambda at: bounds(at)[1])
+        at = bisect_left(range(here), q, key=lambda at: share(at)[1])
         low = _value_ms(sample, int(buckets[at]))
-    at = bisect_left(range(len(buckets)), q, lo=here, key=lambda at: bounds(at)[0])
-    high = _value_ms(sample, int(buckets[at])) if at < len(buckets) else None
-    return Interval(value=value_us / 1000, low=low, high=high)
+    at = bisect_left(range(len(buckets)), q, lo=here, key=lambda at: share(at)[0])
+    return low, _value_ms(sample, int(buckets[at])) if at < len(buckets) else None
 
 
 def _value_ms(sample: Sample, bucket: int) -> float:
@@ -149,40 +163,40 @@ def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
     return low, high
 
 
-def _mean(sample: Sample) -> Interval:
+def _mean_error(sample: Sample) -> tuple[float, float]:
+    """The standard error of the mean response time in ms, and its degrees of freedom."""
     count = float(sample.timed.sum())
     mean = float(sample.sum_us.sum()) / count
     variance, degrees = block_variance((sample.sum_us - mean * sample.timed) / count)
     middle = (lowest_of(sample.buckets) + highest_of(sample.buckets)) / 2
     alone = float((sample.counts * np.square(middle - mean)).sum()) / count**2
-    return _around(mean / 1000, math.sqrt(max(variance, alone)) / 1000, degrees)
+    return math.sqrt(max(variance, alone)) / 1000, degrees
 
 
-def _throughput(sample: Sample) -> Interval:
-    length_s = float(sample.lengths_s.sum())
-    rate = float(sample.requests.sum()) / length_s
+def _rate_error(sample: Sample, counted: Floats) -> tuple[float, float]:
+    """The standard error of a rate per second, and its degrees of freedom."""
     # Against the planned load, second by second: that a ramp rises is its purpose, not noise.
-    expected = sample.requests.sum() * sample.planned / sample.planned.sum()
-    variance, degrees = block_variance(sample.requests - expected)
+    expected = counted.sum() * sample.planned / sample.planned.sum()
+    variance, degrees = block_variance(counted - expected)
     if sample.n == 1:
         # Nothing shows how seconds differ: as for arrivals at random.
-        variance = float(sample.requests.sum())
-    return _around(rate, math.sqrt(variance) / length_s, degrees)
+        variance = float(counted.sum())
+    return math.sqrt(variance) / sample.aggregate.length_s, degrees
 
 
-def _error_rate(sample: Sample) -> Interval:
+def _proportion(sample: Sample, counted: Floats) -> Bounds:
     count = float(sample.requests.sum())
-    share = float(sample.failures.sum()) / count
-    variance, degrees = block_variance((sample.failures - share * sample.requests) / count)
+    share = float(counted.sum()) / count
+    variance, degrees = block_variance((counted - share * sample.requests) / count)
     effective = _effective(share, count, variance, degrees)
     square = _Z * _Z
     centre = (share + square / (2 * effective)) / (1 + square / effective)
     half = _Z * math.sqrt(share * (1 - share) / effective + square / (4 * effective**2)) / (1 + square / effective)
     low = 0.0 if share == 0 else max(0.0, centre - half)
     high = 1.0 if share == 1 else min(1.0, centre + half)
-    return Interval(value=100 * share, low=100 * low, high=100 * high)
+    return 100 * low, 100 * high
 
 
-def _around(value: float, error: float, degrees: float) -> Interval:
+def _around(value: float, error: float, degrees: float) -> Bounds:
     half = student(degrees) * error
-    return Interval(value=value, low=max(0.0, value - half), high=value + half)
+    return max(0.0, value - half), value + half

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.recorded import PhaseRecord, SecondSeries
-from harness.record.histogram import Histogram, Narrow, highest_of
+from harness.metrics.aggregate import Aggregate
+from harness.record.histogram import Histogram, Narrow
 from harness.record.journal import Journal
 
 Floats = npt.NDArray[np.float64]
@@ -60,13 +61,12 @@ class Sample:
         here = self.buckets <= bucket
         return np.bincount(self.seconds[here], weights=self.counts[here], minlength=self.n).astype(np.float64)
 
-    def at_share(self, share: float) -> tuple[int, float]:
-        """The bucket below or in which a ``share`` of the response times lies, and its highest value in µs."""
-        merged = self.merged
-        rank = max(1, int(np.ceil(share * merged.count - 1e-9)))
-        at = min(int(np.searchsorted(np.cumsum(merged.counts), rank)), len(merged.indices) - 1)
-        value = min(int(highest_of(merged.indices[at : at + 1])[0]), self.max_us)
-        return int(merged.indices[at]), float(value)
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """All seconds added up: what a metric's value is computed from."""
+        return Aggregate(
+            int(self.requests.sum()), int(self.failures.sum()), self.merged, float(self.lengths_s.sum())
+        )
 
 
 def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:

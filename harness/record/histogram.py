@@ -10,6 +10,7 @@ A bucket is named by its index; a histogram is sparse: sorted indices and their 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -32,6 +33,12 @@ LAST_BUCKET = (_VALUE_BITS - SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
 Ints = npt.NDArray[np.int64]
 Narrow = npt.NDArray[np.integer[Any]]
 """Whole numbers in whatever type they were recorded in: reckon with them only where numpy widens the result."""
+
+
+def rank_of(q: float, count: int) -> int:
+    """Which of ``count`` values in order, counted from 1, is their ``q`` quantile: the ``ceil(q · count)``-th."""
+    # Less a little: 0.55 · 100 is 55.00000000000001 in floats, and means the 55th.
+    return max(1, math.ceil(q * count - 1e-9))
 
 
 def bucket_of(value_us: int) -> int:
@@ -139,12 +146,11 @@ class Histogram:
         As in HdrHistogram: the highest value of the bucket in which the ``ceil(q · n)``-th smallest value lies,
         and never more than the exact maximum.
         """
-        count = self.count
-        if not count:
-            return float("nan")
-        rank = max(1, int(np.ceil(q * count - 1e-9)))
-        at = int(np.searchsorted(np.cumsum(self.counts), rank))
-        return float(min(int(highest_of(self.indices[at : at + 1])[0]), self.max_us))
+        return float(min(int(highest_of(np.array([self.bucket_at(q)]))[0]), self.max_us)) if self.count else math.nan
+
+    def bucket_at(self, q: float) -> int:
+        """The index of the bucket in which the ``q`` quantile lies. There must be values."""
+        return int(self.indices[np.searchsorted(np.cumsum(self.counts), rank_of(q, self.count))])
 
     def count_above(self, value_us: int) -> int:
         """How many values surely lie above ``value_us``: those of the buckets above its own."""

@@ -1,0 +1,41 @@
+"""The metrics that gates read, each declared once; parser, live view, gates, reports and docs read these registries.
+
+To add a metric, declare it in a family's file, or in a new one, and list that file here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from harness.metrics import error_rate, memory, response_times, round_times, throughput
+from harness.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from harness.metrics.aggregate import Aggregate
+    from harness.metrics.rounds import RoundTimes
+
+_Data = TypeVar("_Data")
+
+
+def _by_name(*families: Iterable[Metric[_Data]]) -> dict[str, Metric[_Data]]:
+    return {metric.name: metric for family in families for metric in family}
+
+
+RUN_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(
+    response_times.METRICS,
+    error_rate.METRICS,
+    throughput.METRICS,
+)
+"""What ``harness run`` measures of a phase or an endpoint in it."""
+
+BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(
+    round_times.METRICS,
+    memory.METRICS,
+)
+"""What ``harness bench`` measures of a benchmark."""
+
+
+def synonyms(metrics: Mapping[str, Metric[_Data]]) -> dict[str, str]:
+    """The metric that each word from another tool means: ``{"rps": "throughput", …}``."""
+    return {word: metric.name for metric in metrics.values() for word in metric.synonyms}

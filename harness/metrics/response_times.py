@@ -1,0 +1,31 @@
+"""Metrics of response times, which count from the moment a request should have been sent."""
+
+from __future__ import annotations
+
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Maximum, Mean, Quantile, Times
+from harness.metrics.units import MILLISECONDS
+
+
+def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[Times]:
+    return Metric(
+        f"p{percent}",
+        MILLISECONDS,
+        "lower",
+        Quantile(float(f"{percent}e-2")),
+        f"Response time that {percent} % of the requests do not exceed",
+        synonyms,
+        compared=compared,
+    )
+
+
+METRICS = (
+    _percentile("50", "median", compared=True),
+    _percentile("75"),
+    _percentile("90"),
+    _percentile("95", "latency", "response_time", compared=True),
+    _percentile("99", compared=True),
+    _percentile("99.9", "p999"),
+    Metric("mean", MILLISECONDS, "lower", Mean(), "Mean response time", ("average", "avg"), compared=True),
+    Metric("max", MILLISECONDS, "lower", Maximum(), "Longest response time", ("p100", "maximum")),
+)

@@ -1,0 +1,70 @@
+"""Metrics of a benchmark's times: seconds of one call, over all rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
+from harness.metrics.units import NUMBER, PER_SECOND, SECONDS
+
+if TYPE_CHECKING:
+    from harness.metrics.rounds import RoundTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The shortest round."""
+
+    def value(self, data: RoundTimes) -> float:
+        return data.minimum()
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """The sample standard deviation."""
+
+    def value(self, data: RoundTimes) -> float:
+        return data.deviation()
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """Calls a second, by the mean; 0 where the clock saw no time pass."""
+
+    def value(self, data: RoundTimes) -> float:
+        mean = data.mean()
+        return 1 / mean if mean > 0 else 0.0
+
+
+def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[RoundTimes]:
+    return Metric(
+        f"p{percent}",
+        SECONDS,
+        "lower",
+        Quantile(float(f"{percent}e-2")),
+        f"Time that {percent} % of the rounds do not exceed",
+        synonyms,
+        needs="rounds",
+        compared=compared,
+    )
+
+
+METRICS: tuple[Metric[RoundTimes], ...] = (
+    Metric("min", SECONDS, "lower", Minimum(), "Shortest round", ("minimum",), needs="rounds", compared=True),
+    Metric("max", SECONDS, "lower", Maximum(), "Longest round", ("maximum", "p100"), needs="rounds"),
+    Metric("mean", SECONDS, "lower", Mean(), "Mean of all rounds", ("average", "avg"), needs="rounds", compared=True),
+    Metric("median", SECONDS, "lower", Quantile(0.5), "Median of all rounds", needs="rounds", compared=True),
+    Metric(
+        "stddev", SECONDS, "lower", Deviation(), "Standard deviation between rounds", ("std", "sd", "stdev"), needs="rounds"
+    ),
+    _percentile("50"),
+    _percentile("75"),
+    _percentile("90"),
+    _percentile("95", compared=True),
+    _percentile("99"),
+    _percentile("99.9", "p999"),
+    Metric("ops", PER_SECOND, "higher", Inverse(), "Calls a second, by the mean", ("throughput", "rate"), needs="rounds"),
+    Metric("rounds", NUMBER, "higher", Exact(lambda data: len(data.times)), "How many rounds were run", needs="rounds"),
+)
