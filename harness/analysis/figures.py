@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
-from harness.analysis.metrics import QUANTILES
 from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
+from harness.metrics import RUN_METRICS
+from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, Segment
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
@@ -26,29 +27,27 @@ from harness.record.summary import (
     Totals,
 )
 
+_TIMES = {field.alias or name: RUN_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
 
-def latency_of(histogram: Histogram) -> Latency:
+
+def latency_of(times: Histogram) -> Latency:
     """The percentiles of a histogram, in ms; all None where it is empty."""
-    if not histogram.count:
-        return Latency()
-    percentiles = {name: histogram.quantile_us(q) / 1000 for name, q in QUANTILES.items()}
-    return Latency(mean=histogram.mean_us / 1000, max=histogram.max_us / 1000, **percentiles)
+    aggregate = Aggregate(times.count, 0, times, 0.0)
+    return Latency(**{name: metric.value(aggregate) for name, metric in _TIMES.items()})
 
 
 def _figures(series: Sequence[EndpointSecond], length_s: float) -> dict[str, Any]:
     """The fields of :class:`harness.record.summary.Figures`."""
-    requests = sum(part.requests for part in series)
-    failures = sum(part.failures for part in series)
-    response = Histogram.merged([part.response for part in series])
+    whole = Aggregate.of(series, length_s)
     failed = Histogram.merged([part.failed for part in series])
     return {
-        "requests": requests,
-        "failures": failures,
-        "error_rate": failures / requests if requests else None,
-        "throughput_rps": requests / length_s if length_s > 0 else 0.0,
+        "requests": whole.requests,
+        "failures": whole.failures,
+        "error_rate": whole.failures / whole.requests if whole.requests else None,
+        "throughput_rps": RUN_METRICS["throughput"].value(whole) or 0.0,
         "bytes_received": sum(part.bytes_received for part in series),
-        "response_ms": latency_of(response),
-        "ok_response_ms": latency_of(response.minus(failed)),
+        "response_ms": latency_of(whole.response),
+        "ok_response_ms": latency_of(whole.response.minus(failed)),
         "service_ms": latency_of(Histogram.merged([part.service for part in series])),
     }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from harness.analysis.functions import phase_profile
 from harness.analysis.intervals import interval_of
-from harness.analysis.metrics import METRICS
 from harness.analysis.recorded import read_run
 from harness.analysis.samples import samples_of
 from harness.errors import HarnessError
+from harness.metrics import RUN_METRICS
 from harness.record.baseline import BaselineRun, Interval, PhaseProfile
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
@@ -32,7 +32,11 @@ def measure_for_baseline(folder: RunFolder) -> BaselineRun:
         if not record.plan.measured:
             continue
         figures[record.plan.name] = {
-            endpoint: {metric: found for metric in METRICS if (found := interval_of(sample, metric)) is not None}
+            endpoint: {
+                name: found
+                for name, metric in RUN_METRICS.items()
+                if (found := interval_of(sample, metric)) is not None
+            }
             for endpoint, sample in samples_of(record, run.journal).items()
         }
         profile = phase_profile(run, record)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.analysis.rounds import interval_of
 from harness.errors import HarnessError
-from harness.plan.bench import BenchMetric, BenchPlan, name_of
-from harness.plan.bench_expression import METRICS
+from harness.metrics import BENCH_METRICS
+from harness.plan.bench import BenchPlan, name_of
 from harness.record.baseline import Baseline, Interval
 from harness.record.environment import Environment
 from harness.record.profiles import ProfileIndex
@@ -27,7 +27,7 @@ from harness.record.suite import (
 PHASE = "benchmarks"
 """What stands for a phase in what is kept of a baseline: ``figures[PHASE][test][metric]``."""
 
-Figures = dict[BenchMetric, Interval]
+Figures = dict[str, Interval]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +62,8 @@ class RecordedSuite:
         """Every metric of every benchmark that has rounds, by its id, with its interval."""
         return {
             benchmark.test: {
-                metric: found
-                for metric in METRICS
+                name: found
+                for name, metric in BENCH_METRICS.items()
                 if (found := interval_of(benchmark, metric, self.memory.get(benchmark.test))) is not None
             }
             for benchmark in self.benchmarks
@@ -92,7 +92,7 @@ def read_suite(folder: RunFolder) -> RecordedSuite:
     )
 
 
-def references(baseline: Baseline | None, test: str, metric: BenchMetric) -> list[Interval]:
+def references(baseline: Baseline | None, test: str, metric: str) -> list[Interval]:
     """What the runs of the baseline that measured it know of a benchmark's figure, latest first."""
     runs = baseline.runs if baseline else []
     found = (run.figures.get(PHASE, {}).get(test, {}).get(metric) for run in runs)

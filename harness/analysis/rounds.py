@@ -28,125 +28,107 @@ from bisect import bisect_left
 import numpy as np
 
 from harness.analysis.intervals import block_variance, share_bounds, student
-from harness.plan.bench import BenchMetric
+from harness.metrics.metric import Metric
+from harness.metrics.round_times import Deviation, Inverse, Minimum
+from harness.metrics.rounds import RoundTimes
+from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
 from harness.record.baseline import Interval
 from harness.record.suite import Benchmark, MemoryFigures, Rounds
 
-QUANTILES: dict[BenchMetric, float] = {
-    "median": 0.50,
-    "p50": 0.50,
-    "p75": 0.75,
-    "p90": 0.90,
-    "p95": 0.95,
-    "p99": 0.99,
-    "p99.9": 0.999,
-}
-
+Bounds = tuple[float, float | None]
 
 DISTURBED = 0.01
 """The share of a benchmark's time that others may take before it counts."""
 
 
-def interval_of(benchmark: Benchmark, metric: BenchMetric, memory: MemoryFigures | None) -> Interval | None:
+def interval_of(benchmark: Benchmark, metric: Metric[RoundTimes], memory: MemoryFigures | None) -> Interval | None:
     """A metric's figure and its 95 % interval, in the metric's unit; None where memory was not looked at.
 
     ``high`` is None where the rounds are too few to bound it from above: of a single round nothing is bounded.
     """
-    found = _interval_of(benchmark.rounds, metric, memory)
-    if found is None or benchmark.taken <= DISTURBED:
-        return found
-    left = 1 - benchmark.taken
-    least = float(benchmark.rounds.min()) * left
-    match metric:
-        case "rounds" | "peak" | "allocations":
-            return found
-        case "ops":
-            high = None if found.high is None or left <= 0 else found.high / left
-            return found.model_copy(update={"high": high})
-        case "mean":
-            return found.model_copy(update={"low": found.low * left})
-        case "stddev":
-            return found.model_copy(update={"low": 0.0})
-        case _:
-            return found.model_copy(update={"low": min(found.low, least)})
+    data = RoundTimes(benchmark.rounds, memory)
+    value = metric.value(data)
+    if value is None:
+        return None
+    low, high = _bounds(metric.statistic, value, data)
+    if benchmark.taken > DISTURBED:
+        low, high = _widened(metric.statistic, low, high, data, left=1 - benchmark.taken)
+    return Interval(value=value, low=low, high=high)
 
 
-def _interval_of(rounds: Rounds, metric: BenchMetric, memory: MemoryFigures | None) -> Interval | None:
-    match metric:
-        case "peak":
-            return None if memory is None else _exact(memory.peak_bytes)
-        case "allocations":
-            return None if memory is None else _exact(memory.allocations)
-        case "rounds":
-            return _exact(len(rounds))
-        case "min":
-            return _exact(float(rounds.min()))
-        case "max":
-            return _exact(float(rounds.max()))
-        case "mean":
-            return _mean(rounds)
-        case "ops":
-            return _inverse(_mean(rounds))
-        case "stddev":
-            return _deviation(rounds)
-        case _:
-            return _quantile(rounds, QUANTILES[metric])
+def _bounds(statistic: object, value: float, data: RoundTimes) -> Bounds:
+    """The 95 % interval of ``value``, which ``statistic`` gave for ``data``."""
+    match statistic:
+        case Exact() | Minimum() | Maximum():
+            return value, value
+        case Mean():
+            return _mean(data)
+        case Inverse():
+            return _inverse(*_mean(data))
+        case Deviation():
+            return _deviation(value, data)
+        case Quantile(q):
+            return _quantile(value, q, data)
+    raise NotImplementedError(f"no interval for {statistic}")
 
 
-def _exact(value: float) -> Interval:
-    return Interval(value=value, low=value, high=value)
+def _widened(statistic: object, low: float, high: float | None, data: RoundTimes, *, left: float) -> Bounds:
+    """The interval where others had the core, so that only the share ``left`` of its time was surely its own."""
+    match statistic:
+        case Exact():
+            return low, high
+        case Inverse():
+            return low, None if high is None or left <= 0 else high / left
+        case Mean():
+            return low * left, high
+        case Deviation():
+            return 0.0, high
+    return min(low, data.minimum() * left), high
 
 
-def _mean(rounds: Rounds) -> Interval:
-    mean = float(rounds.mean())
+def _mean(data: RoundTimes) -> Bounds:
+    mean, rounds = data.mean(), data.times
     return _around(mean, (rounds - mean) / len(rounds))
 
 
-def _deviation(rounds: Rounds) -> Interval:
+def _deviation(deviation: float, data: RoundTimes) -> Bounds:
+    rounds = data.times
     if len(rounds) < 2:
-        return Interval(value=0.0, low=0.0, high=None)
-    squares = np.square(rounds - rounds.mean())
-    deviation = math.sqrt(float(squares.sum()) / (len(rounds) - 1))
+        return 0.0, None
     if deviation == 0:
-        return _exact(0.0)
+        return 0.0, 0.0
+    squares = np.square(rounds - rounds.mean())
     return _around(deviation, (squares - squares.mean()) / len(rounds) / (2 * deviation))
 
 
-def _around(value: float, deviations: Rounds) -> Interval:
+def _around(value: float, deviations: Rounds) -> Bounds:
     if len(deviations) < 2:
-        return Interval(value=value, low=0.0, high=None)
+        return 0.0, None
     variance, degrees = block_variance(deviations)
     # Never narrower than that of independent rounds.
     n = len(deviations)
     half = student(degrees) * math.sqrt(max(variance, float(np.square(deviations).sum()) * n / (n - 1)))
-    return Interval(value=value, low=max(0.0, value - half), high=value + half)
+    return max(0.0, value - half), value + half
 
 
-def _inverse(seconds: Interval) -> Interval:
-    """Calls a second; without an upper end where the mean may be 0."""
-    if seconds.value <= 0:
-        return Interval(value=0.0, low=0.0, high=None)
-    low = 0.0 if seconds.high is None else 1 / seconds.high
-    return Interval(value=1 / seconds.value, low=low, high=1 / seconds.low if seconds.low > 0 else None)
+def _inverse(low: float, high: float | None) -> Bounds:
+    """Of calls a second, from the mean's; without an upper end where the mean may be 0."""
+    return 0.0 if not high else 1 / high, 1 / low if low > 0 else None
 
 
-def _quantile(rounds: Rounds, q: float) -> Interval:
-    ordered = np.sort(rounds)
-    n = len(ordered)
-    value = float(ordered[max(0, math.ceil(q * n - 1e-9) - 1)])
+def _quantile(value: float, q: float, data: RoundTimes) -> Bounds:
+    rounds = data.times
+    n = len(rounds)
     if n < 2:
-        return Interval(value=value, low=0.0, high=None)
-    times = np.unique(ordered)
+        return 0.0, None
+    times = np.unique(rounds)
     here = int(np.searchsorted(times, value))
 
-    def bounds(at: int) -> tuple[float, float]:
+    def share(at: int) -> tuple[float, float]:
         return share_bounds((rounds <= times[at]).astype(np.float64), np.ones(n))
 
     # The share of rounds up to a time only grows with it, so each end is found by halving.
-    below = bisect_left(range(here), q, key=lambda at: bounds(at)[1])
-    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: bounds(at)[0])
-    return Interval(
-        value=value,
-        low=0.0 if share_bounds(np.zeros(n), np.ones(n))[1] >= q else float(times[below]),
-        high=float(times[above]) if above < len(times) else None,
-    )
+    below = bisect_left(range(here), q, key=lambda at: share(at)[1])
+    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share(at)[0])
+    low = 0.0 if share_bounds(np.zeros(n), np.ones(n))[1] >= q else float(times[below])
+    return low, float(times[above]) if above < len(times) else None

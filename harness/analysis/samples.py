@@ -64,9 +64,7 @@ class Sample:
     @cached_property
     def aggregate(self) -> Aggregate:
         """All seconds added up: what a metric's value is computed from."""
-        return Aggregate(
-            int(self.requests.sum()), int(self.failures.sum()), self.merged, float(self.lengths_s.sum())
-        )
+        return Aggregate(int(self.requests.sum()), int(self.failures.sum()), self.merged, float(self.lengths_s.sum()))
 
 
 def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from harness.analysis.recorded import PhaseRecord
-from harness.engine.step_limits import StepFigures
+from harness.plan.until import StepTotals
 
 _WHOLE = 0.999
 """The share of its time after which a step was finished: times in the journal are rounded."""
@@ -31,7 +31,7 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     lengths = step_lengths(record)
     if until is None:
         return [None] * len(lengths)
-    figures = [StepFigures() for _ in lengths]
+    figures = [StepTotals() for _ in lengths]
     for _, series in record.series:
         if 0 <= series.segment < len(figures):
             figures[series.segment].add(series)
@@ -40,7 +40,7 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     for number, (start_s, end_s) in enumerate(lengths):
         planned_s = record.plan.segments[number].duration_s
         finished.append(end_s - start_s >= _WHOLE * planned_s)
-        tells = finished[-1] and figures[number].tells
+        tells = finished[-1] and figures[number].has_enough
         held.append(figures[number].breaks(until, planned_s) is None if tells else None)
     if record.span.reason == "limit broke" and False not in held and True in finished:
         # The phase was ended for a step that broke; what came in late does not take that back.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from harness.errors import HarnessError
-from harness.gates.wording import among
+from harness.metrics.formatting import among
 from harness.record import summary
 
 

@@ -106,7 +106,7 @@ class Run:
         for phase in self.phases:
             if phase.name == name:
                 return phase
-        from harness.gates.wording import among
+        from harness.metrics.formatting import among
 
         raise HarnessError(f"there was no phase {name!r}", hint=among(name, [phase.name for phase in self.phases]))
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.std_streams import LOG_WIDTH
+from harness.metrics import RUN_METRICS
 from harness.record.baseline import Baseline, BaselineRun, Interval
 from harness.report.formatting import in_unit, plain
 
@@ -81,14 +82,14 @@ def explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
 
 def _example(baseline: Baseline) -> tuple[str, float] | None:
     """A phase to show the limit of (a steady one, where there is one), and its p95 as gates take it."""
-    from harness.gates.against_baseline import against
+    from harness.analysis.compare import against
 
     phases = sorted(baseline.runs[0].summary.phases, key=lambda phase: phase.kind != "steady")
     for phase in phases:
         of_runs = [run.figures.get(phase.name, {}).get(_ALL_ENDPOINTS, {}).get("p95") for run in baseline.runs]
         p95s = [p95 for p95 in of_runs if p95 is not None]
         if p95s and not phase.generator_limited:
-            figure, _ = against(p95s[0], p95s, "p95")
+            figure, _ = against(p95s[0], p95s, RUN_METRICS["p95"])
             return phase.name, figure
     return None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.control.interrupts import Interrupts
 from harness.errors import HarnessError, ManyProblemsError
-from harness.gates.wording import among
+from harness.metrics.formatting import among
 from harness.microbench.cpu import SLOWEST, profile_benchmarks
 from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request

@@ -11,8 +11,8 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
-from harness.engine.step_limits import StepFigures
 from harness.plan.model import Phase, RunPlan
+from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import PhaseEndReason
 from harness.record.second_table import SecondTable
@@ -38,7 +38,7 @@ class Phases:
         self._runner = runner
         self._course = course
         self._workers = workers
-        self._steps: dict[tuple[int, int], StepFigures] = {}
+        self._steps: dict[tuple[int, int], StepTotals] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._asked_for: tuple[Any, ...] = (0, 1.0)
         """What the runner was last asked for: users, spawn rate and, by a shape, user classes."""
@@ -117,7 +117,7 @@ class Phases:
         for number, segment in enumerate(phase.segments):
             self._course.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
             if phase.until is not None:
-                self._steps[index, number] = StepFigures()
+                self._steps[index, number] = StepTotals()
             if phase.model == "closed":
                 self._steer_users(segment.start, segment.end, segment.duration_s)
             end_s = begin_s + segment.duration_s
@@ -129,13 +129,13 @@ class Phases:
                 judged_s = begin_s + min(LAST_SECOND_S, segment.duration_s)
                 if number and self._course.wait_until(judged_s) and self._broke(index, number - 1, phase):
                     return "limit broke", held
-                if number and self._steps[index, number - 1].tells:
+                if number and self._steps[index, number - 1].has_enough:
                     held = number - 1
                 self._course.wait_until(end_s)
                 if last and self._course.wait_until(end_s + LAST_SECOND_S):
                     if self._broke(index, number, phase):
                         return "limit broke", held
-                    if self._steps[index, number].tells:
+                    if self._steps[index, number].has_enough:
                         held = number
             if self._course.stopped:
                 return "cut short", held

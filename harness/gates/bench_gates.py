@@ -6,13 +6,12 @@ The rule is that of runs (:mod:`harness.gates.evaluate`): all of the 95 % interv
 
 from __future__ import annotations
 
+from harness.analysis.compare import against
 from harness.analysis.recorded_suite import Figures, RecordedSuite, references
 from harness.analysis.rounds import DISTURBED
-from harness.gates import wording
-from harness.gates.bench_compare import compared
 from harness.gates.limits import limit_of, side_of
+from harness.metrics import formatting
 from harness.plan.bench import BenchGate, name_of, reads
-from harness.plan.bench_expression import UNITS
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus
 
@@ -34,7 +33,7 @@ def results_of(
     if _is_left_out(gate, suite):
         return [_untold(gate, _LEFT_OUT)] if asked_since else []
     known = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
-    return [_untold(gate, f"there was no benchmark {gate.benchmark!r}: {wording.among(gate.benchmark, known)}")]
+    return [_untold(gate, f"there was no benchmark {gate.benchmark!r}: {formatting.among(gate.benchmark, known)}")]
 
 
 def left_out(gate: BenchGate, suite: RecordedSuite) -> str | None:
@@ -50,7 +49,7 @@ def _is_left_out(gate: BenchGate, suite: RecordedSuite) -> bool:
 
 
 def _untold(gate: BenchGate, reason: str) -> GateResult:
-    return GateResult(require=gate.source, status="inconclusive", unit=UNITS[gate.metric], reason=reason)
+    return GateResult(require=gate.source, status="inconclusive", unit=gate.measures.unit.name, reason=reason)
 
 
 def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures | None) -> GateResult:
@@ -58,7 +57,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
         require=gate.source,
         endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None,
         status="inconclusive",
-        unit=UNITS[gate.metric],
+        unit=gate.measures.unit.name,
     )
     seen = figures.get(gate.metric) if figures else None
     if figures is None or seen is None:
@@ -68,7 +67,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
     if gate.baseline:
         before = references(suite.baseline, test, gate.metric)
         if before:
-            baseline, seen = compared(seen, before, gate.metric)
+            baseline, seen = against(seen, before, gate.measures)
         else:
             result.reason = _no_reference(gate, suite)
     result.observed = seen.value
@@ -113,7 +112,7 @@ def _no_reference(gate: BenchGate, suite: RecordedSuite) -> str:
             f"machine (this one: `harness baseline set {run}`)"
         )
     # Without the benchmark's name, which stands beside it: so many of one reason are told once.
-    what = f"its {gate.metric}" if gate.metric in ("peak", "allocations") else "this benchmark"
+    what = f"its {gate.metric}" if gate.measures.needs == "memory" else "this benchmark"
     return f"the baseline knows nothing of {what}: `harness baseline set {run} --add` would"
 
 
@@ -127,11 +126,11 @@ def _sentence(
     rounds: float,
     taken: float,
 ) -> str:
-    unit = UNITS[gate.metric]
-    said = f"{gate.metric} was {wording.observed(seen, unit)}"
-    bound = wording.bound(limit, baseline, unit)
+    unit = gate.measures.unit.name
+    said = f"{gate.metric} was {formatting.observed(seen, unit)}"
+    bound = formatting.bound(limit, baseline, unit)
     if status != "inconclusive":
-        return f"{said}, {wording.side(status, gate.comparator, seen.value, limit)} {bound}"
+        return f"{said}, {formatting.side(status, gate.comparator, seen.value, limit)} {bound}"
     more = "more rounds tell more: --benchmark-min-rounds, --benchmark-max-time"
     if seen.high is None:
         return f"{said}; {rounds:,.0f} rounds are too few to hold against {bound}: {more}"

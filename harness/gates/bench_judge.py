@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.compare import against, relative
 from harness.analysis.recorded_suite import PHASE, Figures, RecordedSuite, read_suite, references
 from harness.analysis.rounds import DISTURBED
-from harness.gates.bench_compare import compared, relative
 from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
+from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
 from harness.record.baseline import BaselineRun
 from harness.record.run_folder import RunFolder, read_model
@@ -112,8 +113,9 @@ def _figures(benchmark: Benchmark, suite: RecordedSuite, figures: Figures) -> Be
         shown.allocated_bytes = memory.allocated_bytes
     before = references(suite.baseline, benchmark.test, "mean")
     if before:
-        shown.baseline_mean_s, seen = compared(mean, before, "mean")
-        shown.change, shown.change_interval = relative(seen, shown.baseline_mean_s)
+        metric = BENCH_METRICS["mean"]
+        shown.baseline_mean_s, seen = against(mean, before, metric)
+        shown.change, shown.change_interval = relative(seen, shown.baseline_mean_s, metric)
     return shown
 
 

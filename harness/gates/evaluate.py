@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.comparability import comparable, why_not_comparable
+from harness.analysis.compare import against
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
-from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
-from harness.gates import wording
-from harness.gates.against_baseline import against
 from harness.gates.limits import limit_of, side_of
 from harness.gates.live import failed_beyond_recovery
-from harness.plan.model import Comparison, Gate, Metric
+from harness.metrics import formatting
+from harness.metrics.comparators import is_upper
+from harness.metrics.statistics import Exact, Maximum, Proportion, Quantile
+from harness.plan.model import Comparison, Gate
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
 
@@ -54,9 +55,9 @@ class Evaluator:
             endpoint=gate.endpoint,
             status=finding.status,
             observed=seen.value if seen else None,
-            unit=UNITS[gate.comparison.metric],
+            unit=gate.comparison.measures.unit.name,
             limit=finding.limit,
-            interval=(seen.low, seen.high) if seen and gate.comparison.metric != "max" else None,
+            interval=(seen.low, seen.high) if seen and not _is_exact(gate.comparison) else None,
             baseline=finding.baseline,
             reason=finding.reason,
         )
@@ -68,19 +69,19 @@ class Evaluator:
             why = (
                 "it never began"
                 if phase in planned
-                else f"the plan has none of that name: {wording.among(phase, planned)}"
+                else f"the plan has none of that name: {formatting.among(phase, planned)}"
             )
             return _Finding("inconclusive", f"nothing was seen of phase {phase!r}: {why}")
         samples = self._samples_of(record)
         sample = samples.get(gate.endpoint or ALL)
-        seen = interval_of(sample, gate.comparison.metric) if sample else None
+        seen = interval_of(sample, gate.comparison.measures) if sample else None
         if sample is None or seen is None:
             if gate.endpoint and sample is None:
                 known = sorted(key for key in samples if key != ALL)
                 return _Finding(
                     "inconclusive",
                     f"no request to {gate.endpoint!r} was seen in phase {phase!r}: "
-                    f"{wording.among(gate.endpoint, known)}",
+                    f"{formatting.among(gate.endpoint, known)}",
                 )
             return _Finding("inconclusive", f"no request was sent in phase {phase!r}")
         finding = self._compared(gate, record, sample, seen)
@@ -104,7 +105,7 @@ class Evaluator:
             references = self._references(gate, record)
             if isinstance(references, str):
                 return _Finding("inconclusive", references, seen)
-            baseline, seen = against(seen, references, comparison.metric)
+            baseline, seen = against(seen, references, comparison.measures)
         limit = limit_of(comparison, baseline)
         status = self._status(comparison, seen, limit)
         return _Finding(status, self._sentence(status, gate, sample, seen, limit, baseline), seen, limit, baseline)
@@ -128,11 +129,11 @@ class Evaluator:
 
     @staticmethod
     def _status(comparison: Comparison, seen: Interval, limit: float) -> GateStatus:
-        if comparison.metric == "error_rate":
+        if isinstance(comparison.measures.statistic, Proportion):
             if limit == 0 and comparison.comparator == "<=":
                 # "None at all" is a rule for this run, not a guess at a rate.
                 return "pass" if seen.value == 0 else "fail"
-            if comparison.baseline and seen.value == 0 and comparison.comparator in ("<", "<="):
+            if comparison.baseline and seen.value == 0 and is_upper(comparison.comparator):
                 # No run can do better than none.
                 return "pass"
         return side_of(comparison.comparator, seen, limit)
@@ -146,13 +147,13 @@ class Evaluator:
         limit: float,
         baseline: float | None,
     ) -> str:
-        metric = gate.comparison.metric
-        unit = UNITS[metric]
-        said = f"{metric} was {wording.observed(seen, unit)}"
-        bound = wording.bound(limit, baseline, unit)
+        metric = gate.comparison.measures
+        unit = metric.unit.name
+        said = f"{metric.name} was {formatting.observed(seen, unit)}"
+        bound = formatting.bound(limit, baseline, unit)
         if status != "inconclusive":
-            return f"{said}, {wording.side(status, gate.comparison.comparator, seen.value, limit)} {bound}"
-        few = _too_few(metric, sample, seen, limit)
+            return f"{said}, {formatting.side(status, gate.comparison.comparator, seen.value, limit)} {bound}"
+        few = _too_few(metric.statistic, sample, seen, limit)
         if few:
             return f"{said}; {sample.requests.sum():,.0f} requests are too few to hold against {bound} {few}"
         if baseline is not None:
@@ -171,11 +172,15 @@ class Evaluator:
         return finding
 
 
-def _too_few(metric: Metric, sample: Sample, seen: Interval, limit: float) -> str | None:
+def _is_exact(comparison: Comparison) -> bool:
+    return isinstance(comparison.measures.statistic, Maximum | Exact)
+
+
+def _too_few(statistic: object, sample: Sample, seen: Interval, limit: float) -> str | None:
     """How many requests it takes, where the run was inconclusive only for want of them."""
-    if metric in QUANTILES and seen.high is None:
-        needed = requests_to_bound(QUANTILES[metric], sample.n)
-    elif metric == "error_rate" and seen.value == 0 and limit > 0:
+    if isinstance(statistic, Quantile) and seen.high is None:
+        needed = requests_to_bound(statistic.q, sample.n)
+    elif isinstance(statistic, Proportion) and seen.value == 0 and limit > 0:
         needed = requests_to_show(limit / 100, sample.n)
     else:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from harness.gates import wording
+from harness.metrics.formatting import amount
 from harness.plan.model import Gate, Phase
 from harness.record.summary import PhaseSummary
 
@@ -24,7 +24,7 @@ def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) 
         return None
     name = json.dumps(phase.name, ensure_ascii=False)
     return (
-        f"{wording.amount(100 * summary.error_rate, '%')} of the requests of phase {phase.name!r} failed, and no gate "
+        f"{amount(100 * summary.error_rate, '%')} of the requests of phase {phase.name!r} failed, and no gate "
         f'reads error_rate there: gate("error_rate < 1%", phase={name}) would'
     )
 

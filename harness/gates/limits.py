@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+from harness.metrics.comparators import Comparator, holds, is_upper
 from harness.plan.bench import BenchGate
-from harness.plan.model import Comparator, Comparison
+from harness.plan.model import Comparison
 from harness.record.baseline import Interval
 from harness.record.summary import GateStatus
 
@@ -21,13 +24,10 @@ def limit_of(comparison: Comparison | BenchGate, baseline: float | None) -> floa
     return baseline + comparison.value
 
 
-def side_of(comparator: Comparator, seen: Interval, limit: float) -> GateStatus:
-    """``pass``: all of the interval is on the good side of the limit; ``fail``: all on the bad side."""
-    low, high = seen.low, float("inf") if seen.high is None else seen.high
-    good, bad = {
-        "<": (high < limit, low >= limit),
-        "<=": (high <= limit, low > limit),
-        ">": (low > limit, high <= limit),
-        ">=": (low >= limit, high < limit),
-    }[comparator]
-    return "pass" if good else "fail" if bad else "inconclusive"
+def side_of(comparator: Comparator, observed: Interval, limit: float) -> GateStatus:
+    """``pass``: all of the interval is on the good side of the limit; ``fail``: all of it is on the bad side."""
+    low, high = observed.low, math.inf if observed.high is None else observed.high
+    worst, best = (high, low) if is_upper(comparator) else (low, high)
+    if holds(worst, comparator, limit):
+        return "pass"
+    return "inconclusive" if holds(best, comparator, limit) else "fail"

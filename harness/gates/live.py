@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.analysis.metrics import QUANTILES, UNITS
 from harness.analysis.samples import ALL
-from harness.gates import wording
 from harness.gates.limits import limit_of
+from harness.metrics import formatting
+from harness.metrics.aggregate import Accumulator
+from harness.metrics.comparators import is_upper
+from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.histogram import HistogramSum
 from harness.record.journal import Journal, PhaseSpan
 
 MARGIN = 1.5
@@ -39,19 +40,15 @@ class LiveGate:
     holds: bool | None
 
 
-class _Tally:
+class _Tally(Accumulator):
     """What one phase and endpoint has seen so far."""
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.failures = 0
-        self.response = HistogramSum()
+        super().__init__()
         self.by_second: dict[int, int] = {}
 
-    def add(self, second: int, series: EndpointSecond) -> None:
-        self.requests += series.requests
-        self.failures += series.failures
-        self.response.add(series.response)
+    def add_second(self, second: int, series: EndpointSecond) -> None:
+        self.add(series)
         self.by_second[second] = self.by_second.get(second, 0) + series.requests
 
 
@@ -76,7 +73,7 @@ class GateWatch:
                 for key in (ALL, str(journal.endpoints[series.endpoint])):
                     tally = self._tallies.get((series.phase, key))
                     if tally is not None:
-                        tally.add(second.second, series)
+                        tally.add_second(second.second, series)
         self._seen = len(journal.arrived)
         self._spans = {span.phase: span for span in journal.phases}
         self._now_s = journal.last_s
@@ -140,65 +137,49 @@ class GateWatch:
         limit = None if gate.comparison.baseline else limit_of(gate.comparison, None)
         holds = None
         if observed is not None and limit is not None:
-            holds = {
-                "<": observed < limit,
-                "<=": observed <= limit,
-                ">": observed > limit,
-                ">=": observed >= limit,
-            }[gate.comparison.comparator]
-        return LiveGate(gate, phase, observed, limit, UNITS[gate.comparison.metric], holds)
+            holds = gate.comparison.holds(observed)
+        return LiveGate(gate, phase, observed, limit, gate.comparison.measures.unit.name, holds)
 
     def _observed(self, gate: Gate, number: int) -> float | None:
         tally, span = self._tallies[number, gate.endpoint or ALL], self._spans.get(number)
         if span is None or not tally.requests:
             return None
-        metric = gate.comparison.metric
-        if metric == "throughput":
-            elapsed_s = (self._now_s if span.end_s is None else span.end_s) - span.start_s
-            return tally.requests / elapsed_s if elapsed_s > 0 else None
-        if metric == "error_rate":
-            return 100 * tally.failures / tally.requests
-        response = tally.response.whole()
-        if not response.count:
-            return None
-        if metric == "max":
-            return response.max_us / 1000
-        if metric == "mean":
-            return response.mean_us / 1000
-        return response.quantile_us(QUANTILES[metric]) / 1000
+        elapsed_s = (self._now_s if span.end_s is None else span.end_s) - span.start_s
+        return gate.comparison.measures.value(tally.over(elapsed_s))
 
 
 def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | None:
-    comparison, limit, response = gate.comparison, gate.comparison.value, tally.response.whole()
-    metric = comparison.metric
-    if comparison.comparator in (">", ">="):
-        if metric == "throughput" and expected / length_s < limit / MARGIN:
-            best = wording.amount(expected / length_s, "/s")
-            return f"at best {best} can still be reached, the limit is {wording.amount(limit, '/s')}"
+    comparison, limit, sofar = gate.comparison, gate.comparison.value, tally.over(length_s)
+    response, unit = sofar.response, comparison.measures.unit.name
+    statistic = comparison.measures.statistic
+    if not is_upper(comparison.comparator):
+        if isinstance(statistic, Rate) and expected / length_s < limit / MARGIN:
+            best = formatting.amount(expected / length_s, unit)
+            return f"at best {best} can still be reached, the limit is {formatting.amount(limit, unit)}"
         return None
     allowed: float
-    if metric in QUANTILES:
-        over, allowed = response.count_above(math.ceil(limit * 1000)), (1 - QUANTILES[metric]) * expected
-        if over >= _FEWEST_OVER and over > MARGIN * allowed:
-            return (
-                f"{over:,} requests took longer than {wording.amount(limit, 'ms')} already, of about {expected:,.0f} "
-                f"that the phase will have only {allowed:,.0f} may"
-            )
-    elif metric == "error_rate":
-        allowed = limit / 100 * expected
-        if tally.failures > MARGIN * allowed and (limit == 0 or tally.failures >= _FEWEST_FAILURES):
-            return (
-                f"{tally.failures:,} requests have failed already, of about {expected:,.0f} that the phase will have "
-                f"only {allowed:,.0f} may"
-            )
-    elif metric == "max":
-        if response.max_us / 1000 > limit:
-            return f"a request took {wording.amount(response.max_us / 1000, 'ms')}"
-    elif metric == "mean" and response.sum_us / 1000 > MARGIN * limit * expected:
-        return (
-            f"even if all requests to come took no time, the mean would be "
-            f"{wording.amount(response.sum_us / 1000 / expected, 'ms')}"
-        )
+    match statistic:
+        case Quantile(q):
+            over, allowed = response.count_above(math.ceil(limit * 1000)), (1 - q) * expected
+            if over >= _FEWEST_OVER and over > MARGIN * allowed:
+                return (
+                    f"{over:,} requests took longer than {formatting.amount(limit, unit)} already, of about "
+                    f"{expected:,.0f} that the phase will have only {allowed:,.0f} may"
+                )
+        case Proportion(count):
+            counted, allowed = int(count(sofar)), limit / 100 * expected
+            if counted > MARGIN * allowed and (limit == 0 or counted >= _FEWEST_FAILURES):
+                return (
+                    f"{counted:,} requests have failed already, of about {expected:,.0f} that the phase will have "
+                    f"only {allowed:,.0f} may"
+                )
+        case Maximum():
+            if response.max_us / 1000 > limit:
+                return f"a request took {formatting.amount(response.max_us / 1000, unit)}"
+        case Mean():
+            least = response.sum_us / 1000 / expected
+            if least > MARGIN * limit:
+                return f"even if all requests to come took no time, the mean would be {formatting.amount(least, unit)}"
     return None
 
 

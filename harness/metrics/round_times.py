@@ -57,7 +57,13 @@ METRICS: tuple[Metric[RoundTimes], ...] = (
     Metric("mean", SECONDS, "lower", Mean(), "Mean of all rounds", ("average", "avg"), needs="rounds", compared=True),
     Metric("median", SECONDS, "lower", Quantile(0.5), "Median of all rounds", needs="rounds", compared=True),
     Metric(
-        "stddev", SECONDS, "lower", Deviation(), "Standard deviation between rounds", ("std", "sd", "stdev"), needs="rounds"
+        "stddev",
+        SECONDS,
+        "lower",
+        Deviation(),
+        "Standard deviation between rounds",
+        ("std", "sd", "stdev"),
+        needs="rounds",
     ),
     _percentile("50"),
     _percentile("75"),
@@ -65,6 +71,8 @@ METRICS: tuple[Metric[RoundTimes], ...] = (
     _percentile("95", compared=True),
     _percentile("99"),
     _percentile("99.9", "p999"),
-    Metric("ops", PER_SECOND, "higher", Inverse(), "Calls a second, by the mean", ("throughput", "rate"), needs="rounds"),
+    Metric(
+        "ops", PER_SECOND, "higher", Inverse(), "Calls a second, by the mean", ("throughput", "rate"), needs="rounds"
+    ),
     Metric("rounds", NUMBER, "higher", Exact(lambda data: len(data.times)), "How many rounds were run", needs="rounds"),
 )

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.record.histogram import rank_of
 
-if TYPE_CHECKING:
-    from harness.record.suite import MemoryFigures, Rounds
+
+class Memory(Protocol):
+    """The memory of one call."""
+
+    @property
+    def peak_bytes(self) -> int: ...
+    @property
+    def allocations(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundTimes:
     """The seconds that one call took in each of ``times`` (in the order they ran; at least one), and its memory."""
 
-    times: Rounds
-    memory: MemoryFigures | None = None
+    times: npt.NDArray[np.float64]
+    memory: Memory | None = None
 
     def quantile(self, q: float) -> float:
         return float(np.sort(self.times)[rank_of(q, len(self.times)) - 1])

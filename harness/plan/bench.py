@@ -6,17 +6,16 @@ Frozen, complete, JSON to and fro (``plan.json``), as :class:`harness.plan.model
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from harness.plan.model import Comparator
+from harness.metrics import BENCH_METRICS
+from harness.metrics.comparators import Comparator
 
-BenchMetric = Literal[
-    "min", "max", "mean", "median", "stddev", "p50", "p75", "p90", "p95", "p99", "p99.9",
-    "ops", "rounds", "peak", "allocations",
-]  # fmt: skip
-BenchUnit = Literal["s", "/s", "B", ""]
+if TYPE_CHECKING:
+    from harness.metrics.metric import Metric
+    from harness.metrics.rounds import RoundTimes
 
 PROFILE = "bench"
 """What stands for a profile's name: baselines and the catalogue go by suite, profile and environment."""
@@ -38,6 +37,12 @@ def reads(pattern: str, test: str) -> bool:
     return any(whole.fullmatch(word) for word in (test, name, name.partition("[")[0]))
 
 
+def _known(name: str) -> str:
+    if name not in BENCH_METRICS:
+        raise ValueError(f"there is no metric {name}")
+    return name
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,14 +56,19 @@ class BenchGate(_Frozen):
     """
 
     benchmark: str
-    metric: BenchMetric
+    metric: Annotated[str, AfterValidator(_known)]
     comparator: Comparator
     value: float
-    unit: BenchUnit
+    unit: str
     percent: bool = False
     baseline: bool = False
     source: str
     """What the user wrote."""
+
+    @property
+    def measures(self) -> Metric[RoundTimes]:
+        """The metric that it is a requirement on."""
+        return BENCH_METRICS[self.metric]
 
 
 class BenchPlan(_Frozen):

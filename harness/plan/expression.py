@@ -9,18 +9,20 @@ which word or unit is wrong and what would be right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
-from harness.plan.model import Comparator, Comparison, Condition, Metric, Unit
+from harness.metrics import RUN_METRICS, synonyms
+from harness.metrics.comparators import Comparator, is_upper
+from harness.metrics.metric import Metric
+from harness.plan.model import Comparison, Condition
 from harness.plan.problems import UnreadableError, listed, quoted, suggestion
-from harness.plan.quantities import number_text
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput
 
-_Metric = TypeVar("_Metric", bound=str)
+_Data = TypeVar("_Data")
 
 _GRAMMAR = r"""
 condition: group ("or"i group)*
@@ -42,15 +44,7 @@ UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
 %ignore WS
 """
 
-METRICS: tuple[Metric, ...] = get_args(Metric)
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
-_TIME_MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
-_SYNONYMS = {
-    "average": "mean", "avg": "mean", "median": "p50", "p999": "p99.9", "p100": "max", "maximum": "max",
-    "errors": "error_rate", "error": "error_rate", "failures": "error_rate", "failure_rate": "error_rate",
-    "rps": "throughput", "tps": "throughput", "requests": "throughput", "rate": "throughput",
-    "latency": "p95", "response_time": "p95",
-}  # fmt: skip
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
 _EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
@@ -93,7 +87,7 @@ def parse_limit(text: object) -> Condition:
                     f"{quoted(comparison.source)} compares with a baseline, which is known only after the run",
                     'name the limit itself, such as "p95 > 500ms"; a gate may compare with the baseline',
                 )
-            if comparison.metric != "throughput" and comparison.comparator in ("<", "<="):
+            if comparison.measures.better == "lower" and is_upper(comparison.comparator):
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
                 raise UnreadableError(
                     f"{quoted(comparison.source)} is true from the start, so the first step would be the last",
@@ -156,23 +150,27 @@ def tokens_of(tree: ParseTree) -> list[Token]:
 def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
     words = {token.type: str(token) for token in tokens}
-    metric = metric_of(words["WORD"], source, METRICS, _SYNONYMS)
+    metric = metric_of(words["WORD"], source, RUN_METRICS)
     comparator = comparator_of(words["COMPARATOR"], source)
     baseline = "BASELINE" in words
     if "NUMBER" not in words:  # a bare ``baseline``
-        return Comparison(metric=metric, comparator=comparator, value=0.0, unit="%", baseline=True, source=source)
+        return Comparison(metric=metric.name, comparator=comparator, value=0.0, unit="%", baseline=True, source=source)
     value, unit = _quantity(metric, words, source)
     if baseline and words["SIGN"] == "-":
         value = -value
-    return Comparison(metric=metric, comparator=comparator, value=value, unit=unit, baseline=baseline, source=source)
+    return Comparison(
+        metric=metric.name, comparator=comparator, value=value, unit=unit, baseline=baseline, source=source
+    )
 
 
-def metric_of(word: str, source: str, known: Sequence[_Metric], synonyms: Mapping[str, str]) -> _Metric:
+def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Metric[_Data]:
     """The metric of ``known`` that ``word`` in ``source`` is. Raises ``UnreadableError``."""
-    for metric in known:
-        if word.lower() == metric:
-            return metric
-    raise UnreadableError(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms))
+    metric = known.get(word.lower())
+    if metric is None:
+        raise UnreadableError(
+            f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms(known))
+        )
+    return metric
 
 
 def comparator_of(word: str, source: str) -> Comparator:
@@ -185,21 +183,29 @@ def comparator_of(word: str, source: str) -> Comparator:
     raise UnreadableError(f"{quoted(source)}: {quoted(word)} is not a comparison", right)
 
 
-def _quantity(metric: Metric, words: dict[str, str], source: str) -> tuple[float, Unit]:
-    """The limit in the metric's own unit (ms, %, /s), or per cent of the baseline."""
+def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tuple[float, str]:
+    """The limit in the metric's own unit, or per cent of the baseline."""
     number, written = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
     value, baseline = number_of(number, source), "BASELINE" in words
     if number[0] in "+-":
         raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
+    unit = metric.unit
     if not written:
-        raise UnreadableError(f"{quoted(source)}: a unit is missing", _missing_unit(metric, number, source, baseline))
+        completed = f"{number}%" if baseline else unit.completed(number)
+        head, _, tail = source.rpartition(number)
+        raise UnreadableError(f"{quoted(source)}: a unit is missing", f'did you mean "{head}{completed}{tail}"?')
     if baseline and written == "%":
         return value, "%"
-    scale, unit = _unit(metric, written, source, baseline)
+    if written not in unit.scales:
+        also = ", or in % of the baseline: baseline + 10%" if baseline and not unit.is_share else ""
+        raise UnreadableError(
+            f"{quoted(source)}: {quoted(written)} is not a unit of {metric.name}",
+            f"it is {unit.wording}: {metric.example}{also}",
+        )
     if not baseline:
         _check_range(metric, words["COMPARATOR"], value, source)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
-    return round(value * scale, 9), unit
+    return round(value * unit.scales[written], 9), unit.name
 
 
 def number_of(text: str, source: str) -> float:
@@ -210,39 +216,11 @@ def number_of(text: str, source: str) -> float:
     return number
 
 
-def _missing_unit(metric: Metric, number: str, source: str, baseline: bool) -> str:
-    value = float(number)
-    if baseline:
-        right = f"{number}%"
-    elif metric == "throughput":
-        right = f"{number}/s"
-    elif metric == "error_rate":
-        right = f"{number_text(value * 100)}%" if 0 < value < 1 else f"{number}%"
-    else:
-        right = f"{number}s" if "." in number and value < 10 else f"{number}ms"
-    head, _, tail = source.rpartition(number)
-    return f'did you mean "{head}{right}{tail}"?'
-
-
-def _unit(metric: Metric, written: str, source: str, baseline: bool) -> tuple[float, Unit]:
-    if metric == "error_rate":
-        if written == "%":
-            return 1.0, "%"
-        right = "it is in per cent: error_rate < 1%"
-    elif metric == "throughput":
-        if written == "/s":
-            return 1.0, "/s"
-        right = "it is in requests per second: throughput >= 450/s"
-    else:
-        if written in _TIME_MS:
-            return _TIME_MS[written], "ms"
-        right = f"it is in ms, s, us or m: {metric} < 500ms"
-    also = ", or in % of the baseline: baseline + 10%" if baseline and metric != "error_rate" else ""
-    raise UnreadableError(f"{quoted(source)}: {quoted(written)} is not a unit of {metric}", right + also)
-
-
-def _check_range(metric: Metric, comparator: str, value: float, source: str) -> None:
-    if metric == "error_rate" and value > 100:
-        raise UnreadableError(f"{quoted(source)}: an error rate is 0 % to 100 %", "write, for example, error_rate < 1%")
+def _check_range(metric: Metric[_Data], comparator: str, value: float, source: str) -> None:
+    if value > metric.unit.most:
+        raise UnreadableError(
+            f"{quoted(source)}: {metric.name} is at most {metric.unit.most:g} {metric.unit.name}",
+            f"write, for example, {metric.example}",
+        )
     if value == 0 and comparator == "<":
         raise UnreadableError(f"{quoted(source)} can never hold", "nothing is below 0: raise the limit, or use <=")

@@ -7,15 +7,25 @@ knows only segments.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from harness.metrics import RUN_METRICS
+from harness.metrics.comparators import Comparator, holds
+
+if TYPE_CHECKING:
+    from harness.metrics.aggregate import Aggregate
+    from harness.metrics.metric import Metric
 
 PhaseKind = Literal["ramp", "steady", "stress", "spike", "pause", "shape", "diagnose"]
 Model = Literal["closed", "open"]
-Metric = Literal["p50", "p75", "p90", "p95", "p99", "p99.9", "mean", "max", "error_rate", "throughput"]
-Comparator = Literal["<", "<=", ">", ">="]
-Unit = Literal["ms", "%", "/s"]
+
+
+def _known(name: str) -> str:
+    if name not in RUN_METRICS:
+        raise ValueError(f"there is no metric {name}")
+    return name
 
 
 class _Frozen(BaseModel):
@@ -38,18 +48,27 @@ class Comparison(_Frozen):
     percentage points), else in the metric's own unit. ``value`` is negative for ``baseline - 5%``.
     """
 
-    metric: Metric
+    metric: Annotated[str, AfterValidator(_known)]
     comparator: Comparator
     value: float
-    unit: Unit
+    unit: str
     baseline: bool = False
     source: str
     """What the user wrote."""
 
     @property
+    def measures(self) -> Metric[Aggregate]:
+        """The metric that it is a requirement on."""
+        return RUN_METRICS[self.metric]
+
+    @property
     def percent(self) -> bool:
         """Whether ``value`` is a share of the baseline's figure."""
-        return self.unit == "%" and self.metric != "error_rate"
+        return self.unit == "%" and not self.measures.unit.is_share
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value``, in the metric's unit, meets a requirement that compares with no baseline."""
+        return holds(value, self.comparator, self.value)
 
 
 class Condition(_Frozen):

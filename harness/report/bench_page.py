@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shlex
 
+from harness.analysis.compare import against, meaning_of, relative
 from harness.analysis.recorded_suite import RecordedSuite, references
 from harness.analysis.rounds import interval_of
-from harness.gates.bench_compare import COUNTED, compared, relative
-from harness.plan.bench import BenchMetric, BenchPlan
-from harness.plan.bench_expression import UNITS
+from harness.metrics import BENCH_METRICS
+from harness.metrics.statistics import Exact
+from harness.plan.bench import BenchPlan
 from harness.report.bench_charts import bench_chart_data
-from harness.report.comparison import Change, meaning_of
+from harness.report.comparison import Change
 from harness.report.flames import bench_flame_data
 from harness.report.page import SCRIPTS, rendered
 from harness.report.recorded import JudgedSuite
 
-_COMPARED: tuple[BenchMetric, ...] = ("min", "median", "mean", "p95", "peak", "allocations")
 _SECTIONS = [
     ("gates", "Gates"),
     ("benchmarks", "Benchmarks"),
@@ -58,25 +58,25 @@ def bench_changes(suite: RecordedSuite) -> list[Change]:
     found = []
     for benchmark in suite.benchmarks:
         test = benchmark.test
-        for metric in _COMPARED:
-            before = references(suite.baseline, test, metric)
+        for metric in (metric for metric in BENCH_METRICS.values() if metric.compared):
+            before = references(suite.baseline, test, metric.name)
             # An interval of a great many rounds takes a while: only of what there is something to compare with.
             figure = interval_of(benchmark, metric, suite.memory.get(test)) if before else None
             if figure is None:
                 continue
-            value, seen = compared(figure, before, metric)
-            change, interval = relative(seen, value)
+            value, seen = against(figure, before, metric)
+            change, interval = relative(seen, value, metric)
             found.append(
                 Change(
                     "benchmarks",
                     suite.shown(test),
-                    metric,
-                    UNITS[metric],
+                    metric.name,
+                    metric.unit.name,
                     value,
                     seen.value,
                     change,
-                    None if metric in COUNTED else interval,
-                    meaning_of(interval, more_is_better=False),
+                    None if isinstance(metric.statistic, Exact) else interval,
+                    meaning_of(interval, metric),
                 )
             )
     return found

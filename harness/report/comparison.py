@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.analysis.comparability import comparable, why_not_comparable
+from harness.analysis.compare import Bounds, Meaning, against, meaning_of, relative
 from harness.analysis.intervals import interval_of
-from harness.analysis.metrics import UNITS
 from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
-from harness.gates.against_baseline import against
-from harness.plan.bench import BenchMetric
-from harness.plan.model import Metric
-from harness.record.baseline import BaselineRun, Interval
-
-METRICS: tuple[Metric, ...] = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
-
-Meaning = Literal["better", "worse", "no clear change"]
+from harness.metrics import RUN_METRICS
+from harness.metrics.aggregate import Aggregate
+from harness.metrics.metric import Metric
+from harness.record.baseline import BaselineRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,12 @@ class Change:
     phase: str
     endpoint: str
     """Empty: all endpoints together. Of a bench the benchmark's name."""
-    metric: Metric | BenchMetric
+    metric: str
     unit: str
     baseline: float
     run: float
     change: float | None
-    interval: tuple[float, float | None] | None
+    interval: Bounds | None
     meaning: Meaning
 
 
@@ -62,50 +57,30 @@ def _phase(record: PhaseRecord, run: RecordedRun) -> list[Change]:
     found = (
         _change(record.plan.name, endpoint, metric, samples[endpoint], baseline)
         for endpoint in busiest
-        for metric in METRICS
+        for metric in RUN_METRICS.values()
+        if metric.compared
     )
     return [change for change in found if change is not None]
 
 
-def _change(phase: str, endpoint: str, metric: Metric, sample: Sample, baseline: list[BaselineRun]) -> Change | None:
-    kept = [known.figures.get(phase, {}).get(endpoint, {}).get(metric) for known in baseline]
+def _change(
+    phase: str, endpoint: str, metric: Metric[Aggregate], sample: Sample, baseline: list[BaselineRun]
+) -> Change | None:
+    kept = [known.figures.get(phase, {}).get(endpoint, {}).get(metric.name) for known in baseline]
     before = [interval for interval in kept if interval is not None]
     observed = interval_of(sample, metric)
     if observed is None or not before:
         return None
     value, seen = against(observed, before, metric)
-    change, interval = _relative(value, seen, metric)
+    change, interval = relative(seen, value, metric)
     return Change(
         phase,
         endpoint,
-        metric,
-        UNITS[metric],
+        metric.name,
+        metric.unit.name,
         value,
         observed.value,
         change,
         interval,
-        meaning_of(interval, more_is_better=metric == "throughput"),
+        meaning_of(interval, metric),
     )
-
-
-def _relative(
-    baseline: float, seen: Interval, metric: Metric
-) -> tuple[float | None, tuple[float, float | None] | None]:
-    if metric == "error_rate":
-        high = None if seen.high is None else (seen.high - baseline) / 100
-        return (seen.value - baseline) / 100, ((seen.low - baseline) / 100, high)
-    if baseline <= 0:
-        return None, None
-    high = None if seen.high is None else seen.high / baseline - 1
-    return seen.value / baseline - 1, (seen.low / baseline - 1, high)
-
-
-def meaning_of(interval: tuple[float, float | None] | None, *, more_is_better: bool) -> Meaning:
-    """What a change's interval says; within the noise nothing is said."""
-    if interval is None:
-        return "no clear change"
-    low, high = interval
-    grew, shrank = low > 0, high is not None and high < 0
-    if not grew and not shrank:
-        return "no clear change"
-    return "better" if grew == more_is_better else "worse"

@@ -8,20 +8,22 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.intervals import (
-    block_variance,
-    interval_of,
-    requests_to_bound,
-    requests_to_show,
-)
-from harness.analysis.metrics import METRICS, QUANTILES
+from harness.analysis import intervals
+from harness.analysis.intervals import block_variance, requests_to_bound, requests_to_show
 from harness.analysis.samples import Sample
-from harness.plan.model import Metric
+from harness.metrics import RUN_METRICS
+from harness.metrics.statistics import Quantile
 from harness.record.baseline import Interval
 from tests.support.samples import drawn_sample, sample_of
 
 RUNS = 100
-PLAIN: tuple[Metric, ...] = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
+METRICS = tuple(RUN_METRICS)
+QUANTILES = {name: metric.statistic.q for name, metric in RUN_METRICS.items() if isinstance(metric.statistic, Quantile)}
+PLAIN = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
+
+
+def interval_of(sample: Sample, metric: str) -> Interval | None:
+    return intervals.interval_of(sample, RUN_METRICS[metric])
 
 
 def figure(interval: Interval | None) -> Interval:
@@ -33,16 +35,16 @@ def holds(interval: Interval, truth: float) -> bool:
     return interval.low <= truth and (interval.high is None or truth <= interval.high)
 
 
-def truth_of(endless: Sample) -> dict[Metric, float]:
+def truth_of(endless: Sample) -> dict[str, float]:
     """The figures of so long a run that they are the truth."""
-    truth: dict[Metric, float] = {metric: endless.at_share(q)[1] / 1000 for metric, q in QUANTILES.items()}
+    truth: dict[str, float] = {metric: endless.merged.quantile_us(q) / 1000 for metric, q in QUANTILES.items()}
     truth["mean"] = float(endless.sum_us.sum() / endless.timed.sum()) / 1000
     truth["error_rate"] = float(100 * endless.failures.sum() / endless.requests.sum())
     truth["throughput"] = float(endless.requests.sum() / endless.lengths_s.sum())
     return truth
 
 
-def coverage(seconds: int, phi: float, spread: float) -> dict[Metric, float]:
+def coverage(seconds: int, phi: float, spread: float) -> dict[str, float]:
     """How often the intervals of runs of so many seconds hold the true figure."""
     rng = np.random.default_rng(7)
     truth = truth_of(drawn_sample(rng, 20_000, phi=phi, spread=spread))
@@ -90,7 +92,7 @@ def test_a_run_gets_the_same_interval_every_time() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_interval_holds_the_figure_itself(metric: Metric) -> None:
+def test_the_interval_holds_the_figure_itself(metric: str) -> None:
     rng = np.random.default_rng(5)
     for seconds in (1, 2, 3, 5, 20):
         seen = figure(interval_of(drawn_sample(rng, seconds, per_second=30), metric))
@@ -139,7 +141,7 @@ def test_how_many_requests_it_takes() -> None:
 
 @pytest.mark.parametrize("seconds", [1, 2, 5, 20, 60])
 def test_so_many_requests_are_enough_and_fewer_are_not(seconds: int) -> None:
-    def bound(metric: Metric, each: int) -> float | None:
+    def bound(metric: str, each: int) -> float | None:
         return figure(interval_of(sample_of([[20.0] * each] * seconds), metric)).high
 
     for metric, q in QUANTILES.items():
@@ -161,7 +163,7 @@ def test_a_maximum_is_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_no_request_has_no_figure(metric: Metric) -> None:
+def test_no_request_has_no_figure(metric: str) -> None:
     assert interval_of(sample_of([[], [], []]), metric) is None
 
 

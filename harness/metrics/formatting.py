@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Sequence
 
-from harness.plan.model import Comparator
+from harness.metrics.comparators import Comparator, is_upper
 from harness.record.baseline import Interval
 from harness.record.summary import GateStatus
 
@@ -54,7 +54,7 @@ def side(status: GateStatus, comparator: Comparator, value: float, limit: float)
         return "within"
     if value == limit:
         return "at"
-    return "over" if comparator in ("<", "<=") else "under"
+    return "over" if is_upper(comparator) else "under"
 
 
 def _scale(value: float, unit: str) -> tuple[float, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.engine.step_limits import FEWEST_REQUESTS, StepFigures
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import Condition
+from harness.plan.until import FEWEST_REQUESTS, StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 
@@ -16,20 +16,20 @@ def series(milliseconds: list[float], failures: int = 0) -> EndpointSecond:
 
 def test_either_of_two_limits_breaks_a_step() -> None:
     either = parse_limit("p95 > 500ms or error_rate > 1%")
-    calm = StepFigures()
+    calm = StepTotals()
     calm.add(series([100.0] * 100))
     assert calm.breaks(either, 5) is None
-    slow = StepFigures()
+    slow = StepTotals()
     slow.add(series([100.0] * 90 + [900.0] * 10))
     assert (slow.breaks(either, 5) or "").startswith("p95 > 500ms (was 900")
-    failing = StepFigures()
+    failing = StepTotals()
     failing.add(series([100.0] * 100, failures=2))
     assert failing.breaks(either, 5) == "error_rate > 1% (was 2 %)"
 
 
 def test_both_of_two_limits_must_be_true_where_they_are_joined() -> None:
     both = parse_limit("p95 > 500ms and error_rate > 1%")
-    slow = StepFigures()
+    slow = StepTotals()
     slow.add(series([900.0] * 50))
     assert slow.breaks(both, 5) is None
     slow.add(series([900.0] * 50, failures=5))
@@ -37,7 +37,7 @@ def test_both_of_two_limits_must_be_true_where_they_are_joined() -> None:
 
 
 def test_every_metric_is_read_from_the_steps_requests() -> None:
-    step = StepFigures()
+    step = StepTotals()
     step.add(series([10.0] * 50))
     step.add(series([30.0] * 50))
     for text in ("mean >= 20ms", "max >= 30ms", "p50 <= 10.1ms", "p99.9 > 29ms", "throughput < 21/s"):
@@ -47,6 +47,6 @@ def test_every_metric_is_read_from_the_steps_requests() -> None:
 
 
 def test_a_handful_of_requests_says_nothing() -> None:
-    few = StepFigures()
+    few = StepTotals()
     few.add(series([900.0] * (FEWEST_REQUESTS - 1)))
     assert few.breaks(parse_limit("p95 > 500ms"), 5) is None

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from harness.analysis.compare import against
 from harness.analysis.intervals import interval_of
-from harness.gates.against_baseline import against
 from harness.gates.limits import limit_of, side_of
+from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_requirement
 from harness.record.baseline import Interval
 from harness.record.summary import GateStatus
@@ -21,7 +22,7 @@ PAIRS = 100
 def p95(rng: np.random.Generator, *, slower: float, between: float) -> Interval:
     """The P95 of a run of 60 s at 100 requests/s; ``between``: how much runs of one build differ as a whole."""
     own = float(np.exp(between * rng.standard_normal()))
-    found = interval_of(drawn_sample(rng, 60, phi=0.5, spread=0.08, median_ms=20 * slower * own), "p95")
+    found = interval_of(drawn_sample(rng, 60, phi=0.5, spread=0.08, median_ms=20 * slower * own), RUN_METRICS["p95"])
     assert found is not None
     return found
 
@@ -33,7 +34,7 @@ def statuses(*, slower: float, runs: int, between: float) -> dict[GateStatus, fl
     found: dict[GateStatus, float] = {"pass": 0, "fail": 0, "inconclusive": 0}
     for _ in range(PAIRS):
         base = [p95(rng, slower=1, between=between) for _ in range(runs)]
-        value, seen = against(p95(rng, slower=slower, between=between), base, gate.metric)
+        value, seen = against(p95(rng, slower=slower, between=between), base, gate.measures)
         found[side_of(gate.comparator, seen, limit_of(gate, value))] += 1 / PAIRS
     return found
 
@@ -61,7 +62,7 @@ def exact(value: float, noise: float = 0.0) -> Interval:
 
 
 def width(observed: Interval, baselines: list[Interval]) -> float:
-    _, seen = against(observed, baselines, "p95")
+    _, seen = against(observed, baselines, RUN_METRICS["p95"])
     assert seen.high is not None
     return math.log(seen.high / seen.low)
 
@@ -87,15 +88,15 @@ def test_baseline_runs_that_differ_widen_the_interval_and_more_of_them_narrow_it
 
 
 def test_the_baseline_is_the_geometric_mean_of_its_runs() -> None:
-    value, seen = against(exact(100), [exact(50), exact(200)], "p95")
+    value, seen = against(exact(100), [exact(50), exact(200)], RUN_METRICS["p95"])
     assert value == pytest.approx(100)
     assert seen.value == 100
 
 
 def test_what_is_not_bounded_stays_so() -> None:
-    _, seen = against(Interval(value=100, low=0, high=None), [exact(100)], "p99")
+    _, seen = against(Interval(value=100, low=0, high=None), [exact(100)], RUN_METRICS["p99"])
     assert (seen.low, seen.high) == (0, None)
-    _, seen = against(exact(100), [Interval(value=100, low=90, high=None)], "p99")
+    _, seen = against(exact(100), [Interval(value=100, low=90, high=None)], RUN_METRICS["p99"])
     assert seen.low == 0
     assert seen.high is not None
 
@@ -104,13 +105,15 @@ def test_error_rates_are_compared_by_difference() -> None:
     value, seen = against(
         Interval(value=2, low=1, high=4),
         [Interval(value=0, low=0, high=1), Interval(value=1, low=0.5, high=2)],
-        "error_rate",
+        RUN_METRICS["error_rate"],
     )
     assert value == 0.5
     assert 0 < seen.low < 1
     assert seen.high is not None
     assert seen.high > 4
-    _, open_ended = against(Interval(value=2, low=1, high=None), [Interval(value=1, low=0.5, high=None)], "error_rate")
+    _, open_ended = against(
+        Interval(value=2, low=1, high=None), [Interval(value=1, low=0.5, high=None)], RUN_METRICS["error_rate"]
+    )
     assert (open_ended.low, open_ended.high) == (0, None)
 
 

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.plan.bench import BenchMetric
-from harness.plan.model import Metric
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Exact
 from harness.record.baseline import Interval
 
 FLOOR = 0.015
@@ -33,12 +34,18 @@ _PRIOR_RUNS = 2.0
 _Z = 1.959963984540054
 
 
-def against(observed: Interval, baselines: Sequence[Interval], metric: Metric | BenchMetric) -> tuple[float, Interval]:
+Bounds = tuple[float, float | None]
+Meaning = Literal["better", "worse", "no clear change"]
+
+
+def against(observed: Interval, baselines: Sequence[Interval], metric: Metric[Any]) -> tuple[float, Interval]:
     """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
 
-    Comparing that interval with a limit reckoned from the baseline's figure is the comparison of the two.
+    Comparing that interval with a limit computed from the baseline's figure is the comparison of the two.
     """
-    if metric == "error_rate" or observed.value <= 0 or min(run.value for run in baselines) <= 0:
+    if isinstance(metric.statistic, Exact):
+        return sum(run.value for run in baselines) / len(baselines), observed
+    if metric.unit.is_share or observed.value <= 0 or min(run.value for run in baselines) <= 0:
         return _by_difference(observed, baselines)
     middle = math.log(observed.value)
     runs = np.log([run.value for run in baselines])
@@ -51,6 +58,32 @@ def against(observed: Interval, baselines: Sequence[Interval], metric: Metric | 
     low = middle - max(math.hypot(below, base_above, floor), between)
     high = middle + max(math.hypot(above, base_below, floor), between)
     return float(np.exp(runs.mean())), _interval(observed.value, math.exp(low), math.exp(high))
+
+
+def relative(observed: Interval, baseline: float, metric: Metric[Any]) -> tuple[float | None, Bounds | None]:
+    """The change from ``baseline`` and its interval, of what :func:`against` gave.
+
+    0.05 is 5 % more, or of a share 5 percentage points more. None where the baseline is 0, so that nothing is relative
+    to it.
+    """
+    if metric.unit.is_share:
+        high = None if observed.high is None else (observed.high - baseline) / 100
+        return (observed.value - baseline) / 100, ((observed.low - baseline) / 100, high)
+    if baseline <= 0:
+        return None, None
+    high = None if observed.high is None else observed.high / baseline - 1
+    return observed.value / baseline - 1, (observed.low / baseline - 1, high)
+
+
+def meaning_of(interval: Bounds | None, metric: Metric[Any]) -> Meaning:
+    """What the interval of a change says: one that holds 0 is within the noise."""
+    if interval is None:
+        return "no clear change"
+    low, high = interval
+    grew, shrank = low > 0, high is not None and high < 0
+    if not grew and not shrank:
+        return "no clear change"
+    return "better" if grew == (metric.better == "higher") else "worse"
 
 
 def _by_difference(observed: Interval, baselines: Sequence[Interval]) -> tuple[float, Interval]:
