@@ -6,8 +6,8 @@ A status that says failure is none of these: it is Locust's ``LocustBadStatusCod
 # ruff: noqa: N818  (outcomes of requests, not errors of the program)
 from __future__ import annotations
 
-HOST_REFUSED = "host not allowed: "
-"""How the text of :class:`HostRefused` begins."""
+HOST_NOT_ALLOWED = "host not allowed: "
+"""How the text of :class:`HostNotAllowed` begins."""
 _MOST_LOOKED_AT = 30
 """Exceptions that one may hold in one another, or by mistake itself."""
 INTERRUPTED = "interrupted: its user was removed before the answer came"
@@ -27,21 +27,21 @@ class RequestFailure(ConnectionError):
     """
 
 
-class NotConnected(RequestFailure, TimeoutError):
+class ConnectTimeout(RequestFailure, TimeoutError):
     """No connection came about in ``connection_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(f"no connection within {limit_s:g} s")
 
 
-class NoAnswer(RequestFailure, TimeoutError):
+class ResponseTimeout(RequestFailure, TimeoutError):
     """Nothing came, or could be sent, for ``network_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(f"no answer within {limit_s:g} s")
 
 
-class AnswerTooSlow(RequestFailure, TimeoutError):
+class ResponseTooSlow(RequestFailure, TimeoutError):
     """Bytes came, but the answer was not complete in ``exchange_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
@@ -62,14 +62,14 @@ class ConnectionClosed(RequestFailure):
         super().__init__("closed without an answer")
 
 
-class TruncatedAnswer(RequestFailure):
+class TruncatedResponse(RequestFailure):
     """The connection ended in the middle of an answer."""
 
     def __init__(self) -> None:
         super().__init__("truncated answer")
 
 
-class MalformedAnswer(RequestFailure):
+class MalformedResponse(RequestFailure):
     """What came is not HTTP/1.1, or its body is not coded as its head says."""
 
     def __init__(self, reason: str) -> None:
@@ -83,20 +83,19 @@ class HeadersTooLarge(RequestFailure):
         super().__init__("headers too large")
 
 
-class AnswerTooLarge(RequestFailure):
+class ResponseTooLarge(RequestFailure):
     """The answer, or its decoded body, is longer than ``max_answer_bytes``."""
 
     def __init__(self) -> None:
         super().__init__("answer too large")
 
 
-class HostRefused(RequestFailure):
+class HostNotAllowed(RequestFailure):
     """A connection to a host that the user has not allowed, by a request, its redirect, or any socket of a worker."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            f'{HOST_REFUSED}{host} (to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml)'
-        )
+        hint = f'to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml'
+        super().__init__(f"{HOST_NOT_ALLOWED}{host} ({hint})")
 
 
 class TooManyRedirects(RequestFailure):
@@ -120,12 +119,12 @@ class TunnelRefused(RequestFailure):
         super().__init__(f"the proxy answered CONNECT with {status}")
 
 
-def refusal_in(error: BaseException) -> HostRefused | None:
-    """The :class:`HostRefused` that a client has wrapped in an exception of its own, as each does in another way."""
+def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:
+    """The :class:`HostNotAllowed` that a client has wrapped in an exception of its own, as each does in another way."""
     waiting, looked_at = [error], 0
     while waiting and looked_at < _MOST_LOOKED_AT:
         one = waiting.pop(0)
-        if isinstance(one, HostRefused):
+        if isinstance(one, HostNotAllowed):
             return one
         looked_at += 1
         before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)

@@ -15,7 +15,7 @@ from typing import Any
 
 from gevent import get_hub
 
-from harness.engine.failures import HostRefused
+from harness.engine.failures import HostNotAllowed
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.plan.hosts import LOCAL, Hosts, host_key, host_of
 from harness.plan.model import RunPlan
@@ -68,8 +68,8 @@ class Guard:
         return self.ceilings.get(key) or self._by_another_name.get(key)
 
     def require(self, host: str, addresses: Iterable[str] | None) -> None:
-        """Raises :class:`HostRefused` where a request may not go to ``host``, which has these addresses; None: a proxy
-        is to find them, so the name alone decides.
+        """Raises :class:`HostNotAllowed` where a request may not go to ``host``, which has these addresses; None: a
+        proxy is to find them, so the name alone decides.
         """
         if self._hosts.allows(self._key(host)):
             # A name of this machine, too, must lead here.
@@ -77,7 +77,7 @@ class Guard:
                 return
         elif addresses is not None and all(self._hosts.allows(self._key(address)) for address in addresses):
             return
-        raise HostRefused(host)
+        raise HostNotAllowed(host)
 
     def note(self, host: Any, addresses: Sequence[str]) -> None:
         """A name was looked for, and these are its addresses."""
@@ -112,12 +112,12 @@ class Guard:
                 return
 
     def check(self, family: int, address: Any) -> None:
-        """Raises :class:`HostRefused` where a socket of that family may not connect there."""
+        """Raises :class:`HostNotAllowed` where a socket of that family may not connect there."""
         if family not in _IP or not isinstance(address, tuple) or not address:
             return
         host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
         if not self._is_allowed(host):
-            raise HostRefused(self._asked.get(host, host))
+            raise HostNotAllowed(self._asked.get(host, host))
 
     def _is_allowed(self, address: str) -> bool:
         """Of an address, or of a name where the system is to look for it."""

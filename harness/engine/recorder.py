@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
-from harness.engine.failures import RequestFailure, refusal_in
+from harness.engine.failures import RequestFailure, find_host_not_allowed
 from harness.engine.phase_track import PhaseTrack
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import masked
@@ -276,7 +276,7 @@ def describe_failure(exception: BaseException | str, response: Any) -> str:
         return f"HTTP {status}"
     if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
         text = str(exception)
-    elif refusal := refusal_in(exception):  # alone: gates look for it, and its advice must not be cut off
+    elif refusal := find_host_not_allowed(exception):  # alone: gates look for it, and its advice must not be cut off
         text = str(refusal)
     else:
         text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.recorded import RecordedRun
-from harness.engine.failures import HOST_REFUSED
+from harness.engine.failures import HOST_NOT_ALLOWED
 from harness.errors import ExitCode
 from harness.record.journal import EndReason, Journal
 from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
@@ -93,7 +93,7 @@ def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[
 
 def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[str]:
     """Where the guard rails let no request through, there was no load to judge."""
-    refused = [failure for failure in journal.failures if failure.failure.startswith(HOST_REFUSED)]
+    refused = [failure for failure in journal.failures if failure.failure.startswith(HOST_NOT_ALLOWED)]
     requests = sum(phase.requests for phase in phases)
     if not refused or sum(failure.count for failure in refused) < requests:
         return []

@@ -1,5 +1,6 @@
-"""The HTTP/1.1 client of :class:`harness.HttpUser`: the calls and results of Locust's ``FastHttpSession``, much faster.
+"""The HTTP/1.1 client behind :class:`harness.HttpUser`, compatible with Locust's ``FastHttpSession``.
 
-From the bottom: ``connection`` (a socket that waits in gevent), ``dial`` (how one is made), ``pool`` (idle ones),
-``answer`` (bytes to an answer), ``exchange`` (one request, one answer), ``session`` (the calls), ``user`` (the class).
+From the bottom up: ``connection`` (a socket), ``connect`` (opens one), ``connection_pool`` (keeps idle ones),
+``response_parser`` (bytes to a response), ``http11`` (one request, one response), ``transport`` (retries, redirects,
+cookies), ``session`` (the calls a scenario makes), ``user`` (the class it inherits from).
 """

@@ -32,15 +32,15 @@ with self.client.request(..., catch_response=True) as response:
 class ResponseContextManager(Response):
     """An answer that the scenario judges: :meth:`success`, :meth:`failure`, or by its status."""
 
-    __slots__ = ("_entered", "_manual_result", "_meta", "_report")
+    __slots__ = ("_entered", "_event", "_manual_result", "_meta")
 
-    _report: RequestEvent
+    _event: RequestEvent
     _manual_result: bool | BaseException | None
     _meta: dict[str, Any] | None
 
-    def caught(self, report: RequestEvent) -> ResponseContextManager:
-        """``report`` is recorded when the block has ended."""
-        self._report = report
+    def attach(self, event: RequestEvent) -> ResponseContextManager:
+        """``event`` is recorded when the block has ended."""
+        self._event = event
         self._manual_result = None
         self._entered = False
         self._meta = None
@@ -50,7 +50,7 @@ class ResponseContextManager(Response):
     def request_meta(self) -> dict[str, Any]:
         """What listeners of the request event will be given; entries that a block changes are recorded changed."""
         if self._meta is None:
-            self._meta = self._report.meta(self, self.error)
+            self._meta = self._event.meta(self, self.error)
         return self._meta
 
     def __enter__(self) -> ResponseContextManager:
@@ -79,7 +79,7 @@ class ResponseContextManager(Response):
         return False
 
     def _record(self, exception: BaseException | None) -> None:
-        self._report.record(self, exception, self._meta)
+        self._event.record(self, exception, self._meta)
 
     def success(self) -> None:
         """The request succeeded, whatever its status."""

@@ -14,57 +14,57 @@ from typing import Any
 import gevent.socket
 from gevent import Timeout
 
-from harness.engine.failures import MalformedAnswer, NotConnected, TunnelRefused
+from harness.engine.failures import ConnectTimeout, MalformedResponse, TunnelRefused
 from harness.engine.host_guard import guard
-from harness.engine.http.connection import Connection, WaitTooLong, wait_to_write
+from harness.engine.http.client_settings import ClientSettings
+from harness.engine.http.connection import Connection, WaitTimeout, wait_writable
 from harness.engine.http.origin import UNIX, Origin
 from harness.engine.http.response_parser import ResponseParser
-from harness.engine.http.settings import Settings
 from harness.engine.http.tls import TlsConnection
 
 Address = tuple[int, Any]
 """Address family, and the address as a socket of it takes it."""
 
 
-def dial(origin: Origin, settings: Settings, context: Callable[[], ssl.SSLContext]) -> Connection:
+def connect(origin: Origin, settings: ClientSettings, context: Callable[[], ssl.SSLContext]) -> Connection:
     """A new connection to ``origin``, over the proxy where there is one.
 
-    Raises :class:`NotConnected`, :class:`TunnelRefused`, and what Python raises: ``ConnectionRefusedError``,
+    Raises :class:`ConnectTimeout`, :class:`TunnelRefused`, and what Python raises: ``ConnectionRefusedError``,
     ``gaierror``, ``ssl.SSLError`` …
     """
-    until_s = perf_counter() + settings.connection_timeout
+    deadline_s = perf_counter() + settings.connection_timeout
     try:
-        sock = _connected(origin, settings, until_s)
-    except WaitTooLong:
-        raise NotConnected(settings.connection_timeout) from None
+        sock = _open_socket(origin, settings, deadline_s)
+    except WaitTimeout:
+        raise ConnectTimeout(settings.connection_timeout) from None
     try:
         if origin.scheme != "https":
             return Connection(sock, settings.network_timeout)
         if settings.proxy_host is not None:
-            _open_tunnel(sock, origin, settings, until_s)
+            _open_tunnel(sock, origin, settings, deadline_s)
         connection = TlsConnection(sock, settings.network_timeout, context(), origin.host)
         try:
-            connection.handshake(until_s - perf_counter())
+            connection.handshake(deadline_s - perf_counter())
         except BaseException:  # raised again: a user may be cut off here
             connection.close()
             raise
         return connection
-    except WaitTooLong:
+    except WaitTimeout:
         sock.close()
-        raise NotConnected(settings.connection_timeout) from None
+        raise ConnectTimeout(settings.connection_timeout) from None
     except BaseException:  # raised again: a user may be cut off here
         sock.close()
         raise
 
 
-def _connected(origin: Origin, settings: Settings, until_s: float) -> _socket.socket:
+def _open_socket(origin: Origin, settings: ClientSettings, deadline_s: float) -> _socket.socket:
     """A socket connected to the first address that takes it; else the first address's error is raised."""
     if origin.scheme == UNIX:
-        return _connect((_socket.AF_UNIX, origin.host), until_s)
+        return _connect_to((_socket.AF_UNIX, origin.host), deadline_s)
     if settings.proxy_host is not None:
-        addresses = _addresses(settings.proxy_host, settings.proxy_port or origin.port, until_s)
+        addresses = _resolve(settings.proxy_host, settings.proxy_port or origin.port, deadline_s)
     else:
-        addresses = _addresses(origin.host, origin.port, until_s)
+        addresses = _resolve(origin.host, origin.port, deadline_s)
     guarding = guard()
     if guarding is not None:
         # A proxy finds the origin's addresses: there the name must be allowed.
@@ -73,13 +73,13 @@ def _connected(origin: Origin, settings: Settings, until_s: float) -> _socket.so
     first_error: OSError | None = None
     for address in addresses:
         try:
-            return _connect(address, until_s)
+            return _connect_to(address, deadline_s)
         except OSError as error:
             first_error = first_error or error
     raise first_error or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
 
-def _addresses(host: str, port: int, until_s: float) -> list[Address]:
+def _resolve(host: str, port: int, deadline_s: float) -> list[Address]:
     """Numeric hosts as they are; names by gevent's resolver, which asks in a thread."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -87,7 +87,7 @@ def _addresses(host: str, port: int, until_s: float) -> list[Address]:
         except OSError:
             continue
         return [(family, (host, port))]
-    with Timeout(max(until_s - perf_counter(), 0.0), WaitTooLong):
+    with Timeout(max(deadline_s - perf_counter(), 0.0), WaitTimeout):
         try:
             found = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         except UnicodeError:  # a proxy's: an origin's is known to be sound
@@ -95,7 +95,7 @@ def _addresses(host: str, port: int, until_s: float) -> list[Address]:
     return [(family, address) for family, _, _, _, address in found]
 
 
-def _connect(address: Address, until_s: float) -> _socket.socket:
+def _connect_to(address: Address, deadline_s: float) -> _socket.socket:
     family, where = address
     sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
     try:
@@ -103,7 +103,7 @@ def _connect(address: Address, until_s: float) -> _socket.socket:
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         code = sock.connect_ex(where)
         if code == errno.EINPROGRESS:
-            wait_to_write(sock, until_s - perf_counter())
+            wait_writable(sock, deadline_s - perf_counter())
             code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if code:
             # OSError makes the class that belongs to the number, as ConnectionRefusedError.
@@ -114,24 +114,24 @@ def _connect(address: Address, until_s: float) -> _socket.socket:
     return sock
 
 
-def _open_tunnel(sock: _socket.socket, origin: Origin, settings: Settings, until_s: float) -> None:
+def _open_tunnel(sock: _socket.socket, origin: Origin, settings: ClientSettings, deadline_s: float) -> None:
     """Ask the proxy for a way to ``origin`` (RFC 9110, section 9.3.6); on ``sock`` the origin speaks after it."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     request = f"CONNECT {host}:{origin.port} HTTP/1.1\r\nHost: {host}:{origin.port}\r\n\r\n"
     proxy = Connection(sock, settings.connection_timeout)
     try:
-        proxy.send(request.encode("latin-1"), until_s)
+        proxy.send(request.encode("latin-1"), deadline_s)
         # As with HEAD, no body follows the head.
-        reader = ResponseParser.of("HEAD", settings.max_header_bytes)
-        while not reader.complete:
-            data = proxy.receive(until_s - perf_counter())
+        parser = ResponseParser.acquire("HEAD", settings.max_header_bytes)
+        while not parser.complete:
+            data = proxy.receive(deadline_s - perf_counter())
             if not data:
-                reader.end()
+                parser.feed_eof()
             else:
-                reader.feed(data)
+                parser.feed(data)
     finally:
-        proxy.let_go()
-    if not 200 <= reader.status < 300:
-        raise TunnelRefused(reader.status)
-    if reader.has_surplus:
-        raise MalformedAnswer("bytes behind the proxy's answer to CONNECT")
+        proxy.detach()
+    if not 200 <= parser.status < 300:
+        raise TunnelRefused(parser.status)
+    if parser.has_surplus:
+        raise MalformedResponse("bytes behind the proxy's answer to CONNECT")

@@ -34,7 +34,7 @@ _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
 
 
-class WaitTooLong(Exception):  # noqa: N818  (caught at once by whoever set the limit)
+class WaitTimeout(Exception):  # noqa: N818  (caught at once by whoever set the limit)
     """The limit of a wait has passed; whoever set it says what that means."""
 
 
@@ -42,14 +42,14 @@ def wait_for(watcher: Any, limit_s: float) -> None:
     """Let others run until ``watcher`` (of an event loop) is ready; :class:`WaitTooLong` after ``limit_s``."""
     hub: Any = get_hub()
     timer = hub.loop.timer(max(limit_s, 0.0))
-    timer.start(getcurrent().throw, WaitTooLong, update=True)  # from now, not from this turn of the loop
+    timer.start(getcurrent().throw, WaitTimeout, update=True)  # from now, not from this turn of the loop
     try:
         hub.wait(watcher)
     finally:
         timer.close()
 
 
-def wait_to_write(sock: _socket.socket, limit_s: float) -> None:
+def wait_writable(sock: _socket.socket, limit_s: float) -> None:
     """Wait until ``sock`` takes bytes, or is connected."""
     hub: Any = get_hub()
     watcher = hub.loop.io(sock.fileno(), _WRITE)
@@ -71,12 +71,12 @@ class Connection:
         "_limit_s",
         "_poll",
         "_read_s",
-        "_since_s",
         "_sock",
         "_timer",
         "_waiting",
-        "_watched",
+        "_waiting_since_s",
         "_watcher",
+        "_watching",
     )
 
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
@@ -90,13 +90,13 @@ class Connection:
         self._limit_s = limit_s
         self._watcher = hub.loop.io(fileno, _READ)
         self._timer: Any = None
-        """Is made once in a limit's time, not once a wait: see :meth:`_on_time`."""
-        self._since_s = math.inf
+        """Is made once in a limit's time, not once a wait: see :meth:`_on_timer`."""
+        self._waiting_since_s = math.inf
         """Since when it has been waited for bytes, where the limit is the connection's own."""
         poll = _poll()
         poll.register(fileno, _POLLIN)
         self._poll = poll.poll
-        self._watched = False
+        self._watching = False
         self._waiting: Any = None
         """The greenlet that waits for bytes."""
         self._read_s = self._arrived_s = 0.0
@@ -109,8 +109,8 @@ class Connection:
         """
         return not self._poll(0)
 
-    def send(self, data: bytes, until_s: float) -> int:
-        """Send all of ``data``; returns how much was. :class:`WaitTooLong` at ``until_s`` (``perf_counter``).
+    def send(self, data: bytes, deadline_s: float) -> int:
+        """Send all of ``data``; returns how much was. :class:`WaitTooLong` at ``deadline_s`` (``perf_counter``).
 
         Less than all: the server has ended the connection; it may have answered before it did.
         """
@@ -124,7 +124,7 @@ class Connection:
             return 0
         rest = memoryview(data)[sent:]
         while rest:
-            wait_to_write(self._sock, min(self._limit_s, until_s - perf_counter()))
+            wait_writable(self._sock, min(self._limit_s, deadline_s - perf_counter()))
             try:
                 count = self._sock.send(rest)
             except BlockingIOError:
@@ -176,63 +176,63 @@ class Connection:
         return self._arrived_s if sent_s <= self._arrived_s <= self._read_s else self._read_s
 
     def _wait(self, limit_s: float) -> None:
-        """Wait for bytes, or the end of the connection; :class:`WaitTooLong` after the limit."""
+        """Wait for bytes, or the end of the connection; :class:`WaitTimeout` after the limit."""
         current = getcurrent()
         shorter = None
         if limit_s >= self._limit_s:
-            self._since_s = perf_counter()
+            self._waiting_since_s = perf_counter()
             if self._timer is None:
                 self._set_timer(self._limit_s)
         else:
             shorter = self._hub.loop.timer(max(limit_s, 0.0))
-            shorter.start(current.throw, WaitTooLong, update=True)
-        if not self._watched:
-            self._watched = True
-            self._watcher.start(self._readable)
+            shorter.start(current.throw, WaitTimeout, update=True)
+        if not self._watching:
+            self._watching = True
+            self._watcher.start(self._on_readable)
         self._waiting = current
         try:
             if self._hub.switch() is not self:
                 raise InvalidSwitchError(f"{current!r} was switched to while it waited for an answer")
         finally:
             self._waiting = None
-            self._since_s = math.inf
+            self._waiting_since_s = math.inf
             if shorter is not None:
                 shorter.close()
 
     def _set_timer(self, seconds: float) -> None:
         self._timer = self._hub.loop.timer(seconds)
-        self._timer.start(self._on_time, update=True)
+        self._timer.start(self._on_timer, update=True)
 
-    def _on_time(self) -> None:
+    def _on_timer(self) -> None:
         """In the event loop: a wait has come to its limit, or another one has begun since the timer was set."""
-        self._end_timer()
-        left_s = self._limit_s - (perf_counter() - self._since_s)
+        self._cancel_timer()
+        left_s = self._limit_s - (perf_counter() - self._waiting_since_s)
         if 0.0 < left_s < math.inf:
             self._set_timer(left_s)
         elif left_s <= 0.0 and self._waiting is not None:
-            self._waiting.throw(WaitTooLong)
+            self._waiting.throw(WaitTimeout)
 
-    def _end_timer(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.close()
             self._timer = None
 
-    def _readable(self) -> None:
+    def _on_readable(self) -> None:
         """In the event loop, as long as there is something to read."""
         waiting = self._waiting
         if waiting is not None:
             waiting.switch(self)
         else:
             # Nobody reads it now; without this the event loop would turn round and round.
-            self._watched = False
+            self._watching = False
             self._watcher.stop()
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """End this object, but not the connection: the socket is another's from now on."""
         self._watcher.close()
-        self._end_timer()
+        self._cancel_timer()
 
     def close(self) -> None:
         """For good; a second time does nothing."""
-        self.let_go()
+        self.detach()
         self._sock.close()

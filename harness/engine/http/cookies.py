@@ -20,18 +20,18 @@ _KEPT = 64
 _NEVER = float("inf")
 
 
-class Jar(CookieJar):
+class CachingCookieJar(CookieJar):
     """A ``CookieJar`` whose :meth:`header` is quick; a cookie without a domain is its host's alone (RFC 6265, 5.3)."""
 
     def __init__(self) -> None:
         super().__init__(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
         self._headers: dict[tuple[Origin, str], str] = {}
         self._valid_until = _NEVER
-        self._last_taken: tuple[Any, ...] | None = None
+        self._last_stored: tuple[Any, ...] | None = None
 
     def _changed(self) -> None:
         self._headers.clear()
-        self._last_taken = None
+        self._last_stored = None
 
     def set_cookie(self, cookie: Cookie) -> None:
         self._changed()
@@ -41,7 +41,7 @@ class Jar(CookieJar):
         self._changed()
         super().clear(domain, path, name)
 
-    def header(self, origin: Origin, target: str) -> str:
+    def cookie_header(self, origin: Origin, target: str) -> str:
         """The value of ``Cookie`` for a request; empty: none is sent."""
         if self._headers and time.time() >= self._valid_until:
             self._headers.clear()
@@ -50,42 +50,42 @@ class Jar(CookieJar):
         if header is None:
             header = self._headers.get((origin, ""))
         if header is None:
-            header = self._ask(origin, target)
+            header = self._build_header(origin, target)
             if len(self._headers) >= _KEPT:
                 self._headers.clear()
             for_any_path = all(cookie.path == "/" for cookie in self)
             self._headers[(origin, "") if for_any_path else key] = header
         return header
 
-    def _ask(self, origin: Origin, target: str) -> str:
+    def _build_header(self, origin: Origin, target: str) -> str:
         request = _request(origin, target)
         # Before it is asked: it looks at whole seconds, but forgets by the exact time.
         self._valid_until = min((cookie.expires for cookie in self if cookie.expires is not None), default=_NEVER)
         self.add_cookie_header(request)
         return str(request.get_header("Cookie", ""))
 
-    def take_in(self, headers: Headers, origin: Origin, target: str, *, redirected: bool) -> None:
+    def store(self, headers: Headers, origin: Origin, target: str, *, is_redirect: bool) -> None:
         """Set what an answer's ``Set-Cookie`` fields say, as far as they may.
 
         Many servers say the same with every answer; within a second, to which expiry is counted, that changes nothing.
         """
-        taken = headers.get_all("set-cookie"), origin, target, redirected, int(time.time())
-        if taken == self._last_taken:
+        taken = headers.get_all("set-cookie"), origin, target, is_redirect, int(time.time())
+        if taken == self._last_stored:
             return
         request = _request(origin, target)
-        request.unverifiable = redirected
-        self.extract_cookies(cast(Any, _Answer(headers)), request)
-        self._last_taken = taken
+        request.unverifiable = is_redirect
+        self.extract_cookies(cast(Any, _HeadersOnlyResponse(headers)), request)
+        self._last_stored = taken
 
 
-def cookies_of(headers: Headers, origin: Origin, target: str) -> RequestsCookieJar:
+def response_cookies(headers: Headers, origin: Origin, target: str) -> RequestsCookieJar:
     """The cookies that one answer sets, as ``requests`` shows them."""
     jar = RequestsCookieJar()
-    jar.extract_cookies(cast(Any, _Answer(headers)), _request(origin, target))
+    jar.extract_cookies(cast(Any, _HeadersOnlyResponse(headers)), _request(origin, target))
     return jar
 
 
-class _Answer:
+class _HeadersOnlyResponse:
     """The part of an answer that ``http.cookiejar`` asks for."""
 
     def __init__(self, headers: Headers) -> None:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from time import perf_counter
 
 from harness.engine.failures import (
-    AnswerTooLarge,
-    AnswerTooSlow,
     ConnectionClosed,
     ConnectionReset,
-    NoAnswer,
     RequestFailure,
+    ResponseTimeout,
+    ResponseTooLarge,
+    ResponseTooSlow,
 )
-from harness.engine.http.connection import Connection, WaitTooLong
+from harness.engine.http.client_settings import ClientSettings
+from harness.engine.http.connection import Connection, WaitTimeout
 from harness.engine.http.response_parser import ResponseParser
-from harness.engine.http.settings import Settings
 
-_READS_BEFORE_A_TURN = 16
+_READS_BEFORE_YIELD = 16
 """So many reads of an answer that comes in without a pause; then the other users have a turn."""
 _CONTINUE_WAIT_S = 1.0
 """How long a body is held back for ``100 Continue``; a server need not send it (RFC 9110, section 10.1.1)."""
@@ -27,108 +27,113 @@ _TIMER_SLACK_S = 0.01
 """A timer may go off this much early: the event loop has a clock of its own."""
 
 
-class NothingSent(ConnectionReset):
+class RequestNotSent(ConnectionReset):
     """The connection was gone before the first byte of the request."""
 
 
-def exchange(
+def handle_request(
     connection: Connection,
-    reader: ResponseParser,
+    parser: ResponseParser,
     request: bytes,
     parts: Iterable[bytes] | None,
-    settings: Settings,
-    begun_s: float,
+    settings: ClientSettings,
+    started_s: float,
     *,
     expects_continue: bool = False,
 ) -> None:
     """Send the request (its head and body, or its head and then ``parts``); read until the answer's head is complete.
 
-    ``begun_s`` is when the whole exchange began (``perf_counter``). Most answers are complete with their head; of
-    others :func:`read_on` reads the rest. Raises :class:`RequestFailure`; ``reader`` tells how far the answer came.
+    ``started_s`` is when the whole exchange began (``perf_counter``). Most answers are complete with their head; of
+    others :func:`receive_response` reads the rest. Raises :class:`RequestFailure`; ``parser`` knows how far it came.
     """
-    until_s = begun_s + settings.exchange_timeout
+    deadline_s = started_s + settings.exchange_timeout
     try:
-        whole = connection.send(request, until_s)
-        sent_all = whole == len(request)
+        sent = connection.send(request, deadline_s)
+        sent_all = sent == len(request)
         if parts is not None and sent_all:
-            if expects_continue and _final_answer_came(connection, reader):
+            if expects_continue and _final_response_received(connection, parser):
                 sent_all = False
             else:
-                sent_all = _send_parts(connection, parts, until_s)
+                sent_all = _send_request_body(connection, parts, deadline_s)
         if not sent_all:
             # Ended by the server, or answered before the body was sent: perhaps its answer can be read.
-            reader.last()
-    except WaitTooLong:
-        raise _too_late(settings, begun_s) from None
+            parser.forbid_reuse()
+    except WaitTimeout:
+        raise _timeout_failure(settings, started_s) from None
     try:
-        if not reader.received:
-            read_part(connection, reader, settings, begun_s)  # most answers come in one piece
-        if reader.received > settings.max_answer_bytes:
-            raise AnswerTooLarge
-        if not reader.head:
-            read_on(connection, reader, settings, begun_s, head_only=True)
+        if not parser.received:
+            receive_data(connection, parser, settings, started_s)  # most answers come in one piece
+        if parser.received > settings.max_answer_bytes:
+            raise ResponseTooLarge
+        if not parser.raw_headers:
+            receive_response(connection, parser, settings, started_s, head_only=True)
     except (ConnectionClosed, ConnectionReset):
-        if sent_all or reader.received:
+        if sent_all or parser.received:
             raise
-        raise (ConnectionReset if whole else NothingSent) from None
+        raise (ConnectionReset if sent else RequestNotSent) from None
 
 
-def _send_parts(connection: Connection, parts: Iterable[bytes], until_s: float) -> bool:
+def _send_request_body(connection: Connection, parts: Iterable[bytes], deadline_s: float) -> bool:
     """Whether all was sent."""
     for part in parts:
-        if perf_counter() >= until_s:
-            raise WaitTooLong
-        if connection.send(part, until_s) < len(part):
+        if perf_counter() >= deadline_s:
+            raise WaitTimeout
+        if connection.send(part, deadline_s) < len(part):
             return False
     return True
 
 
-def _final_answer_came(connection: Connection, reader: ResponseParser) -> bool:
+def _final_response_received(connection: Connection, parser: ResponseParser) -> bool:
     """Whether the server answers without having seen the body; after ``100 Continue``, or silence, it does not."""
-    while not reader.interim:
+    while not parser.interim_responses:
         try:
             data = connection.receive(_CONTINUE_WAIT_S)
-        except WaitTooLong:
+        except WaitTimeout:
             return False
         if not data:
             return True
-        reader.feed(data)
-        if reader.status:
+        parser.feed(data)
+        if parser.status:
             return True
     return False
 
 
-def read_on(
-    connection: Connection, reader: ResponseParser, settings: Settings, begun_s: float, *, head_only: bool = False
+def receive_response(
+    connection: Connection,
+    parser: ResponseParser,
+    settings: ClientSettings,
+    started_s: float,
+    *,
+    head_only: bool = False,
 ) -> None:
     """Read until the answer (with ``head_only``: its head) is complete."""
     reads = 0
-    while not (reader.complete or (head_only and reader.head)):
+    while not (parser.complete or (head_only and parser.raw_headers)):
         reads += 1
-        read_part(connection, reader, settings, begun_s, pause=reads % _READS_BEFORE_A_TURN == 0)
-        if reader.received > settings.max_answer_bytes:
-            raise AnswerTooLarge
+        receive_data(connection, parser, settings, started_s, pause=reads % _READS_BEFORE_YIELD == 0)
+        if parser.received > settings.max_answer_bytes:
+            raise ResponseTooLarge
 
 
-def read_part(
-    connection: Connection, reader: ResponseParser, settings: Settings, begun_s: float, *, pause: bool = False
+def receive_data(
+    connection: Connection, parser: ResponseParser, settings: ClientSettings, started_s: float, *, pause: bool = False
 ) -> None:
     """Read what there is, or what comes next; with ``pause`` others have a turn before."""
     try:
-        left_s = settings.exchange_timeout - (perf_counter() - begun_s)
+        left_s = settings.exchange_timeout - (perf_counter() - started_s)
         if left_s <= 0:
-            raise AnswerTooSlow(settings.exchange_timeout)
+            raise ResponseTooSlow(settings.exchange_timeout)
         # The first bytes can hardly be there yet.
-        data = connection.receive(left_s) if pause or not reader.received else connection.receive_more(left_s)
-    except WaitTooLong:
-        raise _too_late(settings, begun_s) from None
+        data = connection.receive(left_s) if pause or not parser.received else connection.receive_more(left_s)
+    except WaitTimeout:
+        raise _timeout_failure(settings, started_s) from None
     if data:
-        reader.feed(data)
+        parser.feed(data)
     else:
-        reader.end()
+        parser.feed_eof()
 
 
-def _too_late(settings: Settings, begun_s: float) -> RequestFailure:
-    if perf_counter() - begun_s >= settings.exchange_timeout - _TIMER_SLACK_S:
-        return AnswerTooSlow(settings.exchange_timeout)
-    return NoAnswer(settings.network_timeout)
+def _timeout_failure(settings: ClientSettings, started_s: float) -> RequestFailure:
+    if perf_counter() - started_s >= settings.exchange_timeout - _TIMER_SLACK_S:
+        return ResponseTooSlow(settings.exchange_timeout)
+    return ResponseTimeout(settings.network_timeout)

@@ -45,17 +45,17 @@ class Origin(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def parse(url: str) -> tuple[Origin, str]:
+def parse_url(url: str) -> tuple[Origin, str]:
     """The origin and the request target of an absolute URL; ``ValueError`` where it is none."""
-    return resolve(URL(url))
+    return split_url(URL(url))
 
 
-def with_params(url: str, params: Any) -> tuple[Origin, str]:
+def parse_url_with_params(url: str, params: Any) -> tuple[Origin, str]:
     """As :func:`parse`, with a query added: a mapping, pairs, or text."""
-    return resolve(URL(url, params=params))
+    return split_url(URL(url, params=params))
 
 
-def resolve(url: URL) -> tuple[Origin, str]:
+def split_url(url: URL) -> tuple[Origin, str]:
     """As :func:`parse`, of a parsed URL."""
     scheme = url.scheme.lower()
     if scheme not in SCHEMES:

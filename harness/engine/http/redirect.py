@@ -7,10 +7,10 @@ from contextlib import suppress
 from geventhttpclient.url import URL
 
 from harness.engine.failures import RedirectRefused
-from harness.engine.http.body import NO_BODY, Body, rewound
-from harness.engine.http.origin import UNIX, Origin, resolve
+from harness.engine.http.origin import UNIX, Origin, split_url
 from harness.engine.http.prepared_request import PreparedRequest
-from harness.engine.http.request_headers import Head
+from harness.engine.http.request_body import NO_BODY, RequestBody, rewind
+from harness.engine.http.request_headers import RequestHeaders
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
@@ -18,7 +18,7 @@ _OF_BODY = ("content-length", "content-type", "content-encoding", "transfer-enco
 _OF_ORIGIN = ("authorization", "proxy-authorization", "host")
 
 
-def redirected(sent: PreparedRequest, status: int, location: str, first: Origin) -> PreparedRequest:
+def build_redirect_request(prepared: PreparedRequest, status: int, location: str, first: Origin) -> PreparedRequest:
     """The next request; cookies are the jar's to add. ``first`` is the origin that the scenario named.
 
     What another origin must not see, credentials before all, is not sent there. Raises :class:`RedirectRefused`.
@@ -26,30 +26,30 @@ def redirected(sent: PreparedRequest, status: int, location: str, first: Origin)
     with suppress(UnicodeError):  # Latin-1, as headers are read; but most servers send UTF-8
         location = location.encode("latin-1").decode()
     try:
-        url = URL(sent.origin.url + sent.target).redirect(location)
-        origin, target = resolve(url)
+        url = URL(prepared.origin.url + prepared.target).redirect(location)
+        origin, target = split_url(url)
     except ValueError:
         raise RedirectRefused("to what is no URL of http or https") from None
-    if origin.scheme == UNIX and origin != sent.origin:
+    if origin.scheme == UNIX and origin != prepared.origin:
         raise RedirectRefused("to a Unix socket")
-    fields = sent.head.fields.copy()
-    method, body = sent.method, sent.body
+    fields = prepared.headers.fields.copy()
+    method, body = prepared.method, prepared.body
     dropped: tuple[str, ...] = ("cookie", "cookie2")
     if status not in _KEEPS_METHOD:
         method = "HEAD" if method == "HEAD" else "GET"
         body = NO_BODY
         dropped += _OF_BODY
-    elif body.parts is not None:
-        body = _again(body)
+    elif body.chunks is not None:
+        body = _replayed_body(body)
     if origin != first:
         dropped += _OF_ORIGIN
     for name in dropped:
         fields.discard(name)
-    return PreparedRequest(method, str(url), origin, target, Head(origin, fields), body)
+    return PreparedRequest(method, str(url), origin, target, RequestHeaders(origin, fields), body)
 
 
-def _again(body: Body) -> Body:
-    again = rewound(body)
+def _replayed_body(body: RequestBody) -> RequestBody:
+    again = rewind(body)
     if again is None:
         raise RedirectRefused("its body cannot be sent a second time")
     return again

@@ -29,7 +29,7 @@ class Recorder(Protocol):
         """Record one request."""
 
 
-def only_listener(event: Any, environment: Any) -> Recorder | None:
+def sole_recorder(event: Any, environment: Any) -> Recorder | None:
     """The environment's recorder, if it is all that listens to ``event``."""
     recorder: Recorder | None = getattr(environment, "harness_recorder", None)
     if recorder is not None:
@@ -87,7 +87,7 @@ class RequestEvent:
         if meta is not None:
             self._event.fire(**{**meta, "exception": exception})
             return
-        recorder = only_listener(self._event, self._environment)
+        recorder = sole_recorder(self._event, self._environment)
         if recorder is None:
             self._event.fire(**self.meta(response, exception))
             return

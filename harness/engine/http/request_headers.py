@@ -26,14 +26,14 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 
-Given = Mapping[str, Any] | None
+HeaderFields = Mapping[str, Any] | None
 """Fields of one request, as a scenario gives them; a list has a line for each of its values."""
 
 
-class Head:
+class RequestHeaders:
     """All of a head behind the request target, but for cookies and the body's length."""
 
-    __slots__ = ("chunked", "closes", "expects_continue", "fields", "has_cookie", "has_length", "text")
+    __slots__ = ("chunked", "closes_connection", "expects_continue", "fields", "has_cookie", "has_length", "text")
 
     def __init__(self, origin: Origin, fields: Headers) -> None:
         """Raises ``ValueError`` where a field cannot be sent."""
@@ -44,7 +44,7 @@ class Head:
             fields.discard("content-length")
         self.has_length = "content-length" in fields
         self.expects_continue = "100-continue" in _joined(fields, "expect")
-        self.closes = "close" in _joined(fields, "connection")
+        self.closes_connection = "close" in _joined(fields, "connection")
         lines = [] if "host" in fields else [f"Host: {origin.authority}"]
         for name, value in fields.items():
             text = value if isinstance(value, str) else str(value)
@@ -60,33 +60,33 @@ def _joined(fields: Headers, name: str) -> str:
     return ",".join(map(str, fields.getlist(name))).lower()
 
 
-class HeaderCache:
+class RequestHeaderCache:
     """The heads of all requests that have origin, default fields and the base URL's credentials in common."""
 
-    __slots__ = ("_authorization", "_defaults", "_kept", "_origin", "plain")
+    __slots__ = ("_authorization", "_defaults", "_kept", "_origin", "default")
 
-    _all: dict[tuple[Any, ...], HeaderCache] = {}  # noqa: RUF012  (shared by all sessions)
+    _all: dict[tuple[Any, ...], RequestHeaderCache] = {}  # noqa: RUF012  (shared by all sessions)
 
     def __init__(self, origin: Origin, defaults: Headers, authorization: str | None) -> None:
         self._origin = origin
         self._defaults = defaults.copy()
         self._authorization = authorization
-        self._kept: dict[tuple[Any, ...], Head] = {}
-        self.plain = self._make(None, None, None)
+        self._kept: dict[tuple[Any, ...], RequestHeaders] = {}
+        self.default = self._make(None, None, None)
         """Of a request that brings no fields and no body."""
 
     @classmethod
-    def of(cls, origin: Origin, defaults: Headers, authorization: str | None) -> HeaderCache:
+    def for_session(cls, origin: Origin, defaults: Headers, authorization: str | None) -> RequestHeaderCache:
         """Those of a session; sessions that are alike share them."""
         key = origin, tuple(defaults.items()), tuple(map(str, defaults.values())), authorization
-        heads = cls._all.get(key)
-        if heads is None:
+        header_cache = cls._all.get(key)
+        if header_cache is None:
             if len(cls._all) >= _KEPT:
                 cls._all.pop(next(iter(cls._all)))
-            heads = cls._all[key] = cls(origin, defaults, authorization)
-        return heads
+            header_cache = cls._all[key] = cls(origin, defaults, authorization)
+        return header_cache
 
-    def of_request(self, given: Given, authorization: str | None, content_type: str | None) -> Head:
+    def for_request(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
         """``authorization`` and ``content_type`` are those that the call's ``auth=`` and body bring."""
         # With their texts: 1, True and 1.0 are equal, but not sent alike.
         fields = (*given.items(), *map(str, given.values())) if given else ()
@@ -102,7 +102,7 @@ class HeaderCache:
             self._kept[key] = head
         return head
 
-    def _make(self, given: Given, authorization: str | None, content_type: str | None) -> Head:
+    def _make(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
         """As Locust's FastHttpSession and geventhttpclient merge them: the later wins, whatever its case."""
         fields = self._defaults.copy()
         fields.update(given or {})
@@ -118,4 +118,4 @@ class HeaderCache:
                 fields["Accept"] = JSON
         elif content_type is not None and (content_type.startswith("multipart/") or "content-type" not in fields):
             fields["Content-Type"] = content_type
-        return Head(self._origin, fields)
+        return RequestHeaders(self._origin, fields)

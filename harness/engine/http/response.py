@@ -18,10 +18,10 @@ from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from harness.engine.http.cookies import cookies_of
+from harness.engine.http.body_stream import BodyStream
+from harness.engine.http.cookies import response_cookies
 from harness.engine.http.prepared_request import PreparedRequest, Request
 from harness.engine.http.response_parser import parse_headers
-from harness.engine.http.stream import BodyStream
 
 _USE_CATCH_RESPONSE = (
     "to change the state of a request, pass catch_response=True. "
@@ -53,12 +53,12 @@ class Response:
     )
 
     def __init__(
-        self, sent: PreparedRequest, status: int, head: bytes, content: bytes | None, elapsed_s: float | None
+        self, prepared: PreparedRequest, status: int, head: bytes, content: bytes | None, elapsed_s: float | None
     ) -> None:
-        self._sent = sent
+        self._prepared = prepared
         self.status_code = status
         """0: no answer came."""
-        self._head = head
+        self._raw_headers = head
         self._content = content
         self._elapsed_s = elapsed_s
         self.arrived_s: float | None = None
@@ -75,8 +75,8 @@ class Response:
     @property
     def headers(self) -> Headers | None:
         """By any case; a field of several lines is a list. None: no answer came."""
-        if self._headers is None and self._head:
-            self._headers = parse_headers(self._head)
+        if self._headers is None and self._raw_headers:
+            self._headers = parse_headers(self._raw_headers)
         return self._headers
 
     @property
@@ -93,13 +93,13 @@ class Response:
         if content is None:
             return None
         if self.encoding is None:
-            self.encoding = self._find_encoding(content)
+            self.encoding = self._detect_encoding(content)
             if self.encoding is None:
                 return None
         return str(content, self.encoding, errors="replace")
 
-    def _find_encoding(self, content: bytes) -> str | None:
-        if b"\r\ncontent-type: application/json\r\n" in self._head.lower():
+    def _detect_encoding(self, content: bytes) -> str | None:
+        if b"\r\ncontent-type: application/json\r\n" in self._raw_headers.lower():
             return "utf-8"
         types = self.headers.getlist("content-type") if self.headers is not None else []
         named: str | None = None
@@ -124,7 +124,7 @@ class Response:
 
         ``decode_content``: as text where a chunk is UTF-8 by itself.
         """
-        if not self._head:
+        if not self._raw_headers:
             raise LocustError("no answer came: there is no content to go through")
         for chunk in self._chunks(chunk_size):
             text: bytes | str = chunk
@@ -151,19 +151,19 @@ class Response:
     @property
     def url(self) -> str:
         """That of the request; behind redirects, of the last one."""
-        return self._sent.url
+        return self._prepared.url
 
     @property
     def request(self) -> Request:
         """The request as it was sent: ``method``, ``url``, ``headers``, ``body``."""
         if self._request is None:
-            self._request = self._sent.as_request()
+            self._request = self._prepared.as_request()
         return self._request
 
     @property
     def cookies(self) -> RequestsCookieJar:
         """The cookies that this answer sets."""
-        return cookies_of(self.headers or Headers(), self._sent.origin, self._sent.target)
+        return response_cookies(self.headers or Headers(), self._prepared.origin, self._prepared.target)
 
     @property
     def elapsed(self) -> timedelta | None:

@@ -15,37 +15,37 @@ _LONGEST = 2048
 _SELDOM = 32
 
 
-class CachedHeader(NamedTuple):
+class CachedHeaders(NamedTuple):
     """What a head says, and the length of the body that follows it in one piece (not in chunks, not until the end)."""
 
     text: bytes
     status: int
     body_bytes: int
     sets_cookies: bool
-    is_coded: bool
+    has_content_coding: bool
 
 
 class ResponseHeaderCache:
     """One process's."""
 
     def __init__(self) -> None:
-        self._by_text: dict[bytes, CachedHeader] = {}
-        self._strangers = 0
+        self._by_text: dict[bytes, CachedHeaders] = {}
+        self._misses = 0
         """How many came since one was known."""
 
-    def find(self, text: bytes) -> CachedHeader | None:
+    def find(self, text: bytes) -> CachedHeaders | None:
         """None: it was not seen before."""
         known = self._by_text.get(text)
         if known is not None:
-            self._strangers = 0
+            self._misses = 0
         return known
 
-    def add(self, head: CachedHeader) -> None:
+    def add(self, head: CachedHeaders) -> None:
         """Know this head from now on. Where all are new it is not worth while: then only one in many is kept, which
         will tell when that has changed.
         """
-        self._strangers += 1
-        if len(head.text) > _LONGEST or (self._strangers > _KEPT and self._strangers % _SELDOM):
+        self._misses += 1
+        if len(head.text) > _LONGEST or (self._misses > _KEPT and self._misses % _SELDOM):
             return
         if len(self._by_text) >= _KEPT:
             self._by_text.pop(next(iter(self._by_text)))

@@ -9,26 +9,26 @@ from __future__ import annotations
 from geventhttpclient.header import Headers
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from harness.engine.failures import ConnectionClosed, HeadersTooLarge, MalformedAnswer, TruncatedAnswer
-from harness.engine.http.response_header_cache import CachedHeader, ResponseHeaderCache
+from harness.engine.failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
+from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
 
 _SWITCHING_PROTOCOLS = 101
 _HEAD_END = b"\r\n\r\n"
-_SPARES = 64
+_MAX_IDLE_PARSERS = 64
 """Readers kept for later answers; one is needed only while an answer is coming in."""
 
-_known_heads = ResponseHeaderCache()
+_cached_headers = ResponseHeaderCache()
 
 
 class ResponseParser:
-    """Reads one answer; :meth:`of` gives one, :meth:`done` gives it back."""
+    """Reads one answer; :meth:`acquire` gives one, :meth:`recycle` gives it back."""
 
     __slots__ = (
-        "_after_head",
         "_body_bytes",
         "_broken",
+        "_bytes_after_headers",
         "_chunks",
-        "_for_head",
+        "_is_head_request",
         "_keep_alive",
         "_max_header_bytes",
         "_parser",
@@ -38,50 +38,50 @@ class ResponseParser:
         "_taken",
         "body",
         "complete",
-        "head",
-        "interim",
-        "is_coded",
+        "has_content_coding",
+        "interim_responses",
         "on_body",
+        "raw_headers",
         "received",
         "sets_cookies",
         "status",
     )
 
-    _spare: list[ResponseParser] = []  # noqa: RUF012  (one for all)
+    _idle_parsers: list[ResponseParser] = []  # noqa: RUF012  (one for all)
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self.on_body = self._chunks.append
         self._parser = HttpResponseParser(self)
-        self._begin(for_head=False, max_header_bytes=0)
+        self._reset(is_head_request=False, max_header_bytes=0)
 
     @classmethod
-    def of(cls, method: str, max_header_bytes: int) -> ResponseParser:
+    def acquire(cls, method: str, max_header_bytes: int) -> ResponseParser:
         """For the answer to a request by ``method``."""
-        reader = cls._spare.pop() if cls._spare else cls()
-        reader._begin(for_head=method == "HEAD", max_header_bytes=max_header_bytes)
-        return reader
+        parser = cls._idle_parsers.pop() if cls._idle_parsers else cls()
+        parser._reset(is_head_request=method == "HEAD", max_header_bytes=max_header_bytes)
+        return parser
 
-    def _begin(self, *, for_head: bool, max_header_bytes: int) -> None:
-        self._for_head = for_head
+    def _reset(self, *, is_head_request: bool, max_header_bytes: int) -> None:
+        self._is_head_request = is_head_request
         self._max_header_bytes = max_header_bytes
         self.status = 0
         """Of the final answer, as soon as its head is complete."""
-        self.head = b""
+        self.raw_headers = b""
         """Status line and header lines of the final answer, to the empty line."""
         self.sets_cookies = False
-        self.is_coded = False
+        self.has_content_coding = False
         """The head names a content coding."""
         self.body = b""
-        """All of the body (less what :meth:`take` gave), once the answer is complete."""
+        """All of the body (less what :meth:`take_body` gave), once the answer is complete."""
         self.complete = False
         self.received = 0
         """Bytes so far."""
-        self.interim = 0
+        self.interim_responses = 0
         """Interim (1xx) answers so far."""
         self._raw = b""
         self._tail = b""
-        self._after_head = 0
+        self._bytes_after_headers = 0
         self._body_bytes = 0
         self._taken = 0
         self._surplus = False
@@ -102,7 +102,7 @@ class ResponseParser:
         if status >= 200 or status == _SWITCHING_PROTOCOLS:
             self.status = status
         else:
-            self.interim += 1
+            self.interim_responses += 1
 
     def on_message_complete(self) -> None:
         if self.status and not self.complete:
@@ -115,10 +115,10 @@ class ResponseParser:
     def feed(self, data: bytes) -> None:
         """Take the next bytes, at least one.
 
-        Raises :class:`MalformedAnswer` and :class:`HeadersTooLarge`; both leave :attr:`status` 0 if the head was not
+        Raises :class:`MalformedResponse` and :class:`HeadersTooLarge`; both leave :attr:`status` 0 if the head was not
         complete.
         """
-        if not self.received and self._knows(data):
+        if not self.received and self._feed_cached(data):
             return
         self.received += len(data)
         try:
@@ -127,56 +127,63 @@ class ResponseParser:
             self._broken = str(fault)
         except HttpParserUpgrade:
             self._broken = "a switch of protocols that nobody asked for"
-        if self.head:
-            self._after_head += len(data)
+        if self.raw_headers:
+            self._bytes_after_headers += len(data)
             self._tail = data[-6:] if len(data) >= 6 else (self._tail + data)[-6:]
         else:
-            self._find_head(data)
+            self._find_headers(data)
         if self._broken is not None and not self.complete:
-            raise MalformedAnswer(self._broken)
+            raise MalformedResponse(self._broken)
 
-    def _knows(self, data: bytes) -> bool:
+    def _feed_cached(self, data: bytes) -> bool:
         """Take in a whole answer whose head is known; False: it is another."""
         end = data.find(_HEAD_END) + 4
-        known = _known_heads.find(data[:end])
-        if known is None or len(data) - end != known.body_bytes or self._for_head or end > self._max_header_bytes:
+        known = _cached_headers.find(data[:end])
+        if (
+            known is None
+            or len(data) - end != known.body_bytes
+            or self._is_head_request
+            or end > self._max_header_bytes
+        ):
             return False
         self.received = len(data)
-        self.head, self.status, self._body_bytes, self.sets_cookies, self.is_coded = known
-        self._after_head = self._body_bytes
+        self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding = known
+        self._bytes_after_headers = self._body_bytes
         self.body = data[end:]
         self.complete = self._keep_alive = True
         return True
 
-    def _find_head(self, data: bytes) -> None:
+    def _find_headers(self, data: bytes) -> None:
         raw = self._raw + data if self._raw else data.lstrip(b"\r\n")
         if not self.status:
             self._raw = raw
             if self.received > self._max_header_bytes:
                 raise HeadersTooLarge
             return
-        for _ in range(self.interim):
+        for _ in range(self.interim_responses):
             raw = raw[raw.find(_HEAD_END) + 4 :].lstrip(b"\r\n")
         end = raw.find(_HEAD_END) + 4
         if end > self._max_header_bytes:
             raise HeadersTooLarge
-        self.head = raw[:end]
-        lowered = self.head.lower()
+        self.raw_headers = raw[:end]
+        lowered = self.raw_headers.lower()
         self.sets_cookies = b"\r\nset-cookie:" in lowered
-        self.is_coded = b"\r\ncontent-encoding:" in lowered
+        self.has_content_coding = b"\r\ncontent-encoding:" in lowered
         self._raw = b""
-        self._after_head = len(raw) - end
+        self._bytes_after_headers = len(raw) - end
         self._tail = raw[-6:]
-        if self._for_head:
+        if self._is_head_request:
             # The parser cannot know that no body comes.
             self.complete = True
             self.body = b""
-        elif self._after_head == self._body_bytes and self.reusable and not self.interim:
+        elif self._bytes_after_headers == self._body_bytes and self.reusable and not self.interim_responses:
             # Its body is as long as it says: one in chunks is longer by what is between them.
-            known = CachedHeader(self.head, self.status, self._body_bytes, self.sets_cookies, self.is_coded)
-            _known_heads.add(known)
+            known = CachedHeaders(
+                self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding
+            )
+            _cached_headers.add(known)
 
-    def last(self) -> None:
+    def forbid_reuse(self) -> None:
         """Whatever comes, the connection is not to be used again."""
         self._surplus = True
 
@@ -185,7 +192,7 @@ class ResponseParser:
         self.body = body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._body_bytes = self._taken + len(body)
 
-    def take(self) -> bytes:
+    def take_body(self) -> bytes:
         """The part of the body that has come since the last call."""
         if self.complete:
             part, self.body = self.body, b""
@@ -195,20 +202,20 @@ class ResponseParser:
             self._taken += len(part)
         return part
 
-    def end(self) -> None:
-        """The server has closed its end: the answer is complete, or it raises :class:`TruncatedAnswer`.
+    def feed_eof(self) -> None:
+        """The server has closed its end: the answer is complete, or it raises :class:`TruncatedResponse`.
 
         :class:`ConnectionClosed` where nothing has come at all.
         """
         if not self.received:
             raise ConnectionClosed
-        if not self.head or not self._lasts_until_close():
-            raise TruncatedAnswer
+        if not self.raw_headers or not self._ends_at_close():
+            raise TruncatedResponse
         self.complete = True
         self._gather()
 
-    def _lasts_until_close(self) -> bool:
-        headers = parse_headers(self.head)
+    def _ends_at_close(self) -> bool:
+        headers = parse_headers(self.raw_headers)
         codings = ",".join(headers.getlist("transfer-encoding")).lower()
         if codings:
             return codings.rpartition(",")[2].strip() != "chunked"
@@ -217,30 +224,35 @@ class ResponseParser:
     @property
     def has_surplus(self) -> bool:
         """Bytes came behind the end of a complete answer."""
-        return self._surplus or self._after_head != self._body_bytes
+        return self._surplus or self._bytes_after_headers != self._body_bytes
 
     @property
     def reusable(self) -> bool:
         """The answer is complete, and the connection good for another request."""
         if not self.complete or self._surplus or self._broken is not None:
             return False
-        if self._for_head:
-            return not self._after_head and _keeps_alive(self.head)
+        if self._is_head_request:
+            return not self._bytes_after_headers and _keeps_alive(self.raw_headers)
         if not self._keep_alive:
             return False
-        return self._after_head == self._body_bytes or self._ends_with_last_chunk()
+        return self._bytes_after_headers == self._body_bytes or self._ends_with_last_chunk()
 
     def _ends_with_last_chunk(self) -> bool:
         """Chunked, and no line ends behind the last chunk: those are the only surplus that the parser overlooks."""
-        chunked = b"chunked" in self.head.lower()
+        chunked = b"chunked" in self.raw_headers.lower()
         return chunked and self._tail.endswith(_HEAD_END) and not self._tail.endswith(b"\r\n\r\n\r\n")
 
-    def done(self) -> None:
+    def recycle(self) -> None:
         """This reader is not needed any more."""
-        if self._keep_alive and self._broken is None and not self._surplus and len(self._spare) < _SPARES:
+        if (
+            self._keep_alive
+            and self._broken is None
+            and not self._surplus
+            and len(self._idle_parsers) < _MAX_IDLE_PARSERS
+        ):
             self._chunks.clear()
             self.body = b""
-            self._spare.append(self)
+            self._idle_parsers.append(self)
 
 
 def parse_headers(head: bytes) -> Headers:

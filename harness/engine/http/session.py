@@ -15,26 +15,26 @@ from geventhttpclient.url import URL
 from locust import User
 
 from harness.engine.failures import RequestInterrupted
-from harness.engine.http.agent import Agent
 from harness.engine.http.auth import basic_auth, without_credentials
-from harness.engine.http.body import NO_BODY, Body, encode
 from harness.engine.http.catch_response import ResponseContextManager
-from harness.engine.http.cookies import Jar
-from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse, resolve, with_params
-from harness.engine.http.pool import OriginPool, Pool
+from harness.engine.http.client_settings import ClientSettings
+from harness.engine.http.connection_pool import ConnectionPool, OriginPool
+from harness.engine.http.cookies import CachingCookieJar
+from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, parse_url_with_params, split_url
 from harness.engine.http.prepared_request import PreparedRequest
-from harness.engine.http.request_event import RequestEvent, only_listener
-from harness.engine.http.request_headers import USER_AGENT, Given, Head, HeaderCache, is_token
+from harness.engine.http.request_body import NO_BODY, RequestBody, encode_body
+from harness.engine.http.request_event import RequestEvent, sole_recorder
+from harness.engine.http.request_headers import USER_AGENT, HeaderFields, RequestHeaderCache, RequestHeaders, is_token
+from harness.engine.http.request_methods import RequestMethods
 from harness.engine.http.response import Response
-from harness.engine.http.settings import Settings
-from harness.engine.http.transport import Transport, wish_for
-from harness.engine.http.verbs import Verbs
+from harness.engine.http.transport import Transport, request_options
+from harness.engine.http.user_agent import UserAgent
 
 _NO_CONTEXT: dict[str, Any] = {}
-_SENT_BEFORE_AT_MOST = 4096
-_sent_before: dict[tuple[Head, str | None, str, str], PreparedRequest] = {}
+_MAX_PREPARED_REQUESTS = 4096
+_prepared_requests: dict[tuple[RequestHeaders, str | None, str, str], PreparedRequest] = {}
 """Requests without a body as they were sent before, by head, base URL, method and path: most are sent again and again,
-by all users of a class. With more than :data:`_SENT_BEFORE_AT_MOST`, an id in every path, say, the oldest go."""
+by all users of a class. With more than :data:`_MAX_PREPARED_REQUESTS`, an id in every path, say, the oldest go."""
 
 
 class _Base(NamedTuple):
@@ -42,11 +42,11 @@ class _Base(NamedTuple):
 
     origin: Origin
     prefix: str
-    lane: OriginPool
-    heads: HeaderCache
+    origin_pool: OriginPool
+    header_cache: RequestHeaderCache
 
 
-class HttpSession(Verbs):
+class HttpSession(RequestMethods):
     """Sends requests and records them. Keeps connections and cookies between them.
 
     A request never raises for what the server or the network did: see :attr:`Response.error`.
@@ -62,7 +62,7 @@ class HttpSession(Verbs):
         ssl_context_factory: Callable[..., SSLContext] | None = None,
         max_redirects: int = 30,
         max_retries: int = 0,
-        headers: Given = None,
+        headers: HeaderFields = None,
         **settings: Any,
     ) -> None:
         """``settings``: the others of :class:`Settings`. With ``client_pool`` that pool's settings hold."""
@@ -74,13 +74,15 @@ class HttpSession(Verbs):
         self.max_retries = max_retries
         self._shares_pool = client_pool is not None
         if client_pool is not None:
-            pool = Pool.behind(client_pool)
+            pool = ConnectionPool.for_client_pool(client_pool)
         else:
-            pool = Pool(Settings(insecure=insecure, ssl_context_factory=ssl_context_factory, **settings))
+            pool = ConnectionPool(
+                ClientSettings(insecure=insecure, ssl_context_factory=ssl_context_factory, **settings)
+            )
         self._transport = Transport(pool)
         self._defaults = Headers({"User-Agent": USER_AGENT})
         self._defaults.update(headers or {})
-        self._agent: Agent | None = None
+        self._user_agent: UserAgent | None = None
         self._base: _Base | None = None
         self._environment = getattr(user, "environment", None)
         self._base_url, self._auth_header = without_credentials(base_url)
@@ -106,18 +108,18 @@ class HttpSession(Verbs):
         self._base = None
 
     @property
-    def cookiejar(self) -> Jar:
+    def cookiejar(self) -> CachingCookieJar:
         """This user's cookies."""
         if self._transport.jar is None:
-            self._transport.jar = Jar()
+            self._transport.jar = CachingCookieJar()
         return self._transport.jar
 
     @property
-    def client(self) -> Agent:
+    def client(self) -> UserAgent:
         """What is below: its pool, and the headers that all requests have."""
-        if self._agent is None:
-            self._agent = Agent(self._transport.pool, self._defaults)
-        return self._agent
+        if self._user_agent is None:
+            self._user_agent = UserAgent(self._transport.pool, self._defaults)
+        return self._user_agent
 
     def close(self) -> None:
         """Close the idle connections, unless the pool is shared; a later request makes a new one."""
@@ -141,7 +143,7 @@ class HttpSession(Verbs):
         data: Any = None,
         catch_response: bool = False,
         stream: bool = False,
-        headers: Given = None,
+        headers: HeaderFields = None,
         auth: tuple[str | bytes, str | bytes] | None = None,
         json: Any = None,
         allow_redirects: bool = True,
@@ -177,87 +179,91 @@ class HttpSession(Verbs):
             context = {}
 
         base = self._base if self._base is not None else self._find_base()
-        sent = None
+        prepared = None
         if base is not None and data is None and json is None and params is None and not files:
-            heads = base.heads if self._agent is None else self._heads(base.origin)
+            header_cache = base.header_cache if self._user_agent is None else self._header_cache(base.origin)
             authorization = basic_auth(*auth) if auth else None
-            head = heads.of_request(headers, authorization, None) if headers or auth else heads.plain
-            sent = _sent_before.get((head, self._base_url, verb, url)) or self._made_to_keep(base, head, verb, url)
-        if base is not None and sent is not None:
-            lane = base.lane
+            head = header_cache.for_request(headers, authorization, None) if headers or auth else header_cache.default
+            prepared = _prepared_requests.get((head, self._base_url, verb, url)) or self._prepare_cached(
+                base, head, verb, url
+            )
+        if base is not None and prepared is not None:
+            origin_pool = base.origin_pool
         else:
-            sent = self._made(verb, url, params, headers, auth, encode(data, json, files))
-            lane = self._transport.pool.lane(sent.origin)
-        full_url = sent.url
-        kind = ResponseContextManager if catch_response else Response
-        if lane.ceiling is not None:
-            lane.ceiling.take_turn()
+            prepared = self._prepare(verb, url, params, headers, auth, encode_body(data, json, files))
+            origin_pool = self._transport.pool.origin_pool(prepared.origin)
+        full_url = prepared.url
+        response_class = ResponseContextManager if catch_response else Response
+        if origin_pool.rate_limiter is not None:
+            origin_pool.rate_limiter.take_turn()
         start_s = perf_counter()
         try:
-            response = self._transport.send(sent, lane, wish_for(kind, stream, max_redirects, max_retries), start_s)
+            response = self._transport.send(
+                prepared, origin_pool, request_options(response_class, stream, max_redirects, max_retries), start_s
+            )
             bytes_received = _declared_length(response) if stream else len(response.content or b"")
         except OSError as failure:
-            response = kind(sent, 0, b"", None, None)
+            response = response_class(prepared, 0, b"", None, None)
             response.error = failure
             bytes_received = 0
         except (GreenletExit, Timeout) as cut:
             interruption = RequestInterrupted() if isinstance(cut, GreenletExit) else cut
-            self._report(method, name, start_s, perf_counter(), 0, context, full_url).record(None, interruption)
+            self._event(method, name, start_s, perf_counter(), 0, context, full_url).record(None, interruption)
             raise
         end_s = response.arrived_s
         if end_s is None:
             end_s = perf_counter()
         if isinstance(response, ResponseContextManager):
-            return response.caught(self._report(method, name, start_s, end_s, bytes_received, context, full_url))
-        recorder = only_listener(self.request_event, self._environment)
+            return response.attach(self._event(method, name, start_s, end_s, bytes_received, context, full_url))
+        recorder = sole_recorder(self.request_event, self._environment)
         if recorder is not None:
             recorder.record(method, name, start_s, end_s, bytes_received, response.error, response, context, full_url)
         else:
-            report = self._report(method, name, start_s, end_s, bytes_received, context, full_url)
-            report.record(response, response.error)
+            event = self._event(method, name, start_s, end_s, bytes_received, context, full_url)
+            event.record(response, response.error)
         return response
 
-    def _made_to_keep(self, base: _Base, head: Head, verb: str, path: str) -> PreparedRequest | None:
+    def _prepare_cached(self, base: _Base, head: RequestHeaders, verb: str, path: str) -> PreparedRequest | None:
         """A request without a body, made once for all that are alike; None where ``path`` is no plain one."""
         if not is_plain_path(path):
             return None
-        sent = PreparedRequest(
+        prepared = PreparedRequest(
             _checked(verb), f"{self._base_url}{path}", base.origin, base.prefix + path, head, NO_BODY
         )
-        if sent.parts() is None:
-            sent.keep()
-            if len(_sent_before) >= _SENT_BEFORE_AT_MOST:
-                _sent_before.pop(next(iter(_sent_before)))
-            _sent_before[head, self._base_url, verb, path] = sent
-        return sent
+        if prepared.body_chunks() is None:
+            prepared.encode_once()
+            if len(_prepared_requests) >= _MAX_PREPARED_REQUESTS:
+                _prepared_requests.pop(next(iter(_prepared_requests)))
+            _prepared_requests[head, self._base_url, verb, path] = prepared
+        return prepared
 
-    def _made(
+    def _prepare(
         self,
         verb: str,
         url: str,
         params: Any,
-        headers: Given,
+        headers: HeaderFields,
         auth: tuple[str | bytes, str | bytes] | None,
-        body: Body,
+        body: RequestBody,
     ) -> PreparedRequest:
-        """A request of any kind."""
+        """A request of any response_class."""
         base = self._base
         if base is not None and params is None and is_plain_path(url):
             full_url = f"{self._base_url}{url}"
             origin, target = base.origin, base.prefix + url
-            heads = base.heads if self._agent is None else self._heads(origin)
+            header_cache = base.header_cache if self._user_agent is None else self._header_cache(origin)
         else:
             full_url = url if is_absolute(url) else f"{self._base_url}{url}"
-            origin, target = parse(full_url) if params is None else with_params(full_url, params)
-            heads = self._heads(origin)
+            origin, target = parse_url(full_url) if params is None else parse_url_with_params(full_url, params)
+            header_cache = self._header_cache(origin)
         authorization = basic_auth(*auth) if auth else None
         if headers or authorization or body.content_type:
-            head = heads.of_request(headers, authorization, body.content_type)
+            head = header_cache.for_request(headers, authorization, body.content_type)
         else:
-            head = heads.plain
+            head = header_cache.default
         return PreparedRequest(_checked(verb), full_url, origin, target, head, body, params)
 
-    def _report(
+    def _event(
         self,
         method: str,
         name: str,
@@ -271,9 +277,9 @@ class HttpSession(Verbs):
             self.request_event, self._environment, method, name, start_s, end_s, bytes_received, context, url
         )
 
-    def _heads(self, origin: Origin) -> HeaderCache:
+    def _header_cache(self, origin: Origin) -> RequestHeaderCache:
         """As the default headers are now: :attr:`client` lets a scenario change them."""
-        return HeaderCache.of(origin, self._defaults, self._auth_header)
+        return RequestHeaderCache.for_session(origin, self._defaults, self._auth_header)
 
     def _find_base(self) -> _Base | None:
         """None where the base URL is such that paths cannot simply be put behind it."""
@@ -282,9 +288,9 @@ class HttpSession(Verbs):
         url = URL(self._base_url)
         if not (url.path == "" or is_plain_path(url.path)) or url.params or url.query or url.fragment:
             return None
-        origin, _ = resolve(url)
-        heads = self._heads(origin)
-        self._base = _Base(origin, url.path, self._transport.pool.lane(origin), heads)
+        origin, _ = split_url(url)
+        header_cache = self._header_cache(origin)
+        self._base = _Base(origin, url.path, self._transport.pool.origin_pool(origin), header_cache)
         return self._base
 
 

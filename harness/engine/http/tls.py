@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from time import perf_counter
 
-from harness.engine.http.connection import READ_SIZE, Connection, WaitTooLong
+from harness.engine.http.connection import READ_SIZE, Connection, WaitTimeout
 
 
 @cache
@@ -21,7 +21,7 @@ def default_context(*, insecure: bool) -> ssl.SSLContext:
     return context
 
 
-def context_of(factory: Callable[..., ssl.SSLContext] | None, *, insecure: bool) -> ssl.SSLContext:
+def make_context(factory: Callable[..., ssl.SSLContext] | None, *, insecure: bool) -> ssl.SSLContext:
     """What ``factory`` makes; as in Locust, ``insecure`` decides whether the certificate must name the host, and if it
     must, the system's authorities are known, too."""
     if factory is None:
@@ -46,22 +46,22 @@ class TlsConnection(Connection):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
 
     def handshake(self, limit_s: float) -> None:
-        """Raises :class:`ssl.SSLError`, and :class:`WaitTooLong` after ``limit_s``."""
-        until_s = perf_counter() + limit_s
+        """Raises :class:`ssl.SSLError`, and :class:`WaitTimeout` after ``limit_s``."""
+        deadline_s = perf_counter() + limit_s
         while True:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
-                self._flush(until_s)
-                left_s = until_s - perf_counter()
+                self._flush(deadline_s)
+                left_s = deadline_s - perf_counter()
                 if left_s <= 0:
-                    raise WaitTooLong from None
+                    raise WaitTimeout from None
                 self._fill(super().receive(left_s))
             except ssl.SSLError:
-                self._flush(until_s)  # tells the server what is wrong with it
+                self._flush(deadline_s)  # tells the server what is wrong with it
                 raise
             else:
-                self._flush(until_s)
+                self._flush(deadline_s)
                 return
 
     def is_clean(self) -> bool:
@@ -79,29 +79,29 @@ class TlsConnection(Connection):
             return False
         return False
 
-    def send(self, data: bytes, until_s: float) -> int:
+    def send(self, data: bytes, deadline_s: float) -> int:
         """As :meth:`Connection.send`; where not all went, how many bytes of TLS did, but less than ``len(data)``.
 
         So 0 says that the server has seen nothing.
         """
         self._tls.write(data)
         coded = self._outgoing.read()
-        sent = super().send(coded, until_s)
+        sent = super().send(coded, deadline_s)
         return len(data) if sent == len(coded) else min(sent, len(data) - 1)
 
     def receive(self, limit_s: float) -> bytes:
         return self.receive_more(limit_s)
 
     def receive_more(self, limit_s: float) -> bytes:
-        until_s = perf_counter() + limit_s
+        deadline_s = perf_counter() + limit_s
         while True:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                left_s = until_s - perf_counter()
+                left_s = deadline_s - perf_counter()
                 if left_s <= 0:  # what comes may make no record for ever
-                    raise WaitTooLong from None
-                self._flush(until_s)
+                    raise WaitTimeout from None
+                self._flush(deadline_s)
                 self._fill(super().receive(left_s))
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 # Many servers leave the closing alert out; that a body is whole is for its framing to say.
@@ -113,8 +113,8 @@ class TlsConnection(Connection):
         else:
             self._incoming.write_eof()
 
-    def _flush(self, until_s: float) -> None:
+    def _flush(self, deadline_s: float) -> None:
         """Send what TLS itself has to say; that the server has ended the connection shows when it is read."""
         data = self._outgoing.read()
         if data:
-            super().send(data, until_s)
+            super().send(data, deadline_s)

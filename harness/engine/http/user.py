@@ -16,8 +16,8 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.user.users import RestMixin
 
+from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.session import HttpSession
-from harness.engine.http.settings import Settings
 
 
 class HttpUser(User, RestMixin[Any]):
@@ -31,20 +31,20 @@ class HttpUser(User, RestMixin[Any]):
 
     abstract = True
 
-    network_timeout: float = Settings.network_timeout
+    network_timeout: float = ClientSettings.network_timeout
     """The longest silence: the time that sending, or the next bytes of an answer, may take."""
 
-    connection_timeout: float = Settings.connection_timeout
+    connection_timeout: float = ClientSettings.connection_timeout
     """The longest that looking up the name, connecting, a proxy's tunnel and TLS may take together."""
 
-    exchange_timeout: float = Settings.exchange_timeout
+    exchange_timeout: float = ClientSettings.exchange_timeout
     """The longest that one request, its redirects and retries included, may take, however steadily its answer comes in;
     only a connection being made may take its ``connection_timeout`` beyond it. Raise it for lasting streams."""
 
-    max_header_bytes: int = Settings.max_header_bytes
+    max_header_bytes: int = ClientSettings.max_header_bytes
     """The longest head of an answer, interim answers before it included."""
 
-    max_answer_bytes: int = Settings.max_answer_bytes
+    max_answer_bytes: int = ClientSettings.max_answer_bytes
     """The largest answer that is kept, as it comes and unpacked; what is read from a stream does not count."""
 
     max_redirects: int = 30
@@ -53,13 +53,13 @@ class HttpUser(User, RestMixin[Any]):
     max_retries: int = 0
     """How often a request that timed out is sent again, if its method allows that; all tries count as one request."""
 
-    insecure: bool = Settings.insecure
+    insecure: bool = ClientSettings.insecure
     """Whether certificates go unchecked."""
 
     default_headers: dict[str, str] | None = None
     """Header fields of every request."""
 
-    concurrency: int = Settings.concurrency
+    concurrency: int = ClientSettings.concurrency
     """Requests of one user to one server at a time, if it sends them from greenlets of its own; others wait."""
 
     proxy_host: str | None = None

@@ -8,10 +8,10 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from harness.engine.failures import HostRefused
+from harness.engine.failures import HostNotAllowed
 from harness.engine.host_guard import Guard
+from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.origin import Origin
-from harness.engine.http.pool import OriginPool
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.plan.hosts import Hosts
 from harness.plan.model import AllowedHost
@@ -40,18 +40,18 @@ def test_this_machine_and_what_is_allowed_can_be_reached(family: int, address: o
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "fe80::1%eth0", "shop.example", "0.0.0.0", "::ffff:10.1.2.3", ""])
 def test_nothing_else_can(host: str) -> None:
-    with pytest.raises(HostRefused, match="to allowed_hosts under"):
+    with pytest.raises(HostNotAllowed, match="to allowed_hosts under"):
         guard("198.51.100.7").check(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, 80))
 
 
 def test_addresses_of_an_allowed_name_are_known_from_its_look_up() -> None:
     some = guard("shop.example")
-    with pytest.raises(HostRefused, match=r"not allowed: 203\.0\.113\.5 "):
+    with pytest.raises(HostNotAllowed, match=r"not allowed: 203\.0\.113\.5 "):
         some.check(socket.AF_INET, ("203.0.113.5", 443))
     some.note("SHOP.example.", ["203.0.113.5"])
     some.check(socket.AF_INET, ("203.0.113.5", 443))
     some.note("other.example", ["203.0.113.6"])
-    with pytest.raises(HostRefused, match=r"not allowed: other\.example "):
+    with pytest.raises(HostNotAllowed, match=r"not allowed: other\.example "):
         some.check(socket.AF_INET, ("203.0.113.6", 443))
 
 
@@ -69,7 +69,7 @@ def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None
         ("localhost", ["203.0.113.9"]),
         ("behind-a-proxy.example", None),
     ):
-        with pytest.raises(HostRefused):
+        with pytest.raises(HostNotAllowed):
             some.require(host, addresses)
 
 
@@ -165,12 +165,13 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
 def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     some = Guard(Hosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
     monkeypatch.setattr("harness.engine.host_guard._installed", some)
-    lane = OriginPool(Origin("http", "x.test", 80), 1)
-    assert (lane.ceiling, lane.take_turn(), lane.was_dialled()) == (None, 0.0, 0.0)
+    origin_pool = OriginPool(Origin("http", "x.test", 80), 1)
+    found = (origin_pool.rate_limiter, origin_pool.wait_for_rate_limit(), origin_pool.limit_after_connect())
+    assert found == (None, 0.0, 0.0)
     some.note("x.test", ["10.0.0.9"])
-    assert lane.was_dialled() == 0.0
-    assert lane.ceiling is some.ceilings["10.0.0.9"]
-    assert list(lane.ceiling._begun_s)[-1] > 0
+    assert origin_pool.limit_after_connect() == 0.0
+    assert origin_pool.rate_limiter is some.ceilings["10.0.0.9"]
+    assert list(origin_pool.rate_limiter._begun_s)[-1] > 0
 
 
 def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:

@@ -16,7 +16,7 @@ import pytest
 import requests
 from gevent import getcurrent
 
-from harness.engine.failures import HostRefused, MalformedAnswer, NoAnswer, RequestInterrupted
+from harness.engine.failures import HostNotAllowed, MalformedResponse, RequestInterrupted, ResponseTimeout
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.recorder import (
     FAILURE_KINDS,
@@ -177,8 +177,8 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
         (RequestInterrupted(), 0, "interrupted: its user was removed before the answer came"),
         (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
         (ValueError(), 0, "ValueError"),
-        (NoAnswer(60.0), 0, "no answer within 60 s"),
-        (MalformedAnswer("Invalid status code"), 200, "malformed answer: Invalid status code"),
+        (ResponseTimeout(60.0), 0, "no answer within 60 s"),
+        (MalformedResponse("Invalid status code"), 200, "malformed answer: Invalid status code"),
         ("x" * 1000, 0, "x" * 300),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_failures_name_groups_its_kind(exception: BaseException | str, status:
 
 
 def _group() -> None:
-    raise ConnectionError("no host was reached") from ExceptionGroup("2 attempts", [OSError("x"), HostRefused("h")])
+    raise ConnectionError("no host was reached") from ExceptionGroup("2 attempts", [OSError("x"), HostNotAllowed("h")])
 
 
 @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ def test_a_refusal_of_the_guard_is_told_as_such_whatever_a_client_wraps_it_in(
     ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise HostRefused("h")
+        raise HostNotAllowed("h")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(OSError, match="host") as caught:
         ask()
-    assert describe_failure(caught.value, None) == str(HostRefused("h"))
+    assert describe_failure(caught.value, None) == str(HostNotAllowed("h"))
 
 
 def test_an_exception_that_holds_itself_is_told() -> None:

@@ -12,7 +12,7 @@ import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
-from harness.engine.failures import AnswerTooSlow, ConnectionReset, RequestInterrupted
+from harness.engine.failures import ConnectionReset, RequestInterrupted, ResponseTooSlow
 from tests.support.http.certificates import Authority
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
@@ -317,7 +317,7 @@ def test_exchange_timeout_is_for_a_request_and_its_redirects_together() -> None:
     with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=0.5) as user:
         response = user.get("/")
         assert user.last["exception"] is response.error
-        assert type(response.error) is AnswerTooSlow
+        assert type(response.error) is ResponseTooSlow
 
 
 def test_connection_timeout(user_of: Callable[..., Driven]) -> None:

@@ -29,8 +29,8 @@ LIMITS: dict[str, Any] = {
     "max_answer_bytes": 200_000,
 }
 SHORT_LIMITS: dict[Any, dict[str, float]] = {
-    failures.NoAnswer: {"network_timeout": 0.15},
-    failures.AnswerTooSlow: {"exchange_timeout": 0.25},
+    failures.ResponseTimeout: {"network_timeout": 0.15},
+    failures.ResponseTooSlow: {"exchange_timeout": 0.25},
 }
 """Where a test waits for one of these."""
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -122,7 +122,7 @@ MALFORMED = {
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("then", [Peer.close, Peer.hold])
 def test_malformed(answer: bytes, then: Callable[[Peer], None]) -> None:
-    fails_with(failures.MalformedAnswer, sends(answer, then=then))
+    fails_with(failures.MalformedResponse, sends(answer, then=then))
 
 
 def test_a_switch_of_protocols_that_nobody_asked_for() -> None:
@@ -142,7 +142,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("answer", WHOLE)
 @pytest.mark.parametrize(
-    ("then", "kind"), [(Peer.close, failures.TruncatedAnswer), (Peer.reset, failures.ConnectionReset)]
+    ("then", "kind"), [(Peer.close, failures.TruncatedResponse), (Peer.reset, failures.ConnectionReset)]
 )
 def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind: type[BaseException]) -> None:
     """Closed or reset after each number of bytes, on one user: each is a failure, and the session goes on."""
@@ -174,7 +174,7 @@ def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind
 def test_closed_without_an_answer() -> None:
     fails_with(failures.ConnectionClosed, sends())
     fails_with(failures.ConnectionReset, sends(then=Peer.reset))
-    fails_with(failures.TruncatedAnswer, sends(b"HTTP/1.1 100 Continue\r\n\r\n"))
+    fails_with(failures.TruncatedResponse, sends(b"HTTP/1.1 100 Continue\r\n\r\n"))
 
 
 SHORT = {
@@ -187,13 +187,13 @@ SHORT = {
 
 @pytest.mark.parametrize("answer", SHORT.values(), ids=SHORT.keys())
 def test_less_than_announced(answer: bytes) -> None:
-    fails_with(failures.TruncatedAnswer, sends(answer))
-    fails_with(failures.NoAnswer, sends(answer, then=Peer.hold))
+    fails_with(failures.TruncatedResponse, sends(answer))
+    fails_with(failures.ResponseTimeout, sends(answer, then=Peer.hold))
 
 
 def test_nothing_at_all() -> None:
-    fails_with(failures.NoAnswer, sends(then=Peer.hold))
-    fails_with(failures.NoAnswer, sends(then=Peer.hold), method="POST")
+    fails_with(failures.ResponseTimeout, sends(then=Peer.hold))
+    fails_with(failures.ResponseTimeout, sends(then=Peer.hold), method="POST")
 
 
 SURPLUS = {
@@ -261,12 +261,16 @@ FLOODS = {
     "a status line": (b"HTTP/1.1 200 ", b"OK" * 1000, failures.HeadersTooLarge),
     "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10, failures.HeadersTooLarge),
     "empty lines": (b"", b"\r\n" * 1000, failures.HeadersTooLarge),
-    "a body without an end": (HEAD + b"\r\n", b"a" * 10_000, failures.AnswerTooLarge),
-    "chunks": (CHUNKED, b"3e8\r\n" + b"a" * 1000 + b"\r\n", failures.AnswerTooLarge),
-    "a chunk's extension": (CHUNKED + b"5;a=", b"a" * 10_000, failures.AnswerTooLarge),
-    "a chunk's size": (CHUNKED, b"0" * 10_000, failures.AnswerTooLarge),
-    "trailers": (CHUNKED + b"0\r\n", b"X-A: a\r\n" * 1000, failures.AnswerTooLarge),
-    "a body longer than the limit": (HEAD + b"Content-Length: 1000000\r\n\r\n", b"a" * 10_000, failures.AnswerTooLarge),
+    "a body without an end": (HEAD + b"\r\n", b"a" * 10_000, failures.ResponseTooLarge),
+    "chunks": (CHUNKED, b"3e8\r\n" + b"a" * 1000 + b"\r\n", failures.ResponseTooLarge),
+    "a chunk's extension": (CHUNKED + b"5;a=", b"a" * 10_000, failures.ResponseTooLarge),
+    "a chunk's size": (CHUNKED, b"0" * 10_000, failures.ResponseTooLarge),
+    "trailers": (CHUNKED + b"0\r\n", b"X-A: a\r\n" * 1000, failures.ResponseTooLarge),
+    "a body longer than the limit": (
+        HEAD + b"Content-Length: 1000000\r\n\r\n",
+        b"a" * 10_000,
+        failures.ResponseTooLarge,
+    ),
 }
 
 
@@ -296,7 +300,7 @@ def test_dripping(first: bytes, drop: bytes) -> None:
             gevent.sleep(0.02)
             peer.send(drop)
 
-    fails_with(failures.AnswerTooSlow, script)
+    fails_with(failures.ResponseTooSlow, script)
 
 
 def bomb(coding: str) -> bytes:
@@ -313,7 +317,7 @@ def test_bombs(coding: str) -> None:
     """Small on the way, and far larger than the limit when decoded: they are not decoded to the end."""
     body = bomb(coding)
     assert len(body) < 50_000
-    fails_with(failures.AnswerTooLarge, sends(ok(body, b"Content-Encoding: " + coding.encode())))
+    fails_with(failures.ResponseTooLarge, sends(ok(body, b"Content-Encoding: " + coding.encode())))
 
 
 BROKEN = {
@@ -332,7 +336,7 @@ BROKEN = {
 @pytest.mark.parametrize(("coding", "body"), BROKEN.values(), ids=BROKEN.keys())
 def test_broken_codings(coding: bytes, body: bytes) -> None:
     def check(_: Any, failure: Any) -> None:
-        assert type(failure) is failures.MalformedAnswer, repr(failure)
+        assert type(failure) is failures.MalformedResponse, repr(failure)
 
     one_request(sends(ok(body, b"Content-Encoding: " + coding)), check)
 

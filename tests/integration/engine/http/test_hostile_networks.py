@@ -17,9 +17,9 @@ from tests.support.http.hostile import Peer, Script, answering, hostile_server, 
 from tests.support.http.users import HARNESS, driven
 
 SHORT_LIMITS: dict[Any, dict[str, float]] = {
-    failures.NotConnected: {"connection_timeout": 0.15},
-    failures.NoAnswer: {"network_timeout": 0.15},
-    failures.AnswerTooSlow: {"exchange_timeout": 0.25},
+    failures.ConnectTimeout: {"connection_timeout": 0.15},
+    failures.ResponseTimeout: {"network_timeout": 0.15},
+    failures.ResponseTooSlow: {"exchange_timeout": 0.25},
 }
 """Where a test waits for one of these."""
 
@@ -43,8 +43,8 @@ HELLOS: dict[str, tuple[Script, type[BaseException]]] = {
     "an alert": (lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x28"), ssl.SSLError),
     "nothing, and the end": (Peer.finish_sending, ssl.SSLError),
     "a reset": (Peer.reset, ConnectionResetError),
-    "nothing": (Peer.hold, failures.NotConnected),
-    "a record that never ends": (lambda peer: drip(peer, b"\x02", b"\x16\x03\x03\x40\x00"), failures.NotConnected),
+    "nothing": (Peer.hold, failures.ConnectTimeout),
+    "a record that never ends": (lambda peer: drip(peer, b"\x02", b"\x16\x03\x03\x40\x00"), failures.ConnectTimeout),
 }
 
 
@@ -68,10 +68,10 @@ def test_handshakes(script: Script, kind: type[BaseException]) -> None:
 @pytest.mark.parametrize(
     ("pieces", "then", "kind"),
     [
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"sound"], Peer.close, failures.TruncatedAnswer),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"sound"], Peer.close, failures.TruncatedResponse),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"sound"], Peer.reset, failures.ConnectionReset),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"sound"], Peer.hold, failures.NoAnswer),
-        ([b"garbage\r\n"], Peer.hold, failures.MalformedAnswer),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"sound"], Peer.hold, failures.ResponseTimeout),
+        ([b"garbage\r\n"], Peer.hold, failures.MalformedResponse),
         ([b""], Peer.close, failures.ConnectionClosed),
         ([b"HTTP/1.1 200 OK\r\n\r\nsound"], Peer.close, None),
         ([ok() + b"garbage"], Peer.hold, None),
@@ -115,24 +115,24 @@ def test_tls_bytes_that_never_make_a_record(certificate: Path) -> None:
 
     with (
         hostile_server(serve, certificate) as server,
-        driven(HARNESS, server.url, **SHORT_LIMITS[failures.AnswerTooSlow]) as user,
+        driven(HARNESS, server.url, **SHORT_LIMITS[failures.ResponseTooSlow]) as user,
     ):
         response = user.get("/")
-        assert type(response.error) is failures.AnswerTooSlow, repr(response.error)
+        assert type(response.error) is failures.ResponseTooSlow, repr(response.error)
 
 
 PROXIES: dict[str, tuple[Script, type[BaseException]]] = {
     "another status": (lambda peer: peer.send(b"HTTP/1.1 503 x\r\n\r\n"), failures.TunnelRefused),
-    "garbage": (lambda peer: peer.send(b"garbage\r\n\r\n"), failures.MalformedAnswer),
+    "garbage": (lambda peer: peer.send(b"garbage\r\n\r\n"), failures.MalformedResponse),
     "bytes behind the answer": (
         lambda peer: peer.send(b"HTTP/1.1 200 x\r\n\r\n\x16\x03\x03"),
-        failures.MalformedAnswer,
+        failures.MalformedResponse,
     ),
-    "half an answer": (lambda peer: peer.send(b"HTTP/1.1 200"), failures.TruncatedAnswer),
+    "half an answer": (lambda peer: peer.send(b"HTTP/1.1 200"), failures.TruncatedResponse),
     "the end": (Peer.close, failures.ConnectionClosed),
     "a reset": (Peer.reset, ConnectionResetError),
-    "nothing": (Peer.hold, failures.NotConnected),
-    "an answer that never ends": (lambda peer: drip(peer, b"HTTP/1.1 100 x\r\n\r\n"), failures.NotConnected),
+    "nothing": (Peer.hold, failures.ConnectTimeout),
+    "an answer that never ends": (lambda peer: drip(peer, b"HTTP/1.1 100 x\r\n\r\n"), failures.ConnectTimeout),
     "headers without an end": (
         lambda peer: peer.send(b"HTTP/1.1 200 x\r\n", *[b"X-A: a\r\n" * 1000] * 50),
         failures.HeadersTooLarge,
@@ -169,9 +169,9 @@ def test_uploads_that_nobody_reads(data: Any) -> None:
         peer.receive_some()
         gevent.sleep(5)
 
-    with hostile_server(serve) as server, driven(HARNESS, server.url, **SHORT_LIMITS[failures.NoAnswer]) as user:
+    with hostile_server(serve) as server, driven(HARNESS, server.url, **SHORT_LIMITS[failures.ResponseTimeout]) as user:
         response = user.request("POST", "/", data=blocks(data) if isinstance(data, int) else data)
-        assert type(response.error) is failures.NoAnswer, repr(response.error)
+        assert type(response.error) is failures.ResponseTimeout, repr(response.error)
         assert user.last["exception"] is response.error
 
 

@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 import pytest
 from geventhttpclient.header import Headers
 
-from harness.engine.http.cookies import Jar, cookies_of
+from harness.engine.http.cookies import CachingCookieJar, response_cookies
 from harness.engine.http.origin import Origin
 
 HERE = Origin("http", "shop.example", 80)
@@ -21,66 +21,66 @@ def setting(*cookies: str) -> Headers:
     return Headers([("Set-Cookie", cookie) for cookie in cookies])
 
 
-def take(jar: Jar, *cookies: str, origin: Origin = HERE, target: str = "/a/b") -> None:
-    jar.take_in(setting(*cookies), origin, target, redirected=False)
+def take(jar: CachingCookieJar, *cookies: str, origin: Origin = HERE, target: str = "/a/b") -> None:
+    jar.store(setting(*cookies), origin, target, is_redirect=False)
 
 
-def sent(jar: Jar, origin: Origin = HERE, target: str = "/a/b") -> dict[str, str]:
-    return {name: morsel.value for name, morsel in SimpleCookie(jar.header(origin, target)).items()}
+def cookies_sent(jar: CachingCookieJar, origin: Origin = HERE, target: str = "/a/b") -> dict[str, str]:
+    return {name: morsel.value for name, morsel in SimpleCookie(jar.cookie_header(origin, target)).items()}
 
 
 def test_cookies_go_where_they_belong() -> None:
-    jar = Jar()
+    jar = CachingCookieJar()
     take(
         jar, "all=1; Path=/", "here=2", "sub=3; Path=/sub", "safe=4; Path=/; Secure", "foreign=5; Domain=other.example"
     )
     for _ in range(2):
-        assert sent(jar) == {"all": "1", "here": "2"}
-        assert sent(jar, target="/sub/x?y") == {"all": "1", "sub": "3"}
-        assert sent(jar, target="/") == {"all": "1"}
-        assert sent(jar, SECURE, "/") == {"all": "1", "safe": "4"}
-        assert sent(jar, OTHER) == {}
+        assert cookies_sent(jar) == {"all": "1", "here": "2"}
+        assert cookies_sent(jar, target="/sub/x?y") == {"all": "1", "sub": "3"}
+        assert cookies_sent(jar, target="/") == {"all": "1"}
+        assert cookies_sent(jar, SECURE, "/") == {"all": "1", "safe": "4"}
+        assert cookies_sent(jar, OTHER) == {}
 
 
 def test_what_is_kept_is_given_up_when_the_jar_changes() -> None:
-    jar = Jar()
+    jar = CachingCookieJar()
     take(jar, "a=1; Path=/")
-    assert sent(jar) == {"a": "1"}
+    assert cookies_sent(jar) == {"a": "1"}
     take(jar, "a=2; Path=/", "b=3; Path=/a")
-    assert sent(jar) == {"a": "2", "b": "3"}
-    assert sent(jar, target="/c") == {"a": "2"}
+    assert cookies_sent(jar) == {"a": "2", "b": "3"}
+    assert cookies_sent(jar, target="/c") == {"a": "2"}
     take(jar, "b=; Path=/a; Max-Age=0")
-    assert sent(jar) == {"a": "2"}
+    assert cookies_sent(jar) == {"a": "2"}
     jar.clear()
-    assert sent(jar) == {}
+    assert cookies_sent(jar) == {}
     take(jar, "a=2; Path=/", "b=3; Path=/a")
-    assert sent(jar) == {"a": "2", "b": "3"}, "what an answer said before is not new, but was forgotten"
+    assert cookies_sent(jar) == {"a": "2", "b": "3"}, "what an answer said before is not new, but was forgotten"
 
 
 def test_what_is_kept_is_given_up_when_a_cookie_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    jar = Jar()
+    jar = CachingCookieJar()
     take(jar, "short=1; Path=/; Max-Age=10", "long=2; Path=/; Max-Age=1000")
-    assert sent(jar) == {"short": "1", "long": "2"}
+    assert cookies_sent(jar) == {"short": "1", "long": "2"}
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now + 20)
-    assert sent(jar) == {"long": "2"}
+    assert cookies_sent(jar) == {"long": "2"}
     take(jar, "short=1; Path=/; Max-Age=10", "long=2; Path=/; Max-Age=1000")
-    assert sent(jar) == {"short": "1", "long": "2"}
+    assert cookies_sent(jar) == {"short": "1", "long": "2"}
 
 
 def test_many_paths_take_no_more_than_some_memory() -> None:
-    jar = Jar()
+    jar = CachingCookieJar()
     take(jar, "a=1; Path=/a")
-    assert all(sent(jar, target=f"/a/{number}") == {"a": "1"} for number in range(300))
+    assert all(cookies_sent(jar, target=f"/a/{number}") == {"a": "1"} for number in range(300))
     assert len(jar._headers) <= 64
 
 
 def test_a_unix_socket_has_cookies_too() -> None:
-    jar = Jar()
+    jar = CachingCookieJar()
     take(jar, "a=1; Path=/", origin=UNIX)
-    assert sent(jar, UNIX) == {"a": "1"}
+    assert cookies_sent(jar, UNIX) == {"a": "1"}
 
 
 def test_one_answers_cookies() -> None:
-    cookies = cookies_of(setting("a=1", "b=2; Path=/"), HERE, "/x")
+    cookies = response_cookies(setting("a=1", "b=2; Path=/"), HERE, "/x")
     assert cookies.get_dict() == {"a": "1", "b": "2"}

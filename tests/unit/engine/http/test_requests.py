@@ -10,11 +10,11 @@ import pytest
 from geventhttpclient.header import Headers
 
 from harness.engine.failures import RedirectRefused
-from harness.engine.http.body import encode
-from harness.engine.http.origin import Origin, is_plain_path, parse
+from harness.engine.http.origin import Origin, is_plain_path, parse_url
 from harness.engine.http.prepared_request import PreparedRequest
-from harness.engine.http.redirect import redirected
-from harness.engine.http.request_headers import HeaderCache
+from harness.engine.http.redirect import build_redirect_request
+from harness.engine.http.request_body import encode_body
+from harness.engine.http.request_headers import RequestHeaderCache
 
 ORIGIN = Origin("http", "host", 80)
 
@@ -28,14 +28,16 @@ def request(
     json: Any = None,
     auth: str | None = None,
 ) -> PreparedRequest:
-    origin, target = parse(url)
-    body = encode(data, json, None)
-    heads = HeaderCache.of(origin, Headers({"User-Agent": "test"}), None)
-    return PreparedRequest(method, url, origin, target, heads.of_request(headers, auth, body.content_type), body)
+    origin, target = parse_url(url)
+    body = encode_body(data, json, None)
+    header_cache = RequestHeaderCache.for_session(origin, Headers({"User-Agent": "test"}), None)
+    return PreparedRequest(
+        method, url, origin, target, header_cache.for_request(headers, auth, body.content_type), body
+    )
 
 
-def bytes_of(sent: PreparedRequest) -> bytes:
-    return sent.encoded(sent.target) + b"".join(sent.parts() or ())
+def bytes_of(prepared: PreparedRequest) -> bytes:
+    return prepared.encode(prepared.target) + b"".join(prepared.body_chunks() or ())
 
 
 def test_a_plain_request() -> None:
@@ -56,8 +58,8 @@ def test_a_plain_request() -> None:
     ],
 )
 def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str) -> None:
-    assert parse(url) == (origin, target)
-    assert parse(origin.url + target) == (origin, target)
+    assert parse_url(url) == (origin, target)
+    assert parse_url(origin.url + target) == (origin, target)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str)
 )
 def test_what_names_no_origin_is_told(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|host|[Pp]ort"):
-        parse(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_the_host_field_leaves_a_default_port_out(origin: Origin, authority: str
 @pytest.mark.parametrize("path", ["/", "/a/b.c?d=e&f[]=/?", "/a:b@c"])
 def test_plain_paths_are_sent_as_they_are(path: str) -> None:
     assert is_plain_path(path)
-    assert parse("http://h" + path) == (Origin("http", "h", 80), path)
+    assert parse_url("http://h" + path) == (Origin("http", "h", 80), path)
 
 
 @pytest.mark.parametrize("path", ["", "a", "/a b", "/é", "/a%2f", "/a#b", "/a?", "/a\n", "/a;b", '/"'])
@@ -94,7 +96,7 @@ def test_others_are_looked_at_closer(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "line"),
+    ("prepared", "line"),
     [
         (request("POST"), b"Content-Length: 0"),
         (request("POST", data="abc"), b"Content-Length: 3"),
@@ -107,8 +109,8 @@ def test_others_are_looked_at_closer(path: str) -> None:
         (request(auth="Basic x"), b"Authorization: Basic x"),
     ],
 )
-def test_fields_of_requests(sent: PreparedRequest, line: bytes) -> None:
-    head = bytes_of(sent).partition(b"\r\n\r\n")[0]
+def test_fields_of_requests(prepared: PreparedRequest, line: bytes) -> None:
+    head = bytes_of(prepared).partition(b"\r\n\r\n")[0]
     assert b"\r\n" + line in head
     names = [field.partition(b":")[0].lower() for field in head.split(b"\r\n")[1:]]
     assert names.count(b"host") == names.count(b"user-agent") == 1
@@ -116,9 +118,9 @@ def test_fields_of_requests(sent: PreparedRequest, line: bytes) -> None:
 
 
 def test_chunked_on_request_leaves_the_length_out() -> None:
-    sent = request("POST", data="hello", headers={"Transfer-Encoding": "chunked", "Content-Length": "99"})
-    assert b"Content-Length" not in bytes_of(sent)
-    assert bytes_of(sent).endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    prepared = request("POST", data="hello", headers={"Transfer-Encoding": "chunked", "Content-Length": "99"})
+    assert b"Content-Length" not in bytes_of(prepared)
+    assert bytes_of(prepared).endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nInjected: b"}, {"X\n": "a"}, {"": "a"}, {"X": "€"}, {5: "a"}])
@@ -129,8 +131,8 @@ def test_fields_that_cannot_be_sent_are_told(headers: dict[Any, Any]) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303])
 def test_these_redirects_drop_method_and_body(status: int) -> None:
-    sent = request("POST", data="body", headers={"Content-Language": "en", "Cookie": "a=b", "X": "y"})
-    text = bytes_of(redirected(sent, status, "/next?x=1", ORIGIN))
+    prepared = request("POST", data="body", headers={"Content-Language": "en", "Cookie": "a=b", "X": "y"})
+    text = bytes_of(build_redirect_request(prepared, status, "/next?x=1", ORIGIN))
     assert text.startswith(b"GET /next?x=1 HTTP/1.1\r\nHost: host\r\n")
     assert b"X: y" in text
     for gone in (b"body", b"Content-Type", b"Content-Length", b"Cookie"):
@@ -140,15 +142,15 @@ def test_these_redirects_drop_method_and_body(status: int) -> None:
 @pytest.mark.parametrize("status", [307, 308])
 def test_these_keep_them(status: int) -> None:
     for data in ("body", io.BytesIO(b"body")):
-        sent = request("PUT", data=data)
-        before = bytes_of(sent)
-        assert bytes_of(redirected(sent, status, "/path", ORIGIN)) == before
+        prepared = request("PUT", data=data)
+        before = bytes_of(prepared)
+        assert bytes_of(build_redirect_request(prepared, status, "/path", ORIGIN)) == before
     with pytest.raises(RedirectRefused, match="a second time"):
-        redirected(request("PUT", data=iter([b"x"])), status, "/next", ORIGIN)
+        build_redirect_request(request("PUT", data=iter([b"x"])), status, "/next", ORIGIN)
 
 
 def test_a_head_stays_a_head() -> None:
-    assert redirected(request("HEAD"), 303, "/", ORIGIN).method == "HEAD"
+    assert build_redirect_request(request("HEAD"), 303, "/", ORIGIN).method == "HEAD"
 
 
 @pytest.mark.parametrize(
@@ -162,8 +164,8 @@ def test_a_head_stays_a_head() -> None:
     ],
 )
 def test_credentials_stay_with_their_origin(location: str, kept: bool) -> None:
-    sent = request(auth="Basic x", headers={"Host": "mine"})
-    text = bytes_of(redirected(sent, 302, location, ORIGIN))
+    prepared = request(auth="Basic x", headers={"Host": "mine"})
+    text = bytes_of(build_redirect_request(prepared, 302, location, ORIGIN))
     assert (b"Authorization" in text, b"Host: mine" in text) == (kept, kept)
 
 
@@ -179,13 +181,13 @@ def test_credentials_stay_with_their_origin(location: str, kept: bool) -> None:
     ],
 )
 def test_locations_are_relative_to_the_request(location: str, url: str) -> None:
-    assert redirected(request(url="http://host/a/path"), 302, location, ORIGIN).url == url
+    assert build_redirect_request(request(url="http://host/a/path"), 302, location, ORIGIN).url == url
 
 
 @pytest.mark.parametrize("location", ["ftp://h/", "http://[x", "http://h:port/", "http+unix://%2Frun%2Fdocker.sock/x"])
 def test_some_redirects_are_refused(location: str) -> None:
     with pytest.raises(RedirectRefused, match="redirect refused: to "):
-        redirected(request(), 302, location, ORIGIN)
+        build_redirect_request(request(), 302, location, ORIGIN)
 
 
 @pytest.mark.parametrize("values", [(1, True, 1.0), (0.0, -0.0), (Decimal("1.0"), Decimal("1.00"))])
@@ -193,5 +195,5 @@ def test_values_that_are_equal_are_sent_as_they_are_written(values: tuple[Any, .
     for value in values:
         assert f"X: {value}\r\n".encode() in bytes_of(request(headers={"X": value}))
     for value in values:
-        heads = HeaderCache.of(ORIGIN, Headers({"X": value}), None)
-        assert f"X: {value}\r\n" in heads.plain.text
+        header_cache = RequestHeaderCache.for_session(ORIGIN, Headers({"X": value}), None)
+        assert f"X: {value}\r\n" in header_cache.default.text

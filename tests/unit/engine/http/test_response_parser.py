@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.engine.failures import ConnectionClosed, HeadersTooLarge, MalformedAnswer, RequestFailure, TruncatedAnswer
+from harness.engine.failures import (
+    ConnectionClosed,
+    HeadersTooLarge,
+    MalformedResponse,
+    RequestFailure,
+    TruncatedResponse,
+)
 from harness.engine.http.response_parser import ResponseParser, parse_headers
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -20,12 +26,12 @@ NO_BODY = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"
 
 
 def read(parts: Sequence[bytes], method: str = "GET", *, ends: bool = False, most: int = 65536) -> ResponseParser:
-    reader = ResponseParser.of(method, most)
+    parser = ResponseParser.acquire(method, most)
     for part in parts:
-        reader.feed(part)
-    if ends and not reader.complete:
-        reader.end()
-    return reader
+        parser.feed(part)
+    if ends and not parser.complete:
+        parser.feed_eof()
+    return parser
 
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
@@ -38,26 +44,26 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
 )
 @given(at=st.lists(st.integers(0, 500), max_size=12))
 def test_an_answer_is_the_same_however_it_is_cut(answer: bytes, at: list[int]) -> None:
-    reader = read(cut(answer, at), ends=True)
-    assert (reader.status, reader.body, reader.complete) == (200, b"hello", True)
+    parser = read(cut(answer, at), ends=True)
+    assert (parser.status, parser.body, parser.complete) == (200, b"hello", True)
     final = answer[answer.index(b"HTTP/1.1 200") :]
-    assert reader.head == final[: final.index(b"\r\n\r\n") + 4]
-    assert reader.reusable is (UNTIL_CLOSE not in answer)
+    assert parser.raw_headers == final[: final.index(b"\r\n\r\n") + 4]
+    assert parser.reusable is (UNTIL_CLOSE not in answer)
 
 
 @given(at=st.lists(st.integers(0, 500), max_size=6), keep=st.integers(1, 200))
 def test_an_answer_that_breaks_off_is_never_whole(at: list[int], keep: int) -> None:
     for answer in (LENGTH, CHUNKED, INTERIM + CHUNKED):
-        with pytest.raises(TruncatedAnswer):
+        with pytest.raises(TruncatedResponse):
             read(cut(answer[: keep % (len(answer) - 1) + 1], at), ends=True)
 
 
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([b"", LENGTH[:20], CHUNKED[:60], INTERIM]))
 def test_whatever_comes_is_an_answer_or_a_failure(garbage: bytes, before: bytes) -> None:
     with suppress(RequestFailure):
-        reader = read([before + garbage], ends=True)
-        assert reader.complete
-        assert 100 <= reader.status <= 999
+        parser = read([before + garbage], ends=True)
+        assert parser.complete
+        assert 100 <= parser.status <= 999
 
 
 @pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"HTTP/1.1 500 Not asked for\r\n\r\n", LENGTH])
@@ -67,9 +73,9 @@ def test_bytes_behind_an_answer_end_its_connection_but_not_the_answer(answer: by
     status, body = alone.status, alone.body
     assert alone.reusable
     for parts in ([answer + surplus], [answer[:-3], answer[-3:] + surplus]):
-        reader = read(parts)
-        assert (reader.status, reader.body, reader.complete) == (status, body, True)
-        assert not reader.reusable
+        parser = read(parts)
+        assert (parser.status, parser.body, parser.complete) == (status, body, True)
+        assert not parser.reusable
 
 
 @pytest.mark.parametrize(
@@ -90,21 +96,21 @@ def test_keep_alive_is_as_the_versions_have_it(head: bytes, keeps: bool, method:
 
 @pytest.mark.parametrize("head", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
 def test_to_head_no_body_comes(head: bytes) -> None:
-    reader = read([b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"], "HEAD")
-    assert (reader.complete, reader.body, reader.reusable) == (True, b"", True)
-    reader.done()
+    parser = read([b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"], "HEAD")
+    assert (parser.complete, parser.body, parser.reusable) == (True, b"", True)
+    parser.recycle()
     assert read([LENGTH]).body == b"hello", "the next answer is read as if nothing had been"
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_statuses_have_no_body(status: int) -> None:
-    reader = read([b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\n" % status])
-    assert (reader.complete, reader.body, reader.reusable) == (True, b"", True)
+    parser = read([b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\n" % status])
+    assert (parser.complete, parser.body, parser.reusable) == (True, b"", True)
 
 
 def test_a_switch_of_protocols_is_an_answer_and_the_last() -> None:
-    reader = read([b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nbytes of x"])
-    assert (reader.status, reader.complete, reader.reusable) == (101, True, False)
+    parser = read([b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nbytes of x"])
+    assert (parser.status, parser.complete, parser.reusable) == (101, True, False)
 
 
 @pytest.mark.parametrize("endless", [b"X: " + b"y" * 99 + b"\r\n", INTERIM, b"x"])
@@ -128,7 +134,7 @@ def test_a_head_has_a_limit(endless: bytes) -> None:
     ],
 )
 def test_what_is_not_http_is_told(answer: bytes) -> None:
-    with pytest.raises(MalformedAnswer, match="malformed answer: "):
+    with pytest.raises(MalformedResponse, match="malformed answer: "):
         read([answer])
 
 
@@ -140,12 +146,12 @@ def test_a_head_that_was_seen_before_means_the_same(answer: bytes, field: bytes)
     answer = answer.replace(b"\r\nContent-Length", b"\r\n" + field + b"Content-Length")
     body = read([answer]).body
     for parts in ([answer], [answer[:-2], answer[-2:]]):
-        reader = read(parts)
-        assert (reader.body, reader.complete, reader.received) == (body, True, len(answer))
-        assert reader.head in answer
-        assert reader.sets_cookies is (b"Set-Cookie" in answer)
-        assert reader.is_coded is (b"content-encoding" in answer)
-        assert reader.reusable is (b"close" not in answer)
+        parser = read(parts)
+        assert (parser.body, parser.complete, parser.received) == (body, True, len(answer))
+        assert parser.raw_headers in answer
+        assert parser.sets_cookies is (b"Set-Cookie" in answer)
+        assert parser.has_content_coding is (b"content-encoding" in answer)
+        assert parser.reusable is (b"close" not in answer)
     to_head = read([answer[: answer.rindex(b"\r\n\r\n") + 4]], "HEAD")
     assert (to_head.body, to_head.complete) == (b"", True)
     with pytest.raises(HeadersTooLarge):
@@ -165,12 +171,12 @@ def test_a_connection_that_ends_before_anything_came_is_another_thing() -> None:
 
 
 def test_a_body_is_taken_in_parts() -> None:
-    reader = ResponseParser.of("GET", 65536)
+    parser = ResponseParser.acquire("GET", 65536)
     taken = []
     for at in range(len(CHUNKED)):
-        reader.feed(CHUNKED[at : at + 1])
-        taken.append(reader.take())
-    assert (b"".join(taken), reader.complete, reader.reusable) == (b"hello", True, True)
+        parser.feed(CHUNKED[at : at + 1])
+        taken.append(parser.take_body())
+    assert (b"".join(taken), parser.complete, parser.reusable) == (b"hello", True, True)
 
 
 def test_headers_are_found_by_any_case_and_continued_lines_are_joined() -> None:

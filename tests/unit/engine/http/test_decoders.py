@@ -9,8 +9,8 @@ import zlib
 import brotli
 import pytest
 
-from harness.engine.failures import AnswerTooLarge, MalformedAnswer
-from harness.engine.http.content import decoded, decoder_of
+from harness.engine.failures import MalformedResponse, ResponseTooLarge
+from harness.engine.http.decoders import decode_content, make_decoder
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -31,49 +31,49 @@ RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
 
 @pytest.mark.parametrize("coding", CODED)
 def test_each_coding_is_undone(coding: str) -> None:
-    assert decoded(CODED[coding], [coding.upper()], LIMIT) == TEXT
-    decoder = decoder_of([coding], LIMIT)
+    assert decode_content(CODED[coding], [coding.upper()], LIMIT) == TEXT
+    decoder = make_decoder([coding], LIMIT)
     assert decoder is not None
     parts = [decoder.decode(CODED[coding][at : at + 3]) for at in range(0, len(CODED[coding]), 3)]
     assert b"".join(parts) + decoder.end() == TEXT
 
 
 def test_deflate_may_lack_its_zlib_head() -> None:
-    assert decoded(RAW_DEFLATE, ["deflate"], LIMIT) == TEXT
+    assert decode_content(RAW_DEFLATE, ["deflate"], LIMIT) == TEXT
 
 
 def test_codings_are_undone_from_the_last_to_the_first() -> None:
-    assert decoded(brotli.compress(CODED["gzip"]), ["gzip, br"], LIMIT) == TEXT
-    assert decoded(brotli.compress(CODED["gzip"]), ["gzip", "identity", "br"], LIMIT) == TEXT
+    assert decode_content(brotli.compress(CODED["gzip"]), ["gzip, br"], LIMIT) == TEXT
+    assert decode_content(brotli.compress(CODED["gzip"]), ["gzip", "identity", "br"], LIMIT) == TEXT
 
 
 @pytest.mark.parametrize("codings", [[], ["identity"], [""]])
 def test_nothing_to_undo(codings: list[str]) -> None:
-    assert decoded(b"as it is", codings, LIMIT) == b"as it is"
+    assert decode_content(b"as it is", codings, LIMIT) == b"as it is"
 
 
 @pytest.mark.parametrize("coding", CODED)
 def test_an_empty_body_is_empty(coding: str) -> None:
-    assert decoded(b"", [coding], LIMIT) == b""
+    assert decode_content(b"", [coding], LIMIT) == b""
 
 
 @pytest.mark.parametrize("coding", CODED)
 def test_what_is_cut_short_or_something_else_is_told(coding: str) -> None:
-    with pytest.raises(MalformedAnswer, match="cut short"):
-        decoded(CODED[coding][:-5], [coding], LIMIT)
-    with pytest.raises(MalformedAnswer, match=f"is not {coding}"):
-        decoded(b"\xff" * 50, [coding], LIMIT)
+    with pytest.raises(MalformedResponse, match="cut short"):
+        decode_content(CODED[coding][:-5], [coding], LIMIT)
+    with pytest.raises(MalformedResponse, match=f"is not {coding}"):
+        decode_content(b"\xff" * 50, [coding], LIMIT)
 
 
 def test_a_coding_that_nobody_knows_is_told() -> None:
-    with pytest.raises(MalformedAnswer, match="its content coding is none of gzip"):
-        decoded(b"x", ["rot13"], LIMIT)
-    with pytest.raises(MalformedAnswer, match="too many"):
-        decoded(b"x", ["rot13," + "gzip," * 5], LIMIT)
+    with pytest.raises(MalformedResponse, match="its content coding is none of gzip"):
+        decode_content(b"x", ["rot13"], LIMIT)
+    with pytest.raises(MalformedResponse, match="too many"):
+        decode_content(b"x", ["rot13," + "gzip," * 5], LIMIT)
 
 
 @pytest.mark.parametrize("coding", CODED)
 def test_a_small_answer_does_not_unpack_beyond_the_limit(coding: str) -> None:
-    with pytest.raises(AnswerTooLarge):
-        decoded(CODED[coding], [coding], len(TEXT) - 1)
-    assert decoded(CODED[coding], [coding], len(TEXT)) == TEXT
+    with pytest.raises(ResponseTooLarge):
+        decode_content(CODED[coding], [coding], len(TEXT) - 1)
+    assert decode_content(CODED[coding], [coding], len(TEXT)) == TEXT

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import brotli
 
-from harness.engine.failures import AnswerTooLarge, MalformedAnswer
+from harness.engine.failures import MalformedResponse, ResponseTooLarge
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdDecompressor, ZstdError
 else:
     from backports.zstd import ZstdDecompressor, ZstdError
 
-_STEP = 1024 * 1024
+_MAX_OUTPUT = 1024 * 1024
 
 
 class Decoder(Protocol):
@@ -26,32 +26,32 @@ class Decoder(Protocol):
         """What ``data`` unpacks to, as far as it can be told yet."""
 
     def end(self) -> bytes:
-        """The rest; raises :class:`MalformedAnswer` where the coded body is not complete."""
+        """The rest; raises :class:`MalformedResponse` where the coded body is not complete."""
 
 
-def decoder_of(codings: list[str], limit: int) -> Decoder | None:
+def make_decoder(codings: list[str], limit: int) -> Decoder | None:
     """For the values of ``Content-Encoding``; None where there is nothing to undo. One call gives at most ``limit``."""
-    names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _NOTHING]
-    if len(names) > _CODINGS_AT_MOST:  # each decoder takes memory from the start
-        raise MalformedAnswer("too many content codings")
+    names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _IDENTITY]
+    if len(names) > _MAX_CODINGS:  # each decoder takes memory from the start
+        raise MalformedResponse("too many content codings")
     decoders: list[Decoder] = []
     for name in reversed(names):
         make = _CODINGS.get(name)
         if make is None:
-            raise MalformedAnswer(f"its content coding is none of {', '.join(_CODINGS)}")
-        decoders.append(_Limited(make(), name, limit))
+            raise MalformedResponse(f"its content coding is none of {', '.join(_CODINGS)}")
+        decoders.append(_LimitedDecoder(make(), name, limit))
     if not decoders:
         return None
-    return decoders[0] if len(decoders) == 1 else _Chain(decoders)
+    return decoders[0] if len(decoders) == 1 else _DecoderChain(decoders)
 
 
-def decoded(body: bytes, codings: list[str], limit: int) -> bytes:
+def decode_content(body: bytes, codings: list[str], limit: int) -> bytes:
     """All of a body; an empty one (as HEAD and 304 have) is empty whatever its coding."""
-    decoder = decoder_of(codings, limit) if body else None
+    decoder = make_decoder(codings, limit) if body else None
     return body if decoder is None else decoder.decode(body) + decoder.end()
 
 
-class _Limited:
+class _LimitedDecoder:
     """Limits what comes out of one call, and tells faults of any coding alike."""
 
     def __init__(self, coding: _Coding, name: str, limit: int) -> None:
@@ -70,18 +70,18 @@ class _Limited:
                     return b"".join(out)
                 left -= len(part)
                 if left < 0:
-                    raise AnswerTooLarge
+                    raise ResponseTooLarge
                 out.append(part)
         except (zlib.error, brotli.error, ZstdError, EOFError):
-            raise MalformedAnswer(f"its body is not {self._name}") from None
+            raise MalformedResponse(f"its body is not {self._name}") from None
 
     def end(self) -> bytes:
         if not self._coding.ended:
-            raise MalformedAnswer(f"its {self._name} body is cut short")
+            raise MalformedResponse(f"its {self._name} body is cut short")
         return b""
 
 
-class _Chain:
+class _DecoderChain:
     def __init__(self, decoders: list[Decoder]) -> None:
         self._decoders = decoders
 
@@ -134,12 +134,12 @@ class _Zlib:
 
     def _inflated(self, data: bytes) -> bytes:
         try:
-            part = self._inflate.decompress(data, _STEP)
+            part = self._inflate.decompress(data, _MAX_OUTPUT)
         except zlib.error:
             if self._begun or self._window_bits != zlib.MAX_WBITS:
                 raise
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-            part = self._inflate.decompress(data, _STEP)
+            part = self._inflate.decompress(data, _MAX_OUTPUT)
         self._begun = True
         return bytes(part)
 
@@ -155,7 +155,7 @@ class _Brotli:
     def step(self, data: bytes) -> bytes:
         if self.ended:
             return b""
-        return bytes(self._decompressor.process(data, output_buffer_limit=_STEP))
+        return bytes(self._decompressor.process(data, output_buffer_limit=_MAX_OUTPUT))
 
 
 class _Zstd:
@@ -176,12 +176,12 @@ class _Zstd:
             self._decompressor = ZstdDecompressor()
         elif not data and self._decompressor.needs_input:
             return b""
-        return self._decompressor.decompress(data, _STEP)
+        return self._decompressor.decompress(data, _MAX_OUTPUT)
 
 
 _GZIP = 16 + zlib.MAX_WBITS
-_CODINGS_AT_MOST = 4
-_NOTHING = ("", "identity")
+_MAX_CODINGS = 4
+_IDENTITY = ("", "identity")
 _CODINGS: dict[str, Callable[[], _Coding]] = {
     "gzip": lambda: _Zlib(_GZIP),
     "x-gzip": lambda: _Zlib(_GZIP),

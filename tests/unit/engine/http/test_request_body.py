@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine.http.body import NO_BODY, chunked, encode, rewound
+from harness.engine.http.request_body import NO_BODY, encode_body, encode_chunked, rewind
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
@@ -28,14 +28,14 @@ TEXT = "text/plain; charset=utf-8"
     ],
 )
 def test_what_is_known_whole_is_bytes(data: Any, json: Any, expected: bytes, content_type: str) -> None:
-    body = encode(data, json, None)
-    assert (body.data, body.content_type, body.parts) == (expected, content_type, None)
+    body = encode_body(data, json, None)
+    assert (body.data, body.content_type, body.chunks) == (expected, content_type, None)
 
 
 @pytest.mark.parametrize("nothing", [None, "", b"", {}])
 def test_nothing_is_no_body(nothing: Any) -> None:
-    assert encode(nothing, None, None).data == NO_BODY.data
-    assert encode(nothing, None, None).content_type is None
+    assert encode_body(nothing, None, None).data == NO_BODY.data
+    assert encode_body(nothing, None, None).content_type is None
 
 
 def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
@@ -43,11 +43,11 @@ def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
     path.write_bytes(b"0123456789")
     with path.open("rb") as file:
         file.read(4)
-        body = encode(file, None, None)
+        body = encode_body(file, None, None)
         assert body.length == 6
-        assert body.parts is not None
-        assert b"".join(body.parts) == b"456789"
-        again = rewound(body)
+        assert body.chunks is not None
+        assert b"".join(body.chunks) == b"456789"
+        again = rewind(body)
         assert again is not None
         assert again.length == 10
 
@@ -57,26 +57,26 @@ def test_what_has_no_length_is_sent_chunked() -> None:
     with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as end:
         end.write(b"through a pipe")
         end.close()
-        body = encode(pipe, None, None)
+        body = encode_body(pipe, None, None)
         assert body.length is None
-        assert body.parts is not None
-        assert b"".join(chunked(body.parts)) == b"e\r\nthrough a pipe\r\n0\r\n\r\n"
-        assert rewound(body) is None
-    assert encode(io.StringIO("é"), None, None).length is None, "characters are no bytes"
-    parts = encode(iter([b"a", "é", b""]), None, None).parts
+        assert body.chunks is not None
+        assert b"".join(encode_chunked(body.chunks)) == b"e\r\nthrough a pipe\r\n0\r\n\r\n"
+        assert rewind(body) is None
+    assert encode_body(io.StringIO("é"), None, None).length is None, "characters are no bytes"
+    parts = encode_body(iter([b"a", "é", b""]), None, None).chunks
     assert parts is not None
-    assert b"".join(chunked(parts)) == b"1\r\na\r\n2\r\n\xc3\xa9\r\n0\r\n\r\n"
+    assert b"".join(encode_chunked(parts)) == b"1\r\na\r\n2\r\n\xc3\xa9\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize("wrong", [5, [1, 2]])
 def test_what_cannot_be_sent_is_told(wrong: Any) -> None:
     with pytest.raises(TypeError, match="data="):
-        list(encode(wrong, None, None).parts or ())
+        list(encode_body(wrong, None, None).chunks or ())
 
 
 def test_files_take_the_fields_of_data_in() -> None:
     files = {"one": ("a.txt", b"content", "text/x", {"X-A": "b"}, "BOUND"), "two": io.BytesIO(b"more"), "three": None}
-    body = encode({"field": ["1", 2], "none": None}, None, files)
+    body = encode_body({"field": ["1", 2], "none": None}, None, files)
     assert body.content_type == "multipart/form-data; boundary=BOUND"
     parts = body.data.split(b"--BOUND")
     assert [part.partition(b"\r\n\r\n")[2].strip() for part in parts[1:-1]] == [b"1", b"2", b"content", b"more"]
@@ -86,4 +86,4 @@ def test_files_take_the_fields_of_data_in() -> None:
     assert b'name="two"; filename="two"' in parts[4]
     assert parts[-1] == b"--\r\n"
     with pytest.raises(ValueError, match="data= must be fields"):
-        encode("text", None, files)
+        encode_body("text", None, files)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 
-class Verbs:
+class RequestMethods:
     """What :meth:`request` does, under the names that scenarios use."""
 
     @abstractmethod

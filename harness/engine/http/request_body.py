@@ -1,4 +1,4 @@
-"""The body of a request: from ``data=``, ``json=`` and ``files=`` to bytes, or to parts that are sent as they come."""
+"""The body of a request: from ``data=``, ``json=`` and ``files=`` to bytes, or to chunks that are sent as they come."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from urllib3.fields import RequestField
 
 from harness.engine.http.request_headers import BYTES, FORM, JSON, TEXT
 
-_BLOCK = 64 * 1024
+_CHUNK_SIZE = 64 * 1024
 
 
-class Body(NamedTuple):
+class RequestBody(NamedTuple):
     """``content_type`` is what the fields of the request say if the scenario does not."""
 
     payload: Any
     """As ``response.request.body`` shows it."""
     data: bytes
-    parts: Iterable[bytes] | None = None
+    chunks: Iterable[bytes] | None = None
     """Instead of ``data``: a file, or what else is read while it is sent. Can be sent once."""
     length: int | None = None
-    """Of ``parts``, in bytes; None: not known, so it is sent chunked."""
+    """Of ``chunks``, in bytes; None: not known, so it is sent chunked."""
     content_type: str | None = None
 
 
-NO_BODY = Body(None, b"")
+NO_BODY = RequestBody(None, b"")
 
 
-def encode(data: Any, json: Any, files: Any) -> Body:
+def encode_body(data: Any, json: Any, files: Any) -> RequestBody:
     """As geventhttpclient encodes them; ``json`` counts only without ``data``, ``files`` take ``data``'s fields in."""
     content_type = None
     if not data and json is not None:
@@ -42,24 +42,24 @@ def encode(data: Any, json: Any, files: Any) -> Body:
     if files:
         return _multipart(files, data)
     if not data:
-        return NO_BODY if data is None else Body(data, b"")
+        return NO_BODY if data is None else RequestBody(data, b"")
     if isinstance(data, dict):
         form = urlencode(data).encode()
-        return Body(form, form, content_type=FORM)
+        return RequestBody(form, form, content_type=FORM)
     if isinstance(data, str):
         text = data.encode()
-        return Body(data if content_type else text, text, content_type=content_type or TEXT)
+        return RequestBody(data if content_type else text, text, content_type=content_type or TEXT)
     if isinstance(data, (bytes, bytearray, memoryview)):
-        return Body(data, bytes(data), content_type=BYTES)
+        return RequestBody(data, bytes(data), content_type=BYTES)
     if hasattr(data, "read"):
-        return Body(data, b"", _blocks(data), _length_left(data), BYTES)
+        return RequestBody(data, b"", _read_chunks(data), _remaining_length(data), BYTES)
     if isinstance(data, Iterable):
-        return Body(data, b"", _as_bytes(data), None, BYTES)
+        return RequestBody(data, b"", _encode_chunks(data), None, BYTES)
     raise TypeError(f"data= cannot be sent: {type(data).__name__}")
 
 
-def rewound(body: Body) -> Body | None:
-    """A body that was sent in parts, to be sent again from its beginning; None where it has gone."""
+def rewind(body: RequestBody) -> RequestBody | None:
+    """A body that was sent in chunks, to be sent again from its beginning; None where it has gone."""
     file = body.payload
     if not hasattr(file, "seek"):
         return None
@@ -67,33 +67,33 @@ def rewound(body: Body) -> Body | None:
         file.seek(0)
     except OSError:
         return None
-    return encode(file, None, None)
+    return encode_body(file, None, None)
 
 
-def chunked(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """``parts`` in the chunked transfer coding (RFC 9112, section 7.1)."""
-    for part in parts:
+def encode_chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """``chunks`` in the chunked transfer coding (RFC 9112, section 7.1)."""
+    for part in chunks:
         if part:
             yield b"%x\r\n%b\r\n" % (len(part), part)
     yield b"0\r\n\r\n"
 
 
-def _blocks(file: Any) -> Iterator[bytes]:
-    while block := file.read(_BLOCK):
+def _read_chunks(file: Any) -> Iterator[bytes]:
+    while block := file.read(_CHUNK_SIZE):
         yield block.encode() if isinstance(block, str) else block
 
 
-def _as_bytes(parts: Iterable[Any]) -> Iterator[bytes]:
-    for part in parts:
+def _encode_chunks(chunks: Iterable[Any]) -> Iterator[bytes]:
+    for part in chunks:
         if isinstance(part, str):
             yield part.encode()
         elif isinstance(part, (bytes, bytearray, memoryview)):
             yield bytes(part)
         else:
-            raise TypeError(f"the parts of data= must be bytes or text, not {type(part).__name__}")
+            raise TypeError(f"the chunks of data= must be bytes or text, not {type(part).__name__}")
 
 
-def _length_left(file: Any) -> int | None:
+def _remaining_length(file: Any) -> int | None:
     """Bytes from where a file stands to its end; None where it has no size, as a pipe, or is read as text."""
     try:
         at = file.tell()
@@ -106,7 +106,7 @@ def _length_left(file: Any) -> int | None:
     return int(end) - int(at)
 
 
-def _multipart(files: Any, data: Any) -> Body:
+def _multipart(files: Any, data: Any) -> RequestBody:
     if isinstance(data, (str, bytes)):
         raise ValueError("with files=, data= must be fields, not text")
     fields: list[RequestField] = []
@@ -123,7 +123,7 @@ def _multipart(files: Any, data: Any) -> Body:
         if content is not None:
             fields.append(_part(_text(name), content, filename, content_type, extra))
     encoded, content_type = encode_multipart_formdata(fields, boundary or secrets.token_hex(16))
-    return Body(encoded, encoded, content_type=content_type)
+    return RequestBody(encoded, encoded, content_type=content_type)
 
 
 def _file(name: Any, given: Any) -> tuple[str | None, Any, str | None, Any, str | None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.engine.failures import AnswerTooLarge
+from harness.engine.failures import ResponseTooLarge
+from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection
-from harness.engine.http.content import Decoder, decoder_of
-from harness.engine.http.http11 import read_part
-from harness.engine.http.pool import OriginPool
+from harness.engine.http.connection_pool import OriginPool
+from harness.engine.http.decoders import Decoder, make_decoder
+from harness.engine.http.http11 import receive_data
 from harness.engine.http.response_parser import ResponseParser
-from harness.engine.http.settings import Settings
 
 
 class BodyStream:
@@ -18,18 +18,18 @@ class BodyStream:
 
     def __init__(
         self,
-        reader: ResponseParser,
+        parser: ResponseParser,
         connection: Connection | None,
-        lane: OriginPool,
-        settings: Settings,
-        begun_s: float,
+        origin_pool: OriginPool,
+        settings: ClientSettings,
+        started_s: float,
         codings: list[str],
     ) -> None:
-        self._reader = reader
+        self._parser = parser
         self._connection = connection
-        self._lane = lane
+        self._origin_pool = origin_pool
         self._settings = settings
-        self._begun_s = begun_s
+        self._started_s = started_s
         self._codings = codings
         self._decoder: Decoder | None = None
         self._buffer = bytearray()
@@ -75,19 +75,19 @@ class BodyStream:
         return self._ended and not self._buffer
 
     def _more(self) -> None:
-        reader = self._reader
+        parser = self._parser
         try:
-            part = reader.take()
-            if not part and not reader.complete:
+            part = parser.take_body()
+            if not part and not parser.complete:
                 if self._connection is None:
                     self._ended = True
                     return
-                read_part(self._connection, reader, self._settings, self._begun_s)
-                part = reader.take()
-            complete = reader.complete
-            self._buffer += self._decoded(part, complete=complete) if self._codings else part
+                receive_data(self._connection, parser, self._settings, self._started_s)
+                part = parser.take_body()
+            complete = parser.complete
+            self._buffer += self._decode(part, complete=complete) if self._codings else part
             if len(self._buffer) > self._settings.max_answer_bytes:
-                raise AnswerTooLarge
+                raise ResponseTooLarge
         except BaseException:  # raised again: cut off or failed, the rest cannot be read
             self._ended = True
             self.close()
@@ -96,9 +96,9 @@ class BodyStream:
             self._ended = True
             self.close()
 
-    def _decoded(self, part: bytes, *, complete: bool) -> bytes:
+    def _decode(self, part: bytes, *, complete: bool) -> bytes:
         if self._decoder is None:
-            self._decoder = decoder_of(self._codings, self._settings.max_answer_bytes)
+            self._decoder = make_decoder(self._codings, self._settings.max_answer_bytes)
             if self._decoder is None:
                 return part
         part = self._decoder.decode(part)
@@ -109,10 +109,10 @@ class BodyStream:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self._reader.reusable:
-            self._lane.give_back(connection)
+        if self._parser.reusable:
+            self._origin_pool.release(connection)
         else:
-            self._lane.end_turn(connection)
+            self._origin_pool.discard(connection)
 
     def __del__(self) -> None:
         self.close()

@@ -36,7 +36,7 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
         nonlocal ahead_s
         ahead_s += seconds
 
-    for module in ("session", "transport", "exchange"):
+    for module in ("session", "transport", "http11"):
         monkeypatch.setattr(f"harness.engine.http.{module}.perf_counter", now_s)
     monkeypatch.setattr("harness.engine.pacing.rate_limiter.SPAN_S", WAIT_S)
     guard = Guard(Hosts([AllowedHost(host="localhost", max_rate=1)]))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from geventhttpclient.header import Headers
 
-from harness.engine.http.pool import Pool
+from harness.engine.http.connection_pool import ConnectionPool
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class UserAgent:
     """``clientpool.close()`` makes a user connect anew; ``default_headers`` may be changed at any time."""
 
-    clientpool: Pool
+    clientpool: ConnectionPool
     default_headers: Headers

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClientSettings:
     """See the attributes of :class:`~harness.engine.http.user.HttpUser`; times in seconds, sizes in bytes."""
 
     connection_timeout: float = 60.0
@@ -24,7 +24,7 @@ class Settings:
     proxy_port: int | None = None
 
     @classmethod
-    def of_locust_pool(cls, arguments: dict[str, Any]) -> Settings:
+    def from_pool_arguments(cls, arguments: dict[str, Any]) -> ClientSettings:
         """As geventhttpclient's ``HTTPClientPool(**arguments)`` means them, its own defaults included."""
         known = {name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments}
         defaults = {"connection_timeout": 5.0, "network_timeout": 5.0, "concurrency": 1, "insecure": False}
