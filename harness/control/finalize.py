@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.recorded_suite import read_suite
 from harness.control.attach_baseline import fetch_baseline
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message
 from harness.gates.bench_judge import judge_suite
 from harness.gates.judge import judge
 from harness.plan.bench import BenchGate, BenchPlan
@@ -30,7 +30,7 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
 
     A store that fails now does not lose the run: it is told as a warning in the result.
     """
-    warnings: list[str] = []
+    warnings: list[Message | str] = []
     try:
         baseline = store.baseline_for(*plan.key, environment.fingerprint)
     except HarnessError as fault:
@@ -123,7 +123,7 @@ def draw_again(folder: RunFolder) -> None:
         judge_again(folder, None)
 
 
-def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str] = ()) -> Summary:
+def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message | str] = ()) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
     artifacts = {
         "report": folder.report,
@@ -142,9 +142,8 @@ def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[str
         "target_log": folder.target_log,
     }
     written = {"report", "summary", "markdown", "comment", "junit"}
-    result = summary.model_copy(
+    result = summary.warned(*warnings).model_copy(
         update={
-            "warnings": [*summary.warnings, *warnings],
             "artifacts": {name: path.name for name, path in artifacts.items() if name in written or path.exists()},
         }
     )

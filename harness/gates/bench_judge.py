@@ -53,7 +53,6 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         reasons=decision.reasons,
-        warnings=_warnings(suite, () if since else asked),
         benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
         gates=results,
         baseline=BaselineRef(
@@ -61,7 +60,7 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
         )
         if suite.baseline
         else None,
-    )
+    ).warned(*_warnings(suite, () if since else asked))
 
 
 def _decide(suite: RecordedSuite, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:

@@ -50,7 +50,6 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         reasons=decision.reasons,
-        warnings=_warnings(run, phases, asked),
         totals=totals_of(run.journal),
         phases=phases,
         gates=results,
@@ -58,7 +57,7 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
         suspects=suspects_of(run),
         failures=failure_kinds(run.journal),
         baseline=_baseline(run),
-    )
+    ).warned(*_warnings(run, phases, asked))
 
 
 def _phase(run: RecordedRun, number: int) -> PhaseSummary:

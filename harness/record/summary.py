@@ -7,9 +7,12 @@ A figure that does not exist (a percentile of no requests) is ``null``.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_jsonable_python
+
+from harness.errors import Message, Option
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON may hold as they are, and that steer terminals and turn the direction of texts."""
@@ -212,6 +215,23 @@ class FailureKind(_Part):
     samples: list[dict[str, str]] = []
 
 
+class Notice(_Part):
+    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
+
+    code: str
+    params: dict[str, Any] = {}
+    text: str
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """``message`` as JSON holds it."""
+        params = {
+            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
+            for name, value in message.params.items()
+        }
+        return cls(code=message.code, params=params, text=str(message))
+
+
 class BaselineRef(_Part):
     """What a run was compared with: the latest baseline run first."""
 
@@ -270,6 +290,8 @@ class Summary(_Part):
     """Why the verdict is what it is, most important first."""
     warnings: list[str] = []
     """What could not be sampled, checked or kept; none changes the verdict."""
+    notices: list[Notice] = []
+    """The warnings again, each with its code and parameters."""
     totals: Totals = Totals()
     phases: list[PhaseSummary] = []
     benchmarks: list[BenchmarkFigures] = []
@@ -279,6 +301,16 @@ class Summary(_Part):
     failures: list[FailureKind] = []
     baseline: BaselineRef | None = None
     artifacts: dict[str, str] = {}
+
+    def warned(self, *warnings: Message | str) -> Self:
+        """This summary with ``warnings`` added."""
+        notices = [Notice.of(warning) for warning in warnings if isinstance(warning, Message)]
+        return self.model_copy(
+            update={
+                "warnings": [*self.warnings, *map(str, warnings)],
+                "notices": [*self.notices, *notices],
+            }
+        )
 
     def to_json(self) -> str:
         """As it stands in ``summary.json``; a terminal, which ``--json`` may go to, takes no orders of it."""
