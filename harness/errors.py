@@ -160,7 +160,7 @@ def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def first_fault(of: ValidationError) -> str:
+def first_problem(of: ValidationError) -> str:
     """The first thing that is wrong with data that a program wrote: its key and what pydantic says of it."""
     first = of.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))

@@ -27,7 +27,7 @@ def bench(
     path, those of ``[tool.harness.bench]`` in pyproject.toml. ``gate`` is what must hold, as
     ``'bench("test_search").mean < 2ms'``, one or several, and ``gates`` a TOML file of them; without either, the
     project's hold. With ``profile`` the slowest are run again under py-spy, with ``memory`` each under memray.
-    ``hear`` is given what pytest says, line by line, masked and harmless to a terminal; ``harness.log`` in the run's
+    ``hear`` is given what pytest says, line by line, redacted and harmless to a terminal; ``harness.log`` in the run's
     folder has it anyway. What it raises is raised when the bench has ended.
 
     The result has ``verdict``, ``gates`` and ``benchmarks``, a DataFrame with a row per benchmark, and no phases. The

@@ -90,10 +90,10 @@ def told(fault: HarnessError) -> HarnessError:
 
 
 def _safe(text: str) -> str:
-    from harness.record.redaction import masked
+    from harness.record.redaction import redacted
     from harness.report.formatting import plain
 
-    return masked(plain(text))
+    return redacted(plain(text))
 
 
 def _place_of_a_call(where: str) -> str:

@@ -127,14 +127,14 @@ class Run:
         required = (require,) if isinstance(require, str) else tuple(require)
         if self.folder.is_bench:
             return self._judge_bench(required, phase=phase, endpoint=endpoint, profile=profile)
-        from harness.plan.gating import gates_given
+        from harness.plan.gating import requested_gates
 
         if profile is not None and required:
             raise HarnessError("gates come from one place", where="--require, --profile", hint="Give one of the two.")
         if (phase or endpoint) and not required:
             raise HarnessError("nothing is required", where="--phase, --endpoint", hint='Add --require "p95 < 300ms".')
         chosen = None if profile is None else str(profile)
-        gates = gates_given(self.plan, require=required, phase=phase, endpoint=endpoint, profile=chosen)
+        gates = requested_gates(self.plan, require=required, phase=phase, endpoint=endpoint, profile=chosen)
 
         # Only now: a wrong word is told before scipy, pyarrow and jinja2 are loaded.
         from harness.control.finalize import judge_again
@@ -142,7 +142,7 @@ class Run:
         return Run(self.folder, judge_again(self.folder, gates))
 
     def _judge_bench(self, require: Sequence[str], **others: object) -> Run:
-        from harness.plan.bench_resolve import bench_gates_given
+        from harness.plan.bench_resolve import requested_bench_gates
 
         given = [f"--{name}" for name, value in others.items() if value is not None]
         if given:
@@ -151,7 +151,7 @@ class Run:
                 where=", ".join(given),
                 hint="Name the benchmark: --require 'bench(\"test_search\").mean < 2ms'",
             )
-        gates = bench_gates_given(require, None, option="--require")
+        gates = requested_bench_gates(require, None, option="--require")
         from harness.control.finalize import judge_bench_again
 
         return Run(self.folder, judge_bench_again(self.folder, gates))

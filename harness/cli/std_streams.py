@@ -35,8 +35,8 @@ def complain(message: str) -> None:
     Nothing where standard error takes nothing: the exit code that follows is the answer.
     """
     # Only when there is something to say: --help is to answer at once.
-    from harness.record.redaction import masked
+    from harness.record.redaction import redacted
     from harness.report.formatting import no_commands, plain
 
     with contextlib.suppress(OSError):
-        click.echo(no_commands(f"harness: {masked(plain(message))}"), err=True)
+        click.echo(no_commands(f"harness: {redacted(plain(message))}"), err=True)

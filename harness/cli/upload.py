@@ -20,7 +20,7 @@ def command(run: str, out: Path) -> None:
     from harness.errors import HarnessError
     from harness.plan.plan_file import read_plan
     from harness.record.environment import Environment
-    from harness.record.redacted_lines import mask_file
+    from harness.record.redacted_lines import redact_file
     from harness.record.redaction import add_names
     from harness.record.run_folder import find_run, read_model
     from harness.record.running import is_running
@@ -40,8 +40,8 @@ def command(run: str, out: Path) -> None:
         )
     # A run masks its logs at its end, which one that was killed has not had.
     add_names(read_plan(folder).mask)
-    mask_file(folder.log)
-    mask_file(folder.target_log)
+    redact_file(folder.log)
+    redact_file(folder.target_log)
     location = upload(folder, to)
     if folder.summary.exists():
         entry = RunEntry(

@@ -18,9 +18,9 @@ from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark, pytest_command
 from harness.plan.bench import PROFILE, BenchPlan, name_of
-from harness.plan.redacted import masked_bench
+from harness.plan.redacted import redacted_bench
 from harness.record.profiles import ProfileIndex
-from harness.record.redaction import masked_words
+from harness.record.redaction import redacted_words
 from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
@@ -60,7 +60,7 @@ def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> Bench
 
 
 def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
-    shown = masked_bench(plan)
+    shown = redacted_bench(plan)
     place = artifacts.place()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
@@ -167,20 +167,20 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
     if ended.status == _NOTHING_COLLECTED or (ended.status == 0 and not report.benchmarks):
         raise HarnessError(
             "there are no benchmarks among these tests",
-            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
+            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
             hint="A benchmark is a test that takes the fixture `benchmark` of pytest-benchmark: "
             "def test_search(benchmark): benchmark(search, 'lamp')",
         )
     if ended.status == 0 and not (report.waited_s or report.failed or report.skipped):
         raise HarnessError(
             "pytest ran none of these benchmarks",
-            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
+            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
             hint="Leave out what keeps it from running them (--collect-only, --setup-plan): they are to be measured.",
         )
     if not report.benchmarks:
         raise HarnessError(
             f"pytest could not begin (its exit status: {ended.status}){_last_words(log)}",
-            where=shlex.join(["pytest", *masked_words(plan.arguments)]),
+            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
         )
 
 

@@ -10,27 +10,27 @@ from pathlib import Path
 
 from harness.control.interrupts import Interrupts
 from harness.control.observer import RunObserver
-from harness.record.redacted_lines import mask_file
+from harness.record.redacted_lines import redact_file
 from harness.record.run_folder import RunFolder
 
 _LONG = 20_000_000
 """Bytes that take a second or more: it is said what is waited for."""
 
 
-def mask_logs(folder: RunFolder, observer: RunObserver) -> dict[str, str]:
+def redact_logs(folder: RunFolder, observer: RunObserver) -> dict[str, str]:
     """Mask ``target.log`` and ``harness.log``, each whatever became of the other; by the name of one that could not
     be: that it is as it was, and why, as a person reads it.
     """
-    unmasked: dict[str, str] = {}
+    unredacted: dict[str, str] = {}
     for log in (folder.target_log, folder.log):
         try:
             why = None if _is_masked(log, observer) else "interrupted"
         except OSError as fault:
             why = fault.strerror or str(fault)
         if why is not None:
-            unmasked[log.name] = f"{log.name} is not masked, and secrets may stand in it: {why}"
-            observer.say(unmasked[log.name])
-    return unmasked
+            unredacted[log.name] = f"{log.name} is not masked, and secrets may stand in it: {why}"
+            observer.say(unredacted[log.name])
+    return unredacted
 
 
 def _is_masked(log: Path, observer: RunObserver) -> bool:
@@ -49,4 +49,4 @@ def _is_masked(log: Path, observer: RunObserver) -> bool:
     with Interrupts() as interrupts:
         if log.is_file() and log.stat().st_size > _LONG:
             observer.say(f"masking {log.name} ({log.stat().st_size / 1e6:,.0f} MB)")
-        return mask_file(log, stopped=stopped)
+        return redact_file(log, stopped=stopped)

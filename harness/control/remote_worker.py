@@ -37,7 +37,7 @@ from harness.control.user_code import describe_scenario
 from harness.engine.process import TARGET
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import RunPlan
-from harness.record.redaction import add_names, masked
+from harness.record.redaction import add_names, redacted
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
@@ -75,7 +75,7 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                 for warning in welcome.warnings:
                     say(f"{warning}: this worker may be faster or slower for that")
                 numbers = " and ".join(map(str, welcome.indexes))
-                target = masked(welcome.target)
+                target = redacted(welcome.target)
                 say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {target}")
                 with _Workers(host, port, secret, folder, welcome.target, welcome.indexes) as children:
                     return _stay(master, children, interrupts, say)

@@ -12,14 +12,14 @@ from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
-from harness.control.redacted_logs import mask_logs
+from harness.control.redacted_logs import redact_logs
 from harness.control.user_code import verify_target
 from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
-from harness.plan.redacted import masked_plan
+from harness.plan.redacted import redacted_plan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.redaction import masked
+from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
@@ -54,7 +54,7 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
-            shown = masked_plan(plan)
+            shown = redacted_plan(plan)
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
@@ -62,15 +62,15 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
                 outcome = _run_in(folder, plan, environment, store, observer, listen_address or ListenAddress())
             finally:
                 # Both have ended: the target, and what a scenario has started, wrote there by themselves.
-                unmasked = mask_logs(folder, observer)
+                unredacted = redact_logs(folder, observer)
             from harness.control.finalize import keep_copy, write_results
 
             summary = outcome.summary
-            if unmasked:
-                summary = write_results(folder, summary, warnings=list(unmasked.values()))
+            if unredacted:
+                summary = write_results(folder, summary, warnings=list(unredacted.values()))
             if place is not None:
                 observer.say(f"copying the run folder to {place.shown}")
-                summary = keep_copy(folder, summary, environment, store, place, without=unmasked)
+                summary = keep_copy(folder, summary, environment, store, place, without=unredacted)
             return replace(outcome, summary=summary)
 
 
@@ -89,14 +89,14 @@ def _run_in(
         ) as target,
         Interrupts() as interrupts,
     ):
-        observer.load_begins(masked_plan(plan), folder, target.describe())
+        observer.load_begins(redacted_plan(plan), folder, target.describe())
         journal = _put_load_on(target, folder, plan, interrupts, observer, listen_address)
         observer.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
             observer.say("checking the scenario's invariants")
             before = interrupts.count
             found = verify_target(plan.scenario.locustfiles, target.url, interrupted=lambda: interrupts.count > before)
-            write_json(folder.verification, {**found, "message": masked(found["message"])})
+            write_json(folder.verification, {**found, "message": redacted(found["message"])})
         target.stop()
         observer.say("judging and writing the report")
         # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
@@ -161,7 +161,7 @@ class RunSupervisor:
         self._begun = 0
         self._ended = 0
         self._events = 0
-        self._gates = GateWatch(masked_plan(plan)) if plan.stop_early else None
+        self._gates = GateWatch(redacted_plan(plan)) if plan.stop_early else None
         self._stopping = False
         self._pressed = 0
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from harness.engine.process import QUESTION, TARGET
-from harness.errors import HarnessError, ManyProblemsError, first_fault
+from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 
@@ -73,7 +73,7 @@ def describe_scenario(
     try:
         return ScenarioDescription.model_validate(answer["description"])
     except ValidationError as error:
-        raise HarnessError(first_fault(error), where=str(path)) from error
+        raise HarnessError(first_problem(error), where=str(path)) from error
 
 
 def verify_target(

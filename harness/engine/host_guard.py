@@ -17,7 +17,7 @@ from gevent import get_hub
 
 from harness.engine.failures import HostNotAllowed
 from harness.engine.pacing.rate_limiter import RateLimiter
-from harness.plan.hosts import LOCAL, Hosts, host_key, host_of
+from harness.plan.hosts import LOCAL, AllowedHosts, host_key, host_of
 from harness.plan.model import RunPlan
 
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -31,10 +31,10 @@ class Guard:
     the harness has started, as workers elsewhere see it. ``share`` of ``shares`` workers keep the ceilings together.
     """
 
-    def __init__(self, hosts: Hosts, own: Iterable[str] = (), *, share: int = 0, shares: int = 1) -> None:
+    def __init__(self, hosts: AllowedHosts, own: Iterable[str] = (), *, share: int = 0, shares: int = 1) -> None:
         self._own = frozenset(own)
         # Both names of this machine may have a ceiling; the lowest holds.
-        self._hosts = Hosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
+        self._hosts = AllowedHosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
         self._found: set[str] = set()
         """Addresses that the names of allowed hosts have."""
         self._asked: dict[str, str] = {}
@@ -171,7 +171,7 @@ def install_guard(plan: RunPlan, target: str, index: int) -> Guard:
     """Guard this worker's process, number ``index``, for good; ``target`` is the target's URL, as it reaches it."""
     global _installed
     own = [] if plan.target.kind == "attached" else [host_of(target)]
-    _installed = Guard(Hosts(plan.allowed_hosts), own, share=index, shares=plan.all_workers)
+    _installed = Guard(AllowedHosts(plan.allowed_hosts), own, share=index, shares=plan.all_workers)
     _installed.install()
     return _installed
 

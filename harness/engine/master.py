@@ -50,7 +50,7 @@ from harness.engine.worker_registry import WorkerRegistry
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import SCHEMA, EndReason
-from harness.record.redaction import add_names, masked
+from harness.record.redaction import add_names, redacted
 from harness.record.second_table import SecondTable
 
 WORKERS_JOIN_S = 60.0
@@ -348,7 +348,7 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
-        lobby = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=masked(one_line(line))))
+        lobby = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=redacted(one_line(line))))
         course = RunState(journal)
         master = LoadMaster(plan, environment, runner, course, lobby)
         gevent.spawn(_obey, master)

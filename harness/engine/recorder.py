@@ -20,7 +20,7 @@ from greenlet import greenlet
 from harness.engine.failures import RequestFailure, find_host_not_allowed
 from harness.engine.phase_track import PhaseTrack
 from harness.record.histogram import MAX_VALUE_US, Ints
-from harness.record.redaction import masked
+from harness.record.redaction import redacted
 from harness.record.second_accumulator import SecondAccumulator, packed
 from harness.record.second_table import SecondTable
 
@@ -40,7 +40,7 @@ _LARGEST_ANSWER = 1 << 40
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
 _BODY_BYTES = 2048
-_MASKED_BYTES = 2 * _BODY_BYTES
+_REDACTED_BYTES = 2 * _BODY_BYTES
 """So much is looked through for secrets: one at the end of what is kept must not be cut in half before it is found."""
 _FAILURE_LENGTH = 300
 _NAME_LENGTH = 500
@@ -177,7 +177,7 @@ class Recorder:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
         number = len(self._endpoints)
         self._new_endpoints.append(
-            [number, masked(_text(method))[:_NAME_LENGTH], masked(_text(name)[:_MASKED_BYTES])[:_NAME_LENGTH]]
+            [number, redacted(_text(method))[:_NAME_LENGTH], redacted(_text(name)[:_REDACTED_BYTES])[:_NAME_LENGTH]]
         )
         self._endpoints[key] = number * _FLAGS
         return number * _FLAGS
@@ -197,7 +197,7 @@ class Recorder:
         if failure is None:
             failure = OTHER_FAILURES
             if len(self._failure_kinds) < FAILURE_KINDS:
-                failure = self._failure_kinds[described] = masked(described)
+                failure = self._failure_kinds[described] = redacted(described)
         sample = None
         sampled = self._sampled.get((endpoint, failure), 0)
         if sampled < SAMPLES_PER_FAILURE:
@@ -303,7 +303,7 @@ def _detail(exception: BaseException | str, response: Any, context: Any, url: An
         detail["body"] = _text(f"(not readable: {fault})")
     else:
         if isinstance(body, bytes):
-            detail["body"] = body[:_MASKED_BYTES].decode("utf-8", errors="replace")
+            detail["body"] = body[:_REDACTED_BYTES].decode("utf-8", errors="replace")
         elif isinstance(body, str):
-            detail["body"] = _text(body[:_MASKED_BYTES])
-    return {key: masked(value[:_MASKED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}
+            detail["body"] = _text(body[:_REDACTED_BYTES])
+    return {key: redacted(value[:_REDACTED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}

@@ -9,7 +9,7 @@ from gevent.event import Event
 
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import EndReason
-from harness.record.redaction import masked
+from harness.record.redaction import redacted
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,6 @@ class RunState:
 
     def event(self, what: str, message: str, count: int = 0) -> None:
         """Note down what the report should tell."""
-        message = masked(message)
+        message = redacted(message)
         logger.info("%s: %s", what, message)
         self.write({"kind": "event", "at_s": self.now_s(), "what": what, "message": message, "count": count})

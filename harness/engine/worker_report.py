@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.errors import first_fault
+from harness.errors import first_problem
 from harness.record.journal import WorkerSecond
 from harness.record.second_table import LIMITS, PHASE, SECOND, SecondTable
 
@@ -73,7 +73,7 @@ class WorkerReport(BaseModel):
         try:
             report = cls.model_validate({**message, **tables})
         except ValidationError as fault:
-            raise ValueError(first_fault(fault)) from None
+            raise ValueError(first_problem(fault)) from None
         report._check(named, int(now_s + AHEAD_S))
         return report
 

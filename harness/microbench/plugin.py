@@ -21,7 +21,7 @@ import pytest
 from harness.engine.cpu_meter import CpuMeter
 from harness.microbench.request import Request
 from harness.plan.bench import reads
-from harness.record.redaction import add_names, masked, masked_settings, masked_words
+from harness.record.redaction import add_names, redacted, redacted_settings, redacted_words
 from harness.record.run_folder import write_text
 from harness.record.suite import SuiteReport, TestProblem, write_rounds
 
@@ -79,7 +79,9 @@ class _Notes:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._report.collect_faults.append(TestProblem(test=report.nodeid, message=masked(_collect_fault(report))))
+            self._report.collect_faults.append(
+                TestProblem(test=report.nodeid, message=redacted(_collect_fault(report)))
+            )
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -138,10 +140,10 @@ class _Notes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._report.failed.append(TestProblem(test=report.nodeid, message=masked(_fault(report))))
+            self._report.failed.append(TestProblem(test=report.nodeid, message=redacted(_fault(report))))
         elif report.skipped and report.nodeid in self._report.benchmarks:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-            reason = masked(reason.removeprefix("Skipped: "))
+            reason = redacted(reason.removeprefix("Skipped: "))
             self._report.skipped.append(TestProblem(test=report.nodeid, message=reason))
 
     @pytest.hookimpl(optionalhook=True)
@@ -174,7 +176,7 @@ def _masked_texts(value: Any, name: str = "") -> Any:
         return {key: _masked_texts(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_masked_texts(inner, name) for inner in value]
-    return masked_settings({name: value})[name] if isinstance(value, str) else value
+    return redacted_settings({name: value})[name] if isinstance(value, str) else value
 
 
 def _fault(report: pytest.TestReport) -> str:
@@ -249,7 +251,7 @@ def _tracker(path: Path) -> AbstractContextManager[object]:
     import memray
 
     words = sys.argv
-    sys.argv = list(masked_words(words))
+    sys.argv = list(redacted_words(words))
     try:
         # Small objects come from pymalloc, which memray looks into only when told.
         return memray.Tracker(path, trace_python_allocators=True)

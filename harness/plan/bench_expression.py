@@ -7,22 +7,22 @@ from harness.metrics.metric import Metric
 from harness.metrics.rounds import RoundTimes
 from harness.plan.bench import BenchGate
 from harness.plan.expression import comparator_of, metric_of, number_of, parsed, tokens_of
-from harness.plan.problems import UnreadableError, listed, quoted
+from harness.plan.problems import InvalidValue, listed, quoted
 
 _EXAMPLES = 'write, for example, bench("test_search").mean <= baseline + 5% or bench("test_*").p95 < 2ms'
 
 
 def parse_bench_gate(text: object) -> BenchGate:
-    """One requirement on benchmarks. Raises ``UnreadableError``."""
+    """One requirement on benchmarks. Raises ``InvalidValue``."""
     if not isinstance(text, str) or not text.strip():
-        raise UnreadableError(f"{quoted(text)} is not a requirement", _EXAMPLES)
+        raise InvalidValue(f"{quoted(text)} is not a requirement", _EXAMPLES)
     if not text.lstrip().lower().startswith("bench"):
-        raise UnreadableError(f"{quoted(text)} does not say which benchmark", _EXAMPLES)
+        raise InvalidValue(f"{quoted(text)} does not say which benchmark", _EXAMPLES)
     words = {token.type: str(token) for token in tokens_of(parsed(text, "benchmark", _EXAMPLES))}
     source = text.strip()
     name = words["NAME"][1:-1].strip()
     if not name:
-        raise UnreadableError(f"{quoted(source)}: the benchmark's name is empty", _EXAMPLES)
+        raise InvalidValue(f"{quoted(source)}: the benchmark's name is empty", _EXAMPLES)
     metric = metric_of(words["WORD"], source, BENCH_METRICS)
     value, percent = _value(metric, words, source)
     return BenchGate(
@@ -41,17 +41,17 @@ def _value(metric: Metric[RoundTimes], words: dict[str, str], source: str) -> tu
     """The limit in the metric's own unit, or what the baseline is changed by; and whether that is per cent of it."""
     if "NUMBER" not in words:  # a bare ``baseline``
         return 0.0, True
-    number, written = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
+    number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
     if number[0] in "+-":
-        raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
+        raise InvalidValue(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{unit_text}"')
     sign = -1.0 if words.get("SIGN") == "-" else 1.0
-    if "BASELINE" in words and written == "%":
+    if "BASELINE" in words and unit_text == "%":
         return sign * number_of(number, source), True
     scales = metric.unit.scales
-    if written not in scales:
-        what = f"{quoted(written)} is not a unit of {metric.name}" if written else "a unit is missing"
+    if unit_text not in scales:
+        what = f"{quoted(unit_text)} is not a unit of {metric.name}" if unit_text else "a unit is missing"
         also = ", or in % of the baseline: baseline + 5%" if "BASELINE" in words else ""
         known = f" (known: {listed(scales)})" if len(scales) > 1 else ""
-        raise UnreadableError(f"{quoted(source)}: {what}", f"{metric.name} is {metric.unit.wording}{also}{known}")
+        raise InvalidValue(f"{quoted(source)}: {what}", f"{metric.name} is {metric.unit.wording}{also}{known}")
     # Rounded, so that 1.1 ms is 0.0011 s and not 0.0011000000000000001.
-    return float(f"{sign * number_of(number, source) * scales[written]:.12g}"), False
+    return float(f"{sign * number_of(number, source) * scales[unit_text]:.12g}"), False

@@ -68,10 +68,10 @@ def resolve_bench(
     """The plan of running pytest with ``arguments`` in ``folder`` (the working one). Raises ``HarnessError``."""
     folder = (folder or Path.cwd()).resolve()
     name, table = _project(folder)
-    given = bench_gates_given(gates, gates_file)
-    faults = Problems()
-    mask = load_project(folder, faults).mask
-    faults.raise_if_any()
+    given = requested_bench_gates(gates, gates_file)
+    problems = Problems()
+    mask = load_project(folder, problems).mask
+    problems.raise_if_any()
     return BenchPlan(
         suite=name,
         folder=str(folder),
@@ -85,24 +85,24 @@ def resolve_bench(
     )
 
 
-def bench_gates_given(
+def requested_bench_gates(
     gates: Sequence[str], gates_file: Path | None, *, option: str = "--gate"
 ) -> list[BenchGate] | None:
     """The gates of the command line; None where it gives none. Raises ``ManyProblemsError``."""
     if not gates and gates_file is None:
         return None
-    faults = Problems()
+    problems = Problems()
     found: list[BenchGate] = []
     if gates_file is not None:
         file = read_toml(gates_file)
-        listed = checked(_GatesFile, file.data, (), file, faults)
+        listed = checked(_GatesFile, file.data, (), file, problems)
         found += [entry.require for entry in listed.gate] if listed else []
         if listed and not listed.gate:
-            faults.add("there is no gate in it", where=file.where(()), hint="write [[gate]] and require = …")
+            problems.add("there is no gate in it", where=file.where(()), hint="write [[gate]] and require = …")
     texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
-    written = ConfigSource({"gates": list(gates)}, texts)
-    table = checked(_ProjectTable, written.data, (), written, faults)
-    faults.raise_if_any()
+    source = ConfigSource({"gates": list(gates)}, texts)
+    table = checked(_ProjectTable, source.data, (), source, problems)
+    problems.raise_if_any()
     return found + (table.gates if table else [])
 
 
@@ -111,40 +111,40 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
 
     Its paths are below the project's folder, wherever in it the bench is started.
     """
-    file = next((place / "pyproject.toml" for place in (folder, *folder.parents) if _has_project(place)), None)
+    file = next((location / "pyproject.toml" for location in (folder, *folder.parents) if _has_project(location)), None)
     if file is None:
         return folder.name or "root", _ProjectTable()
-    written = read_toml(file)
-    project = written.data.get("project", {})
+    source = read_toml(file)
+    project = source.data.get("project", {})
     if not isinstance(project, dict):
         raise HarnessError(
-            "this is not a table", where=written.where(("project",)), hint='write [project] and name = "…"'
+            "this is not a table", where=source.where(("project",)), hint='write [project] and name = "…"'
         )
     name = project.get("name") or file.parent.name
-    table: object = written.data
+    table: object = source.data
     for key in _TABLE:
         table = table.get(key, {}) if isinstance(table, dict) else table
-    faults = Problems()
+    problems = Problems()
     if not isinstance(table, dict):
-        raise HarnessError("this is not a table", where=written.where(_TABLE), hint="write [tool.harness.bench]")
-    below = ConfigSource(table, written.places_below(_TABLE))
-    settings = checked(_ProjectTable, table, (), below, faults)
+        raise HarnessError("this is not a table", where=source.where(_TABLE), hint="write [tool.harness.bench]")
+    below = ConfigSource(table, source.locations_below(_TABLE))
+    settings = checked(_ProjectTable, table, (), below, problems)
     for index, path in enumerate(settings.paths if settings else ()):
         if not _is_there(file.parent / path.partition("::")[0]):
             # pytest itself would look for tests everywhere instead.
-            faults.add(f"there is no {quoted(path)}", where=below.where(("paths", index)), hint=_WHERE_PATHS)
-    faults.raise_if_any()
+            problems.add(f"there is no {quoted(path)}", where=below.where(("paths", index)), hint=_WHERE_PATHS)
+    problems.raise_if_any()
     assert settings is not None
     if file.parent != folder:
         settings = settings.model_copy(update={"paths": [str(file.parent / path) for path in settings.paths]})
     return str(name), settings
 
 
-def _is_there(place: Path) -> bool:
+def _is_there(location: Path) -> bool:
     """Whether a path, or a pattern of paths, leads to anything."""
     try:
         # A folder's own name may hold what a pattern is made of.
-        return place.exists() or any(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+        return location.exists() or any(Path(location.anchor).glob(str(location.relative_to(location.anchor))))
     except (ValueError, OSError):  # no pattern, or no name that a file system has
         return False
 

@@ -38,26 +38,28 @@ DEFAULT_PHASES = (
 
 @dataclass
 class ConfigSource:
-    """``data`` is the tree; ``places`` says where the value at a path was written; ``spelling`` what its key is
+    """``data`` is the tree; ``locations`` says where the value at a path was written; ``spelling`` what its key is
     called there, if otherwise than in a profile.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
-    places: dict[KeyPath, str] = field(default_factory=dict)
+    locations: dict[KeyPath, str] = field(default_factory=dict)
     spelling: dict[KeyPath, str] = field(default_factory=dict)
 
     def where(self, path: KeyPath) -> str:
         """File, line and key of the value at ``path``; of the nearest table around it if it was not written."""
         for end in range(len(path), -1, -1):
-            if path[:end] in self.places:
-                return self.places[path[:end]]
+            if path[:end] in self.locations:
+                return self.locations[path[:end]]
         return dotted(path)
 
-    def places_below(self, table: KeyPath) -> dict[KeyPath, str]:
+    def locations_below(self, table: KeyPath) -> dict[KeyPath, str]:
         """Where what is in ``table`` was written, by the paths within it; ``()`` is the table's own place."""
         return {
             (): self.where(table),
-            **{path[len(table) :]: place for path, place in self.places.items() if path[: len(table)] == table},
+            **{
+                path[len(table) :]: location for path, location in self.locations.items() if path[: len(table)] == table
+            },
         }
 
     def spelled(self, path: KeyPath) -> str:
@@ -70,7 +72,7 @@ class ConfigSource:
         for key in path[:-1]:
             tables = (tables[0].setdefault(str(key), {}), tables[1][str(key)])
         tables[0][str(path[-1])] = copy.deepcopy(tables[1][str(path[-1])])
-        for mine, others in ((self.places, other.places), (self.spelling, other.spelling)):
+        for mine, others in ((self.locations, other.locations), (self.spelling, other.spelling)):
             for known in [known for known in mine if known[: len(path)] == path]:
                 del mine[known]
             mine.update({known: text for known, text in others.items() if known[: len(path)] == path})
@@ -90,48 +92,48 @@ def shown_path(path: str | Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def from_scenario(description: ScenarioDescription, faults: Problems) -> ConfigSource:
-    """What the scenario file states. What is not even a list of calls is told to ``faults`` and left out."""
-    written = ConfigSource()
+def from_scenario(description: ScenarioDescription, problems: Problems) -> ConfigSource:
+    """What the scenario file states. What is not even a list of calls is told to ``problems`` and left out."""
+    source = ConfigSource()
     for kind, name in _CALLS:
         value = getattr(description, name)
         if value is not None:
-            _take_calls(written, kind, value, _assignment(description.file, name), faults)
+            _take_calls(source, kind, value, _assignment(description.file, name), problems)
     for name in ("sampling", "stop_early"):
         value = getattr(description, name)
         if value is not None:
-            written.data[name] = value
-            _place_all(written, (name,), value, _assignment(description.file, name))
-    return written
+            source.data[name] = value
+            _place_all(source, (name,), value, _assignment(description.file, name))
+    return source
 
 
-def from_call(phases: object, gates: object, faults: Problems) -> ConfigSource:
+def from_call(phases: object, gates: object, problems: Problems) -> ConfigSource:
     """What a call of ``harness.run`` states, in the form of a scenario's description; None where nothing."""
-    written = ConfigSource()
+    source = ConfigSource()
     for (kind, name), value in zip(_CALLS, (phases, gates), strict=True):
         if value is not None:
-            _take_calls(written, kind, value, f"harness.run({name})", faults)
-    return written
+            _take_calls(source, kind, value, f"harness.run({name})", problems)
+    return source
 
 
-def _take_calls(written: ConfigSource, kind: str, value: object, place: str, faults: Problems) -> None:
-    """A list of calls into ``written``; what is none is told to ``faults`` and left out."""
-    written.places[(kind,)] = place
+def _take_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:
+    """A list of calls into ``source``; what is none is left out and added to ``problems``."""
+    source.locations[(kind,)] = location
     calls = value if isinstance(value, list) else [value]
     if not isinstance(value, list) or not all(_is_call(call, kind) for call in calls):
         wrong = next((call for call in calls if not _is_call(call, kind)), None)
         what = f"{_shown_call(wrong)} is not a {kind}" if wrong is not None else f"{kind}s is not a list"
-        faults.add(what, where=place, hint=f"write a list of {kind}s, such as {_EXAMPLES[kind]}")
+        problems.add(what, where=location, hint=f"write a list of {kind}s, such as {_EXAMPLES[kind]}")
         calls = [call for call in calls if _is_call(call, kind)]
-    written.data[kind] = [_table(written, (kind, index), call, faults) for index, call in enumerate(calls)]
+    source.data[kind] = [_table(source, (kind, index), call, problems) for index, call in enumerate(calls)]
 
 
-def _place_all(written: ConfigSource, path: KeyPath, value: object, place: str) -> None:
+def _place_all(source: ConfigSource, path: KeyPath, value: object, location: str) -> None:
     """The same line for every value within a table of the scenario, each with its own key."""
-    written.places[path] = place
+    source.locations[path] = location
     if isinstance(value, Mapping):
         for key, below in value.items():
-            _place_all(written, (*path, key), below, f"{place}.{key}")
+            _place_all(source, (*path, key), below, f"{location}.{key}")
 
 
 def default_phases(*, has_shape: bool) -> ConfigSource:
@@ -148,44 +150,44 @@ def _shown_call(value: object) -> str:
     return f"{value['call']}(…)" if isinstance(value, Mapping) and "call" in value else quoted(value)
 
 
-def _table(written: ConfigSource, path: KeyPath, call: Mapping[str, Any], faults: Problems) -> dict[str, Any]:
-    """One call as a profile's table; its places and spellings go to ``written``, wrong words to ``faults``."""
+def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """One call as a profile's table; its places and spellings go to ``source``, wrong words to ``problems``."""
     kind: str = call["call"]
-    place = f"{shown_path(call['file'])}:{call['line']}: {kind}"
-    written.places[path] = place
+    location = f"{shown_path(call['file'])}:{call['line']}: {kind}"
+    source.locations[path] = location
     table: dict[str, Any] = {} if kind == "gate" else {"kind": kind}
     arguments: dict[str, Any] = dict(call["arguments"])
     every = arguments.pop("every", None) if kind == "stress" else None
     for argument, key in _KEY_OF_ARGUMENT.get(kind, {}).items():
-        written.spelling[*path, key] = argument
+        source.spelling[*path, key] = argument
     for argument, value in arguments.items():
         key = _KEY_OF_ARGUMENT.get(kind, {}).get(argument, argument)
-        if (*path, argument) in written.spelling:  # the profile's word, which the call has another for
-            meant = written.spelling[*path, argument]
-            faults.add(f'unknown key "{argument}"', where=f"{place}({argument})", hint=f'did you mean "{meant}"?')
+        if (*path, argument) in source.spelling:  # the profile's word, which the call has another for
+            meant = source.spelling[*path, argument]
+            problems.add(f'unknown key "{argument}"', where=f"{location}({argument})", hint=f'did you mean "{meant}"?')
         table[key] = value
-        written.places[*path, key] = f"{place}({argument})"
+        source.locations[*path, key] = f"{location}({argument})"
         if key in ("users", "rate") and isinstance(value, list) and kind in _PARTS:
             table[key] = dict(zip(_PARTS[kind], value, strict=False))
             for index, part in enumerate(_PARTS[kind]):
-                written.spelling[*path, key, part] = f"{argument}[{index}] ({part})"
+                source.spelling[*path, key, part] = f"{argument}[{index}] ({part})"
             if len(value) > len(_PARTS[kind]):
                 table[key]["more"] = value[len(_PARTS[kind]) :]
-                written.spelling[*path, key, "more"] = f"{argument}[{len(_PARTS[kind])}]"
+                source.spelling[*path, key, "more"] = f"{argument}[{len(_PARTS[kind])}]"
         if kind == "stress" and key in ("users", "rate") and isinstance(table[key], dict):
-            written.spelling[*path, key, "every"] = "every"
+            source.spelling[*path, key, "every"] = "every"
             if every is not None:
                 table[key]["every"] = every
-                written.places[*path, key, "every"] = f"{place}(every)"
+                source.locations[*path, key, "every"] = f"{location}(every)"
     return table
 
 
 def _assignment(file: str, name: str) -> str:
     """File, line and name of the scenario's last module-level assignment to ``name``."""
     line = None
-    source = Path(file)
-    if source.is_file():
-        for node in ast.parse(source.read_bytes()).body:
+    path = Path(file)
+    if path.is_file():
+        for node in ast.parse(path.read_bytes()).body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 line = node.lineno

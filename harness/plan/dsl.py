@@ -154,7 +154,7 @@ def gate(
     are meant to warm up and to break, are read only when named. Without ``endpoint``: all requests together.
     """
     file, line = _caller()
-    return GateSpec("gate", _given(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
+    return GateSpec("gate", _without_none(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
 
 
 BEYOND_INTEGERS = 1 << 63
@@ -187,10 +187,10 @@ def uses_harness(namespace: Mapping[str, object]) -> bool:
 
 def _phase(call: str, **arguments: object) -> PhaseSpec:
     file, line = _caller(depth=3)
-    return PhaseSpec(call, _given(**arguments), file, line)
+    return PhaseSpec(call, _without_none(**arguments), file, line)
 
 
-def _given(**arguments: object) -> dict[str, object]:
+def _without_none(**arguments: object) -> dict[str, object]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 

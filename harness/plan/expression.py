@@ -17,7 +17,7 @@ from harness.metrics import RUN_METRICS, synonyms
 from harness.metrics.comparators import Comparator, is_upper
 from harness.metrics.metric import Metric
 from harness.plan.model import Comparison, Condition
-from harness.plan.problems import UnreadableError, listed, quoted, suggestion
+from harness.plan.problems import InvalidValue, listed, quoted, suggestion
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput
@@ -67,29 +67,29 @@ _EXPECTED = {
 
 
 def parse_requirement(text: object) -> Comparison:
-    """One requirement on one metric, as a gate states it. Raises ``UnreadableError``."""
+    """One requirement on one metric, as a gate states it. Raises ``InvalidValue``."""
     condition = _parse(text)
     if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
-        raise UnreadableError(f"{quoted(text)} joins requirements", "a gate is one requirement: write a gate for each")
+        raise InvalidValue(f"{quoted(text)} joins requirements", "a gate is one requirement: write a gate for each")
     return condition.any_of[0][0]
 
 
 def parse_limit(text: object) -> Condition:
     """When a stress phase has broken: requirements joined by ``and``, ``or``, without a baseline.
 
-    Raises ``UnreadableError``, also for what is true before any load: ``p95 < 500ms`` would end the first step.
+    Raises ``InvalidValue``, also for what is true before any load: ``p95 < 500ms`` would end the first step.
     """
     condition = _parse(text)
     for group in condition.any_of:
         for comparison in group:
             if comparison.baseline:
-                raise UnreadableError(
+                raise InvalidValue(
                     f"{quoted(comparison.source)} compares with a baseline, which is known only after the run",
                     'name the limit itself, such as "p95 > 500ms"; a gate may compare with the baseline',
                 )
             if comparison.measures.better == "lower" and is_upper(comparison.comparator):
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
-                raise UnreadableError(
+                raise InvalidValue(
                     f"{quoted(comparison.source)} is true from the start, so the first step would be the last",
                     f'"until" says when the limit breaks: did you mean "{turned}"?',
                 )
@@ -98,9 +98,9 @@ def parse_limit(text: object) -> Condition:
 
 def _parse(text: object) -> Condition:
     if not isinstance(text, str) or not text.strip():
-        raise UnreadableError(f"{quoted(text)} is not a requirement", _EXAMPLES)
+        raise InvalidValue(f"{quoted(text)} is not a requirement", _EXAMPLES)
     if text.lstrip().lower().startswith("bench"):
-        raise UnreadableError(f"{quoted(text)} is a gate of a benchmark", "`harness bench` reads it; a run has none")
+        raise InvalidValue(f"{quoted(text)} is a gate of a benchmark", "`harness bench` reads it; a run has none")
     tree = parsed(text, "condition", _EXAMPLES)
     groups = tuple(
         tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
@@ -109,13 +109,13 @@ def _parse(text: object) -> Condition:
 
 
 def parsed(text: str, start: Literal["condition", "benchmark"], examples: str) -> ParseTree:
-    """The tree of ``text`` by that rule of the grammar. Raises ``UnreadableError``, with ``examples`` as its hint."""
+    """The tree of ``text`` by that rule of the grammar. Raises ``InvalidValue``, with ``examples`` as its hint."""
     from lark import UnexpectedInput
 
     try:
         return _parser().parse(text, start=start)
     except UnexpectedInput as error:
-        raise _syntax_fault(text, error, examples) from None
+        raise _syntax_problem(text, error, examples) from None
 
 
 @cache
@@ -125,17 +125,17 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, start=["condition", "benchmark"], parser="lalr")
 
 
-def _syntax_fault(text: str, error: UnexpectedInput, examples: str) -> UnreadableError:
+def _syntax_problem(text: str, error: UnexpectedInput, examples: str) -> InvalidValue:
     accepted = getattr(error, "accepts", None)
     if not accepted:  # a character that starts no word of the grammar
         message = (
             f"{quoted(text)} cannot be read: {quoted(text[error.column - 1])} at column {error.column} is unexpected"
         )
-        return UnreadableError(message, examples)
+        return InvalidValue(message, examples)
     at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
     at = "at its end" if at_end else f"at column {error.column}"
     wanted = " or ".join(word for name, word in _EXPECTED.items() if name in accepted)
-    return UnreadableError(f"{quoted(text)} cannot be read {at}: expected {wanted}", examples)
+    return InvalidValue(f"{quoted(text)} cannot be read {at}: expected {wanted}", examples)
 
 
 def _branches(tree: ParseTree) -> list[ParseTree]:
@@ -164,63 +164,61 @@ def _comparison(tokens: list[Token], text: str) -> Comparison:
 
 
 def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Metric[_Data]:
-    """The metric of ``known`` that ``word`` in ``source`` is. Raises ``UnreadableError``."""
+    """The metric of ``known`` that ``word`` in ``source`` is. Raises ``InvalidValue``."""
     metric = known.get(word.lower())
     if metric is None:
-        raise UnreadableError(
-            f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms(known))
-        )
+        raise InvalidValue(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms(known)))
     return metric
 
 
 def comparator_of(word: str, source: str) -> Comparator:
-    """The comparison that ``word`` in ``source`` is. Raises ``UnreadableError``."""
+    """The comparison that ``word`` in ``source`` is. Raises ``InvalidValue``."""
     for comparator in _COMPARATORS:
         if word == comparator:
             return comparator
     likely = _COMPARATOR_FOR.get(word)
     right = f'did you mean "{source.replace(word, likely, 1)}"?' if likely else f"known: {listed(_COMPARATORS)}"
-    raise UnreadableError(f"{quoted(source)}: {quoted(word)} is not a comparison", right)
+    raise InvalidValue(f"{quoted(source)}: {quoted(word)} is not a comparison", right)
 
 
 def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tuple[float, str]:
     """The limit in the metric's own unit, or per cent of the baseline."""
-    number, written = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
+    number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
     value, baseline = number_of(number, source), "BASELINE" in words
     if number[0] in "+-":
-        raise UnreadableError(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{written}"')
+        raise InvalidValue(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{unit_text}"')
     unit = metric.unit
-    if not written:
+    if not unit_text:
         completed = f"{number}%" if baseline else unit.completed(number)
         head, _, tail = source.rpartition(number)
-        raise UnreadableError(f"{quoted(source)}: a unit is missing", f'did you mean "{head}{completed}{tail}"?')
-    if baseline and written == "%":
+        raise InvalidValue(f"{quoted(source)}: a unit is missing", f'did you mean "{head}{completed}{tail}"?')
+    if baseline and unit_text == "%":
         return value, "%"
-    if written not in unit.scales:
+    if unit_text not in unit.scales:
         also = ", or in % of the baseline: baseline + 10%" if baseline and not unit.is_share else ""
-        raise UnreadableError(
-            f"{quoted(source)}: {quoted(written)} is not a unit of {metric.name}",
+        raise InvalidValue(
+            f"{quoted(source)}: {quoted(unit_text)} is not a unit of {metric.name}",
             f"it is {unit.wording}: {metric.example}{also}",
         )
     if not baseline:
         _check_range(metric, words["COMPARATOR"], value, source)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
-    return round(value * unit.scales[written], 9), unit.name
+    return round(value * unit.scales[unit_text], 9), unit.name
 
 
 def number_of(text: str, source: str) -> float:
-    """The number that ``text`` in ``source`` is. Raises ``UnreadableError`` where it is beyond all use."""
+    """The number that ``text`` in ``source`` is. Raises ``InvalidValue`` where it is beyond all use."""
     number = float(text)
     if abs(number) > _LARGEST:
-        raise UnreadableError(f"{quoted(source)}: the number is too large", f"write {_LARGEST:.0e} at most")
+        raise InvalidValue(f"{quoted(source)}: the number is too large", f"write {_LARGEST:.0e} at most")
     return number
 
 
 def _check_range(metric: Metric[_Data], comparator: str, value: float, source: str) -> None:
     if value > metric.unit.most:
-        raise UnreadableError(
+        raise InvalidValue(
             f"{quoted(source)}: {metric.name} is at most {metric.unit.most:g} {metric.unit.name}",
             f"write, for example, {metric.example}",
         )
     if value == 0 and comparator == "<":
-        raise UnreadableError(f"{quoted(source)} can never hold", "nothing is below 0: raise the limit, or use <=")
+        raise InvalidValue(f"{quoted(source)} can never hold", "nothing is below 0: raise the limit, or use <=")

@@ -16,41 +16,41 @@ from harness.plan.validation_errors import checked
 _MEASURED_KINDS = ("steady", "spike", "shape")
 
 
-def read_gates(written: ConfigSource, kinds: Mapping[str, Any], faults: Problems) -> list[Gate]:
-    """The gates of ``written``; ``kinds`` maps the name of each phase to its kind. What is wrong goes to ``faults``."""
+def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problems) -> list[Gate]:
+    """The gates of ``source``; ``kinds`` maps each phase to its kind. Adds what is wrong to ``problems``."""
     gates: list[Gate] = []
-    for index, table in enumerate(written.data["gate"]):
+    for index, table in enumerate(source.data["gate"]):
         path = ("gate", index)
         phase = table.get("phase")
         if isinstance(phase, str):
-            _check_gated_phase(phase, kinds, written.where((*path, "phase")), faults)
+            _check_gated_phase(phase, kinds, source.where((*path, "phase")), problems)
         elif phase is None and kinds and not any(kind in _MEASURED_KINDS for kind in kinds.values()):
-            faults.add(
+            problems.add(
                 "without a phase it reads steady, spike and shape phases, and there is none",
-                where=written.where(path),
+                where=source.where(path),
                 hint=f"name the phase it should read: {listed(kinds)}",
             )
-        gate = checked(GateTable, table, path, written, faults)
+        gate = checked(GateTable, table, path, source, problems)
         if gate is not None:
             gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
     return gates
 
 
-def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: str, faults: Problems) -> None:
+def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: str, problems: Problems) -> None:
     readable = [name for name, kind in kinds.items() if kind != "pause"]
     if phase == DIAGNOSE:
-        faults.add(
+        problems.add(
             "the diagnose pass runs under memray, its times mean nothing",
             where=where,
             hint=f"known: {listed(readable)}",
         )
     elif phase not in kinds:
-        faults.add(f'there is no phase "{phase}"', where=where, hint=suggestion(phase, readable))
+        problems.add(f'there is no phase "{phase}"', where=where, hint=suggestion(phase, readable))
     elif phase not in readable:
-        faults.add(f'"{phase}" is a pause: it has nothing to read', where=where, hint=f"known: {listed(readable)}")
+        problems.add(f'"{phase}" is a pause: it has nothing to read', where=where, hint=f"known: {listed(readable)}")
 
 
-def gates_given(
+def requested_gates(
     plan: RunPlan,
     *,
     require: Sequence[str] = (),
@@ -63,17 +63,17 @@ def gates_given(
     ``phase`` and ``endpoint`` are what each of ``require`` reads. Raises ``ManyProblemsError``.
     """
     if profile is not None:
-        written = load_profile(profile, scenario=plan.scenario.path).written
-        written.data.setdefault("gate", [])
+        source = load_profile(profile, scenario=plan.scenario.path).source
+        source.data.setdefault("gate", [])
     elif require:
         reads = {key: value for key, value in (("phase", phase), ("endpoint", endpoint)) if value is not None}
         options: dict[KeyPath, str] = {
             ("gate", index, key): f"--{key}" for index in range(len(require)) for key in ("require", *reads)
         }
-        written = ConfigSource({"gate": [{"require": text, **reads} for text in require]}, options)
+        source = ConfigSource({"gate": [{"require": text, **reads} for text in require]}, options)
     else:
         return None
-    faults = Problems()
-    gates = read_gates(written, {planned.name: planned.kind for planned in plan.phases}, faults)
-    faults.raise_if_any()
+    problems = Problems()
+    gates = read_gates(source, {planned.name: planned.kind for planned in plan.phases}, problems)
+    problems.raise_if_any()
     return gates

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from harness.plan.model import AllowedHost
-from harness.plan.problems import UnreadableError, quoted
+from harness.plan.problems import InvalidValue, quoted
 
 LOCAL = "localhost"
 MOST_RATE = 10_000_000
@@ -60,34 +60,34 @@ def host_of(url_or_host: str) -> str:
     return host_key(name) if name else ""
 
 
-def read_host(value: object) -> object:
+def parse_host(value: object) -> object:
     """An entry of ``allowed_hosts`` as it was written, checked: a name, or a table of ``host`` and ``max_rate``."""
     table = {"host": value} if isinstance(value, str) else value
     if not isinstance(table, dict):
-        raise UnreadableError(
+        raise InvalidValue(
             f"{quoted(value)} is not a host", 'write its name, or a table such as {host = "10.0.0.9", max_rate = 500}'
         )
     name, most = table.get("host"), table.get("max_rate")
     unknown = sorted(set(table) - {"host", "max_rate"})
     if unknown:
-        raise UnreadableError(f"unknown key {quoted(unknown[0])}", "an entry has host and max_rate")
+        raise InvalidValue(f"unknown key {quoted(unknown[0])}", "an entry has host and max_rate")
     if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
         likely = host_of(name) if isinstance(name, str) else ""
         meant = f", {quoted(likely)}" if _is_name(likely) else ""
-        raise UnreadableError(f"{quoted(name)} is not a host", f"write its name alone{meant}")
+        raise InvalidValue(f"{quoted(name)} is not a host", f"write its name alone{meant}")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
-        raise UnreadableError(
+        raise InvalidValue(
             f"{quoted(most)} is not a ceiling", f"write whole requests a second, from 1 to {MOST_RATE:,}"
         )
     return {"host": host_key(name), "max_rate": most}
 
 
-class Hosts:
+class AllowedHosts:
     """The allowed hosts of a run, each once; where several places give one a ceiling, the lowest holds."""
 
-    def __init__(self, *sources: Iterable[AllowedHost]) -> None:
+    def __init__(self, *groups: Iterable[AllowedHost]) -> None:
         self._by_key: dict[str, AllowedHost] = {}
-        for entry in (entry for source in sources for entry in source):
+        for entry in (entry for entries in groups for entry in entries):
             known = self._by_key.get(entry.host, entry)
             rates = [rate for rate in (known.max_rate, entry.max_rate) if rate is not None]
             self._by_key[entry.host] = AllowedHost(host=entry.host, max_rate=min(rates, default=None))
@@ -108,7 +108,7 @@ class Hosts:
         return tuple(self._by_key.values())
 
 
-def line_to_add(host: str, known: Sequence[AllowedHost] = ()) -> str:
+def setting_to_allow(host: str, known: Sequence[AllowedHost] = ()) -> str:
     """What a user writes so that load may go to ``host`` as well, whole."""
     entries = [_written(entry) for entry in known if entry.host != host] + [quoted(host)]
     return f"write in pyproject.toml, under [tool.harness]: allowed_hosts = [{', '.join(entries)}]"

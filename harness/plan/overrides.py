@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
-from harness.plan.problems import Problems, UnreadableError, quoted, suggestion
+from harness.plan.problems import InvalidValue, Problems, quoted, suggestion
 
 Override = str | tuple[str, object]
 """``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
@@ -26,37 +26,37 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def apply_override(
-    override: Override, written: ConfigSource, phase_names: list[str], top_keys: list[str], faults: Problems
+    override: Override, source: ConfigSource, phase_names: list[str], top_keys: list[str], problems: Problems
 ) -> None:
-    """Change the one value that ``override`` names. What names nothing is told to ``faults``.
+    """Change the one value that ``override`` names. Adds to ``problems`` what names nothing.
 
     A phase is named by its name or its number, a gate by its number, from 0. An unknown last key is left for the check
     of the whole, which knows what fits.
     """
     value: object
     if isinstance(override, str):
-        place = f"--set {override}"
+        location = f"--set {override}"
         key, sign, text = override.partition("=")
         stated, value = bool(sign), read_value(text)
     else:
-        place, (key, value) = f"set[{override[0]!r}]", override
+        location, (key, value) = f"set[{override[0]!r}]", override
         stated = isinstance(key, str) and "=" not in key
         try:
             value = _as_toml_has_it(value)
-        except UnreadableError as error:
-            faults.add(error.message, where=place, hint=error.hint)
+        except InvalidValue as error:
+            problems.add(error.message, where=location, hint=error.hint)
             return
     parts = [part.strip() for part in str(key).split(".")]
     if not stated or not all(parts):
-        faults.add("is not KEY=VALUE" if isinstance(override, str) else "is not a key", where=place, hint=_HINT)
+        problems.add("is not KEY=VALUE" if isinstance(override, str) else "is not a key", where=location, hint=_HINT)
         return
     if parts[0] not in top_keys:
-        faults.add(f'unknown key "{parts[0]}"', where=place, hint=suggestion(parts[0], top_keys))
+        problems.add(f'unknown key "{parts[0]}"', where=location, hint=suggestion(parts[0], top_keys))
         return
     if parts[0] in ("phase", "gate"):
-        _override_element(parts, value, written, phase_names, place, faults)
+        _override_element(parts, value, source, phase_names, location, problems)
     else:
-        _put(written, (parts[0],), parts[1:], value, place, faults)
+        _put(source, (parts[0],), parts[1:], value, location, problems)
 
 
 def as_text(override: Override) -> str:
@@ -68,48 +68,52 @@ def as_text(override: Override) -> str:
 
 
 def _override_element(
-    parts: list[str], value: object, written: ConfigSource, phase_names: list[str], place: str, faults: Problems
+    parts: list[str], value: object, source: ConfigSource, phase_names: list[str], location: str, problems: Problems
 ) -> None:
     kind = parts[0]
-    elements = written.data.get(kind, [])
+    elements = source.data.get(kind, [])
     names = phase_names if kind == "phase" else []
     numbers = [str(number) for number in range(len(elements))]
     if len(parts) < 3:
-        faults.add("names no single value", where=place, hint=f"write --set {kind}.{(names or ['0'])[0]}.KEY=VALUE")
+        problems.add(
+            "names no single value", where=location, hint=f"write --set {kind}.{(names or ['0'])[0]}.KEY=VALUE"
+        )
         return
     if parts[1] in names:
         index = names.index(parts[1])
     elif parts[1] in numbers:
         index = int(parts[1])
     else:
-        faults.add(f'there is no {kind} "{parts[1]}"', where=place, hint=suggestion(parts[1], names or numbers))
+        problems.add(f'there is no {kind} "{parts[1]}"', where=location, hint=suggestion(parts[1], names or numbers))
         return
     if parts[2] in _OTHER_GOAL and len(parts) == 3 and isinstance(elements[index], dict):
         elements[index].pop(_OTHER_GOAL[parts[2]], None)  # users and rate exclude one another
-    _put(written, (kind, index), parts[2:], value, place, faults)
+    _put(source, (kind, index), parts[2:], value, location, problems)
 
 
-def _put(written: ConfigSource, path: KeyPath, rest: list[str], value: object, place: str, faults: Problems) -> None:
-    full = path + _unspelled(written, path, rest)
-    table: Any = written.data
+def _put(
+    source: ConfigSource, path: KeyPath, rest: list[str], value: object, location: str, problems: Problems
+) -> None:
+    full = path + _unspelled(source, path, rest)
+    table: Any = source.data
     for key in full[:-1]:
         if isinstance(table, dict):
             below = table.get(key)
             if below is None or below is True:  # ``memory = true`` is a table of defaults
                 table[key] = {}
             elif not isinstance(below, dict | list):
-                faults.add(f'"{key}" is {quoted(below)}, it has no keys', where=place, hint=_HINT)
+                problems.add(f'"{key}" is {quoted(below)}, it has no keys', where=location, hint=_HINT)
                 return
         table = table[key]
     table[full[-1]] = value
-    for known in [known for known in written.places if known[: len(full)] == full]:
-        del written.places[known]
-    written.places[full] = place
+    for known in [known for known in source.locations if known[: len(full)] == full]:
+        del source.locations[known]
+    source.locations[full] = location
 
 
-def _unspelled(written: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
+def _unspelled(source: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
     """A scenario's own word (``hold``) taken for the profile's (``duration``)."""
-    for known, spelled in written.spelling.items():
+    for known, spelled in source.spelling.items():
         if known[: len(path)] == path and [spelled] == rest:
             return known[len(path) :]
     return tuple(rest)
@@ -125,16 +129,16 @@ def read_value(text: str) -> object:
 
 
 def _as_toml_has_it(value: object, depth: int = 0) -> object:
-    """A value of Python as reading it from a profile would give it; raises ``UnreadableError`` where TOML has none."""
+    """A value of Python as reading it from a profile would give it; raises ``InvalidValue`` where TOML has none."""
     if depth > DEEPEST:
-        raise UnreadableError("is nested too deeply, or holds itself", "give a value as a profile would have it")
+        raise InvalidValue("is nested too deeply, or holds itself", "give a value as a profile would have it")
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise UnreadableError(f"{value!r} is not UTF-8", "give names and values as text in UTF-8") from error
+            raise InvalidValue(f"{value!r} is not UTF-8", "give names and values as text in UTF-8") from error
         return str.__str__(value)
     if isinstance(value, bool):
         return value
@@ -146,7 +150,7 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
         return [_as_toml_has_it(item, depth + 1) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {_as_toml_has_it(key): _as_toml_has_it(item, depth + 1) for key, item in value.items()}
-    raise UnreadableError(
+    raise InvalidValue(
         f"{quoted(value)} is not a value that a plan can have",
         "give a text, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
         "sampling.memory off",

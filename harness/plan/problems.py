@@ -1,6 +1,6 @@
 """Every fault of what a user wrote is collected, then told at once: what, where, and what would be right.
 
-Parsers of single values raise ``UnreadableError``; whoever knows where the value was written turns it into a fault.
+Parsers of single values raise ``InvalidValue``; whoever knows where the value was written turns it into a fault.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from harness.errors import HarnessError, ManyProblemsError
 
 
-class UnreadableError(ValueError):
+class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failure of its own)
     """A value that means nothing: ``message`` says what is wrong with it, ``hint`` what would be right.
 
     ``key`` names the key at fault where the value is a table or a whole phase, else None. A ``ValueError``, so that
@@ -29,18 +29,18 @@ class Problems:
     """The faults found so far, in the order they were found."""
 
     def __init__(self) -> None:
-        self._faults: list[HarnessError] = []
+        self._problems: list[HarnessError] = []
 
     def add(self, message: str, *, where: str, hint: str | None = None) -> None:
-        self._faults.append(HarnessError(message, where=where, hint=hint))
+        self._problems.append(HarnessError(message, where=where, hint=hint))
 
     def __len__(self) -> int:
-        return len(self._faults)
+        return len(self._problems)
 
     def raise_if_any(self) -> None:
         """Raise ``ManyProblemsError`` with all that were added; nothing when there are none."""
-        if self._faults:
-            raise ManyProblemsError(self._faults)
+        if self._problems:
+            raise ManyProblemsError(self._problems)
 
 
 def quoted(value: object) -> str:

@@ -21,7 +21,7 @@ class Profile:
 
     name: str
     path: Path
-    written: ConfigSource
+    source: ConfigSource
 
 
 def load_profile(name_or_file: str, *, scenario: str | Path | None = None) -> Profile:

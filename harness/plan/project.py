@@ -19,17 +19,17 @@ class _ProjectTable(GuardRails):
     """Read by :mod:`harness.plan.bench_resolve`; here so that the key is known."""
 
 
-def load_project(folder: Path, faults: Problems) -> GuardRails:
+def load_project(folder: Path, problems: Problems) -> GuardRails:
     """That of the nearest ``pyproject.toml`` with such a table, in ``folder`` or above; else the defaults.
 
-    What is wrong with its keys is told to ``faults``; :class:`HarnessError` where the file is no TOML.
+    What is wrong with its keys is told to ``problems``; :class:`HarnessError` where the file is no TOML.
     """
     for above in (folder, *folder.parents):
         path = above / "pyproject.toml"
         if path.is_file():
-            written = _read(path)
-            if written is not None:
-                return checked(_ProjectTable, written.data[""], (), written, faults) or GuardRails()
+            source = _read(path)
+            if source is not None:
+                return checked(_ProjectTable, source.data[""], (), source, problems) or GuardRails()
     return GuardRails()
 
 
@@ -39,7 +39,7 @@ def _read(path: Path) -> ConfigSource | None:
         content = path.read_bytes()
     except OSError:
         return None  # somebody else's file, above a folder of ours
-    written = parse_toml(path, content)
-    tool = written.data.get("tool")
+    source = parse_toml(path, content)
+    tool = source.data.get("tool")
     table = tool.get("harness") if isinstance(tool, dict) else None
-    return None if table is None else ConfigSource({"": table}, written.places_below(_TABLE))
+    return None if table is None else ConfigSource({"": table}, source.locations_below(_TABLE))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from harness.plan.problems import UnreadableError, quoted
+from harness.plan.problems import InvalidValue, quoted
 
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
@@ -26,15 +26,15 @@ _USERS_HINT = "write a whole number of users, such as 50"
 def parse_duration(value: object) -> float:
     """Seconds, from ``"20s"``, ``"1m30s"``, ``"500ms"``, ``"2h"`` or a number of seconds; always more than 0.
 
-    Raises ``UnreadableError``.
+    Raises ``InvalidValue``.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
+        raise InvalidValue(f"{quoted(value)} is not a duration", _DURATION_HINT)
     seconds = _duration_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(seconds):
-        raise UnreadableError(f"{quoted(value)} is not a duration", _DURATION_HINT)
+        raise InvalidValue(f"{quoted(value)} is not a duration", _DURATION_HINT)
     if seconds <= 0:
-        raise UnreadableError(f"a duration must be more than 0, this is {quoted(value)}", _DURATION_HINT)
+        raise InvalidValue(f"a duration must be more than 0, this is {quoted(value)}", _DURATION_HINT)
     return seconds
 
 
@@ -51,7 +51,7 @@ def _duration_of_text(text: str) -> float:
     unsigned = stripped.removeprefix("-")
     match = _DURATION.fullmatch(unsigned)
     if not unsigned or match is None:
-        raise UnreadableError(f"{quoted(text)} is not a duration", _duration_hint(unsigned))
+        raise InvalidValue(f"{quoted(text)} is not a duration", _duration_hint(unsigned))
     seconds = sum(float(number) * _UNIT_S[unit] for unit, number in match.groupdict().items() if number)
     return -seconds if stripped != unsigned else seconds
 
@@ -71,49 +71,49 @@ def _duration_hint(text: str) -> str:
 
 
 def parse_rate(value: object) -> float:
-    """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``UnreadableError``."""
+    """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
     rate = _rate_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(rate):
-        raise UnreadableError(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
     if rate < 0:
-        raise UnreadableError(f"an arrival rate cannot be negative, this is {quoted(value)}", _RATE_HINT)
+        raise InvalidValue(f"an arrival rate cannot be negative, this is {quoted(value)}", _RATE_HINT)
     return rate
 
 
 def _rate_of_text(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise UnreadableError(f"{quoted(text)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue(f"{quoted(text)} is not an arrival rate", _RATE_HINT)
     unit = match["unit"]
     if unit not in (None, "/s"):
-        raise UnreadableError(f"{quoted(text)}: unknown unit {quoted(unit)}", _RATE_HINT)
+        raise InvalidValue(f"{quoted(text)}: unknown unit {quoted(unit)}", _RATE_HINT)
     return float(match["number"])
 
 
 def parse_users(value: object) -> int:
-    """A number of users, 0 or more. Raises ``UnreadableError``."""
+    """A number of users, 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UnreadableError(f"{quoted(value)} is not a number of users", _USERS_HINT)
+        raise InvalidValue(f"{quoted(value)} is not a number of users", _USERS_HINT)
     if value < 0:
-        raise UnreadableError(f"a number of users cannot be negative, this is {quoted(value)}", _USERS_HINT)
+        raise InvalidValue(f"a number of users cannot be negative, this is {quoted(value)}", _USERS_HINT)
     if value > MOST_USERS:
-        raise UnreadableError(f"{quoted(value)} users are too many", f"write {MOST_USERS:,} at most")
+        raise InvalidValue(f"{quoted(value)} users are too many", f"write {MOST_USERS:,} at most")
     return value
 
 
 def _some_rate(value: object) -> float:
     rate = parse_rate(value)
     if rate == 0:
-        raise UnreadableError("an arrival rate must be more than 0 here", 'for a stretch without load use kind "pause"')
+        raise InvalidValue("an arrival rate must be more than 0 here", 'for a stretch without load use kind "pause"')
     return rate
 
 
 def _some_users(value: object) -> int:
     users = parse_users(value)
     if users == 0:
-        raise UnreadableError("at least 1 user is needed here", 'for a stretch without load use kind "pause"')
+        raise InvalidValue("at least 1 user is needed here", 'for a stretch without load use kind "pause"')
     return users
 
 

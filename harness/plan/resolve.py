@@ -13,7 +13,7 @@ from harness.plan.config_source import ConfigSource, KeyPath, default_phases, fr
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.gating import read_gates
-from harness.plan.hosts import LOCAL, Hosts, host_of, read_host
+from harness.plan.hosts import LOCAL, AllowedHosts, host_of, parse_host
 from harness.plan.model import (
     AllowedHost,
     AttachedTarget,
@@ -28,11 +28,11 @@ from harness.plan.model import (
 from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
 from harness.plan.phases.diagnose import NAME as DIAGNOSE
-from harness.plan.problems import Problems, UnreadableError, listed, quoted, suggestion
+from harness.plan.problems import InvalidValue, Problems, listed, quoted, suggestion
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
-from harness.plan.target import TargetOptions, settle_target
+from harness.plan.target import TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -68,19 +68,19 @@ def resolve(
     By default there is a worker a core less one, where none join from elsewhere, and a random seed.
     Raises ``ManyProblemsError`` with all faults.
     """
-    faults = Problems()
-    stated = from_call(plain(phases), plain(gates), faults)
-    written = _compose(description, profile, stated, faults)
+    problems = Problems()
+    stated = from_call(plain(phases), plain(gates), problems)
+    source = _compose(description, profile, stated, problems)
     for override in overrides:
-        apply_override(override, written, _phase_names(written, Problems()), list(Settings.model_fields), faults)
-    names = _phase_names(written, faults)
-    resolved = _phases(written, names, description, faults)
-    kinds = dict(zip(names, (table.get("kind") for table in written.data["phase"]), strict=True))
-    required = read_gates(written, kinds, faults)
-    settings = _settings(written, faults)
-    project = load_project(Path.cwd(), faults)
+        apply_override(override, source, _phase_names(source, Problems()), list(Settings.model_fields), problems)
+    names = _phase_names(source, problems)
+    resolved = _phases(source, names, description, problems)
+    kinds = dict(zip(names, (table.get("kind") for table in source.data["phase"]), strict=True))
+    required = read_gates(source, kinds, problems)
+    settings = _settings(source, problems)
+    project = load_project(Path.cwd(), problems)
     if not description.user_classes:
-        faults.add(
+        problems.add(
             "has no user class",
             where=shown_path(description.file),
             hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
@@ -91,16 +91,18 @@ def resolve(
         (remote_workers, 0, "--expect-workers"),
     ):
         if count is not None and not least <= count <= MOST_WORKERS:
-            faults.add(
+            problems.add(
                 f"{count} is not a number of workers",
                 where=where,
                 hint=f"give at least {least}, at most {MOST_WORKERS:,}",
             )
-    allowed = Hosts(project.allowed_hosts, settings.allowed_hosts, _named(target.allowed, faults))
-    chosen = settle_target(target, settings.target, description, allowed, written, faults)
+    allowed = AllowedHosts(
+        project.allowed_hosts, settings.allowed_hosts, _allowed_on_command_line(target.allowed, problems)
+    )
+    chosen = choose_target(target, settings.target, description, allowed, source, problems)
     making = _local_workers(workers, settings.workers, remote_workers)
-    _tell_ceilings(chosen, allowed, resolved, making + remote_workers, written, faults)
-    faults.raise_if_any()
+    _check_rate_limits(chosen, allowed, resolved, making + remote_workers, source, problems)
+    problems.raise_if_any()
 
     memory = settings.sampling.memory
     if memory is not None and chosen.kind != "attached":
@@ -138,26 +140,31 @@ def resolve(
     )
 
 
-def _named(names: Sequence[str], faults: Problems) -> list[AllowedHost]:
+def _allowed_on_command_line(names: Sequence[str], problems: Problems) -> list[AllowedHost]:
     """What ``--allow-host`` names."""
     found = []
     for name in names:
         try:
-            found.append(AllowedHost.model_validate(read_host(name)))
-        except UnreadableError as error:
-            faults.add(error.message, where="--allow-host", hint=error.hint)
+            found.append(AllowedHost.model_validate(parse_host(name)))
+        except InvalidValue as error:
+            problems.add(error.message, where="--allow-host", hint=error.hint)
     return found
 
 
-def _tell_ceilings(
-    target: Target, allowed: Hosts, phases: Sequence[Phase], workers: int, written: ConfigSource, faults: Problems
+def _check_rate_limits(
+    target: Target,
+    allowed: AllowedHosts,
+    phases: Sequence[Phase],
+    workers: int,
+    source: ConfigSource,
+    problems: Problems,
 ) -> None:
     """What asks for more than a host's ceiling: more arrivals (each is one request at least), or more workers."""
     host = host_of(target.url) if isinstance(target, AttachedTarget) else LOCAL
     most = allowed.max_rate(host)
     for entry in allowed.all():
         if entry.max_rate is not None and entry.max_rate < workers:
-            faults.add(
+            problems.add(
                 f"{entry.host} takes {entry.max_rate:,} requests a second, fewer than there are load workers",
                 where="max_rate",
                 hint=f"give --workers {entry.max_rate}",
@@ -165,9 +172,9 @@ def _tell_ceilings(
     for index, phase in enumerate(phases):
         peak = max((max(part.start, part.end) for part in phase.segments), default=0.0)
         if phase.model == "open" and most is not None and peak > most:
-            faults.add(
+            problems.add(
                 f"{peak:,.0f} arrivals/s are more than {host} is allowed: its max_rate is {most:,} requests/s",
-                where=written.where(("phase", index, "rate")),
+                where=source.where(("phase", index, "rate")),
                 hint=f"ask for {most:,}/s at most, or raise max_rate in allowed_hosts",
             )
 
@@ -180,57 +187,59 @@ def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> in
 
 
 def _compose(
-    description: ScenarioDescription, profile: Profile | None, stated: ConfigSource, faults: Problems
+    description: ScenarioDescription, profile: Profile | None, stated: ConfigSource, problems: Problems
 ) -> ConfigSource:
     """Scenario, profile and what was stated besides in one tree, its phases and gates lists of tables."""
-    written = from_scenario(description, faults)
+    source = from_scenario(description, problems)
     if profile is not None:
-        for key, value in profile.written.data.items():
-            if key == "sampling" and isinstance(value, dict) and isinstance(written.data.get(key), dict):
+        for key, value in profile.source.data.items():
+            if key == "sampling" and isinstance(value, dict) and isinstance(source.data.get(key), dict):
                 for below in value:
-                    written.take(profile.written, (key, below))
+                    source.take(profile.source, (key, below))
             else:
-                written.take(profile.written, (key,))
+                source.take(profile.source, (key,))
     for key in stated.data:
-        written.take(stated, (key,))
-    if written.data.get("phase") is None:
-        written.take(default_phases(has_shape=description.has_shape), ("phase",))
+        source.take(stated, (key,))
+    if source.data.get("phase") is None:
+        source.take(default_phases(has_shape=description.has_shape), ("phase",))
     for key in ("phase", "gate"):
-        value = written.data.setdefault(key, [])
+        value = source.data.setdefault(key, [])
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-            faults.add(
+            problems.add(
                 f"{key} is not a list of tables",
-                where=written.where((key,)),
+                where=source.where((key,)),
                 hint=f"head each with [[{key}]], in two brackets",
             )
-            written.data[key] = []
-    return written
+            source.data[key] = []
+    return source
 
 
-def _phase_names(written: ConfigSource, faults: Problems) -> list[str]:
+def _phase_names(source: ConfigSource, problems: Problems) -> list[str]:
     """Each phase's name: its own, else its kind, with a number from the second on. Bad names are told."""
     names: list[str] = []
-    places: dict[str, str] = {}
-    for index, table in enumerate(written.data["phase"]):
-        name, where = table.get("name"), written.where(("phase", index, "name"))
+    locations: dict[str, str] = {}
+    for index, table in enumerate(source.data["phase"]):
+        name, where = table.get("name"), source.where(("phase", index, "name"))
         if name is None:
             names.append("")
             continue
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
             fits = f'did you mean "{likely}"? ' if _NAME.fullmatch(likely) else ""
-            faults.add(
+            problems.add(
                 f"{quoted(name)} is not a name",
                 where=where,
                 hint=f"{fits}a name is a letter, then letters, digits, - and _",
             )
         elif name == DIAGNOSE:
-            faults.add(f'"{DIAGNOSE}" is the memory pass that the harness adds', where=where, hint="take another name")
-        elif name in places:
-            faults.add(f'two phases are named "{name}"', where=where, hint=f"the other is at {places[name]}")
+            problems.add(
+                f'"{DIAGNOSE}" is the memory pass that the harness adds', where=where, hint="take another name"
+            )
+        elif name in locations:
+            problems.add(f'two phases are named "{name}"', where=where, hint=f"the other is at {locations[name]}")
         names.append(str(name))
-        places.setdefault(str(name), where)
-    for index, table in enumerate(written.data["phase"]):
+        locations.setdefault(str(name), where)
+    for index, table in enumerate(source.data["phase"]):
         if not names[index]:
             kind = str(table.get("kind", "phase"))
             tries = [kind, *(f"{kind}-{number}" for number in range(2, len(names) + 2))]
@@ -238,11 +247,13 @@ def _phase_names(written: ConfigSource, faults: Problems) -> list[str]:
     return names
 
 
-def _phases(written: ConfigSource, names: list[str], description: ScenarioDescription, faults: Problems) -> list[Phase]:
-    tables = written.data["phase"]
-    if not tables and not len(faults):
-        faults.add("there is no phase", where=written.where(("phase",)), hint='such as steady(users=50, hold="30s")')
-    configs = [_phase_config(written, index, name, description, faults) for index, name in enumerate(names)]
+def _phases(
+    source: ConfigSource, names: list[str], description: ScenarioDescription, problems: Problems
+) -> list[Phase]:
+    tables = source.data["phase"]
+    if not tables and not len(problems):
+        problems.add("there is no phase", where=source.where(("phase",)), hint='such as steady(users=50, hold="30s")')
+    configs = [_phase_config(source, index, name, description, problems) for index, name in enumerate(names)]
     phases: list[Phase] = []
     level = NO_LOAD
     for index, config in enumerate(configs):
@@ -250,40 +261,40 @@ def _phases(written: ConfigSource, names: list[str], description: ScenarioDescri
             break  # the levels of those that follow are not known; their own keys are checked already
         try:
             phases.append(config.resolve(level))
-        except UnreadableError as error:
+        except InvalidValue as error:
             path: KeyPath = ("phase", index, error.key) if error.key else ("phase", index)
-            faults.add(error.message, where=written.where(path), hint=error.hint)
+            problems.add(error.message, where=source.where(path), hint=error.hint)
             break
         level = config.level_after(phases[-1])
     return phases
 
 
 def _phase_config(
-    written: ConfigSource, index: int, name: str, description: ScenarioDescription, faults: Problems
+    source: ConfigSource, index: int, name: str, description: ScenarioDescription, problems: Problems
 ) -> PhaseConfig | None:
     """The checked keys of one phase; None where there are faults, which are told."""
-    table: dict[str, Any] = {**written.data["phase"][index], "name": name}
+    table: dict[str, Any] = {**source.data["phase"][index], "name": name}
     path = ("phase", index)
     kind = table.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         message = f"unknown kind {quoted(kind)}" if kind is not None else '"kind" is missing'
-        faults.add(message, where=written.where((*path, "kind")), hint=suggestion(str(kind), KINDS, _KIND_SYNONYMS))
+        problems.add(message, where=source.where((*path, "kind")), hint=suggestion(str(kind), KINDS, _KIND_SYNONYMS))
         return None
-    before = len(faults)
+    before = len(problems)
     if kind == "shape" and not description.has_shape:
-        faults.add(
+        problems.add(
             "the scenario has no LoadTestShape",
-            where=written.where((*path, "kind")),
+            where=source.where((*path, "kind")),
             hint=f"write one, or take another kind: {listed(other for other in KINDS if other != kind)}",
         )
     model = KINDS[kind]
-    for fault in model.faults_between_keys(table):
-        where = written.where((*path, fault.key) if fault.key else path)
-        faults.add(fault.message, where=where, hint=fault.hint)
-    config = checked(model, table, path, written, faults)
-    return config if len(faults) == before else None
+    for problem in model.problems_between_keys(table):
+        where = source.where((*path, problem.key) if problem.key else path)
+        problems.add(problem.message, where=where, hint=problem.hint)
+    config = checked(model, table, path, source, problems)
+    return config if len(problems) == before else None
 
 
-def _settings(written: ConfigSource, faults: Problems) -> Settings:
+def _settings(source: ConfigSource, problems: Problems) -> Settings:
     """The rest of the keys; the defaults where there are faults, which are told."""
-    return checked(Settings, written.data, (), written, faults) or Settings()
+    return checked(Settings, source.data, (), source, problems) or Settings()

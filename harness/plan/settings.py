@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr
 
 from harness.plan.expression import parse_requirement
-from harness.plan.hosts import read_host
+from harness.plan.hosts import parse_host
 from harness.plan.model import AllowedHost, Comparison
-from harness.plan.problems import UnreadableError, quoted
+from harness.plan.problems import InvalidValue, quoted
 from harness.plan.quantities import Duration
 
 MOST_WORKERS = 1000
@@ -23,14 +23,14 @@ class _Table(BaseModel):
 def _endpoint(value: object) -> str:
     if not isinstance(value, str) or len(value.split(maxsplit=1)) != 2:
         example = f"GET {value}" if isinstance(value, str) and value.startswith("/") else "POST /checkout"
-        raise UnreadableError(f"{quoted(value)} is not an endpoint", f'write method and name, such as "{example}"')
+        raise InvalidValue(f"{quoted(value)} is not an endpoint", f'write method and name, such as "{example}"')
     return value
 
 
 def _between(least: int, most: int, what: str) -> BeforeValidator:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise UnreadableError(f"{quoted(value)} is not {what}", f"write a whole number from {least} to {most:,}")
+            raise InvalidValue(f"{quoted(value)} is not {what}", f"write a whole number from {least} to {most:,}")
         return value
 
     return BeforeValidator(check)
@@ -43,19 +43,19 @@ def _switch(value: object) -> object:
     if value is False:
         return None
     if not isinstance(value, Mapping):
-        raise UnreadableError(f"{quoted(value)} is not a table, true or false", "write false to switch it off")
+        raise InvalidValue(f"{quoted(value)} is not a table, true or false", "write false to switch it off")
     return value
 
 
 def _environment_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UnreadableError(f"{quoted(value)} is not a text", "environment variables are texts: put it in quotes")
+        raise InvalidValue(f"{quoted(value)} is not a text", "environment variables are texts: put it in quotes")
     return str(value)
 
 
 def _secret_name(value: object) -> str:
     if not isinstance(value, str) or len(value.strip()) < 2:
-        raise UnreadableError(f"{quoted(value)} is not a name", 'write what the secret is called, such as "x-tenant"')
+        raise InvalidValue(f"{quoted(value)} is not a name", 'write what the secret is called, such as "x-tenant"')
     return value.strip()
 
 
@@ -113,7 +113,7 @@ class GuardRails(_Table):
         "masked": "mask", "secrets": "mask",
     }  # fmt: skip
 
-    allowed_hosts: tuple[Annotated[AllowedHost, BeforeValidator(read_host)], ...] = ()
+    allowed_hosts: tuple[Annotated[AllowedHost, BeforeValidator(parse_host)], ...] = ()
     mask: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
 
 

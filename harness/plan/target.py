@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.description import ScenarioDescription
-from harness.plan.hosts import Hosts, address_of, host_of, line_to_add
+from harness.plan.hosts import AllowedHosts, address_of, host_of, setting_to_allow
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
 from harness.plan.problems import Problems
 from harness.plan.settings import TargetTable
@@ -25,58 +25,60 @@ class TargetOptions:
     """Hosts beyond this machine that load may be sent to (``--allow-host``)."""
 
 
-def settle_target(
+def choose_target(
     options: TargetOptions,
     table: TargetTable,
     description: ScenarioDescription,
-    allowed: Hosts,
-    written: ConfigSource,
-    faults: Problems,
+    allowed: AllowedHosts,
+    source: ConfigSource,
+    problems: Problems,
 ) -> Target:
-    """The target; contradictions go to ``faults``.
+    """The target; contradictions go to ``problems``.
 
     It is on this machine, or on one of ``allowed``. A name that is neither may still mean this machine: that is asked
     when it is looked for (``harness.targets.health``). But not one in the scenario's classes, which are copied about.
     """
-    _tell_contradictions(options, table, written, faults)
+    _check_contradictions(options, table, source, problems)
     if options.host is not None:
-        return _attached(_checked_url(options.host, "--host", faults), options, allowed, "--host", faults)
+        return _attached(_checked_url(options.host, "--host", problems), options, allowed, "--host", problems)
     if options.command is not None:
         return _command(options.command, options.ready or table.ready, table)
     if table.url is not None:
-        where = written.where(("target", "url"))
-        return _attached(_checked_url(table.url, where, faults), options, allowed, where, faults)
+        where = source.where(("target", "url"))
+        return _attached(_checked_url(table.url, where, problems), options, allowed, where, problems)
     if table.command is not None:
         return _command(table.command, options.ready or table.ready, table)
     hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
     if hosts:
         for host in hosts:
             if not allowed.allows(host_of(host)):
-                faults.add(
+                problems.add(
                     f"the scenario names the host {host}, which is not this machine",
                     where=shown_path(description.file),
-                    hint=f"if it is yours to load, {line_to_add(host_of(host), allowed.all())}"
+                    hint=f"if it is yours to load, {setting_to_allow(host_of(host), allowed.all())}"
                     if host_of(host)
                     else "write its whole URL, such as http://127.0.0.1:8000",
                 )
         first = hosts[0].rstrip("/")
         return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:
-        faults.add(
+        problems.add(
             "means nothing without a target that runs already", where="--pid", hint="give its URL too: --host URL"
         )
     if options.ready is not None:
-        faults.add("means nothing for the embedded shop", where="--ready", hint="give a command too: --target CMD")
+        problems.add("means nothing for the embedded shop", where="--ready", hint="give a command too: --target CMD")
     return ShopTarget(environment=table.environment)
 
 
-def _attached(url: str, options: TargetOptions, allowed: Hosts, where: str, faults: Problems) -> AttachedTarget:
+def _attached(
+    url: str, options: TargetOptions, allowed: AllowedHosts, where: str, problems: Problems
+) -> AttachedTarget:
     host = host_of(url)
     if address_of(host) is not None and not allowed.allows(host):
-        faults.add(
+        problems.add(
             f"load is only sent to this machine, and {url} is on another",
             where=where,
-            hint=f"if {host} is yours to load, {line_to_add(host, allowed.all())}; for this run alone: "
+            hint=f"if {host} is yours to load, {setting_to_allow(host, allowed.all())}; for this run alone: "
             f"--allow-host {host}",
         )
     return AttachedTarget(url=url, pid=options.pid, allowed=allowed.names(host))
@@ -88,29 +90,29 @@ def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
     )
 
 
-def _tell_contradictions(options: TargetOptions, table: TargetTable, written: ConfigSource, faults: Problems) -> None:
+def _check_contradictions(options: TargetOptions, table: TargetTable, source: ConfigSource, problems: Problems) -> None:
     if options.host is not None and options.command is not None:
-        faults.add("exclude one another", where="--host and --target", hint="attach to a URL, or start a command")
+        problems.add("exclude one another", where="--host and --target", hint="attach to a URL, or start a command")
     if options.command is not None and options.pid is not None:
-        faults.add("the harness knows the process it starts", where="--pid", hint="leave --pid out with --target")
-    for name, command in (("--target", options.command), (written.where(("target", "command")), table.command)):
+        problems.add("the harness knows the process it starts", where="--pid", hint="leave --pid out with --target")
+    for name, command in (("--target", options.command), (source.where(("target", "command")), table.command)):
         if command is not None and not command.strip():
-            faults.add("the command is empty", where=name, hint='such as "uvicorn app:app --port {port}"')
-    for name, path in (("--ready", options.ready), (written.where(("target", "ready")), table.ready)):
+            problems.add("the command is empty", where=name, hint='such as "uvicorn app:app --port {port}"')
+    for name, path in (("--ready", options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
-            faults.add(f'"{path}" is not a path', where=name, hint=f'did you mean "/{path}"?')
+            problems.add(f'"{path}" is not a path', where=name, hint=f'did you mean "/{path}"?')
     if table.url is not None and table.command is not None:
-        faults.add(
+        problems.add(
             "has both url and command",
-            where=written.where(("target", "url")),
+            where=source.where(("target", "url")),
             hint="keep url to attach to a target that runs, command to have it started",
         )
 
 
-def _checked_url(url: str, where: str, faults: Problems) -> str:
+def _checked_url(url: str, where: str, problems: Problems) -> str:
     if not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
         likely = re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url)
-        faults.add(
+        problems.add(
             f'"{url}" is not a URL',
             where=where,
             hint=f'did you mean "http://{url}"?' if likely else "such as http://127.0.0.1:8000",

@@ -32,7 +32,7 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_fault(path, text, error) from None
+        raise _syntax_problem(path, text, error) from None
     except ValueError:  # Python's limit on digits
         raise HarnessError(
             "a whole number is too long", where=shown_path(path), hint="TOML's whole numbers have 64 bits"
@@ -42,14 +42,14 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
             "lists or tables are nested too deeply", where=shown_path(path), hint="write them flat"
         ) from None
     file = shown_path(path)
-    places = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
-    return ConfigSource(data, {(): file, **places})
+    locations = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
+    return ConfigSource(data, {(): file, **locations})
 
 
-def _syntax_fault(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:
+def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:
     """Tells line and column first, as every other message does, and shows the line."""
-    message, _, place = str(error).rpartition(" (at ")
-    numbers = [int(word) for word in place.rstrip(")").replace(",", "").split() if word.isdigit()]
+    message, _, location = str(error).rpartition(" (at ")
+    numbers = [int(word) for word in location.rstrip(")").replace(",", "").split() if word.isdigit()]
     lines = text.split("\n")
     # "at end of document" gives no numbers: the last line that holds something is where it breaks off.
     line = numbers[0] if numbers else max((i for i, each in enumerate(lines, 1) if each.strip()), default=1)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import Problems, UnreadableError, quoted, suggestion
+from harness.plan.problems import InvalidValue, Problems, quoted, suggestion
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -37,37 +37,39 @@ _WANTED = {
 """What a value should have been, by pydantic's name of the error."""
 
 
-def checked(model: type[_Model], value: object, at: KeyPath, written: ConfigSource, faults: Problems) -> _Model | None:
-    """``value``, which was written at ``at``, as a ``model``; None where it is none, which is told to ``faults``."""
+def checked(model: type[_Model], value: object, at: KeyPath, source: ConfigSource, problems: Problems) -> _Model | None:
+    """``value``, which stands at ``at``, as a ``model``; None if it is invalid: ``problems`` then says why."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        _tell(error, model, at, written, faults)
+        _report(error, model, at, source, problems)
         return None
 
 
-def _tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: ConfigSource, faults: Problems) -> None:
+def _report(
+    error: ValidationError, model: type[BaseModel], at: KeyPath, source: ConfigSource, problems: Problems
+) -> None:
     for item in error.errors(include_url=False):
         below: KeyPath = tuple(item["loc"])
         path = (*at, *below)
-        where, word = written.where(path), written.spelled(path) if path else ""
+        where, word = source.where(path), source.spelled(path) if path else ""
         cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, UnreadableError):
-            place = written.where((*path, cause.key)) if cause.key else where
-            faults.add(cause.message, where=place, hint=cause.hint)
+        if isinstance(cause, InvalidValue):
+            location = source.where((*path, cause.key)) if cause.key else where
+            problems.add(cause.message, where=location, hint=cause.hint)
         elif item["type"] == "missing":
-            faults.add(f'"{word}" is missing', where=where, hint=_how_to_add(str(below[-1]), word))
+            problems.add(f'"{word}" is missing', where=where, hint=_how_to_add(str(below[-1]), word))
         elif item["type"] == "extra_forbidden" and "[" in word:
-            faults.add(f"{word} is one value too many", where=where, hint=_how_to_add("to", word))
+            problems.add(f"{word} is one value too many", where=where, hint=_how_to_add("to", word))
         elif item["type"] == "extra_forbidden":
             table = _model_at(model, below[:-1])
             synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
-            known = [written.spelled((*path[:-1], key)) for key in _keys(table)]
-            meant = {other: written.spelled((*path[:-1], key)) for other, key in synonyms.items()}
-            faults.add(f'unknown key "{word}"', where=where, hint=suggestion(word, known, meant))
+            known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
+            meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
+            problems.add(f'unknown key "{word}"', where=where, hint=suggestion(word, known, meant))
         elif item["type"] == "literal_error":
             choices = [str(choice) for choice in _choices(model, below)]
-            faults.add(
+            problems.add(
                 f"{quoted(item['input'])} is not known", where=where, hint=suggestion(str(item["input"]), choices)
             )
         else:
@@ -76,7 +78,7 @@ def _tell(error: ValidationError, model: type[BaseModel], at: KeyPath, written: 
                 f"{quoted(item['input'])} is not {wanted}" if wanted else f"{quoted(item['input'])}: {item['msg']}"
             )
             example = f"[{quoted(item['input'])}]" if wanted == "a list" and isinstance(item["input"], str) else wanted
-            faults.add(message, where=where, hint=f"write {example}" if wanted else None)
+            problems.add(message, where=where, hint=f"write {example}" if wanted else None)
 
 
 def _how_to_add(key: str, word: str) -> str:

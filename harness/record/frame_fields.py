@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from harness.errors import first_fault
+from harness.errors import first_problem
 
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Epoch = Annotated[float, Field(ge=0, lt=1e10)]
@@ -146,4 +146,4 @@ def check_fields(frame: dict[str, Any]) -> None:
     try:
         fields.model_validate(frame)
     except ValidationError as fault:
-        raise ValueError(first_fault(fault)) from fault
+        raise ValueError(first_problem(fault)) from fault

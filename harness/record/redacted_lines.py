@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from harness.record.redaction import MASK, masked, may_hold_secret, private_key_begins, private_key_ends
+from harness.record.redaction import REDACTED, may_hold_secret, private_key_begins, private_key_ends, redacted
 
 _LONGEST_PIECE = 1 << 16
 """Of a line that is longer, this much is masked at a time."""
@@ -35,22 +35,22 @@ class _Lines:
     def in_key(self) -> bool:
         return self._key_lines > 0
 
-    def masked(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         if not self._key_lines:
             return self._outside_key(text)
         end = private_key_ends(text)
         if end is None:
             self._key_lines = max(self._key_lines - max(text.count("\n"), 1), 0)
-            return MASK + ("\n" if text.endswith("\n") else "")
+            return REDACTED + ("\n" if text.endswith("\n") else "")
         self._key_lines = 0
-        return MASK + self._outside_key(text[end.end() :])
+        return REDACTED + self._outside_key(text[end.end() :])
 
     def _outside_key(self, text: str) -> str:
         at = text.rfind("-----BEGIN ")
         if at >= 0 and private_key_begins(text, at) and not private_key_ends(text, at):
             self._key_lines = _LONGEST_KEY
-            return masked(text) + ("\n" if text.endswith("\n") else "")
-        return masked(text)
+            return redacted(text) + ("\n" if text.endswith("\n") else "")
+        return redacted(text)
 
 
 def _cut(text: str) -> int:
@@ -58,19 +58,19 @@ def _cut(text: str) -> int:
 
     What is shown of the line behind the cut tells whether a secret's name or the secret itself stands across it.
     """
-    whole = masked(text)
+    whole = redacted(text)
     for ahead in _AHEAD:
         end = len(text) - ahead
         end = max(text.rfind(mark, end - _LONGEST_WORD, end) for mark in _BETWEEN_WORDS) + 1 or end
         if whole == text:
             return end
-        behind = masked(text[end:])
-        if whole.endswith(behind) and whole == masked(text[:end]) + behind:
+        behind = redacted(text[end:])
+        if whole.endswith(behind) and whole == redacted(text[:end]) + behind:
             return end
     return 0
 
 
-def mask_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> bool:
+def redact_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> bool:
     """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile.
 
     Where there is nothing to mask, nothing is written: its folder may be one that may only be read. Asked often,
@@ -81,7 +81,7 @@ def mask_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> boo
     other = path.with_name(f".{path.name}.masked")
     with ExitStack() as undo, path.open("rb", buffering=_BUFFERED) as shown:
         instead: BinaryIO | None = None
-        for piece in _masked_pieces(path):
+        for piece in _redacted_pieces(path):
             if stopped():
                 return False
             if instead is None:
@@ -108,7 +108,7 @@ def _copy(path: Path, size: int, to: BinaryIO) -> None:
             size -= len(read)
 
 
-def _masked_pieces(path: Path) -> Iterator[bytes]:
+def _redacted_pieces(path: Path) -> Iterator[bytes]:
     """What there is to write, in pieces of which the last is empty."""
     lines = RedactedLines()
     with path.open("rb", buffering=_BUFFERED) as file:
@@ -150,14 +150,14 @@ class RedactedLines:
             found.append(newline)
         whole, newline, rest = (self._rest + text).rpartition("\n")
         if newline:
-            found.append(self._lines.masked(whole + newline))
+            found.append(self._lines.redacted(whole + newline))
         while len(rest) > _LONGEST_PIECE:
             end = _cut(rest[:_LONGEST_PIECE])
             if end:
-                found.append(self._lines.masked(rest[:end]))
+                found.append(self._lines.redacted(rest[:end]))
                 rest = rest[end:]
             else:
-                found.append(self._lines.masked(rest[:_LONGEST_PIECE]).removesuffix(MASK) + MASK)
+                found.append(self._lines.redacted(rest[:_LONGEST_PIECE]).removesuffix(REDACTED) + REDACTED)
                 self._hides = True
                 rest = ""
         self._rest = rest
@@ -166,7 +166,7 @@ class RedactedLines:
     def end(self) -> str:
         """What has no line's end yet."""
         rest, self._rest = self._rest, ""
-        return self._lines.masked(rest) if rest else ""
+        return self._lines.redacted(rest) if rest else ""
 
 
 class RedactedStream(io.TextIOBase):
@@ -200,8 +200,8 @@ class RedactedStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        if masked_text := self._lines.take(text):
-            self._stream.write(masked_text)
+        if redacted_text := self._lines.take(text):
+            self._stream.write(redacted_text)
             self._stream.flush()
         return len(text)
 

@@ -18,7 +18,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-MASK = "***"
+REDACTED = "***"
 
 _NAMES = (
     *("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "accesskey", "access_key"),
@@ -62,15 +62,15 @@ _UP_TO_LINE_END = r"(?!\*\*\*)[^\r\n]++"
 _ENCODED = "%(?:25){0,3}"  # a character of a URL that stands in another's query, four times over
 
 
-def _basic_masked(found: re.Match[str]) -> str:
+def _redacted_basic(found: re.Match[str]) -> str:
     """Where it is a word, "basic" has another word behind it, and not ``user:password`` (RFC 7617) in base64."""
     digits = found[2].rstrip("=")  # it may have been cut off: as many as are whole bytes
     pair = base64.b64decode(digits[: len(digits) // 4 * 4], altchars=b"-_")
-    return f"{found[1]} {MASK}" if b":" in pair else found[0]
+    return f"{found[1]} {REDACTED}" if b":" in pair else found[0]
 
 
-def _rest_masked(found: re.Match[str]) -> str:
-    return f"{found[1]}{MASK}"
+def _redacted_rest(found: re.Match[str]) -> str:
+    return f"{found[1]}{REDACTED}"
 
 
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -83,7 +83,7 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Matc
             r"(:(?:\\{0,15}/){2})(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))"
             r"(?:[^\s/?#\"'<>]|'(?![\s,;:)\]}]))*@"
         ),
-        rf"\1{MASK}@",
+        rf"\1{REDACTED}@",
     ),
     (
         ("2f%",),
@@ -92,23 +92,23 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Matc
             rf"(?:[^\s/?#&\"'<>%]|%(?!(?:25){{0,3}}(?:2F|3F|23|26|2[027]|3C|3E)))*({_ENCODED}40|@)",
             re.IGNORECASE,
         ),
-        rf"\1{MASK}\2",
+        rf"\1{REDACTED}\2",
     ),
     # The credentials of an authentication scheme (RFC 9110, 11.4)
-    (("bearer",), re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {MASK}"),
+    (("bearer",), re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {REDACTED}"),
     (
         ("basic", "digest", "negotiate"),
         re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"),
-        rf"\1 {MASK}",
+        rf"\1 {REDACTED}",
     ),
-    (("basic",), re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _basic_masked),
+    (("basic",), re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _redacted_basic),
     # A JSON web token (RFC 7519), also one that was cut off
-    (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), MASK),
-    (("-----begin ",), re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), MASK),
+    (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), REDACTED),
+    (("-----begin ",), re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), REDACTED),
     (
         tuple(f"{name}=" for name in _QUERY_ONLY),
         re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE),
-        rf"\1={MASK}",
+        rf"\1={REDACTED}",
     ),
 )
 # What these headers hold has blanks and quotes in it. "Cookie: …" whole in quotes, its value in quotes, in none.
@@ -161,7 +161,7 @@ def _sub_at(
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-class _Masker:
+class _Redactor:
     """The patterns for one set of names."""
 
     def __init__(self, own: frozenset[str]) -> None:
@@ -212,14 +212,14 @@ class _Masker:
         self._holds_pair = re.compile(rf"(?:{named}){_FIELD}{_QUOTE},", case).search
         parts = {part for name in (*_NAMES, *own) for part in [re.split(r"[-_. ]", _lowered(name))[0]]}
         self._hints = (*_HINTS, *sorted(parts))
-        self.short = lru_cache(maxsize=4096)(self._masked)
+        self.short = lru_cache(maxsize=4096)(self._redacted)
 
     def is_secret(self, name: str) -> bool:
         """Of a setting or an option."""
         return bool(self._holds_name(name)) or re.split(r"[-_.]", name.lower())[-1] in _LAST_PARTS
 
     def text(self, text: str) -> str:
-        return self.short(text) if len(text) <= _LONGEST_CACHED else self._masked(text)
+        return self.short(text) if len(text) <= _LONGEST_CACHED else self._redacted(text)
 
     def may_hold_secret(self, text: str) -> bool:
         return self._hinted(_lowered(text))
@@ -230,7 +230,7 @@ class _Masker:
                 return True
         return _may_hold_userinfo(low)
 
-    def _masked(self, text: str) -> str:
+    def _redacted(self, text: str) -> str:
         low = _lowered(text)
         if not self._hinted(low):
             return text
@@ -238,18 +238,18 @@ class _Masker:
             if any(need in low for need in needs):
                 text = pattern.sub(instead, text)
         if "authorization" in low or "cookie" in low:
-            text = _QUOTED_HEADER.sub(rf"\1{MASK}", text)
+            text = _QUOTED_HEADER.sub(rf"\1{REDACTED}", text)
             for pattern in _HEADERS:
-                text = _sub_at(_HEADER_BEGINS, pattern, _rest_masked, text)
+                text = _sub_at(_HEADER_BEGINS, pattern, _redacted_rest, text)
         if "form-data" in low:
-            text = self._part.sub(rf"\1{MASK}", text)
+            text = self._part.sub(rf"\1{REDACTED}", text)
         if "<" in text:
-            text = self._tag.sub(_tag_masked, text)
-        text = self._option.sub(rf"\1{MASK}", text)
+            text = self._tag.sub(_redacted_tag, text)
+        text = self._option.sub(rf"\1{REDACTED}", text)
         if self._holds_pair(low):
-            text = self._pair.sub(_value_masked, text)
-        text = self._in_query.sub(rf"\1{MASK}", text)
-        return _sub_at(self._named_begins, self._named, _value_masked, text)
+            text = self._pair.sub(_redacted_value, text)
+        text = self._in_query.sub(rf"\1{REDACTED}", text)
+        return _sub_at(self._named_begins, self._named, _redacted_value, text)
 
 
 def _may_hold_userinfo(low: str) -> bool:
@@ -258,42 +258,42 @@ def _may_hold_userinfo(low: str) -> bool:
     return "2f%" in low and ("40" in low or "@" in low)
 
 
-def _value_masked(found: re.Match[str]) -> str:
+def _redacted_value(found: re.Match[str]) -> str:
     quote = found["quote"] or ""
-    return f"{found[1]}{quote}{MASK}{quote}"
+    return f"{found[1]}{quote}{REDACTED}{quote}"
 
 
-def _tag_masked(found: re.Match[str]) -> str:
-    return _TAG_VALUE.sub(_value_masked, found["tag"]) + (MASK if found["text"] else "")
+def _redacted_tag(found: re.Match[str]) -> str:
+    return _TAG_VALUE.sub(_redacted_value, found["tag"]) + (REDACTED if found["text"] else "")
 
 
-_masker = _Masker(frozenset())
+_redactor = _Redactor(frozenset())
 
 
 def add_names(names: Iterable[str]) -> None:
     """What the user's own secrets are called, beside the usual ones; in this process, from now on."""
-    global _masker
-    own = _masker.own | {name.strip().lower() for name in names if name.strip()}
-    if own != _masker.own:
-        _masker = _Masker(own)
+    global _redactor
+    own = _redactor.own | {name.strip().lower() for name in names if name.strip()}
+    if own != _redactor.own:
+        _redactor = _Redactor(own)
 
 
-def masked(text: str) -> str:
+def redacted(text: str) -> str:
     """``text`` with :data:`MASK` in the place of each secret that was found in it."""
-    return _masker.text(text)
+    return _redactor.text(text)
 
 
 def may_hold_secret(text: str) -> bool:
-    """False only where :func:`masked` would leave ``text`` as it is; that is found far faster than by it."""
-    return _masker.may_hold_secret(text)
+    """False only where :func:`redacted` would leave ``text`` as it is; that is found far faster than by it."""
+    return _redactor.may_hold_secret(text)
 
 
 def is_secret(name: str) -> bool:
     """Whether what a setting or an option of that name holds is a secret."""
-    return _masker.is_secret(name)
+    return _redactor.is_secret(name)
 
 
-def masked_words(words: Sequence[str]) -> tuple[str, ...]:
+def redacted_words(words: Sequence[str]) -> tuple[str, ...]:
     """The words of a command line: also what follows ``--password``, and all of the value in ``NAME=VALUE``."""
     found: list[str] = []
     is_value = False
@@ -301,23 +301,23 @@ def masked_words(words: Sequence[str]) -> tuple[str, ...]:
         is_option = word.startswith("-")
         name, equals, value = word.partition("=")
         if is_value and not is_option:
-            found.append(MASK)
-        elif value and _is_setting(name) and _masker.is_secret(name):
-            found.append(f"{name}={MASK}")
+            found.append(REDACTED)
+        elif value and _is_setting(name) and _redactor.is_secret(name):
+            found.append(f"{name}={REDACTED}")
         else:
-            found.append(masked(word))
-        is_value = is_option and not equals and _masker.is_secret(word)
+            found.append(redacted(word))
+        is_value = is_option and not equals and _redactor.is_secret(word)
     return tuple(found)
 
 
-def masked_command(command: str) -> str:
+def redacted_command(command: str) -> str:
     """A command line in one text, as :func:`shlex.split` reads it; as it was written where it holds no secret."""
     try:
         words = shlex.split(command)
     except ValueError:  # no command line, as its user is told elsewhere: a quote has no end
-        return masked(command)
-    hidden = masked_words(words)
-    return masked(command if hidden == tuple(words) else " ".join(map(_as_word, hidden)))
+        return redacted(command)
+    hidden = redacted_words(words)
+    return redacted(command if hidden == tuple(words) else " ".join(map(_as_word, hidden)))
 
 
 def _as_word(word: str) -> str:
@@ -325,6 +325,8 @@ def _as_word(word: str) -> str:
     return word if re.fullmatch(r"[^\s\"'\\]+", word) else shlex.quote(word)
 
 
-def masked_settings(settings: Mapping[str, str]) -> dict[str, str]:
+def redacted_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """Values by name, as in a process's environment: masked whole where the name is a secret's."""
-    return {name: MASK if value and _masker.is_secret(name) else masked(value) for name, value in settings.items()}
+    return {
+        name: REDACTED if value and _redactor.is_secret(name) else redacted(value) for name, value in settings.items()
+    }

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import HarnessError, first_fault
+from harness.errors import HarnessError, first_problem
 from harness.record.files import ordinary
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -178,4 +178,4 @@ def read_model(path: Path, model: type[Model], *, hint: str = _DAMAGED) -> Model
 
 def not_of_the_format(path: Path, fault: ValidationError, hint: str = _DAMAGED) -> HarnessError:
     """What is told of a file whose values are not what they should be: its first bad key."""
-    return HarnessError(first_fault(fault), where=str(path), hint=hint)
+    return HarnessError(first_problem(fault), where=str(path), hint=hint)

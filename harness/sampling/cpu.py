@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from harness.record.profiles import Profile, Stack, write_folded
-from harness.record.redaction import masked
+from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
 from harness.sampling.frames import from_py_spy
@@ -212,7 +212,7 @@ class CpuSampler:
             return None
         self._note_doubts(recording, log)
         raw = self._folder.cpu / f"{recording.stem}.py-spy.txt"
-        stacks = _COMMANDS.sub(lambda found: masked(found[0]), recording.raw.read_text(errors="replace"))
+        stacks = _COMMANDS.sub(lambda found: redacted(found[0]), recording.raw.read_text(errors="replace"))
         recording.raw.write_text(stacks)
         recording.raw.rename(raw)
         folded = raw.with_name(f"{recording.stem}.folded")

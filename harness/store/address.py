@@ -62,9 +62,9 @@ def resolve(url: str | None, reports: Path) -> Address:
             f"the store is SQLite or PostgreSQL, not {parsed.drivername!r}", where=VARIABLE, hint=f"Give {_FORMS}"
         )
     parsed = parsed.set(drivername="postgresql+psycopg")
-    masked = parsed.set(drivername="postgresql")
-    masked = masked.update_query_dict({key: "***" for key in _SECRET if key in masked.query})
-    return Address(parsed, masked.render_as_string(hide_password=True))
+    redacted = parsed.set(drivername="postgresql")
+    redacted = redacted.update_query_dict({key: "***" for key in _SECRET if key in redacted.query})
+    return Address(parsed, redacted.render_as_string(hide_password=True))
 
 
 def _file(url: URL) -> Address:

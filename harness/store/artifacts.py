@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from harness.errors import HarnessError, how_to_install
-from harness.record.redaction import MASK, masked
+from harness.record.redaction import REDACTED, redacted
 from harness.record.run_folder import RunFolder
 from harness.record.running import LOCK
 
@@ -83,7 +83,7 @@ def place() -> ArtifactLocation | None:
 
 def shown(url: str) -> str:
     """A place, or the location of a copy, as people and files are told it: a user's name may be a token."""
-    return masked(_without_password(url))
+    return redacted(_without_password(url))
 
 
 def upload(folder: RunFolder, to: ArtifactLocation, *, without: Collection[str] = ()) -> str:
@@ -177,7 +177,7 @@ def is_at(location: str, place: str) -> bool:
     """
     if _PROTOCOL.match(place) is None:
         place = str(Path(place).expanduser().absolute())
-    if len({_user(location), _user(place)} - {"", MASK}) > 1:
+    if len({_user(location), _user(place)} - {"", REDACTED}) > 1:
         return False
     return _without_userinfo(location).startswith(f"{_without_userinfo(place).rstrip('/')}/")
 
@@ -242,13 +242,13 @@ def _opened(url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
 
 
 def _without_secrets(message: str, url: str) -> str:
-    message = masked(message)
+    message = redacted(message)
     for found in _USERINFO.finditer(url):
         user, _, password = found[0][:-1].partition(":")
         for secret in {password, unquote(password)} - {""}:
-            message = message.replace(secret, MASK)
+            message = message.replace(secret, REDACTED)
         for name in {user, unquote(user)} - {""}:  # which may be a word, and a part of others
-            message = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", MASK, message)
+            message = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", REDACTED, message)
     return message
 
 

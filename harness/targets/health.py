@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 from harness.errors import ExitCode, HarnessError
-from harness.plan.hosts import line_to_add
+from harness.plan.hosts import setting_to_allow
 from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
@@ -128,7 +128,8 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
         raise HarnessError(
             f"load is only sent to this machine, and {host!r} is another one",
             where=url,
-            hint=f"If {host} is yours to load, {line_to_add(host, known)}; for this run alone: --allow-host {host}",
+            hint=f"If {host} is yours to load, {setting_to_allow(host, known)}; for this run alone: "
+            f"--allow-host {host}",
         )
     return host, port
 

@@ -17,7 +17,7 @@ import psutil
 
 from harness.errors import ExitCode, HarnessError
 from harness.plan import model
-from harness.record.redaction import masked, masked_command
+from harness.record.redaction import redacted, redacted_command
 from harness.record.run_folder import RunFolder
 from harness.targets import health
 from harness.targets.agent_client import Agent, agent_environment, agents_in
@@ -114,7 +114,7 @@ class _Attached(Target):
         return "still runs" if self.is_alive() else f"process {self.pid} has ended"
 
     def describe(self) -> str:
-        return f"attached: {masked(self.url)}" + ("" if self.pid is None else f" (process {self.pid})")
+        return f"attached: {redacted(self.url)}" + ("" if self.pid is None else f" (process {self.pid})")
 
     def agents(self) -> list[Agent]:
         return []
@@ -146,7 +146,7 @@ class _Managed(Target):
         return f"was killed by {signal.Signals(-status).name}{by_memory}"
 
     def describe(self) -> str:
-        what = "the embedded shop" if self._command == _SHOP else masked_command(self._command)
+        what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
         return f"{what}, at {self.url}"
 
     def agents(self) -> list[Agent]:
@@ -182,7 +182,7 @@ def _start_managed(plan: model.ShopTarget | model.CommandTarget, log: Path, *, a
         raise _not_ready(command, ready_path, timeout_s, None if alive else ended, seen, log, log_starts)
     raise HarnessError(
         f"the target found its port in use, {_ATTEMPTS} times over, with another port each time",
-        where=masked_command(command),
+        where=redacted_command(command),
         hint=f"Its output is in {log}.",
         exit_code=ExitCode.BROKEN,
     )
@@ -192,7 +192,7 @@ def _split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as fault:
-        raise HarnessError(f"the target's command cannot be read: {fault}", where=masked_command(command)) from fault
+        raise HarnessError(f"the target's command cannot be read: {fault}", where=redacted_command(command)) from fault
     if not words:
         raise HarnessError(
             "the target's command is empty", where="--target", hint="Such as: --target 'app --port {port}'"
@@ -238,7 +238,7 @@ def _not_ready(
         )
     return HarnessError(
         f"{message}\n  Its last output ({log}):{shown}",
-        where=masked_command(command),
+        where=redacted_command(command),
         hint=hint,
         exit_code=ExitCode.BROKEN,
     )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.plan.model import Model, Phase, PhaseKind, Segment
-from harness.plan.problems import UnreadableError, quoted
+from harness.plan.problems import InvalidValue, quoted
 from harness.plan.quantities import Users, number_text
 
 
@@ -38,7 +38,7 @@ NO_LOAD = Level("closed", 0.0)
 class PhaseConfig(BaseModel, ABC):
     """A phase as it is written, checked. Each kind has a file of its own, and each the same parts:
 
-    its keys with their defaults and checks; ``faults_between_keys``; ``describe``, for people; ``resolve``, for the
+    its keys with their defaults and checks; ``problems_between_keys``; ``describe``, for people; ``resolve``, for the
     load engine.
     """
 
@@ -51,7 +51,7 @@ class PhaseConfig(BaseModel, ABC):
     name: str
 
     @classmethod
-    def faults_between_keys(cls, table: Mapping[str, Any]) -> Iterator[UnreadableError]:  # noqa: ARG003
+    def problems_between_keys(cls, table: Mapping[str, Any]) -> Iterator[InvalidValue]:  # noqa: ARG003
         """What is wrong with the keys together. Told besides the faults of single keys, so it reads the raw table."""
         yield from ()
 
@@ -61,7 +61,7 @@ class PhaseConfig(BaseModel, ABC):
 
     @abstractmethod
     def resolve(self, previous: Level) -> Phase:
-        """The phase for the load engine. Raises ``UnreadableError`` for what makes no sense after ``previous``."""
+        """The phase for the load engine. Raises ``InvalidValue`` for what makes no sense after ``previous``."""
 
     def level_after(self, phase: Phase) -> Level:
         """Where ``phase``, resolved from this, leaves the load."""
@@ -85,19 +85,19 @@ class GoalConfig(PhaseConfig):
     spacing: Literal["even", "poisson"] = "even"
 
     @classmethod
-    def faults_between_keys(cls, table: Mapping[str, Any]) -> Iterator[UnreadableError]:
+    def problems_between_keys(cls, table: Mapping[str, Any]) -> Iterator[InvalidValue]:
         goals = [key for key in ("users", "rate") if key in table]
         if len(goals) == 2:
-            yield UnreadableError(
+            yield InvalidValue(
                 "has both users and rate",
                 "keep one: users for the closed model, rate (arrivals/s) for the open",
                 key="rate",
             )
         if not goals and set(table) <= set(cls.model_fields):  # else a key that is told as unknown may be the goal
-            yield UnreadableError("has no goal", "give it users, or rate in arrivals per second")
+            yield InvalidValue("has no goal", "give it users, or rate in arrivals per second")
         for key in ("max_users", "spacing"):
             if key in table and goals == ["users"]:
-                yield UnreadableError(f"{key} means nothing with users", f"{key} is for rate, the open model", key=key)
+                yield InvalidValue(f"{key} means nothing with users", f"{key} is for rate, the open model", key=key)
 
     @property
     def model(self) -> Model:
@@ -125,11 +125,11 @@ class GoalConfig(PhaseConfig):
 def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
     """A goal written as a table stays one; a single value is the part ``only``, where one may stand for all.
 
-    Raises ``UnreadableError`` for a single value where all ``parts`` are needed.
+    Raises ``InvalidValue`` for a single value where all ``parts`` are needed.
     """
     if isinstance(value, Mapping):
         return value
     if only is None:
         needed = ", ".join(parts)
-        raise UnreadableError(f"{quoted(value)} is one value where several are needed", f"give {needed}")
+        raise InvalidValue(f"{quoted(value)} is one value where several are needed", f"give {needed}")
     return {only: value}

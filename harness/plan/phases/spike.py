@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator
 
 from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level
-from harness.plan.problems import UnreadableError
+from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text, parse_rate, parse_users
 
 
@@ -48,7 +48,7 @@ class Spike(GoalConfig):
         base, level = self._base_and_peak(previous)
         peak = level.value
         if base >= peak:
-            raise UnreadableError(
+            raise InvalidValue(
                 f"the peak of {level} is not above the base of {number_text(base)}",
                 "raise the peak, or give a lower base (by default it is the level of the phase before)",
                 key="base" if self.base is not None else "rate" if self.model == "open" else "users",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from harness.plan.expression import parse_limit
 from harness.plan.model import Condition, Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
-from harness.plan.problems import UnreadableError
+from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
 
 _Value = TypeVar("_Value", int, float)
@@ -32,9 +32,9 @@ class Staircase(BaseModel, Generic[_Value]):
     @model_validator(mode="after")
     def _goes_up(self) -> Staircase[_Value]:
         if self.to <= self.from_:
-            raise UnreadableError(f"goes from {self.from_:g} to {self.to:g}, not up", "to must be more than from")
+            raise InvalidValue(f"goes from {self.from_:g} to {self.to:g}, not up", "to must be more than from")
         if (self.to - self.from_) / self.step > MAX_STEPS:
-            raise UnreadableError(f"has more than {MAX_STEPS:,} steps", "take a larger step")
+            raise InvalidValue(f"has more than {MAX_STEPS:,} steps", "take a larger step")
         return self
 
     def levels(self) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.control import redacted_logs
 from harness.control.observer import RunObservers
-from harness.control.redacted_logs import mask_logs
+from harness.control.redacted_logs import redact_logs
 from harness.record.run_folder import RunFolder
 
 SECRET = "token=s3cr3t of a user\n"
@@ -45,7 +45,7 @@ def test_a_signal_leaves_no_secret(folder: RunFolder, monkeypatch: pytest.Monkey
     monkeypatch.setattr(redacted_logs, "_LONG", 1_000)
     once = iter([interrupt])
     said = Said(lambda: next(once, lambda: None)())
-    assert mask_logs(folder, said) == {}
+    assert redact_logs(folder, said) == {}
     assert said.messages == [
         "masking target.log (0 MB)",
         "target.log is still being masked (again: leave it unmasked)",
@@ -57,9 +57,9 @@ def test_two_signals_leave_one_log_as_it_was_and_say_so(folder: RunFolder, monke
     monkeypatch.setattr(redacted_logs, "_LONG", 1_000)
     twice = iter([interrupt] * 2)
     said = Said(lambda: next(twice, lambda: None)())
-    unmasked = mask_logs(folder, said)
-    assert unmasked == {"target.log": "target.log is not masked, and secrets may stand in it: interrupted"}
-    assert said.messages[2:] == list(unmasked.values())
+    unredacted = redact_logs(folder, said)
+    assert unredacted == {"target.log": "target.log is not masked, and secrets may stand in it: interrupted"}
+    assert said.messages[2:] == list(unredacted.values())
     assert folder.log.read_text() == "token=*** of a user\n"
     assert folder.target_log.read_text() == SECRET * 20_000
     assert not list(folder.path.glob(".*.masked"))
@@ -70,11 +70,11 @@ def test_a_disk_that_is_full_leaves_the_other_log_masked_and_nothing_half_done(f
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        unmasked = mask_logs(folder, said)
+        unredacted = redact_logs(folder, said)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert unmasked == {"target.log": "target.log is not masked, and secrets may stand in it: File too large"}
-    assert said.messages == list(unmasked.values())
+    assert unredacted == {"target.log": "target.log is not masked, and secrets may stand in it: File too large"}
+    assert said.messages == list(unredacted.values())
     assert folder.target_log.read_text() == SECRET * 20_000
     assert folder.log.read_text() == "token=*** of a user\n"
     assert not list(folder.path.glob(".*.masked"))

@@ -13,12 +13,12 @@ from harness.engine.host_guard import Guard
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.origin import Origin
 from harness.engine.pacing.rate_limiter import RateLimiter
-from harness.plan.hosts import Hosts
+from harness.plan.hosts import AllowedHosts
 from harness.plan.model import AllowedHost
 
 
 def guard(*allowed: str) -> Guard:
-    return Guard(Hosts(AllowedHost(host=host) for host in allowed), own=["192.0.2.9"])
+    return Guard(AllowedHosts(AllowedHost(host=host) for host in allowed), own=["192.0.2.9"])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
         AllowedHost(host="a.test", max_rate=3),
         AllowedHost(host="b.test"),
     ]
-    some = Guard(Hosts(hosts, [AllowedHost(host="localhost", max_rate=9)]))
+    some = Guard(AllowedHosts(hosts, [AllowedHost(host="localhost", max_rate=9)]))
     assert some.ceiling("x.test") is None
     some.note("x.test", ["10.0.0.9"])
     some.note("b.test", ["203.0.113.5"])
@@ -163,7 +163,7 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
 
 
 def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    some = Guard(Hosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
+    some = Guard(AllowedHosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
     monkeypatch.setattr("harness.engine.host_guard._installed", some)
     origin_pool = OriginPool(Origin("http", "x.test", 80), 1)
     found = (origin_pool.rate_limiter, origin_pool.wait_for_rate_limit(), origin_pool.limit_after_connect())
@@ -175,7 +175,7 @@ def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.M
 
 
 def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
-    hosts = Hosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
+    hosts = AllowedHosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
     shares = [Guard(hosts, share=share, shares=3).ceilings["localhost"] for share in range(3)]
     assert [ceiling._begun_s.maxlen for ceiling in shares] == [3, 2, 2]
     one = Guard(hosts)
@@ -188,7 +188,7 @@ def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_starte
         *(AllowedHost(host="localhost", max_rate=7), AllowedHost(host="192.0.2.9", max_rate=5)),
         AllowedHost(host="10.0.0.9", max_rate=3),
     ]
-    some = Guard(Hosts(hosts), own=["192.0.2.9"])
+    some = Guard(AllowedHosts(hosts), own=["192.0.2.9"])
     some.note("shop.test", ["192.0.2.9"])
     assert some.ceiling("192.0.2.9") is some.ceiling("127.0.0.1") is some.ceiling("shop.test")
     # Both are for the same machine: the lowest holds.

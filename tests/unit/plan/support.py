@@ -50,15 +50,15 @@ def plan_of(folder: Path, text: str = "", profile: str | None = None, *overrides
     return resolve(describe(folder, text), profile=loaded, overrides=overrides)
 
 
-def faults_of(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[str]:
+def plan_problems(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[str]:
     """What the user is told, fault by fault, with paths relative to ``folder``."""
     with pytest.raises(ManyProblemsError) as raised:
         plan_of(folder, text, profile, *overrides)
-    return [str(fault).replace(f"{folder}/", "") for fault in raised.value.problems]
+    return [str(problem).replace(f"{folder}/", "") for problem in raised.value.problems]
 
 
-def target_faults(description: ScenarioDescription, options: TargetOptions) -> list[str]:
+def target_problems(description: ScenarioDescription, options: TargetOptions) -> list[str]:
     """What the user is told of a target."""
     with pytest.raises(ManyProblemsError) as raised:
         resolve(description, target=options)
-    return [str(fault) for fault in raised.value.problems]
+    return [str(problem) for problem in raised.value.problems]

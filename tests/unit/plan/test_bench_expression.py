@@ -7,11 +7,11 @@ import pytest
 from harness.plan.bench import name_of, reads
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.expression import parse_requirement
-from harness.plan.problems import UnreadableError
+from harness.plan.problems import InvalidValue
 
 
 @pytest.mark.parametrize(
-    ("written", "meaning"),
+    ("source", "meaning"),
     [
         ('bench("test_a").mean < 5us', ("test_a", "mean", "<", 5e-6, "s", False, False)),
         ("bench('test_a[1]').p99.9 <= 1.1 ms", ("test_a[1]", "p99.9", "<=", 0.0011, "s", False, False)),
@@ -25,15 +25,15 @@ from harness.plan.problems import UnreadableError
         ('bench("a").allocations <= baseline', ("a", "allocations", "<=", 0.0, "", True, True)),
     ],
 )
-def test_a_gate_on_a_benchmark_is_read(written: str, meaning: tuple[object, ...]) -> None:
-    gate = parse_bench_gate(written)
+def test_a_gate_on_a_benchmark_is_read(source: str, meaning: tuple[object, ...]) -> None:
+    gate = parse_bench_gate(source)
     found = (gate.benchmark, gate.metric, gate.comparator, gate.value, gate.unit, gate.percent, gate.baseline)
     assert found == meaning
-    assert gate.source == written
+    assert gate.source == source
 
 
 @pytest.mark.parametrize(
-    ("written", "message", "hint"),
+    ("source", "message", "hint"),
     [
         ("", '"" is not a requirement', 'write, for example, bench("test_search")'),
         ("p95 < 5ms", '"p95 < 5ms" does not say which benchmark', 'write, for example, bench("test_search")'),
@@ -52,15 +52,15 @@ def test_a_gate_on_a_benchmark_is_read(written: str, meaning: tuple[object, ...]
         ('bench("a").mean < 5us and p95 < 3ms', "expected the end", 'write, for example, bench("test_search")'),
     ],
 )
-def test_what_means_nothing_is_told_with_what_would(written: str, message: str, hint: str) -> None:
-    with pytest.raises(UnreadableError) as told:
-        parse_bench_gate(written)
-    assert message in told.value.message
-    assert hint in (told.value.hint or "")
+def test_what_means_nothing_is_told_with_what_would(source: str, message: str, hint: str) -> None:
+    with pytest.raises(InvalidValue) as expected:
+        parse_bench_gate(source)
+    assert message in expected.value.message
+    assert hint in (expected.value.hint or "")
 
 
 def test_a_run_has_no_benchmarks() -> None:
-    with pytest.raises(UnreadableError, match="is a gate of a benchmark"):
+    with pytest.raises(InvalidValue, match="is a gate of a benchmark"):
         parse_requirement('bench("a").mean < 5us')
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.plan.bench_resolve import bench_gates_given, resolve_bench
+from harness.plan.bench_resolve import requested_bench_gates, resolve_bench
 from harness.plan.problems import Problems
 from harness.plan.project import load_project
-from harness.plan.redacted import masked_bench
+from harness.plan.redacted import redacted_bench
 
 PROJECT = """\
 [project]
@@ -76,10 +76,10 @@ def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> Non
     file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
     with pytest.raises(HarnessError, match=r'bench.paths: "micro" is not a list\n  write \["micro"\]$'):
         resolve_bench([], folder=project)
-    faults = Problems()
-    load_project(project, faults)
+    problems = Problems()
+    load_project(project, problems)
     with pytest.raises(HarnessError, match=r'allowed_hosts: "staging.example" is not a list\n  write \["staging.ex'):
-        faults.raise_if_any()
+        problems.raise_if_any()
 
 
 def test_a_project_that_is_no_table_is_told(project: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_projects_secrets_are_masked_in_what_is_written(project: Path) -> No
     plan = resolve_bench(["--tenant", "acme", "--password=p4ss", "micro"], folder=project)
     assert plan.mask == ("tenant",)
     assert plan.arguments == ("--tenant", "acme", "--password=p4ss", "micro")
-    assert masked_bench(plan).arguments == ("--tenant", "***", "--password=***", "micro")
+    assert redacted_bench(plan).arguments == ("--tenant", "***", "--password=***", "micro")
 
 
 def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path: Path) -> None:
@@ -106,17 +106,17 @@ def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", r"gates.toml: there is no gate in it"),
         ("[[gate]]\nphase = 'steady'\nrequire = 'bench(\"x\").p95 < 1ms'\n", r'gates.toml:2: .* unknown key "phase"'),
     ],
 )
-def test_a_file_of_gates_that_is_none_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_of_gates_that_is_none_is_told(tmp_path: Path, text: str, expected: str) -> None:
     file = tmp_path / "gates.toml"
     file.write_text(text)
-    with pytest.raises(HarnessError, match=told):
-        bench_gates_given([], file)
+    with pytest.raises(HarnessError, match=expected):
+        requested_bench_gates([], file)
 
 
 def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
@@ -125,22 +125,22 @@ def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
 
 
 def test_runs_take_the_table_for_known(project: Path) -> None:
-    faults = Problems()
-    load_project(project, faults)
-    assert not len(faults)
+    problems = Problems()
+    load_project(project, problems)
+    assert not len(problems)
 
 
 def test_every_fault_is_told_with_its_line(project: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace("5us", "5").replace("paths", "path"))
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as expected:
         resolve_bench([], folder=project)
     assert 'pyproject.toml:9: tool.harness.bench.gates[0]: "bench("test_a").mean < 5": a unit is missing' in str(
-        told.value
+        expected.value
     )
-    assert 'pyproject.toml:8: tool.harness.bench.path: unknown key "path"' in str(told.value)
-    assert 'did you mean "paths"?' in str(told.value)
+    assert 'pyproject.toml:8: tool.harness.bench.path: unknown key "path"' in str(expected.value)
+    assert 'did you mean "paths"?' in str(expected.value)
 
 
 def test_a_wrong_gate_of_the_command_line_is_told_with_its_option() -> None:
     with pytest.raises(HarnessError, match=r"--require: .*does not say which benchmark"):
-        bench_gates_given(["p95 < 3ms"], None, option="--require")
+        requested_bench_gates(["p95 < 3ms"], None, option="--require")

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.problems import UnreadableError
+from harness.plan.problems import InvalidValue
 
 EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
 KNOWN = "known: p50, p75, p90, p95, p99, p99.9, mean, max, error_rate, throughput"
 
 
 @pytest.mark.parametrize(
-    ("written", "meaning"),
+    ("text", "meaning"),
     [
         ("p95 < 500ms", ("p95", "<", 500, "ms", False)),
         ("p99.9 <= 1.1s", ("p99.9", "<=", 1100, "ms", False)),
@@ -32,14 +32,14 @@ KNOWN = "known: p50, p75, p90, p95, p99, p99.9, mean, max, error_rate, throughpu
         ("mean <= baseline", ("mean", "<=", 0, "%", True)),
     ],
 )
-def test_a_requirement_is_read(written: str, meaning: tuple[str, str, float, str, bool]) -> None:
-    read = parse_requirement(written)
+def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, bool]) -> None:
+    read = parse_requirement(text)
     assert (read.metric, read.comparator, read.value, read.unit, read.baseline) == meaning
-    assert read.source == written
+    assert read.source == text
 
 
 @pytest.mark.parametrize(
-    ("written", "message", "hint"),
+    ("text", "message", "hint"),
     [
         ("p95 < 500", '"p95 < 500": a unit is missing', 'did you mean "p95 < 500ms"?'),
         ("p95 < 0.5", '"p95 < 0.5": a unit is missing', 'did you mean "p95 < 0.5s"?'),
@@ -93,9 +93,9 @@ def test_a_requirement_is_read(written: str, meaning: tuple[str, str, float, str
         ),
     ],
 )
-def test_what_is_no_requirement_is_told(written: object, message: str, hint: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse_requirement(written)
+def test_what_is_no_requirement_is_told(text: object, message: str, hint: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        parse_requirement(text)
     assert (raised.value.message, raised.value.hint) == (message, hint)
 
 
@@ -109,7 +109,7 @@ def test_and_binds_closer_than_or() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "message", "hint"),
+    ("text", "message", "hint"),
     [
         (
             "error_rate > 1% or p95 <= 500ms",
@@ -123,9 +123,9 @@ def test_and_binds_closer_than_or() -> None:
         ),
     ],
 )
-def test_a_limit_that_cannot_break_is_told(written: str, message: str, hint: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse_limit(written)
+def test_a_limit_that_cannot_break_is_told(text: str, message: str, hint: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        parse_limit(text)
     assert (raised.value.message, raised.value.hint) == (message, hint)
 
 
@@ -147,5 +147,5 @@ def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, va
 
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_told(text: str) -> None:
-    with contextlib.suppress(UnreadableError):
+    with contextlib.suppress(InvalidValue):
         assert parse_limit(text).source == text.strip()

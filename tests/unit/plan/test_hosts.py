@@ -12,7 +12,7 @@ from harness.plan.model import AllowedHost
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
-from tests.unit.plan.support import describe, target_faults
+from tests.unit.plan.support import describe, target_problems
 
 PROJECT = """\
 [project]
@@ -51,11 +51,11 @@ def test_project_profile_and_command_line_allow_together_and_the_lowest_ceiling_
 
 
 def test_the_line_to_add_is_whole(folder: Path) -> None:
-    (told,) = target_faults(describe(folder), TargetOptions(host="http://10.1.1.1:80"))
+    (expected,) = target_problems(describe(folder), TargetOptions(host="http://10.1.1.1:80"))
     assert (
         'allowed_hosts = ["staging.example", {host = "10.0.0.9", max_rate = 500}, "10.1.1.1"]; for this run alone: '
         "--allow-host 10.1.1.1"
-    ) in told
+    ) in expected
     assert resolve(describe(folder), target=TargetOptions(host="http://10.0.0.9:80")).target.kind == "attached"
 
 
@@ -68,8 +68,8 @@ def test_a_scenarios_own_host_may_be_an_allowed_one(folder: Path) -> None:
 @pytest.mark.parametrize("rate", [501, 600])
 def test_more_arrivals_than_a_ceiling_are_refused(folder: Path, rate: int) -> None:
     description = describe(folder, OPEN.replace("600", str(rate)))
-    (told,) = target_faults(description, TargetOptions(host="http://10.0.0.9"))
-    assert told.endswith(
+    (expected,) = target_problems(description, TargetOptions(host="http://10.0.0.9"))
+    assert expected.endswith(
         f"steady(rate): {rate} arrivals/s are more than 10.0.0.9 is allowed: its max_rate is 500 requests/s\n"
         "  ask for 500/s at most, or raise max_rate in allowed_hosts"
     )
@@ -82,7 +82,7 @@ def test_a_ceiling_below_the_number_of_workers_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "expected"),
     [
         ("3", "3 is not a host"),
         ('"http://10.0.0.9:80/x"', '"http://10.0.0.9:80/x" is not a host\n  write its name alone, "10.0.0.9"'),
@@ -92,12 +92,12 @@ def test_a_ceiling_below_the_number_of_workers_is_refused(folder: Path) -> None:
         ('{host = "a", rate = 3}', 'unknown key "rate"'),
     ],
 )
-def test_what_is_no_host_is_told_with_its_line(folder: Path, entry: str, told: str) -> None:
+def test_what_is_no_host_is_told_with_its_line(folder: Path, entry: str, expected: str) -> None:
     (folder / "pyproject.toml").write_text(f"[tool.harness]\nallowed_hosts = [{entry}]\n")
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(folder))
     assert "pyproject.toml:2: tool.harness.allowed_hosts" in str(raised.value)
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
 
 
 def test_a_project_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_scenarios_elsewhere_in_the_project_are_told(
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "hint"),
+    ("name", "expected", "hint"),
     [
         (
             "profiles/smoke.toml",
@@ -84,10 +84,10 @@ def test_scenarios_elsewhere_in_the_project_are_told(
     ],
 )
 def test_a_file_that_is_no_python_is_not_run(
-    name: str, told: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, expected: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(tmp_path, name, "shop.py")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(HarnessError, match=f"^{name}: {told}") as refused:
+    with pytest.raises(HarnessError, match=f"^{name}: {expected}") as refused:
         find_locustfiles(name)
     assert refused.value.hint == hint.format(folder=tmp_path)

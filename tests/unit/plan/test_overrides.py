@@ -10,9 +10,9 @@ import pytest
 from harness.errors import ManyProblemsError
 from harness.plan.dsl import steady
 from harness.plan.overrides import Override
-from harness.plan.redacted import masked_plan
+from harness.plan.redacted import redacted_plan
 from harness.plan.resolve import resolve
-from tests.unit.plan.support import describe, faults_of, plan_of
+from tests.unit.plan.support import describe, plan_of, plan_problems
 
 PROFILE = """
 [[phase]]
@@ -92,7 +92,7 @@ def test_a_later_override_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "fault"),
+    ("override", "problem"),
     [
         ("workers", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
         ("a..b=3", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
@@ -123,12 +123,12 @@ def test_a_later_override_wins(tmp_path: Path) -> None:
         ("phase=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
     ],
 )
-def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str, fault: str) -> None:
-    assert faults_of(tmp_path, "", PROFILE, override) == [f"--set {override}: {fault}"]
+def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str, problem: str) -> None:
+    assert plan_problems(tmp_path, "", PROFILE, override) == [f"--set {override}: {problem}"]
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "expected"),
     [
         ("stop_timeout", "9" * 400, "is not a duration"),
         ("stop_timeout", "9" * 5000, "is not a duration"),
@@ -143,9 +143,9 @@ def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str,
         ("gate.0.require", f"p95 < baseline + {'9' * 400}%", "the number is too large"),
     ],
 )
-def test_numbers_and_nesting_beyond_all_use_are_told(tmp_path: Path, key: str, value: str, told: str) -> None:
-    (fault,) = faults_of(tmp_path, "", PROFILE, f"{key}={value}")
-    assert told in fault
+def test_numbers_and_nesting_beyond_all_use_are_told(tmp_path: Path, key: str, value: str, expected: str) -> None:
+    (problem,) = plan_problems(tmp_path, "", PROFILE, f"{key}={value}")
+    assert expected in problem
 
 
 def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
 
 
 def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
-    assert faults_of(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
+    assert plan_problems(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
         '--set gate.0.require=p95 < 1s: there is no gate "0"\n  there are none'
     ]
 
@@ -199,7 +199,7 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         (("sampling.memory", None), "set['sampling.memory']: None is not a value that a plan can have"),
         (("workers", {1: 2}), "set['workers']: {1: 2} is not a value that a plan can have"),
@@ -213,10 +213,10 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
         (("workers=3", "2"), "set['workers=3']: is not a key"),
     ],
 )
-def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: Override, told: str) -> None:
+def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: Override, expected: str) -> None:
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), overrides=[override])
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +239,6 @@ def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: O
     ],
 )
 def test_a_secret_is_not_written_down_with_the_plan(tmp_path: Path, override: Override, shown: str) -> None:
-    masked = masked_plan(resolve(describe(tmp_path), overrides=[override]))
-    assert masked.overrides == (shown,)
-    assert "hunter2" not in masked.model_dump_json()
+    redacted = redacted_plan(resolve(describe(tmp_path), overrides=[override]))
+    assert redacted.overrides == (shown,)
+    assert "hunter2" not in redacted.model_dump_json()

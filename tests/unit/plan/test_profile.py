@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.plan.profile import load_profile, profile_names
-from tests.unit.plan.support import faults_of
+from tests.unit.plan.support import plan_problems
 
 STEADY = '[[phase]]\nkind = "steady"\nusers = 5\nduration = "5s"\n'
 """Lines 1 to 4."""
@@ -41,13 +41,13 @@ def test_a_name_is_looked_for_here_then_beside_the_scenarios_then_among_the_ship
 def test_a_file_is_taken_as_it_is(elsewhere: Path) -> None:
     path = write(elsewhere / "mine.toml", STEADY)
     assert load_profile("mine.toml").path == path
-    assert load_profile("./mine.toml").written.data["phase"][0]["users"] == 5
+    assert load_profile("./mine.toml").source.data["phase"][0]["users"] == 5
 
 
 def test_lines_may_end_as_on_windows(elsewhere: Path) -> None:
     path = elsewhere / "mine.toml"
     path.write_bytes(STEADY.replace("\n", "\r\n").encode())
-    assert load_profile("mine.toml").written.where(("phase", 0, "users")) == "mine.toml:3: phase[0].users"
+    assert load_profile("mine.toml").source.where(("phase", 0, "users")) == "mine.toml:3: phase[0].users"
 
 
 def test_a_misspelt_name_is_told_with_the_right_one(elsewhere: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_folder_is_no_profile(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             STEADY + "over = 5 s",
@@ -89,11 +89,11 @@ def test_a_folder_is_no_profile(elsewhere: Path) -> None:
         ("a = 1\na = 2\n", "quick.toml:2: not TOML: Cannot overwrite a value\n  the line is: a = 2"),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_line(elsewhere: Path, text: str, told: str) -> None:
+def test_what_is_no_toml_is_told_with_its_line(elsewhere: Path, text: str, expected: str) -> None:
     write(elsewhere / "quick.toml", text)
     with pytest.raises(HarnessError) as raised:
         load_profile("quick.toml")
-    assert str(raised.value) == told
+    assert str(raised.value) == expected
 
 
 def test_what_is_no_utf8_is_told(elsewhere: Path) -> None:
@@ -104,7 +104,7 @@ def test_what_is_no_utf8_is_told(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "problem"),
     [
         (
             STEADY + "hold = '3s'\n",
@@ -209,18 +209,20 @@ def test_what_is_no_utf8_is_told(elsewhere: Path) -> None:
         ),
     ],
 )
-def test_a_fault_is_told(tmp_path: Path, text: str, fault: str) -> None:
-    assert fault in faults_of(tmp_path, "", text)
+def test_a_fault_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    assert problem in plan_problems(tmp_path, "", text)
 
 
 def test_a_gate_of_the_scenario_that_names_a_phase_the_profile_has_not_is_told_not_dropped(tmp_path: Path) -> None:
-    told = faults_of(tmp_path, "gates = [gate('p95 < 1s', phase='peak')]", STEADY)
-    assert told == ['scenarios/shop.py:2: gate(phase): there is no phase "peak"\n  known: steady']
+    expected = plan_problems(tmp_path, "gates = [gate('p95 < 1s', phase='peak')]", STEADY)
+    assert expected == ['scenarios/shop.py:2: gate(phase): there is no phase "peak"\n  known: steady']
 
 
 def test_faults_of_scenario_profile_and_overrides_are_told_together(tmp_path: Path) -> None:
-    told = faults_of(tmp_path, "sampling = {'mem': 1}", STEADY.replace("5s", "5 sec"), "workers=0", "phase.0.users=-1")
-    assert sorted(fault.partition(": ")[0] for fault in told) == [
+    expected = plan_problems(
+        tmp_path, "sampling = {'mem': 1}", STEADY.replace("5s", "5 sec"), "workers=0", "phase.0.users=-1"
+    )
+    assert sorted(problem.partition(": ")[0] for problem in expected) == [
         "--set phase.0.users=-1",
         "--set workers=0",
         "quick.toml:4",

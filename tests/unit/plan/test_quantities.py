@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.plan.problems import UnreadableError
+from harness.plan.problems import InvalidValue
 from harness.plan.quantities import duration_text, number_text, parse_duration, parse_rate, parse_users
 
 DURATION = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
@@ -17,7 +17,7 @@ USERS = "write a whole number of users, such as 50"
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"),
+    ("source", "seconds"),
     [
         ("20s", 20),
         ("1m30s", 90),
@@ -30,12 +30,12 @@ USERS = "write a whole number of users, such as 50"
         (0.25, 0.25),
     ],
 )
-def test_a_duration_is_read(written: object, seconds: float) -> None:
-    assert parse_duration(written) == pytest.approx(seconds)
+def test_a_duration_is_read(source: object, seconds: float) -> None:
+    assert parse_duration(source) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    ("written", "message", "hint"),
+    ("source", "message", "hint"),
     [
         ("10 sec", '"10 sec" is not a duration', f'did you mean "10s"? ({DURATION})'),
         ("2 hours", '"2 hours" is not a duration', f'did you mean "2h"? ({DURATION})'),
@@ -55,18 +55,18 @@ def test_a_duration_is_read(written: object, seconds: float) -> None:
         ([5], "[5] is not a duration", DURATION),
     ],
 )
-def test_what_is_no_duration_is_told(written: object, message: str, hint: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse_duration(written)
+def test_what_is_no_duration_is_told(source: object, message: str, hint: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        parse_duration(source)
     assert (raised.value.message, raised.value.hint) == (message, hint)
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_every_duration_made_of_units_is_their_sum(h: int, m: int, s: int, ms: int) -> None:
     seconds = h * 3600 + m * 60 + s + ms / 1000
-    written = "".join(f"{n}{unit}" for n, unit in ((h, "h"), (m, "m"), (s, "s"), (ms, "ms")) if n)
+    source = "".join(f"{n}{unit}" for n, unit in ((h, "h"), (m, "m"), (s, "s"), (ms, "ms")) if n)
     if seconds:
-        assert parse_duration(written) == pytest.approx(seconds)
+        assert parse_duration(source) == pytest.approx(seconds)
         assert parse_duration(duration_text(seconds).replace(" ", "").replace("min", "m")) == pytest.approx(seconds)
 
 
@@ -77,13 +77,13 @@ def test_a_duration_is_written_as_people_read_it(seconds: float, text: str) -> N
     assert duration_text(seconds) == text
 
 
-@pytest.mark.parametrize(("written", "rate"), [("200/s", 200), ("0.5 /s", 0.5), ("40", 40), (3, 3), (2.5, 2.5), (0, 0)])
-def test_a_rate_is_read(written: object, rate: float) -> None:
-    assert parse_rate(written) == rate
+@pytest.mark.parametrize(("source", "rate"), [("200/s", 200), ("0.5 /s", 0.5), ("40", 40), (3, 3), (2.5, 2.5), (0, 0)])
+def test_a_rate_is_read(source: object, rate: float) -> None:
+    assert parse_rate(source) == rate
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("source", "message"),
     [
         ("200/m", '"200/m": unknown unit "/m"'),
         ("200 rps", '"200 rps": unknown unit "rps"'),
@@ -94,14 +94,14 @@ def test_a_rate_is_read(written: object, rate: float) -> None:
         (False, "false is not an arrival rate"),
     ],
 )
-def test_what_is_no_rate_is_told(written: object, message: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse_rate(written)
+def test_what_is_no_rate_is_told(source: object, message: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        parse_rate(source)
     assert (raised.value.message, raised.value.hint) == (message, RATE)
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("source", "message"),
     [
         (2.5, "2.5 is not a number of users"),
         ("50", '"50" is not a number of users'),
@@ -109,9 +109,9 @@ def test_what_is_no_rate_is_told(written: object, message: str) -> None:
         (-1, "a number of users cannot be negative, this is -1"),
     ],
 )
-def test_what_is_no_number_of_users_is_told(written: object, message: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse_users(written)
+def test_what_is_no_number_of_users_is_told(source: object, message: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        parse_users(source)
     assert (raised.value.message, raised.value.hint) == (message, USERS)
 
 

@@ -14,7 +14,7 @@ from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarge
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
-from tests.unit.plan.support import describe, plan_of, target_faults
+from tests.unit.plan.support import describe, plan_of, target_problems
 
 SCENARIO = """
 phases = [
@@ -150,15 +150,15 @@ _ALLOW = "if it is yours to load, write in pyproject.toml, under [tool.harness]:
     ],
 )
 def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str, hint: str) -> None:
-    (told,) = target_faults(describe(tmp_path, host=host), TargetOptions())
-    assert told.endswith(f"shop.py: the scenario names the host {host}, which is not this machine\n  {hint}")
+    (expected,) = target_problems(describe(tmp_path, host=host), TargetOptions())
+    assert expected.endswith(f"shop.py: the scenario names the host {host}, which is not this machine\n  {hint}")
     assert (
         resolve(describe(tmp_path, host=host), target=TargetOptions(host="http://localhost")).target.kind == "attached"
     )
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (
             TargetOptions(host="http://localhost", command="serve"),
@@ -185,8 +185,8 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: 
         (TargetOptions(host="http://"), '--host: "http://" is not a URL\n  such as http://127.0.0.1:8000'),
     ],
 )
-def test_options_that_contradict_are_told(tmp_path: Path, options: TargetOptions, told: str) -> None:
-    assert target_faults(describe(tmp_path), options) == [told]
+def test_options_that_contradict_are_told(tmp_path: Path, options: TargetOptions, expected: str) -> None:
+    assert target_problems(describe(tmp_path), options) == [expected]
 
 
 def test_a_file_without_users_is_told(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_shipped_profile_fits_any_scenario_and_says_what_it_is_for(tmp_path: P
     profile = load_profile(str(path))
     plan = resolve(describe(tmp_path, SCENARIO), profile=profile)
     assert plan.gates
-    assert profile.written.data["description"]
+    assert profile.source.data["description"]
 
 
 def test_the_shipped_sizes_are_the_planned_ones(tmp_path: Path) -> None:
@@ -245,6 +245,6 @@ def test_what_a_call_states_wrongly_is_told_with_its_line(tmp_path: Path) -> Non
     line = __file__, sys._getframe().f_lineno + 2
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), phases=[harness.steady(users=-3, hold="2s")], gates="p95 < 1s")  # type: ignore[arg-type]  # on purpose
-    told = [str(fault) for fault in raised.value.problems]
-    assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in text for text in told), told
-    assert any(text.startswith("harness.run(gates): ") for text in told), told
+    expected = [str(problem) for problem in raised.value.problems]
+    assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in text for text in expected), expected
+    assert any(text.startswith("harness.run(gates): ") for text in expected), expected

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.record import redacted_lines
-from harness.record.redacted_lines import RedactedLines, RedactedStream, mask_file
-from harness.record.redaction import masked
+from harness.record.redacted_lines import RedactedLines, RedactedStream, redact_file
+from harness.record.redaction import redacted
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nDEFghi\n-----END RSA PRIVATE KEY-----"
 SECRET = "s3cr3tValue"
@@ -18,10 +18,10 @@ SECRET = "s3cr3tValue"
 def test_a_file_is_masked_where_there_is_something_to_mask(tmp_path: Path) -> None:
     file = tmp_path / "target.log"
     file.write_bytes(b'caf\xe9 "token": "unended\nplain\nAuthorization: Bearer abc\n\xff\x00 end')
-    mask_file(file)
+    redact_file(file)
     assert file.read_bytes() == b'caf\xe9 "token": "***"\nplain\nAuthorization: ***\n\xff\x00 end'
     before = (file.stat().st_ino, tmp_path.stat().st_mtime_ns)
-    mask_file(file)
+    redact_file(file)
     assert (file.stat().st_ino, tmp_path.stat().st_mtime_ns) == before  # nothing was made beside it, not for a moment
     assert [path.name for path in tmp_path.iterdir()] == ["target.log"]
 
@@ -29,7 +29,7 @@ def test_a_file_is_masked_where_there_is_something_to_mask(tmp_path: Path) -> No
 def test_a_private_key_over_several_lines_is_masked_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "target.log"
     file.write_text(f"key: {KEY} loaded\nplain\n-----BEGIN PRIVATE KEY-----\n" + "abc\n" * 402 + "token=x\nend")
-    mask_file(file)
+    redact_file(file)
     lines = file.read_text()
     assert lines.startswith("key: ***\n***\n***\n*** loaded\nplain\n***\n***\n")
     # One that has no end does not hide all that follows.
@@ -59,13 +59,13 @@ def test_a_long_line_is_masked_piece_by_piece(form: str, filling: str, monkeypat
     for length in range(140, 260, 5):
         text = (filling * 99)[-length:] + form.format(SECRET) + filling * 40 + "\n"
         lines = RedactedLines()
-        assert "".join(lines.take(text[at : at + 8]) for at in range(0, len(text), 8)).strip() == masked(text).strip()
+        assert "".join(lines.take(text[at : at + 8]) for at in range(0, len(text), 8)).strip() == redacted(text).strip()
 
 
 def test_a_secret_without_an_end_hides_the_rest_of_a_long_line(tmp_path: Path) -> None:
     file = tmp_path / "target.log"
     file.write_text(f'x "token": "{SECRET * 50_000} {SECRET}", "id": 1\nplain\n')
-    mask_file(file)
+    redact_file(file)
     hidden, plain = file.read_text().splitlines()
     assert hidden.startswith('x "token": "***')
     assert (SECRET in hidden, plain) == (False, "plain")
@@ -81,8 +81,8 @@ def test_a_long_line_without_secrets_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "target.log"
     for text in ("x " * 200_000, "x" * 100_000, f"token=a {'x' * 200_000} b"):
         file.write_text(text + "é\nnext")
-        mask_file(file)
-        assert file.read_text() == masked(text) + "é\nnext"
+        redact_file(file)
+        assert file.read_text() == redacted(text) + "é\nnext"
 
 
 def test_a_file_is_masked_line_by_line_however_much_is_read_at_once(
@@ -94,7 +94,7 @@ def test_a_file_is_masked_line_by_line_however_much_is_read_at_once(
     for size in (1, 7, 30, 100, 1 << 16):
         monkeypatch.setattr(redacted_lines, "_READ_AT_ONCE", size)
         file.write_text("\n".join(lines))
-        assert mask_file(file)
+        assert redact_file(file)
         found.add(file.read_text())
     (text,) = found
     assert text.count("plain") == lines.count("plain")
@@ -108,7 +108,7 @@ def test_a_name_across_what_is_read_at_once_is_seen(length: int, tmp_path: Path)
     file = tmp_path / "target.log"
     before = "x " * (length // 2 - 2) + "pass"
     file.write_text(f"{before}word={SECRET} y\n")
-    mask_file(file)
+    redact_file(file)
     assert file.read_text() == f"{before}word=*** y\n"
 
 
@@ -117,7 +117,7 @@ def test_what_is_given_up_leaves_the_file_and_nothing_beside_it(tmp_path: Path) 
     text = f"password={SECRET}\n" * 20_000
     file.write_text(text)
     answers = iter([False, False, True])
-    assert not mask_file(file, stopped=lambda: next(answers))
+    assert not redact_file(file, stopped=lambda: next(answers))
     assert file.read_text() == text
     assert [path.name for path in tmp_path.iterdir()] == ["target.log"]
 

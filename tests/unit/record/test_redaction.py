@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness.record import redaction
-from harness.record.redaction import add_names, masked, masked_command, masked_settings, masked_words
+from harness.record.redaction import add_names, redacted, redacted_command, redacted_settings, redacted_words
 
 SECRET = "s3cr3tValue"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -101,9 +101,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
     ],
 )
 def test_a_secret_is_masked(text: str) -> None:
-    assert SECRET not in masked(text)
-    assert "***" in masked(text)
-    assert masked(masked(text)).replace("*", "") == masked(text).replace("*", "")
+    assert SECRET not in redacted(text)
+    assert "***" in redacted(text)
+    assert redacted(redacted(text)).replace("*", "") == redacted(text).replace("*", "")
 
 
 @pytest.mark.parametrize(
@@ -135,66 +135,66 @@ def test_a_secret_is_masked(text: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert masked(text) == text
+    assert redacted(text) == text
 
 
 def test_what_stands_beside_a_secret_stays() -> None:
-    assert masked(f'{{"token": "{SECRET}", "id": 7}}') == '{"token": "***", "id": 7}'
-    assert masked(f"/a?token={SECRET}&page=2") == "/a?token=***&page=2"
-    assert masked(f"password={SECRET}, port=1; token={SECRET};") == "password=***, port=1; token=***;"
-    assert masked(f"server --token 'a {SECRET}', at b") == "server --token ***, at b"
-    assert masked(f"http://u:{SECRET}@host:80/p") == "http://***@host:80/p"
-    assert masked("it said basic dXNlcjpwYXNz to me") == "it said basic *** to me"
-    assert masked(f"a?next=https%3A%2F%2Fu%3A{SECRET}%40host%2Fp&b=c") == "a?next=https%3A%2F%2F***%40host%2Fp&b=c"
-    assert masked(f"server --db-pass={SECRET}, at b") == "server --db-pass=***, at b"
-    assert masked(f"Authorization: Bearer {SECRET}\nHost: a") == "Authorization: ***\nHost: a"
-    assert masked(f'curl -H "Cookie: a={SECRET}" http://x') == 'curl -H "Cookie: ***" http://x'
-    assert masked(f'process 7:"a --token {SECRET}";b --token {SECRET} "c" d') == (
+    assert redacted(f'{{"token": "{SECRET}", "id": 7}}') == '{"token": "***", "id": 7}'
+    assert redacted(f"/a?token={SECRET}&page=2") == "/a?token=***&page=2"
+    assert redacted(f"password={SECRET}, port=1; token={SECRET};") == "password=***, port=1; token=***;"
+    assert redacted(f"server --token 'a {SECRET}', at b") == "server --token ***, at b"
+    assert redacted(f"http://u:{SECRET}@host:80/p") == "http://***@host:80/p"
+    assert redacted("it said basic dXNlcjpwYXNz to me") == "it said basic *** to me"
+    assert redacted(f"a?next=https%3A%2F%2Fu%3A{SECRET}%40host%2Fp&b=c") == "a?next=https%3A%2F%2F***%40host%2Fp&b=c"
+    assert redacted(f"server --db-pass={SECRET}, at b") == "server --db-pass=***, at b"
+    assert redacted(f"Authorization: Bearer {SECRET}\nHost: a") == "Authorization: ***\nHost: a"
+    assert redacted(f'curl -H "Cookie: a={SECRET}" http://x') == 'curl -H "Cookie: ***" http://x'
+    assert redacted(f'process 7:"a --token {SECRET}";b --token {SECRET} "c" d') == (
         'process 7:"a --token ***";b --token *** "c" d'
     )
-    assert masked(f'{{"log": "token={SECRET}", "id": 7}}') == '{"log": "token=***", "id": 7}'
-    assert masked(f'<input name="csrf" value="{SECRET}" id="7">') == '<input name="csrf" value="***" id="7">'
-    assert masked(f'name="token"\r\n\r\na&quot;token&quot;:&quot;{SECRET}&quot;,b').endswith("&quot;***&quot;,b")
-    assert masked(f'form-data; name="pwd"\r\n\r\n{SECRET}\r\n--b') == 'form-data; name="pwd"\r\n\r\n***\r\n--b'
+    assert redacted(f'{{"log": "token={SECRET}", "id": 7}}') == '{"log": "token=***", "id": 7}'
+    assert redacted(f'<input name="csrf" value="{SECRET}" id="7">') == '<input name="csrf" value="***" id="7">'
+    assert redacted(f'name="token"\r\n\r\na&quot;token&quot;:&quot;{SECRET}&quot;,b').endswith("&quot;***&quot;,b")
+    assert redacted(f'form-data; name="pwd"\r\n\r\n{SECRET}\r\n--b') == 'form-data; name="pwd"\r\n\r\n***\r\n--b'
 
 
 def test_words_of_a_command_line() -> None:
     words = ["--user", "me", "--password", SECRET, "--token", "--verbose", f"--key-secret={SECRET}", "Buyer"]
-    assert masked_words(words) == (
+    assert redacted_words(words) == (
         *("--user", "me", "--password", "***", "--token", "--verbose", "--key-secret=***", "Buyer"),
     )
 
 
 def test_words_that_give_a_secret_its_value_are_masked_whole() -> None:
     words = (f"--my-token=ab,{SECRET}", f"target.environment.API_TOKEN=x {SECRET}", f"DB_PASS={SECRET}", "path=x")
-    assert masked_words(words) == ("--my-token=***", "target.environment.API_TOKEN=***", "DB_PASS=***", "path=x")
-    assert masked_words(["--stripe-key", SECRET, "--keyboard", "de"]) == ("--stripe-key", "***", "--keyboard", "de")
+    assert redacted_words(words) == ("--my-token=***", "target.environment.API_TOKEN=***", "DB_PASS=***", "path=x")
+    assert redacted_words(["--stripe-key", SECRET, "--keyboard", "de"]) == ("--stripe-key", "***", "--keyboard", "de")
 
 
 def test_a_command_is_masked_word_by_word() -> None:
     command = f"server {{port}} --db-password 'a {SECRET}' --name \"it's\""
-    assert masked_command(command) == "server {port} --db-password *** --name 'it'\"'\"'s'"
-    assert masked_command(f"env REDIS_AUTH={SECRET} sh -c \"server --token '{SECRET}'\"") == (
+    assert redacted_command(command) == "server {port} --db-password *** --name 'it'\"'\"'s'"
+    assert redacted_command(f"env REDIS_AUTH={SECRET} sh -c \"server --token '{SECRET}'\"") == (
         "env REDIS_AUTH=*** sh -c 'server --token ***'"
     )
     for unchanged in ('server "{port}"  --verbose', "server 'unended"):
-        assert masked_command(unchanged) == unchanged
+        assert redacted_command(unchanged) == unchanged
 
 
 def test_settings_are_masked_by_name_too() -> None:
     last = {"DB_PASS": "***", "STRIPE_KEY": "***", "REDIS_AUTH": "***", "GITHUB_PAT": "***", "PATH": "x"}
-    assert masked_settings(dict.fromkeys(last, "x")) == last
+    assert redacted_settings(dict.fromkeys(last, "x")) == last
     settings = {"DB_PASSWORD": SECRET, "PORT": "1", "DATABASE_URL": f"postgresql://a:{SECRET}@b/c", "TOKEN": ""}
     expected = {"DB_PASSWORD": "***", "PORT": "1", "DATABASE_URL": "postgresql://***@b/c", "TOKEN": ""}
-    assert masked_settings(settings) == expected
+    assert redacted_settings(settings) == expected
 
 
 def test_the_user_adds_names() -> None:
     text = f'"x-depot": "{SECRET}"'  # no other test's name: what was one stays one as long as the process lives
-    assert masked(text) == text
+    assert redacted(text) == text
     add_names(["X-Depot"])
-    assert masked(text) == '"x-depot": "***"'
-    assert masked(f"x_depot_id={SECRET}") == "x_depot_id=***"
+    assert redacted(text) == '"x-depot": "***"'
+    assert redacted(f"x_depot_id={SECRET}") == "x_depot_id=***"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_text_four_times_as_long_does_not_take_16_times_as_long(unit: str, bef
         for length in shortest_s:
             text = before + unit * (length // len(unit)) + "password=x"
             begun_s = time.process_time()
-            masked(text)
+            redacted(text)
             shortest_s[length] = min(shortest_s[length], time.process_time() - begun_s)
         if shortest_s[8_000] < 10 * shortest_s[2_000]:
             return
@@ -222,14 +222,14 @@ def test_a_text_four_times_as_long_does_not_take_16_times_as_long(unit: str, bef
 
 def masked_slowly(text: str) -> str:
     """By each pattern at each place, as it is written."""
-    masker = redaction._masker
+    masker = redaction._redactor
     for _, pattern, instead in redaction._PATTERNS:
         text = pattern.sub(instead, text)
     for pattern in (redaction._QUOTED_HEADER, *redaction._HEADERS, masker._part):
         text = pattern.sub(r"\1***", text)
-    text = masker._option.sub(r"\1***", masker._tag.sub(redaction._tag_masked, text))
-    text = masker._in_query.sub(r"\1***", masker._pair.sub(redaction._value_masked, text))
-    return masker._named.sub(redaction._value_masked, text)
+    text = masker._option.sub(r"\1***", masker._tag.sub(redaction._redacted_tag, text))
+    text = masker._in_query.sub(r"\1***", masker._pair.sub(redaction._redacted_value, text))
+    return masker._named.sub(redaction._redacted_value, text)
 
 
 PIECES = (
@@ -287,7 +287,7 @@ PIECES = (
 def test_a_name_of_the_users_own_is_found_in_whatever_letters() -> None:
     add_names(["anahtar\u0131", "\u017fifre"])
     for text in ("anahtar\u0131=hunter2", "ANAHTARI: hunter2", "\u017fifre=hunter2", "sifre=hunter2"):
-        assert "hunter2" not in masked(text), text
+        assert "hunter2" not in redacted(text), text
 
 
 def test_no_place_is_passed_over_where_a_secret_may_stand() -> None:
@@ -295,4 +295,4 @@ def test_no_place_is_passed_over_where_a_secret_may_stand() -> None:
     for _ in range(3_000):
         text = "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
         text = text.swapcase() if chance.random() < 0.2 else text
-        assert masked(text) == masked_slowly(text)
+        assert redacted(text) == masked_slowly(text)

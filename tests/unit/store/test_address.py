@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.record.redaction import masked
+from harness.record.redaction import redacted
 from harness.store.address import resolve
 
 
@@ -60,5 +60,5 @@ def test_a_wrong_url_is_told_with_the_right_form_and_without_its_password(url: s
     assert says in str(told.value)
     assert "HARNESS_STORE" in str(told.value)
     assert "postgresql://user@host/database" in str(told.value)
-    assert masked(str(told.value)) == str(told.value)
+    assert redacted(str(told.value)) == str(told.value)
     assert "secret" not in str(told.value)

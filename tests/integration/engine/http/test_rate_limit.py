@@ -14,7 +14,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from harness.engine.host_guard import Guard
 from harness.engine.locust.patches import keep_ceilings
 from harness.engine.pacing.rate_limiter import RateLimiter
-from harness.plan.hosts import Hosts
+from harness.plan.hosts import AllowedHosts
 from harness.plan.model import AllowedHost
 from tests.support.http.echo import Echo
 from tests.support.http.hostile import Peer, hostile_server, ok
@@ -39,7 +39,7 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
     for module in ("session", "transport", "http11"):
         monkeypatch.setattr(f"harness.engine.http.{module}.perf_counter", now_s)
     monkeypatch.setattr("harness.engine.pacing.rate_limiter.SPAN_S", WAIT_S)
-    guard = Guard(Hosts([AllowedHost(host="localhost", max_rate=1)]))
+    guard = Guard(AllowedHosts([AllowedHost(host="localhost", max_rate=1)]))
     guard.ceilings["localhost"] = RateLimiter(1, now_s, sleep)
     monkeypatch.setattr("harness.engine.host_guard._installed", guard)
     return guard

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plan.support import faults_of
+from tests.unit.plan.support import plan_problems
 
 DURATION = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
 
 
 @pytest.mark.parametrize(
-    ("line", "fault"),
+    ("line", "problem"),
     [
         (
             "phases = [steady(user=50, hold='30s')]",
@@ -216,8 +216,8 @@ DURATION = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number 
         ),
     ],
 )
-def test_a_fault_is_told(tmp_path: Path, line: str, fault: str) -> None:
-    assert fault in faults_of(tmp_path, line)
+def test_a_fault_is_told(tmp_path: Path, line: str, problem: str) -> None:
+    assert problem in plan_problems(tmp_path, line)
 
 
 def test_all_faults_of_a_file_are_told_in_their_order(tmp_path: Path) -> None:
@@ -229,10 +229,10 @@ phases = [
 gates = [gate("p95 < 500", phase="stres")]
 sampling = {"cpu": 1}
 """
-    told = faults_of(tmp_path, text)
-    assert [fault.split(":")[1] for fault in told] == ["4", "5", "5", "7", "7", "8"]
+    expected = plan_problems(tmp_path, text)
+    assert [problem.split(":")[1] for problem in expected] == ["4", "5", "5", "7", "7", "8"]
 
 
 def test_a_variable_set_by_import_has_no_line_but_its_file(tmp_path: Path) -> None:
-    (fault,) = faults_of(tmp_path, "globals()['stop_early'] = 3")
-    assert fault.startswith("scenarios/shop.py: stop_early: 3 is not true or false")
+    (problem,) = plan_problems(tmp_path, "globals()['stop_early'] = 3")
+    assert problem.startswith("scenarios/shop.py: stop_early: 3 is not true or false")
