@@ -178,7 +178,7 @@ def test_a_pull_request_runs_smoke_and_the_night_runs_nightly() -> None:
     ("shell", "expected"),
     [
         ((REPOSITORY / SCRIPT).read_text(), ["run", "baseline set", "prune"]),
-        (parts_of(DOCUMENT, "sh"), ["prune", "baseline set", "report", "gate", "upload"]),
+        (parts_of(DOCUMENT, "sh"), ["prune", "baseline set", "report", "gate"]),
     ],
     ids=["script", "docs/ci.md"],
 )
