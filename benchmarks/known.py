@@ -53,7 +53,7 @@ def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
         journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], GET_NOW, cores[0]).journal()
         server.end()
     span = journal.phases[0]
-    count = sum(series.requests for second in journal.seconds for series in second.series)
+    count = sum(series.requests for second in journal.seconds for series in second.endpoint_seconds)
     return count / ((span.end_s or span.start_s) - span.start_s)
 
 
@@ -75,7 +75,7 @@ def known(
     every = [
         series
         for second in journal.seconds
-        for series in second.series
+        for series in second.endpoint_seconds
         if journal.endpoints[series.endpoint].name == f"/{distribution}"
     ]
     response = Histogram.merged([series.response for series in every])

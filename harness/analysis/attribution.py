@@ -24,10 +24,10 @@ from scipy.special import gammaincinv
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples, PhaseProfile
 from harness.record.profiles import Stack
 from harness.record.summary import Suspect
+from harness.recording.run import PhaseRecord, RunRecording
 
 PERSISTENCE_S = 0.02
 """How long a stack stays as it is, about: after so long it is still there with probability 1/e."""
@@ -91,7 +91,7 @@ class _Grown:
         return self.growth / self.now.time
 
 
-def suspects_of(run: RecordedRun) -> list[Suspect]:
+def suspects_of(run: RunRecording) -> list[Suspect]:
     """The functions that explain why the target costs more CPU than in the baseline; none without a baseline."""
     if run.baseline is None:
         return []
@@ -103,7 +103,7 @@ def suspects_of(run: RecordedRun) -> list[Suspect]:
     return []
 
 
-def _compared(run: RecordedRun, records: Sequence[PhaseRecord]) -> list[Suspect] | None:
+def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect] | None:
     """Suspects over the phases that both sides have sampled, taken together; None where there is no such phase."""
     assert run.baseline is not None
     now: list[PhaseProfile] = []

@@ -7,11 +7,11 @@ differs then is what was asked for.
 from __future__ import annotations
 
 from harness.analysis.figures import goal_of
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import BaselineRun
+from harness.recording.run import PhaseRecord, RunRecording
 
 
-def of_same_load(run: RecordedRun, record: PhaseRecord) -> list[BaselineRun]:
+def of_same_load(run: RunRecording, record: PhaseRecord) -> list[BaselineRun]:
     """The baseline's runs, latest first, that had this phase with the same load, on the same kind of machine."""
     if run.baseline is None or _other_machine(run):
         return []
@@ -19,12 +19,12 @@ def of_same_load(run: RecordedRun, record: PhaseRecord) -> list[BaselineRun]:
     return [kept for kept in run.baseline.runs if kept.run_id not in others]
 
 
-def comparable(run: RecordedRun, record: PhaseRecord) -> list[BaselineRun]:
+def comparable(run: RunRecording, record: PhaseRecord) -> list[BaselineRun]:
     """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
     return [kept for kept in of_same_load(run, record) if not _limited(kept, record)]
 
 
-def why_not_comparable(run: RecordedRun, record: PhaseRecord) -> str | None:
+def why_not_comparable(run: RunRecording, record: PhaseRecord) -> str | None:
     """Why runs of the baseline are left out of :func:`comparable`; None where none is."""
     if run.baseline is None:
         return None
@@ -45,12 +45,12 @@ def why_not_comparable(run: RecordedRun, record: PhaseRecord) -> str | None:
     return None
 
 
-def _other_machine(run: RecordedRun) -> bool:
+def _other_machine(run: RunRecording) -> bool:
     assert run.baseline is not None
     return run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint
 
 
-def _other_loads(run: RecordedRun, record: PhaseRecord) -> dict[str, str]:
+def _other_loads(run: RunRecording, record: PhaseRecord) -> dict[str, str]:
     """The load of the runs that had this phase with another one, by run-id."""
     assert run.baseline is not None
     here = goal_of(record.plan)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
-from harness.analysis.recorded import PhaseRecord
 from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.metrics import RUN_METRICS
 from harness.metrics.aggregate import Aggregate
@@ -26,6 +25,7 @@ from harness.record.summary import (
     StepFigures,
     Totals,
 )
+from harness.recording.run import PhaseRecord
 
 _TIMES = {field.alias or name: RUN_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
 
@@ -36,19 +36,19 @@ def latency_of(times: Histogram) -> Latency:
     return Latency(**{name: metric.value(aggregate) for name, metric in _TIMES.items()})
 
 
-def _figures(series: Sequence[EndpointSecond], length_s: float) -> dict[str, Any]:
+def _figures(entries: Sequence[EndpointSecond], length_s: float) -> dict[str, Any]:
     """The fields of :class:`harness.record.summary.Figures`."""
-    whole = Aggregate.of(series, length_s)
-    failed = Histogram.merged([part.failed for part in series])
+    whole = Aggregate.of(entries, length_s)
+    failed = Histogram.merged([part.failed for part in entries])
     return {
         "requests": whole.requests,
         "failures": whole.failures,
         "error_rate": whole.failures / whole.requests if whole.requests else None,
         "throughput_rps": RUN_METRICS["throughput"].value(whole) or 0.0,
-        "bytes_received": sum(part.bytes_received for part in series),
+        "bytes_received": sum(part.bytes_received for part in entries),
         "response_ms": latency_of(whole.response),
         "ok_response_ms": latency_of(whole.response.minus(failed)),
-        "service_ms": latency_of(Histogram.merged([part.service for part in series])),
+        "service_ms": latency_of(Histogram.merged([part.service for part in entries])),
     }
 
 
@@ -78,15 +78,15 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         held=held_level(record, held),
         steps=_steps(record, held),
         endpoints=_endpoints(record, journal),
-        **_figures([series for _, series in record.series], record.length_s),
+        **_figures([entry for _, entry in record.endpoint_seconds], record.length_s),
     )
 
 
 def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
     """Each endpoint's figures, the busiest first."""
     groups: dict[int, list[EndpointSecond]] = {}
-    for _, series in record.series:
-        groups.setdefault(series.endpoint, []).append(series)
+    for _, entry in record.endpoint_seconds:
+        groups.setdefault(entry.endpoint, []).append(entry)
     figures = [
         EndpointFigures(
             method=journal.endpoints[number].method,
@@ -102,7 +102,7 @@ def _steps(record: PhaseRecord, held: list[bool | None]) -> list[StepFigures]:
     """The steps of a stress phase that began, each with whether it ``held``."""
     steps = []
     for number, (judged, (start_s, end_s)) in enumerate(zip(held, step_lengths(record), strict=False)):
-        parts = [series for _, series in record.series if series.segment == number]
+        parts = [entry for _, entry in record.endpoint_seconds if entry.segment == number]
         steps.append(
             StepFigures(
                 level=record.plan.segments[number].end,

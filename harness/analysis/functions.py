@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples, PhaseProfile
 from harness.record.profiles import Profile, Stack, read_folded
+from harness.recording.run import PhaseRecord, RunRecording
 
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(?::(?P<line>\d+))?\)")
 _STANDARD_FOLDER = re.compile(r"lib/python3[.\d]*/(?!site-packages|dist-packages)")
@@ -81,7 +81,7 @@ def functions_of(stacks: Sequence[Stack]) -> dict[str, FunctionSamples]:
     return {key: FunctionSamples(own=own.get(key, 0), total=weight) for key, weight in total.items()}
 
 
-def stacks_of(run: RecordedRun, profile: Profile) -> list[Stack]:
+def stacks_of(run: RunRecording, profile: Profile) -> list[Stack]:
     """The stacks of a profile; none where its file is missing (what could not be sampled does not stop judging).
 
     Raises :class:`HarnessError` where it is damaged.
@@ -90,7 +90,7 @@ def stacks_of(run: RecordedRun, profile: Profile) -> list[Stack]:
     return read_folded(path) if path.is_file() else []
 
 
-def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
+def cpu_stacks(run: RunRecording, record: PhaseRecord) -> list[Stack]:
     """All CPU stacks of a phase of threads at work; none where it was not sampled."""
     return [
         stack
@@ -100,7 +100,7 @@ def cpu_stacks(run: RecordedRun, record: PhaseRecord) -> list[Stack]:
     ]
 
 
-def phase_profile(run: RecordedRun, record: PhaseRecord) -> PhaseProfile | None:
+def phase_profile(run: RunRecording, record: PhaseRecord) -> PhaseProfile | None:
     """The CPU profile of a phase by function, of threads at work; None where it was not sampled."""
     stacks = cpu_stacks(run, record)
     if not stacks or record.length_s <= 0:
@@ -123,8 +123,8 @@ def _requests_during(record: PhaseRecord, profile: Profile) -> float:
     start_s = record.start_s + profile.offset_s
     end_s = min(start_s + profile.duration_s, record.end_s)
     return sum(
-        series.requests * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
-        for second, series in record.series
+        entry.requests * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
+        for second, entry in record.endpoint_seconds
         if _shared_s(second, record.start_s, record.end_s)
     )
 

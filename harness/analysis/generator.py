@@ -26,11 +26,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.clocks import worst_clocks
-from harness.analysis.recorded import PhaseRecord
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, Second, WorkerSecond
 from harness.record.lateness import Lateness
 from harness.record.summary import Generator, Lag
+from harness.recording.run import PhaseRecord
 
 BUSY = 0.9
 BUSY_SECONDS = 0.2
@@ -56,7 +56,7 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
     seconds = seconds_of(record, journal)
     if record.plan.kind == "pause" or not seconds:
         return None
-    if not any(series.requests for _, series in record.series):
+    if not any(entry.requests for _, entry in record.endpoint_seconds):
         # More workers would not have helped: what is wrong is that no request was sent, and gates say so.
         return None
     workers: dict[int, list[WorkerSecond]] = {}
@@ -73,7 +73,7 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
 
 def _held_back(seconds: Sequence[Second], record: PhaseRecord) -> str | None:
     held = [sum(state.held for state in second.workers) for second in seconds]
-    requests = sum(series.requests for _, series in record.series)
+    requests = sum(entry.requests for _, entry in record.endpoint_seconds)
     if sum(held) <= HELD * requests:
         return None
     waited_in = sum(count > 0 for count in held)
@@ -95,7 +95,7 @@ def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | 
 
 
 def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
-    response = Histogram.merged([series.response for _, series in record.series])
+    response = Histogram.merged([entry.response for _, entry in record.endpoint_seconds])
     p95_ms = response.quantile_us(0.95) / 1000 if response.count else math.inf
     for worker, states in workers.items():
         stall_ms = float(np.mean([state.lag_ms for state in states]))
@@ -110,7 +110,7 @@ def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str
 
 def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: Journal) -> str | None:
     lateness = lateness_of(record, journal)
-    response = Histogram.merged([series.response for _, series in record.series])
+    response = Histogram.merged([entry.response for _, entry in record.endpoint_seconds])
     if lateness is None or not lateness.own.count or not response.count:
         return None
     late_us = lateness.own.quantile_us(0.95)

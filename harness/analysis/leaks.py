@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.functions import parse_frame, stacks_of
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.resources import Reading
+from harness.recording.run import PhaseRecord, RunRecording
 
 FEWEST_READINGS = 10
 SMALLEST_GROWTH = 4 << 20
@@ -18,7 +18,7 @@ LASTING = 0.5
 _MIB = float(1 << 20)
 
 
-def leak_warnings(run: RecordedRun) -> list[str]:
+def leak_warnings(run: RunRecording) -> list[str]:
     """One warning for each measured steady phase in which the target's memory grew throughout."""
     warnings = []
     for record in run.phases:
@@ -27,7 +27,7 @@ def leak_warnings(run: RecordedRun) -> list[str]:
         growth = _growth(record, run.readings, run.journal.epoch_s)
         if growth is not None:
             slope, low, high, gained = (value / _MIB for value in growth)
-            requests = sum(series.requests for _, series in record.series)
+            requests = sum(entry.requests for _, entry in record.endpoint_seconds)
             each = f", {growth[3] / requests / 1024:.1f} KiB a request" if requests else ""
             warnings.append(
                 f"target memory grew {slope:.2g} MiB/s [{low:.2g}…{high:.2g}] throughout phase {record.plan.name!r} "
@@ -68,7 +68,7 @@ def _growth(
     return slope, low, high, float(gained)
 
 
-def _culprit(run: RecordedRun) -> str:
+def _culprit(run: RunRecording) -> str:
     """Who left most of it behind, by the memory profile, as the end of a sentence.
 
     Bytes count for the innermost function outside Python's standard library: that a list grew in there is no news.

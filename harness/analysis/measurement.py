@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from harness.analysis import rounds
 from harness.analysis.functions import phase_profile
 from harness.analysis.intervals import interval_of
-from harness.analysis.recorded import read_run
 from harness.analysis.samples import samples_of
 from harness.errors import HarnessError
-from harness.metrics import RUN_METRICS
-from harness.record.baseline import BaselineRun, Interval, PhaseProfile
+from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.record.baseline import BaselineRun, Figures, Interval, PhaseProfile
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
+from harness.recording.bench import BenchRecording
+from harness.recording.run import read_run
 
 
 def measure_for_baseline(folder: RunFolder) -> BaselineRun:
@@ -49,3 +51,15 @@ def measure_for_baseline(folder: RunFolder) -> BaselineRun:
         figures=figures,
         profiles=profiles,
     )
+
+
+def bench_figures(recording: BenchRecording) -> dict[str, Figures]:
+    """Every metric of every benchmark that has rounds, by its id, with its interval."""
+    return {
+        benchmark.test: {
+            name: found
+            for name, metric in BENCH_METRICS.items()
+            if (found := rounds.interval_of(benchmark, metric, recording.memory.get(benchmark.test))) is not None
+        }
+        for benchmark in recording.benchmarks
+    }

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.recorded import PhaseRecord, SecondSeries
 from harness.metrics.aggregate import Aggregate
 from harness.record.histogram import Histogram, Narrow
 from harness.record.journal import Journal
+from harness.recording.run import PhaseRecord, SecondEntry
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,13 +69,13 @@ class Sample:
 
 def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
     """The samples of a phase by endpoint (``POST /checkout``), and under :data:`ALL` all together."""
-    groups: dict[str, list[SecondSeries]] = {ALL: record.series}
-    for second, series in record.series:
-        groups.setdefault(str(journal.endpoints[series.endpoint]), []).append((second, series))
+    groups: dict[str, list[SecondEntry]] = {ALL: record.endpoint_seconds}
+    for second, entry in record.endpoint_seconds:
+        groups.setdefault(str(journal.endpoints[entry.endpoint]), []).append((second, entry))
     return {key: _sample(parts, record) for key, parts in groups.items()}
 
 
-def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
+def _sample(parts: Iterable[SecondEntry], record: PhaseRecord) -> Sample:
     """The sample of what ended in each second of a phase.
 
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
@@ -92,11 +92,11 @@ def _sample(parts: Iterable[SecondSeries], record: PhaseRecord) -> Sample:
     buckets: list[Narrow] = []
     counts: list[Narrow] = []
     max_us = 0
-    for second, series in parts:
+    for second, entry in parts:
         place = min(max(second - first, 0), n - 1)
-        histogram = series.response
-        requests[place] += series.requests
-        failures[place] += series.failures
+        histogram = entry.response
+        requests[place] += entry.requests
+        failures[place] += entry.failures
         timed[place] += histogram.counts.sum()
         sum_us[place] += histogram.sum_us
         max_us = max(max_us, histogram.max_us)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from harness.analysis.recorded import PhaseRecord
 from harness.plan.until import StepTotals
+from harness.recording.run import PhaseRecord
 
 _WHOLE = 0.999
 """The share of its time after which a step was finished: times in the journal are rounded."""
@@ -32,9 +32,9 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     if until is None:
         return [None] * len(lengths)
     figures = [StepTotals() for _ in lengths]
-    for _, series in record.series:
-        if 0 <= series.segment < len(figures):
-            figures[series.segment].add(series)
+    for _, entry in record.endpoint_seconds:
+        if 0 <= entry.segment < len(figures):
+            figures[entry.segment].add(entry)
     held: list[bool | None] = []
     finished = []
     for number, (start_s, end_s) in enumerate(lengths):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from harness.analysis.recorded_suite import read_suite
 from harness.control.attach_baseline import fetch_baseline
 from harness.errors import HarnessError, Message
 from harness.gates.bench_judge import judge_suite
@@ -17,6 +16,7 @@ from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.record.tables import write_tables
+from harness.recording.bench import read_suite
 from harness.report import write_reports
 from harness.store import RunEntry, Store
 from harness.store.artifacts import ArtifactLocation, upload

@@ -7,19 +7,19 @@ The rule is that of runs (:mod:`harness.gates.evaluate`): all of the 95 % interv
 from __future__ import annotations
 
 from harness.analysis.compare import against
-from harness.analysis.recorded_suite import Figures, RecordedSuite, references
 from harness.analysis.rounds import DISTURBED
 from harness.gates.limits import limit_of, side_of
 from harness.metrics import formatting
 from harness.plan.bench import BenchGate, name_of, reads
-from harness.record.baseline import Interval
+from harness.record.baseline import Figures, Interval
 from harness.record.summary import GateResult, GateStatus
+from harness.recording.bench import BenchRecording, references
 
 _LEFT_OUT = "the tests chosen for this run leave it out"
 
 
 def results_of(
-    gate: BenchGate, suite: RecordedSuite, figures: dict[str, Figures], *, asked_since: bool = False
+    gate: BenchGate, suite: BenchRecording, figures: dict[str, Figures], *, asked_since: bool = False
 ) -> list[GateResult]:
     """What ``gate`` gives: one result for each benchmark that it names and that was to run.
 
@@ -36,12 +36,12 @@ def results_of(
     return [_untold(gate, f"there was no benchmark {gate.benchmark!r}: {formatting.among(gate.benchmark, known)}")]
 
 
-def left_out(gate: BenchGate, suite: RecordedSuite) -> str | None:
+def left_out(gate: BenchGate, suite: BenchRecording) -> str | None:
     """A warning where the user has chosen tests so that nothing of what the gate names was run."""
     return f"gate `{gate.source}` was not judged: {_LEFT_OUT}" if _is_left_out(gate, suite) else None
 
 
-def _is_left_out(gate: BenchGate, suite: RecordedSuite) -> bool:
+def _is_left_out(gate: BenchGate, suite: BenchRecording) -> bool:
     report = suite.report
     if any(reads(gate.benchmark, test) for test in report.benchmarks):
         return False
@@ -52,7 +52,7 @@ def _untold(gate: BenchGate, reason: str) -> GateResult:
     return GateResult(require=gate.source, status="inconclusive", unit=gate.measures.unit.name, reason=reason)
 
 
-def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures | None) -> GateResult:
+def _result(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures | None) -> GateResult:
     result = GateResult(
         require=gate.source,
         endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None,
@@ -89,7 +89,7 @@ def _result(gate: BenchGate, test: str, suite: RecordedSuite, figures: Figures |
     return result
 
 
-def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: bool) -> str:
+def _why_nothing(gate: BenchGate, test: str, suite: BenchRecording, *, measured: bool) -> str:
     if measured:
         return f"{gate.metric} was not looked at: `harness bench --memory` does"
     name, report = suite.shown(test), suite.report
@@ -104,7 +104,7 @@ def _why_nothing(gate: BenchGate, test: str, suite: RecordedSuite, *, measured: 
     return f"{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off"
 
 
-def _no_reference(gate: BenchGate, suite: RecordedSuite) -> str:
+def _no_reference(gate: BenchGate, suite: BenchRecording) -> str:
     run = suite.folder.path
     if suite.baseline is None:
         return suite.no_baseline or (

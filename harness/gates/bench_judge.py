@@ -8,28 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.compare import against, relative
-from harness.analysis.recorded_suite import PHASE, Figures, RecordedSuite, read_suite, references
+from harness.analysis.measurement import bench_figures
 from harness.analysis.rounds import DISTURBED
 from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
 from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
-from harness.record.baseline import BaselineRun
+from harness.record.baseline import BaselineRun, Figures
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.suite import Benchmark
 from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
+from harness.recording.bench import PHASE, BenchRecording, read_suite, references
 
 _INTERNAL_ERROR = 3
 """pytest's own exit status for a fault of itself or of a plugin."""
 _TESTS_FAILED = 1
 
 
-def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = None) -> Summary:
+def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = None) -> Summary:
     """Judge a bench under its plan's gates, or under ``gates``. Writes nothing.
 
     One that was killed before it could say when it began did so when its folder was made.
     """
-    figures = suite.figures()
+    figures = bench_figures(suite)
     asked = suite.plan.gates if gates is None else gates
     since = gates is not None
     results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
@@ -63,7 +64,7 @@ def judge_suite(suite: RecordedSuite, *, gates: Sequence[BenchGate] | None = Non
     ).warned(*_warnings(suite, () if since else asked))
 
 
-def _decide(suite: RecordedSuite, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
+def _decide(suite: BenchRecording, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
     failed, unsure = told(results)
     if asked and not results:
         unsure.append("no gate was judged: the tests chosen for this run leave out what each of them names")
@@ -88,7 +89,7 @@ def _decide(suite: RecordedSuite, asked: Sequence[BenchGate], results: Sequence[
     return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)
 
 
-def _figures(benchmark: Benchmark, suite: RecordedSuite, figures: Figures) -> BenchmarkFigures:
+def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> BenchmarkFigures:
     mean, memory = figures["mean"], suite.memory.get(benchmark.test)
     shown = BenchmarkFigures(
         test=benchmark.test,
@@ -118,7 +119,7 @@ def _figures(benchmark: Benchmark, suite: RecordedSuite, figures: Figures) -> Be
     return shown
 
 
-def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
+def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[str]:
     warnings = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
     warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
     measured = {benchmark.test for benchmark in suite.benchmarks}
@@ -140,7 +141,7 @@ def _warnings(suite: RecordedSuite, gates: Sequence[BenchGate]) -> list[str]:
     return list(dict.fromkeys(warnings))
 
 
-def _disturbed(suite: RecordedSuite) -> list[str]:
+def _disturbed(suite: BenchRecording) -> list[str]:
     worst = max(suite.benchmarks, key=lambda benchmark: benchmark.taken, default=None)
     if worst is None or worst.taken <= DISTURBED:
         return []
@@ -160,6 +161,6 @@ def measure_suite_for_baseline(folder: RunFolder) -> BaselineRun:
         run_id=summary.run_id,
         started_at=summary.started_at,
         summary=summary,
-        figures={PHASE: suite.figures()},
+        figures={PHASE: bench_figures(suite)},
         profiles={},
     )

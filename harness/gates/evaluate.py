@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.compare import against
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.gates.limits import limit_of, side_of
 from harness.gates.live import failed_beyond_recovery
@@ -21,6 +20,7 @@ from harness.metrics.statistics import Exact, Maximum, Proportion, Quantile
 from harness.plan.model import Comparison, Gate
 from harness.record.baseline import Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
+from harness.recording.run import PhaseRecord, RunRecording
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Finding:
 class Evaluator:
     """Evaluates gates on one run; the samples of a phase are made once for all gates that read it."""
 
-    def __init__(self, run: RecordedRun, summaries: list[PhaseSummary]) -> None:
+    def __init__(self, run: RunRecording, summaries: list[PhaseSummary]) -> None:
         self._run = run
         self._records = {record.plan.name: record for record in run.phases}
         self._summaries = {summary.name: summary for summary in summaries}

@@ -15,7 +15,6 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.analysis.recorded import RecordedRun, read_run
 from harness.gates.evaluate import Evaluator
 from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
@@ -23,6 +22,7 @@ from harness.gates.verdict import decide
 from harness.plan.model import Gate
 from harness.record.run_folder import RunFolder
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
+from harness.recording.run import RunRecording, read_run
 
 
 def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: str | None = None) -> Summary:
@@ -60,14 +60,14 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
     ).warned(*_warnings(run, phases, asked))
 
 
-def _phase(run: RecordedRun, number: int) -> PhaseSummary:
+def _phase(run: RunRecording, number: int) -> PhaseSummary:
     record = run.phases[number]
     summary = phase_summary(record, run.journal)
     summary.generator_limited = generator_limit(record, run.journal)
     return summary
 
 
-def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[str]:
+def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[str]:
     """What a reader of the figures should know, and what could not be sampled."""
     warnings = []
     for record, phase in zip(run.phases, phases, strict=True):
@@ -90,7 +90,7 @@ def _warnings(run: RecordedRun, phases: Sequence[PhaseSummary], gates: Sequence[
     return list(dict.fromkeys(warnings))
 
 
-def _baseline(run: RecordedRun) -> BaselineRef | None:
+def _baseline(run: RunRecording) -> BaselineRef | None:
     if run.baseline is None:
         return None
     return BaselineRef(run_ids=[kept.run_id for kept in run.baseline.runs], fingerprint=run.baseline.fingerprint)

@@ -69,7 +69,7 @@ class GateWatch:
     def update(self, journal: Journal) -> None:
         """Take in the seconds that ``journal`` has gained since the last call."""
         for second in journal.arrived[self._seen :]:
-            for series in second.series:
+            for series in second.endpoint_seconds:
                 for key in (ALL, str(journal.endpoints[series.endpoint])):
                     tally = self._tallies.get((series.phase, key))
                     if tally is not None:

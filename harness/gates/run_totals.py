@@ -60,7 +60,7 @@ class SecondStats:
         requests: dict[int, int] = {}
         failures: dict[int, int] = {}
         parts: dict[int, list[Histogram]] = {}
-        for series in second.series:
+        for series in second.endpoint_seconds:
             requests[series.phase] = requests.get(series.phase, 0) + series.requests
             failures[series.phase] = failures.get(series.phase, 0) + series.failures
             parts.setdefault(series.phase, []).append(series.response)
@@ -163,7 +163,7 @@ class RunTotals:
         if taken == size:
             return False
         self._taken[second.second] = size
-        for series in second.series[taken[0] if taken else 0 :]:
+        for series in second.endpoint_seconds[taken[0] if taken else 0 :]:
             self._add(series, journal.endpoints[series.endpoint])
         self.moments[second.second] = SecondStats.of(second)
         if taken is None:

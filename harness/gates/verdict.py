@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.recorded import RecordedRun
 from harness.engine.failures import HOST_NOT_ALLOWED
 from harness.errors import ExitCode
 from harness.record.journal import EndReason, Journal
 from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
+from harness.recording.run import RunRecording
 
 _BROKEN_ENDS: dict[EndReason, str] = {
     "target lost": "the target was lost: it died or stopped answering; target.log may tell why",
@@ -34,7 +34,7 @@ class Decision:
 
 
 def decide(
-    run: RecordedRun,
+    run: RunRecording,
     phases: Sequence[PhaseSummary],
     results: Sequence[GateResult],
     *,
@@ -75,7 +75,7 @@ def weighed(
     return Decision("pass", ExitCode.PASS, [held])
 
 
-def _broken(run: RecordedRun, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
+def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
     """Why the run itself is not valid; empty where it is."""
     journal = run.journal
     reasons: list[str] = []

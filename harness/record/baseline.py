@@ -23,6 +23,10 @@ class Interval(_Part):
     high: float | None
 
 
+Figures = dict[str, Interval]
+"""The figures of one place, by metric."""
+
+
 class FunctionSamples(_Part):
     """In how many CPU samples of a phase a function was on top of the stack (``own``) or anywhere on it (``total``)."""
 

@@ -105,7 +105,7 @@ class Second:
     """Of the arrivals started in it, by the phase in which they were due (the open model only)."""
 
     @property
-    def series(self) -> list[EndpointSecond]:
+    def endpoint_seconds(self) -> list[EndpointSecond]:
         """Made anew with every call."""
         return EndpointSecond.all_of(self.table)
 

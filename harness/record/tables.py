@@ -82,8 +82,8 @@ def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[Endpoi
     """What ended in each second of the run, by second, index of the phase and index of the endpoint."""
     groups: dict[tuple[int, int, int], list[EndpointSecond]] = {}
     for second in journal.seconds:
-        for series in second.series:
-            groups.setdefault((second.second, series.phase, series.endpoint), []).append(series)
+        for entry in second.endpoint_seconds:
+            groups.setdefault((second.second, entry.phase, entry.endpoint), []).append(entry)
     return groups
 
 

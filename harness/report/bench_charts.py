@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.recorded_suite import RecordedSuite, references
 from harness.record.suite import Rounds
 from harness.record.summary import Summary
+from harness.recording.bench import BenchRecording, references
 from harness.report.formatting import plain
 
 BINS = 60
@@ -17,7 +17,7 @@ _FAR = 0.99
 """The distribution is drawn up to this quantile and as much again: one stray round would flatten all else."""
 
 
-def bench_chart_data(suite: RecordedSuite, summary: Summary) -> dict[str, Any]:
+def bench_chart_data(suite: BenchRecording, summary: Summary) -> dict[str, Any]:
     """See ``assets/benchcharts.js``, which reads it. All times are in seconds."""
     rounds = {benchmark.test: benchmark.rounds for benchmark in suite.benchmarks}
     entries = []
@@ -43,7 +43,7 @@ def bench_chart_data(suite: RecordedSuite, summary: Summary) -> dict[str, Any]:
     return {"benchmarks": entries, "run_id": summary.run_id}
 
 
-def _history(suite: RecordedSuite, test: str) -> list[dict[str, Any]]:
+def _history(suite: BenchRecording, test: str) -> list[dict[str, Any]]:
     """What the benches before this one measured, the earliest first."""
     return [
         {"run_id": bench.run_id, "started_at": bench.started_at, "median_s": row.median_s, "mean_s": row.mean_s}

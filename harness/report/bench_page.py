@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from harness.analysis.compare import against, meaning_of, relative
-from harness.analysis.recorded_suite import RecordedSuite, references
 from harness.analysis.rounds import interval_of
 from harness.metrics import BENCH_METRICS
 from harness.metrics.statistics import Exact
 from harness.plan.bench import BenchPlan
+from harness.recording.bench import BenchRecording, references
 from harness.report.bench_charts import bench_chart_data
 from harness.report.comparison import Change
 from harness.report.flames import bench_flame_data
@@ -53,7 +53,7 @@ def bench_html(judged: JudgedSuite) -> str:
     )
 
 
-def bench_changes(suite: RecordedSuite) -> list[Change]:
+def bench_changes(suite: BenchRecording) -> list[Change]:
     """Of each benchmark that the baseline knows, the change of each figure, in the suite's order."""
     found = []
     for benchmark in suite.benchmarks:

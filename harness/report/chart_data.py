@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.analysis.recorded import RecordedRun
 from harness.record.summary import Summary
+from harness.recording.run import RunRecording
 from harness.report.distribution import CURVE, ROWS_PER_DECADE, range_bounds_ms, spread
 from harness.report.formatting import plain
 from harness.report.time_series import (
@@ -21,7 +21,7 @@ from harness.report.time_series import (
 )
 
 
-def chart_data(run: RecordedRun, summary: Summary) -> dict[str, Any]:
+def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
     """See ``assets/charts.js``, which reads it. ``endpoints[0]`` is all endpoints together."""
     journal, plan = run.journal, run.plan
     axis = TimeAxis(journal)
@@ -48,7 +48,7 @@ def chart_data(run: RecordedRun, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _phases(run: RecordedRun) -> list[dict[str, Any]]:
+def _phases(run: RunRecording) -> list[dict[str, Any]]:
     return [
         {
             "index": record.index,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.compare import Bounds, Meaning, against, meaning_of, relative
 from harness.analysis.intervals import interval_of
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.analysis.samples import ALL, Sample, samples_of
 from harness.metrics import RUN_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
 from harness.record.baseline import BaselineRun
+from harness.recording.run import PhaseRecord, RunRecording
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Change:
     meaning: Meaning
 
 
-def changes(run: RecordedRun) -> list[Change]:
+def changes(run: RunRecording) -> list[Change]:
     """All changes of the phases, endpoints and metrics that both the run and its baseline have, in the run's order.
 
     Only runs of the baseline that a gate would read are compared with.
@@ -42,13 +42,13 @@ def changes(run: RecordedRun) -> list[Change]:
     return [change for record in run.phases if record.plan.measured for change in _phase(record, run)]
 
 
-def not_compared(run: RecordedRun) -> list[str]:
+def not_compared(run: RunRecording) -> list[str]:
     """Why runs of the baseline, or all of it, are left out: a sentence for each measured phase that this is so of."""
     reasons = [(record.plan.name, why_not_comparable(run, record)) for record in run.phases if record.plan.measured]
     return [f"{phase}: {reason}" for phase, reason in reasons if reason is not None]
 
 
-def _phase(record: PhaseRecord, run: RecordedRun) -> list[Change]:
+def _phase(record: PhaseRecord, run: RunRecording) -> list[Change]:
     baseline = comparable(run, record)
     if not baseline:
         return []

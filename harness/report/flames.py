@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import functions_of, parse_frame, phase_profile
-from harness.analysis.recorded import PhaseRecord, RecordedRun
 from harness.record.baseline import FunctionSamples
 from harness.record.profiles import Stack
+from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.formatting import plain
 from harness.report.recorded import ProfileStacks
 
@@ -31,7 +31,7 @@ class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
 
 
-def flame_data(profiles: list[ProfileStacks], run: RecordedRun) -> list[dict[str, Any]]:
+def flame_data(profiles: list[ProfileStacks], run: RunRecording) -> list[dict[str, Any]]:
     """One entry a profile that holds samples: ``names`` (of functions), ``tree`` (see :func:`_tree`) and ``functions``
     (by a name's place the weight on top of the stack, and anywhere on it). Where the baseline has a CPU profile of the
     phase, ``base`` holds its ``functions``, and ``run_ms`` and ``base_ms``: the CPU time of a request that one sample
@@ -76,7 +76,7 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
     }
 
 
-def _compared(names: list[str], run: RecordedRun, record: PhaseRecord) -> dict[str, Any]:
+def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
     """What :func:`flame_data` says of the baseline; nothing where either side cannot be reckoned by request."""
     latest = of_same_load(run, record)[:1]
     before = latest[0].profiles.get(record.plan.name) if latest else None

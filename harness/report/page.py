@@ -18,10 +18,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.analysis.recorded import RecordedRun
 from harness.plan.hosts import LOCAL
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
 from harness.record.summary import Latency, Summary
+from harness.recording.run import RunRecording
 from harness.report import formatting
 from harness.report.chart_data import chart_data
 from harness.report.comparison import changes, not_compared
@@ -101,7 +101,7 @@ def rendered(template: str, *, flames: list[dict[str, Any]], scripts: Sequence[s
     )
 
 
-def _ending(run: RecordedRun) -> str:
+def _ending(run: RunRecording) -> str:
     if run.journal.end_reason == "interrupted":
         return " · interrupted"
     unsaid = run.journal.end_reason is None and any(len(second.table) for second in run.journal.seconds)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.functions import working
-from harness.analysis.recorded import RecordedRun, read_run
-from harness.analysis.recorded_suite import RecordedSuite, read_suite
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
+from harness.recording.bench import BenchRecording, read_suite
+from harness.recording.run import RunRecording, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ProfileStacks:
 class JudgedRun:
     """A run and its result. ``missing`` names, as a person reads it, files that the folder should hold and does not."""
 
-    recorded: RecordedRun
+    recorded: RunRecording
     summary: Summary
     profiles: list[ProfileStacks]
     missing: list[str]
@@ -34,7 +34,7 @@ class JudgedRun:
 class JudgedSuite:
     """A bench and its result; otherwise as :class:`JudgedRun`. A profile's ``phase`` is its benchmark's place."""
 
-    recorded: RecordedSuite
+    recorded: BenchRecording
     summary: Summary
     profiles: list[ProfileStacks]
     missing: list[str]

@@ -191,7 +191,7 @@ def by_place(journal: Journal) -> Counter[str]:
     """How many requests were recorded from each worker's machine, whose address is the requests' name."""
     counts: Counter[str] = Counter()
     for second in journal.seconds:
-        for series in second.series:
+        for series in second.endpoint_seconds:
             counts[journal.endpoints[series.endpoint].name] += series.requests
     return counts
 
@@ -200,7 +200,7 @@ def by_second(journal: Journal, place: str, served: list[float]) -> list[tuple[i
     """At the end of each second: what that machine had asked of the target by the wall clock, and what was recorded."""
     counts: Counter[int] = Counter()
     for second in journal.seconds:
-        for series in second.series:
+        for series in second.endpoint_seconds:
             if journal.endpoints[series.endpoint].name == place:
                 counts[second.second] += series.requests
     ends = range(max(counts) + 1)

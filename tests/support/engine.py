@@ -88,7 +88,7 @@ def requests_by_endpoint(journal: Journal, phase: int | None = None) -> Counter[
     """How many requests were recorded of each endpoint, in the whole run or in one phase."""
     counts: Counter[str] = Counter()
     for second in journal.seconds:
-        for series in second.series:
+        for series in second.endpoint_seconds:
             if phase in (None, series.phase):
                 counts[str(journal.endpoints[series.endpoint])] += series.requests
     return counts
@@ -97,14 +97,14 @@ def requests_by_endpoint(journal: Journal, phase: int | None = None) -> Counter[
 def response_of(journal: Journal, phase: int) -> Histogram:
     """All response times of a phase."""
     return Histogram.merged(
-        [series.response for second in journal.seconds for series in second.series if series.phase == phase]
+        [series.response for second in journal.seconds for series in second.endpoint_seconds if series.phase == phase]
     )
 
 
 def service_of(journal: Journal, phase: int) -> Histogram:
     """All service times of a phase."""
     return Histogram.merged(
-        [series.service for second in journal.seconds for series in second.series if series.phase == phase]
+        [series.service for second in journal.seconds for series in second.endpoint_seconds if series.phase == phase]
     )
 
 

@@ -485,7 +485,7 @@ def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
     journal = put_load(plan, server.url, tmp_path)
     assert requests_by_endpoint(journal) == server.served
     # The run begins when all is prepared: no arrival has waited for it.
-    assert sum(series.requests for series in journal.seconds[0].series) > 0
+    assert sum(series.requests for series in journal.seconds[0].endpoint_seconds) > 0
     log = (tmp_path / "run" / "harness.log").read_text()
     assert (log.count("imported"), log.count("prepared")) == (2, 2)
 
@@ -548,7 +548,7 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
     assert recorded["GET /other"] > 0
-    first = {str(journal.endpoints[series.endpoint]) for series in journal.seconds[0].series}
+    first = {str(journal.endpoints[series.endpoint]) for series in journal.seconds[0].endpoint_seconds}
     assert first <= {"GET /a", "GET /slow/20"}
 
 

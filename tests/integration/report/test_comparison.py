@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from harness.analysis.measurement import measure_for_baseline
-from harness.analysis.recorded import read_run
 from harness.gates.judge import judge
 from harness.record.baseline import Baseline
 from harness.record.run_folder import write_text
+from harness.recording.run import read_run
 from harness.report import write_reports
 from harness.report.comparison import Change, changes
 from tests.support.recordings import Failing, lognormal, pause, record_run, steady

@@ -12,7 +12,6 @@ import pytest
 from harness.analysis.attribution import suspects_of
 from harness.analysis.functions import Frame, functions_of, parse_frame, phase_profile
 from harness.analysis.measurement import measure_for_baseline
-from harness.analysis.recorded import read_run
 from harness.errors import HarnessError
 from harness.gates.judge import judge
 from harness.plan.model import Phase
@@ -20,6 +19,7 @@ from harness.record.baseline import Baseline, FunctionSamples
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.summary import Suspect
+from harness.recording.run import read_run
 from tests.support.recordings import Profiles, ramp, record_run, steady, stress
 
 ROOT = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
@@ -274,7 +274,9 @@ def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path, first:
     run = read_run(folder)
     profile = phase_profile(run, run.phases[0])
     assert profile is not None
-    assert profile.requests == pytest.approx(sum(s.requests for second, s in record.series if first <= second <= last))
+    assert profile.requests == pytest.approx(
+        sum(s.requests for second, s in record.endpoint_seconds if first <= second <= last)
+    )
     assert phase_profile(run, run.phases[1]) is None
 
 
@@ -285,7 +287,9 @@ def test_requests_of_a_second_that_was_sampled_in_part_count_in_part(tmp_path: P
     ProfileIndex([replace(index.profiles[0], offset_s=5.5 - record.start_s, duration_s=0.25)]).save(folder.profiles)
     profile = phase_profile(read_run(folder), record)
     assert profile is not None
-    assert profile.requests == pytest.approx(sum(s.requests for second, s in record.series if second == 5) / 4)
+    assert profile.requests == pytest.approx(
+        sum(s.requests for second, s in record.endpoint_seconds if second == 5) / 4
+    )
 
 
 def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.figures import failure_kinds, goal_of, latency_of, phase_summary, totals_of
-from harness.analysis.recorded import read_run
 from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
+from harness.recording.run import read_run
 from tests.support.recordings import Failing, Latency, diagnose, lognormal, pause, ramp, record_run, steady, stress
 
 
@@ -43,7 +43,7 @@ def test_percentiles_are_those_of_the_requests_within_a_thousandth() -> None:
 def test_successful_requests_have_percentiles_of_their_own(tmp_path: Path) -> None:
     run = read_run(record_run(tmp_path, phases=[steady()], failures=[Failing(0.2)], latency=lognormal(20)))
     summary = phase_summary(run.phases[0], run.journal)
-    parts = [series for _, series in run.phases[0].series]
+    parts = [entry for _, entry in run.phases[0].endpoint_seconds]
     kept = Histogram.merged([part.response.minus(part.failed) for part in parts])
     assert kept.count == summary.requests - summary.failures
     assert summary.ok_response_ms.p95 == pytest.approx(kept.quantile_us(0.95) / 1000, rel=0.001)

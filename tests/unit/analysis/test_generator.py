@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
-from harness.analysis.recorded import RecordedRun, read_run
 from harness.plan.model import Phase, Segment
+from harness.recording.run import RunRecording, read_run
 from tests.support.recordings import Latency, WorkerState, lognormal, pause, record_run, steady
 
 
-def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, **more: object) -> RecordedRun:
+def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, **more: object) -> RunRecording:
     """A phase of 20 s in which worker states take turns, second by second."""
     folder = record_run(
         tmp_path,
@@ -26,7 +26,7 @@ def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, *
     return read_run(folder)
 
 
-def limit(run: RecordedRun) -> str | None:
+def limit(run: RunRecording) -> str | None:
     return generator_limit(run.phases[0], run.journal)
 
 
@@ -55,7 +55,7 @@ def test_a_busy_second_in_ten_is_fine_three_are_not(tmp_path: Path) -> None:
 
 def test_a_rate_ceiling_is_the_limit_where_more_than_a_request_in_100_waited_for_it(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "a", WorkerState(held=1), *[FINE] * 19)
-    requests = sum(series.requests for _, series in folder.phases[0].series)
+    requests = sum(entry.requests for _, entry in folder.phases[0].endpoint_seconds)
     assert requests > 100
     assert limit(folder) is None
     said = limit(recorded(tmp_path / "b", WorkerState(held=requests), FINE, FINE, FINE))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.leaks import leak_warnings
-from harness.analysis.recorded import read_run
 from harness.plan.model import Phase
 from harness.record.profiles import Stack
+from harness.recording.run import read_run
 from tests.support.recordings import Profiles, diagnose, ramp, record_run, steady
 
 MIB = float(1 << 20)

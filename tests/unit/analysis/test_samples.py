@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.recorded import read_run
 from harness.analysis.samples import ALL, samples_of
 from harness.record.histogram import Histogram
+from harness.recording.run import read_run
 from tests.support.recordings import Failing, ramp, record_run, steady
 
 
@@ -18,10 +18,10 @@ def test_every_request_is_in_exactly_one_second(tmp_path: Path, lead_in_s: float
     run = read_run(folder)
     for record in run.phases:
         samples = samples_of(record, run.journal)
-        series = [part for _, part in record.series]
-        whole = Histogram.merged([part.response for part in series])
-        assert samples[ALL].requests.sum() == sum(part.requests for part in series)
-        assert samples[ALL].failures.sum() == sum(part.failures for part in series)
+        entry = [part for _, part in record.endpoint_seconds]
+        whole = Histogram.merged([part.response for part in entry])
+        assert samples[ALL].requests.sum() == sum(part.requests for part in entry)
+        assert samples[ALL].failures.sum() == sum(part.failures for part in entry)
         assert samples[ALL].merged.counts.tolist() == whole.counts.tolist()
         assert samples[ALL].merged.indices.tolist() == whole.indices.tolist()
         assert samples[ALL].max_us == whole.max_us

@@ -89,7 +89,7 @@ def test_the_figures_at_a_phases_end_hold_its_last_second(tmp_path: Path, capsys
     recorded = sum(
         series.requests
         for second in read_journal(run.journal).seconds
-        for series in second.series
+        for series in second.endpoint_seconds
         if series.phase == 0 and second.second < 4
     )
     assert f" {recorded} requests " in ended

@@ -59,7 +59,9 @@ def test_counts_sums_and_buckets_are_those_of_the_recorded_histograms(recorded: 
     names = ["ramp", "steady"]
     for number, phase in enumerate(names):
         for key, endpoint in journal.endpoints.items():
-            rows = [one for s in journal.seconds for one in s.series if (one.phase, one.endpoint) == (number, key)]
+            rows = [
+                one for s in journal.seconds for one in s.endpoint_seconds if (one.phase, one.endpoint) == (number, key)
+            ]
             labels = {"phase": phase, "method": endpoint.method, "name": endpoint.name}
             at = tuple(sorted(labels.items()))
             assert told["harness_requests_total", at] == sum(row.requests for row in rows) > 0
@@ -128,7 +130,7 @@ def test_more_endpoints_than_a_scrape_can_hold_are_told_together(
     metrics.update(journal)
     told = {labels: value for (name, labels), value in scraped(metrics).items() if name == "harness_requests_total"}
     assert {dict(labels)["name"] for labels in list(told)[2:]} == {"(other endpoints)"}
-    assert sum(told.values()) == sum(one.requests for second in journal.seconds for one in second.series)
+    assert sum(told.values()) == sum(one.requests for second in journal.seconds for one in second.endpoint_seconds)
 
 
 def test_it_is_asked_on_loopback_unless_another_address_is_given() -> None:

@@ -61,7 +61,7 @@ def test_a_second_is_written_when_all_workers_have_told_it() -> None:
     more = merger.add("b", report(0, [30]), NOW_S)
     journal = journal_of(named, more, merger.whole())
     (second,) = journal.seconds
-    (series,) = second.series
+    (series,) = second.endpoint_seconds
     assert (second.users, series.requests, series.bytes_received) == (2, 3, 30)
     assert series.response.max_us == 30_000
     assert sum(failure.count for failure in journal.failures) == 2
@@ -77,7 +77,7 @@ def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
     journal = journal_of(named, early, late, merger.overdue(now_s=1 + PATIENCE_S))
     (second,) = journal.seconds
     assert second.users == 2
-    assert sum(series.requests for series in second.series) == 2
+    assert sum(series.requests for series in second.endpoint_seconds) == 2
 
 
 def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
@@ -92,7 +92,7 @@ def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
     late += merger.overdue(now_s=2 + PATIENCE_S)
     assert len(late) == 1
     (second,) = journal_of(named, early, late).seconds
-    assert (second.users, sum(series.requests for series in second.series)) == (20, 20)
+    assert (second.users, sum(series.requests for series in second.endpoint_seconds)) == (20, 20)
 
 
 def test_a_request_told_late_is_added_to_its_own_second() -> None:
@@ -103,8 +103,8 @@ def test_a_request_told_late_is_added_to_its_own_second() -> None:
         frames += merger.overdue(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]
-    assert sum(series.requests for series in journal.seconds[0].series) == 2
-    assert journal.seconds[2].series == []
+    assert sum(series.requests for series in journal.seconds[0].endpoint_seconds) == 2
+    assert journal.seconds[2].endpoint_seconds == []
 
 
 def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
@@ -145,7 +145,7 @@ def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -
     with pytest.raises(ValueError, match=r"\w"):
         merger.add("a", {**report(0, [10]), **change}, NOW_S)
     journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.rest())
-    assert [sum(series.requests for series in second.series) for second in journal.seconds] == [1]
+    assert [sum(series.requests for series in second.endpoint_seconds) for second in journal.seconds] == [1]
     assert (len(journal.endpoints), len(journal.failures)) == (1, 1)
 
 

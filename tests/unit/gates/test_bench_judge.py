@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.recorded_suite import read_suite
 from harness.control.finalize import judge_bench_again, judged, write_results
 from harness.gates.bench_judge import measure_suite_for_baseline
 from harness.plan.bench_expression import parse_bench_gate
@@ -17,6 +16,7 @@ from harness.record.baseline import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestProblem
 from harness.record.summary import GateResult
+from harness.recording.bench import read_suite
 from tests.support.benches import FINGERPRINT, bench_folder
 
 A, B = "micro/test_x.py::test_a", "micro/test_x.py::test_b"

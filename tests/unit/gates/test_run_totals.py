@@ -43,7 +43,7 @@ def followed(folder: Path, **recording: object) -> tuple[RunTotals, Journal]:
 
 
 def series_of(journal: Journal, phase: int) -> list[EndpointSecond]:
-    return [series for second in journal.seconds for series in second.series if series.phase == phase]
+    return [series for second in journal.seconds for series in second.endpoint_seconds if series.phase == phase]
 
 
 def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.series import table_of
 
 
 def requests_in(journal: Journal) -> int:
-    return sum(series.requests for second in journal.seconds for series in second.series)
+    return sum(series.requests for second in journal.seconds for series in second.endpoint_seconds)
 
 
 def test_a_whole_run_is_read(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_whole_run_is_read(tmp_path: Path) -> None:
     assert journal.end_reason == "done"
     assert journal.last_s == journal.end_s
     assert journal.events[0].message == "load worker 2 is gone"
-    failed = sum(series.failures for second in journal.seconds for series in second.series)
+    failed = sum(series.failures for second in journal.seconds for series in second.endpoint_seconds)
     assert failed == sum(failure.count for failure in journal.failures) > 0
     assert journal.samples[0].detail["url"].endswith("/cart")
     assert str(journal.endpoints[2]) == "POST /cart"
@@ -49,7 +49,7 @@ def test_an_endpoint_without_a_method_is_its_name() -> None:
 def test_the_open_model_keeps_service_time_beside_response_time(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[ramp(), steady(rate=40)], start_delay=lambda _, at_s, __: 0 * at_s + 5.0)
     journal = read_journal(folder.journal)
-    series = {part.phase: part for second in journal.seconds for part in second.series}
+    series = {part.phase: part for second in journal.seconds for part in second.endpoint_seconds}
     assert series[0].service is series[0].response
     assert series[1].response.sum_us - series[1].service.sum_us == 5000 * series[1].requests
 

@@ -24,7 +24,7 @@ def test_the_timeline_holds_every_request_and_failure(tmp_path: Path) -> None:
     write_tables(folder)
     table = pq.read_table(folder.timeline_table)
     journal = read_journal(folder.journal)
-    series = [part for second in journal.seconds for part in second.series]
+    series = [part for second in journal.seconds for part in second.endpoint_seconds]
     assert table.schema.equals(TIMELINE)
     assert sum(table["requests"].to_pylist()) == sum(part.requests for part in series)
     assert sum(table["bytes_received"].to_pylist()) == sum(part.bytes_received for part in series)

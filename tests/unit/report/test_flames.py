@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from harness.analysis.measurement import measure_for_baseline
-from harness.analysis.recorded import read_run
 from harness.gates.judge import judge
 from harness.record.baseline import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import write_text
+from harness.recording.run import read_run
 from harness.report.flames import flame_data
 from harness.report.recorded import read_judged
 from tests.support.recordings import Profiles, record_run, steady

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from harness.analysis.rounds import interval_of
 from harness.errors import HarnessError
-from harness.metrics import BENCH_METRICS
 from harness.plan.bench import BenchPlan, name_of
 from harness.record.baseline import Baseline, Interval
 from harness.record.environment import Environment
@@ -27,11 +25,9 @@ from harness.record.suite import (
 PHASE = "benchmarks"
 """What stands for a phase in what is kept of a baseline: ``figures[PHASE][test][metric]``."""
 
-Figures = dict[str, Interval]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecordedSuite:
+class BenchRecording:
     """All that judging reads. ``end`` is None where the harness itself was killed."""
 
     folder: RunFolder
@@ -58,19 +54,8 @@ class RecordedSuite:
         names = Counter(map(name_of, {*self.report.benchmarks, *self.report.deselected}))
         return name_of(test) if names[name_of(test)] < 2 else test
 
-    def figures(self) -> dict[str, Figures]:
-        """Every metric of every benchmark that has rounds, by its id, with its interval."""
-        return {
-            benchmark.test: {
-                name: found
-                for name, metric in BENCH_METRICS.items()
-                if (found := interval_of(benchmark, metric, self.memory.get(benchmark.test))) is not None
-            }
-            for benchmark in self.benchmarks
-        }
 
-
-def read_suite(folder: RunFolder) -> RecordedSuite:
+def read_suite(folder: RunFolder) -> BenchRecording:
     """Read the folder of a bench. Raises :class:`HarnessError` where it is of a load, or a file of it is damaged."""
     if not folder.is_bench:
         raise HarnessError(
@@ -78,7 +63,7 @@ def read_suite(folder: RunFolder) -> RecordedSuite:
             where=str(folder.path),
         )
     report = read_model(folder.suite, SuiteReport) if folder.suite.exists() else SuiteReport()
-    return RecordedSuite(
+    return BenchRecording(
         folder=folder,
         plan=read_model(folder.plan, BenchPlan),
         report=report,

@@ -14,7 +14,7 @@ from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading, read_resources
 from harness.record.run_folder import RunFolder, read_model
 
-SecondSeries = tuple[int, EndpointSecond]
+SecondEntry = tuple[int, EndpointSecond]
 """A second and what ended in it."""
 
 
@@ -25,7 +25,7 @@ class PhaseRecord:
     plan: Phase
     span: PhaseSpan
     end_s: float
-    series: list[SecondSeries]
+    endpoint_seconds: list[SecondEntry]
 
     @property
     def index(self) -> int:
@@ -41,7 +41,7 @@ class PhaseRecord:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecordedRun:
+class RunRecording:
     """All that judging reads. ``baseline`` is None where the run was compared with none."""
 
     folder: RunFolder
@@ -58,10 +58,10 @@ class RecordedRun:
 
 def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
     """The phases that began, in order, each with its requests. Raises :class:`HarnessError` on one not in the plan."""
-    by_phase: dict[int, list[SecondSeries]] = {}
+    by_phase: dict[int, list[SecondEntry]] = {}
     for second in journal.seconds:
-        for series in second.series:
-            by_phase.setdefault(series.phase, []).append((second.second, series))
+        for entry in second.endpoint_seconds:
+            by_phase.setdefault(entry.phase, []).append((second.second, entry))
     records = []
     for span in journal.phases:
         if not 0 <= span.phase < len(plan.phases):
@@ -76,7 +76,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
     return records
 
 
-def read_run(folder: RunFolder) -> RecordedRun:
+def read_run(folder: RunFolder) -> RunRecording:
     """Read a run folder. Raises :class:`HarnessError` where a file is missing or damaged, naming it."""
     plan = read_model(folder.plan, RunPlan)
     journal = read_journal(folder.journal)
@@ -88,7 +88,7 @@ def read_run(folder: RunFolder) -> RecordedRun:
                 where=str(folder.profiles),
                 hint="plan.json and the profiles are not of the same run.",
             )
-    return RecordedRun(
+    return RunRecording(
         folder=folder,
         plan=plan,
         journal=journal,
