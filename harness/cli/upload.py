@@ -21,7 +21,7 @@ def command(run: str, out: Path) -> None:
     from harness.plan.plan_file import read_plan
     from harness.record.environment import Environment
     from harness.record.redacted_lines import redact_file
-    from harness.record.redaction import add_names
+    from harness.record.redaction import add_secret_names
     from harness.record.run_folder import find_run, read_model
     from harness.record.running import is_running
     from harness.record.summary import Summary
@@ -39,7 +39,7 @@ def command(run: str, out: Path) -> None:
             hint=f"It is copied at its end, if {VARIABLE} was set at its start; else call again when it has ended.",
         )
     # A run masks its logs at its end, which one that was killed has not had.
-    add_names(read_plan(folder).mask)
+    add_secret_names(read_plan(folder).secret_names)
     redact_file(folder.log)
     redact_file(folder.target_log)
     location = upload(folder, to)

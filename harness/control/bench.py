@@ -18,7 +18,6 @@ from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark, pytest_command
 from harness.plan.bench import PROFILE, BenchPlan, name_of
-from harness.plan.redacted import redacted_bench
 from harness.record.profiles import ProfileIndex
 from harness.record.redaction import redacted_words
 from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
@@ -60,7 +59,7 @@ def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> Bench
 
 
 def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
-    shown = redacted_bench(plan)
+    shown = plan.redacted()
     place = artifacts.place()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
@@ -85,7 +84,7 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: O
     """The suite, and what was asked besides, into ``folder``; which is removed where nothing could be measured."""
     request = Request(
         report=str(folder.suite.absolute()),
-        mask=plan.mask,
+        secret_names=plan.secret_names,
         paths=plan.paths,
         rounds=str(folder.rounds.absolute()),
         gated=tuple(dict.fromkeys(gate.benchmark for gate in plan.gates)),

@@ -37,7 +37,7 @@ from harness.control.user_code import describe_scenario
 from harness.engine.process import TARGET
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import RunPlan
-from harness.record.redaction import add_names, redacted
+from harness.record.redaction import add_secret_names, redacted
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
@@ -65,7 +65,7 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
         with tempfile.TemporaryDirectory(prefix="harness-worker-") as name:
             folder = Path(name).resolve()
             plan = welcome.lay_down(folder, joined(host, port))
-            add_names(plan.mask)
+            add_secret_names(plan.secret_names)
             with contextlib.chdir(scenario_folder(folder)):
                 try:
                     _import(plan, lambda: interrupts.count > 0)

@@ -16,7 +16,6 @@ from harness.control.redacted_logs import redact_logs
 from harness.control.user_code import verify_target
 from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
-from harness.plan.redacted import redacted_plan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
 from harness.record.redaction import redacted
@@ -54,7 +53,7 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
-            shown = redacted_plan(plan)
+            shown = plan.redacted()
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
@@ -89,7 +88,7 @@ def _run_in(
         ) as target,
         Interrupts() as interrupts,
     ):
-        observer.load_begins(redacted_plan(plan), folder, target.describe())
+        observer.load_begins(plan.redacted(), folder, target.describe())
         journal = _put_load_on(target, folder, plan, interrupts, observer, listen_address)
         observer.load_ended()
         if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
@@ -161,7 +160,7 @@ class RunSupervisor:
         self._begun = 0
         self._ended = 0
         self._events = 0
-        self._gates = GateWatch(redacted_plan(plan)) if plan.stop_early else None
+        self._gates = GateWatch(plan.redacted()) if plan.stop_early else None
         self._stopping = False
         self._pressed = 0
 

@@ -50,7 +50,7 @@ from harness.engine.worker_registry import WorkerRegistry
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import SCHEMA, EndReason
-from harness.record.redaction import add_names, redacted
+from harness.record.redaction import add_secret_names, redacted
 from harness.record.second_table import SecondTable
 
 WORKERS_JOIN_S = 60.0
@@ -327,7 +327,7 @@ def main() -> None:
     use_keys(take_secret())
     target = take(TARGET)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
-    add_names(plan.mask)
+    add_secret_names(plan.secret_names)
     random.seed(plan.seed)
 
     def answer(**line: Any) -> None:

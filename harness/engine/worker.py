@@ -57,7 +57,7 @@ from harness.engine.scenario.child_result import blame
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.engine.secure_sockets import use_keys
 from harness.plan.model import RunPlan
-from harness.record.redaction import add_names
+from harness.record.redaction import add_secret_names
 
 _STOP_POLL_S = 0.02
 _CLOCK_TOLD_S = 10.0
@@ -252,7 +252,7 @@ def main() -> None:
     target = take(TARGET)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
-    add_names(plan.mask)
+    add_secret_names(plan.secret_names)
     guarding = install_guard(plan, target, given.index)
 
     try:

@@ -57,7 +57,7 @@ def _profile(
     scratch.mkdir()
     report = scratch / "suite.json"
     request = Request(
-        report=str(report.absolute()), mask=plan.mask, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
+        report=str(report.absolute()), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
     try:
         with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:

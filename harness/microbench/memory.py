@@ -50,7 +50,7 @@ def trace_benchmarks(
     folder.memory.mkdir(exist_ok=True)
     request = Request(
         report=str((folder.memory / "suite.json").absolute()),
-        mask=plan.mask,
+        secret_names=plan.secret_names,
         paths=plan.paths,
         only=tuple(tests),
         memory=str(folder.memory.absolute()),

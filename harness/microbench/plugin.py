@@ -21,7 +21,7 @@ import pytest
 from harness.engine.cpu_meter import CpuMeter
 from harness.microbench.request import Request
 from harness.plan.bench import reads
-from harness.record.redaction import add_names, redacted, redacted_settings, redacted_words
+from harness.record.redaction import add_secret_names, redacted, redacted_settings, redacted_words
 from harness.record.run_folder import write_text
 from harness.record.suite import SuiteReport, TestProblem, write_rounds
 
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if asked is None:
         return
     request = Request.model_validate_json(Path(asked).read_bytes())
-    add_names(request.mask)
+    add_secret_names(request.secret_names)
     if request.paths and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
         # It heeds `testpaths`, as which it was given them, only where it was started in its rootdir.
         config.args = list(request.paths)

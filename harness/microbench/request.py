@@ -10,8 +10,8 @@ from pydantic import BaseModel
 class Request(BaseModel):
     """Where the findings go, and what is asked. All paths are absolute.
 
-    ``report`` is for a :class:`harness.record.suite.SuiteReport`; ``mask`` are names of the user's secrets. ``paths``
-    are the tests where pytest's arguments name none.
+    ``report`` is for a :class:`harness.record.suite.SuiteReport`; ``secret_names`` name the user's own secrets.
+    ``paths`` are the tests where pytest's arguments name none.
 
     The session that measures: ``rounds`` is for every round, ``gated`` are the names that gates use, ``strict`` whether
     each must be a benchmark's also where the arguments choose tests. Those that look closer: ``only`` are the ids of
@@ -20,7 +20,7 @@ class Request(BaseModel):
     """
 
     report: str
-    mask: tuple[str, ...] = ()
+    secret_names: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     rounds: str | None = None
     gated: tuple[str, ...] = ()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from harness.metrics import BENCH_METRICS
 from harness.metrics.comparators import Comparator
+from harness.record.redaction import redacted_words
 
 if TYPE_CHECKING:
     from harness.metrics.metric import Metric
@@ -91,10 +92,14 @@ class BenchPlan(_Frozen):
     """Whether the slowest benchmarks are run again under py-spy."""
     memory: bool = False
     """Whether each benchmark is called once more under memray."""
-    mask: tuple[str, ...] = ()
-    """What the user's own secrets are called, which must not be recorded."""
+    secret_names: tuple[str, ...] = Field((), validation_alias=AliasChoices("secret_names", "mask"))
+    """Names of the user's own secrets, which must not be recorded."""
 
     @property
     def key(self) -> tuple[str, str]:
         """As :attr:`harness.plan.model.RunPlan.key`."""
         return self.suite, PROFILE
+
+    def redacted(self) -> BenchPlan:
+        """The plan as it may be recorded and shown: its secrets are in the arguments for pytest."""
+        return self.model_copy(update={"arguments": redacted_words(self.arguments)})

@@ -20,6 +20,7 @@ from harness.plan.problems import Problems, quoted
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.validation_errors import checked
+from harness.record.redaction import add_secret_names
 
 _TABLE = ("tool", "harness", "bench")
 _WHERE_PATHS = "write files or folders of tests, below the folder of pyproject.toml"
@@ -70,8 +71,9 @@ def resolve_bench(
     name, table = _project(folder)
     given = requested_bench_gates(gates, gates_file)
     problems = Problems()
-    mask = load_project(folder, problems).mask
+    secret_names = load_project(folder, problems).secret_names
     problems.raise_if_any()
+    add_secret_names(secret_names)
     return BenchPlan(
         suite=name,
         folder=str(folder),
@@ -81,7 +83,7 @@ def resolve_bench(
         strict=given is not None,
         profile=profile,
         memory=memory,
-        mask=mask,
+        secret_names=secret_names,
     )
 
 

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from harness.metrics import RUN_METRICS
 from harness.metrics.comparators import Comparator, holds
+from harness.plan.toml_values import read_value, setting_text
+from harness.record.redaction import (
+    REDACTED,
+    is_secret,
+    redacted,
+    redacted_command,
+    redacted_settings,
+    redacted_words,
+)
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
@@ -85,6 +94,10 @@ class Gate(_Frozen):
     phase: str | None = None
     endpoint: str | None = None
 
+    def redacted(self) -> Gate:
+        """With the endpoint's name as it is recorded."""
+        return self.model_copy(update={"endpoint": self.endpoint and redacted(self.endpoint)})
+
 
 class Phase(_Frozen):
     """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
@@ -134,6 +147,9 @@ class UserClass(_Frozen):
     host: str | None
     tasks: dict[str, float]
 
+    def redacted(self) -> UserClass:
+        return self.model_copy(update={"host": self.host and redacted(self.host)})
+
 
 class Scenario(_Frozen):
     """The scenario file, as its description told (see ``harness.engine.scenario.describe``)."""
@@ -154,12 +170,18 @@ class Scenario(_Frozen):
         """What is imported for it, in this order."""
         return self.files or (self.path,)
 
+    def redacted(self) -> Scenario:
+        return self.model_copy(update={"user_classes": tuple(user.redacted() for user in self.user_classes)})
+
 
 class ShopTarget(_Frozen):
     """The embedded shop; ``environment`` is added to its process's."""
 
     kind: Literal["shop"] = "shop"
     environment: dict[str, str] = {}
+
+    def redacted(self) -> ShopTarget:
+        return self.model_copy(update={"environment": redacted_settings(self.environment)})
 
 
 class CommandTarget(_Frozen):
@@ -170,6 +192,15 @@ class CommandTarget(_Frozen):
     ready_path: str = "/health"
     ready_timeout_s: float = 60.0
     environment: dict[str, str] = {}
+
+    def redacted(self) -> CommandTarget:
+        return self.model_copy(
+            update={
+                "command": redacted_command(self.command),
+                "ready_path": redacted(self.ready_path),
+                "environment": redacted_settings(self.environment),
+            }
+        )
 
 
 class AttachedTarget(_Frozen):
@@ -182,6 +213,9 @@ class AttachedTarget(_Frozen):
     pid: int | None = None
     own_hosts: bool = False
     """``url`` is the ``host`` of a user class: each class keeps its own, and those without one are pointed at it."""
+
+    def redacted(self) -> AttachedTarget:
+        return self.model_copy(update={"url": redacted(self.url)})
 
 
 class AllowedHost(_Frozen):
@@ -211,8 +245,8 @@ class RunPlan(_Frozen):
     target: Target
     allowed_hosts: tuple[AllowedHost, ...] = ()
     """Where load may be sent beside this machine, and with what ceilings."""
-    mask: tuple[str, ...] = ()
-    """What the user's own secrets are called (``mask`` of the project and the profile)."""
+    secret_names: tuple[str, ...] = Field((), validation_alias=AliasChoices("secret_names", "mask"))
+    """Names of the user's own secrets (``redact`` of the project and the profile)."""
     workers: int
     """Load workers on this machine."""
     remote_workers: int = 0
@@ -234,6 +268,21 @@ class RunPlan(_Frozen):
         """Scenario and profile: runs that have them in common are comparable, in one environment."""
         return self.scenario.name, self.profile
 
+    def redacted(self) -> RunPlan:
+        """The plan as it may be recorded and shown: ``***`` for each secret that the user has put into it.
+
+        Whoever runs it again puts them in.
+        """
+        return self.model_copy(
+            update={
+                "scenario": self.scenario.redacted(),
+                "gates": tuple(gate.redacted() for gate in self.gates),
+                "target": self.target.redacted(),
+                "arguments": redacted_words(self.arguments),
+                "overrides": tuple(map(_redacted_override, self.overrides)),
+            }
+        )
+
     @property
     def duration_s(self) -> float:
         """The longest the phases can take; a shape, which ends itself, is not in it."""
@@ -250,3 +299,25 @@ class RunPlan(_Frozen):
     def all_workers(self) -> int:
         """On all machines together."""
         return self.workers + self.remote_workers
+
+
+def _redacted_override(text: str) -> str:
+    key, _, value_text = text.partition("=")
+    value = read_value(value_text)
+    hidden = _redacted_value(key.strip(), value)
+    return text if hidden == value else setting_text(key, hidden)
+
+
+def _redacted_value(name: str, value: object) -> object:
+    """As the target that it sets is masked: tables by their names, its command by its words."""
+    if is_secret(name):
+        return REDACTED if value != "" else value
+    match value:
+        case dict():
+            return {below: _redacted_value(below, item) for below, item in value.items()}
+        case list():
+            return [_redacted_value(name, item) for item in value]
+        case str():
+            return redacted_command(value) if name.rpartition(".")[2] == "command" else redacted(value)
+        case _:
+            return value

@@ -5,10 +5,7 @@ On a command line it is a text, in Python a key and the value itself: a text sta
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -16,13 +13,13 @@ from typing import Any
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
 from harness.plan.problems import InvalidValue, Problems, quoted, suggestion
+from harness.plan.toml_values import read_value, setting_text
 
 Override = str | tuple[str, object]
 """``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
 
 _HINT = "write KEY=VALUE, such as --set phase.steady.duration=30s"
 _OTHER_GOAL = {"users": "rate", "rate": "users"}
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def apply_override(
@@ -60,11 +57,8 @@ def apply_override(
 
 
 def as_text(override: Override) -> str:
-    """``KEY=VALUE`` which, read again, changes the same value to the same: for ``plan.json``, and to type it."""
-    if isinstance(override, str):
-        return override
-    key, value = override[0], _as_toml_has_it(override[1])
-    return f"{key}={value if isinstance(value, str) and read_value(value) == value else _toml(value)}"
+    """``KEY=VALUE`` that changes the same value to the same when it is read again: for ``plan.json``, and to type."""
+    return override if isinstance(override, str) else setting_text(override[0], _as_toml_has_it(override[1]))
 
 
 def _override_element(
@@ -119,15 +113,6 @@ def _unspelled(source: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
     return tuple(rest)
 
 
-def read_value(text: str) -> object:
-    """A TOML value, or the text itself."""
-    try:
-        table = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):  # no TOML, or more digits or brackets than Python reads
-        return text.strip()
-    return table["value"] if list(table) == ["value"] else text
-
-
 def _as_toml_has_it(value: object, depth: int = 0) -> object:
     """A value of Python as reading it from a profile would give it; raises ``InvalidValue`` where TOML has none."""
     if depth > DEEPEST:
@@ -155,20 +140,3 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
         "give a text, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
         "sampling.memory off",
     )
-
-
-def _toml(value: object) -> str:
-    """On one line."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            # JSON's escapes are TOML's, but for one character that TOML wants escaped as well.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case list():
-            return f"[{', '.join(map(_toml, value))}]"
-        case dict():
-            pairs = (f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items())
-            return f"{{{', '.join(pairs)}}}"
-        case _:
-            return repr(value)  # of numbers TOML's is Python's, ``inf`` and ``nan`` too

@@ -34,6 +34,7 @@ from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
 from harness.plan.target import TargetOptions, choose_target
 from harness.plan.validation_errors import checked
+from harness.record.redaction import add_secret_names
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _KIND_SYNONYMS = {
@@ -65,7 +66,8 @@ def resolve(
     the profile has not is a fault rather than dropped: a verdict must not pass because a requirement got lost.
     ``gate = []`` in a profile says that there are none.
 
-    By default there is a worker a core less one, where none join from elsewhere, and a random seed.
+    By default there is a worker a core less one, where none join from elsewhere, and a random seed. From now on this
+    process knows the user's own names of secrets.
     Raises ``ManyProblemsError`` with all faults.
     """
     problems = Problems()
@@ -103,6 +105,8 @@ def resolve(
     making = _local_workers(workers, settings.workers, remote_workers)
     _check_rate_limits(chosen, allowed, resolved, making + remote_workers, source, problems)
     problems.raise_if_any()
+    secret_names = tuple(dict.fromkeys((*project.secret_names, *settings.secret_names)))
+    add_secret_names(secret_names)
 
     memory = settings.sampling.memory
     if memory is not None and chosen.kind != "attached":
@@ -127,7 +131,7 @@ def resolve(
         ),
         target=chosen,
         allowed_hosts=allowed.all(),
-        mask=tuple(dict.fromkeys((*project.mask, *settings.mask))),
+        secret_names=secret_names,
         workers=making,
         remote_workers=remote_workers,
         seed=next((given for given in (seed, settings.seed) if given is not None), secrets.randbits(31)),

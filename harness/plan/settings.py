@@ -109,12 +109,18 @@ class GuardRails(_Table):
     """What protects others from a run: a profile has these keys, and so has the project's ``[tool.harness]``."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
-        "allow_hosts": "allowed_hosts", "allowed_host": "allowed_hosts", "hosts": "allowed_hosts", "masks": "mask",
-        "masked": "mask", "secrets": "mask",
+        "allow_hosts": "allowed_hosts", "allowed_host": "allowed_hosts", "hosts": "allowed_hosts", "masks": "redact",
+        "masked": "redact", "redacted": "redact", "secrets": "redact",
     }  # fmt: skip
 
     allowed_hosts: tuple[Annotated[AllowedHost, BeforeValidator(parse_host)], ...] = ()
+    redact: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
     mask: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
+    """The former name of ``redact``."""
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        return (*self.redact, *self.mask)
 
 
 class Settings(GuardRails):

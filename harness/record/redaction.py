@@ -5,7 +5,7 @@ by pattern (``Bearer …``, ``Basic …``, a JWT, what stands before the ``@`` i
 
 A text is masked where it enters the record, once: in the worker that recorded a failure, in the stream a log is written
 by, where the plan is written. All that is made of the record (summary, reports, store) holds no more than it. The names
-are the process's: those below, and what :func:`add_names` was given. What was a secret's name once stays one.
+are the process's: those below, and what :func:`add_secret_names` was given. What was a secret's name once stays one.
 
 Whoever wrote a text may mean harm, so none may take long: repetitions are bounded, or possessive, or never fail.
 """
@@ -270,7 +270,7 @@ def _redacted_tag(found: re.Match[str]) -> str:
 _redactor = _Redactor(frozenset())
 
 
-def add_names(names: Iterable[str]) -> None:
+def add_secret_names(names: Iterable[str]) -> None:
     """What the user's own secrets are called, beside the usual ones; in this process, from now on."""
     global _redactor
     own = _redactor.own | {name.strip().lower() for name in names if name.strip()}

@@ -23,7 +23,7 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
-    """Look at this machine, now, for ``plan`` as it may be shown (:func:`harness.plan.redacted.masked_plan`).
+    """Look at this machine, now, for ``plan`` as it may be shown (:meth:`harness.plan.model.RunPlan.redacted`).
 
     Nothing here fails for want of git or of a sensor: what is unknown is left out."""
     return _capture(

@@ -165,7 +165,7 @@ def test_a_run_that_was_killed_is_copied_as_it_is(reports: Path, tmp_path: Path)
 
 def test_the_logs_of_a_run_that_was_killed_are_masked_before_they_leave(reports: Path, tmp_path: Path) -> None:
     folder = record_run(reports, phases=[steady(5, 3)], end_reason=None)
-    plan = read_model(folder.plan, RunPlan).model_copy(update={"mask": ("iban",)})
+    plan = read_model(folder.plan, RunPlan).model_copy(update={"secret_names": ("iban",)})
     write_text(folder.plan, plan.model_dump_json())
     for log in (folder.log, folder.target_log):
         log.write_text("paid from iban=DE02 with token=s3cr3t\n")

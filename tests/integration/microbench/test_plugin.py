@@ -47,7 +47,7 @@ def session(
         gated=gated,
         strict=strict,
         paths=paths,
-        mask=("tenant",),
+        secret_names=("tenant",),
     )
     ours = ["-p", "harness.microbench.plugin", f"--harness-bench={request.write(folder / 'request.json')}"]
     options = [

@@ -10,7 +10,6 @@ from harness.errors import HarnessError
 from harness.plan.bench_resolve import requested_bench_gates, resolve_bench
 from harness.plan.problems import Problems
 from harness.plan.project import load_project
-from harness.plan.redacted import redacted_bench
 
 PROJECT = """\
 [project]
@@ -90,11 +89,11 @@ def test_a_project_that_is_no_table_is_told(project: Path) -> None:
 
 def test_the_projects_secrets_are_masked_in_what_is_written(project: Path) -> None:
     file = project / "pyproject.toml"
-    file.write_text(PROJECT.replace("[tool.harness]", '[tool.harness]\nmask = ["tenant"]'))
+    file.write_text(PROJECT.replace("[tool.harness]", '[tool.harness]\nredact = ["tenant"]'))
     plan = resolve_bench(["--tenant", "acme", "--password=p4ss", "micro"], folder=project)
-    assert plan.mask == ("tenant",)
+    assert plan.secret_names == ("tenant",)
     assert plan.arguments == ("--tenant", "acme", "--password=p4ss", "micro")
-    assert redacted_bench(plan).arguments == ("--tenant", "***", "--password=***", "micro")
+    assert plan.redacted().arguments == ("--tenant", "***", "--password=***", "micro")
 
 
 def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path: Path) -> None:

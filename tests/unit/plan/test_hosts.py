@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_project_profile_and_command_line_allow_together_and_the_lowest_ceiling_holds(folder: Path) -> None:
     profile = folder / "quick.toml"
-    profile.write_text('allowed_hosts = [{host = "staging.example", max_rate = 50}, "10.0.0.9"]\nmask = ["pin"]\n')
+    profile.write_text('allowed_hosts = [{host = "staging.example", max_rate = 50}, "10.0.0.9"]\nredact = ["pin"]\n')
     plan = resolve(
         describe(folder),
         profile=load_profile(str(profile)),
@@ -47,7 +47,7 @@ def test_project_profile_and_command_line_allow_together_and_the_lowest_ceiling_
         AllowedHost(host="10.0.0.9", max_rate=500),
         AllowedHost(host="b.test"),
     )
-    assert plan.mask == ("x-tenant", "pin")
+    assert plan.secret_names == ("x-tenant", "pin")
 
 
 def test_the_line_to_add_is_whole(folder: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 from harness.errors import ManyProblemsError
 from harness.plan.dsl import steady
 from harness.plan.overrides import Override
-from harness.plan.redacted import redacted_plan
 from harness.plan.resolve import resolve
 from tests.unit.plan.support import describe, plan_of, plan_problems
 
@@ -239,6 +238,6 @@ def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: O
     ],
 )
 def test_a_secret_is_not_written_down_with_the_plan(tmp_path: Path, override: Override, shown: str) -> None:
-    redacted = redacted_plan(resolve(describe(tmp_path), overrides=[override]))
+    redacted = resolve(describe(tmp_path), overrides=[override]).redacted()
     assert redacted.overrides == (shown,)
     assert "hunter2" not in redacted.model_dump_json()

@@ -172,7 +172,7 @@ def test_what_is_no_utf8_is_told(elsewhere: Path) -> None:
         ),
         (
             "gates = []\n",
-            'quick.toml:1: gates: unknown key "gates"\n  did you mean "gate"? (known: allowed_hosts, mask, '
+            'quick.toml:1: gates: unknown key "gates"\n  did you mean "gate"? (known: allowed_hosts, redact, mask, '
             "description, phase, gate, sampling, target, stop_early, stop_timeout, workers, seed)",
         ),
         (

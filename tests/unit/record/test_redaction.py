@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness.record import redaction
-from harness.record.redaction import add_names, redacted, redacted_command, redacted_settings, redacted_words
+from harness.record.redaction import add_secret_names, redacted, redacted_command, redacted_settings, redacted_words
 
 SECRET = "s3cr3tValue"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -192,7 +192,7 @@ def test_settings_are_masked_by_name_too() -> None:
 def test_the_user_adds_names() -> None:
     text = f'"x-depot": "{SECRET}"'  # no other test's name: what was one stays one as long as the process lives
     assert redacted(text) == text
-    add_names(["X-Depot"])
+    add_secret_names(["X-Depot"])
     assert redacted(text) == '"x-depot": "***"'
     assert redacted(f"x_depot_id={SECRET}") == "x_depot_id=***"
 
@@ -285,7 +285,7 @@ PIECES = (
 
 
 def test_a_name_of_the_users_own_is_found_in_whatever_letters() -> None:
-    add_names(["anahtar\u0131", "\u017fifre"])
+    add_secret_names(["anahtar\u0131", "\u017fifre"])
     for text in ("anahtar\u0131=hunter2", "ANAHTARI: hunter2", "\u017fifre=hunter2", "sifre=hunter2"):
         assert "hunter2" not in redacted(text), text
 

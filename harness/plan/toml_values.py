@@ -1,0 +1,40 @@
+"""Single TOML values as text on one line, as ``--set KEY=VALUE`` has them."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_value(text: str) -> object:
+    """A TOML value, or the text itself."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # no TOML, or more digits or brackets than Python reads
+        return text.strip()
+    return table["value"] if list(table) == ["value"] else text
+
+
+def setting_text(key: str, value: object) -> str:
+    """``KEY=VALUE``, such that :func:`read_value` reads ``value`` from it."""
+    return f"{key}={value if isinstance(value, str) and read_value(value) == value else _toml(value)}"
+
+
+def _toml(value: object) -> str:
+    """On one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # JSON's escapes are TOML's, but for one character that TOML wants escaped as well.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            pairs = (f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case _:
+            return repr(value)  # of numbers TOML's is Python's, ``inf`` and ``nan`` too
