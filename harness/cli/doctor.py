@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -35,17 +34,17 @@ def command(out: Path, as_json: bool) -> None:
     Each check really tries what a run needs. A `warn` makes figures less good or leaves some out; with a `fail` no
     run can be made. Exit code: 0 without a `fail`, else 4.
     """
-    findings = check_machine(out)
+    results = check_machine(out)
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([result.as_json() for result in results], indent=2, ensure_ascii=False))
     else:
         table = Table.grid(padding=(0, 2))
-        for finding in findings:
+        for result in results:
             # Text, not str: square brackets in a finding are no markup
-            text = Text(finding.text)
-            if finding.mend:
-                text.append(f"\n→ {finding.mend}", style="bold")
-            table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.name, text)
+            text = Text(result.text)
+            if result.remedy:
+                text.append(f"\n→ {result.remedy}", style="bold")
+            table.add_row(Text(result.level, style=_STYLES[result.level]), result.name, text)
         Console(stderr=True).print(table)
-    if any(finding.level == "fail" for finding in findings):
+    if any(result.level == "fail" for result in results):
         sys.exit(ExitCode.BROKEN)

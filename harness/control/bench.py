@@ -26,7 +26,7 @@ from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
 from harness.record.summary import Summary
 from harness.report.formatting import plain
 from harness.store import artifacts, open_store
-from harness.targets.environment import capture_bench_environment
+from harness.targets.capture_environment import capture_bench_environment
 
 _NOTHING_COLLECTED = 5
 _LAST_LINES = 8

@@ -24,7 +24,7 @@ from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
 from harness.store import Store, artifacts, open_store
-from harness.targets.environment import capture_environment
+from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
 from harness.targets.start import Target, start_target
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from harness.errors import HarnessError, how_to_install
 from harness.plan.bench import BenchPlan
 from harness.record.redacted_lines import RedactedLines
-from harness.targets.process import SupervisedProcess
+from harness.targets.supervised_process import SupervisedProcess
 
 _POLL_S = 0.05
 _END_TIMEOUT_S = 10.0

@@ -22,7 +22,7 @@ from harness.record.profiles import Profile, Stack, write_folded
 from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child, tool
-from harness.sampling.frames import from_py_spy
+from harness.sampling.frame_names import from_py_spy
 from harness.sampling.sampler import file_stem
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
@@ -67,7 +67,7 @@ class _Recording:
         return file_stem(self.index, self.name)
 
     @property
-    def looks(self) -> bool:
+    def is_sampling(self) -> bool:
         """Whether it has found its way about the target: what it takes from then on is for looking."""
         return _SAMPLES in self.log.read_bytes()
 
@@ -125,7 +125,7 @@ class CpuSampler:
         if not psutil.pid_exists(self._pid):
             self._note(f"CPU in phase {name}: not sampled: the target had ended")
             return
-        if not _may_look_into(self._pid) and not has_capability(py_spy):
+        if not _may_read_memory(self._pid) and not has_capability(py_spy):
             self._note(f"CPU was not sampled: {_PTRACE_HINT}")
             return
         stem = file_stem(index, name) + ".again" * attempt
@@ -144,7 +144,7 @@ class CpuSampler:
 
     def _watch(self, py_spy: str, recording: _Recording) -> None:
         """Learn what a look costs until the recording ends; once, have it begun again where its rate is far off."""
-        while not recording.looks:
+        while not recording.is_sampling:
             if recording.over.wait(0.1):
                 return
         recording.started = time.monotonic()
@@ -155,7 +155,7 @@ class CpuSampler:
             if begin is None or now is None or recording.process.poll() is not None:
                 return
             recording.cores = now.cores_since(begin)
-            self._rate.learn(recording.cores, recording.rate_hz)
+            self._rate.update(recording.cores, recording.rate_hz)
             if may_begin_again and self._rate.is_far_from(recording.rate_hz):
                 self._jobs.append(self._worker.submit(self._begin_again, py_spy, recording))
                 return
@@ -172,7 +172,7 @@ class CpuSampler:
             recording.ended = now
             recording.over.set()
             # It then writes its file, while the next one starts; one that has not come to look yet may not hear it.
-            recording.was_cut_short = recording.process.poll() is None and not recording.looks
+            recording.was_cut_short = recording.process.poll() is None and not recording.is_sampling
             recording.process.send_signal(signal.SIGKILL if recording.was_cut_short else signal.SIGINT)
             # Taken in as soon as it has: until the run's end it would stand among the processes as a zombie.
             threading.Thread(target=recording.process.wait, name="py-spy's end", daemon=True).start()
@@ -239,7 +239,7 @@ class CpuSampler:
 
     def _note_doubts(self, recording: _Recording, log: str) -> None:
         samples, errors = _counts(log)
-        if recording.cores is not None and self._rate.is_too_dear(recording.cores):
+        if recording.cores is not None and self._rate.is_too_expensive(recording.cores):
             self._note(
                 f"CPU in phase {recording.name}: py-spy took {recording.cores:.2g} of a core for {recording.rate_hz} "
                 "samples a second, and the target had so much less: `cpu = false` under [sampling] measures without"
@@ -269,7 +269,7 @@ def _counts(log: str) -> tuple[int, int]:
     return (int(counts[1]), int(counts[2])) if counts else (0, 0)
 
 
-def _may_look_into(pid: int) -> bool:
+def _may_read_memory(pid: int) -> bool:
     """Whether the kernel lets this user read the process's memory; py-spy itself does not tell that case apart.
 
     Opening ``/proc/PID/mem`` is subject to the same check (ptrace attach, Yama included) as reading it.

@@ -62,8 +62,8 @@ class MemorySampler:
         raw = self._folder.memory / f"{file_stem(index, name)}.bin"
         try:
             agent.start(raw)
-        except Exception as fault:  # noqa: BLE001  (the agent's text says why; the load goes on whatever it is)
-            self._note(f"memory was not sampled: {fault}")
+        except Exception as error:  # noqa: BLE001  (the agent's text says why; the load goes on whatever it is)
+            self._note(f"memory was not sampled: {error}")
             return
         self._traced = agent, index, raw, time.monotonic()
 
@@ -97,8 +97,8 @@ class MemorySampler:
         duration_s = round(time.monotonic() - started, 3)
         try:
             agent.stop()
-        except Exception as fault:  # noqa: BLE001  (said in the notes; what was traced so far can be read)
-            self._note(f"the memory trace is not whole: {fault}")
+        except Exception as error:  # noqa: BLE001  (said in the notes; what was traced so far can be read)
+            self._note(f"the memory trace is not whole: {error}")
         self._convert(raw, index, duration_s)
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:

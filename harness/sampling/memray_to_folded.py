@@ -19,7 +19,7 @@ from pathlib import Path
 from memray import AllocationRecord, AllocatorType, FileReader
 
 from harness.record.profiles import Stack, write_folded
-from harness.sampling.frames import frame
+from harness.sampling.frame_names import frame
 
 _OWN = ("/_harness_memory_agent.py", "/memray/__init__.py")
 """Files whose allocations are those of the tracing itself."""

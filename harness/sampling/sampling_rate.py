@@ -14,48 +14,48 @@ from dataclasses import dataclass
 
 import psutil
 
-SHARE = 0.05
+CPU_SHARE = 0.05
 """How much of the machine's CPU time looking may take: on two cores 0.1 of a core. (A look at the embedded shop, which
 has 40 threads, takes 2 to 5 ms there: 20 to 50 looks a second.)"""
-FIRST_HZ = 20
+INITIAL_HZ = 20
 """Until it is known what a look costs."""
-LEAST_HZ = 10
-"""What a profile needs to be worth having; a target with very many threads then costs more than ``SHARE``."""
+MIN_HZ = 10
+"""What a profile needs to be worth having; a target with very many threads then costs more than ``CPU_SHARE``."""
 _FAR_OFF = 1.5
 _SCHEDULED = 2
 """``clock_getcpuclockid(3)`` makes the number of a process's clock of its own and this (CPUCLOCK_SCHED)."""
 
 
 class SamplingRate:
-    """The rate that ``SHARE`` of ``cores`` allows, never more than ``most_hz``.
+    """The rate that ``CPU_SHARE`` of ``cores`` allows, never more than ``max_hz``.
 
-    Without ``cores`` it is ``most_hz``, whatever that costs: where nothing is measured meanwhile.
+    Without ``cores`` it is ``max_hz``, whatever that costs: where nothing is measured meanwhile.
     """
 
-    def __init__(self, most_hz: int, cores: int | None) -> None:
-        self._most_hz = most_hz
-        self._allowed = math.inf if cores is None else SHARE * cores
-        self._look_s: float | None = 0.0 if cores is None else None
+    def __init__(self, max_hz: int, cores: int | None) -> None:
+        self._max_hz = max_hz
+        self._allowed_cores = math.inf if cores is None else CPU_SHARE * cores
+        self._sample_cost_s: float | None = 0.0 if cores is None else None
 
     @property
     def hz(self) -> int:
         """Looks a second, from what the last ones have cost."""
-        if self._look_s is None:
-            return min(FIRST_HZ, self._most_hz)
-        possible = self._allowed / self._look_s if self._look_s else self._most_hz
-        return int(min(max(possible, LEAST_HZ), self._most_hz))
+        if self._sample_cost_s is None:
+            return min(INITIAL_HZ, self._max_hz)
+        possible = self._allowed_cores / self._sample_cost_s if self._sample_cost_s else self._max_hz
+        return int(min(max(possible, MIN_HZ), self._max_hz))
 
-    def learn(self, cores: float, hz: int) -> None:
+    def update(self, cores: float, hz: int) -> None:
         """Looking ``hz`` times a second has taken ``cores`` (CPU seconds a second)."""
-        self._look_s = cores / hz
+        self._sample_cost_s = cores / hz
 
     def is_far_from(self, hz: int) -> bool:
         """Whether to begin again at the new rate is worth the samples, and the start, that it costs."""
         return not hz / _FAR_OFF < self.hz < hz * _FAR_OFF
 
-    def is_too_dear(self, cores: float) -> bool:
+    def is_too_expensive(self, cores: float) -> bool:
         """Whether looking took so much that a reader of the run's figures must know: twice what it may."""
-        return cores > 2 * self._allowed
+        return cores > 2 * self._allowed_cores
 
 
 @dataclass(frozen=True, slots=True)

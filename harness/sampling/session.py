@@ -11,7 +11,7 @@ from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
 from harness.sampling.memory import MemorySampler
-from harness.sampling.process import ProcessSampler
+from harness.sampling.process_usage import ProcessSampler
 from harness.sampling.sampler import PhaseSampler, SampledTarget
 from harness.sampling.sampling_rate import SamplingRate
 
@@ -86,8 +86,8 @@ class SamplingSession:
     def _collect(self, sampler: PhaseSampler, index: ProfileIndex) -> None:
         try:
             index.profiles += sampler.close()
-        except Exception as fault:  # noqa: BLE001  (a sampler that fails costs its profiles, not the run)
-            index.notes.append(f"{sampler.name} was not sampled: {type(fault).__name__}: {fault}")
+        except Exception as error:  # noqa: BLE001  (a sampler that fails costs its profiles, not the run)
+            index.notes.append(f"{sampler.name} was not sampled: {type(error).__name__}: {error}")
         index.notes += sampler.notes
 
     def _sampler_for(self, phase: Phase) -> PhaseSampler | None:

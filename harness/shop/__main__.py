@@ -17,13 +17,13 @@ from harness.shop.backends import open_backends
 from harness.shop.database import POOL_SIZE, Database
 from harness.shop.errors import ShopStartError
 from harness.shop.payment_client import PaymentClient
-from harness.shop.process import PaymentProcess, listen, serve, stop_on_signals
 from harness.shop.seed import check_filled, seed
+from harness.shop.serving import PaymentProcess, listen, serve, stop_on_signals
 from harness.shop.settings import ShopSettings
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What ``python -m harness.shop`` understands."""
+    """The options of ``python -m harness.shop``."""
     parser = argparse.ArgumentParser(prog="python -m harness.shop", description="The embedded target: a real shop.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0: any free port")
@@ -31,9 +31,9 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until told to stop; gives the exit code (2 for a setting that is wrong, said in one line)."""
+    """Serve until a signal; the exit code is 2 for a wrong setting, reported in one line."""
     options = command_line().parse_args(arguments)
-    atexit.register(gc.freeze)  # what is alive at the end need not be looked through
+    atexit.register(gc.freeze)  # at exit, the collector need not walk all live objects
     stop_on_signals()
     try:
         run(ShopSettings.from_environment(os.environ), options.host, options.port)

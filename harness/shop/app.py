@@ -1,7 +1,7 @@
-"""The shop's HTTP face: each endpoint a method that asks one part of the shop and renders what it says.
+"""The shop's HTTP API: each endpoint is a method that calls one part of the shop and renders the result.
 
-Endpoints that work are plain functions, run in threads, one request each; those that only watch (/health,
-/metrics, /served) run on the event loop, so that they answer even when every thread is busy.
+Endpoints that do work are plain functions, each request in its own thread. Those that only watch (/health, /metrics,
+/served) run on the event loop, so that they respond even when every thread is busy.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from harness.shop.catalogue import Catalogue
 from harness.shop.checkout import Checkout, OrderLine
 from harness.shop.database import Database
 from harness.shop.defective import (
-    ConnectionForEachRequest,
-    KeepsNothing,
+    ConnectionPerRequest,
+    NullStore,
     count_stock_under_global_lock,
     remember_response,
     render_in_pure_python,
@@ -72,7 +72,7 @@ class Endpoints:
         self._sessions = backends.sessions
         self._defects = defects
         self.metrics = Metrics()
-        store = KeepsNothing() if defects.cache_off else backends.cache
+        store = NullStore() if defects.cache_off else backends.cache
         cache = ReadCache(store, self.metrics.cache_hits, self.metrics.cache_misses)
         self._catalogue = Catalogue(database, cache, defects)
         self._checkout = Checkout(database, self._catalogue, self._sessions, payment, defects)
@@ -81,42 +81,42 @@ class Endpoints:
         self.metrics.gauge("shop_db_pool_waiting", "Threads that wait for one.", lambda: database.pool_waiting)
 
     def log_in(self, body: LogIn) -> Response:
-        with self._turn():
-            return self._answer({"token": self._sessions.log_in(body.user)})
+        with self._request_scope():
+            return self._respond({"token": self._sessions.log_in(body.user)})
 
     def list_products(
         self, page: Annotated[int, Query(ge=1, le=MAX_ID // 100)] = 1, size: Annotated[int, Query(ge=1, le=100)] = 20
     ) -> Response:
-        with self._turn():
-            return self._answer(self._catalogue.page(page, size))
+        with self._request_scope():
+            return self._respond(self._catalogue.page(page, size))
 
     def show_product(self, product_id: Id) -> Response:
-        with self._turn():
-            return self._answer(self._catalogue.product(product_id))
+        with self._request_scope():
+            return self._respond(self._catalogue.product(product_id))
 
     def search(self, q: Annotated[str, Query(max_length=100)]) -> Response:
-        with self._turn():
-            return self._answer(self._catalogue.search(q))
+        with self._request_scope():
+            return self._respond(self._catalogue.search(q))
 
     def add_to_cart(self, body: AddToCart, authorization: Authorization = None) -> Response:
-        with self._turn():
+        with self._request_scope():
             token, _ = self._session(authorization)
             self._catalogue.product(body.product_id)
-            return self._answer(self._shown(self._sessions.add_to_cart(token, body.product_id, body.quantity)))
+            return self._respond(self._shown(self._sessions.add_to_cart(token, body.product_id, body.quantity)))
 
     def show_cart(self, authorization: Authorization = None) -> Response:
-        with self._turn():
+        with self._request_scope():
             token, _ = self._session(authorization)
-            return self._answer(self._shown(self._sessions.cart(token)))
+            return self._respond(self._shown(self._sessions.cart(token)))
 
     def check_out(self, authorization: Authorization = None) -> Response:
-        with self._turn():
-            return self._answer(self._checkout.place(*self._session(authorization)), 201)
+        with self._request_scope():
+            return self._respond(self._checkout.place(*self._session(authorization)), 201)
 
     def show_order(self, order_id: Id, authorization: Authorization = None) -> Response:
-        with self._turn():
+        with self._request_scope():
             _, user = self._session(authorization)
-            return self._answer(self._checkout.order(order_id, user))
+            return self._respond(self._checkout.order(order_id, user))
 
     def show_ledger(self) -> Response:
         return _json(read_ledger(self._database))
@@ -147,12 +147,12 @@ class Endpoints:
         ]
         return {"items": items, "total_cents": sum(item["quantity"] * item["price_cents"] for item in items)}
 
-    def _turn(self) -> AbstractContextManager[None]:
+    def _request_scope(self) -> AbstractContextManager[None]:
         if self._defects.lock_convoy:
             return count_stock_under_global_lock(self._database, self._defects.lock_convoy)
         return nullcontext()
 
-    def _answer(self, value: object, status: int = 200) -> Response:
+    def _respond(self, value: object, status: int = 200) -> Response:
         if self._defects.slow_serialization:
             body = render_in_pure_python(value, self._defects.slow_serialization).encode()
         else:
@@ -171,7 +171,7 @@ def create_app(database: Database, backends: Backends, payment: PaymentClient, d
     """The application as an ASGI callable, counting included; its parts are the caller's to close."""
     app = FastAPI(title="Shop", openapi_url=None, redirect_slashes=False)
     if defects.small_pool:
-        app.add_middleware(ConnectionForEachRequest, database=database)
+        app.add_middleware(ConnectionPerRequest, database=database)
     endpoints = Endpoints(database, backends, payment, defects)
     traffic = Traffic(app, endpoints.metrics)
 
@@ -196,8 +196,8 @@ def create_app(database: Database, backends: Backends, payment: PaymentClient, d
 
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(404, _not_found)
-    for fault in (PoolTimeout, OperationalError, *backends.faults):
-        app.add_exception_handler(fault, _unavailable)
+    for error in (PoolTimeout, OperationalError, *backends.errors):
+        app.add_exception_handler(error, _unavailable)
     return traffic
 
 

@@ -1,4 +1,4 @@
-"""``SHOP_CACHE_URL`` made into the two things that are kept outside the database: the cache and the sessions."""
+"""Opens the cache and the sessions, which live outside the database, from ``SHOP_CACHE_URL``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ REDIS_TIMEOUT_S = 2.0
 
 
 class Backends(NamedTuple):
-    """Where reads are cached and where sessions live; ``faults`` are what either raises when it is out of reach."""
+    """Where reads are cached and where sessions live; ``errors`` are what either raises when it is unreachable."""
 
     cache: Store
     sessions: Sessions
-    faults: tuple[type[Exception], ...]
+    errors: tuple[type[Exception], ...]
 
 
 def open_backends(url: str, *, fresh: bool) -> Backends:
     """In this process for ``memory://``, else in Redis; ``fresh`` drops what an earlier shop left there.
 
-    Raises `ShopStartError` where the URL is neither, or nothing answers there.
+    Raises `ShopStartError` if the URL is neither, or the server does not respond.
     """
     if url == "memory://":
         return Backends(MemoryStore(), MemorySessions(), ())

@@ -90,7 +90,7 @@ class ReadCache:
     def fetch_many(self, keys: Mapping[str, int | None], load: Callable[[list[Any]], dict[str, Any]]) -> dict[str, Any]:
         """The value under each of ``keys`` (key → what ``load`` knows it by); ``load`` gets those not kept.
 
-        What ``load`` does not return is not in the answer either.
+        What ``load`` does not return is missing from the result too.
         """
         values = self._store.get_many(list(keys))
         found = {key: value for key, value in zip(keys, values, strict=True) if value is not None}

@@ -13,6 +13,7 @@ from harness.shop.database import Database
 from harness.shop.defective import rank_by_edit_distance, read_item_by_item
 from harness.shop.defects import Defects
 from harness.shop.errors import NotFound
+from harness.shop.item import Item
 from harness.shop.seed import words_of
 from harness.shop.tables import Product, ProductWord
 
@@ -20,15 +21,6 @@ SEARCH_SIZE = 20
 """How many hits a search shows, of all that it counts."""
 
 SEARCH_WORDS = 5
-
-
-class Item(TypedDict):
-    """A product as it is shown."""
-
-    id: int
-    name: str
-    price_cents: int
-    stock: int
 
 
 class Page(TypedDict):
@@ -131,7 +123,7 @@ def _product_key(product_id: int) -> str:
 
 
 def _begins(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
-    """``column`` begins with ``word``, as a range, which every index can answer (LIKE only some)."""
+    """``column`` begins with ``word``, as a range, which any index can serve (LIKE only some)."""
     after = word[:-1] + chr(ord(word[-1]) + 1)
     return (column >= word) & (column < after)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from harness.shop.catalogue import Catalogue
 from harness.shop.database import Database
-from harness.shop.defective import believe_stock_in_cache, write_stock_seen_earlier
+from harness.shop.defective import stock_in_cache, write_stale_stock
 from harness.shop.defects import Defects
 from harness.shop.errors import EmptyCart, NotFound, SoldOut
 from harness.shop.payment_client import PaymentClient
@@ -114,14 +114,14 @@ class Checkout:
             }
 
     def _buy(self, user: str, cart: Cart) -> Receipt:
-        seen = believe_stock_in_cache(self._catalogue, cart) if self._defects.oversell else None
+        seen = stock_in_cache(self._catalogue.products(cart)) if self._defects.oversell else None
         with self._database.write() as session:
             items = []
             for product_id, quantity in sorted(cart.items()):
                 if seen is None:
                     price = take_stock(session, product_id, quantity)
                 else:
-                    price = write_stock_seen_earlier(session, seen, product_id, quantity)
+                    price = write_stale_stock(session, seen, product_id, quantity)
                 items.append(OrderItem(product_id=product_id, quantity=quantity, price_cents=price))
             order = Order(user=user, total_cents=sum(item.quantity * item.price_cents for item in items), items=items)
             session.add(order)

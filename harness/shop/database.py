@@ -57,7 +57,7 @@ class Database:
 
     @classmethod
     def open(cls, url: str, pool_size: int = POOL_SIZE) -> Database:
-        """A database at ``url`` (SQLite or PostgreSQL) that answers; raises `ShopStartError` where none does."""
+        """A database at ``url`` (SQLite or PostgreSQL) ; raises `ShopStartError` if it cannot be used."""
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() not in ("sqlite", "postgresql"):

@@ -1,6 +1,6 @@
-"""The defects themselves: each what a careless change could have put there, in a function that a profiler can name.
+"""The defects, each as a careless change could have made it, in a function that a profiler can name.
 
-`harness.shop.defects` says which are on. None just sleeps: each does more work, or leaves out what is needed.
+`harness.shop.defects` says which are on. None merely sleeps: each does too much work, or leaves out what is needed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import copy
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Executable, func, select, update
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,11 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.shop.database import Database
 from harness.shop.errors import SoldOut
+from harness.shop.item import Item
 from harness.shop.tables import Product
 from harness.shop.traffic import UNCOUNTED
-
-if TYPE_CHECKING:
-    from harness.shop.catalogue import Catalogue, Item
 
 _NAMES = select(Product.id, Product.name).order_by(Product.id)
 _remembered: list[bytes] = []
@@ -33,18 +31,18 @@ _global_lock = threading.Lock()
 
 def rank_by_edit_distance(database: Database, query: str, hits: list[Item], times: int) -> list[Item]:
     """``slow_search``: reads and ranks the names of *all* products, ``times`` over, to put a few ``hits`` in order."""
-    places: dict[int, int] = {}
+    ranks: dict[int, int] = {}
     for _ in range(times):
         with database.read() as connection:
             names = {row.id: row.name for row in connection.execute(_NAMES)}
-        places = places_by_edit_distance(query, names)
-    return sorted(hits, key=lambda hit: places[hit["id"]])
+        ranks = ranks_by_edit_distance(query, names)
+    return sorted(hits, key=lambda hit: ranks[hit["id"]])
 
 
-def places_by_edit_distance(query: str, names: Mapping[int, str]) -> dict[int, int]:
-    """The place of each of ``names`` when they are put in the order of their edit distance to ``query``."""
+def ranks_by_edit_distance(query: str, names: Mapping[int, str]) -> dict[int, int]:
+    """The rank of each of ``names`` by edit distance to ``query``."""
     ranked = sorted(names, key=lambda id_: _edit_distance(query.lower(), names[id_].lower()))
-    return {id_: place for place, id_ in enumerate(ranked)}
+    return {id_: rank for rank, id_ in enumerate(ranked)}
 
 
 def _edit_distance(a: str, b: str) -> int:
@@ -70,17 +68,17 @@ def read_item_by_item(database: Database, by_id: Executable, ids: Iterable[int],
 
 
 def remember_response(body: bytes, kib: int) -> None:
-    """``leak``: keeps ``kib`` KiB of every answer, for ever."""
+    """``leak``: keeps ``kib`` KiB of every response, for ever."""
     size = kib * 1024
     _remembered.append((body * (size // max(len(body), 1) + 1))[:size])
 
 
-def believe_stock_in_cache(catalogue: Catalogue, ids: Iterable[int]) -> dict[int, int]:
-    """``oversell``, first half: the stock as the catalogue's cache has it, which may be seconds old."""
-    return {product_id: item["stock"] for product_id, item in catalogue.products(ids).items()}
+def stock_in_cache(products: Mapping[int, Item]) -> dict[int, int]:
+    """``oversell``, first half: the stock of ``products`` from the cache, which may be seconds old."""
+    return {product_id: item["stock"] for product_id, item in products.items()}
 
 
-def write_stock_seen_earlier(session: Session, seen: Mapping[int, int], product_id: int, quantity: int) -> int:
+def write_stale_stock(session: Session, seen: Mapping[int, int], product_id: int, quantity: int) -> int:
     """``oversell``, second half: writes the stock seen earlier, less ``quantity``, over whatever is there now."""
     if seen[product_id] < quantity:
         raise SoldOut(product_id)
@@ -92,7 +90,7 @@ def write_stock_seen_earlier(session: Session, seen: Mapping[int, int], product_
     ).scalar_one()
 
 
-class ConnectionForEachRequest:
+class ConnectionPerRequest:
     """``small_pool``: middleware that takes a connection before a request needs one and keeps it to the very end.
 
     While it waits for a thread, for the cache or for the vendor, the request holds what others wait for; and once
@@ -119,7 +117,7 @@ class ConnectionForEachRequest:
             await run_in_threadpool(connection.close)
 
 
-class KeepsNothing:
+class NullStore:
     """``cache_off``: a store for the cache in which nothing is ever found."""
 
     def get_many(self, keys: list[str]) -> list[Any]:

@@ -25,15 +25,15 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "slow_search": Kind("ranks every product by edit distance", "rankings for each search", 1, 100),
-    "n_plus_one": Kind("asks for each item's stock by a query of its own", "queries for each item", 5, 100),
-    "leak": Kind("keeps every answer in a list that is never emptied", "KiB for each request", 16, 1024),
+    "n_plus_one": Kind("reads each item's stock by a query of its own", "queries for each item", 5, 100),
+    "leak": Kind("keeps every response in a list that is never emptied", "KiB for each request", 16, 1024),
     "oversell": Kind("takes the stock from the cache, and writes it back as a fixed number"),
     "small_pool": Kind(
         "holds a connection for the whole request, of a pool too small for that", "connections", 1, 1000
     ),
     "cache_off": Kind("reads everything from the database"),
     "lock_convoy": Kind("counts the whole stock under one global lock", "counts for each request", 20, 1000),
-    "slow_serialization": Kind("copies and renders answers in pure Python", "copies for each answer", 100, 1000),
+    "slow_serialization": Kind("copies and renders responses in pure Python", "copies for each response", 100, 1000),
 }
 
 

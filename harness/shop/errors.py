@@ -1,20 +1,20 @@
-"""What the shop says no with: a refusal to start, and the expected answers that are not a success."""
+"""The shop's errors: it cannot start, or it refuses a request."""
 
 from __future__ import annotations
 
 
 class ShopStartError(Exception):
-    """The shop cannot start as it was asked to; the message is one line that names the setting to mend."""
+    """The shop cannot start as it was asked to; the message is one line that names the wrong setting."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer the shop means to give, not an error of the shop
-    """An expected answer other than success: an HTTP status and the word for it in ``{"error": word}``."""
+class Refusal(Exception):  # noqa: N818 - an intended response, not an error of the shop
+    """An expected response other than success: an HTTP status and a word for it (``{"error": word}``)."""
 
     status = 400
     error = "refused"
 
     def body(self) -> dict[str, object]:
-        """The JSON object to answer with."""
+        """The JSON body of the response."""
         return {"error": self.error}
 
 
@@ -48,6 +48,6 @@ class SoldOut(Refusal):
 
 
 class PaymentUnavailable(Refusal):
-    """The payment vendor did not answer in time, or not in a way that can be read."""
+    """The payment vendor did not respond in time, or its response is invalid."""
 
     status, error = 503, "payment_unavailable"

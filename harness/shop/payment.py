@@ -1,4 +1,4 @@
-"""The payment vendor: the shop's only stand-in, a service of its own with a set latency and share of refusals.
+"""The payment vendor: a separate service with a configured latency and share of declined charges.
 
 ``python -m harness.shop.payment --port 0`` prints its URL once it listens. PAYMENT_LATENCY_MS and
 PAYMENT_FAILURE_RATE set how it behaves; which charges are declined depends only on SHOP_SEED and their order.
@@ -19,12 +19,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from harness.shop.errors import ShopStartError
-from harness.shop.process import die_with_parent, listen, serve, stop_on_signals
+from harness.shop.serving import die_with_parent, listen, serve, stop_on_signals
 from harness.shop.settings import PaymentSettings
 
 
 def create_vendor(settings: PaymentSettings) -> Starlette:
-    """The vendor: POST /charge answers 200 ``paid`` or 402 ``declined``, after the set latency; GET /health at once."""
+    """The vendor: POST /charge returns 200 ``paid`` or 402 ``declined`` after the set latency; GET /health at once."""
     chance = random.Random(settings.seed)
 
     async def charge(_: Request) -> JSONResponse:
@@ -39,7 +39,7 @@ def create_vendor(settings: PaymentSettings) -> Starlette:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What ``python -m harness.shop.payment`` understands."""
+    """The options of ``python -m harness.shop.payment``."""
     parser = argparse.ArgumentParser(prog="python -m harness.shop.payment", description="The shop's payment vendor.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
@@ -48,7 +48,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until told to stop; gives the exit code (2 for a setting that is wrong)."""
+    """Serve until a signal; the exit code is 2 for a wrong setting."""
     options = command_line().parse_args(arguments)
     try:
         if options.parent is not None:

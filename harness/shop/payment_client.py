@@ -1,4 +1,4 @@
-"""The shop's side of a payment: one call over kept connections, answered in time or given up."""
+"""The shop's client for the payment vendor: one call over kept connections, with a timeout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMEOUT_S = 2.0
 
 
 class PaymentClient:
-    """Charges orders at the vendor that answers under ``url``."""
+    """Charges orders at the vendor under ``url``."""
 
     def __init__(self, url: str) -> None:
         # trust_env: a proxy of the machine's has no business between the shop and a vendor on loopback
@@ -20,12 +20,12 @@ class PaymentClient:
     def charge(self, order_id: int, amount_cents: int) -> None:
         """Has the order paid; raises `PaymentDeclined` or `PaymentUnavailable` where it is not."""
         try:
-            answer = self._http.post("/charge", json={"order_id": order_id, "amount_cents": amount_cents})
+            response = self._http.post("/charge", json={"order_id": order_id, "amount_cents": amount_cents})
         except httpx.HTTPError as error:
             raise PaymentUnavailable from error
-        if answer.status_code == PaymentDeclined.status:
+        if response.status_code == PaymentDeclined.status:
             raise PaymentDeclined
-        if answer.status_code != 200:
+        if response.status_code != 200:
             raise PaymentUnavailable
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""All that can be set about the shop, read from environment variables once, at start."""
+"""The shop's settings, read from environment variables once, at start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 @dataclass(frozen=True)
 class PaymentSettings:
-    """How the payment vendor behaves: ``latency_ms`` before each answer, ``failure_rate`` (0–1) of charges declined."""
+    """The vendor's behaviour: ``latency_ms`` before each response, ``failure_rate`` (0–1) of charges declined."""
 
     latency_ms: float = 2.0
     failure_rate: float = 0.0

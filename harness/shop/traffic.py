@@ -1,7 +1,7 @@
-"""Counts every request exactly, and measures it, around the whole application.
+"""Counts and times every request, around the whole application.
 
 Plain ASGI, on the event loop alone, so no lock is needed and nothing is counted twice. A request counts from the
-moment it arrives, so one whose client hung up in the middle is in the count as well.
+moment it arrives, so one whose client disconnected midway is counted too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from harness.shop.metrics import Metrics
 
 UNCOUNTED = frozenset({"/served", "/metrics", "/health", "/ledger"})
-"""What watches the shop is no traffic."""
+"""Requests that watch the shop are not counted."""
 
 UNMATCHED = "unmatched"
 """The route of requests for paths that the shop does not have."""
@@ -33,7 +33,7 @@ class ServedRequests(TypedDict):
 
 
 class Served(TypedDict):
-    """All requests since the start; ``status`` 0: no answer was begun (yet)."""
+    """All requests since the start; ``status`` 0: no response was begun (yet)."""
 
     requests: list[ServedRequests]
     total: int
@@ -45,7 +45,7 @@ class Traffic:
     def __init__(self, app: FastAPI, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._under_way: dict[int, Scope] = {}
+        self._in_flight: dict[int, Scope] = {}
         self._done: Counter[tuple[str, str, int]] = Counter()
         self._arrived = 0
 
@@ -55,7 +55,7 @@ class Traffic:
             return
         self._arrived += 1
         number, begun, status = self._arrived, time.perf_counter(), 0
-        self._under_way[number] = scope
+        self._in_flight[number] = scope
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -66,14 +66,14 @@ class Traffic:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            del self._under_way[number]
+            del self._in_flight[number]
             method, route = scope["method"], self._route(scope)
             self._done[method, route, status] += 1
             self._metrics.observe(method, route, status, time.perf_counter() - begun)
 
     def served(self) -> Served:
         """The counts as of now. To be called on the event loop."""
-        counts = self._done + Counter((scope["method"], self._route(scope), 0) for scope in self._under_way.values())
+        counts = self._done + Counter((scope["method"], self._route(scope), 0) for scope in self._in_flight.values())
         requests: list[ServedRequests] = [
             {"method": method, "route": route, "status": status, "count": count}
             for (method, route, status), count in sorted(counts.items())

@@ -43,11 +43,11 @@ class Agent:
                 channel.connect(str(self.address))
                 channel.sendall(json.dumps(request).encode() + b"\n")
                 with channel.makefile("r", encoding="utf-8") as lines:
-                    answer = json.loads(lines.readline() or '{"error": "the process ended"}')
-        except OSError as fault:
-            raise AgentError(f"process {self.pid} does not answer: {fault.strerror or fault}") from fault
-        if "error" in answer:
-            raise AgentError(answer["error"])
+                    response = json.loads(lines.readline() or '{"error": "the process ended"}')
+        except OSError as error:
+            raise AgentError(f"process {self.pid} does not answer: {error.strerror or error}") from error
+        if "error" in response:
+            raise AgentError(response["error"])
 
 
 def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:

@@ -15,19 +15,19 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.targets import health, machine
 from harness.targets.agent_client import Agent, AgentError, agent_environment, agents_in
-from harness.targets.machine import Finding
-from harness.targets.process import SupervisedProcess
+from harness.targets.machine import CheckResult
+from harness.targets.supervised_process import SupervisedProcess
 
-_OLDEST_PYTHON = (3, 11)
+_MIN_PYTHON = (3, 11)
 _FEW_FILES, _TOO_FEW_FILES = 4096, 256
 _LITTLE_DISK, _TOO_LITTLE_DISK = 2 * 2**30, 100 * 2**20
 _PROBE_TIMEOUT_S = 15.0
-_PTRACE_MEND = (
+_PTRACE_REMEDY = (
     "sudo sysctl kernel.yama.ptrace_scope=0; in a container: --cap-add SYS_PTRACE; or run the harness with sudo"
 )
 
 
-def check_machine(reports: Path) -> list[Finding]:
+def check_machine(reports: Path) -> list[CheckResult]:
     """All checks, in the order to read them; takes about two seconds. ``reports`` is where run folders are to land."""
     return [
         check_python(sys.version_info[:3]),
@@ -40,61 +40,61 @@ def check_machine(reports: Path) -> list[Finding]:
     ]
 
 
-def check_python(version: tuple[int, int, int]) -> Finding:
+def check_python(version: tuple[int, int, int]) -> CheckResult:
     """Whether this Python is one that the harness supports."""
     text = f"{'.'.join(map(str, version))} ({platform.python_implementation()})"
-    if version < _OLDEST_PYTHON:
-        return Finding("Python", "fail", text, "Install Python 3.11 or newer.")
-    return Finding("Python", "ok", text)
+    if version < _MIN_PYTHON:
+        return CheckResult("Python", "fail", text, "Install Python 3.11 or newer.")
+    return CheckResult("Python", "ok", text)
 
 
-def check_files(limits: tuple[int, int]) -> Finding:
+def check_files(limits: tuple[int, int]) -> CheckResult:
     """Whether as many connections as a load needs can be open; ``limits`` are the soft and the hard one."""
     soft, hard = (2**31 if limit == resource.RLIM_INFINITY else limit for limit in limits)
     text = f"{soft} may be open at once"
     level = "fail" if soft < _TOO_FEW_FILES else "warn" if soft < _FEW_FILES else "ok"
     if level == "ok":
-        return Finding("open files", "ok", text)
+        return CheckResult("open files", "ok", text)
     more = min(hard, 65536)
-    mend = f"ulimit -n {more}" if more > soft else "raise `nofile` in /etc/security/limits.conf and log in again"
-    return Finding("open files", "fail" if level == "fail" else "warn", f"{text}: one a user is needed", mend)
+    remedy = f"ulimit -n {more}" if more > soft else "raise `nofile` in /etc/security/limits.conf and log in again"
+    return CheckResult("open files", "fail" if level == "fail" else "warn", f"{text}: one a user is needed", remedy)
 
 
-def check_loopback() -> Finding:
+def check_loopback() -> CheckResult:
     """Whether a port of this machine can be listened on and reached."""
     try:
         port = health.free_port()
-    except OSError as fault:
-        return Finding(
-            "loopback", "fail", f"no port of {health.LOOPBACK} can be had: {fault}", "sudo ip link set lo up"
+    except OSError as error:
+        return CheckResult(
+            "loopback", "fail", f"no port of {health.LOOPBACK} can be had: {error}", "sudo ip link set lo up"
         )
-    return Finding("loopback", "ok", f"port {port} of {health.LOOPBACK} is free")
+    return CheckResult("loopback", "ok", f"port {port} of {health.LOOPBACK} is free")
 
 
-def check_folder(reports: Path) -> Finding:
+def check_folder(reports: Path) -> CheckResult:
     """Whether run folders can be made in ``reports``, or where it would be made."""
     try:
         with tempfile.TemporaryDirectory(dir=_existing(reports), prefix=".doctor-"):
             pass
-    except OSError as fault:
-        return Finding(
-            "reports", "fail", f"{reports} cannot be written: {fault.strerror}", "Give another folder: --out DIR"
+    except OSError as error:
+        return CheckResult(
+            "reports", "fail", f"{reports} cannot be written: {error.strerror}", "Give another folder: --out DIR"
         )
-    return Finding("reports", "ok", f"{reports} can be written")
+    return CheckResult("reports", "ok", f"{reports} can be written")
 
 
-def check_disk(reports: Path) -> Finding:
+def check_disk(reports: Path) -> CheckResult:
     """Whether there is room for run folders."""
     free = shutil.disk_usage(_existing(reports)).free
     text = f"{free / 2**30:.1f} GiB free for {reports}"
     if free < _TOO_LITTLE_DISK:
-        return Finding("disk", "fail", text, "Make room, or give a folder on another disk: --out DIR")
+        return CheckResult("disk", "fail", text, "Make room, or give a folder on another disk: --out DIR")
     if free < _LITTLE_DISK:
-        return Finding("disk", "warn", text, "A long run with memory traces may need a GiB.")
-    return Finding("disk", "ok", text)
+        return CheckResult("disk", "warn", text, "A long run with memory traces may need a GiB.")
+    return CheckResult("disk", "ok", text)
 
 
-def check_sampling() -> list[Finding]:
+def check_sampling() -> list[CheckResult]:
     """py-spy and memray, tried on a small target of our own that is started as a run would start one."""
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as name:
         folder = Path(name)
@@ -102,8 +102,8 @@ def check_sampling() -> list[Finding]:
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
         try:
             probe = SupervisedProcess(command, environment, folder / "log")
-        except HarnessError as fault:
-            return [Finding("sampling", "fail", fault.message)]
+        except HarnessError as error:
+            return [CheckResult("sampling", "fail", error.message)]
         try:
             agent = _agent_of(folder)
             return [_py_spy(probe.pid), _memray(agent, folder / "trace.bin")]
@@ -120,10 +120,10 @@ def _agent_of(folder: Path) -> Agent | None:
     return None
 
 
-def _py_spy(pid: int) -> Finding:
+def _py_spy(pid: int) -> CheckResult:
     program = Path(sys.executable).parent / "py-spy"
     if not program.exists():
-        return Finding("CPU profiles", "warn", "py-spy is not installed beside this Python", "pip install py-spy")
+        return CheckResult("CPU profiles", "warn", "py-spy is not installed beside this Python", "pip install py-spy")
     try:
         tried = subprocess.run(
             [str(program), "dump", "--nonblocking", "--pid", str(pid)],
@@ -132,15 +132,19 @@ def _py_spy(pid: int) -> Finding:
             timeout=_PROBE_TIMEOUT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        return Finding("CPU profiles", "warn", f"py-spy does not work: {fault}", "pip install --force-reinstall py-spy")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return CheckResult(
+            "CPU profiles", "warn", f"py-spy does not work: {error}", "pip install --force-reinstall py-spy"
+        )
     if tried.returncode == 0:
-        return Finding("CPU profiles", "ok", "py-spy may look into a target" + _scope_note())
+        return CheckResult("CPU profiles", "ok", "py-spy may look into a target" + _scope_note())
     said = tried.stderr.strip()
     if "permission denied" in said.lower() or "operation not permitted" in said.lower():
-        return Finding("CPU profiles", "warn", "py-spy may not look into a target (no ptrace permission)", _PTRACE_MEND)
+        return CheckResult(
+            "CPU profiles", "warn", "py-spy may not look into a target (no ptrace permission)", _PTRACE_REMEDY
+        )
     reason = said.splitlines()[0] if said else f"it ended with {tried.returncode}"
-    return Finding("CPU profiles", "warn", f"py-spy does not work: {reason}")
+    return CheckResult("CPU profiles", "warn", f"py-spy does not work: {reason}")
 
 
 def _scope_note() -> str:
@@ -153,17 +157,17 @@ def _scope_note() -> str:
     return ""
 
 
-def _memray(agent: Agent | None, trace: Path) -> Finding:
+def _memray(agent: Agent | None, trace: Path) -> CheckResult:
     if agent is None:
-        return Finding("memory profiles", "warn", "the memory agent did not start in a Python of this environment")
+        return CheckResult("memory profiles", "warn", "the memory agent did not start in a Python of this environment")
     try:
         agent.start(trace)
         agent.stop()
-    except AgentError as fault:
-        return Finding("memory profiles", "warn", str(fault), "pip install memray (Linux and macOS only)")
+    except AgentError as error:
+        return CheckResult("memory profiles", "warn", str(error), "pip install memray (Linux and macOS only)")
     if not trace.stat().st_size:
-        return Finding("memory profiles", "warn", "memray ran, but wrote nothing", "pip install -U memray")
-    return Finding("memory profiles", "ok", "memray traces a target")
+        return CheckResult("memory profiles", "warn", "memray ran, but wrote nothing", "pip install -U memray")
+    return CheckResult("memory profiles", "ok", "memray traces a target")
 
 
 def _existing(folder: Path) -> Path:

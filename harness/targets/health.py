@@ -63,8 +63,8 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
             # One that our own end cut short says less than an answer before it.
             if seen == _NOTHING or left_s >= _ANSWER_TIMEOUT_S:
                 seen = "it accepted the connection, but did not answer"
-        except (OSError, http.client.HTTPException) as fault:
-            seen = f"no HTTP answer ({fault or type(fault).__name__})"
+        except (OSError, http.client.HTTPException) as error:
+            seen = f"no HTTP answer ({error or type(error).__name__})"
         time.sleep(_POLL_S)
     return seen
 
@@ -89,13 +89,13 @@ def _ask(port: int, path: str, timeout_s: float) -> tuple[int, str]:
     bell.start()
     try:
         connection.request("GET", quote(path, safe=_PATH_SAFE), headers={"Connection": "close"})
-        with connection.getresponse() as answer:
+        with connection.getresponse() as response:
             if late.is_set():
                 raise TimeoutError  # what was read ends where we hung up
-            return answer.status, answer.reason
-    except (OSError, http.client.HTTPException) as fault:
+            return response.status, response.reason
+    except (OSError, http.client.HTTPException) as error:
         if late.is_set():
-            raise TimeoutError from fault
+            raise TimeoutError from error
         raise
     finally:
         bell.cancel()
@@ -111,19 +111,19 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as fault:
-        raise _no_url(url) from fault
+    except ValueError as error:
+        raise _no_url(url) from error
     if parts.scheme not in {"http", "https"} or not host:
         raise _no_url(url)
     port = port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as fault:  # no name of the Internet: a part of it is too long
-        raise _no_url(url) from fault
-    except OSError as fault:
+    except UnicodeError as error:  # no name of the Internet: a part of it is too long
+        raise _no_url(url) from error
+    except OSError as error:
         raise HarnessError(
-            f"the host {host!r} is not known: {fault.strerror or fault}", where=url, exit_code=ExitCode.BROKEN
-        ) from fault
+            f"the host {host!r} is not known: {error.strerror or error}", where=url, exit_code=ExitCode.BROKEN
+        ) from error
     if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
         raise HarnessError(
             f"load is only sent to this machine, and {host!r} is another one",
@@ -138,13 +138,13 @@ def require_listener(url: str, host: str, port: int) -> None:
     """Raises :class:`HarnessError` (exit code 4) where nobody accepts connections there."""
     try:
         socket.create_connection((host, port), timeout=_ANSWER_TIMEOUT_S).close()
-    except OSError as fault:
+    except OSError as error:
         raise HarnessError(
-            f"the target cannot be reached: {fault.strerror or fault}",
+            f"the target cannot be reached: {error.strerror or error}",
             where=url,
             hint="Start it first, or let the harness start it: --target CMD",
             exit_code=ExitCode.BROKEN,
-        ) from fault
+        ) from error
 
 
 def _no_url(url: str) -> HarnessError:

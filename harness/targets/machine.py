@@ -22,16 +22,20 @@ Level = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing looked at. ``warn``: figures are less good, or some are missing; ``fail``: no run can be made.
 
-    ``mend`` says how to get to ``ok``, where there is a way.
+    ``remedy`` says how to get to ``ok``, where there is a way.
     """
 
     name: str
     level: Level
     text: str
-    mend: str = ""
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """The public form of ``harness doctor --json``."""
+        return {"name": self.name, "level": self.level, "text": self.text, "mend": self.remedy}
 
 
 def usable_cores() -> int:
@@ -41,21 +45,23 @@ def usable_cores() -> int:
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
-def quietness() -> list[Finding]:
+def quietness() -> list[CheckResult]:
     """What about this machine makes figures swing; takes 0.2 s to watch it."""
     return [_cores(), _governor(), _load(), _steal()]
 
 
-def _cores() -> Finding:
+def _cores() -> CheckResult:
     cores = usable_cores()
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
-        return Finding("cores", "warn", f"a quota of {quota:g} cores: when it is used up, all stands still for a while")
+        return CheckResult(
+            "cores", "warn", f"a quota of {quota:g} cores: when it is used up, all stands still for a while"
+        )
     if cores < 2:
-        return Finding(
+        return CheckResult(
             "cores", "warn", "one core: target and load generator take it from each other", "Use a machine with two."
         )
-    return Finding("cores", "ok", f"{cores} cores")
+    return CheckResult("cores", "ok", f"{cores} cores")
 
 
 def _quota_cores() -> float | None:
@@ -66,14 +72,14 @@ def _quota_cores() -> float | None:
     return None if limit == "max" else int(limit) / int(period)
 
 
-def _governor() -> Finding:
+def _governor() -> CheckResult:
     try:
         governor = _GOVERNOR.read_text().strip()
     except OSError:
-        return Finding("CPU frequency", "ok", "not scaled by this system (or not visible here)")
+        return CheckResult("CPU frequency", "ok", "not scaled by this system (or not visible here)")
     if governor in _STEADY_GOVERNORS:
-        return Finding("CPU frequency", "ok", f"governor {governor}")
-    return Finding(
+        return CheckResult("CPU frequency", "ok", f"governor {governor}")
+    return CheckResult(
         "CPU frequency",
         "warn",
         f"governor {governor}: the clock changes with the load",
@@ -81,23 +87,23 @@ def _governor() -> Finding:
     )
 
 
-def _load() -> Finding:
+def _load() -> CheckResult:
     load = os.getloadavg()[0]
     cores = usable_cores()
     text = f"load average {load:.1f} on {cores} cores"
     if load <= _MOST_LOAD_A_CORE * cores:
-        return Finding("other load", "ok", text)
-    return Finding(
+        return CheckResult("other load", "ok", text)
+    return CheckResult(
         "other load", "warn", f"{text}: something else runs here", "`top` shows it; stop it, or wait a minute."
     )
 
 
-def _steal() -> Finding:
+def _steal() -> CheckResult:
     steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
     percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
     if percent <= _MOST_STEAL_PERCENT:
-        return Finding("stolen time", "ok", f"{percent:.1f} % taken by the hypervisor")
-    return Finding(
+        return CheckResult("stolen time", "ok", f"{percent:.1f} % taken by the hypervisor")
+    return CheckResult(
         "stolen time",
         "warn",
         f"{percent:.1f} % taken by the hypervisor: other guests share these cores",

@@ -21,7 +21,7 @@ from harness.record.redaction import redacted, redacted_command
 from harness.record.run_folder import RunFolder
 from harness.targets import health
 from harness.targets.agent_client import Agent, agent_environment, agents_in
-from harness.targets.process import SupervisedProcess
+from harness.targets.supervised_process import SupervisedProcess
 
 _ATTEMPTS = 3
 """How often another port is tried when somebody took the one we had found free."""
@@ -100,10 +100,10 @@ class _Attached(Target):
         if plan.pid is not None:
             try:
                 self._process = psutil.Process(plan.pid)
-            except psutil.NoSuchProcess as fault:
+            except psutil.NoSuchProcess as error:
                 raise HarnessError(
                     "there is no process with this number", where=f"--pid {plan.pid}", hint="`pgrep -af NAME` finds it."
-                ) from fault
+                ) from error
         health.require_listener(plan.url, host, port)
 
     def is_alive(self) -> bool:
@@ -191,8 +191,8 @@ def _start_managed(plan: model.ShopTarget | model.CommandTarget, log: Path, *, a
 def _split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
-    except ValueError as fault:
-        raise HarnessError(f"the target's command cannot be read: {fault}", where=redacted_command(command)) from fault
+    except ValueError as error:
+        raise HarnessError(f"the target's command cannot be read: {error}", where=redacted_command(command)) from error
     if not words:
         raise HarnessError(
             "the target's command is empty", where="--target", hint="Such as: --target 'app --port {port}'"

@@ -75,8 +75,8 @@ class _Supervisor:
                     start_new_session=True,
                     preexec_fn=bind_to_parent,
                 )
-        except OSError as fault:
-            self._say({"error": fault.strerror or str(fault)})
+        except OSError as error:
+            self._say({"error": error.strerror or str(error)})
             return
         self._say({"pid": root.pid})
         grace_s = self._wait_for_the_end(root)

@@ -66,14 +66,14 @@ class Agent:
             if request["do"] == "start":
                 return self._start(request["path"])
             return self._stop()
-        except Exception as fault:  # noqa: BLE001  (told to the harness; raised, it would end the agent)
-            return {"error": f"{type(fault).__name__}: {fault}"}
+        except Exception as error:  # noqa: BLE001  (told to the harness; raised, it would end the agent)
+            return {"error": f"{type(error).__name__}: {error}"}
 
     def _start(self, path: str) -> dict[str, str]:
         try:
             import memray
-        except ImportError as fault:
-            return {"error": f"{fault}: the target's Python ({sys.executable}) has no memray: pip install memray"}
+        except ImportError as error:
+            return {"error": f"{error}: the target's Python ({sys.executable}) has no memray: pip install memray"}
         tracker = memray.Tracker(destination=memray.FileDestination(path, overwrite=True))
         tracker.__enter__()
         self._tracker = tracker

@@ -25,9 +25,9 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
     done = doctor("--json", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    findings = json.loads(done.stdout)
-    assert all(set(finding) == {"name", "level", "text", "mend"} for finding in findings)
-    assert {finding["name"]: finding["level"] for finding in findings}["memory profiles"] == "ok"
+    results = json.loads(done.stdout)
+    assert all(set(result) == {"name", "level", "text", "mend"} for result in results)
+    assert {result["name"]: result["level"] for result in results}["memory profiles"] == "ok"
 
 
 def test_a_machine_that_cannot(tmp_path: Path) -> None:

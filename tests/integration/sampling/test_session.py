@@ -33,7 +33,7 @@ from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.sampling_rate import FIRST_HZ, LEAST_HZ, SamplingRate
+from harness.sampling.sampling_rate import INITIAL_HZ, MIN_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from tests.support.children import die_with_the_tests
@@ -169,7 +169,7 @@ def test_the_hot_function_is_the_widest_of_the_cpu_profile(sampled: tuple[RunFol
     assert (profile.phase, profile.unit) == (0, "samples")
     assert profile.path == "cpu/0-the_steady.folded"
     assert profile.rate_hz is not None
-    assert LEAST_HZ <= profile.rate_hz <= 100
+    assert MIN_HZ <= profile.rate_hz <= 100
     assert 0 < profile.duration_s < 10
     above = {frame.partition(" ")[0] for stack in read_folded(folder.path / profile.path) for frame in stack.frames}
     assert {"in_a_thread", "in_the_loop"} <= above
@@ -239,7 +239,7 @@ def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(t
         session.phase_ended(0)
     (profile,) = session.close().profiles
     assert profile.rate_hz is not None
-    assert FIRST_HZ < profile.rate_hz <= 100
+    assert INITIAL_HZ < profile.rate_hz <= 100
     assert profile.cores is not None
     assert sorted(path.name for path in folder.cpu.iterdir()) == ["0-the_steady.folded", "0-the_steady.py-spy.txt"]
 
@@ -281,7 +281,7 @@ def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path
         assert wait_until(lambda: not runs(second))
         session.phase_ended(0)
     index = session.close()
-    assert [profile.rate_hz for profile in index.profiles] == [FIRST_HZ]
+    assert [profile.rate_hz for profile in index.profiles] == [INITIAL_HZ]
     assert index.notes == [
         "CPU in phase the steady: no samples: py-spy: it ended with -9; what there is was sampled in its first seconds"
     ]

@@ -23,12 +23,12 @@ class Buyer:
 
     def add(self, product_id: int, quantity: int = 1) -> Any:
         """Puts units into the cart, which is given back."""
-        answer = self.http.post("/cart", json={"product_id": product_id, "quantity": quantity})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = self.http.post("/cart", json={"product_id": product_id, "quantity": quantity})
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def check_out(self) -> httpx.Response:
-        """The shop's answer, whatever it is."""
+        """The response, whatever its status."""
         return self.http.post("/checkout")
 
     def buy(self, *products: int, quantity: int = 1) -> httpx.Response:
@@ -47,10 +47,10 @@ class Buyer:
 
 
 def get(url: str, path: str) -> Any:
-    """The JSON that a GET answers, which must be a 200."""
-    answer = httpx.get(url + path, timeout=30, trust_env=False)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    """The JSON of a GET, which must be a 200."""
+    response = httpx.get(url + path, timeout=30, trust_env=False)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def metric(url: str, name: str) -> float:

@@ -1,4 +1,4 @@
-"""Selling out is an answer, never an oversell; an order is paid and written, or nothing has happened."""
+"""Selling out is a response, never an oversell; an order is paid and written, or nothing happened."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SCARCE = {"SHOP_PRODUCTS": "3", "SHOP_STOCK": "20"}
 def buy_out(urls: list[str], seed: int) -> Counter[int]:
     """A buyer buys one to three of the three products at a time, in any order, a while on after the first 409."""
     chance = random.Random(seed)
-    answers: Counter[int] = Counter()
+    responses: Counter[int] = Counter()
     with Buyer(chance.choice(urls), f"buyer {seed}") as buyer:
         for _ in range(15):
             products = chance.sample([1, 2, 3], chance.randint(1, 3))
-            answer = buyer.buy(*products, quantity=chance.randint(1, 2))
-            answers[answer.status_code] += 1
-            if answer.status_code == 409:
-                assert answer.json() == {"error": "sold_out", "product_id": answer.json()["product_id"]}
-    return answers
+            response = buyer.buy(*products, quantity=chance.randint(1, 2))
+            responses[response.status_code] += 1
+            if response.status_code == 409:
+                assert response.json() == {"error": "sold_out", "product_id": response.json()["product_id"]}
+    return responses
 
 
 def buy_the_rest(url: str) -> int:
@@ -55,16 +55,16 @@ def buy_the_rest(url: str) -> int:
 
 def test_many_buyers_sell_the_shop_out_and_not_one_unit_more(database_url: str) -> None:
     with start_shop({**SCARCE, "SHOP_DATABASE_URL": database_url, "PAYMENT_FAILURE_RATE": "0.1"}) as shop:
-        answers = sum(at_once([partial(buy_out, [shop.url], seed) for seed in range(12)]), Counter())
+        responses = sum(at_once([partial(buy_out, [shop.url], seed) for seed in range(12)]), Counter())
         rest = buy_the_rest(shop.url)
         books = get(shop.url, "/ledger")
 
-    assert set(answers) == {201, 402, 409}, answers
+    assert set(responses) == {201, 402, 409}, responses
     assert books == {
         "initial": 60,
         "left": 0,
         "sold": 60,
-        "orders": answers[201] + rest,
+        "orders": responses[201] + rest,
         "oversold_products": [],
         "consistent": True,
     }
@@ -81,14 +81,14 @@ def test_several_shops_share_stock_sessions_and_carts(postgresql: PostgreSQL, re
             assert there.http.get(f"/orders/{order}").json()["items"][0]["quantity"] == 3
             assert get(second.url, "/products/1")["stock"] == 17
         urls = [first.url, second.url]
-        answers = sum(at_once([partial(buy_out, urls, seed) for seed in range(10)]), Counter())
+        responses = sum(at_once([partial(buy_out, urls, seed) for seed in range(10)]), Counter())
         rest = buy_the_rest(second.url)
         books = get(second.url, "/ledger")
         assert metric(first.url, "shop_cache_hits_total") > 0
 
-    assert set(answers) == {201, 409}, answers
+    assert set(responses) == {201, 409}, responses
     assert books["consistent"]
-    assert (books["left"], books["sold"], books["orders"]) == (0, 60, answers[201] + rest + 1)
+    assert (books["left"], books["sold"], books["orders"]) == (0, 60, responses[201] + rest + 1)
 
 
 def test_a_fresh_start_forgets_what_an_earlier_shop_left(postgresql: PostgreSQL, redis_url: str) -> None:
@@ -111,8 +111,8 @@ def shop() -> Iterator[str]:
 def test_what_is_sold_out_leaves_the_cart_and_the_rest_can_be_bought(shop: str) -> None:
     with Buyer(shop) as buyer:
         buyer.add(1, 20)
-        answer = buyer.buy(2, quantity=21)
-        assert (answer.status_code, answer.json()) == (409, {"error": "sold_out", "product_id": 2})
+        response = buyer.buy(2, quantity=21)
+        assert (response.status_code, response.json()) == (409, {"error": "sold_out", "product_id": 2})
 
         lines = buyer.http.get("/cart").json()["items"]
         assert [(line["product_id"], line["quantity"]) for line in lines] == [(1, 20)]
@@ -132,9 +132,9 @@ def test_of_two_checkouts_of_one_cart_only_one_buys_it(shop: str) -> None:
 
 def test_a_declined_payment_leaves_no_order_and_takes_no_stock() -> None:
     with start_shop({**SCARCE, "PAYMENT_FAILURE_RATE": "1"}) as shop, Buyer(shop.url) as buyer:
-        answer = buyer.buy(1, 2, quantity=20)
+        response = buyer.buy(1, 2, quantity=20)
 
-        assert (answer.status_code, answer.json()) == (402, {"error": "payment_declined"})
+        assert (response.status_code, response.json()) == (402, {"error": "payment_declined"})
         assert len(buyer.http.get("/cart").json()["items"]) == 2
         books = get(shop.url, "/ledger")
         assert (books["left"], books["sold"], books["orders"], books["consistent"]) == (60, 0, 0, True)
@@ -142,16 +142,16 @@ def test_a_declined_payment_leaves_no_order_and_takes_no_stock() -> None:
 
 def test_the_vendor_declines_the_share_it_is_told_to() -> None:
     with start_shop({"PAYMENT_FAILURE_RATE": "0.5", "PAYMENT_LATENCY_MS": "0"}) as shop, Buyer(shop.url) as buyer:
-        answers = Counter(buyer.buy(1).status_code for _ in range(60))
+        responses = Counter(buyer.buy(1).status_code for _ in range(60))
         books = get(shop.url, "/ledger")
 
-    assert set(answers) == {201, 402}
-    assert 12 <= answers[402] <= 48  # the same each time: the vendor draws by SHOP_SEED
-    assert books["orders"] == answers[201]
+    assert set(responses) == {201, 402}
+    assert 12 <= responses[402] <= 48  # the same each time: the vendor draws by SHOP_SEED
+    assert books["orders"] == responses[201]
     assert books["consistent"]
 
 
-def test_a_vendor_that_breaks_or_never_answers_is_no_payment() -> None:
+def test_a_vendor_that_breaks_or_never_responds_is_no_payment() -> None:
     with held_vendor() as vendor, start_shop({**SCARCE, "SHOP_PAYMENT_URL": vendor.url}) as shop:
         with Buyer(shop.url) as buyer:
             never = buyer.buy(1)
@@ -162,8 +162,8 @@ def test_a_vendor_that_breaks_or_never_answers_is_no_payment() -> None:
             vendor.status = 200
             assert buyer.check_out().status_code == 201
 
-        for answer in (never, broken):
-            assert (answer.status_code, answer.json()) == (503, {"error": "payment_unavailable"})
+        for response in (never, broken):
+            assert (response.status_code, response.json()) == (503, {"error": "payment_unavailable"})
         assert get(shop.url, "/ledger")["sold"] == 1
 
 

@@ -35,8 +35,8 @@ class ShopHere:
         self._app = app
         self.statements: list[str] = []
 
-    def answer(self, path: str) -> httpx.Response:
-        """What a GET of ``path`` answers, whatever that is."""
+    def response(self, path: str) -> httpx.Response:
+        """The response to a GET of ``path``, whatever its status."""
 
         async def get() -> httpx.Response:
             shop = httpx.ASGITransport(self._app)
@@ -46,19 +46,19 @@ class ShopHere:
         return asyncio.run(get())
 
     def get(self, path: str) -> Any:
-        answer = self.answer(path)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = self.response(path)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def statements_of(self, path: str) -> list[str]:
-        """What a GET of ``path`` asks the database, the answer being in the cache already."""
+        """What a GET of ``path`` asks the database, with the response in the cache already."""
         self.get(path)
         self.statements.clear()
         self.get(path)
         return list(self.statements)
 
     def metric(self, name: str) -> float:
-        text = self.answer("/metrics").text
+        text = self.response("/metrics").text
         return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
 
@@ -113,12 +113,12 @@ def test_slow_search_reads_and_ranks_every_name(open_shop: Open) -> None:
     assert [" ".join(statement.split()).startswith(reads_all) for statement in statements] == [True, True]
     expected, found = healthy.get("/search?q=oak"), shop.get("/search?q=oak")
     names = {item["id"]: item["name"] for item in expected["items"]}
-    places = defective.places_by_edit_distance("oak", names)
+    ranks = defective.ranks_by_edit_distance("oak", names)
     assert found["total"] == expected["total"]
-    assert [item["id"] for item in found["items"]] == sorted(names, key=lambda id_: places[id_])
+    assert [item["id"] for item in found["items"]] == sorted(names, key=lambda id_: ranks[id_])
 
 
-def test_leak_keeps_so_much_of_every_answer(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leak_keeps_so_much_of_every_response(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bytes] = []
     monkeypatch.setattr(defective, "_remembered", kept)
     shop = open_shop("leak:8")
@@ -127,7 +127,7 @@ def test_leak_keeps_so_much_of_every_answer(open_shop: Open, monkeypatch: pytest
         shop.get(f"/products/{number}")
 
     assert [len(body) for body in kept] == [8 * 1024] * 10
-    assert kept[0].startswith(shop.answer("/products/1").content)
+    assert kept[0].startswith(shop.response("/products/1").content)
 
 
 def test_with_the_cache_off_every_read_is_a_miss(open_shop: Open) -> None:
@@ -139,7 +139,7 @@ def test_with_the_cache_off_every_read_is_a_miss(open_shop: Open) -> None:
     assert shop.metric("shop_cache_misses_total") == 4
 
 
-def test_lock_convoy_counts_the_stock_before_every_answer(open_shop: Open) -> None:
+def test_lock_convoy_counts_the_stock_before_every_response(open_shop: Open) -> None:
     shop = open_shop("lock_convoy:7")
 
     statements = shop.statements_of("/products/1")
@@ -148,10 +148,10 @@ def test_lock_convoy_counts_the_stock_before_every_answer(open_shop: Open) -> No
     assert all("sum(shop_products.stock)" in statement for statement in statements)
 
 
-def test_slow_serialization_answers_the_same(open_shop: Open) -> None:
+def test_slow_serialization_changes_no_response(open_shop: Open) -> None:
     healthy, shop = open_shop(""), open_shop("slow_serialization:2")
 
-    assert shop.answer("/products").content == healthy.answer("/products").content
+    assert shop.response("/products").content == healthy.response("/products").content
 
 
 def while_a_checkout_waits(defects: str, look: Callable[[str], dict[int, int]]) -> dict[int, int]:
@@ -180,13 +180,13 @@ def while_a_checkout_waits(defects: str, look: Callable[[str], dict[int, int]]) 
 
 
 def reads(url: str) -> dict[int, int]:
-    """How many reads of a product there were, by status (0: not answered yet)."""
+    """How many reads of a product there were, by status (0: no response yet)."""
     requests = get(url, "/served")["requests"]
     return {entry["status"]: entry["count"] for entry in requests if entry["route"] == "/products/{product_id}"}
 
 
-def once_answered(url: str) -> dict[int, int]:
-    wait_until(lambda: 200 in reads(url), what="the read's answer")
+def once_responded(url: str) -> dict[int, int]:
+    wait_until(lambda: 200 in reads(url), what="the response to the read")
     return reads(url)
 
 
@@ -204,7 +204,7 @@ def once_waiting_for_a_connection(url: str) -> dict[int, int]:
 
 
 def test_in_a_healthy_shop_a_read_does_not_wait_for_a_checkout() -> None:
-    assert while_a_checkout_waits("", once_answered) == {200: 1}
+    assert while_a_checkout_waits("", once_responded) == {200: 1}
 
 
 def test_lock_convoy_has_everybody_wait_for_whoever_holds_the_lock() -> None:
@@ -219,9 +219,9 @@ def test_small_pool_refuses_what_has_waited_too_long(open_shop: Open) -> None:
     shop = open_shop("small_pool")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "take", no_connection)
-        answer = shop.answer("/products/1")
+        response = shop.response("/products/1")
 
-    assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+    assert (response.status_code, response.json()) == (503, {"error": "unavailable"})
     assert shop.get("/served")["requests"] == [
         {"method": "GET", "route": "/products/{product_id}", "status": 503, "count": 1}
     ]

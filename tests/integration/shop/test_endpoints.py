@@ -1,4 +1,4 @@
-"""What each endpoint answers, on both databases."""
+"""What each endpoint returns, on both databases."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def test_a_cart_adds_up_and_becomes_an_order(shop: str, buyer: Buyer) -> None:
     ]
     assert cart == buyer.http.get("/cart").json() == {"items": lines, "total_cents": total}
 
-    answer = buyer.check_out()
+    response = buyer.check_out()
 
-    assert answer.status_code == 201
-    order = answer.json()
+    assert response.status_code == 201
+    order = response.json()
     assert order == {"order_id": order["order_id"], "total_cents": total, "status": "paid"}
     assert buyer.http.get(f"/orders/{order['order_id']}").json() == {**order, "items": lines}
     assert buyer.http.get("/cart").json() == {"items": [], "total_cents": 0}
@@ -114,17 +114,17 @@ def test_an_order_is_its_buyers_alone(shop: str, buyer: Buyer) -> None:
     ],
 )
 def test_expected_refusals_say_their_word(buyer: Buyer, method: str, path: str, status: int, error: str) -> None:
-    answer = buyer.http.request(method, path)
+    response = buyer.http.request(method, path)
 
-    assert (answer.status_code, answer.json()) == (status, {"error": error})
+    assert (response.status_code, response.json()) == (status, {"error": error})
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/cart"), ("POST", "/checkout"), ("GET", "/orders/1")])
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic YTpi"}])
 def test_nothing_of_a_buyers_without_a_token(shop: str, method: str, path: str, header: dict[str, str]) -> None:
-    answer = httpx.request(method, shop + path, headers=header, trust_env=False)
+    response = httpx.request(method, shop + path, headers=header, trust_env=False)
 
-    assert (answer.status_code, answer.json()) == (401, {"error": "not_logged_in"})
+    assert (response.status_code, response.json()) == (401, {"error": "not_logged_in"})
 
 
 @pytest.mark.parametrize("body", [{}, {"product_id": 1, "quantity": 0}, {"product_id": 0}, {"product_id": "one"}])

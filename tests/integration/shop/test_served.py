@@ -19,7 +19,7 @@ REQUESTS = 40
 
 
 def send_and_hang_up(url: str, method: str, path: str, headers: str = "") -> None:
-    """Sends a whole request and closes the connection without waiting for a byte of the answer."""
+    """Sends a whole request and closes the connection without waiting for a byte of the response."""
     at = urlsplit(url)
     assert at.port is not None
     with socket.create_connection((str(at.hostname), at.port)) as connection:
@@ -70,7 +70,7 @@ def test_counts_are_exact_with_many_clients_of_which_some_hang_up() -> None:
         wait_until(lambda: counted(shop.url).total() >= sent.total(), what="the last request's arrival")
 
         assert counted(shop.url) == sent
-        wait_until(lambda: 0 not in statuses(shop.url, "/products"), what="the last answer")
+        wait_until(lambda: 0 not in statuses(shop.url, "/products"), what="the last response")
         assert statuses(shop.url, "/products/{product_id}").keys() == {200, 404}
 
 
@@ -83,5 +83,5 @@ def test_a_request_counts_while_it_is_under_way_and_when_its_client_is_gone() ->
         assert statuses(shop.url, "/checkout") == {0: 1}
 
         vendor.release.set()
-        wait_until(lambda: statuses(shop.url, "/checkout") == {201: 1}, what="the answer nobody waits for")
+        wait_until(lambda: statuses(shop.url, "/checkout") == {201: 1}, what="the response nobody waits for")
         assert get(shop.url, "/ledger")["orders"] == 1

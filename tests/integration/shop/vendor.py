@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class HeldVendor:
-    """``charged`` is set when a charge has come in; it is answered with ``status`` once ``release`` is set."""
+    """``charged`` is set when a charge has come in; the response has ``status``, once ``release`` is set."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -17,8 +17,8 @@ import pytest
 
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget
-from harness.targets.process import SupervisedProcess
 from harness.targets.start import start_target
+from harness.targets.supervised_process import SupervisedProcess
 from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.sampling.sampling_rate import FIRST_HZ, LEAST_HZ, SHARE, CpuTime, SamplingRate
+from harness.sampling.sampling_rate import CPU_SHARE, INITIAL_HZ, MIN_HZ, CpuTime, SamplingRate
 from tests.support.children import die_with_the_tests
 
 
@@ -18,44 +18,44 @@ from tests.support.children import die_with_the_tests
         (0.1, 100),  # a thousand looks would be allowed
         (2, 50),
         (5, 20),
-        (40, LEAST_HZ),  # 2.5 would be allowed
+        (40, MIN_HZ),  # 2.5 would be allowed
     ],
 )
 def test_all_looks_together_take_a_share_of_the_machine(look_ms: float, hz: int) -> None:
     rate = SamplingRate(100, cores=2)
-    assert rate.hz == FIRST_HZ
-    rate.learn(look_ms / 1000 * 20, 20)
+    assert rate.hz == INITIAL_HZ
+    rate.update(look_ms / 1000 * 20, 20)
     assert rate.hz == hz
-    assert hz in (100, LEAST_HZ) or hz * look_ms / 1000 == pytest.approx(2 * SHARE)
+    assert hz in (100, MIN_HZ) or hz * look_ms / 1000 == pytest.approx(2 * CPU_SHARE)
 
 
-@pytest.mark.parametrize("most_hz", [1, 5, 30])
-def test_never_more_often_than_is_asked_for(most_hz: int) -> None:
-    rate = SamplingRate(most_hz, cores=64)
-    assert rate.hz == min(most_hz, FIRST_HZ)
-    rate.learn(0.0, rate.hz)
-    assert rate.hz == most_hz
+@pytest.mark.parametrize("max_hz", [1, 5, 30])
+def test_never_more_often_than_is_asked_for(max_hz: int) -> None:
+    rate = SamplingRate(max_hz, cores=64)
+    assert rate.hz == min(max_hz, INITIAL_HZ)
+    rate.update(0.0, rate.hz)
+    assert rate.hz == max_hz
 
 
 def test_a_rate_is_far_off_by_a_half_more_or_a_third_less() -> None:
     rate = SamplingRate(100, cores=2)
-    rate.learn(0.1, 50)
+    rate.update(0.1, 50)
     assert [hz for hz in (20, 33, 34, 74, 75, 100) if rate.is_far_from(hz)] == [20, 33, 75, 100]
 
 
 def test_twice_the_share_is_too_dear() -> None:
     rate = SamplingRate(100, cores=4)
-    assert not rate.is_too_dear(0.4)
-    assert rate.is_too_dear(0.41)
+    assert not rate.is_too_expensive(0.4)
+    assert rate.is_too_expensive(0.41)
 
 
 def test_where_nothing_is_measured_meanwhile_it_may_cost_what_it_does() -> None:
     rate = SamplingRate(250, cores=None)
     assert rate.hz == 250
-    rate.learn(1.0, 250)
+    rate.update(1.0, 250)
     assert rate.hz == 250
     assert not rate.is_far_from(250)
-    assert not rate.is_too_dear(1.0)
+    assert not rate.is_too_expensive(1.0)
 
 
 def test_what_a_process_takes_is_counted_with_all_its_threads_those_that_have_ended_too() -> None:

@@ -1,4 +1,4 @@
-"""Defects cost more and answer the same: what they compute is right."""
+"""Defects cost more, but what they compute is right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.shop.app import render
-from harness.shop.defective import KeepsNothing, places_by_edit_distance, render_in_pure_python
+from harness.shop.defective import NullStore, ranks_by_edit_distance, render_in_pure_python
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -27,13 +27,13 @@ def test_slow_serialization_renders_what_the_healthy_one_renders(value: object) 
 def test_slow_search_ranks_by_the_number_of_letters_to_change() -> None:
     names = {1: "Mug", 2: "Lamp", 3: "Large Lamp", 4: "Camp"}
 
-    places = places_by_edit_distance("lamp", names)
+    ranks = ranks_by_edit_distance("lamp", names)
 
-    assert sorted(places, key=lambda id_: places[id_]) == [2, 4, 1, 3]
+    assert sorted(ranks, key=lambda id_: ranks[id_]) == [2, 4, 1, 3]
 
 
 def test_with_the_cache_off_nothing_is_ever_found() -> None:
-    store = KeepsNothing()
+    store = NullStore()
     store.set_many({"a": 1})
     store.delete_many(["a"])
 

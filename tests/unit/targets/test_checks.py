@@ -16,7 +16,7 @@ def test_an_old_python_cannot_run_the_harness() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "level", "mend"),
+    ("limits", "level", "remedy"),
     [
         ((100, 100), "fail", "nofile"),
         ((1024, 524288), "warn", "ulimit -n 65536"),
@@ -25,18 +25,18 @@ def test_an_old_python_cannot_run_the_harness() -> None:
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), "ok", ""),
     ],
 )
-def test_open_files(limits: tuple[int, int], level: str, mend: str) -> None:
-    finding = checks.check_files(limits)
-    assert finding.level == level
-    assert mend in finding.mend
+def test_open_files(limits: tuple[int, int], level: str, remedy: str) -> None:
+    result = checks.check_files(limits)
+    assert result.level == level
+    assert remedy in result.remedy
 
 
 def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
     assert checks.check_folder(tmp_path / "new" / "reports").level == "ok"
     (tmp_path / "file").touch()
-    finding = checks.check_folder(tmp_path / "file")
-    assert finding.level == "fail"
-    assert "Not a directory" in finding.text
+    result = checks.check_folder(tmp_path / "file")
+    assert result.level == "fail"
+    assert "Not a directory" in result.text
 
 
 def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_a_governor_that_changes_the_clock(tmp_path: Path, monkeypatch: pytest.M
     levels = {}
     for name in ("powersave\n", "performance\n"):
         governor.write_text(name)
-        levels[name] = {finding.name: finding for finding in machine.quietness()}["CPU frequency"].level
+        levels[name] = {result.name: result for result in machine.quietness()}["CPU frequency"].level
     assert levels == {"powersave\n": "warn", "performance\n": "ok"}
 
 
@@ -68,13 +68,13 @@ def test_a_quota_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota
     monkeypatch.setattr(machine, "_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert {finding.name: finding for finding in machine.quietness()}["cores"].level == level
+    assert {result.name: result for result in machine.quietness()}["cores"].level == level
 
 
 def test_a_single_core_other_load_and_stolen_time_are_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(machine, "_MOST_LOAD_A_CORE", -1.0)
     monkeypatch.setattr(machine, "_MOST_STEAL_PERCENT", -1.0)
-    found = {finding.name: finding for finding in machine.quietness()}
+    found = {result.name: result for result in machine.quietness()}
     assert found["cores"].text.startswith("one core")
     assert {found[name].level for name in ("cores", "other load", "stolen time")} == {"warn"}

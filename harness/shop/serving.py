@@ -1,4 +1,4 @@
-"""What the shop's two processes share: their socket, their life and their end."""
+"""What the shop's two processes share: socket, server, start and stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from harness.shop.errors import ShopStartError
 
 DRAIN_S = 5
-"""How long requests that are under way get to finish after a signal to stop."""
+"""How long requests that are in flight may take to finish after a signal to stop."""
 
 KEEP_ALIVE_S = 75
 """Longer than any think time: a connection closed by the server just as a client sends looks like a failure."""
@@ -35,7 +35,7 @@ def die_with_parent(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        raise SystemExit(1)  # it ended before the kernel was told
+        raise SystemExit(1)  # it ended before the prctl call
 
 
 def stop_on_signals() -> None:
@@ -46,7 +46,7 @@ def stop_on_signals() -> None:
 
 
 def _stop(signum: int, _frame: FrameType | None) -> None:
-    signal.signal(signum, signal.SIG_IGN)  # asked twice, it still cleans up once
+    signal.signal(signum, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
     raise SystemExit(0)
 
 
@@ -83,7 +83,7 @@ def url_of(bound: socket.socket) -> str:
 
 
 def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[str], object] = lambda _: None) -> None:
-    """Serves ``app`` on ``bound`` until a signal ends it; ``on_ready`` gets the URL once requests are answered."""
+    """Serves ``app`` on ``bound`` until a signal ends it; ``on_ready`` gets the URL once it accepts requests."""
     allow_many_files()
     config = uvicorn.Config(
         app,
@@ -129,7 +129,7 @@ class PaymentProcess:
         )
 
     def url(self) -> str:
-        """Where it answers; waits until it does. Raises `ShopStartError` if it ended instead (it said why)."""
+        """The vendor's URL; waits until it listens. Raises `ShopStartError` if it ended instead."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
         if not line:

@@ -13,7 +13,7 @@ import psutil
 
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
-from harness.sampling.process import ProcessMeter, ProcessSampler
+from harness.sampling.process_usage import ProcessSampler, UsageMeter
 from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
 
@@ -38,7 +38,7 @@ def used(process: psutil.Process) -> float:
 
 
 def test_processes_that_come_and_go() -> None:
-    meter = ProcessMeter()
+    meter = UsageMeter()
     with running(BUSY) as old, running(BUSY) as stranger:
         known, late = psutil.Process(old.pid), psutil.Process(stranger.pid)
         assert wait_until(lambda: used(known) > 0.3 and used(late) > 0.3)

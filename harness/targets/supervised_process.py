@@ -53,24 +53,24 @@ class SupervisedProcess:
         try:
             self._channel.sendall(json.dumps(order).encode() + b"\n")
             self._channel.settimeout(_START_TIMEOUT_S)
-            answer = self._receive_one()
-        except OSError as fault:
+            response = self._receive_one()
+        except OSError as error:
             self._abandon()
             raise HarnessError(
-                f"the process that looks after the target did not start: {fault}", exit_code=ExitCode.BROKEN
-            ) from fault
+                f"the process that looks after the target did not start: {error}", exit_code=ExitCode.BROKEN
+            ) from error
         except BaseException:  # raised again: an interrupt, too, must leave no supervisor behind
             self._abandon()
             raise
-        if "pid" not in answer:
+        if "pid" not in response:
             self._abandon()
             raise HarnessError(
-                f"the target's command cannot be started: {answer.get('error', 'its supervisor ended')}",
+                f"the target's command cannot be started: {response.get('error', 'its supervisor ended')}",
                 where=command[0],
                 hint="The first word of the command must be a program that is on the PATH, or the path of one.",
                 exit_code=ExitCode.BROKEN,
             )
-        self.pid = int(answer["pid"])
+        self.pid = int(response["pid"])
         self._channel.setblocking(False)
 
     def poll(self) -> int | None:
@@ -115,9 +115,9 @@ class SupervisedProcess:
                 return {}
             self._unread += received
         line, _, self._unread = self._unread.partition(b"\n")
-        answer = json.loads(line)
-        assert isinstance(answer, dict)
-        return answer
+        response = json.loads(line)
+        assert isinstance(response, dict)
+        return response
 
     def _abandon(self) -> None:
         """Hang up: the supervisor then ends what there is, and itself."""

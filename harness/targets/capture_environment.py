@@ -83,7 +83,7 @@ def _capture(
         scenario_commit=scenario_commit,
         target_commit=target_commit,
         target=target,
-        notes=[f"{finding.name}: {finding.text}" for finding in machine.quietness() if finding.level != "ok"],
+        notes=[f"{result.name}: {result.text}" for result in machine.quietness() if result.level != "ok"],
     )
 
 

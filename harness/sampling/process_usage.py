@@ -15,12 +15,12 @@ from harness.record.run_folder import RunFolder
 _PERIOD_S = 1.0
 
 
-class ProcessMeter:
+class UsageMeter:
     """What a changing set of processes uses. CPU is counted by differences, so it needs two looks."""
 
     def __init__(self) -> None:
         self._known: dict[psutil.Process, float] = {}
-        self._looked: float | None = None
+        self._last_read_s: float | None = None
 
     def read(self, processes: list[psutil.Process], now_epoch_s: float) -> dict[str, float]:
         """Values by name (units in :mod:`harness.record.resources`); ``cpu_percent`` from the second look on.
@@ -42,7 +42,7 @@ class ProcessMeter:
                 continue  # it ended, or is not ours to see
             used[process] = times.user + times.system
             # one that is new to us but older than our last look has used most of its time before
-            before = self._known.get(process, 0.0 if created >= (self._looked or now_epoch_s) else used[process])
+            before = self._known.get(process, 0.0 if created >= (self._last_read_s or now_epoch_s) else used[process])
             gained += max(0.0, used[process] - before)
             values["rss_bytes"] += rss
             values["threads"] += threads
@@ -52,9 +52,9 @@ class ProcessMeter:
                     values["fds"] += process.num_fds()
             except psutil.Error:
                 del values["fds"]
-        if self._looked is not None and now_epoch_s > self._looked:
-            values["cpu_percent"] = 100.0 * gained / (now_epoch_s - self._looked)
-        self._known, self._looked = used, now_epoch_s
+        if self._last_read_s is not None and now_epoch_s > self._last_read_s:
+            values["cpu_percent"] = 100.0 * gained / (now_epoch_s - self._last_read_s)
+        self._known, self._last_read_s = used, now_epoch_s
         return values
 
 
@@ -71,8 +71,8 @@ class ProcessSampler:
         self._target_pid = target_pid
         self._generator_pids = generator_pids
         self._writer = ResourceWriter(folder.resources)
-        self._target = ProcessMeter()
-        self._generator = ProcessMeter()
+        self._target = UsageMeter()
+        self._generator = UsageMeter()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="process-sampler", daemon=True)
 
@@ -95,8 +95,8 @@ class ProcessSampler:
                 for reading in self._readings(time.time()):
                     self._writer.write(reading)
                 due = max(due + _PERIOD_S, time.monotonic())  # a second that was missed is not made up for
-        except Exception as fault:  # noqa: BLE001  (sampling that fails must not end the run: it is noted)
-            self.notes.append(f"resources were not sampled to the end: {type(fault).__name__}: {fault}")
+        except Exception as error:  # noqa: BLE001  (sampling that fails must not end the run: it is noted)
+            self.notes.append(f"resources were not sampled to the end: {type(error).__name__}: {error}")
 
     def _readings(self, now: float) -> list[Reading]:
         readings = [Reading(now, "machine", _machine())]

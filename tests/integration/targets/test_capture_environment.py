@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, Sampling, Scenario, ShopTarget, Target
-from harness.targets.environment import capture_environment, git_commit
+from harness.targets.capture_environment import capture_environment, git_commit
 
 
 def plan(target: Target, workers: int = 1) -> RunPlan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-from harness.shop.process import allow_many_files
+from harness.shop.serving import allow_many_files
 
 
 def test_as_many_connections_may_be_open_as_the_machine_lets_it_ask_for() -> None:

@@ -1,0 +1,14 @@
+"""A product as the shop shows it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Item(TypedDict):
+    """A product in a list, in a search or by itself."""
+
+    id: int
+    name: str
+    price_cents: int
+    stock: int
