@@ -53,7 +53,7 @@ def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
         journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], GET_NOW, cores[0]).journal()
         server.end()
     span = journal.phases[0]
-    count = sum(series.requests for second in journal.seconds for series in second.endpoint_seconds)
+    count = sum(row.requests for second in journal.seconds for row in second.endpoint_seconds)
     return count / ((span.end_s or span.start_s) - span.start_s)
 
 
@@ -73,13 +73,13 @@ def known(
         journal = harness_load(folder, server.url, [phase], locustfile, cores[0]).journal()
         notes = server.end()
     every = [
-        series
+        row
         for second in journal.seconds
-        for series in second.endpoint_seconds
-        if journal.endpoints[series.endpoint].name == f"/{distribution}"
+        for row in second.endpoint_seconds
+        if journal.endpoints[row.endpoint].name == f"/{distribution}"
     ]
-    response = Histogram.merged([series.response for series in every])
-    service = Histogram.merged([series.service for series in every])
+    response = Histogram.merged([row.response for row in every])
+    service = Histogram.merged([row.service for row in every])
     noted_us = notes.service_s[distribution] * 1e6
     return Known(
         server_us={name: quantile_of(noted_us, q) for name, q in QUANTILES.items()},

@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, new_secret
-from harness.engine.process import TARGET, allow_many_files
+from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files
 from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario
 from harness.record.journal import JournalFollower
@@ -99,7 +99,7 @@ class _Master:
             ).model_dump_json()
         )
         self.scenario = scenario
-        self.environment = {**os.environ, VARIABLE: new_secret(), TARGET: "http://127.0.0.1"}
+        self.environment = {**os.environ, VARIABLE: new_secret(), TARGET_VARIABLE: "http://127.0.0.1"}
         self.log = folder / "master.log"
         self.process = start(
             [

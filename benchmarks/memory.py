@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support import HarnessLoad, Nginx, closed_phase, show, two_cores, wait_until
-from harness.engine.process import allow_many_files
+from harness.engine.process_setup import allow_many_files
 from harness.errors import HarnessError
 
 _IDLE = """

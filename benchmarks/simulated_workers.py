@@ -29,7 +29,7 @@ from harness.engine.locust.patches import spare_the_event_loop
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.locust.stats import drop_stats
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.process import allow_many_files
+from harness.engine.process_setup import allow_many_files
 from harness.engine.recorder import Recorder
 from harness.engine.reporter import REPORT_DELAY_S
 from harness.engine.scenario.scenario_file import load_scenario
@@ -127,7 +127,7 @@ class Crowd:
                 **fared.reported(),
                 "lateness": SecondTable.empty().to_wire(),
                 "endpoints": endpoints,
-                "series": {**wire, "rows": rows.tobytes()},
+                "requests": {**wire, "rows": rows.tobytes()},
                 "failures": [],
                 "samples": [],
             },

@@ -100,7 +100,7 @@ def stall_of_harness(rate: float, seconds: float, max_users: int, freezes: Freez
         load = harness_load(folder, server.url, [open_phase(rate, seconds, max_users)], GET_NOW, cores[0])
         journal = load.journal()
         notes = server.end()
-    response = Histogram.merged([series.response for second in journal.seconds for series in second.endpoint_seconds])
+    response = Histogram.merged([row.response for second in journal.seconds for row in second.endpoint_seconds])
     own = Histogram.merged([part.own for second in journal.seconds for part in second.lateness])
     return Stall(
         response.quantile_us(0.95) / 1000,

@@ -278,7 +278,7 @@ class HarnessLoad:
 
     def recorded(self) -> int:
         """How many requests were recorded."""
-        return sum(series.requests for second in self.journal().seconds for series in second.endpoint_seconds)
+        return sum(row.requests for second in self.journal().seconds for row in second.endpoint_seconds)
 
     def end(self) -> None:
         """Leave nothing of it running."""

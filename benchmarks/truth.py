@@ -40,7 +40,7 @@ from benchmarks.stall import (
     stall_of_wrk2,
 )
 from benchmarks.support import Spread, show_result, show_table, two_cores
-from harness.engine.process import allow_many_files
+from harness.engine.process_setup import allow_many_files
 from harness.errors import HarnessError
 
 RATE, HIGH_RATE = 500, 2000

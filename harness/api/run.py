@@ -69,7 +69,7 @@ def run(
     Raises :class:`HarnessError` where the run could not begin (wrong input, no target); a run that failed, or broke,
     is a result. :class:`RunInterrupted` where it was interrupted after the load had begun.
     """
-    from harness.cluster.listen_address import open_door
+    from harness.cluster.listen_address import resolve_listen_address
     from harness.control.user_code import describe_scenario
     from harness.plan.profile import load_profile
     from harness.plan.resolve import resolve
@@ -77,7 +77,7 @@ def run(
 
     scenario = str(scenario)
     arguments, tags, exclude_tags = several(arguments), several(tags), several(exclude_tags)
-    listen_address = open_door(bind, expect_workers, None if secret_file is None else Path(secret_file))
+    listen_address = resolve_listen_address(bind, expect_workers, None if secret_file is None else Path(secret_file))
     chosen = load_profile(str(profile), scenario=scenario.partition(",")[0]) if profile else None
     plan = resolve(
         describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),

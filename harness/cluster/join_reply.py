@@ -48,9 +48,9 @@ class JoinAccepted(BaseModel):
         """
         try:
             kind, data = unpack(message)
-            if kind == messages.WELCOME:
+            if kind == messages.ACCEPTED:
                 return cls.model_validate(data)
-            refusal = str(data["message"]) if kind == messages.REFUSED else None
+            refusal = str(data["message"]) if kind == messages.REJECTED else None
         except (ValueError, LookupError, TypeError) as fault:
             raise _not_understood(master) from fault
         if refusal is not None:

@@ -18,8 +18,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = Path("/proc/self/ns/net")
 
 
-def hello(workers: int) -> dict[str, Any]:
-    """``harness.hello`` of this machine, which offers so many workers."""
+def join_request(workers: int) -> dict[str, Any]:
+    """``harness.join_request`` of this machine, which offers so many workers."""
     return {"versions": versions(), "host": socket.gethostname(), "loopback": loopback(), "workers": workers}
 
 

@@ -52,7 +52,7 @@ class ListenAddress:
         return f"{secret}harness worker --master {joined(self.reached_at(), port)}"
 
 
-def open_door(bind: str | None, expected: int | None, secret_file: Path | None) -> ListenAddress | None:
+def resolve_listen_address(bind: str | None, expected: int | None, secret_file: Path | None) -> ListenAddress | None:
     """The door of ``--bind``, ``--expect-workers`` and ``--secret-file``; None without ``--bind``.
 
     Without a secret given, one is made, and shown with the command to type. Raises :class:`HarnessError` where that
@@ -137,16 +137,16 @@ def resolve_bind(text: str) -> tuple[str, int]:
     return address, port
 
 
-def reached_from_outside(url: str, door: ListenAddress, *, managed: bool) -> str:
+def reached_from_outside(url: str, listen_address: ListenAddress, *, managed: bool) -> str:
     """The target's URL as workers of other machines reach it.
 
     A target that the harness starts is asked for on loopback; where it listens on the door's address as well, that is
     its URL. Raises :class:`HarnessError` where only this machine reaches it.
     """
-    if not door.beyond_this_machine or not is_loopback(url):
+    if not listen_address.beyond_this_machine or not is_loopback(url):
         return url
     port = urlsplit(url).port
-    host = door.reached_at()
+    host = listen_address.reached_at()
     if managed and port is not None:
         outside = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         try:

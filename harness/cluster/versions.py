@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-WIRE = 1
+WIRE = 2
 """The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
 _MUST_AGREE = ("messages", "harness", "locust")
 _SHOULD_AGREE = ("python", "gevent")

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
-from harness.engine.process import TARGET
+from harness.engine.process_setup import TARGET_VARIABLE
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
@@ -34,27 +34,29 @@ class LoadProcesses:
     it stays until the run's end: the kernel ends a child with the *thread* that started it.
     """
 
-    def __init__(self, folder: RunFolder, plan: RunPlan, target_url: str, door: ListenAddress | None = None) -> None:
-        door = door or ListenAddress()
+    def __init__(
+        self, folder: RunFolder, plan: RunPlan, target_url: str, listen_address: ListenAddress | None = None
+    ) -> None:
+        listen_address = listen_address or ListenAddress()
         # The folder's plan lacks the user's secrets. This one is in no file system, and gone with who reads it.
         self._plan = os.memfd_create("plan")
         os.write(self._plan, plan.model_dump_json().encode())
         self._log = folder.log.open("ab")
         self._log_path = folder.log
         # Not as arguments, which everybody sees: the kernel shows an environment to its own user (and root) only.
-        self._environment = os.environ | {VARIABLE: door.secret, TARGET: target_url}
+        self._environment = os.environ | {VARIABLE: listen_address.secret, TARGET_VARIABLE: target_url}
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
         self._said = b""
         common = ["--plan", f"/proc/self/fd/{self._plan}", "--parent", str(os.getpid())]
-        bind = ["--bind", door.host, "--port", str(door.port)]
+        bind = ["--bind", listen_address.host, "--port", str(listen_address.port)]
         self._master = self._start(
             ["harness.engine.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
             piped=True,
         )
         try:
             self.port = self._announced_port()
-            master = ["--master", door.local_address(), str(self.port)]
+            master = ["--master", listen_address.local_address(), str(self.port)]
             for index in range(plan.workers):
                 self._workers.append(self._start(["harness.engine.worker", *master, "--index", str(index), *common]))
         except BaseException:  # raised again: an interrupt, too, must leave no process behind
@@ -116,9 +118,9 @@ class LoadProcesses:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
         self._tell(f"stop {reason}")
 
-    def hurry(self) -> None:
+    def abort(self) -> None:
         """After :meth:`stop`: cut off what users are still at."""
-        self._tell("hurry")
+        self._tell("abort")
 
     def _tell(self, line: str) -> None:
         assert self._master.stdin is not None

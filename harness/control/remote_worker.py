@@ -27,14 +27,14 @@ from zmq.utils.monitor import recv_monitor_message
 
 from harness.cluster import messages
 from harness.cluster.join_reply import JoinAccepted, plan_file, scenario_folder
-from harness.cluster.join_request import hello, pack
+from harness.cluster.join_request import join_request, pack
 from harness.cluster.listen_address import joined
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import ended
 from harness.control.user_code import describe_scenario
-from harness.engine.process import TARGET
+from harness.engine.process_setup import TARGET_VARIABLE
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names, redacted
@@ -59,25 +59,25 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
     lost (exit code 4).
     """
     with Interrupts() as interrupts, _Connection(host, port, secret) as master:
-        welcome = master.join(workers, say, lambda: interrupts.count > 0)
-        if welcome is None:
+        accepted = master.join(workers, say, lambda: interrupts.count > 0)
+        if accepted is None:
             return ExitCode.INTERRUPTED
         with tempfile.TemporaryDirectory(prefix="harness-worker-") as name:
             folder = Path(name).resolve()
-            plan = welcome.lay_down(folder, joined(host, port))
+            plan = accepted.lay_down(folder, joined(host, port))
             add_secret_names(plan.secret_names)
             with contextlib.chdir(scenario_folder(folder)):
                 try:
                     _import(plan, lambda: interrupts.count > 0)
                 except HarnessError as fault:
-                    master.tell_failure(welcome.indexes, fault.message)
+                    master.tell_failure(accepted.indexes, fault.message)
                     raise
-                for warning in welcome.warnings:
+                for warning in accepted.warnings:
                     say(f"{warning}: this worker may be faster or slower for that")
-                numbers = " and ".join(map(str, welcome.indexes))
-                target = redacted(welcome.target)
+                numbers = " and ".join(map(str, accepted.indexes))
+                target = redacted(accepted.target)
                 say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {target}")
-                with _Workers(host, port, secret, folder, welcome.target, welcome.indexes) as children:
+                with _Workers(host, port, secret, folder, accepted.target, accepted.indexes) as children:
                     return _stay(master, children, interrupts, say)
 
 
@@ -113,7 +113,7 @@ class _Connection:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as fault:
             raise HarnessError(f"the host {host!r} is not known", where="--master") from fault
-        self._name = f"hello-{socket.gethostname()}-{secrets.token_hex(8)}"
+        self._name = f"join-{socket.gethostname()}-{secrets.token_hex(8)}"
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         prepare_worker_socket(self._socket, self._name, Keys.derive(secret))
@@ -124,13 +124,13 @@ class _Connection:
         """What the master answers; None: interrupted. Raises :class:`HarnessError` where it does not let us in."""
         if not self._knock(say, interrupted):
             return None
-        self._socket.send(pack(messages.HELLO, hello(workers), self._name))
+        self._socket.send(pack(messages.JOIN, join_request(workers), self._name))
         deadline = time.monotonic() + _ANSWER_S
         while time.monotonic() < deadline and not interrupted():
             if not self._socket.poll(_POLL_MS):
                 continue
-            if (welcome := JoinAccepted.read(self._socket.recv(), self._shown)) is not None:
-                return welcome
+            if (accepted := JoinAccepted.read(self._socket.recv(), self._shown)) is not None:
+                return accepted
         if interrupted():
             return None
         raise HarnessError("the master does not answer", where=self._shown, exit_code=ExitCode.BROKEN)
@@ -186,7 +186,7 @@ class _Workers:
     """The worker processes; a context manager that ends whatever still runs. Made in the main thread only."""
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
-        environment = os.environ | {VARIABLE: secret, TARGET: target}
+        environment = os.environ | {VARIABLE: secret, TARGET_VARIABLE: target}
         module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.engine.worker"]
         command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder))]
         self.running: dict[int, subprocess.Popen[bytes]] = {}

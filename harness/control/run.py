@@ -186,7 +186,7 @@ class RunSupervisor:
             self._load.kill()
         elif self._interrupts.count == 2 and self._pressed < 2:
             self._observer.say("interrupted again: requests are cut off, and counted so")
-            self._load.hurry()
+            self._load.abort()
         self._pressed = self._interrupts.count
         if self._stopping:
             return

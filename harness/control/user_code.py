@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.engine.process import QUESTION, TARGET
+from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE
 from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
@@ -56,7 +56,7 @@ def describe_scenario(
         answer = _ask(
             "harness.engine.scenario.describe",
             [],
-            {QUESTION: question.model_dump_json()},
+            {DESCRIBE_VARIABLE: question.model_dump_json()},
             path,
             DESCRIBE_TIMEOUT_S,
             interrupted,
@@ -86,7 +86,7 @@ def verify_target(
     """
     begun = time.monotonic()
     try:
-        told, names = {TARGET: url}, [*map(str, files)]
+        told, names = {TARGET_VARIABLE: url}, [*map(str, files)]
         return _ask("harness.engine.scenario.verify", names, told, Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
     except _InterruptedError:
         status, message = "interrupted", "verify was interrupted"

@@ -15,8 +15,8 @@ from typing import Any
 
 from gevent import get_hub
 
-from harness.engine.failures import HostNotAllowed
 from harness.engine.pacing.rate_limiter import RateLimiter
+from harness.engine.request_failures import HostNotAllowed
 from harness.plan.hosts import LOCAL, AllowedHosts, host_key, host_of
 from harness.plan.model import RunPlan
 
@@ -28,10 +28,10 @@ _REMEMBERED = 1000
 
 class Guard:
     """What the plan allows. ``own`` are addresses that need no leave and count as this machine: that of a target which
-    the harness has started, as workers elsewhere see it. ``share`` of ``shares`` workers keep the ceilings together.
+    the harness has started, as workers elsewhere see it. ``worker`` of ``workers`` workers keep the ceilings together.
     """
 
-    def __init__(self, hosts: AllowedHosts, own: Iterable[str] = (), *, share: int = 0, shares: int = 1) -> None:
+    def __init__(self, hosts: AllowedHosts, own: Iterable[str] = (), *, worker: int = 0, workers: int = 1) -> None:
         self._own = frozenset(own)
         # Both names of this machine may have a ceiling; the lowest holds.
         self._hosts = AllowedHosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
@@ -39,8 +39,8 @@ class Guard:
         """Addresses that the names of allowed hosts have."""
         self._asked: dict[str, str] = {}
         """By address: the name, not allowed, that it was found by."""
-        self.ceilings: dict[str, RateLimiter] = {
-            entry.host: RateLimiter(entry.max_rate // shares + (share < entry.max_rate % shares))
+        self.rate_limiters: dict[str, RateLimiter] = {
+            entry.host: RateLimiter(entry.max_rate // workers + (worker < entry.max_rate % workers))
             for entry in self._hosts.all()
             if entry.max_rate is not None
         }
@@ -55,17 +55,17 @@ class Guard:
 
     def take_held(self) -> int:
         """How many requests have waited for a ceiling since the last call."""
-        return sum(ceiling.take_held() for ceiling in self.ceilings.values())
+        return sum(rate_limiter.take_held() for rate_limiter in self.rate_limiters.values())
 
-    def ceiling(self, host: str) -> RateLimiter | None:
+    def rate_limiter(self, host: str) -> RateLimiter | None:
         """Of requests to a host, as a URL names it; None where there is none.
 
         That of an address is known for other names of it as soon as they were looked for.
         """
-        if not self.ceilings:
+        if not self.rate_limiters:
             return None
         key = self._key(host)
-        return self.ceilings.get(key) or self._by_another_name.get(key)
+        return self.rate_limiters.get(key) or self._by_another_name.get(key)
 
     def require(self, host: str, addresses: Iterable[str] | None) -> None:
         """Raises :class:`HostNotAllowed` where a request may not go to ``host``, which has these addresses; None: a
@@ -83,8 +83,8 @@ class Guard:
         """A name was looked for, and these are its addresses."""
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
         key = self._key(name)
-        if self.ceilings:
-            self._note_ceiling(key, [self._key(address) for address in addresses])
+        if self.rate_limiters:
+            self._note_rate_limiter(key, [self._key(address) for address in addresses])
         if key == LOCAL:
             return
         if self._hosts.allows(key):
@@ -94,17 +94,17 @@ class Guard:
             self._asked.clear()
         self._asked.update(dict.fromkeys(addresses, name))
 
-    def _note_ceiling(self, key: str, addresses: list[str]) -> None:
+    def _note_rate_limiter(self, key: str, addresses: list[str]) -> None:
         """A host's ceiling holds for its address, too, and for each name that is let through for that address alone.
 
         One that is allowed by its own name may share the address (a CDN's): only the address's own ceiling is its, too.
         """
-        own = self.ceilings.get(key)
+        own = self.rate_limiters.get(key)
         if own is not None:
             self._by_another_name.update(dict.fromkeys(addresses, own))
             return
         for address in addresses:
-            found = self.ceilings.get(address)
+            found = self.rate_limiters.get(address)
             if found is None and not self._hosts.allows(key):
                 found = self._by_another_name.get(address)
             if found is not None:
@@ -171,7 +171,7 @@ def install_guard(plan: RunPlan, target: str, index: int) -> Guard:
     """Guard this worker's process, number ``index``, for good; ``target`` is the target's URL, as it reaches it."""
     global _installed
     own = [] if plan.target.kind == "attached" else [host_of(target)]
-    _installed = Guard(AllowedHosts(plan.allowed_hosts), own, share=index, shares=plan.all_workers)
+    _installed = Guard(AllowedHosts(plan.allowed_hosts), own, worker=index, workers=plan.all_workers)
     _installed.install()
     return _installed
 

@@ -2,7 +2,7 @@
 
 Started as ``python -m harness.quick_start harness.engine.master``, with the run's secret and the target's URL in its
 environment. On standard output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a
-line. On standard input it obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``hurry`` at once;
+line. On standard input it obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``abort`` at once;
 ``failed INDEX WORDS`` tells that a worker of this machine has ended. See :func:`main` for its arguments.
 """
 
@@ -28,7 +28,7 @@ from locust.runners import STATE_STOPPED
 from harness.cluster import messages
 from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
-from harness.engine.environment import make_environment
+from harness.engine.locust.environment import make_environment
 from harness.engine.locust.listeners import (
     ListenerError,
     ListenerFailures,
@@ -41,7 +41,7 @@ from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.locust.stats import drop_stats, reads_stats
 from harness.engine.merger import Merger
 from harness.engine.phase_runner import Phases
-from harness.engine.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
 from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
@@ -56,7 +56,7 @@ from harness.record.second_table import SecondTable
 WORKERS_JOIN_S = 60.0
 OTHERS_JOIN_S = 600.0
 """People have to go to the other machines and type a command there."""
-_LOOK_AROUND_S = 1.0
+_REAP_S = 1.0
 _POLL_S = 0.05
 _SHOWN_ERRORS = 10
 
@@ -67,15 +67,20 @@ class LoadMaster:
     """Runs the phases of a plan over the workers that have joined ``runner``."""
 
     def __init__(
-        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, course: RunState, lobby: WorkerRegistry
+        self,
+        plan: RunPlan,
+        environment: Environment,
+        runner: LoadMasterRunner,
+        run_state: RunState,
+        registry: WorkerRegistry,
     ) -> None:
         self._plan = plan
         self._environment = environment
         self._runner = runner
-        self._course = course
-        self._lobby = lobby
+        self._run_state = run_state
+        self._registry = registry
         self._workers: list[str] = []
-        self._phases = Phases(plan, environment, runner, course, self._workers)
+        self._phases = Phases(plan, environment, runner, run_state, self._workers)
         self._merger = Merger([])
         self._asked_to_finish: set[str] = set()
         self._finished: set[str] = set()
@@ -95,36 +100,36 @@ class LoadMaster:
 
     def stop(self, reason: EndReason) -> None:
         """End the run cleanly; the first reason counts."""
-        self._course.stop(reason)
+        self._run_state.stop(reason)
 
-    def hurry(self) -> None:
+    def abort(self) -> None:
         """After :meth:`stop`: users finish nothing more."""
-        self._runner.send_message(messages.HURRY, {})
+        self._runner.send_message(messages.ABORT, {})
 
     def run(self, run_id: str) -> EndReason:
         """The whole run, from the workers' joining to the last frame."""
         if not self._await_workers():
-            self._course.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
-            if self._course.stop_reason is None:
-                self._course.event("workers lost", self._lobby.failure or f"only {self._lobby.missing()}")
+            self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
+            if self._run_state.stop_reason is None:
+                self._run_state.event("workers lost", self._registry.failure or f"only {self._registry.missing()}")
             self._say_good_bye()
-            self._course.write({"kind": "end", "at_s": 0.0, "reason": self._course.stop_reason or "workers lost"})
-            return self._course.stop_reason or "workers lost"
-        members = self._lobby.seated()
-        self._workers.extend(members)
+            self._run_state.write({"kind": "end", "at_s": 0.0, "reason": self._run_state.stop_reason or "workers lost"})
+            return self._run_state.stop_reason or "workers lost"
+        workers = self._registry.close_registration()
+        self._workers.extend(workers)
         self._merger = Merger(self._workers)
         start_test(self._environment, self._runner, self._plan.peak_users)
         self._await_test_start()
         self._let_spawning_complete_through()
-        epoch_s, self._course.began_s = time.time(), time.perf_counter()
-        self._course.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
-        for member in members.values():
-            self._course.write({"kind": "worker", "worker": member.index, "host": member.host})
-            self._write_clock(member.index, *member.clock_ms)
-        self._runner.send_message(messages.BEGIN, {"began_s": self._course.began_s})
+        epoch_s, self._run_state.began_s = time.time(), time.perf_counter()
+        self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
+        for joined in workers.values():
+            self._run_state.write({"kind": "worker", "worker": joined.index, "host": joined.host})
+            self._write_clock(joined.index, *joined.clock_ms)
+        self._runner.send_message(messages.BEGIN, {"began_s": self._run_state.began_s})
         watch = gevent.spawn(self._watch)
         for index, phase in enumerate(self._plan.phases):
-            if self._course.stopped:
+            if self._run_state.stopped:
                 break
             self._phases.run(index, phase)
         self._environment.events.test_stopping.fire(environment=self._environment)
@@ -134,20 +139,20 @@ class LoadMaster:
         watch.kill()
         self._say_good_bye()
         self._tell_errors()
-        reason: EndReason = self._course.stop_reason or "done"
-        self._course.write({"kind": "end", "at_s": self._course.now_s(), "reason": reason})
+        reason: EndReason = self._run_state.stop_reason or "done"
+        self._run_state.write({"kind": "end", "at_s": self._run_state.now_s(), "reason": reason})
         return reason
 
     def _await_workers(self) -> bool:
         begun = looked = time.monotonic()
         longest_s = OTHERS_JOIN_S if self._plan.remote_workers else WORKERS_JOIN_S
-        while not self._lobby.complete:
+        while not self._registry.complete:
             now = time.monotonic()
-            if self._course.wait(_POLL_S) or self._lobby.failure is not None or now - begun > longest_s:
+            if self._run_state.wait(_POLL_S) or self._registry.failure is not None or now - begun > longest_s:
                 return False
-            if now - looked > _LOOK_AROUND_S:
+            if now - looked > _REAP_S:
                 looked = now
-                self._lobby.look_around()
+                self._registry.reap_disconnected()
         return True
 
     def _await_test_start(self) -> None:
@@ -155,7 +160,7 @@ class LoadMaster:
         clients = self._runner.clients
         deadline = time.monotonic() + WORKERS_JOIN_S
         while (clients.ready or clients.spawning) and time.monotonic() < deadline:
-            if self._course.wait(_POLL_S):
+            if self._run_state.wait(_POLL_S):
                 return
 
     def _say_good_bye(self) -> None:
@@ -164,11 +169,11 @@ class LoadMaster:
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
         if code:
-            self._course.event("exit code", f"the scenario set environment.process_exit_code = {code}")
+            self._run_state.event("exit code", f"the scenario set environment.process_exit_code = {code}")
 
     def _tell_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
-            self._course.event("scenario", error + (f", {count:,} times" if count > 1 else ""), count)
+            self._run_state.event("scenario", error + (f", {count:,} times" if count > 1 else ""), count)
 
     def _on_listener_failure(self, words: str) -> None:
         self._errors[words] += 1
@@ -177,12 +182,12 @@ class LoadMaster:
 
     def _on_report(self, worker: str, data: Any) -> None:
         try:
-            frames = self._merger.add(worker, data, self._course.now_s())
+            frames = self._merger.add(worker, data, self._run_state.now_s())
         except ValueError as fault:
             self._refuse(worker, str(fault))
             return
         for frame in frames:
-            self._course.write(frame)
+            self._run_state.write(frame)
         self._write_seconds(self._merger.whole())
 
     def _refuse(self, worker: str, why: str) -> None:
@@ -190,13 +195,13 @@ class LoadMaster:
         logger.warning("a report of %s is refused: %s", worker, why)
         self._refused[worker] += 1
         if self._refused[worker] == 1 and len(self._refused) <= _SHOWN_ERRORS:
-            self._course.event(
+            self._run_state.event(
                 "report refused", f"what load worker {worker} reported cannot be read, and is lacking: {why}"
             )
 
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
         for frame, table in seconds:
-            self._course.write(frame)
+            self._run_state.write(frame)
             self._phases.add(table)
 
     def _on_finished(self, msg: Any, **_: Any) -> None:
@@ -212,46 +217,46 @@ class LoadMaster:
 
     def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
         if worker in self._workers:
-            self._write_clock(self._lobby.members[worker].index, error_ms, bound_ms)
+            self._write_clock(self._registry.workers[worker].index, error_ms, bound_ms)
 
     def _write_clock(self, number: int, error_ms: float, bound_ms: float) -> None:
         frame = {
             "kind": "clock",
             "worker": number,
-            "at_s": self._course.now_s(),
+            "at_s": self._run_state.now_s(),
             "error_ms": error_ms,
             "bound_ms": bound_ms,
         }
-        self._course.write(frame)
+        self._run_state.write(frame)
 
     def _on_failed(self, msg: Any, **_: Any) -> None:
         self.worker_failed(int(msg.data["index"]), one_line(str(msg.data["message"])))
 
     def worker_failed(self, index: int, words: str) -> None:
         """The worker with that number has ended before its time; these were its last words."""
-        worker = self._lobby.member_at(index)
-        if self._lobby.open:
-            self._lobby.failed(index, words)
+        worker = self._registry.worker_at(index)
+        if self._registry.open:
+            self._registry.failed(index, words)
         elif worker is not None:
             self._lose(worker, words)
 
     def _on_quit(self, **_: Any) -> None:
-        if self._course.stop_reason is None:
-            self._course.event("scenario", "the scenario ended the run: it stopped or quit its runner")
+        if self._run_state.stop_reason is None:
+            self._run_state.event("scenario", "the scenario ended the run: it stopped or quit its runner")
             self.stop("scenario")
 
     def _watch(self) -> None:
         """Write seconds that a slow worker holds up."""
         while True:
             gevent.sleep(1)
-            self._write_seconds(self._merger.overdue(self._course.now_s()))
+            self._write_seconds(self._merger.overdue(self._run_state.now_s()))
 
     def _lose(self, worker: str, what: str) -> None:
         """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""
-        if self._lobby.open:
-            member = self._lobby.members.get(worker)
-            if member is not None:
-                self._lobby.failed(member.index, what)
+        if self._registry.open:
+            lost = self._registry.workers.get(worker)
+            if lost is not None:
+                self._registry.failed(lost.index, what)
             return
         if worker not in self._workers or worker in self._finished:
             return
@@ -261,8 +266,8 @@ class LoadMaster:
         # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
         self._ask_to_finish(worker, 0.0)
         left = f"{len(self._workers)} left, which take over its users" if self._workers else "none is left"
-        member = self._lobby.members[worker]
-        self._course.event("worker lost", f"load worker {member.index} on {member.host} is lost: {what}; {left}")
+        lost = self._registry.workers[worker]
+        self._run_state.event("worker lost", f"load worker {lost.index} on {lost.host} is lost: {what}; {left}")
         if not self._workers:
             self.stop("workers lost")
         else:
@@ -276,21 +281,21 @@ class LoadMaster:
         """Have every worker end its users and send what is left."""
         self._phases.end()
         # A run that was stopped is to end; else arrivals that became due get their turn.
-        wait_s = 0.0 if self._course.stop_reason else self._plan.stop_timeout_s
+        wait_s = 0.0 if self._run_state.stop_reason else self._plan.stop_timeout_s
         for worker in self._workers:
             self._ask_to_finish(worker, wait_s)
         deadline = time.monotonic() + wait_s + self._plan.stop_timeout_s + 10
         while missing := set(self._workers) - self._finished:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:
-                self._course.event(
+                self._run_state.event(
                     "worker lost", f"{len(missing)} load worker(s) did not end in time; their last seconds are lost"
                 )
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:
             message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
-            self._course.event("dropped", message, self._dropped)
+            self._run_state.event("dropped", message, self._dropped)
 
 
 def _obey(master: LoadMaster) -> None:
@@ -300,8 +305,8 @@ def _obey(master: LoadMaster) -> None:
         command, _, rest = line.strip().partition(" ")
         if command == "stop":
             master.stop(cast(EndReason, rest))
-        elif command == "hurry":
-            master.hurry()
+        elif command == "abort":
+            master.abort()
         elif command == "failed":
             index, _, words = rest.partition(" ")
             master.worker_failed(int(index), words)
@@ -325,7 +330,7 @@ def main() -> None:
     log_to_stderr("master")
     allow_many_files()  # strangers may keep connections, too
     use_keys(take_secret())
-    target = take(TARGET)
+    target = take(TARGET_VARIABLE)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     add_secret_names(plan.secret_names)
     random.seed(plan.seed)
@@ -348,9 +353,9 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
-        lobby = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=redacted(one_line(line))))
-        course = RunState(journal)
-        master = LoadMaster(plan, environment, runner, course, lobby)
+        registry = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=redacted(one_line(line))))
+        run_state = RunState(journal)
+        master = LoadMaster(plan, environment, runner, run_state, registry)
         gevent.spawn(_obey, master)
         answer(port=runner.server.port)
         if bundle is not None:
@@ -359,5 +364,5 @@ def main() -> None:
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)
     runner.greenlet.kill(block=False)
-    if course.fault is not None:
-        sys.exit(f"the journal cannot be written: {course.fault}")
+    if run_state.fault is not None:
+        sys.exit(f"the journal cannot be written: {run_state.fault}")

@@ -33,7 +33,7 @@ class _Pending:
     users: int = 0
     workers: list[WorkerSecond] = field(default_factory=list)
     lateness: SecondAccumulator = field(default_factory=SecondAccumulator)
-    _series: SecondAccumulator = field(default_factory=SecondAccumulator)
+    _requests: SecondAccumulator = field(default_factory=SecondAccumulator)
     _waiting: list[SecondTable] = field(default_factory=list)
     _endpoints: list[int] = field(default_factory=list)
     """The number here of each row that waits."""
@@ -46,13 +46,13 @@ class _Pending:
             self._add_up()
 
     def _add_up(self) -> None:
-        self._series.add_table(SecondTable.joined(self._waiting), np.array(self._endpoints, dtype=np.int64))
+        self._requests.add_table(SecondTable.joined(self._waiting), np.array(self._endpoints, dtype=np.int64))
         self._waiting, self._endpoints = [], []
 
-    def series(self, second: int) -> SecondTable:
+    def requests(self, second: int) -> SecondTable:
         """All that was added."""
         self._add_up()
-        return self._series.table(second)
+        return self._requests.table(second)
 
 
 class Merger:
@@ -69,7 +69,7 @@ class Merger:
         """Up to here all have reported."""
         self._awaited = len(workers)
         """How many have not reported more than that."""
-        self._told = -1
+        self._written = -1
         """Up to here :meth:`whole` has given them out."""
 
     def lose(self, worker: str) -> None:
@@ -100,13 +100,13 @@ class Merger:
         pending.users += report.users
         pending.workers.append(report.state(self._numbers[worker]))
         pending.lateness.add_table(report.lateness, report.lateness.endpoint)
-        self._add_series(report.series, local)
+        self._add_requests(report.requests, local)
         for endpoint, phase, second, failure, count in report.failures:
-            told = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
-            frames.append({"kind": "failure", **told})
+            fields = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
+            frames.append({"kind": "failure", **fields})
         for endpoint, phase, at_s, failure, detail in report.samples:
-            told = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
-            frames.append({"kind": "sample", **told})
+            fields = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
+            frames.append({"kind": "sample", **fields})
         self._note(worker, report.second)
         return frames
 
@@ -131,7 +131,7 @@ class Merger:
         self._whole = min(self._reported.values(), default=self._whole)
         self._awaited = sum(second <= self._whole for second in self._reported.values())
 
-    def _add_series(self, table: SecondTable, local: dict[int, int]) -> None:
+    def _add_requests(self, table: SecondTable, local: dict[int, int]) -> None:
         endpoints = [local[own] for own in table.endpoint.tolist()]
         seconds = table.second.tolist()
         for second in set(seconds):
@@ -142,13 +142,13 @@ class Merger:
                 self._of(second).add(table.of(np.array(here)), list(compress(endpoints, here)))
 
     def whole(self) -> list[tuple[Frame, SecondTable]]:
-        """The seconds that all have reported, in order, each with its merged series; they are forgotten here.
+        """The seconds that all have reported, in order, each with its merged table; they are forgotten here.
 
         What comes late of an earlier one waits for :meth:`overdue`: a frame for each late report would make a master
         that is behind slower still.
         """
-        told, self._told = self._told, self._whole
-        return self._take([second for second in self._pending if told < second <= self._whole])
+        written, self._written = self._written, self._whole
+        return self._take([second for second in self._pending if written < second <= self._whole])
 
     def overdue(self, now_s: float) -> list[tuple[Frame, SecondTable]]:
         """As :meth:`whole`, and what has been waited for long enough. For once a second."""
@@ -163,7 +163,7 @@ class Merger:
         taken = []
         for second in sorted(seconds):
             pending = self._pending.pop(second)
-            table = pending.series(second)
+            table = pending.requests(second)
             frame: Frame = {
                 "kind": "second",
                 "second": second,

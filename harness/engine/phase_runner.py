@@ -31,12 +31,12 @@ class Phases:
     """The phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
 
     def __init__(
-        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, course: RunState, workers: list[str]
+        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, run_state: RunState, workers: list[str]
     ) -> None:
         self._plan = plan
         self._environment = environment
         self._runner = runner
-        self._course = course
+        self._run_state = run_state
         self._workers = workers
         self._steps: dict[tuple[int, int], StepTotals] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
@@ -47,16 +47,16 @@ class Phases:
 
     def add(self, table: SecondTable) -> None:
         """A second as it was recorded: what stress steps are judged by."""
-        for series in EndpointSecond.all_of(table) if self._steps else ():
-            step = self._steps.get((series.phase, series.segment))
+        for row in EndpointSecond.all_of(table) if self._steps else ():
+            step = self._steps.get((row.phase, row.segment))
             if step is not None:
-                step.add(series)
+                step.add(row)
 
     def take_over(self) -> None:
         """A worker was lost: those that are left do what it was to do."""
         if self._current is not None and self._plan.phases[self._current[0]].model == "open":
             index, at_s = self._current
-            self._announce(index, at_s, from_s=self._course.now_s() + TAKE_OVER_S)
+            self._announce(index, at_s, from_s=self._run_state.now_s() + TAKE_OVER_S)
         elif not self._runner.dispatching:
             self._ask_for(*self._asked_for)
 
@@ -67,11 +67,11 @@ class Phases:
 
     def run(self, index: int, phase: Phase) -> None:
         """One phase, from its announcement to its end."""
-        at_s = self._course.now_s() + _LEAD_S
+        at_s = self._run_state.now_s() + _LEAD_S
         self._current = (index, at_s)
         self._announce(index, at_s, from_s=at_s)
-        self._course.wait_until(at_s)
-        self._course.write({"kind": "phase", "phase": index, "at_s": at_s})
+        self._run_state.wait_until(at_s)
+        self._run_state.write({"kind": "phase", "phase": index, "at_s": at_s})
         logger.info("phase %s: %s", phase.name, phase.description)
         held: int | None = None
         reason: PhaseEndReason = "done"
@@ -84,16 +84,22 @@ class Phases:
             self._run_shape()
         else:
             reason, held = self._run_segments(index, phase, at_s)
-        if self._course.stopped:
+        if self._run_state.stopped:
             reason = "cut short"
         self._current = None
-        self._course.write(
-            {"kind": "phase_end", "phase": index, "at_s": self._course.now_s(), "reason": reason, "held_segment": held}
+        self._run_state.write(
+            {
+                "kind": "phase_end",
+                "phase": index,
+                "at_s": self._run_state.now_s(),
+                "reason": reason,
+                "held_segment": held,
+            }
         )
 
     def _announce(self, index: int, at_s: float, *, from_s: float) -> None:
         phase = self._plan.phases[index]
-        for share, worker in enumerate(self._workers):
+        for number, worker in enumerate(self._workers):
             self._runner.send_message(
                 messages.PHASE,
                 {
@@ -104,7 +110,7 @@ class Phases:
                     "spacing": phase.spacing,
                     "max_users": phase.max_users or 0,
                     "seed": self._plan.seed,
-                    "worker": share,
+                    "worker": number,
                     "workers": len(self._workers),
                     "from_s": from_s,
                 },
@@ -115,7 +121,7 @@ class Phases:
         held: int | None = None
         begin_s = at_s
         for number, segment in enumerate(phase.segments):
-            self._course.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
+            self._run_state.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
             if phase.until is not None:
                 self._steps[index, number] = StepTotals()
             if phase.model == "closed":
@@ -123,21 +129,21 @@ class Phases:
             end_s = begin_s + segment.duration_s
             last = number == len(phase.segments) - 1
             if phase.until is None:
-                self._course.wait_until(end_s)
+                self._run_state.wait_until(end_s)
             else:
                 # A step is judged when its last second has been reported: early in the next step.
                 judged_s = begin_s + min(LAST_SECOND_S, segment.duration_s)
-                if number and self._course.wait_until(judged_s) and self._broke(index, number - 1, phase):
+                if number and self._run_state.wait_until(judged_s) and self._broke(index, number - 1, phase):
                     return "limit broke", held
                 if number and self._steps[index, number - 1].has_enough:
                     held = number - 1
-                self._course.wait_until(end_s)
-                if last and self._course.wait_until(end_s + LAST_SECOND_S):
+                self._run_state.wait_until(end_s)
+                if last and self._run_state.wait_until(end_s + LAST_SECOND_S):
                     if self._broke(index, number, phase):
                         return "limit broke", held
                     if self._steps[index, number].has_enough:
                         held = number
-            if self._course.stopped:
+            if self._run_state.stopped:
                 return "cut short", held
             begin_s = end_s
         return "done", held
@@ -148,7 +154,7 @@ class Phases:
         if broken is not None:
             level = phase.segments[number].end
             unit = "users" if phase.model == "closed" else "arrivals/s"
-            self._course.event("limit broke", f"phase {phase.name} at {level:,.0f} {unit}: {broken}")
+            self._run_state.event("limit broke", f"phase {phase.name} at {level:,.0f} {unit}: {broken}")
         return broken is not None
 
     def _steer_users(self, start: float, end: float, duration_s: float) -> None:
@@ -171,18 +177,18 @@ class Phases:
         assert shape is not None
         shape.reset_time()
         last: Any = None
-        while not self._course.stopped:
+        while not self._run_state.stopped:
             try:
                 tick = shape.tick()
                 users, rate, *classes = tick or (0, 0)
             except Exception as error:  # user code may raise anything
                 logger.exception("the scenario's LoadTestShape raised")
-                self._course.event("error", f"LoadTestShape.tick() failed: {type(error).__name__}: {error}")
-                self._course.stop("error")
+                self._run_state.event("error", f"LoadTestShape.tick() failed: {type(error).__name__}: {error}")
+                self._run_state.stop("error")
                 return
             if tick is None:
                 return
             if tick != last:
                 self._ask_for(users, rate, False, *classes)
                 last = tick
-            self._course.wait(1)
+            self._run_state.wait(1)

@@ -11,7 +11,7 @@ from harness.record.histogram import Ints
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseMark:
+class SegmentStart:
     """From ``at_s`` on (seconds of the run) segment ``segment`` of phase ``phase`` runs."""
 
     at_s: float
@@ -25,28 +25,28 @@ class PhaseTrack:
     """The marks of a run so far, in order of time."""
 
     def __init__(self) -> None:
-        self._marks = [PhaseMark(float("-inf"), 0, 0, False)]
+        self._starts = [SegmentStart(float("-inf"), 0, 0, False)]
         self._tabulate()
 
     def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
         """A phase begins at ``at_s`` with segments of these lengths; what was planned after that moment is void."""
-        self._marks = [mark for mark in self._marks if mark.at_s < at_s]
+        self._starts = [start for start in self._starts if start.at_s < at_s]
         for segment, duration_s in enumerate(durations_s or [0.0]):
-            self._marks.append(PhaseMark(at_s, phase, segment, is_open))
+            self._starts.append(SegmentStart(at_s, phase, segment, is_open))
             at_s += duration_s
         self._tabulate()
 
     def _tabulate(self) -> None:
-        self._at_s = np.array([mark.at_s for mark in self._marks])
-        self._phase_and_segment = np.array([(mark.phase, mark.segment) for mark in self._marks], dtype=np.int64).T
-        self._open = np.array([mark.open for mark in self._marks], dtype=np.bool_)
+        self._at_s = np.array([start.at_s for start in self._starts])
+        self._phase_and_segment = np.array([(start.phase, start.segment) for start in self._starts], dtype=np.int64).T
+        self._open = np.array([start.open for start in self._starts], dtype=np.bool_)
 
-    def at(self, at_s: float) -> PhaseMark:
+    def at(self, at_s: float) -> SegmentStart:
         """The mark in force at ``at_s``. The newest marks are looked at first: most requests are recent."""
-        for mark in reversed(self._marks):
-            if mark.at_s <= at_s:
-                return mark
-        return self._marks[0]
+        for start in reversed(self._starts):
+            if start.at_s <= at_s:
+                return start
+        return self._starts[0]
 
     def at_all(self, at_s: npt.NDArray[np.float64]) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
         """As :meth:`at` for many moments: the phase, the segment, and whether the phase is open, of each."""

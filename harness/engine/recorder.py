@@ -17,8 +17,8 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
-from harness.engine.failures import RequestFailure, find_host_not_allowed
 from harness.engine.phase_track import PhaseTrack
+from harness.engine.request_failures import RequestFailure, find_host_not_allowed
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
 from harness.record.second_accumulator import SecondAccumulator, packed
@@ -206,7 +206,7 @@ class Recorder:
         self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
 
     def _fold(self) -> None:
-        """Reckon what was noted down into the series of its seconds."""
+        """Reckon what was noted down into its seconds."""
         # Taken out first, here and below: what cannot be reckoned must not stand in the way of all that comes after.
         noted, self._noted = self._noted, []
         columns = np.array(noted, dtype=np.float64).reshape(-1, 5).T
@@ -249,17 +249,17 @@ class Recorder:
     def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
         """Hand over and forget what ended before ``before_second`` (None: all of it).
 
-        Returns the series (:meth:`SecondTable.to_wire`; endpoints as numbered here), the endpoints named since the last
+        Returns the requests (:meth:`SecondTable.to_wire`; endpoints as numbered here), endpoints named since the last
         call (``[number, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and samples.
         """
         self._fold()
         ready = sorted(second for second in self._seconds if before_second is None or second < before_second)
-        series = SecondTable.joined([self._seconds.pop(second).table(second) for second in ready])
+        requests = SecondTable.joined([self._seconds.pop(second).table(second) for second in ready])
         endpoints, self._new_endpoints = self._new_endpoints, []
         failures = [[*key, count] for key, count in self._failures.items()]
         self._failures = {}
         samples, self._samples = self._samples, []
-        return series.to_wire(), endpoints, failures, samples
+        return requests.to_wire(), endpoints, failures, samples
 
 
 def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:

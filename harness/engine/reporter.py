@@ -10,7 +10,7 @@ from harness.cluster import messages
 from harness.engine.cpu_meter import CpuMeter
 from harness.engine.garbage import Collector
 from harness.engine.host_guard import Guard
-from harness.engine.lateness import LatenessNotes
+from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.timer import Timer
@@ -30,15 +30,15 @@ class Reporter:
         runner: LoadWorkerRunner,
         index: int,
         recorder: Recorder,
-        lateness: LatenessNotes,
-        pacer: ArrivalScheduler,
+        lateness: LatenessRecorder,
+        scheduler: ArrivalScheduler,
         guard: Guard,
     ) -> None:
         self._runner = runner
         self._index = index
         self._recorder = recorder
         self._lateness = lateness
-        self._pacer = pacer
+        self._scheduler = scheduler
         self._guard = guard
         self._cpu = CpuMeter()
         self._garbage = Collector()
@@ -77,7 +77,7 @@ class Reporter:
 
     def _report(self, before_second: int | None) -> None:
         """All that ended before that second (None: everything) and was not sent yet."""
-        series, endpoints, failures, samples = self._recorder.take(before_second)
+        requests, endpoints, failures, samples = self._recorder.take(before_second)
         cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
         self._next_second = last + 1
@@ -86,9 +86,9 @@ class Reporter:
             users=len(self._runner.user_greenlets),
             cpu=cpu.used,
             lag_ms=self._lag_s * 1000,
-            iterations=self._pacer.iterations,
-            late=self._pacer.late,
-            waiting=self._pacer.waiting,
+            iterations=self._scheduler.iterations,
+            late=self._scheduler.late,
+            waiting=self._scheduler.waiting,
             starved=cpu.starved,
             throttled=cpu.throttled,
             stolen=cpu.stolen,
@@ -99,10 +99,10 @@ class Reporter:
             **fared.reported(),
             "lateness": self._lateness.take().to_wire(),
             "endpoints": endpoints,
-            "series": series,
+            "requests": requests,
             "failures": failures,
             "samples": samples,
         }
         self._runner.send_message(messages.SECOND, report)
         self._lag_s = 0.0
-        self._pacer.iterations = self._pacer.late = 0
+        self._scheduler.iterations = self._scheduler.late = 0

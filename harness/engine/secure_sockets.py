@@ -34,7 +34,7 @@ class MasterSocket:
 
     def __init__(self, host: str, port: int, keys: Keys) -> None:
         context = zmq.Context()
-        self._gatekeeper = gevent.spawn(_let_in, context, keys.worker.public)
+        self._gatekeeper = gevent.spawn(_authenticate, context, keys.worker.public)
         gevent.sleep(0)  # it must listen before the first peer asks
         self._socket = context.socket(zmq.ROUTER)
         prepare_master_socket(self._socket, keys)
@@ -130,7 +130,7 @@ def _read(data: bytes) -> Message:
     return msg
 
 
-def _let_in(context: Any, worker_key: bytes) -> None:
+def _authenticate(context: Any, worker_key: bytes) -> None:
     """Answer ZeroMQ's question whether a peer may come in (ZAP, RFC 27): who has the workers' key may."""
     questions = context.socket(zmq.REP)
     questions.bind(_ZAP)

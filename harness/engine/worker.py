@@ -25,9 +25,9 @@ from locust.stats import RequestStats
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
-from harness.engine.environment import make_environment
 from harness.engine.host_guard import Guard, install_guard
-from harness.engine.lateness import LatenessNotes
+from harness.engine.lateness_recorder import LatenessRecorder
+from harness.engine.locust.environment import make_environment
 from harness.engine.locust.listeners import (
     ListenerError,
     ListenerFailures,
@@ -37,10 +37,10 @@ from harness.engine.locust.listeners import (
     tell_users_that_cannot_be_made,
 )
 from harness.engine.locust.patches import (
-    deal_tasks,
-    keep_ceilings,
+    apply_rate_limits,
     pace_iterations,
     record_interruptions,
+    shuffle_tasks,
     spare_the_event_loop,
     stop_between_iterations,
 )
@@ -50,7 +50,7 @@ from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.process import TARGET, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
 from harness.engine.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import blame
@@ -65,10 +65,10 @@ _CLOCK_TOLD_S = 10.0
 _ROUNDS = 8
 """So often the master's clock is asked for before the run; the quickest answer counts."""
 _CUT_OFF_S = 0.3
-_LINK_BACK_S = 0.7
+_RECONNECT_S = 0.7
 """A worker that has lost the master ends within 5 s; 3 s of them are for noticing (``harness.cluster.transport``)."""
 MASTER_LOST = 4
-_HURRY_S = 0.5
+_ABORT_AGAIN_S = 0.5
 """Between two kills of a user that sends requests on its way out, in ``on_stop``."""
 
 logger = logging.getLogger(__name__)
@@ -88,23 +88,23 @@ class LoadWorker:
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
         self._recorder = Recorder(self._track, starts)
-        lateness = LatenessNotes(self._track)
-        self._pacer = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
-        self._share = ArrivalPartition(iter(()), 0, 1)
-        """Of the arrivals of the last open phase."""
+        lateness = LatenessRecorder(self._track)
+        self._scheduler = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
+        self._partition = ArrivalPartition(iter(()), 0, 1)
+        """This worker's arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
         self._errors: Counter[str] = Counter()
-        self._hurried = False
-        self._reporter = Reporter(runner, index, self._recorder, lateness, self._pacer, guarding)
+        self._aborted = False
+        self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
         # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
         environment.events.request._handlers.insert(0, self._recorder.on_request)
         environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.engine.http.request_event
-        pace_iterations(self._pacer, starts)
+        pace_iterations(self._scheduler, starts)
         spare_the_event_loop()
         stop_between_iterations()
         record_interruptions(self._recorder.under_way)
-        if guarding.ceilings:
-            keep_ceilings(guarding)
+        if guarding.rate_limiters:
+            apply_rate_limits(guarding)
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         tell_users_that_cannot_be_made(runner, self._count_error)
         logging.getLogger().addHandler(ListenerFailures(self._count_error))
@@ -112,7 +112,7 @@ class LoadWorker:
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
         runner.register_message(messages.FINISH, self._on_finish, concurrent=True)
-        runner.register_message(messages.HURRY, self._on_hurry, concurrent=True)
+        runner.register_message(messages.ABORT, self._on_abort, concurrent=True)
         runner.on_lost = self._on_master_lost
 
     def join(self) -> None:
@@ -141,27 +141,27 @@ class LoadWorker:
 
     def _on_phase(self, msg: Any, **_: Any) -> None:
         data = msg.data
-        stretches = [RateSegment(*segment) for segment in data["segments"]]
-        durations = [stretch.duration_s for stretch in stretches]
+        segments = [RateSegment(*segment) for segment in data["segments"]]
+        durations = [segment.duration_s for segment in segments]
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
-        if not data["open"] and stretches and not any(stretch.start or stretch.end for stretch in stretches):
+        if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
             # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped. (A shape's
             # phase has no stretches.)
-            self._pacer.open(data["at_s"], iter(()), 0, lambda: 0)
+            self._scheduler.open(data["at_s"], iter(()), 0, lambda: 0)
             return
         if not data["open"]:
             # Announced a little ahead: until then arrivals still set the pace.
-            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._pacer.close, data["at_s"])
+            gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._scheduler.close, data["at_s"])
             return
-        share, shares = data["worker"], data["workers"]
-        max_users = max(1, data["max_users"] // shares + (share < data["max_users"] % shares))
+        worker, workers = data["worker"], data["workers"]
+        max_users = max(1, data["max_users"] // workers + (worker < data["max_users"] % workers))
         if data["from_s"] > data["at_s"]:
-            self._share.change(data["from_s"] - data["at_s"], share, shares)
-            self._pacer.reopen(data["at_s"], self._share, max_users)
+            self._partition.change(data["from_s"] - data["at_s"], worker, workers)
+            self._scheduler.reopen(data["at_s"], self._partition, max_users)
             return
         seed = f"{data['seed']}:{data['phase']}"
-        self._share = ArrivalPartition(arrival_times(stretches, spacing=data["spacing"], seed=seed), share, shares)
-        self._pacer.open(data["at_s"], self._share, max_users, lambda: len(self._runner.user_greenlets))
+        self._partition = ArrivalPartition(arrival_times(segments, spacing=data["spacing"], seed=seed), worker, workers)
+        self._scheduler.open(data["at_s"], self._partition, max_users, lambda: len(self._runner.user_greenlets))
 
     def _next_class(self) -> type[User]:
         """The user class of the next arrival: that which is furthest below its share by weight.
@@ -188,13 +188,13 @@ class LoadWorker:
         # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
         self._runner.last_received_spawn_timestamp = sys.maxsize
         self._runner.ending = True
-        self._pacer.end()
+        self._scheduler.end()
         given_up_s = time.perf_counter() + msg.data["wait_s"]
         # At least one turn: users that were given an arrival just now begin with it.
         gevent.sleep(0)
-        while self._pacer.waiting and time.perf_counter() < given_up_s and not self._hurried:
+        while self._scheduler.waiting and time.perf_counter() < given_up_s and not self._aborted:
             gevent.sleep(_STOP_POLL_S)
-        dropped = self._pacer.give_up()
+        dropped = self._scheduler.give_up()
         self._runner.end_users()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
@@ -208,24 +208,24 @@ class LoadWorker:
         data = {"dropped": dropped, "errors": self._errors, "exit_code": None if code is None else int(code)}
         self._runner.send_message(messages.FINISHED, data)
 
-    def _on_hurry(self, **_: Any) -> None:
+    def _on_abort(self, **_: Any) -> None:
         """Cut off whatever users are still at; their requests are recorded as interrupted."""
-        self._hurried = True
+        self._aborted = True
         while self._runner.user_greenlets:
             self._runner.user_greenlets.kill(block=False)
-            gevent.sleep(_HURRY_S)
+            gevent.sleep(_ABORT_AGAIN_S)
 
     def _on_master_lost(self) -> None:
         """End at once: requests are cut off. What is left is sent if the connection comes back for a moment."""
         logger.error("the load master is gone: users are cut off")
         self._runner.ending = True
         self._runner.last_received_spawn_timestamp = sys.maxsize
-        self._pacer.end()
-        self._pacer.give_up()
-        gevent.spawn(self._on_hurry).join(_CUT_OFF_S)
+        self._scheduler.end()
+        self._scheduler.give_up()
+        gevent.spawn(self._on_abort).join(_CUT_OFF_S)
         self._reporter.end()
         self._tell_finished(0)
-        self._runner.linked.wait(_LINK_BACK_S)
+        self._runner.is_connected.wait(_RECONNECT_S)
         self.exit_code = MASTER_LOST
         self._runner.greenlet.kill(block=False)
 
@@ -249,7 +249,7 @@ def main() -> None:
     log_to_stderr(f"worker-{given.index}")
     allow_many_files()
     use_keys(take_secret())
-    target = take(TARGET)
+    target = take(TARGET_VARIABLE)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
     add_secret_names(plan.secret_names)
@@ -264,7 +264,7 @@ def main() -> None:
     environment = make_environment(scenario, plan, host=target)
     environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
     host, port = given.master
-    deal_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
+    shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
     runner = environment._create_runner(LoadWorkerRunner, host, int(port))
     if not reads_stats(scenario):
         drop_stats(environment)

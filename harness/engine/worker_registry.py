@@ -1,6 +1,6 @@
 """Before the run: who wants to join, who has joined, who is still missing.
 
-A local worker simply joins. A machine elsewhere says hello first and is given the scenario, the plan and a number for
+A local worker simply joins. A machine elsewhere asks to join first and is given the scenario, the plan and a number for
 each of its workers, or is refused and told why; its numbers are free again when it leaves before its workers joined.
 """
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class RegisteredWorker:
     """A worker that has joined. ``clock_ms``: how far its run clock may be off the master's, and the bound of that."""
 
     index: int
@@ -46,39 +46,39 @@ class WorkerRegistry:
         self._say = say
         self._free = set(range(plan.workers, plan.all_workers))
         self._guests: dict[str, tuple[str, set[int]]] = {}
-        """By the connection that said hello: the machine's name and the numbers it was given."""
-        self.members: dict[str, Member] = {}
+        """By the connection that asked to join: the machine's name and the numbers it was given."""
+        self.workers: dict[str, RegisteredWorker] = {}
         """By Locust's id of the worker."""
         self.failure: str | None = None
         """Why the run cannot begin any more: a local worker has failed."""
         self.open = True
         """Whether workers may still join."""
-        runner.register_message(messages.HELLO, self._on_hello)
+        runner.register_message(messages.JOIN, self._on_join_request)
         runner.register_message(messages.JOINED, self._on_joined)
 
     @property
     def complete(self) -> bool:
-        return len(self.members) >= self._plan.all_workers
+        return len(self.workers) >= self._plan.all_workers
 
-    def seated(self) -> dict[str, Member]:
+    def close_registration(self) -> dict[str, RegisteredWorker]:
         """The members in the order of their numbers, which are 0, 1, … when all have joined. No more may join then."""
         self.open = False
-        self.members = dict(sorted(self.members.items(), key=lambda item: item[1].index))
-        return self.members
+        self.workers = dict(sorted(self.workers.items(), key=lambda item: item[1].index))
+        return self.workers
 
     def missing(self) -> str:
         """Who has not joined, as a person reads it."""
-        return f"{len(self.members)} of {self._plan.all_workers} load workers have joined"
+        return f"{len(self.workers)} of {self._plan.all_workers} load workers have joined"
 
-    def member_at(self, index: int) -> str | None:
+    def worker_at(self, index: int) -> str | None:
         """The id of the worker with that number; None where it has not joined."""
-        return next((worker for worker, member in self.members.items() if member.index == index), None)
+        return next((worker for worker, joined in self.workers.items() if joined.index == index), None)
 
     def failed(self, index: int, words: str) -> None:
         """A worker has ended before the run began."""
-        worker = self.member_at(index)
+        worker = self.worker_at(index)
         if worker is not None:
-            del self.members[worker]
+            del self.workers[worker]
         if index < self._plan.workers:
             self.failure = f"load worker {index} has ended before the run began: {words}"
             return
@@ -88,7 +88,7 @@ class WorkerRegistry:
             numbers.discard(index)
         self._free.add(index)
 
-    def look_around(self) -> None:
+    def reap_disconnected(self) -> None:
         """Free the numbers of machines that have left."""
         for guest, (_, numbers) in list(self._guests.items()):
             if not self._runner.is_there(guest):
@@ -96,14 +96,14 @@ class WorkerRegistry:
                 for index in numbers:
                     self.failed(index, "the connection is gone")
 
-    def _on_hello(self, msg: Any, **_: Any) -> None:
+    def _on_join_request(self, msg: Any, **_: Any) -> None:
         guest, data = msg.node_id, msg.data
         host = str(data["host"])[:_LONGEST_WORDS]
         refusal, warnings = self._judge(data)
         if refusal is not None:
             logger.info("refused %s: %s", host, refusal)
             self._say(f"{host} cannot join: {refusal}")
-            self._runner.send_message(messages.REFUSED, {"message": refusal}, client_id=guest)
+            self._runner.send_message(messages.REJECTED, {"message": refusal}, client_id=guest)
             return
         assert self._bundle is not None
         given = sorted(self._free)[: data["workers"]]
@@ -112,7 +112,7 @@ class WorkerRegistry:
         for warning in warnings:
             self._say(f"{host}: {warning}; it may be faster or slower for that")
         self._runner.send_message(
-            messages.WELCOME,
+            messages.ACCEPTED,
             {
                 "indexes": given,
                 "plan": self._plan.model_dump_json(),
@@ -144,7 +144,9 @@ class WorkerRegistry:
 
     def _on_joined(self, msg: Any, **_: Any) -> None:
         data = msg.data
-        self.members[msg.node_id] = Member(data["index"], data["host"], (data["clock_ms"][0], data["clock_ms"][1]))
+        self.workers[msg.node_id] = RegisteredWorker(
+            data["index"], data["host"], (data["clock_ms"][0], data["clock_ms"][1])
+        )
         if self._plan.remote_workers:
             error_ms, bound_ms = data["clock_ms"]
             clock = f"clock within {abs(error_ms) + bound_ms:.1f} ms"

@@ -58,7 +58,7 @@ class WorkerReport(BaseModel):
     endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
     failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
     samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
-    series: SecondTable
+    requests: SecondTable
     lateness: SecondTable
 
     @classmethod
@@ -69,7 +69,7 @@ class WorkerReport(BaseModel):
         """
         if not isinstance(message, dict):
             raise ValueError("a report is a map")
-        tables = {name: SecondTable.from_wire(message.get(name)) for name in ("series", "lateness")}
+        tables = {name: SecondTable.from_wire(message.get(name)) for name in ("requests", "lateness")}
         try:
             report = cls.model_validate({**message, **tables})
         except ValidationError as fault:
@@ -83,12 +83,12 @@ class WorkerReport(BaseModel):
             known = named | {number for number, *_ in self.endpoints}
         if len(known) > _MOST_ENDPOINTS:
             raise ValueError(f"a worker names at most {_MOST_ENDPOINTS:,} endpoints")
-        told = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
-        told.update(self.series.endpoint.tolist())
-        if not told <= known:
+        referenced = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
+        referenced.update(self.requests.endpoint.tolist())
+        if not referenced <= known:
             raise ValueError("an endpoint has not been named")
         ended = [self.second, *(second for _, _, second, *_ in self.failures)]
-        if max(*ended, int(self.series.second.max(initial=0))) > latest:
+        if max(*ended, int(self.requests.second.max(initial=0))) > latest:
             raise ValueError("a second has not come yet")
 
     def state(self, worker: int) -> WorkerSecond:

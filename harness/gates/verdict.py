@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.engine.failures import HOST_NOT_ALLOWED
+from harness.engine.request_failures import HOST_NOT_ALLOWED
 from harness.errors import ExitCode
 from harness.record.journal import EndReason, Journal
 from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict

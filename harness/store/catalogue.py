@@ -25,7 +25,7 @@ from harness.record.baseline import Baseline, BaselineRun
 from harness.record.suite import PastBench, Rounds
 from harness.record.summary import BenchmarkFigures, Summary
 from harness.store.address import VARIABLE, Address, resolve
-from harness.store.engine import connect, faults_told, writer
+from harness.store.engine import connect, reported_errors, writer
 from harness.store.rounds import pack, unpack
 from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
 from harness.store.upgrade import upgrade
@@ -273,12 +273,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with faults_told(self._address), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with reported_errors(self._address), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with faults_told(self._address), Session(writer(self._engine)) as session, session.begin():
+        with reported_errors(self._address), Session(writer(self._engine)) as session, session.begin():
             yield session
 
     def _portable(self, folder: Path) -> str:
@@ -310,7 +310,7 @@ def open_store(url: str | None, reports: Path) -> Store:
     if address.file is not None:
         _need_folder(address.file.parent, make=address.file.parent == reports)
     engine = connect(address)
-    with faults_told(address):
+    with reported_errors(address):
         upgrade(engine, address.shown)
     return Store(engine, address, reports)
 

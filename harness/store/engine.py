@@ -62,7 +62,7 @@ def writer(engine: Engine) -> Engine:
 
 
 @contextmanager
-def faults_told(address: Address) -> Iterator[None]:
+def reported_errors(address: Address) -> Iterator[None]:
     """Turn a fault of the database into one :class:`HarnessError` that names file or server."""
     try:
         yield

@@ -191,8 +191,8 @@ def by_place(journal: Journal) -> Counter[str]:
     """How many requests were recorded from each worker's machine, whose address is the requests' name."""
     counts: Counter[str] = Counter()
     for second in journal.seconds:
-        for series in second.endpoint_seconds:
-            counts[journal.endpoints[series.endpoint].name] += series.requests
+        for row in second.endpoint_seconds:
+            counts[journal.endpoints[row.endpoint].name] += row.requests
     return counts
 
 
@@ -200,9 +200,9 @@ def by_second(journal: Journal, place: str, served: list[float]) -> list[tuple[i
     """At the end of each second: what that machine had asked of the target by the wall clock, and what was recorded."""
     counts: Counter[int] = Counter()
     for second in journal.seconds:
-        for series in second.endpoint_seconds:
-            if journal.endpoints[series.endpoint].name == place:
-                counts[second.second] += series.requests
+        for row in second.endpoint_seconds:
+            if journal.endpoints[row.endpoint].name == place:
+                counts[second.second] += row.requests
     ends = range(max(counts) + 1)
     recorded = accumulate(counts[second] for second in ends)
     asked = [sum(at - journal.epoch_s < end + 1 for at in served) for end in ends]

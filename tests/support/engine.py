@@ -66,13 +66,13 @@ def put_load(
     url: str,
     parent: Path,
     act: Callable[[LoadProcesses, Journal], None] | None = None,
-    door: ListenAddress | None = None,
+    listen_address: ListenAddress | None = None,
 ) -> Journal:
     """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
     folder = RunFolder.create(parent, "run")
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
-    with LoadProcesses(folder, plan, url, door) as load:
+    with LoadProcesses(folder, plan, url, listen_address) as load:
         while load.running:
             load.news()
             follower.poll()
@@ -88,23 +88,23 @@ def requests_by_endpoint(journal: Journal, phase: int | None = None) -> Counter[
     """How many requests were recorded of each endpoint, in the whole run or in one phase."""
     counts: Counter[str] = Counter()
     for second in journal.seconds:
-        for series in second.endpoint_seconds:
-            if phase in (None, series.phase):
-                counts[str(journal.endpoints[series.endpoint])] += series.requests
+        for row in second.endpoint_seconds:
+            if phase in (None, row.phase):
+                counts[str(journal.endpoints[row.endpoint])] += row.requests
     return counts
 
 
 def response_of(journal: Journal, phase: int) -> Histogram:
     """All response times of a phase."""
     return Histogram.merged(
-        [series.response for second in journal.seconds for series in second.endpoint_seconds if series.phase == phase]
+        [row.response for second in journal.seconds for row in second.endpoint_seconds if row.phase == phase]
     )
 
 
 def service_of(journal: Journal, phase: int) -> Histogram:
     """All service times of a phase."""
     return Histogram.merged(
-        [series.service for second in journal.seconds for series in second.endpoint_seconds if series.phase == phase]
+        [row.service for second in journal.seconds for row in second.endpoint_seconds if row.phase == phase]
     )
 
 

@@ -42,7 +42,7 @@ from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading, ResourceWriter
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.second_table import SecondTable
-from tests.support.series import table_of
+from tests.support.endpoint_seconds import table_of
 
 Floats = npt.NDArray[np.float64]
 Latency = Callable[[np.random.Generator, Floats, str], Floats]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.engine.failures import ResponseTooLarge
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.decoders import Decoder, make_decoder
 from harness.engine.http.http11 import receive_data
 from harness.engine.http.response_parser import ResponseParser
+from harness.engine.request_failures import ResponseTooLarge
 
 
 class BodyStream:
@@ -38,7 +38,7 @@ class BodyStream:
     def read(self, size: int | None = None) -> bytes:
         """The next ``size`` bytes, fewer only at the end; None: all the rest.
 
-        Raises :class:`~harness.engine.failures.RequestFailure` where the answer cannot be read to its end.
+        Raises :class:`~harness.engine.request_failures.RequestFailure` where the answer cannot be read to its end.
         """
         buffer = self._buffer
         while not self._ended and (size is None or len(buffer) < size):

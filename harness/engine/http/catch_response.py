@@ -17,9 +17,9 @@ from locust.exception import (
     StopUser,
 )
 
-from harness.engine.failures import RequestInterrupted
 from harness.engine.http.request_event import RequestEvent
 from harness.engine.http.response import Response
+from harness.engine.request_failures import RequestInterrupted
 
 _CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
 _OUTSIDE_WITH = """\

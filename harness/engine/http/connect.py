@@ -14,13 +14,13 @@ from typing import Any
 import gevent.socket
 from gevent import Timeout
 
-from harness.engine.failures import ConnectTimeout, MalformedResponse, TunnelRefused
 from harness.engine.host_guard import guard
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection, WaitTimeout, wait_writable
 from harness.engine.http.origin import UNIX, Origin
 from harness.engine.http.response_parser import ResponseParser
 from harness.engine.http.tls import TlsConnection
+from harness.engine.request_failures import ConnectTimeout, MalformedResponse, TunnelRefused
 
 Address = tuple[int, Any]
 """Address family, and the address as a socket of it takes it."""

@@ -22,7 +22,7 @@ from typing import Any
 from gevent import get_hub, getcurrent, monkey
 from gevent.exceptions import InvalidSwitchError
 
-from harness.engine.failures import ConnectionReset
+from harness.engine.request_failures import ConnectionReset
 
 READ_SIZE = 65536
 _READ, _WRITE = 1, 2

@@ -34,7 +34,7 @@ class OriginPool:
 
     def _find_rate_limiter(self) -> RateLimiter | None:
         guarding = guard()
-        return None if guarding is None else guarding.ceiling(self.origin.host)
+        return None if guarding is None else guarding.rate_limiter(self.origin.host)
 
     def wait_for_rate_limit(self) -> float:
         """Wait until the ceiling lets a request begin; for how long it had to wait, in seconds."""

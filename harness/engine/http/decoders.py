@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import brotli
 
-from harness.engine.failures import MalformedResponse, ResponseTooLarge
+from harness.engine.request_failures import MalformedResponse, ResponseTooLarge
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdDecompressor, ZstdError

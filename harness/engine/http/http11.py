@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from time import perf_counter
 
-from harness.engine.failures import (
+from harness.engine.http.client_settings import ClientSettings
+from harness.engine.http.connection import Connection, WaitTimeout
+from harness.engine.http.response_parser import ResponseParser
+from harness.engine.request_failures import (
     ConnectionClosed,
     ConnectionReset,
     RequestFailure,
@@ -13,9 +16,6 @@ from harness.engine.failures import (
     ResponseTooLarge,
     ResponseTooSlow,
 )
-from harness.engine.http.client_settings import ClientSettings
-from harness.engine.http.connection import Connection, WaitTimeout
-from harness.engine.http.response_parser import ResponseParser
 
 _READS_BEFORE_YIELD = 16
 """So many reads of an answer that comes in without a pause; then the other users have a turn."""

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from geventhttpclient.url import URL
 
-from harness.engine.failures import RedirectRefused
 from harness.engine.http.origin import UNIX, Origin, split_url
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.request_body import NO_BODY, RequestBody, rewind
 from harness.engine.http.request_headers import RequestHeaders
+from harness.engine.request_failures import RedirectRefused
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})

@@ -9,8 +9,8 @@ from __future__ import annotations
 from geventhttpclient.header import Headers
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from harness.engine.failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
 from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
+from harness.engine.request_failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
 
 _SWITCHING_PROTOCOLS = 101
 _HEAD_END = b"\r\n\r\n"

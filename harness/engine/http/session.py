@@ -14,7 +14,6 @@ from geventhttpclient.header import Headers
 from geventhttpclient.url import URL
 from locust import User
 
-from harness.engine.failures import RequestInterrupted
 from harness.engine.http.auth import basic_auth, without_credentials
 from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
@@ -29,6 +28,7 @@ from harness.engine.http.request_methods import RequestMethods
 from harness.engine.http.response import Response
 from harness.engine.http.transport import Transport, request_options
 from harness.engine.http.user_agent import UserAgent
+from harness.engine.request_failures import RequestInterrupted
 
 _NO_CONTEXT: dict[str, Any] = {}
 _MAX_PREPARED_REQUESTS = 4096

@@ -10,7 +10,6 @@ from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
-from harness.engine.failures import ConnectionClosed, ConnectionReset, RequestFailure, ResponseTooSlow, TooManyRedirects
 from harness.engine.http.body_stream import BodyStream
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
@@ -20,6 +19,13 @@ from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import REDIRECTS, build_redirect_request
 from harness.engine.http.response import Response
 from harness.engine.http.response_parser import ResponseParser
+from harness.engine.request_failures import (
+    ConnectionClosed,
+    ConnectionReset,
+    RequestFailure,
+    ResponseTooSlow,
+    TooManyRedirects,
+)
 
 _GOOD_STATUSES = LocustUserAgent.valid_response_codes
 

@@ -29,11 +29,11 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
-from harness.engine.failures import RequestInterrupted
 from harness.engine.host_guard import Guard
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.recorder import IntendedStarts
+from harness.engine.request_failures import RequestInterrupted
 from harness.plan.hosts import host_of
 
 Method = Callable[..., Any]
@@ -41,7 +41,7 @@ Method = Callable[..., Any]
 _CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
 
 
-class _RunState(Enum):
+class _UserState(Enum):
     """Where a user is between its tasks, since it last waited."""
 
     IDLE = auto()
@@ -50,7 +50,7 @@ class _RunState(Enum):
     """It has run a task."""
 
 
-def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
+def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None:
     """One iteration is one run of a task that is not a ``TaskSet`` itself; the pacer says when it may begin.
 
     In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
@@ -59,9 +59,9 @@ def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
     All of this is passed by every iteration. Where a user is stands on the user itself, and nothing is done that only
     the open model needs.
     """
-    idle, at_a_task, served = _RunState
+    idle, at_a_task, served = _UserState
     every_user: Any = User
-    every_user._harness_course = idle
+    every_user._harness_state = idle
     every_user._harness_turn = -1
     loop = get_hub().loop
 
@@ -71,8 +71,8 @@ def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
                 execute_task(self, task)
                 return
             user = self._user
-            intended_s = pacer.next_start(user)
-            user._harness_course = at_a_task
+            intended_s = scheduler.next_start(user)
+            user._harness_state = at_a_task
             if intended_s is not None:
                 starts[getcurrent()] = intended_s
             try:
@@ -80,7 +80,7 @@ def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
             finally:
                 if intended_s is not None:
                     starts.pop(getcurrent(), None)
-                user._harness_course = served
+                user._harness_state = served
 
         return execute_paced
 
@@ -91,21 +91,21 @@ def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
                 raise StopUser
             # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
             # try again at once, for ever.
-            if not pacer.is_open or user._harness_course is idle:
+            if not scheduler.is_open or user._harness_state is idle:
                 user._state = LOCUST_STATE_WAITING
                 self._sleep(self.wait_time())
                 if user._state == LOCUST_STATE_STOPPING:
                     raise StopUser
                 user._state = LOCUST_STATE_RUNNING
-            if user._harness_course is served:
-                user._harness_course = idle
+            if user._harness_state is served:
+                user._harness_state = idle
 
         return wait_if_closed
 
     def sleeping(_: Method) -> Method:
         def sleep_or_take_turns(self: Any, seconds: float) -> None:
             if seconds > 0:
-                pacer.think(seconds)
+                scheduler.think(seconds)
                 return
             # Without think time a user only lets others have their turn; they have had it where the event loop went
             # round since, as it does while a request is under way.
@@ -122,22 +122,22 @@ def pace_iterations(pacer: ArrivalScheduler, starts: IntendedStarts) -> None:
     _wrap(TaskSet, "_sleep", sleeping)
 
 
-def deal_tasks(decks: TaskShufflers) -> None:
-    """Users and task sets get their tasks from ``decks``, where Locust itself would draw them at random.
+def shuffle_tasks(shufflers: TaskShufflers) -> None:
+    """Users and task sets get their tasks from ``shufflers``, where Locust itself would draw them at random.
 
     A class with a ``get_next_task`` of its own (``SequentialTaskSet``, ``MarkovTaskSet``, the scenario's) keeps it.
     """
 
     def dealt_to_set(choose: Method) -> Method:
         # Without tasks Locust's own method tells what is missing.
-        return lambda self: decks.next_of(self.tasks, type(self)) if self.tasks else choose(self)
+        return lambda self: shufflers.next_of(self.tasks, type(self)) if self.tasks else choose(self)
 
     def dealt_to_user(choose: Method) -> Method:
-        def deal(self: Any) -> Any:
+        def next_place(self: Any) -> Any:
             user = self._user
-            return decks.next_of(user.tasks, type(user)) if user.tasks else choose(self)
+            return shufflers.next_of(user.tasks, type(user)) if user.tasks else choose(self)
 
-        return deal
+        return next_place
 
     _wrap(TaskSet, "get_next_task", dealt_to_set)
     _wrap(DefaultTaskSet, "get_next_task", dealt_to_user)
@@ -184,7 +184,7 @@ def record_interruptions(under_way: set[greenlet]) -> None:
         _wrap(manager, "__exit__", _recorded_when_block_raises)
 
 
-def keep_ceilings(guarding: Guard) -> None:
+def apply_rate_limits(guarding: Guard) -> None:
     """Locust's own clients wait for the ceiling of a request's host before they send it, and before its time begins.
 
     What such a request is redirected to belongs to its turn.
@@ -192,9 +192,9 @@ def keep_ceilings(guarding: Guard) -> None:
 
     def waiting(request: Method) -> Method:
         def request_in_turn(self: Any, method: str, url: Any, *rest: Any, **more: Any) -> Any:
-            ceiling = guarding.ceiling(host_of(self._build_url(str(url))))
-            if ceiling is not None:
-                ceiling.take_turn()
+            rate_limiter = guarding.rate_limiter(host_of(self._build_url(str(url))))
+            if rate_limiter is not None:
+                rate_limiter.take_turn()
             return request(self, method, url, *rest, **more)
 
         return request_in_turn

@@ -166,11 +166,11 @@ class LoadWorkerRunner(WorkerRunner):
         self.clock_ms: tuple[float, float] | None = None
         """What the next heartbeat is to tell the master of this worker's clock: how far off, and the bound, in ms."""
         self._answered = Event()
-        self.linked = Event()
+        self.is_connected = Event()
         """Set while the connection stands."""
         super().__init__(environment, host, port)
-        self.linked.set()
-        self.greenlet.spawn(self._watch_link)
+        self.is_connected.set()
+        self.greenlet.spawn(self._watch_connection)
 
     def align(self, rounds: int) -> bool:
         """Ask for the master's clock so often, one answer after the other, and take it; False: no answer came."""
@@ -228,14 +228,14 @@ class LoadWorkerRunner(WorkerRunner):
             self._answered.set()
             self.on_answer()
 
-    def _watch_link(self) -> None:
+    def _watch_connection(self) -> None:
         link = cast(WorkerSocket, self.client)
         while True:
             event = parse_monitor_message(link.events.recv_multipart())["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self.linked.set()
-            elif self.linked.is_set():
-                self.linked.clear()
+                self.is_connected.set()
+            elif self.is_connected.is_set():
+                self.is_connected.clear()
                 if not self.ending:
                     gevent.spawn(self.on_lost)
 

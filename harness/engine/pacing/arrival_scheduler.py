@@ -58,7 +58,7 @@ class _Ticker:
 
 class ArrivalScheduler:
     """One worker's. ``choose`` names the class of the next arrival, ``spawn`` starts one more user of a class, ``note``
-    takes how late each arrival was started (:meth:`harness.engine.lateness.LatenessNotes.note`).
+    takes how late each arrival was started (:meth:`harness.engine.lateness_recorder.LatenessRecorder.note`).
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class RateSegment(NamedTuple):
         return (self.start + self.end) / 2 * self.duration_s
 
     def time_of(self, count: float) -> float:
-        """When ``count`` arrivals of this stretch have come, in seconds from its start (0 ≤ count ≤ ``arrivals``)."""
+        """When ``count`` arrivals of this segment have come, in seconds from its start (0 ≤ count ≤ ``arrivals``)."""
         slope = (self.end - self.start) / self.duration_s
         if abs(slope) * self.duration_s < 1e-9 * max(self.start, self.end):
             return count / self.start
@@ -36,19 +36,19 @@ class RateSegment(NamedTuple):
         return 2 * count / (self.start + root)
 
 
-def arrival_times(stretches: list[RateSegment], *, spacing: str, seed: str) -> Iterator[float]:
+def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> Iterator[float]:
     """The time of every arrival, in seconds from the first stretch's start, ascending."""
     counts = _even_counts() if spacing == "even" else _poisson_counts(random.Random(seed))
     begun_s = 0.0
     before = 0.0
     count = next(counts)
-    for stretch in stretches:
-        after = before + stretch.arrivals
+    for segment in segments:
+        after = before + segment.arrivals
         while count < after:
-            yield begun_s + stretch.time_of(count - before)
+            yield begun_s + segment.time_of(count - before)
             count = next(counts)
         before = after
-        begun_s += stretch.duration_s
+        begun_s += segment.duration_s
 
 
 def _even_counts() -> Iterator[float]:
@@ -74,7 +74,7 @@ class ArrivalPartition(Iterator[float]):
     def __init__(self, times: Iterator[float], worker: int, workers: int) -> None:
         self._arrivals: Iterator[tuple[int, float]] = enumerate(times)
         self._worker, self._workers = worker, workers
-        self._shares = [(-math.inf, worker, workers)]
+        self._parts = [(-math.inf, worker, workers)]
         """From when on it has which share, ascending."""
         self._in_force = 0
         self._until_s = math.inf
@@ -100,7 +100,7 @@ class ArrivalPartition(Iterator[float]):
         The arrival that was given last counts as not given: it is given again if it belongs to this worker still. So
         where all workers change at one moment, at which none has used a later arrival, each arrival is used once.
         """
-        self._shares.append((from_s, worker, workers))
+        self._parts.append((from_s, worker, workers))
         self._arrivals = chain(self._looked_at, self._arrivals)
         self._looked_at = []
         self._in_force = 0
@@ -109,8 +109,8 @@ class ArrivalPartition(Iterator[float]):
     def _follow(self, at_s: float) -> None:
         """Have the share in force that is due at ``at_s``, which is not before that of the one in force."""
         after = self._in_force + 1
-        while after < len(self._shares) and self._shares[after][0] <= at_s:
+        while after < len(self._parts) and self._parts[after][0] <= at_s:
             after += 1
         self._in_force = after - 1
-        _, self._worker, self._workers = self._shares[self._in_force]
-        self._until_s = self._shares[after][0] if after < len(self._shares) else math.inf
+        _, self._worker, self._workers = self._parts[self._in_force]
+        self._until_s = self._parts[after][0] if after < len(self._parts) else math.inf

@@ -32,7 +32,7 @@ class TaskShuffler:
         self._random = random.Random(seed)
         self._cards: list[int] = []
 
-    def deal(self) -> int:
+    def next_place(self) -> int:
         """The next card; a new deck where none is left."""
         cards = self._cards or self._new_cards()
         # Drawn as it goes: shuffling all cards at once would hold up every user for a moment.
@@ -55,16 +55,16 @@ class TaskShufflers:
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
-        self._decks: dict[tuple[type, int], TaskShuffler] = {}
+        self._shufflers: dict[tuple[type, int], TaskShuffler] = {}
 
     def next_of(self, tasks: Sequence[Any], owner: type) -> Any:
         """The task of ``tasks`` (not empty) that the next user of class ``owner`` runs."""
         if len(tasks) == 1:
             return tasks[0]
         key = (owner, len(tasks))
-        deck = self._decks.get(key)
-        if deck is None:
-            deck = self._decks[key] = TaskShuffler(
+        shuffler = self._shufflers.get(key)
+        if shuffler is None:
+            shuffler = self._shufflers[key] = TaskShuffler(
                 len(tasks), f"{self._seed}:{owner.__module__}.{owner.__qualname__}:{key[1]}"
             )
-        return tasks[deck.deal()]
+        return tasks[shuffler.next_place()]

@@ -17,9 +17,9 @@ from typing import Any
 from locust import User
 from locust.env import Environment
 
-from harness.engine.environment import chosen_classes, keep_tagged
+from harness.engine.locust.environment import chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
-from harness.engine.process import QUESTION, die_with_parent, take
+from harness.engine.process_setup import DESCRIBE_VARIABLE, die_with_parent, take
 from harness.engine.scenario.child_result import answer, blame, claim_stdout, one_line
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import Fault, user_faults
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     given = parser.parse_args()
     die_with_parent(given.parent)
-    question = DescribeRequest.model_validate_json(take(QUESTION))
+    question = DescribeRequest.model_validate_json(take(DESCRIBE_VARIABLE))
     stdout = claim_stdout()
     try:
         answer(stdout, describe(question))

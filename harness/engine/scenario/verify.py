@@ -19,7 +19,7 @@ from typing import Any
 import locust  # noqa: F401  (patches the interpreter for gevent, and must come before requests)
 import requests
 
-from harness.engine.process import TARGET, die_with_parent, take
+from harness.engine.process_setup import TARGET_VARIABLE, die_with_parent, take
 from harness.engine.scenario.child_result import answer, blame, claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
 
@@ -66,5 +66,5 @@ def main() -> None:
     die_with_parent(given.parent)
     stdout = claim_stdout()
     begun = time.perf_counter()
-    result = verify(given.scenario, take(TARGET))
+    result = verify(given.scenario, take(TARGET_VARIABLE))
     answer(stdout, {**result, "duration_s": time.perf_counter() - begun})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.cluster import messages
-from harness.cluster.join_request import hello
+from harness.cluster.join_request import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses
@@ -43,18 +43,18 @@ def once(act: Callable[[LoadProcesses], None]) -> Callable[[LoadProcesses, Journ
 
 
 def refusal_to(peer: Peer) -> object:
-    """What the master answers to its hello, whatever else it says."""
+    """What the master answers to its join request, whatever else it says."""
 
     def refused() -> object:
         heard = peer.hear(0.1)
-        return heard[1] if heard and heard[0] == messages.REFUSED else None
+        return heard[1] if heard and heard[0] == messages.REJECTED else None
 
-    return wait_until(refused, what="an answer to a hello")
+    return wait_until(refused, what="a reply to a join request")
 
 
 def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
     secret = new_secret()
-    door = ListenAddress(secret=secret)
+    listen_address = ListenAddress(secret=secret)
     answers: list[object] = []
 
     def knock(load: LoadProcesses) -> None:
@@ -73,7 +73,7 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     def replay(load: LoadProcesses) -> None:
         tap = Tap(load.port)
         guest = Peer(tap.port, Keys.derive(secret), "guest")
-        guest.say(messages.HELLO, hello(1))
+        guest.say(messages.JOIN, join_request(1))
         answers.append(refusal_to(guest))
         said = tap.said
         guest.leave()
@@ -87,16 +87,16 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
         known.send(b"two", b"frames")
         for kind in ("heartbeat", "stats", "spawning_complete", "client_stopped", "quit", "exception", "locustfile"):
             known.say(kind, None)
-        for kind in (messages.SECOND, messages.FINISHED, messages.JOINED, messages.FAILED, messages.HELLO):
+        for kind in (messages.SECOND, messages.FINISHED, messages.JOINED, messages.FAILED, messages.JOIN):
             for rubbish in (None, {}, {"index": "x", "second": []}, [1]):
                 known.say(kind, rubbish)
         known.say(7, {})
-        known.say(messages.HELLO, hello(1) | {"versions": {"harness": "0.0.1"}})
+        known.say(messages.JOIN, join_request(1) | {"versions": {"harness": "0.0.1"}})
         answers.append(refusal_to(known))
         known.leave()
 
     plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 5))], workers=1)
-    journal = put_load(plan, server.url, tmp_path, once(knock), door=door)
+    journal = put_load(plan, server.url, tmp_path, once(knock), listen_address=listen_address)
 
     assert answers[:2] == [None, None]
     assert "takes no workers from elsewhere" in str(answers[2])
@@ -104,7 +104,7 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     assert journal.end_reason == "done"
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
-    # The hello was understood once; played back it was not.
+    # The join request was understood once; played back it was not.
     assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from elsewhere") == 1
 
 

@@ -485,7 +485,7 @@ def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
     journal = put_load(plan, server.url, tmp_path)
     assert requests_by_endpoint(journal) == server.served
     # The run begins when all is prepared: no arrival has waited for it.
-    assert sum(series.requests for series in journal.seconds[0].endpoint_seconds) > 0
+    assert sum(row.requests for row in journal.seconds[0].endpoint_seconds) > 0
     log = (tmp_path / "run" / "harness.log").read_text()
     assert (log.count("imported"), log.count("prepared")) == (2, 2)
 
@@ -548,7 +548,7 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
     assert recorded["GET /other"] > 0
-    first = {str(journal.endpoints[series.endpoint]) for series in journal.seconds[0].endpoint_seconds}
+    first = {str(journal.endpoints[row.endpoint]) for row in journal.seconds[0].endpoint_seconds}
     assert first <= {"GET /a", "GET /slow/20"}
 
 
@@ -710,7 +710,7 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
     def interrupt_twice(load: LoadProcesses, journal: Journal) -> None:
         if not hurried and journal.seconds and journal.seconds[-1].second >= 1:
             load.stop("interrupted")
-            load.hurry()
+            load.abort()
             hurried.append(True)
 
     plan = plan_of(scenario(tmp_path, hanging), [phase((5, 5, 30))], stop_timeout_s=30)
@@ -728,7 +728,7 @@ def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer
     @events.test_start.add_listener
     def say_what_no_worker_says(environment, **_):
         if hasattr(environment.runner, "client_id"):
-            for message in (None, {"second": 0}, {"second": 0, "series": {"open": b"many"}}):
+            for message in (None, {"second": 0}, {"second": 0, "requests": {"open": b"many"}}):
                 environment.runner.send_message("harness.second", message)
     """
     )

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cluster.join_reply import JoinAccepted
 from harness.cluster.join_request import pack
-from harness.cluster.messages import REFUSED, WELCOME
+from harness.cluster.messages import ACCEPTED, REJECTED
 from harness.errors import ExitCode, HarnessError
 from tests.support.recordings import make_plan, steady
 
@@ -27,7 +27,7 @@ def welcome(**changed: Any) -> bytes:
         "files": {"plan.json": b"{}", "b.py": b""},
         "warnings": [],
     }
-    return pack(WELCOME, said | changed, "master")
+    return pack(ACCEPTED, said | changed, "master")
 
 
 def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Path) -> None:
@@ -45,8 +45,8 @@ def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Pa
         b"",
         b"\xc1",
         b"\x05",
-        pack(REFUSED, {}, "master"),
-        pack(WELCOME, {}, "master"),
+        pack(REJECTED, {}, "master"),
+        pack(ACCEPTED, {}, "master"),
         welcome(files={"b.py": 5}),
         welcome(files=None),
         welcome(indexes="0"),
@@ -70,7 +70,7 @@ def test_a_scenario_that_cannot_be_one_is_told(tmp_path: Path, changed: dict[str
 
 def test_a_refusal_is_told() -> None:
     with pytest.raises(HarnessError, match="the master refuses this machine: no room"):
-        JoinAccepted.read(pack(REFUSED, {"message": "no room"}, "master"), MASTER)
+        JoinAccepted.read(pack(REJECTED, {"message": "no room"}, "master"), MASTER)
 
 
 def test_another_message_is_not_the_answer() -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster.listen_address import ListenAddress, open_door, reached_from_outside, resolve_bind, split_address
+from harness.cluster.listen_address import (
+    ListenAddress,
+    reached_from_outside,
+    resolve_bind,
+    resolve_listen_address,
+    split_address,
+)
 from harness.errors import HarnessError
 from tests.support.children import free_port
 
@@ -47,15 +53,15 @@ def test_the_command_to_type_holds_a_secret_that_was_made_and_none_that_was_give
 
 def test_a_door_that_cannot_be_opened_is_told() -> None:
     with pytest.raises(HarnessError, match="is no address of this machine"):
-        open_door("192.0.2.1", None, None)
+        resolve_listen_address("192.0.2.1", None, None)
     with pytest.raises(HarnessError, match="means nothing where no machine can join"):
-        open_door(None, 2, None)
+        resolve_listen_address(None, 2, None)
     with pytest.raises(HarnessError, match="0 is not a number of workers"):
-        open_door("127.0.0.1", 0, None)
+        resolve_listen_address("127.0.0.1", 0, None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(HarnessError, match="cannot be listened on"):
-            open_door(f"127.0.0.1:{port}", None, None)
+            resolve_listen_address(f"127.0.0.1:{port}", None, None)
 
 
 def test_a_secret_is_made_only_where_a_person_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,16 +70,16 @@ def test_a_secret_is_made_only_where_a_person_sees_it(monkeypatch: pytest.Monkey
     with (tmp_path / "log").open("w") as log:  # as CI has it, which may show it to everybody
         monkeypatch.setattr(sys, "stderr", log)
         with pytest.raises(HarnessError, match="a log is no place for the secret") as fault:
-            open_door(address, None, None)
+            resolve_listen_address(address, None, None)
         assert "HARNESS_SECRET" in (fault.value.hint or "")
         (tmp_path / "secret").write_text("a secret of this test")
-        given = open_door(address, None, tmp_path / "secret")
+        given = resolve_listen_address(address, None, tmp_path / "secret")
         assert given is not None
         assert given.secret_was_given
     ours, terminal = os.openpty()
     with os.fdopen(ours), os.fdopen(terminal, "w") as screen:
         monkeypatch.setattr(sys, "stderr", screen)
-        made = open_door(address, None, None)
+        made = resolve_listen_address(address, None, None)
     assert made is not None
     assert made.secret in made.command(made.port)
 
@@ -94,13 +100,13 @@ def test_a_host_that_nobody_knows_is_told() -> None:
 
 
 def test_a_target_of_ours_is_reached_at_the_address_of_the_door_where_it_listens_there() -> None:
-    door = ListenAddress("0.0.0.0", 5557)
+    listen_address = ListenAddress("0.0.0.0", 5557)
     with socket.create_server(("0.0.0.0", 0)) as everywhere:
         port = everywhere.getsockname()[1]
-        url = reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
-        assert url == f"http://{door.reached_at()}:{port}"
+        url = reached_from_outside(f"http://127.0.0.1:{port}", listen_address, managed=True)
+        assert url == f"http://{listen_address.reached_at()}:{port}"
     with pytest.raises(HarnessError, match="listens on this machine alone"):
-        reached_from_outside(f"http://127.0.0.1:{port}", door, managed=True)
+        reached_from_outside(f"http://127.0.0.1:{port}", listen_address, managed=True)
 
 
 def test_a_target_on_loopback_is_refused_where_workers_come_from_elsewhere() -> None:

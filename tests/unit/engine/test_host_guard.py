@@ -8,11 +8,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from harness.engine.failures import HostNotAllowed
 from harness.engine.host_guard import Guard
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.origin import Origin
 from harness.engine.pacing.rate_limiter import RateLimiter
+from harness.engine.request_failures import HostNotAllowed
 from harness.plan.hosts import AllowedHosts
 from harness.plan.model import AllowedHost
 
@@ -81,15 +81,15 @@ def test_no_span_of_a_second_sees_more_than_the_ceiling(most: int, asked: int) -
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    ceiling = RateLimiter(most, lambda: now[0], sleep)
+    rate_limiter = RateLimiter(most, lambda: now[0], sleep)
     for _ in range(asked):
         came_s = now[0]
-        assert ceiling.take_turn() == now[0] - came_s
+        assert rate_limiter.take_turn() == now[0] - came_s
         begun.append(now[0])
         now[0] += 0.01
     assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(begun, begun[most:], strict=False))
-    assert ceiling.take_held() >= (asked - 1) // most
-    assert ceiling.take_held() == 0
+    assert rate_limiter.take_held() >= (asked - 1) // most
+    assert rate_limiter.take_held() == 0
 
 
 def test_a_sleeper_that_wakes_late_or_early_does_not_break_the_ceiling() -> None:
@@ -100,9 +100,9 @@ def test_a_sleeper_that_wakes_late_or_early_does_not_break_the_ceiling() -> None
     def sleep(_: float) -> None:
         now[0] += max(next(wakes_s), 0.01)
 
-    ceiling = RateLimiter(2, lambda: now[0], sleep)
+    rate_limiter = RateLimiter(2, lambda: now[0], sleep)
     for _ in range(9):
-        ceiling.take_turn()
+        rate_limiter.take_turn()
         begun.append(now[0])
     assert all(later - earlier >= 1 for earlier, later in zip(begun, begun[2:], strict=False))
 
@@ -116,27 +116,27 @@ def test_requests_wait_in_turn_and_who_is_gone_leaves_its_place() -> None:
         ends.wait()
         ends.clear()
 
-    ceiling = RateLimiter(1, lambda: now[0], sleep)
+    rate_limiter = RateLimiter(1, lambda: now[0], sleep)
 
     def user(name: str) -> None:
-        ceiling.take_turn()
+        rate_limiter.take_turn()
         begun.append((name, now[0]))
 
     users = {name: gevent.spawn(user, name) for name in "abcde"}
     gevent.sleep(0)
     assert begun == [("a", 100.0)]
-    assert (ceiling.take_held(), ceiling.take_held()) == (4, 4)  # each in every second in which it waits
+    assert (rate_limiter.take_held(), rate_limiter.take_held()) == (4, 4)  # each in every second in which it waits
     for gone in "bd":
         users[gone].kill()
-    assert ceiling.take_held() == 4
+    assert rate_limiter.take_held() == 4
     for now[0] in (100.5, 101.0, 101.5, 102.0):
         ends.set()
         gevent.sleep(0)
         gevent.sleep(0)
     assert begun == [("a", 100.0), ("c", 101.0), ("e", 102.0)]
     assert all(user.dead for user in users.values())
-    assert ceiling.take_held() == 2
-    assert ceiling.take_held() == 0
+    assert rate_limiter.take_held() == 2
+    assert rate_limiter.take_held() == 0
 
 
 def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
@@ -146,20 +146,20 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
         AllowedHost(host="b.test"),
     ]
     some = Guard(AllowedHosts(hosts, [AllowedHost(host="localhost", max_rate=9)]))
-    assert some.ceiling("x.test") is None
+    assert some.rate_limiter("x.test") is None
     some.note("x.test", ["10.0.0.9"])
     some.note("b.test", ["203.0.113.5"])
     some.note("a.test", ["203.0.113.5"])
     some.note("Y.test.", ["203.0.113.5"])
     some.note("in-hosts-file", ["127.0.1.1"])
-    assert some.ceiling("x.test") is some.ceilings["10.0.0.9"]
-    assert some.ceiling("203.0.113.5") is some.ceiling("y.test") is some.ceilings["a.test"]
-    assert some.ceiling("in-hosts-file") is some.ceilings["localhost"]
+    assert some.rate_limiter("x.test") is some.rate_limiters["10.0.0.9"]
+    assert some.rate_limiter("203.0.113.5") is some.rate_limiter("y.test") is some.rate_limiters["a.test"]
+    assert some.rate_limiter("in-hosts-file") is some.rate_limiters["localhost"]
     # It is allowed by its own name, without one.
     some.note("b.test", ["203.0.113.5"])
-    assert some.ceiling("b.test") is None
+    assert some.rate_limiter("b.test") is None
     some.note("b.test", ["10.0.0.9"])
-    assert some.ceiling("b.test") is some.ceilings["10.0.0.9"]
+    assert some.rate_limiter("b.test") is some.rate_limiters["10.0.0.9"]
 
 
 def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,17 +170,17 @@ def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.M
     assert found == (None, 0.0, 0.0)
     some.note("x.test", ["10.0.0.9"])
     assert origin_pool.limit_after_connect() == 0.0
-    assert origin_pool.rate_limiter is some.ceilings["10.0.0.9"]
+    assert origin_pool.rate_limiter is some.rate_limiters["10.0.0.9"]
     assert list(origin_pool.rate_limiter._begun_s)[-1] > 0
 
 
 def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
     hosts = AllowedHosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
-    shares = [Guard(hosts, share=share, shares=3).ceilings["localhost"] for share in range(3)]
-    assert [ceiling._begun_s.maxlen for ceiling in shares] == [3, 2, 2]
+    workers = [Guard(hosts, worker=worker, workers=3).rate_limiters["localhost"] for worker in range(3)]
+    assert [rate_limiter._begun_s.maxlen for rate_limiter in workers] == [3, 2, 2]
     one = Guard(hosts)
-    assert one.ceiling("127.0.0.1") is one.ceiling("LOCALHOST") is one.ceiling("::1") is not None
-    assert one.ceiling("shop.example") is None
+    assert one.rate_limiter("127.0.0.1") is one.rate_limiter("LOCALHOST") is one.rate_limiter("::1") is not None
+    assert one.rate_limiter("shop.example") is None
 
 
 def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_started() -> None:
@@ -190,6 +190,9 @@ def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_starte
     ]
     some = Guard(AllowedHosts(hosts), own=["192.0.2.9"])
     some.note("shop.test", ["192.0.2.9"])
-    assert some.ceiling("192.0.2.9") is some.ceiling("127.0.0.1") is some.ceiling("shop.test")
+    assert some.rate_limiter("192.0.2.9") is some.rate_limiter("127.0.0.1") is some.rate_limiter("shop.test")
     # Both are for the same machine: the lowest holds.
-    assert {host: ceiling._begun_s.maxlen for host, ceiling in some.ceilings.items()} == {"localhost": 5, "10.0.0.9": 3}
+    assert {host: rate_limiter._begun_s.maxlen for host, rate_limiter in some.rate_limiters.items()} == {
+        "localhost": 5,
+        "10.0.0.9": 3,
+    }

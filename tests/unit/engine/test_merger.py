@@ -13,19 +13,17 @@ from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.second_table import SecondTable
-from tests.support.series import table_of
+from tests.support.endpoint_seconds import table_of
 
 NOW_S = 9.0
 """Of the master, whenever it does not matter."""
 
-SERIES = EndpointSecond(0, 0, 0, 1, 0, 10, Histogram.of([5]), Histogram.of([5]), Histogram.empty())
+ROW = EndpointSecond(0, 0, 0, 1, 0, 10, Histogram.of([5]), Histogram.of([5]), Histogram.empty())
 
 
 def report(second: int, milliseconds: list[int], *, ended: int | None = None, users: int = 1) -> dict[str, Any]:
     histogram = Histogram.of([value * 1000 for value in milliseconds])
-    series = EndpointSecond(
-        0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, histogram, Histogram.empty()
-    )
+    row = EndpointSecond(0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, histogram, Histogram.empty())
     return {
         "second": second,
         "users": users,
@@ -40,7 +38,7 @@ def report(second: int, milliseconds: list[int], *, ended: int | None = None, us
         "held": 0,
         "lateness": SecondTable.empty().to_wire(),
         "endpoints": [[0, "GET", "/a"]] if second == 0 else [],
-        "series": table_of(second if ended is None else ended, [series] if milliseconds else []).to_wire(),
+        "requests": table_of(second if ended is None else ended, [row] if milliseconds else []).to_wire(),
         "failures": [[0, 0, second, "HTTP 500", 1]] if milliseconds else [],
         "samples": [],
     }
@@ -61,9 +59,9 @@ def test_a_second_is_written_when_all_workers_have_told_it() -> None:
     more = merger.add("b", report(0, [30]), NOW_S)
     journal = journal_of(named, more, merger.whole())
     (second,) = journal.seconds
-    (series,) = second.endpoint_seconds
-    assert (second.users, series.requests, series.bytes_received) == (2, 3, 30)
-    assert series.response.max_us == 30_000
+    (row,) = second.endpoint_seconds
+    assert (second.users, row.requests, row.bytes_received) == (2, 3, 30)
+    assert row.response.max_us == 30_000
     assert sum(failure.count for failure in journal.failures) == 2
     assert [str(endpoint) for endpoint in journal.endpoints.values()] == ["GET /a"]
 
@@ -77,7 +75,7 @@ def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
     journal = journal_of(named, early, late, merger.overdue(now_s=1 + PATIENCE_S))
     (second,) = journal.seconds
     assert second.users == 2
-    assert sum(series.requests for series in second.endpoint_seconds) == 2
+    assert sum(row.requests for row in second.endpoint_seconds) == 2
 
 
 def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
@@ -92,7 +90,7 @@ def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
     late += merger.overdue(now_s=2 + PATIENCE_S)
     assert len(late) == 1
     (second,) = journal_of(named, early, late).seconds
-    assert (second.users, sum(series.requests for series in second.endpoint_seconds)) == (20, 20)
+    assert (second.users, sum(row.requests for row in second.endpoint_seconds)) == (20, 20)
 
 
 def test_a_request_told_late_is_added_to_its_own_second() -> None:
@@ -103,7 +101,7 @@ def test_a_request_told_late_is_added_to_its_own_second() -> None:
         frames += merger.overdue(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]
-    assert sum(series.requests for series in journal.seconds[0].endpoint_seconds) == 2
+    assert sum(row.requests for row in journal.seconds[0].endpoint_seconds) == 2
     assert journal.seconds[2].endpoint_seconds == []
 
 
@@ -135,9 +133,9 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
         {"samples": [[0, 0, 0.0, "x", {"body": "b" * 100_000}]]},
         {"samples": [[0, 0, 0.0, "x", {str(number): "" for number in range(17)}]]},
         {"samples": [[0, 0, 0.0, "x", {}]] * ((1 << 16) + 1)},
-        {"series": {}},
-        {"series": table_of(12, [SERIES]).to_wire()},
-        {"series": table_of(0, [replace(SERIES, endpoint=1)]).to_wire()},
+        {"requests": {}},
+        {"requests": table_of(12, [ROW]).to_wire()},
+        {"requests": table_of(0, [replace(ROW, endpoint=1)]).to_wire()},
     ],
 )
 def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -> None:
@@ -145,7 +143,7 @@ def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -
     with pytest.raises(ValueError, match=r"\w"):
         merger.add("a", {**report(0, [10]), **change}, NOW_S)
     journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.rest())
-    assert [sum(series.requests for series in second.endpoint_seconds) for second in journal.seconds] == [1]
+    assert [sum(row.requests for row in second.endpoint_seconds) for second in journal.seconds] == [1]
     assert (len(journal.endpoints), len(journal.failures)) == (1, 1)
 
 

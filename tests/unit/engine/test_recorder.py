@@ -16,7 +16,6 @@ import pytest
 import requests
 from gevent import getcurrent
 
-from harness.engine.failures import HostNotAllowed, MalformedResponse, RequestInterrupted, ResponseTimeout
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.recorder import (
     FAILURE_KINDS,
@@ -26,11 +25,12 @@ from harness.engine.recorder import (
     Recorder,
     describe_failure,
 )
+from harness.engine.request_failures import HostNotAllowed, MalformedResponse, RequestInterrupted, ResponseTimeout
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.second_table import SecondTable
 
 
-def series_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
+def rows_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
     table = SecondTable.from_wire(wire)
     seconds = table.second
     return {second: EndpointSecond.all_of(table.of(seconds == second)) for second in np.unique(seconds).tolist()}
@@ -51,17 +51,17 @@ class Recording:
     def request(self, *, start_s: float, ms: float | None, **more: Any) -> None:
         self.recorder.on_request("GET", "/a", ms, 7, start_time=self.epoch_s + start_s, **more)
 
-    def series(self) -> dict[int, list[EndpointSecond]]:
-        return series_by_second(self.recorder.take(None)[0])
+    def by_second(self) -> dict[int, list[EndpointSecond]]:
+        return rows_by_second(self.recorder.take(None)[0])
 
 
 def test_a_request_counts_in_the_second_it_ended_and_the_phase_it_began() -> None:
     recording = Recording()
     recording.request(start_s=49.5, ms=1_000)
-    ((second, (series,)),) = recording.series().items()
-    assert (second, series.phase, series.requests, series.bytes_received) == (50, 0, 1, 7)
-    assert series.response.sum_us == 1_000_000
-    assert series.service is series.response
+    ((second, (row,)),) = recording.by_second().items()
+    assert (second, row.phase, row.requests, row.bytes_received) == (50, 0, 1, 7)
+    assert row.response.sum_us == 1_000_000
+    assert row.service is row.response
 
 
 def test_in_the_open_model_response_time_counts_from_the_intended_start() -> None:
@@ -69,9 +69,9 @@ def test_in_the_open_model_response_time_counts_from_the_intended_start() -> Non
     recording.starts[getcurrent()] = 60.0
     recording.request(start_s=60.4, ms=100)
     recording.request(start_s=60.6, ms=50)
-    ((_, (series,)),) = recording.series().items()
-    assert series.response.sum_us == pytest.approx(500_000 + 50_000, abs=20_000)  # two clocks, read one after the other
-    assert series.service.sum_us == 150_000
+    ((_, (row,)),) = recording.by_second().items()
+    assert row.response.sum_us == pytest.approx(500_000 + 50_000, abs=20_000)  # two clocks, read one after the other
+    assert row.service.sum_us == 150_000
     assert not recording.starts
 
 
@@ -79,8 +79,8 @@ def test_the_first_request_may_come_from_a_greenlet_that_the_task_spawned() -> N
     recording = Recording()
     recording.starts[getcurrent()] = 60.0
     gevent.spawn(recording.request, start_s=60.4, ms=100).get()
-    ((_, (series,)),) = recording.series().items()
-    assert series.response.sum_us == pytest.approx(500_000, abs=20_000)
+    ((_, (row,)),) = recording.by_second().items()
+    assert row.response.sum_us == pytest.approx(500_000, abs=20_000)
     assert not recording.starts
 
 
@@ -92,7 +92,7 @@ def test_a_wall_clock_that_is_set_moves_no_request(monkeypatch: pytest.MonkeyPat
     assert recording.recorder.now_s() == pytest.approx(before_s, abs=1)
     recording.epoch_s -= 30
     recording.request(start_s=10.0, ms=1)
-    assert list(recording.series()) == [10]
+    assert list(recording.by_second()) == [10]
 
 
 def test_only_whole_seconds_are_handed_over_and_only_once() -> None:
@@ -100,23 +100,23 @@ def test_only_whole_seconds_are_handed_over_and_only_once() -> None:
     recording.request(start_s=10.0, ms=1)
     recording.request(start_s=11.0, ms=1)
     rows, endpoints, _, _ = recording.recorder.take(11)
-    assert (list(series_by_second(rows)), endpoints) == ([10], [[0, "GET", "/a"]])
+    assert (list(rows_by_second(rows)), endpoints) == ([10], [[0, "GET", "/a"]])
     rows, endpoints, _, _ = recording.recorder.take(None)
-    assert (list(series_by_second(rows)), endpoints) == ([11], [])
+    assert (list(rows_by_second(rows)), endpoints) == ([11], [])
 
 
 def test_a_start_time_of_another_clock_is_not_believed() -> None:
     recording = Recording()
     recording.recorder.on_request("GET", "/a", 5.0, 0, start_time=12.5)
-    (second,) = recording.series()
+    (second,) = recording.by_second()
     assert 99 <= second <= 101
 
 
 def test_a_request_without_a_time_is_counted_and_not_measured() -> None:
     recording = Recording()
     recording.request(start_s=10, ms=None, exception=ValueError("x"))
-    ((_, (series,)),) = recording.series().items()
-    assert (series.requests, series.failures, series.response.count, series.failed.count) == (1, 1, 0, 0)
+    ((_, (row,)),) = recording.by_second().items()
+    assert (row.requests, row.failures, row.response.count, row.failed.count) == (1, 1, 0, 0)
 
 
 def test_failures_are_counted_by_kind_and_sampled_a_few_times() -> None:
@@ -219,9 +219,9 @@ def test_a_response_time_that_is_no_number_is_counted_and_not_measured(ms: float
     recording = Recording()
     recording.request(start_s=60.0, ms=ms, exception=exception)
     wire, _, failures, samples = recording.recorder.take(None)
-    ((second, (series,)),) = series_by_second(wire).items()
+    ((second, (row,)),) = rows_by_second(wire).items()
     assert second in (59, 60)
-    assert (series.requests, series.response.counts.size) == (1, 0)
+    assert (row.requests, row.response.counts.size) == (1, 0)
     assert [count for *_, count in failures] == ([1] if exception else [])
     assert len(samples) == len(failures)
 
@@ -232,4 +232,4 @@ def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
     with pytest.raises(ValueError, match="NaN"):
         recording.recorder.take(None)
     recording.request(start_s=60.0, ms=10)
-    assert sum(len(of_second) for of_second in recording.series().values()) == 1
+    assert sum(len(of_second) for of_second in recording.by_second().values()) == 1

@@ -11,9 +11,9 @@ from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Endpoint, Journal, read_journal
 from harness.record.second_table import SecondTable
+from tests.support.endpoint_seconds import table_of
 from tests.support.recordings import EPOCH_S, Failing, WorkerState, lognormal, record_run, steady, stress
 from tests.support.replay import plan_in, replay
-from tests.support.series import table_of
 
 
 class _Follow:

@@ -12,8 +12,8 @@ from harness.record.frames import FrameWriter
 from harness.record.histogram import Histogram
 from harness.record.journal import SCHEMA, Endpoint, Journal, JournalFollower, read_journal
 from harness.record.second_table import SecondTable
+from tests.support.endpoint_seconds import table_of
 from tests.support.recordings import Failing, ramp, record_run, steady, stress
-from tests.support.series import table_of
 
 
 def requests_in(journal: Journal) -> int:

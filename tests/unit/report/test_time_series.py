@@ -18,7 +18,7 @@ from harness.report.time_series import (
     resources_over_time,
     series_of,
 )
-from tests.support.series import table_of
+from tests.support.endpoint_seconds import table_of
 
 
 def series(values_us: list[int], endpoint: int = 0, *, service_us: list[int] | None = None) -> EndpointSecond:

@@ -12,7 +12,7 @@ import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
-from harness.engine.failures import ConnectionReset, RequestInterrupted, ResponseTooSlow
+from harness.engine.request_failures import ConnectionReset, RequestInterrupted, ResponseTooSlow
 from tests.support.http.certificates import Authority
 from tests.support.http.hostile import Peer, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out

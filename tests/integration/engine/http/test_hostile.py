@@ -18,7 +18,7 @@ import brotli
 import gevent
 import pytest
 
-from harness.engine import failures
+from harness.engine import request_failures as failures
 from tests.support.http.hostile import Peer, Script, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, Driven, driven
 

@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.engine import failures
+from harness.engine import request_failures as failures
 from tests.support.http.certificates import Authority
 from tests.support.http.hostile import Peer, Script, answering, hostile_server, ok
 from tests.support.http.users import HARNESS, driven

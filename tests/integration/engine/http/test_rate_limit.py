@@ -12,7 +12,7 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from harness.engine.host_guard import Guard
-from harness.engine.locust.patches import keep_ceilings
+from harness.engine.locust.patches import apply_rate_limits
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.plan.hosts import AllowedHosts
 from harness.plan.model import AllowedHost
@@ -40,7 +40,7 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
         monkeypatch.setattr(f"harness.engine.http.{module}.perf_counter", now_s)
     monkeypatch.setattr("harness.engine.pacing.rate_limiter.SPAN_S", WAIT_S)
     guard = Guard(AllowedHosts([AllowedHost(host="localhost", max_rate=1)]))
-    guard.ceilings["localhost"] = RateLimiter(1, now_s, sleep)
+    guard.rate_limiters["localhost"] = RateLimiter(1, now_s, sleep)
     monkeypatch.setattr("harness.engine.host_guard._installed", guard)
     return guard
 
@@ -94,7 +94,7 @@ def test_the_host_that_locust_s_client_will_ask_has_the_ceiling(
     monkeypatch.setattr(RateLimiter, "take_turn", lambda _: asked.append("turn"))
     for each in (FastHttpSession, HttpSession):
         monkeypatch.setattr(each, "request", lambda _, method, url: asked.append(f"{method} {url}"))
-    keep_ceilings(guard)
+    apply_rate_limits(guard)
     client = object.__new__(session)
     client.base_url = "http://x.test" if path.startswith("@") else "http://localhost:80"
     client.request("GET", path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine.failures import RedirectRefused
+from harness.engine.request_failures import RedirectRefused
 from tests.support.http.echo import Echo
 from tests.support.http.hostile import answering, hostile_server, ok
 from tests.support.http.users import HARNESS, LOCUST, Driven, driven

@@ -163,6 +163,6 @@ def end_with_the_last_user(load: LoadProcesses, journal: Journal) -> None:
 def failures_by_endpoint(journal: Journal) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for second in journal.seconds:
-        for series in second.endpoint_seconds:
-            counts[str(journal.endpoints[series.endpoint])] += series.failures
+        for row in second.endpoint_seconds:
+            counts[str(journal.endpoints[row.endpoint])] += row.failures
     return dict(counts)

@@ -9,8 +9,8 @@ import zlib
 import brotli
 import pytest
 
-from harness.engine.failures import MalformedResponse, ResponseTooLarge
 from harness.engine.http.decoders import decode_content, make_decoder
+from harness.engine.request_failures import MalformedResponse, ResponseTooLarge
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from geventhttpclient.header import Headers
 
-from harness.engine.failures import RedirectRefused
 from harness.engine.http.origin import Origin, is_plain_path, parse_url
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import build_redirect_request
 from harness.engine.http.request_body import encode_body
 from harness.engine.http.request_headers import RequestHeaderCache
+from harness.engine.request_failures import RedirectRefused
 
 ORIGIN = Origin("http", "host", 80)
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.engine.failures import (
+from harness.engine.http.response_parser import ResponseParser, parse_headers
+from harness.engine.request_failures import (
     ConnectionClosed,
     HeadersTooLarge,
     MalformedResponse,
     RequestFailure,
     TruncatedResponse,
 )
-from harness.engine.http.response_parser import ResponseParser, parse_headers
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
 
 rates = st.floats(min_value=0, max_value=5_000)
-stretches = st.lists(
+segments = st.lists(
     st.builds(RateSegment, rates, rates, st.floats(min_value=0.1, max_value=5)).filter(
         lambda s: 0 < s.arrivals < 3_000
     ),
@@ -36,50 +36,50 @@ def test_a_ramp_from_nothing_has_half_of_its_peak_and_grows_denser() -> None:
     assert sum(at_s < 5 for at_s in times) == 125
 
 
-@given(stretches)
-def test_the_number_of_even_arrivals_is_the_integral_of_the_rate(given_stretches: list[RateSegment]) -> None:
-    times = list(arrival_times(given_stretches, spacing="even", seed="1"))
-    expected = sum(stretch.arrivals for stretch in given_stretches)
+@given(segments)
+def test_the_number_of_even_arrivals_is_the_integral_of_the_rate(rate_segments: list[RateSegment]) -> None:
+    times = list(arrival_times(rate_segments, spacing="even", seed="1"))
+    expected = sum(segment.arrivals for segment in rate_segments)
     assert abs(len(times) - expected) <= 0.5 + 1e-6 * expected
     assert times == sorted(times)
-    length_s = sum(stretch.duration_s for stretch in given_stretches)
+    length_s = sum(segment.duration_s for segment in rate_segments)
     assert all(0 <= at_s <= length_s * (1 + 1e-9) for at_s in times)
 
 
-@given(stretches, st.integers(min_value=1, max_value=5))
-def test_the_workers_shares_are_together_the_whole(given_stretches: list[RateSegment], workers: int) -> None:
+@given(segments, st.integers(min_value=1, max_value=5))
+def test_the_workers_shares_are_together_the_whole(rate_segments: list[RateSegment], workers: int) -> None:
     def times() -> list[float]:
-        return list(arrival_times(given_stretches, spacing="poisson", seed="7"))
+        return list(arrival_times(rate_segments, spacing="poisson", seed="7"))
 
-    shares = [list(ArrivalPartition(iter(times()), worker, workers)) for worker in range(workers)]
-    assert sorted(itertools.chain.from_iterable(shares)) == times()
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    partitions = [list(ArrivalPartition(iter(times()), worker, workers)) for worker in range(workers)]
+    assert sorted(itertools.chain.from_iterable(partitions)) == times()
+    assert max(map(len, partitions)) - min(map(len, partitions)) <= 1
 
 
 cuts = st.lists(st.floats(min_value=0, max_value=20), max_size=3)
 
 
-@given(stretches, st.integers(min_value=4, max_value=6), cuts)
+@given(segments, st.integers(min_value=4, max_value=6), cuts)
 def test_around_a_change_of_the_shares_no_arrival_is_used_twice_or_left_out(
-    given_stretches: list[RateSegment], workers: int, given_cuts: list[float]
+    rate_segments: list[RateSegment], workers: int, given_cuts: list[float]
 ) -> None:
     """The last worker is lost at each cut. What it had used and what the others use is the whole."""
-    whole = list(arrival_times(given_stretches, spacing="poisson", seed="7"))
+    whole = list(arrival_times(rate_segments, spacing="poisson", seed="7"))
     left = [ArrivalPartition(iter(whole), worker, workers) for worker in range(workers)]
-    pending = [next(share, math.inf) for share in left]
+    pending = [next(partition, math.inf) for partition in left]
     used: list[float] = []
     for cut_s in (*sorted(given_cuts), math.inf):
         # The announcement comes a little before the cut, and to each worker at another moment.
-        for number, share in enumerate(left):
+        for number, partition in enumerate(left):
             heard_s = cut_s - 0.1 * (number + 1)
             while pending[number] < min(heard_s, 1e9):
                 used.append(pending[number])
-                pending[number] = next(share, math.inf)
+                pending[number] = next(partition, math.inf)
         if cut_s == math.inf:
             break
-        for number, share in enumerate(left[:-1]):
-            share.change(cut_s, number, len(left) - 1)
-            pending[number] = next(share, math.inf)
+        for number, partition in enumerate(left[:-1]):
+            partition.change(cut_s, number, len(left) - 1)
+            pending[number] = next(partition, math.inf)
         lost = left.pop()
         last_s = pending.pop()
         while last_s < cut_s:

@@ -20,8 +20,8 @@ class Other:
 
 
 def dealt(tasks: list[str], count: int, seed: str = "1:0") -> list[str]:
-    decks = TaskShufflers(seed)
-    return [decks.next_of(tasks, Owner) for _ in range(count)]
+    shufflers = TaskShufflers(seed)
+    return [shufflers.next_of(tasks, Owner) for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_deck_holds_every_place_equally_often() -> None:
 
 def test_weights_in_the_millions_keep_their_shares_and_cost_no_memory() -> None:
     tasks = ["a"] * 900_001 + ["b"] * 99_998 + ["c"] * 1
-    decks = TaskShufflers("1:0")
+    shufflers = TaskShufflers("1:0")
     tracemalloc.start()
-    counts = Counter(decks.next_of(tasks, Owner) for _ in range(10_000))
+    counts = Counter(shufflers.next_of(tasks, Owner) for _ in range(10_000))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert counts["a"] == pytest.approx(9000, abs=10)
@@ -60,17 +60,19 @@ def test_the_order_is_random_seeded_and_another_for_each_worker_and_class() -> N
     assert first != dealt(tasks, 1000, seed="1:1")
     # Neither turn and turn about nor in runs: a task follows itself about every second time.
     assert sum(one == two for one, two in pairwise(first)) == pytest.approx(500, abs=60)
-    decks = TaskShufflers("1:0")
-    assert [decks.next_of(tasks, Owner) for _ in range(100)] != [decks.next_of(tasks, Other) for _ in range(100)]
+    shufflers = TaskShufflers("1:0")
+    assert [shufflers.next_of(tasks, Owner) for _ in range(100)] != [
+        shufflers.next_of(tasks, Other) for _ in range(100)
+    ]
 
 
 def test_a_list_that_changes_is_heeded_at_once() -> None:
-    decks = TaskShufflers("1:0")
+    shufflers = TaskShufflers("1:0")
     tasks = ["a", "b"]
-    decks.next_of(tasks, Owner)
+    shufflers.next_of(tasks, Owner)
     tasks[:] = ["c", "d"]
-    assert {decks.next_of(tasks, Owner) for _ in range(50)} == {"c", "d"}
+    assert {shufflers.next_of(tasks, Owner) for _ in range(50)} == {"c", "d"}
     tasks.append("e")
-    assert {decks.next_of(tasks, Owner) for _ in range(50)} == {"c", "d", "e"}
+    assert {shufflers.next_of(tasks, Owner) for _ in range(50)} == {"c", "d", "e"}
     del tasks[1:]
-    assert decks.next_of(tasks, Owner) == "c"
+    assert shufflers.next_of(tasks, Owner) == "c"

@@ -1,4 +1,4 @@
-"""What tests of the engine put load on."""
+"""Fixtures that integration tests share."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _FOLD_AT = 3 * 512
 """So many numbers, three an arrival."""
 
 
-class LatenessNotes:
+class LatenessRecorder:
     """One worker's; ``track`` knows which phase an arrival belongs to: that in which it was due."""
 
     def __init__(self, track: PhaseTrack) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.engine.lateness import LatenessNotes
+from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.phase_track import PhaseTrack
 from harness.record.lateness import Lateness
 
@@ -11,7 +11,7 @@ def test_every_arrival_is_in_the_phase_in_which_it_was_due_whole_and_the_generat
     track = PhaseTrack()
     track.begin(0, 0.0, [10.0], is_open=True)
     track.begin(1, 10.0, [10.0], is_open=True)
-    notes = LatenessNotes(track)
+    notes = LatenessRecorder(track)
     for number in range(3000):
         # Due just before the second phase begins, and started in it.
         notes.note(9.9 if number % 3 else 10.1, 0.3, 0.002)
@@ -22,7 +22,7 @@ def test_every_arrival_is_in_the_phase_in_which_it_was_due_whole_and_the_generat
 
 
 def test_an_arrival_is_never_early() -> None:
-    notes = LatenessNotes(PhaseTrack())
+    notes = LatenessRecorder(PhaseTrack())
     notes.note(5.0, -1e-9, -1e-9)
     (part,) = Lateness.all_of(notes.take())
     assert (part.delay.count, part.delay.max_us, part.own.max_us) == (1, 0, 0)

@@ -13,8 +13,8 @@ from typing import TextIO, cast
 
 from harness.record.redacted_lines import RedactedStream
 
-TARGET = "HARNESS_TARGET_URL"
-QUESTION = "HARNESS_QUESTION"
+TARGET_VARIABLE = "HARNESS_TARGET_URL"
+DESCRIBE_VARIABLE = "HARNESS_DESCRIBE_REQUEST"
 """In which variables the controller tells what may hold a user's secrets: an argument is everybody's to see, an
 environment the kernel shows to its own user (and root) only.
 """
