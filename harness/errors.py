@@ -6,7 +6,9 @@ prints one message without a traceback. :class:`Message` is the same for what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +44,7 @@ class Option(NamedTuple):
 def command_line_option(option: Option) -> str:
     """``--allow-host 10.0.0.9``."""
     name = f"--{option.name.replace('_', '-')}"
-    return name if option.value is None else f"{name} {option.value}"
+    return name if option.value is None else f"{name} {shlex.quote(str(option.value))}"
 
 
 def keyword_argument(option: Option) -> str:
@@ -64,7 +66,8 @@ class Message:
     """A sentence for a person and what it was made from.
 
     ``code`` names what it says (``phase-unknown-key``) and never changes once published; ``template`` is a
-    :meth:`str.format` template over ``params``. An :class:`Option` among the parameters is spelled by the front end.
+    :meth:`str.format` template over ``params``. Among the parameters, an :class:`Option` is spelled by the front end,
+    a list of texts is joined with commas, and a message is filled in as well.
     """
 
     code: str
@@ -82,6 +85,16 @@ class Message:
 def message(code: str, template: str, /, **params: object) -> Message:
     """A :class:`Message`, its parameters given by keyword."""
     return Message(code, template, params)
+
+
+def alternatives(name: str, known: Sequence[str]) -> Message:
+    """What there is instead of ``name``, for a hint: the nearest first, then all."""
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return message("did-you-mean", 'Did you mean "{close}"? Known: {known}.', close=close[0], known=list(known))
+    if known:
+        return message("known", "Known: {known}.", known=list(known))
+    return message("none-known", "There are none.")
 
 
 class HarnessError(Exception):
@@ -153,7 +166,17 @@ def problems_of(error: HarnessError) -> list[HarnessError]:
 
 
 def _filled(template: str, params: Mapping[str, object], style: OptionStyle) -> str:
-    return template.format(**{k: style(v) if isinstance(v, Option) else v for k, v in params.items()})
+    return template.format(**{name: _shown(value, style) for name, value in params.items()})
+
+
+def _shown(value: object, style: OptionStyle) -> object:
+    if isinstance(value, Option):
+        return style(value)
+    if isinstance(value, Message):
+        return value.text(style)
+    if isinstance(value, list | tuple) and all(isinstance(each, str | Option | Message) for each in value):
+        return ", ".join(str(_shown(each, style)) for each in value)
+    return value
 
 
 def _escaped(text: str) -> str:

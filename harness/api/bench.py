@@ -2,77 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.api.edge import at_the_edge
+from harness import control
+from harness.api.options import BenchOptions
+from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Option
+from harness.plan.bench_resolve import resolve_bench
 
 
-@at_the_edge
-def bench(
-    arguments: str | Path | Sequence[str | Path] = (),
-    *,
-    gate: str | Sequence[str] = (),
-    gates: str | Path | None = None,
-    profile: bool = False,
-    memory: bool = False,
-    out: str | Path = "reports",
-    hear: Callable[[str], object] = lambda _: None,
-) -> Run:
-    """Run a suite of pytest-benchmark in the working folder, judge it, write its reports, put it into the store.
+def run_benchmarks(options: BenchOptions) -> Run:
+    """Run a suite of pytest-benchmark in the working folder, judge it, write its reports and record it in the store.
 
-    ``arguments`` are handed to pytest: ``"benchmarks/micro"``, or ``["benchmarks/micro", "-k", "search"]``; without a
-    path, those of ``[tool.harness.bench]`` in pyproject.toml. ``gate`` is what must hold, as
-    ``'bench("test_search").mean < 2ms'``, one or several, and ``gates`` a TOML file of them; without either, the
-    project's hold. With ``profile`` the slowest are run again under py-spy, with ``memory`` each under memray.
-    ``hear`` is given what pytest says, line by line, redacted and harmless to a terminal; ``harness.log`` in the run's
-    folder has it anyway. What it raises is raised when the bench has ended.
+    ``arguments`` are for pytest: ``"benchmarks/micro"``, or ``["benchmarks/micro", "-k", "search"]``. Without a path,
+    those of ``[tool.harness.bench]`` in pyproject.toml are used. ``gate`` is a requirement such as
+    ``'bench("test_search").mean < 2ms'``, or several; ``gates`` is a TOML file of them. Without either, the project's
+    gates apply. ``profile`` runs the slowest benchmarks again under py-spy, ``memory`` each of them under memray.
+    ``hear`` gets pytest's output line by line, without secrets and terminal escapes; the run folder's ``harness.log``
+    has it anyway. If ``hear`` raises, the exception is raised again once the bench has ended.
 
     The result has ``verdict``, ``gates`` and ``benchmarks``, a DataFrame with a row per benchmark, and no phases. The
-    benchmarks run in a process of their own; a signal (Ctrl-C) ends it in order, if this is the main thread.
+    benchmarks run in a process of their own; Ctrl-C or SIGTERM ends it in order if the call comes from the main thread.
 
-    Raises :class:`HarnessError` where nothing could be measured: no such benchmark, a file that cannot be imported,
-    pytest-benchmark not installed. :class:`RunInterrupted` where it was interrupted; ``run`` is what was measured. A
-    plain ``KeyboardInterrupt`` where there was nothing yet.
+    Raises :class:`HarnessError` if nothing could be measured: no such benchmark, a file that cannot be imported,
+    pytest-benchmark not installed. Raises :class:`RunInterrupted` if it was interrupted; its ``run`` is what was
+    measured until then. Before the first benchmark, that is a plain ``KeyboardInterrupt``.
     """
-    given = _texts("arguments", arguments, 'give pytest\'s in texts, as ["benchmarks/micro", "-k", "search"].')
-    required = _texts("gate", gate, "give texts, as 'bench(\"test_search\").mean < 2ms', one or several.")
-    _need("gates", gates, gates is None or isinstance(gates, str | Path), "name a TOML file; gates in texts are gate=.")
-    _need("profile", profile, isinstance(profile, bool), "True has the slowest run under py-spy, too; else False.")
-    _need("memory", memory, isinstance(memory, bool), "True has each run under memray, too; else False.")
-    _need("out", out, isinstance(out, str | Path), 'name the folder of run folders, as "reports".')
-    _need("hear", hear, callable(hear), "give a function of one text, as sys.stderr.write.")
-    from harness.plan.bench_resolve import resolve_bench
-
+    arguments, required = _texts("arguments", options.arguments), _texts("gate", options.gate)
+    _need("gates", options.gates, options.gates is None or isinstance(options.gates, str | Path), "str, Path or None")
+    _need("profile", options.profile, isinstance(options.profile, bool), "bool")
+    _need("memory", options.memory, isinstance(options.memory, bool), "bool")
+    _need("out", options.out, isinstance(options.out, str | Path), "str or Path")
+    _need("hear", options.hear, callable(options.hear), "a function of one str, such as sys.stderr.write")
     plan = resolve_bench(
-        given,
+        arguments,
         gates=required,
-        gates_file=None if gates is None else Path(gates),
-        profile=profile,
-        memory=memory,
+        gates_file=None if options.gates is None else Path(options.gates),
+        profile=options.profile,
+        memory=options.memory,
     )
-
-    # Only now: a fault of the gates is told before the store is loaded.
-    from harness.control import bench as control
-
-    outcome = control.bench(plan, out=Path(out), hear=hear)
+    outcome = control.bench.bench(plan, out=Path(options.out), hear=options.hear)
     finished = Run(outcome.folder, outcome.summary)
     if finished.verdict.interrupted:
         raise RunInterrupted(finished)
     return finished
 
 
-def _texts(name: str, given: str | Path | Sequence[str | Path], right: str) -> tuple[str, ...]:
-    """One or several, all of them texts or paths."""
+bench = python_call(taking(BenchOptions, run_benchmarks, "bench"))
+
+
+def _texts(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """One text or several; paths count as texts."""
     several = (given,) if isinstance(given, str | Path) else given
-    _need(name, given, isinstance(several, Iterable), right)
+    _need(name, given, isinstance(several, Iterable), "str or a list of str")
     texts = tuple(several)
-    _need(name, given, all(isinstance(text, str | Path) for text in texts), right)
+    _need(name, given, all(isinstance(text, str | Path) for text in texts), "str or a list of str")
     return tuple(map(str, texts))
 
 
-def _need(name: str, given: object, fits: bool, right: str) -> None:
+def _need(name: str, given: object, fits: bool, expected: str) -> None:
     if not fits:
-        raise HarnessError(f"{given!r} is of no use here", where=f"{name}=", hint=right)
+        raise HarnessError(
+            "argument-wrong-type",
+            "it must be {expected}, not {given!r}",
+            where=Option(name),
+            expected=expected,
+            given=given,
+        )

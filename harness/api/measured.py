@@ -1,7 +1,7 @@
-"""What a phase, or one endpoint in it, did, by the names a test uses: ``run.phase("steady").p95``.
+"""The figures of a phase and of its endpoints, by the names a test uses: ``run.phase("steady").p95``.
 
-Times are milliseconds, rates per second, ``error_rate`` a share 0…1. A figure that does not exist (a percentile of no
-requests) is NaN, with which every comparison is false: a test that requires something of it fails.
+Times are in milliseconds, rates per second, ``error_rate`` is a share 0…1. A figure that does not exist (a percentile
+of no requests) is NaN. Every comparison with NaN is false, so a test that requires something of it fails.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from harness.errors import HarnessError
-from harness.metrics.formatting import among
+from harness.errors import HarnessError, alternatives
 from harness.record import summary
 
 
@@ -21,7 +20,7 @@ def _figure(value: float | None) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Mean, percentiles and maximum, in ms: percentiles of 3 significant digits, mean and maximum exact."""
+    """Mean, percentiles and maximum in ms. Percentiles have 3 significant digits; mean and maximum are exact."""
 
     mean: float
     p50: float
@@ -43,7 +42,7 @@ def _times(latency: summary.Latency) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured(Times):
-    """The figures of some requests. The times are of all of them, from the moment each should have been sent."""
+    """The figures of some requests. Times are response times: from when each request should have been sent."""
 
     requests: int
     failures: int
@@ -55,7 +54,7 @@ class Measured(Times):
     ok: Times
     """Response times of the requests that did not fail."""
     service: Times
-    """From the actual send to the last byte: in the open model, response times without the wait for a user."""
+    """Service times, from the actual send to the last byte: response times without the wait for a user."""
 
     def _in_short(self) -> str:
         return f"{self.requests:,} requests, {self.failures:,} failed, p95 {self.p95:g} ms"
@@ -76,7 +75,7 @@ class Measured(Times):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MeasuredEndpoint(Measured):
-    """One endpoint in one phase; its ``method`` and the ``name`` that the scenario gives it."""
+    """One endpoint in one phase, by its ``method`` and the ``name`` that the scenario gives it."""
 
     method: str
     name: str
@@ -94,20 +93,20 @@ class MeasuredEndpoint(Measured):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MeasuredPhase(Measured):
-    """One phase: all its requests together, and each endpoint's."""
+    """One phase: the figures of all its requests, and of each endpoint."""
 
     name: str
     kind: str
     """``ramp``, ``steady``, ``stress``, ``spike``, ``pause``, ``shape``, or ``diagnose`` (the memory pass)."""
     goal: str
-    """What was asked for, as a person reads it: ``50 users``."""
+    """The load level asked for, as text: ``50 users``."""
     start_s: float
-    """From the run's start."""
+    """Seconds from the run's start."""
     end_s: float
     held: float | None
-    """A stress phase: the level (users or arrivals per second) of its last step that held."""
+    """Of a stress phase, the level (users or arrivals per second) of the last step that held."""
     generator_limited: str | None
-    """Why the load generator, not the target, was the limit; the figures then say little of the target."""
+    """Why the load generator was the bottleneck, or None. If it was, the figures say little about the target."""
     endpoints: tuple[MeasuredEndpoint, ...]
 
     @classmethod
@@ -129,10 +128,15 @@ class MeasuredPhase(Measured):
         return f"<phase {self.name}: {self._in_short()}{doubt}>"
 
     def endpoint(self, name: str) -> MeasuredEndpoint:
-        """The endpoint ``"POST /checkout"``. Raises :class:`HarnessError` where the phase had no request to it."""
+        """The endpoint ``"POST /checkout"``. Raises :class:`HarnessError` if the phase had no request to it."""
         for endpoint in self.endpoints:
             if str(endpoint) == name:
                 return endpoint
         raise HarnessError(
-            f"there was no request to {name!r} in phase {self.name!r}", hint=among(name, [*map(str, self.endpoints)])
+            "run-unknown-endpoint",
+            'there was no request to "{endpoint}" in phase "{phase}"',
+            hint="{alternatives}",
+            endpoint=name,
+            phase=self.name,
+            alternatives=alternatives(name, [*map(str, self.endpoints)]),
         )

@@ -1,4 +1,4 @@
-"""Whether a run held, as a test asserts it: ``assert run.verdict.passed``; its text is the message of each gate."""
+"""The verdict of a run, for tests to assert: ``assert run.verdict.passed``. Its text gives the reasons."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness.report.formatting import plain
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The answer of a run: ``status`` is ``pass``, ``fail``, ``inconclusive`` or ``broken``.
+    """The verdict of a run: ``status`` is ``pass``, ``fail``, ``inconclusive`` or ``broken``.
 
-    ``exit_code`` is that of ``harness run``; ``reasons`` say why, the most important first: of a gate that did not
-    hold what it required, what was observed with its 95 % interval, and the limit. ``folder`` is the run's.
+    ``exit_code`` is the one of ``harness run``. ``reasons`` come in order of importance; that of a gate which did not
+    hold names the requirement, what was observed with its 95 % interval, and the limit. ``folder`` is the run folder.
 
-    True where the run passed. ``str()`` is the message for a person: reasons, and where to see more.
+    A verdict is true if the run passed. ``str()`` gives the reasons, and where to see more.
     """
 
     status: summary.Verdict
@@ -29,13 +29,13 @@ class Verdict:
 
     @classmethod
     def of(cls, result: summary.Summary, folder: Path) -> Verdict:
-        """The verdict of a summary. What came from the target is harmless text in it."""
+        """The verdict of a summary, without control characters that came from the target."""
         reasons = tuple(" ".join(plain(reason).split()) for reason in result.reasons)
         return cls(result.verdict, result.exit_code, reasons, folder)
 
     @property
     def passed(self) -> bool:
-        """Every gate held, for certain. A run that could not tell (:attr:`inconclusive`) has not passed."""
+        """Every gate held, for certain. A run that is :attr:`inconclusive` has not passed."""
         return self.status == "pass"
 
     @property
@@ -45,17 +45,17 @@ class Verdict:
 
     @property
     def inconclusive(self) -> bool:
-        """No gate failed for certain, and one or more could not be told: noise, too few requests, an interruption."""
+        """No gate failed for certain, but noise, too few requests or an interruption left one or more undecided."""
         return self.status == "inconclusive"
 
     @property
     def broken(self) -> bool:
-        """The run itself is not valid: the target was lost, or the load generator was the limit."""
+        """The run itself is not valid: the target was lost, or the load generator was the bottleneck."""
         return self.status == "broken"
 
     @property
     def interrupted(self) -> bool:
-        """Somebody ended the run (Ctrl-C); it is then inconclusive."""
+        """The run was interrupted (Ctrl-C, SIGTERM); it is then inconclusive."""
         return self.exit_code == ExitCode.INTERRUPTED
 
     def __bool__(self) -> bool:

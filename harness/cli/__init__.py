@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 import click
 
 from harness import quick_start
-from harness.api.edge import in_the_words_of_the_command_line
 from harness.errors import ExitCode, HarnessError
 
 _MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
@@ -89,7 +88,6 @@ def cli() -> None:
     """
 
 
-@in_the_words_of_the_command_line()
 def main() -> None:
     """The console script ``harness``."""
     from harness.cli.std_streams import complain, open_closed

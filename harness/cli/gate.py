@@ -1,4 +1,4 @@
-"""``harness gate``: judge a run folder again, under its own gates or others."""
+"""``harness gate``: judge a run again, by its own gates or others."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from harness import api, control
 from harness.cli import options
 
 
 @click.command()
 @click.argument("run")
-@click.option("--require", "-r", multiple=True, metavar="GATE", help='Judge by this instead: "p95 < 300ms".')
+@click.option("--require", "-r", multiple=True, metavar="GATE", help='Judge by this instead, such as "p95 < 300ms".')
 @click.option("--phase", help="The phase that --require reads. Default: every measured phase.")
-@click.option("--endpoint", help='The endpoint that --require reads, as "POST /checkout". Default: all together.')
+@click.option("--endpoint", help='The endpoint that --require reads, such as "POST /checkout". Default: all together.')
 @click.option("--profile", metavar="NAME|FILE", help="Judge by the gates of this profile.")
 @options.out
 @options.as_json
@@ -26,16 +27,14 @@ def command(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Judge RUN (a run folder, a run-id or "latest") again; write its summary and report anew.
+    """Judge RUN (a run folder, a run ID or "latest") again and write its summary and report anew.
 
-    Works on folders copied from elsewhere and on runs that were killed. Exit codes as of "harness run".
+    Works on folders from other machines and on runs that were killed. The exit codes are those of "harness run".
     """
-    from harness import Run
+    folder = control.run_lookup.find(run, out)
+    summary = api.judge.judge_folder(folder, require, phase=phase, endpoint=endpoint, profile=profile)
 
-    judged = Run.load(run, out=out).judge(require, phase=phase, endpoint=endpoint, profile=profile)
+    from harness.cli.outcome import show_outcome  # an error in the options is reported before rich is loaded
 
-    # Only now: a wrong word is told before rich is loaded.
-    from harness.cli.outcome import show_outcome
-
-    show_outcome(judged.folder, judged.summary, as_json=as_json)
-    return judged.summary.exit_code
+    show_outcome(folder, summary, as_json=as_json)
+    return summary.exit_code

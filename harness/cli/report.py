@@ -1,4 +1,4 @@
-"""``harness report``: draw a run folder's report again."""
+"""``harness report``: draw the report of a run again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness import control
 from harness.cli import options
 
 
@@ -13,10 +14,9 @@ from harness.cli import options
 @click.argument("run")
 @options.out
 def command(run: str, out: Path) -> None:
-    """Draw the report of RUN (a run folder, a run-id or "latest") again, also of one whose run was killed."""
-    from harness import Run
+    """Draw the report of RUN (a run folder, a run ID or "latest") again, even if the run was killed."""
     from harness.plan.config_source import shown_path
 
-    drawn = Run.load(run, out=out)
-    drawn.draw()
-    click.echo(f"report: {shown_path(drawn.report)}", err=True)
+    folder = control.run_lookup.find(run, out)
+    control.finalize.draw_again(folder)
+    click.echo(f"report: {shown_path(folder.report)}", err=True)

@@ -1,32 +1,35 @@
-"""The target that the environment names, for command lines that name none: what a container, or a CI job, sets once."""
+"""The target that the environment names, for command lines that name none: set once for a container or a CI job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
+from harness.api.options import RunOptions, several
 from harness.errors import HarnessError
 
 HOST, PID, ALLOWED = "HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"
 
 
-@dataclass(frozen=True)
-class TargetSelection:
-    """What ``--host``, ``--pid`` and ``--allow-host`` would have said."""
+def with_target_from(environment: Mapping[str, str], options: RunOptions) -> RunOptions:
+    """``options`` with the target of HARNESS_HOST, HARNESS_PID and HARNESS_ALLOW_HOST (names separated by spaces).
 
-    host: str
-    pid: int | None
-    allowed: tuple[str, ...]
-
-
-def target_of(environment: Mapping[str, str]) -> TargetSelection | None:
-    """Of HARNESS_HOST, HARNESS_PID and HARNESS_ALLOW_HOST (names with spaces between); None without the first.
-
-    Raises :class:`HarnessError` where the number of a process is none.
+    They count only if ``options`` name no target. Raises :class:`HarnessError` if HARNESS_PID is not a process number.
     """
     host, pid = environment.get(HOST), environment.get(PID)
-    if not host:
-        return None
+    if not host or options.host is not None or options.target is not None:
+        return options
     if pid and not (pid.isascii() and pid.isdigit() and len(pid) < 20 and int(pid)):
-        raise HarnessError(f'"{pid}" is no number of a process', where=PID, hint="`pgrep -af NAME` finds it.")
-    return TargetSelection(host, int(pid) if pid else None, tuple(environment.get(ALLOWED, "").split()))
+        raise HarnessError(
+            "pid-not-a-number",
+            '"{pid}" is not a process number',
+            where=PID,
+            hint="`pgrep -af NAME` finds the number.",
+            pid=pid,
+        )
+    return replace(
+        options,
+        host=host,
+        pid=options.pid or (int(pid) if pid else None),
+        allow_host=(*several(options.allow_host), *environment.get(ALLOWED, "").split()),
+    )

@@ -16,8 +16,9 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
+from harness.api.options import RunOptions
 from harness.cli import cli
-from harness.cli.target_options import target_of
+from harness.cli.target_options import with_target_from
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.profile import load_profile
 from harness.shop import __main__ as shop
@@ -114,10 +115,9 @@ def test_shop_and_vendor_understand_their_commands(name: str, program: ModuleTyp
 def test_the_target_that_the_harness_is_given_is_the_shop() -> None:
     for name in ("harness", "master"):
         service = SERVICES[name]
-        given = target_of(service.environment)
-        assert given is not None
+        given = with_target_from(service.environment, RunOptions("scenario.py"))
         assert given.host == "http://shop:8000"
-        assert given.allowed == ("shop",)
+        assert given.allow_host == ("shop",)
         # py-spy sees the shop's processes, whose first is number 1, and may look into them.
         assert (service.written["pid"], given.pid) == ("service:shop", 1)
         assert service.written["cap_add"] == ["SYS_PTRACE"]

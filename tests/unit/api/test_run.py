@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 import harness
 from harness.api.run import _overrides
-from harness.cli.run import command
 from harness.control.interrupts import Interrupts
 
 
@@ -21,13 +19,6 @@ def test_what_is_set_is_a_text_or_a_key_with_its_value() -> None:
     )
     assert _overrides("workers=2") == ("workers=2",)
     assert _overrides(["a=1", "b=2"]) == ("a=1", "b=2")
-
-
-def test_every_option_of_the_command_is_an_argument() -> None:
-    otherwise_called = {"overrides": "set", "as_json": None}
-    options = {otherwise_called.get(str(option.name), option.name) for option in command.params}
-    arguments = set(inspect.signature(harness.run).parameters)
-    assert options - {None} == arguments - {"phases", "gates", "watcher", "turn"}
 
 
 def test_wrong_input_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""Every option is declared once, and the command line, Python and pytest take the same."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from click import Command
+from click.testing import CliRunner
+
+import harness
+from harness.api.options import BenchOptions, RunOptions, command_line_options
+from harness.cli import bench, run
+
+ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn", "hear"}
+
+
+@pytest.mark.parametrize(
+    ("call", "command", "options"),
+    [(harness.run, run.command, RunOptions), (harness.bench, bench.command, BenchOptions)],
+)
+def test_a_call_and_a_command_take_the_declared_options(call: Any, command: Command, options: type) -> None:
+    declared = {option.name for option in command_line_options(options)}
+    typed = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    assert {name[2:].replace("-", "_") for name in typed} - {"json"} == declared
+    signature = inspect.signature(call)
+    assert [*signature.parameters] == [field.name for field in fields(options)]
+    assert set(signature.parameters) - declared <= ONLY_IN_PYTHON
+
+
+def test_the_signature_of_a_run_is_public() -> None:
+    signature = inspect.signature(harness.run)
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    assert [name for name, kind in kinds.items() if kind == inspect.Parameter.POSITIONAL_OR_KEYWORD] == [
+        "scenario",
+        "arguments",
+    ]
+    assert signature.parameters["out"].default == "reports"
+    assert signature.return_annotation == "Run"
+    assert harness.run.__doc__
+
+
+def test_what_is_typed_is_what_a_call_would_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[RunOptions] = []
+
+    def note(options: RunOptions) -> None:
+        given.append(options)
+        raise harness.HarnessError("enough", "that is enough")
+
+    monkeypatch.setattr("harness.api.run.run_scenario", note)
+    typed = ["a.py", "--workers", "2", "-T", "x", "-T", "y", "--set", "a=1", "--pid", "7", "--host", "http://h"]
+    CliRunner().invoke(run.command, [*typed, "--seed", "3", "--", "--own", "Buyer"])
+    (options,) = given
+    assert (options.scenario, tuple(options.arguments), options.workers) == ("a.py", ("--own", "Buyer"), 2)
+    assert (options.tags, options.set, options.pid, options.seed) == (("x", "y"), ("a=1",), 7, 3)
+    assert (options.profile, options.bind, str(options.out)) == (None, None, "reports")

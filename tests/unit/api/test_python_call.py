@@ -1,0 +1,58 @@
+"""What a program reads in an error of the API: the argument by its name, no secret, nothing that steers a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+import harness
+from harness.api.python_call import for_python, python_call
+from harness.errors import ExitCode, HarnessError, ManyProblemsError, Option, message
+
+
+def test_options_are_named_as_arguments() -> None:
+    error = HarnessError(
+        "x",
+        "{bind} is needed",
+        where=Option("allow_host", "10.0.0.9"),
+        hint="{note}, or leave out {others}",
+        bind=Option("bind"),
+        note=message("y", "add {option}", option=Option("set", "a=1")),
+        others=[Option("pid", 3), Option("host", 'a"b')],
+    )
+    assert str(for_python(error)) == (
+        'allow_host="10.0.0.9": bind= is needed\n  add set="a=1", or leave out pid=3, host=\'a"b\''
+    )
+    assert str(error).startswith("--allow-host 10.0.0.9: --bind is needed")
+
+
+def test_the_rest_of_an_error_stays() -> None:
+    error = HarnessError("x-y", "{n} of {word}", where="a.toml:3: rate", exit_code=ExitCode.BROKEN, n=3, word="few")
+    same = for_python(error)
+    assert (same.code, same.where, same.exit_code) == ("x-y", "a.toml:3: rate", ExitCode.BROKEN)
+    assert same.params == {"n": 3, "word": "few"}
+
+
+def test_secrets_and_control_characters_stay_inside() -> None:
+    problem = HarnessError("x", "{url} is {word}", url="http://me:word@host", word="\x1b[31mred", where=Option("host"))
+    error = for_python(ManyProblemsError([problem]))
+    assert str(error) == "host=: http://***@host is red"
+    assert "word" not in str(error.problems[0].params.values() if isinstance(error, ManyProblemsError) else error)
+
+
+def test_a_traceback_does_not_show_the_original() -> None:
+    @python_call
+    def fail() -> None:
+        raise HarnessError("x", "{url}", url="http://me:word@host")
+
+    with pytest.raises(HarnessError) as caught:
+        fail()
+    assert caught.value.__suppress_context__
+
+
+def test_a_misspelt_keyword_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(TypeError, match=r"^run\(\) got .* 'profil': did you mean profile=\?"):
+        harness.run("x.py", profil="smoke")  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(TypeError, match=r"^bench\(\) got .* 'memroy': did you mean memory="):
+        harness.bench("test_x.py", memroy=True)  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(TypeError, match=r"^Run\.load\(\) got .* 'zzz'; there are: cls, run, out"):
+        harness.Run.load("latest", zzz=1)  # type: ignore[call-arg]  # what is tested
