@@ -15,7 +15,6 @@ from harness.errors import HarnessError, alternatives
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
-from harness.report.markdown import summary_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,6 +176,9 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows."""
+        # Here, as reports import jinja2, numpy and scipy, which a run does not need before its end.
+        from harness.report.exporters.markdown import summary_markdown
+
         return summary_markdown(self.summary)
 
     def __repr__(self) -> str:

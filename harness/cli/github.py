@@ -12,9 +12,9 @@ from harness.errors import HarnessError
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
-from harness.report.annotations import workflow_commands
-from harness.report.comment import comment_markdown
-from harness.report.markdown import summary_markdown
+from harness.report.exporters.annotations import repository_path, workflow_commands
+from harness.report.exporters.comment import comment_markdown
+from harness.report.exporters.markdown import summary_markdown
 
 _LARGEST = 1024 * 1024
 """GitHub refuses a step's summary of more bytes, with all that other programs have written there."""
@@ -52,8 +52,6 @@ def tell_github(folder: RunFolder, summary: Summary) -> None:
 def _scenario_file(folder: RunFolder) -> str | None:
     """As GitHub names files; None where the scenario lies elsewhere, or is not known."""
     try:
-        path = Path(read_model(folder.plan, RunPlan).scenario.path).resolve()
+        return repository_path(read_model(folder.plan, RunPlan).scenario.path)
     except HarnessError:  # the annotation then stands at no file
         return None
-    root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

@@ -17,7 +17,7 @@ from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.record.tables import write_tables
 from harness.recording.bench import read_suite
-from harness.report import write_reports
+from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
 from harness.store.artifacts import ArtifactLocation, upload
 
@@ -125,12 +125,9 @@ def draw_again(folder: RunFolder) -> None:
 
 def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message | str] = ()) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
+    written = {name: folder.path / file for name, file in report_files().items()} | {"summary": folder.summary}
     artifacts = {
-        "report": folder.report,
-        "summary": folder.summary,
-        "markdown": folder.markdown,
-        "comment": folder.comment,
-        "junit": folder.junit,
+        **written,
         "plan": folder.plan,
         "environment": folder.environment,
         "journal": folder.journal,
@@ -141,7 +138,6 @@ def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Mes
         "harness_log": folder.log,
         "target_log": folder.target_log,
     }
-    written = {"report", "summary", "markdown", "comment", "junit"}
     result = summary.warned(*warnings).model_copy(
         update={
             "artifacts": {name: path.name for name, path in artifacts.items() if name in written or path.exists()},

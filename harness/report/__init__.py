@@ -1,31 +1,36 @@
-"""What people and CI read of a run: the report, a summary, a comment and JUnit's XML, drawn from its folder alone."""
+"""Reports on a run, made from its folder alone: sections (what a report shows) and exporters (its output formats)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.record.run_folder import RunFolder, write_text
+
+if TYPE_CHECKING:
+    from harness.report.exporter import Exporter
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write ``report.html``, ``summary.md``, ``comment.md`` and ``junit.xml`` into the run folder ``folder``.
+    """Write a file for each exporter (``report.html``, ``summary.md``, …) into the run folder ``folder``.
 
-    What a run lacks (profiles, a baseline, requests) is said in the report and is no error. Raises
-    :class:`HarnessError` where the run is not judged yet, or where a file of the folder is missing or damaged.
+    A report says what a run lacks (profiles, a baseline, requests); that is no error. Raises :class:`HarnessError` if
+    the run is not judged yet, or a file of the folder is missing or damaged.
     """
-    # Here, so that whoever only asks for this function's name does not load jinja2, numpy and scipy.
-    from harness.report.bench_page import bench_html
-    from harness.report.comment import comment_markdown
-    from harness.report.junit import junit_xml
-    from harness.report.markdown import summary_markdown
-    from harness.report.page import report_html
-    from harness.report.recorded import read_judged, read_judged_suite
+    from harness.report.contents import read_report
 
-    if folder.is_bench:
-        suite = read_judged_suite(folder)
-        summary, page = suite.summary, bench_html(suite)
-    else:
-        judged = read_judged(folder)
-        summary, page = judged.summary, report_html(judged)
-    write_text(folder.report, page)
-    write_text(folder.markdown, summary_markdown(summary))
-    write_text(folder.comment, comment_markdown(summary))
-    write_text(folder.junit, junit_xml(summary))
+    report = read_report(folder)
+    for exporter in _exporters():
+        if exporter.file is not None:
+            write_text(folder.path / exporter.file, exporter.render(report))
+
+
+def report_files() -> dict[str, str]:
+    """The files that :func:`write_reports` writes, by the name of their format."""
+    return {exporter.name: exporter.file for exporter in _exporters() if exporter.file is not None}
+
+
+def _exporters() -> tuple[Exporter, ...]:
+    """Imported when a report is written, as jinja2, numpy and scipy come with them."""
+    from harness.report.exporters import EXPORTERS
+
+    return EXPORTERS

@@ -1,28 +1,31 @@
-"""All that the charts of a report draw, as one JSON value; every endpoint's figures once, not once a chart."""
+"""What the charts of a run draw, as one JSON value in which every endpoint's figures appear once."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from harness.plan.model import Phase
+from harness.plan.phases import KINDS
 from harness.record.summary import Summary
 from harness.recording.run import RunRecording
-from harness.report.distribution import CURVE, ROWS_PER_DECADE, range_bounds_ms, spread
+from harness.report.distribution import CURVE, ROWS_PER_DECADE, distributions, range_bounds_ms
 from harness.report.formatting import plain
+from harness.report.line_charts import line_charts
 from harness.report.time_series import (
     HEAT_ROWS_PER_DECADE,
     TimeAxis,
     busiest_endpoints,
     endpoint_over_time,
     errors_over_time,
-    generator_over_time,
     heat_step_s,
-    resources_over_time,
     series_of,
 )
 
+_TONES = ("sky", "green", "orange", "red", "blue", "purple")
+
 
 def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
-    """See ``assets/charts.js``, which reads it. ``endpoints[0]`` is all endpoints together."""
+    """See ``assets/chartkinds.js``, which reads it. ``endpoints[0]`` is all endpoints together."""
     journal, plan = run.journal, run.plan
     axis = TimeAxis(journal)
     bounds = range_bounds_ms(plan)
@@ -31,7 +34,9 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
     for endpoint in (None, *ids):
         series = series_of(journal, endpoint)
         name = "All endpoints" if endpoint is None else plain(str(journal.endpoints[endpoint]))
-        endpoints.append({"name": name, **endpoint_over_time(series, axis), "spread": spread(series, plan, bounds)})
+        endpoints.append(
+            {"name": name, **endpoint_over_time(series, axis), "distributions": distributions(series, plan, bounds)}
+        )
     return {
         "step_s": axis.step_s,
         "points": axis.points,
@@ -41,10 +46,9 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
         "bounds_ms": bounds,
         "endpoints": endpoints,
         "errors": errors_over_time(journal, ids, axis),
-        "generator": generator_over_time(journal, axis),
-        "resources": resources_over_time(run.readings, journal.epoch_s, axis),
+        "line_charts": line_charts(journal, run.readings, axis),
         "heat": {"step_s": heat_step_s(axis), "rows_per_decade": HEAT_ROWS_PER_DECADE},
-        "spread": {"rows_per_decade": ROWS_PER_DECADE, "curve": CURVE},
+        "distributions": {"rows_per_decade": ROWS_PER_DECADE, "curve": CURVE},
     }
 
 
@@ -53,7 +57,7 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
         {
             "index": record.index,
             "name": plain(record.plan.name),
-            "kind": record.plan.kind,
+            "tone": _tone(record.plan),
             "measured": record.plan.measured,
             "start_s": record.start_s,
             "end_s": record.end_s,
@@ -62,8 +66,14 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
     ]
 
 
+def _tone(phase: Phase) -> str:
+    """A kind's colour follows from its place in the registry; phases that are not measured are grey."""
+    kinds = list(KINDS)
+    return _TONES[kinds.index(phase.kind) % len(_TONES)] if phase.measured and phase.kind in kinds else "grey"
+
+
 def _limits(summary: Summary) -> list[dict[str, Any]]:
-    """The limits that gates set on response times, each over the phase its gate read (or the whole run)."""
+    """The limits of gates on response times, each over the phase that its gate read (or the whole run)."""
     spans = {phase.name: (phase.start_s, phase.end_s) for phase in summary.phases}
     limits: list[dict[str, Any]] = []
     for gate in summary.gates:

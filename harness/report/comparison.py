@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.compare import Bounds, Meaning, against, meaning_of, relative
 from harness.analysis.intervals import interval_of
+from harness.analysis.rounds import interval_of as bench_interval_of
 from harness.analysis.samples import ALL, Sample, samples_of
-from harness.metrics import RUN_METRICS
+from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
+from harness.metrics.statistics import Exact
 from harness.record.baseline import BaselineRun
+from harness.recording.bench import BenchRecording, references
 from harness.recording.run import PhaseRecord, RunRecording
 
 
@@ -46,6 +49,35 @@ def not_compared(run: RunRecording) -> list[str]:
     """Why runs of the baseline, or all of it, are left out: a sentence for each measured phase that this is so of."""
     reasons = [(record.plan.name, why_not_comparable(run, record)) for record in run.phases if record.plan.measured]
     return [f"{phase}: {reason}" for phase, reason in reasons if reason is not None]
+
+
+def bench_changes(suite: BenchRecording) -> list[Change]:
+    """The change of each figure of each benchmark that the baseline has, in the suite's order."""
+    found: list[Change] = []
+    for benchmark in suite.benchmarks:
+        test = benchmark.test
+        for metric in (metric for metric in BENCH_METRICS.values() if metric.compared):
+            before = references(suite.baseline, test, metric.name)
+            # An interval of many rounds is slow, so only where there is something to compare with.
+            figure = bench_interval_of(benchmark, metric, suite.memory.get(test)) if before else None
+            if figure is None:
+                continue
+            value, seen = against(figure, before, metric)
+            change, interval = relative(seen, value, metric)
+            found.append(
+                Change(
+                    "benchmarks",
+                    suite.shown(test),
+                    metric.name,
+                    metric.unit.name,
+                    value,
+                    seen.value,
+                    change,
+                    None if isinstance(metric.statistic, Exact) else interval,
+                    meaning_of(interval, metric),
+                )
+            )
+    return found
 
 
 def _phase(record: PhaseRecord, run: RunRecording) -> list[Change]:

@@ -1,4 +1,4 @@
-"""How response times are spread, by phase and endpoint: ranges, distribution, percentile curve."""
+"""The distribution of response times by phase and endpoint: ranges, histogram, percentile curve."""
 
 from __future__ import annotations
 
@@ -32,22 +32,27 @@ CURVE = (
 )
 """The shares at which the percentile curve is drawn."""
 
-_GATLINGS_BOUNDS_MS = (800.0, 1200.0)
+_DEFAULT_BOUNDS_MS = (800.0, 1200.0)
 
 
 def range_bounds_ms(plan: RunPlan) -> tuple[float, float]:
-    """The two bounds that part fast from tolerable from slow: half the tightest limit a gate sets on a response time,
-    and that limit; without one 800 and 1,200 ms, as Gatling's."""
+    """The bounds between fast, tolerable and slow responses.
+
+    They are half the tightest limit of a gate on a response time, and that limit; without one 800 and 1,200 ms, as in
+    Gatling.
+    """
     limits = [
         gate.comparison.value
         for gate in plan.gates
         if gate.comparison.unit == "ms" and not gate.comparison.baseline and gate.comparison.comparator in ("<", "<=")
     ]
-    return (min(limits) / 2, min(limits)) if limits else _GATLINGS_BOUNDS_MS
+    return (min(limits) / 2, min(limits)) if limits else _DEFAULT_BOUNDS_MS
 
 
-def spread(series: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: tuple[float, float]) -> dict[str, Any]:
-    """By phase (its index as text; ``measured``: all measured phases) what :func:`_spread_of` tells.
+def distributions(
+    series: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: tuple[float, float]
+) -> dict[str, Any]:
+    """What :func:`_distribution` returns, by phase (its index as text; ``measured``: all measured phases together).
 
     A phase without requests is missing.
     """
@@ -56,13 +61,15 @@ def spread(series: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: t
         by_phase[str(part.phase)].append(part)
         if part.phase < len(plan.phases) and plan.phases[part.phase].measured:
             by_phase["measured"].append(part)
-    return {phase: _spread_of(parts, bounds_ms) for phase, parts in by_phase.items()}
+    return {phase: _distribution(parts, bounds_ms) for phase, parts in by_phase.items()}
 
 
-def _spread_of(parts: list[EndpointSecond], bounds_ms: tuple[float, float]) -> dict[str, Any]:
-    """``ranges``: counts of the successful below the first bound, below the second, above; and of the failed.
-    ``ok``, ``failed``: flat row, count … on a logarithmic scale. ``curve``, and ``service`` (open model): ms at the
-    shares of :data:`CURVE`."""
+def _distribution(parts: list[EndpointSecond], bounds_ms: tuple[float, float]) -> dict[str, Any]:
+    """``ranges``: counts of successful requests below the first bound, between both, above; and of failed requests.
+
+    ``ok`` and ``failed`` are flat lists of row, count … on a logarithmic scale. ``curve`` and, in the open model,
+    ``service`` are milliseconds at the shares of :data:`CURVE`.
+    """
     response = Histogram.merged([part.response for part in parts])
     failed = Histogram.merged([part.failed for part in parts])
     ok = response.minus(failed)

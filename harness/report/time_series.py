@@ -1,9 +1,9 @@
-"""The run over time, as the charts read it: at most 1,200 points, each the exact sum of the seconds it stands for."""
+"""The run over time as charts read it: at most 1,200 points, each the exact sum of the seconds it covers."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,15 @@ from harness.report.histogram_table import Floats, HistogramTable
 
 MOST_POINTS = 1200
 MOST_ENDPOINTS = 40
-"""So many of the busiest endpoints can be chosen in the charts; the tables hold all."""
-_MOST_KINDS = 6
+"""The charts offer so many of the busiest endpoints. Tables list all of them."""
+_MOST_ERRORS = 6
 _HEAT_COLUMNS = 240
 HEAT_ROWS_PER_DECADE = 20
 _SHARES = (0.5, 0.95, 0.99)
 
-_SHOWN_VALUES = ("cpu_percent", "rss_bytes", "threads", "fds")
-
 
 def busiest_endpoints(journal: Journal) -> list[int]:
-    """The ids of the endpoints that the charts offer, those with most requests first."""
+    """The ids of the endpoints that the charts offer, most requests first."""
     requests: Counter[int] = Counter()
     for second in journal.seconds:
         for endpoint, count in zip(second.table.endpoint.tolist(), second.table.requests.tolist(), strict=True):
@@ -47,29 +45,29 @@ def series_of(journal: Journal, endpoint: int | None) -> list[tuple[int, Endpoin
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:
-    """4 significant digits are more than a chart shows; NaN (no value) becomes null."""
+    """``values`` with 4 significant digits, more than a chart shows. NaN (no value) becomes None."""
     return [None if value != value else float(f"{value:.4g}") for value in values]
 
 
 class TimeAxis:
-    """The run cut in ``points`` stretches of ``step_s`` whole seconds."""
+    """The run divided into ``points`` steps of ``step_s`` whole seconds."""
 
     def __init__(self, journal: Journal) -> None:
         last = max((second.second + 1 for second in journal.seconds), default=0)
         self.seconds = max(last, 1)
         self.step_s = -(-self.seconds // MOST_POINTS)
         self.points = -(-self.seconds // self.step_s)
-        # The last stretch may hold fewer seconds: rates divide by those it has.
+        # The last step may have fewer seconds, and its rates divide by those.
         self.lengths: Floats = np.full(self.points, float(self.step_s))
         self.lengths[-1] = self.seconds - self.step_s * (self.points - 1)
 
     def rates(self, counts: Ints | Floats) -> list[float | None]:
-        """Counts by point, as per second."""
+        """Counts by point as rates per second."""
         return rounded(counts / self.lengths)
 
 
 def endpoint_over_time(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> dict[str, Any]:
-    """One endpoint's figures by point: rates per second, response times in ms (null where nothing ended)."""
+    """One endpoint's figures by point: rates per second, response times in ms (None if no request completed)."""
     response = HistogramTable.of([(second // axis.step_s, part.response) for second, part in series], axis.points)
     quantiles = response.quantiles_ms(_SHARES)
     failures = np.zeros(axis.points)
@@ -91,9 +89,10 @@ def endpoint_over_time(series: list[tuple[int, EndpointSecond]], axis: TimeAxis)
 
 
 def _started(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> Floats:
-    """Requests by the point in which they were sent: the second in which each ended less its service time.
+    """Requests by the point in which they were sent: the second in which each completed less its service time.
 
-    Where in its second a request ended is not recorded: its start is spread evenly over the second it may lie in.
+    When within its second a request completed is not recorded, so its start is divided between the two seconds
+    that it may lie in.
     """
     table = HistogramTable.of([(second, part.service) for second, part in series], axis.seconds)
     middle_s = (lowest_of(table.indices) + highest_of(table.indices)) / 2e6
@@ -101,9 +100,9 @@ def _started(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> Floats
     whole = np.floor(earliest).astype(np.int64)
     later = earliest - whole
     after = np.minimum(whole + 1, axis.seconds - 1)
-    places = np.concatenate([whole, after]) // axis.step_s
+    points = np.concatenate([whole, after]) // axis.step_s
     weights = np.concatenate([table.counts * (1 - later), table.counts * later])
-    return np.bincount(places, weights=weights, minlength=axis.points).astype(np.float64)
+    return np.bincount(points, weights=weights, minlength=axis.points).astype(np.float64)
 
 
 def log_rows(indices: Narrow, per_decade: int) -> Ints:
@@ -113,7 +112,7 @@ def log_rows(indices: Narrow, per_decade: int) -> Ints:
 
 
 def _heat(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> list[int]:
-    """The latency heat map, cells that are not empty: column, row, count, column, row, count …"""
+    """The cells of the latency heat map that are not empty, flat: column, row, count, column, row, count …"""
     width = heat_step_s(axis)
     table = HistogramTable.of([(second // width, part.response) for second, part in series], axis.seconds)
     rows = log_rows(table.indices, HEAT_ROWS_PER_DECADE)
@@ -129,26 +128,31 @@ def heat_step_s(axis: TimeAxis) -> int:
 
 
 def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis) -> dict[str, Any]:
-    """Failures by kind: ``kinds`` (most frequent first, the rest together) and ``cells``, flat:
-    endpoint (its place in ``endpoints``; -1 for others), kind, point, count …"""
+    """Failed requests by error: ``names`` (most frequent first, the rest together) and their ``cells``.
+
+    ``cells`` is flat: endpoint (its index in ``endpoints``, -1 for others), index in ``names``, point, count …
+    """
     totals: Counter[str] = Counter()
     for failure in journal.failures:
         totals[failure.failure] += failure.count
-    kinds = [kind for kind, _ in totals.most_common(_MOST_KINDS)]
-    places = {kind: place for place, kind in enumerate(kinds)}
+    errors = [error for error, _ in totals.most_common(_MOST_ERRORS)]
+    places = {error: place for place, error in enumerate(errors)}
     endpoint_places = {endpoint: place for place, endpoint in enumerate(endpoints)}
     cells: defaultdict[tuple[int, int, int], int] = defaultdict(int)
     for failure in journal.failures:
         point = min(failure.second // axis.step_s, axis.points - 1)
-        kind = places.get(failure.failure, len(kinds))
-        cells[endpoint_places.get(failure.endpoint, -1), kind, point] += failure.count
-    names = [plain(kind) for kind in kinds] + (["other kinds"] if len(totals) > len(kinds) else [])
-    return {"kinds": names, "cells": [number for cell, count in sorted(cells.items()) for number in (*cell, count)]}
+        error = places.get(failure.failure, len(errors))
+        cells[endpoint_places.get(failure.endpoint, -1), error, point] += failure.count
+    names = [plain(error) for error in errors] + (["other errors"] if len(totals) > len(errors) else [])
+    return {"names": names, "cells": [number for cell, count in sorted(cells.items()) for number in (*cell, count)]}
 
 
 def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
-    """By point: the users that ran, arrivals that waited for a user, the busiest worker (per cent of one core), its
-    event loop's greatest delay (ms). Null where no second was recorded."""
+    """The load generator's figures by point; None if no second was recorded.
+
+    They are the users, arrivals waiting for a user, CPU of the busiest worker (per cent of one core) and the longest
+    lag of an event loop (ms).
+    """
     named = {"users": np.fmax, "waiting": np.fmax, "worker_cpu": np.fmax, "lag_ms": np.fmax}
     rows = {name: np.full(axis.points, np.nan) for name in named}
     for second in journal.seconds:
@@ -163,17 +167,19 @@ def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
     return {name: rounded(row) for name, row in rows.items()}
 
 
-def resources_over_time(readings: list[Reading], epoch_s: float, axis: TimeAxis) -> dict[str, dict[str, Any]]:
-    """By source and value the mean of the readings of each point; null where there is none."""
+def resources_over_time(
+    readings: list[Reading], epoch_s: float, axis: TimeAxis, names: Container[str]
+) -> dict[str, dict[str, list[float | None]]]:
+    """The mean of each point's readings by source and name, of the values in ``names``; None if there is none."""
     sums: defaultdict[tuple[str, str], Floats] = defaultdict(lambda: np.zeros((2, axis.points)))
     for reading in readings:
         point = int((reading.epoch_s - epoch_s) // axis.step_s)
         if not 0 <= point < axis.points:
             continue
         for name, value in reading.values.items():
-            if name in _SHOWN_VALUES:
+            if name in names:
                 sums[reading.source, name][:, point] += (value, 1)
-    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    found: defaultdict[str, dict[str, list[float | None]]] = defaultdict(dict)
     for (source, name), (total, count) in sums.items():
         found[source][name] = rounded(np.where(count > 0, total / np.maximum(count, 1), np.nan))
     return dict(found)

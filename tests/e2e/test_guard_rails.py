@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from harness.record.journal import read_journal
 from harness.record.summary import Summary
-from harness.report.annotations import workflow_commands
+from harness.report.exporters.annotations import workflow_commands
 from tests.support.command import REPOSITORY, Result, harness, latest_run
 from tests.support.hostile_target import HOSTILE
 from tests.support.programs import require_program

@@ -1,22 +1,16 @@
-// What each chart shows: its lines and axes, from the report's JSON and what the reader has chosen.
+// What each chart of a run shows: its traces and axes, from the report's JSON and the reader's choice.
 "use strict";
 
 /**
- * `data` is the JSON island (see `harness/report/chart_data.py`), `state` the choice: {endpoint, phase}.
- * Each kind gives {traces, x?, y, shapes?, hovermode?}, or a text that says why there is nothing to draw.
+ * `data` is what `harness/report/chart_data.py` makes, `state` the choice: {endpoint, phase}.
+ * Each chart is a function that returns {traces, x?, y, shapes?, hovermode?}, or a text if there is nothing to draw.
  */
 function chartKinds(data, state) {
   // Long runs read better in minutes.
   const unit = data.seconds > 600 ? { of: 60, suffix: " min" } : { of: 1, suffix: " s" };
   const times = Array.from({ length: data.points }, (_, point) => ((point + 0.5) * data.step_s) / unit.of);
   const wholeRange = [0, data.seconds / unit.of];
-  // Plotly reads a little HTML in texts; names from the target are text.
-  const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const short = (value, most) => (value.length > most ? `${value.slice(0, Math.max(1, most - 1))}…` : value);
-  const colour = (name) => page.colour(name);
-  const faded = (name, share) => colour(name).replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`);
-  const some = (values) => values?.some((value) => value !== null && value !== 0);
-  const PHASE_TONES = { ramp: "sky", steady: "green", stress: "orange", spike: "red", pause: "grey", shape: "blue", diagnose: "grey" };
+  const { text, short, colour, faded } = plots;
 
   const line = (name, y, tone, more = {}) => ({
     type: "scatter", mode: "lines", name: text(short(name, 40)), x: times, y,
@@ -27,7 +21,7 @@ function chartKinds(data, state) {
 
   const ms = { ticksuffix: " ms", hoverformat: ",.4~g" };
   const perSecond = { ticksuffix: "/s", hoverformat: ",.4~g" };
-  // Decades alone would leave an axis of less than two of them all but without ticks.
+  // Ticks at decades alone would leave an axis of less than two decades almost without ticks.
   const isNarrow = (lowest, highest) => highest / lowest < 50;
   const logMs = (...rows) => {
     const values = rows.flat().filter((value) => value > 0);
@@ -54,70 +48,43 @@ function chartKinds(data, state) {
     }),
     "errors-chart": () => errors(),
     heatmap: (endpoint) => heatmap(endpoint.heat),
-    users: () => ({
-      traces: [area("users", data.generator.users, "green"),
-        ...(some(data.generator.waiting) ? [line("arrivals that waited", data.generator.waiting, "red")] : [])],
-      y: { hoverformat: ",.0f" },
-    }),
-    cpu: () => {
-      const found = [["target", "blue"], ["generator", "orange"], ["machine", "grey"]]
-        .filter(([source]) => some(data.resources[source]?.cpu_percent))
-        .map(([source, tone]) => line(source, data.resources[source].cpu_percent, tone));
-      return found.length ? { traces: found, y: { ticksuffix: " %", hoverformat: ".1f" } } : "CPU was not sampled.";
-    },
-    memory: () => {
-      const found = [["target", "blue"], ["generator", "orange"]]
-        .filter(([source]) => some(data.resources[source]?.rss_bytes))
-        .map(([source, tone]) => line(source, data.resources[source].rss_bytes.map((bytes) => bytes && bytes / 1e6), tone));
-      return found.length ? { traces: found, y: { ticksuffix: " MB", hoverformat: ",.1f" } } : "Memory was not sampled.";
-    },
-    handles: () => {
-      const target = data.resources.target ?? {};
-      const found = [["threads", "threads", "blue"], ["fds", "file descriptors", "orange"]]
-        .filter(([key]) => some(target[key])).map(([key, name, tone]) => line(name, target[key], tone));
-      return found.length ? { traces: found, y: { hoverformat: ",.0f" } } : "The target's process was not sampled.";
-    },
-    generator: () => (some(data.generator.worker_cpu) || some(data.generator.lag_ms) ? {
-      traces: [line("busiest worker, % of a core", data.generator.worker_cpu, "orange"),
-        line("event loop lag, ms", data.generator.lag_ms, "purple")],
-      y: { hoverformat: ".1f" },
-    } : "The load generator told nothing of itself."),
+    ...Object.fromEntries(data.line_charts.map((chart) => [chart.id, () => lineChart(chart)])),
   };
 
-  const ofSpread = {
-    ranges: (spread) => {
+  const distributions = {
+    ranges: (distribution) => {
       const [low, high] = data.bounds_ms.map((bound) => `${bound.toLocaleString("en")} ms`);
-      const all = spread.ranges.reduce((sum, count) => sum + count, 0);
+      const all = distribution.ranges.reduce((sum, count) => sum + count, 0);
       return {
         traces: [{
-          type: "bar", x: [`< ${low}`, `… < ${high}`, `≥ ${high}`, "failed"], y: spread.ranges,
-          text: spread.ranges.map((count) => `${count.toLocaleString("en")}<br>${((100 * count) / all).toPrecision(3)} %`),
+          type: "bar", x: [`< ${low}`, `… < ${high}`, `≥ ${high}`, "failed"], y: distribution.ranges,
+          text: distribution.ranges.map((count) => `${count.toLocaleString("en")}<br>${((100 * count) / all).toPrecision(3)} %`),
           textposition: "outside", cliponaxis: false, hoverinfo: "skip", width: 0.6,
           marker: { color: ["sky", "blue", "orange", "red"].map(colour) },
         }],
-        y: { nticks: 4, hoverformat: ",d", range: [0, Math.max(...spread.ranges) * 1.3] },
+        y: { nticks: 4, hoverformat: ",d", range: [0, Math.max(...distribution.ranges) * 1.3] },
       };
     },
-    distribution: (spread) => {
-      const all = spread.ranges.reduce((sum, count) => sum + count, 0);
-      const traces = [["successful", spread.ok, "blue"], ["failed", spread.failed, "red"]]
+    distribution: (distribution) => {
+      const all = distribution.ranges.reduce((sum, count) => sum + count, 0);
+      const traces = [["successful", distribution.ok, "blue"], ["failed", distribution.failed, "red"]]
         .filter(([, rows]) => rows.length).map(([name, rows, tone]) => steps(name, rows, tone, all));
       return { traces, x: { type: "log", ...ms, dtick: 1 }, y: { ticksuffix: " %", hoverformat: ".3~g" } };
     },
-    curve: (spread) => {
-      const all = spread.ranges.reduce((sum, count) => sum + count, 0);
-      // Beyond 1 in n requests a percentile of n requests says nothing but the maximum.
-      const shares = data.spread.curve.filter((share) => (1 - share) * all >= 1);
+    curve: (distribution) => {
+      const all = distribution.ranges.reduce((sum, count) => sum + count, 0);
+      // Of n requests, percentiles beyond 1 in n are the maximum.
+      const shares = data.distributions.curve.filter((share) => (1 - share) * all >= 1);
       const curve = (name, values, tone, dash) => ({
         type: "scatter", mode: "lines", name, line: { color: colour(tone), width: 2, dash },
         x: shares.map((share) => 1 / (1 - share)), y: values.slice(0, shares.length),
         customdata: shares.map((share) => +(share * 100).toFixed(3)), hovertemplate: "P%{customdata}: %{y:,.4~g} ms",
       });
       return {
-        traces: [curve("response time", spread.curve, "blue"),
-          ...(spread.service ? [curve("service time", spread.service, "purple", "dash")] : [])],
+        traces: [curve("response time", distribution.curve, "blue"),
+          ...(distribution.service ? [curve("service time", distribution.service, "purple", "dash")] : [])],
         x: { type: "log", tickvals: [1, 2, 10, 100, 1000, 10000], ticktext: ["min", "P50", "P90", "P99", "P99.9", "P99.99"], showspikes: true },
-        y: logMs(spread.curve), hovermode: "closest",
+        y: logMs(distribution.curve), hovermode: "closest",
       };
     },
     scatter: () => {
@@ -131,13 +98,18 @@ function chartKinds(data, state) {
         return {
           type: "scatter", mode: "markers", name: text(short(phase.name, 24)),
           x: points.map((point) => load[point]), y: points.map((point) => p95[point]),
-          marker: { color: colour(PHASE_TONES[phase.kind]), size: 6, opacity: 0.75, line: { width: 0.5, color: colour("card") } },
+          marker: { color: colour(phase.tone), size: 6, opacity: 0.75, line: { width: 0.5, color: colour("card") } },
           hovertemplate: "%{x:,.4~g} responses/s: P95 %{y:,.4~g} ms",
         };
       });
       return { traces, x: { ...perSecond, rangemode: "tozero" }, y: logMs(traces.map((trace) => trace.y).flat()), hovermode: "closest" };
     },
   };
+
+  function lineChart({ lines, suffix, decimals, empty }) {
+    const traces = lines.map(({ name, values, tone, filled }) => (filled ? area : line)(name, values, tone));
+    return traces.length ? { traces, y: { ticksuffix: suffix, hoverformat: `,.${decimals}f` } } : empty;
+  }
 
   const shownPhase = (phase) => state.phase === "measured" ? phase.measured : String(phase.index) === state.phase;
 
@@ -147,7 +119,7 @@ function chartKinds(data, state) {
     const first = Math.min(...shares.keys()), last = Math.max(...shares.keys());
     const x = [], y = [];
     for (let row = first - 1; row <= last + 1; row += 1) {
-      x.push(10 ** (row / data.spread.rows_per_decade) / 1000);
+      x.push(10 ** (row / data.distributions.rows_per_decade) / 1000);
       y.push(shares.get(row) ?? 0);
     }
     return { type: "scatter", mode: "lines", name, x, y, fill: "tozeroy", fillcolor: faded(tone, 0.25),
@@ -163,20 +135,20 @@ function chartKinds(data, state) {
   }
 
   function errors() {
-    const { kinds, cells } = data.errors;
-    const rows = kinds.map(() => new Array(data.points).fill(0));
+    const { names, cells } = data.errors;
+    const rows = names.map(() => new Array(data.points).fill(0));
     for (let at = 0; at < cells.length; at += 4) {
       const [endpoint, kind, point, count] = cells.slice(at, at + 4);
       if (state.endpoint === 0 || endpoint === state.endpoint - 1) rows[kind][point] += count / data.step_s;
     }
     const tones = ["red", "orange", "purple", "blue", "green", "sky", "grey"];
     const traces = rows.flatMap((row, kind) => row.some(Boolean)
-      ? [line(kinds[kind], row, tones[kind], { line: { width: 0.8 }, trace: { stackgroup: "failures", fillcolor: faded(tones[kind], 0.7) } })] : []);
+      ? [line(names[kind], row, tones[kind], { line: { width: 0.8 }, trace: { stackgroup: "failures", fillcolor: faded(tones[kind], 0.7) } })] : []);
     return traces.length ? { traces, y: perSecond } : "No request failed.";
   }
 
   function heatmap(cells) {
-    if (!cells.length) return "No request ended.";
+    if (!cells.length) return "No request completed.";
     let top = 0, bottom = 255;
     for (let at = 1; at < cells.length; at += 3) { top = Math.max(top, cells[at]); bottom = Math.min(bottom, cells[at]); }
     const columns = Math.ceil(data.seconds / data.heat.step_s);
@@ -205,5 +177,5 @@ function chartKinds(data, state) {
     };
   }
 
-  return { overTime, ofSpread, unit, wholeRange, text, short, colour, faded, phaseTones: PHASE_TONES };
+  return { overTime, distributions, unit, wholeRange };
 }

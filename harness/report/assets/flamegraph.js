@@ -6,12 +6,12 @@ class FlameGraph {
   static NARROWEST = 0.0008; // of the width shown: about a pixel
 
   /**
-   * `host` is filled with the graph. `told(state)` is called after each change with {path, matched}: the nodes from the
+   * `host` is filled with the graph. `onChange(state)` is called after each change with {path, matched}: the nodes from the
    * root to the one zoomed to, and the share (0…1) of it that the search matches, or null.
    */
-  constructor(host, told) {
+  constructor(host, onChange) {
     this.host = host;
-    this.told = told;
+    this.onChange = onChange;
     this.rows = host.appendChild(Object.assign(document.createElement("div"), { className: "flame-rows" }));
     this.rows.setAttribute("role", "tree");
     this.tip = document.body.appendChild(Object.assign(document.createElement("div"), { className: "flame-tip", hidden: true }));
@@ -31,7 +31,7 @@ class FlameGraph {
     this.rows.addEventListener("keydown", (event) => this.#key(event, frameOf(event)));
   }
 
-  /** Show a profile as `harness.report.flames` writes it. */
+  /** Show a profile as `harness.report.flame_data` writes it. */
   show(profile) {
     this.profile = profile;
     this.difference &&= Boolean(profile.base);
@@ -52,10 +52,10 @@ class FlameGraph {
   }
 
   zoom(node) {
-    const held = this.rows.contains(document.activeElement);
+    const hadFocus = this.rows.contains(document.activeElement);
     this.focus = node;
     this.#draw();
-    if (held) this.#focus(node);
+    if (hadFocus) this.#focus(node);
     this.host.scrollTop = Math.max(0, (node.depth - 4) * FlameGraph.ROW);
   }
 
@@ -91,7 +91,7 @@ class FlameGraph {
 
   percent(share) { return `${(share * 100).toFixed(share < 0.0995 ? 2 : 1)} %`; }
 
-  /** How much more CPU time a request spends in the function than in the baseline, as a share of all it spent there. */
+  /** How much more CPU time per request the function takes than in the baseline, as a share of a baseline request. */
   #change(name) {
     const { base, functions, run_ms: run, base_ms: before } = this.profile;
     return (functions[name][1] * run - base.functions[name][1] * before) / (base.samples * before);
@@ -122,7 +122,7 @@ class FlameGraph {
     this.rows.style.height = `${(deepest + 1) * FlameGraph.ROW}px`;
     this.rows.classList.toggle("searching", Boolean(hits));
     this.tip.hidden = true;
-    this.told({ path: [...path, this.focus], matched: hits ? matched / this.focus.weight : null });
+    this.onChange({ path: [...path, this.focus], matched: hits ? matched / this.focus.weight : null });
   }
 
   #frame(node, left, width, hits, above) {
@@ -148,7 +148,7 @@ class FlameGraph {
       const tone = change > 0 ? "213,94,0" : "0,114,178";
       return strength < 0.03 ? "#d9dde3" : `color-mix(in srgb, rgb(${tone}) ${Math.round(12 + 58 * strength)}%, #e6e9ee)`;
     }
-    // One file, one colour: what belongs together looks alike, in every run.
+    // A file has the same colour in every run.
     const file = label.slice(label.lastIndexOf("(") + 1);
     let hash = 0;
     for (const sign of file) hash = (hash * 31 + sign.codePointAt(0)) >>> 0;
@@ -161,12 +161,12 @@ class FlameGraph {
     const { functions, base, run_ms: run, base_ms: before } = this.profile;
     const all = this.root.weight;
     const lines = [`${this.weight(node.weight)} · ${this.percent(node.weight / all)} of all`];
-    if (node.parent && this.focus.parent) lines[0] += ` · ${this.percent(node.weight / this.focus.weight)} of what is shown`;
+    if (node.parent && this.focus.parent) lines[0] += ` · ${this.percent(node.weight / this.focus.weight)} of the frames shown`;
     const [own, total] = functions[node.name];
-    if (node.parent && this.label(node) !== "…") lines.push(`This function anywhere: ${this.percent(total / all)}, itself ${this.percent(own / all)}`);
+    if (node.parent && this.label(node) !== "…") lines.push(`This function: total ${this.percent(total / all)}, self ${this.percent(own / all)}`);
     if (base && node.parent && this.label(node) !== "…") {
       const ms = (value) => `${value ? value.toPrecision(3) : 0} ms`;
-      lines.push(`CPU time of a request: ${ms(total * run)}, in the baseline ${ms(base.functions[node.name][1] * before)}`);
+      lines.push(`CPU time per request: ${ms(total * run)}, in the baseline ${ms(base.functions[node.name][1] * before)}`);
     }
     const head = Object.assign(document.createElement("b"), { textContent: this.place(node) });
     this.tip.replaceChildren(head, ...lines.flatMap((line, at) => (at ? [document.createElement("br"), line] : [line])));

@@ -1,14 +1,14 @@
-// The controls around the flame graphs: which profile, search, difference, the path one has zoomed into.
+// The controls around the flame graphs: profile, search, difference, and the path to the frame zoomed to.
 "use strict";
 
 (() => {
-  const profiles = page.data("flame-data");
+  const profiles = page.data("flames-data");
   const boxes = new Map();
 
   for (const box of document.querySelectorAll(".flame")) {
     const part = (name) => box.querySelector(`.${name}`);
     const path = part("flame-path");
-    const graph = new FlameGraph(part("flame-graph"), (state) => tell(graph, path, state));
+    const graph = new FlameGraph(part("flame-graph"), (state) => showPath(graph, path, state));
     const choose = (index) => {
       part("flame-profile").value = index;
       const profile = profiles[index];
@@ -23,18 +23,18 @@
     boxes.set(box.id, { box, graph, choose, search: part("flame-search"), select: part("flame-profile") });
   }
 
-  function tell(graph, host, { path, matched }) {
+  function showPath(graph, host, { path, matched }) {
     const pieces = [];
-    const words = (text) => pieces.push(Object.assign(document.createElement("span"), { textContent: text }));
+    const label = (text) => pieces.push(Object.assign(document.createElement("span"), { textContent: text }));
     const crumbs = path.length > 5 ? [path[0], null, ...path.slice(-3)] : path;
     crumbs.forEach((node, at) => {
-      if (at) words("›");
-      if (!node) words("…");
-      else if (node === path.at(-1)) words(`${graph.label(node)}: ${graph.weight(node.weight)}${path.length > 1 ? `, ${graph.percent(node.weight / path[0].weight)}` : ""}`);
+      if (at) label("›");
+      if (!node) label("…");
+      else if (node === path.at(-1)) label(`${graph.label(node)}: ${graph.weight(node.weight)}${path.length > 1 ? `, ${graph.percent(node.weight / path[0].weight)}` : ""}`);
       else pieces.push(button(node.parent ? graph.label(node) : "all", () => graph.zoom(node)));
     });
     if (path.length > 1) pieces.push(button("Reset", () => graph.zoom(path[0])));
-    else if (graph.profile.rate_hz) words(`at ${graph.profile.rate_hz} a second${cost(graph.profile)}`);
+    else if (graph.profile.rate_hz) label(`sampled ${graph.profile.rate_hz} times a second${cost(graph.profile)}`);
     if (matched !== null) {
       pieces.push(Object.assign(document.createElement("span"), { className: "matched", textContent: `${graph.percent(matched)} matched` }));
     }
@@ -42,7 +42,7 @@
   }
 
   function cost({ cores }) {
-    return cores === null ? "" : `, which took ${cores < 0.01 ? "less than 0.01" : cores.toFixed(2)} of a core`;
+    return cores === null ? "" : `; sampling took ${cores < 0.01 ? "less than 0.01" : cores.toFixed(2)} of a core`;
   }
 
   function button(label, action) {
@@ -51,7 +51,7 @@
     return made;
   }
 
-  // A suspect's name finds it in the CPU profile in which it takes most.
+  // Click a suspect to find it in the CPU profile in which its share is largest.
   for (const link of document.querySelectorAll("[data-find]")) {
     link.addEventListener("click", () => {
       const cpu = boxes.get("flame-cpu");

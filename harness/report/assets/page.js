@@ -1,10 +1,10 @@
-// What the page does besides drawing: theme, sortable tables, choosing a phase, copying the command.
+// What the page does besides charts: theme, sortable tables, choice of a phase, copying the command.
 "use strict";
 
 const page = {
   data: (id) => JSON.parse(document.getElementById(id).textContent),
 
-  /** The colour that a CSS variable stands for in the theme that is on. */
+  /** The colour of a CSS variable in the current theme. */
   colour(name) {
     const probe = document.getElementById("colour-probe") ?? document.body.appendChild(
       Object.assign(document.createElement("span"), { id: "colour-probe", hidden: true }));
@@ -17,7 +17,7 @@ const page = {
     return set === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : set === "dark";
   },
 
-  /** Unpacks plotly.js, which stands in the page gzipped. */
+  /** Unpack plotly.js, which is in the page gzipped. */
   async loadPlotly() {
     const packed = Uint8Array.from(atob(document.getElementById("plotly-source").textContent), (sign) => sign.charCodeAt(0));
     const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -34,11 +34,11 @@ const page = {
 
 (() => {
   const KEY = "harness-report-theme";
-  // A browser may forbid storage to pages from disk; the choice then lasts as long as the page.
+  // Browsers may forbid storage for pages from disk. The choice then lasts as long as the page is open.
   const storage = { get: () => { try { return localStorage.getItem(KEY); } catch { return null; } },
     set: (value) => { try { localStorage.setItem(KEY, value); } catch { return; } } };
-  const kept = storage.get();
-  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
+  const stored = storage.get();
+  if (stored === "light" || stored === "dark") document.documentElement.dataset.theme = stored;
   document.getElementById("theme").addEventListener("click", () => {
     const theme = page.isDark() ? "light" : "dark";
     storage.set(theme);
@@ -48,7 +48,7 @@ const page = {
     if (document.documentElement.dataset.theme === "auto") page.setTheme("auto");
   });
 
-  // Paper is light. The style sheet sees to the page; charts take their colours from the theme, so it is set.
+  // Paper is light. The style sheet handles the page; charts take their colours from the theme, so it is set.
   let before = null;
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
@@ -95,15 +95,15 @@ const page = {
 
   const changes = document.getElementById("baseline-table");
   if (changes) {
-    const phase = document.getElementById("baseline-phase"), clear = document.getElementById("baseline-clear");
+    const phase = document.getElementById("baseline-phase"), clearOnly = document.getElementById("baseline-changed");
     const show = () => {
       for (const body of changes.tBodies) {
         body.hidden = body.dataset.phase !== phase.value;
-        for (const row of body.rows) row.hidden = clear.checked && row.dataset.meaning === "no clear change";
+        for (const row of body.rows) row.hidden = clearOnly.checked && row.dataset.meaning === "no clear change";
       }
     };
     phase.addEventListener("change", show);
-    clear.addEventListener("change", show);
+    clearOnly.addEventListener("change", show);
     show();
   }
 
@@ -114,18 +114,18 @@ const page = {
         await navigator.clipboard.writeText(source.textContent);
         button.textContent = "Copied";
       } catch {
-        // Without leave to use the clipboard the text is selected, so that one key copies it.
+        // Without access to the clipboard, select the text, so that one key copies it.
         getSelection().selectAllChildren(source);
       }
     });
   }
 
   const links = new Map([...document.querySelectorAll(".bar nav a")].map((link) => [link.hash.slice(1), link]));
-  const seen = new Set();
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
-    const current = [...links.keys()].find((id) => seen.has(id));
+  const visible = new Set();
+  const observer = new IntersectionObserver((entries) => {
+    for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+    const current = [...links.keys()].find((id) => visible.has(id));
     for (const [id, link] of links) link.toggleAttribute("aria-current", id === current);
   }, { rootMargin: "-60px 0px -60% 0px" });
-  for (const id of links.keys()) watcher.observe(document.getElementById(id));
+  for (const id of links.keys()) observer.observe(document.getElementById(id));
 })();

@@ -1,4 +1,4 @@
-"""The report in a real browser, from disk: it draws, answers to clicks and keys, prints, and needs no network."""
+"""The report in a real browser, from disk: it draws, responds to clicks and keys, prints, and needs no network."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ CHARTS = [
 
 @dataclass
 class Seen:
-    """What a page said and asked for while it was open."""
+    """Errors and requests of a page while it was open."""
 
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
 
@@ -59,21 +59,21 @@ def browser() -> Iterator[Browser]:
 def open_report(browser: Browser, folder: RunFolder, seen: Seen, **options: Any) -> Page:
     page = browser.new_context(**options).new_page()
 
-    def said(message: ConsoleMessage) -> None:
+    def console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            seen.faults.append(message.text)
+            seen.errors.append(message.text)
 
-    def asked(dialog: Dialog) -> None:
-        seen.faults.append(f"dialog {dialog.message}")
+    def opened(dialog: Dialog) -> None:
+        seen.errors.append(f"dialog {dialog.message}")
         dialog.dismiss()
 
     def requested(route: Route) -> None:
         seen.requests.append(route.request.url)
         route.continue_()
 
-    page.on("pageerror", lambda fault: seen.faults.append(str(fault)))
-    page.on("console", said)
-    page.on("dialog", asked)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", console)
+    page.on("dialog", opened)
     page.context.route("**/*", requested)
     page.goto(folder.report.as_uri())
     drawn(page)
@@ -102,11 +102,11 @@ def points(page: Page, chart: str, trace: int = 0) -> list[float | None]:
     return values
 
 
-def test_it_opens_from_disk_without_a_fault_and_without_the_network(
+def test_it_opens_from_disk_without_errors_and_without_the_network(
     opened: tuple[Page, Seen], folder: RunFolder
 ) -> None:
     page, seen = opened
-    assert seen.faults == []
+    assert seen.errors == []
     assert set(seen.requests) <= {folder.report.as_uri(), "data:,"}
     assert page.title().startswith("fail: flash_sale")
 
@@ -128,7 +128,7 @@ def test_another_endpoint_changes_all_charts(page: Page) -> None:
     page.select_option("#endpoint", label="POST /checkout")
     drawn(page)
     try:
-        assert page.input_value("#spread-endpoint") == page.input_value("#endpoint")
+        assert page.input_value("#distribution-endpoint") == page.input_value("#endpoint")
         for chart, values in before.items():
             assert points(page, chart) != values
     finally:
@@ -138,10 +138,10 @@ def test_another_endpoint_changes_all_charts(page: Page) -> None:
 
 def test_another_phase_changes_the_response_times(page: Page) -> None:
     before = sum(value or 0 for value in points(page, "ranges"))
-    page.select_option("#spread-phase", label="steady")
+    page.select_option("#distribution-phase", label="steady")
     drawn(page)
     assert 0 < sum(value or 0 for value in points(page, "ranges")) < before
-    page.select_option("#spread-phase", value="measured")
+    page.select_option("#distribution-phase", value="measured")
     drawn(page)
 
 
@@ -210,10 +210,10 @@ def test_the_endpoint_table_sorts_and_changes_its_phase(page: Page) -> None:
 def test_the_baseline_table_shows_only_what_has_changed(page: Page) -> None:
     rows = page.locator("#baseline-table tbody:not([hidden]) tr[data-meaning]:not([hidden])")
     every = rows.count()
-    page.check("#baseline-clear")
+    page.check("#baseline-changed")
     assert 0 < rows.count() < every
     assert "no clear change" not in rows.all_inner_texts()
-    page.uncheck("#baseline-clear")
+    page.uncheck("#baseline-changed")
 
 
 def test_error_samples_unfold(page: Page) -> None:
@@ -247,7 +247,7 @@ def test_the_flame_graph_searches_and_says_how_much_matches(page: Page) -> None:
     assert flame.locator(".frame.match").count() == 0
 
 
-def test_the_flame_graph_answers_to_keys(page: Page) -> None:
+def test_the_flame_graph_responds_to_keys(page: Page) -> None:
     flame = graph(page)
     flame.locator(".frame[tabindex='0']").focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
@@ -261,7 +261,7 @@ def test_the_flame_graph_answers_to_keys(page: Page) -> None:
     assert flame.locator(".frame.above").count() == 0
 
 
-def test_the_flame_graphs_tooltip_tells_place_samples_and_baseline(page: Page) -> None:
+def test_the_flame_graphs_tooltip_shows_location_samples_and_baseline(page: Page) -> None:
     frame = graph(page).locator(".frame", has_text="slow_search").first
     frame.scroll_into_view_if_needed()
     frame.hover()
@@ -290,7 +290,7 @@ def test_a_suspect_leads_to_its_frame(page: Page) -> None:
     graph(page).locator(".flame-search").fill("")
 
 
-def test_memory_is_told_in_bytes(page: Page) -> None:
+def test_memory_is_shown_in_bytes(page: Page) -> None:
     assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
 
 
@@ -318,7 +318,7 @@ def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(browser: Brows
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#gates thead").is_hidden()
-    assert seen.faults == []
+    assert seen.errors == []
     page.context.close()
 
 
@@ -340,7 +340,7 @@ def test_it_prints_light_and_whole(browser: Browser, folder: RunFolder, tmp_path
     assert page.locator("header.top").is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("document.documentElement.dataset.theme") == "auto"
-    assert seen.faults == []
+    assert seen.errors == []
     page.context.close()
 
 
@@ -362,15 +362,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def test_the_page_of_a_large_bench_is_drawn_within_its_boxes(browser: Browser, bench: RunFolder) -> None:
     seen = Seen()
     page = open_report(browser, bench, seen, viewport={"width": 1280, "height": 900})
-    for chart in ("all", "against"):
+    for chart in ("all", "changes"):
         assert len(points(page, chart)) == page.locator(f"#{chart} .yaxislayer-above .ytick").count() == 50
         inside = "id => document.getElementById(id).scrollHeight <= document.getElementById(id).offsetHeight"
         assert page.evaluate(inside, chart)
     assert "test_page[9]" not in page.evaluate("Array.from(document.getElementById('all').data[0].y)")  # a quick one
-    first = points(page, "course")
+    first = points(page, "order")
     page.select_option("#benchmark", index=59)
-    assert points(page, "course") != first
+    assert points(page, "order") != first
     page.set_viewport_size({"width": 390, "height": 900})
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
-    assert seen.faults == []
+    assert seen.errors == []
     page.context.close()

@@ -64,7 +64,7 @@ def test_percentiles_of_joined_seconds_are_those_of_all_their_requests() -> None
     assert figures["p50"][1] is None
 
 
-def test_the_last_stretch_divides_by_the_seconds_it_has() -> None:
+def test_the_last_step_divides_by_the_seconds_it_has() -> None:
     journal = journal_of({second: [series([1000] * 10)] for second in range(1201)})
     ended = endpoint_over_time(series_of(journal, 0), TimeAxis(journal))["ended"]
     assert ended[0] == ended[-1] == 10.0
@@ -95,22 +95,22 @@ def test_endpoints_come_busiest_first() -> None:
     assert busiest_endpoints(journal_of({0: [series([1], 0), series([1, 1], 1)]})) == [1, 0]
 
 
-def test_failures_beyond_the_most_frequent_kinds_are_joined() -> None:
+def test_failures_beyond_the_most_frequent_errors_are_joined() -> None:
     journal = journal_of({0: [], 1: []})
     journal.failures = [FailureCount(0, 0, 0, f"kind {number}", 10 - number) for number in range(8)]
     journal.failures.append(FailureCount(1, 0, 1, "kind 0", 5))
     errors = errors_over_time(journal, [1, 0], TimeAxis(journal))
-    assert errors["kinds"] == [*(f"kind {number}" for number in range(6)), "other kinds"]
+    assert errors["names"] == [*(f"kind {number}" for number in range(6)), "other errors"]
     cells = np.array(errors["cells"]).reshape(-1, 4).tolist()
     assert [0, 0, 1, 5] in cells
     assert [1, 6, 0, 4 + 3] in cells
 
 
-def test_the_generator_tells_users_and_its_worst() -> None:
-    told = generator_over_time(journal_of({0: [], 2: []}), TimeAxis(journal_of({2: []})))
-    assert told["users"] == [5.0, None, 7.0]
-    assert told["worker_cpu"] == [50.0, None, 50.0]
-    assert told["waiting"] == [2.0, None, 2.0]
+def test_the_generator_shows_users_and_its_worst_worker() -> None:
+    found = generator_over_time(journal_of({0: [], 2: []}), TimeAxis(journal_of({2: []})))
+    assert found["users"] == [5.0, None, 7.0]
+    assert found["worker_cpu"] == [50.0, None, 50.0]
+    assert found["waiting"] == [2.0, None, 2.0]
 
 
 def test_resources_lie_on_the_same_axis_and_unknown_ones_stay_out() -> None:
@@ -121,4 +121,6 @@ def test_resources_lie_on_the_same_axis_and_unknown_ones_stay_out() -> None:
         Reading(1000.9, "target", {"cpu_percent": 60.0}),
         Reading(1005.0, "target", {"cpu_percent": 1.0}),
     ]
-    assert resources_over_time(readings, 1000.0, axis) == {"target": {"cpu_percent": [50.0, None, None]}}
+    assert resources_over_time(readings, 1000.0, axis, {"cpu_percent"}) == {
+        "target": {"cpu_percent": [50.0, None, None]}
+    }

@@ -1,0 +1,65 @@
+"""What reports are made from: the recording, its summary and the stacks of its profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.functions import working
+from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
+from harness.record.run_folder import RunFolder, read_model
+from harness.record.summary import Summary
+from harness.recording.bench import BenchRecording, read_suite
+from harness.recording.run import RunRecording, read_run
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStacks:
+    """One profile and its folded stacks. Of CPU profiles only the stacks of working threads."""
+
+    profile: Profile
+    stacks: list[Stack]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A judged run or bench. ``missing`` lists profiles that the run folder should hold and does not."""
+
+    summary: Summary
+    recorded: RunRecording | BenchRecording
+    profiles: list[ProfileStacks]
+    missing: list[str]
+
+    @property
+    def run(self) -> RunRecording | None:
+        return self.recorded if isinstance(self.recorded, RunRecording) else None
+
+    @property
+    def suite(self) -> BenchRecording | None:
+        return self.recorded if isinstance(self.recorded, BenchRecording) else None
+
+    def profiled(self, profile: Profile) -> str:
+        """The name of the phase or benchmark that ``profile`` was taken in."""
+        if isinstance(self.recorded, BenchRecording):
+            return self.recorded.shown(self.recorded.report.benchmarks[profile.phase])
+        return self.recorded.plan.phases[profile.phase].name
+
+
+def read_report(folder: RunFolder) -> Report:
+    """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
+    hint = "It was written by another version, or is damaged: `harness gate RUN` writes it anew."
+    summary = read_model(folder.summary, Summary, hint=hint)
+    recorded = read_suite(folder) if folder.is_bench else read_run(folder)
+    return Report(summary, recorded, *_profiles(folder, recorded.profiles))
+
+
+def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[str]]:
+    profiles: list[ProfileStacks] = []
+    missing: list[str] = []
+    for profile in index.profiles:
+        path = folder.path / profile.path
+        if path.is_file():
+            stacks = read_folded(path)
+            profiles.append(ProfileStacks(profile, working(stacks) if profile.kind == "cpu" else stacks))
+        else:
+            missing.append(f"the profile {profile.path} is missing from the run folder")
+    return profiles, missing

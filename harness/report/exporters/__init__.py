@@ -1,0 +1,12 @@
+"""The forms in which a report is written. A new one is a file in this package and a line in :data:`EXPORTERS`."""
+
+from __future__ import annotations
+
+from harness.report.exporter import Exporter
+from harness.report.exporters.annotations import ANNOTATIONS
+from harness.report.exporters.comment import COMMENT
+from harness.report.exporters.html import HTML
+from harness.report.exporters.junit import JUNIT
+from harness.report.exporters.markdown import MARKDOWN
+
+EXPORTERS: tuple[Exporter, ...] = (HTML, MARKDOWN, COMMENT, JUNIT, ANNOTATIONS)

@@ -1,0 +1,27 @@
+"""``comment.md``: verdict and gates, to be posted on a pull request as it is.
+
+GitHub accepts comments of up to 65,536 characters. Whatever a run holds, this stays below half of that.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.record.summary import Summary
+from harness.report.exporter import Exporter
+from harness.report.markdown import Limits, document
+from harness.report.sections import SECTIONS
+
+_LIMITS = Limits(rows=20, items=5, cell=100, line=300)
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def comment_markdown(summary: Summary) -> str:
+    """The whole file. Its first line is invisible and tells a CI job which earlier comment to replace."""
+    names = ("harness", summary.scenario, summary.profile)
+    marker = " ".join(_NOT_A_NAME.sub("-", name)[: _LIMITS.cell] for name in names)
+    brief = (section for section in SECTIONS if section.brief)
+    return f"<!-- {marker} -->\n\n{document(brief, summary, _LIMITS, headings=False)}"
+
+
+COMMENT = Exporter("comment", "comment.md", lambda report: comment_markdown(report.summary))

@@ -1,0 +1,72 @@
+"""What each gate requires, what was observed, and whether it passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.record.summary import GateResult, GateStatus, Summary
+from harness.report.blocks import WIDE, Block, Cell, Column, Item, Items, Paragraph, table
+from harness.report.contents import Report
+from harness.report.formatting import in_unit, interval
+from harness.report.section import Section
+
+ORDER: tuple[GateStatus, ...] = ("fail", "inconclusive", "pass")
+_WITH_INTERVALS = 70
+"""Terminals of so many characters have room for intervals, which the reasons give too."""
+
+
+class Gates(Section):
+    id = "gates"
+    title = "Gates"
+    brief = True
+    template = "gates.html"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        gates = _worst_first(summary.gates)
+        if not gates:
+            return [Paragraph("No gate was evaluated.")]
+        columns: list[Column[GateResult]] = [
+            Column("Status", lambda gate: Cell(gate.status, gate.status), text=True),
+            Column("Gate", lambda gate: gate.asked, text=True),
+            Column("Phase", lambda gate: gate.phase or "whole run", text=True, shown=any(g.phase for g in gates)),
+            Column("Observed", lambda gate: in_unit(gate.observed, gate.unit)),
+            Column("95 % interval", lambda gate: interval(gate.interval, gate.unit), from_width=_WITH_INTERVALS),
+            Column("Limit", lambda gate: in_unit(gate.limit, gate.unit)),
+            Column(
+                "Baseline",
+                lambda gate: in_unit(gate.baseline, gate.unit),
+                from_width=WIDE,
+                shown=any(gate.baseline is not None for gate in gates),
+            ),
+        ]
+        reasons = _reasons(gates)
+        return [table(columns, gates), *([Items(reasons)] if reasons else [])]
+
+    def values(self, report: Report) -> dict[str, Any]:
+        gates = report.summary.gates
+        return {
+            "gates": _worst_first(gates),
+            "counts": {status: sum(gate.status == status for gate in gates) for status in ORDER},
+            "with_phases": report.run is not None,
+            "with_baseline": any(gate.baseline is not None for gate in gates),
+            "planned": bool(report.recorded.plan.gates),
+        }
+
+
+def _worst_first(gates: Sequence[GateResult]) -> list[GateResult]:
+    return sorted(gates, key=lambda gate: ORDER.index(gate.status))
+
+
+def _reasons(gates: Sequence[GateResult]) -> list[Item]:
+    """Why gates did not pass; gates that share a reason are one item."""
+    by_reason: dict[str, list[GateResult]] = {}
+    for gate in gates:
+        if gate.status != "pass" and gate.reason:
+            by_reason.setdefault(gate.reason, []).append(gate)
+    return [Item(f"{_named(same)}: {reason}", same[0].status) for reason, same in by_reason.items()]
+
+
+def _named(gates: Sequence[GateResult]) -> str:
+    first = gates[0].asked + (f" in {gates[0].phase}" if gates[0].phase else "")
+    return first if len(gates) == 1 else f"{first} and {len(gates) - 1} more"

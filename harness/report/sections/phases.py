@@ -1,0 +1,77 @@
+"""What each phase asked for and what came of it, and which level a stress phase held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.record.summary import Latency, PhaseSummary, Summary
+from harness.report.blocks import WIDE, Block, Cell, Column, Item, Items, table
+from harness.report.contents import Report
+from harness.report.formatting import ms, number, percent, rate
+from harness.report.section import Section
+
+_VISIBLE = 0.02
+"""Successful requests get a row of their own if one of their figures is so much (2 %) off that of all requests."""
+
+
+class Phases(Section):
+    id = "phases"
+    title = "Phases"
+    template = "phases.html"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        phases = summary.phases
+        if not phases:
+            return ()
+        open_model = any(phase.model == "open" for phase in phases)
+        columns: list[Column[PhaseSummary]] = [
+            Column("Phase", lambda phase: phase.name, text=True),
+            Column("Goal", lambda phase: phase.goal, text=True, from_width=WIDE),
+            Column("Requests", lambda phase: number(phase.requests)),
+            Column("Rate", lambda phase: rate(phase.throughput_rps)),
+            Column("Errors", lambda phase: Cell(percent(phase.error_rate), "bad" if phase.failures else None)),
+            Column("P50", lambda phase: ms(phase.response_ms.p50), from_width=WIDE),
+            Column("P95", lambda phase: ms(phase.response_ms.p95)),
+            Column("P95 service", lambda phase: ms(phase.service_ms.p95), from_width=WIDE, shown=open_model),
+            Column("P99", lambda phase: ms(phase.response_ms.p99)),
+            Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
+        ]
+        remarks = [Item(remark) for phase in phases if (remark := level_held(phase))]
+        return [table(columns, phases), *([Items(remarks)] if remarks else [])]
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        if report.run is None:
+            return None
+        until = {
+            record.index: record.plan.until.source for record in report.run.phases if record.plan.until is not None
+        }
+        return {"phases": [(phase, latency_rows(phase)) for phase in report.summary.phases], "until": until}
+
+
+def level_held(phase: PhaseSummary) -> str | None:
+    """What a stress phase found; None for other phases, and where it is not known whether a step held."""
+    unit = "arrivals/s" if phase.model == "open" else "users"
+    broke = next((step for step in phase.steps if step.held is False), None)
+    if phase.held is None:
+        return f"{phase.name}: did not hold {number(round(broke.level))} {unit}, its first step" if broke else None
+    held = f"{phase.name}: held {number(round(phase.held))} {unit}"
+    if broke is not None:
+        return f"{held}, did not hold {number(round(broke.level))}"
+    cut_short = f" ({phase.cut_short})" if phase.cut_short else ""
+    return f"{held}; it found no limit{cut_short}"
+
+
+def latency_rows(phase: PhaseSummary) -> list[tuple[str, Latency]]:
+    """Response times; service times in the open model; those of successful requests if visibly different."""
+    rows = [("response", phase.response_ms)]
+    if phase.model == "open":
+        rows.append(("service", phase.service_ms))
+    if phase.failures and _differ(phase.ok_response_ms, phase.response_ms):
+        rows.append(("successful", phase.ok_response_ms))
+    return rows
+
+
+def _differ(one: Latency, other: Latency) -> bool:
+    pairs = zip(one.model_dump().values(), other.model_dump().values(), strict=True)
+    return any(a is not None and b is not None and abs(a - b) > _VISIBLE * b for a, b in pairs)

@@ -1,0 +1,39 @@
+"""The functions that cost the target more CPU than in the baseline: where to look first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.record.summary import Summary, Suspect
+from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
+from harness.report.contents import Report
+from harness.report.formatting import percent, points
+from harness.report.section import Section
+
+
+class Suspects(Section):
+    id = "suspects"
+    title = "Suspects"
+    template = "suspects.html"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        if not summary.suspects:
+            return ()
+        columns: list[Column[Suspect]] = [
+            Column("Change", lambda suspect: points(suspect.change)),
+            Column("Function", lambda suspect: suspect.function, text=True),
+            Column("Location", lambda suspect: Cell(_location(suspect), "dim"), text=True),
+            Column("Baseline", lambda suspect: percent(suspect.share_baseline)),
+            Column("This run", lambda suspect: percent(suspect.share_run)),
+            Column("Called by", lambda suspect: " ← ".join(suspect.callers) or "–", text=True, from_width=WIDE),
+        ]
+        intro = "Functions whose share of the target's CPU samples grew against the baseline."
+        return [Paragraph(intro), table(columns, summary.suspects, top=True)]
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        return {} if report.summary.suspects else None
+
+
+def _location(suspect: Suspect) -> str:
+    return f"{suspect.file}:{suspect.line}" if suspect.line else suspect.file

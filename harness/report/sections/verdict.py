@@ -1,0 +1,98 @@
+"""The verdict: whether the run held, why, and its most important figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.record.summary import PhaseSummary, Summary
+from harness.report.blocks import Block, Headline, Item, Items
+from harness.report.contents import Report
+from harness.report.formatting import counted, duration, ms, number, percent, rate, seconds
+from harness.report.section import Section
+
+_Fact = tuple[str, str, str]
+"""What it is, the figure, and a detail beside it."""
+
+
+class Verdict(Section):
+    id = "verdict"
+    title = ""
+    brief = True
+    template = "verdict.html"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        details = [duration(round(summary.duration_s)), amount(summary)]
+        headline = Headline(summary.verdict, (summary.scenario, summary.profile), details, summary.run_id)
+        # The reason of a gate is listed with the gate.
+        reasons = [
+            Item(reason)
+            for reason in summary.reasons
+            if not any(gate.reason and gate.reason in reason for gate in summary.gates)
+        ]
+        return [headline, Items(reasons)] if reasons else [headline]
+
+    def values(self, report: Report) -> dict[str, Any]:
+        return {
+            "ending": _ending(report),
+            "facts": _bench_facts(report.summary) if report.suite else _run_facts(report.summary),
+            "warnings": [*report.summary.warnings, *report.missing],
+        }
+
+
+def amount(summary: Summary) -> str:
+    """How much was measured: ``1,240 requests, 3 failed (0.24 %)``, ``12 benchmarks of 2,400 rounds``."""
+    if summary.kind == "bench":
+        rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
+        return f"{counted(len(summary.benchmarks), 'benchmark')} of {counted(rounds, 'round')}"
+    totals = summary.totals
+    failed = f", {number(totals.failures)} failed ({percent(_failed_share(summary))})" if totals.failures else ""
+    return f"{counted(totals.requests, 'request')}{failed}"
+
+
+def main_phase(summary: Summary) -> PhaseSummary | None:
+    """The phase a reader wants first: the first steady one, else the first measured, else the first."""
+    measured = [phase for phase in summary.phases if phase.measured]
+    steady = [phase for phase in measured if phase.kind == "steady"]
+    return next(iter([*steady, *measured, *summary.phases]), None)
+
+
+def _ending(report: Report) -> str:
+    run, suite = report.run, report.suite
+    if suite is not None:
+        return "interrupted" if suite.end and suite.end.interrupted else ""
+    if run is None or run.journal.end_reason is None:
+        killed = run is not None and any(len(second.table) for second in run.journal.seconds)
+        return "recording stopped before the end of the run" if killed else ""
+    return "interrupted" if run.journal.end_reason == "interrupted" else ""
+
+
+def _failed_share(summary: Summary) -> float | None:
+    totals = summary.totals
+    return totals.failures / totals.requests if totals.requests else None
+
+
+def _run_facts(summary: Summary) -> list[_Fact]:
+    totals = summary.totals
+    share = percent(_failed_share(summary)) if totals.requests else ""
+    facts = [("Requests", number(totals.requests), ""), ("Failed", number(totals.failures), share)]
+    if main := main_phase(summary):
+        facts += [
+            (f"Throughput · {main.name}", rate(main.throughput_rps), ""),
+            (f"P95 · {main.name}", ms(main.response_ms.p95), ""),
+            (f"P99 · {main.name}", ms(main.response_ms.p99), ""),
+        ]
+    for phase in summary.phases:
+        if phase.steps:
+            unit = "arrivals/s" if phase.model == "open" else "users"
+            level = (number(phase.held), unit) if phase.held is not None else ("no step", "")
+            facts.append((f"Highest level held · {phase.name}", *level))
+    return facts
+
+
+def _bench_facts(summary: Summary) -> list[_Fact]:
+    rounds = sum(benchmark.rounds for benchmark in summary.benchmarks)
+    facts = [("Benchmarks", number(len(summary.benchmarks)), ""), ("Rounds", number(rounds), "")]
+    if slowest := max(summary.benchmarks, key=lambda benchmark: benchmark.mean_s, default=None):
+        facts.append(("Slowest mean", seconds(slowest.mean_s), slowest.name))
+    return facts

@@ -1,0 +1,58 @@
+"""What the phases table shows beside all requests, and what a stress phase found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.record.summary import Latency, PhaseSummary, StepFigures
+from harness.report.sections.phases import latency_rows, level_held
+
+
+def a_phase(**more: Any) -> PhaseSummary:
+    given = {"index": 0, "name": "stress", "kind": "stress", "model": "closed", "start_s": 0, "end_s": 9}
+    return PhaseSummary(**{**given, **more})
+
+
+@pytest.mark.parametrize(
+    ("model", "successful_p95", "rows"),
+    [
+        ("closed", 101.0, ["response"]),
+        ("closed", 110.0, ["response", "successful"]),
+        ("open", 110.0, ["response", "service", "successful"]),
+    ],
+)
+def test_successful_requests_have_a_row_only_if_a_reader_sees_a_difference(
+    model: str, successful_p95: float, rows: list[str]
+) -> None:
+    phase = a_phase(
+        model=model, failures=1, response_ms=Latency(p95=100.0), ok_response_ms=Latency(p95=successful_p95, p99=1.0)
+    )
+    assert [title for title, _ in latency_rows(phase)] == rows
+
+
+HELD, BROKE = StepFigures(level=20, held=True), StepFigures(level=30, held=False)
+
+
+@pytest.mark.parametrize(
+    ("phase", "figures"),
+    [
+        (a_phase(held=20, steps=[HELD]), ["stress", "20 users"]),
+        (
+            a_phase(held=20, cut_short="it ran 4 s of 9 s", model="open"),
+            ["20 arrivals/s", "(it ran 4 s of 9 s)"],
+        ),
+        (a_phase(steps=[BROKE]), ["did not hold 30 users"]),
+        (a_phase(held=20, steps=[HELD, BROKE]), ["held 20 users", "did not hold 30"]),
+    ],
+)
+def test_a_stress_phase_says_which_level_it_held(phase: PhaseSummary, figures: list[str]) -> None:
+    found = level_held(phase)
+    assert found is not None
+    assert all(figure in found for figure in figures)
+
+
+def test_a_phase_without_steps_says_nothing_of_levels() -> None:
+    assert level_held(a_phase(kind="steady", name="hold")) is None
+    assert level_held(a_phase(steps=[StepFigures(level=20)])) is None
