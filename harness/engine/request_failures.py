@@ -1,135 +1,146 @@
-"""How a request can fail without an answer to judge: one short text a kind, so that failures of a kind group.
+"""Why a request failed without a usable response, as one exception class and one short text per kind.
 
-A status that says failure is none of these: it is Locust's ``LocustBadStatusCode``.
+A response with an error status is none of these: it fails with Locust's ``LocustBadStatusCode``.
 """
 
 # ruff: noqa: N818  (outcomes of requests, not errors of the program)
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from harness.errors import Message, message
+
 HOST_NOT_ALLOWED = "host not allowed: "
 """How the text of :class:`HostNotAllowed` begins."""
-_MOST_LOOKED_AT = 30
-"""Exceptions that one may hold in one another, or by mistake itself."""
-INTERRUPTED = "interrupted: its user was removed before the answer came"
+INTERRUPTED = "interrupted: the user was stopped before the response arrived"
+_MAX_EXCEPTIONS_SEARCHED = 30
+"""Exceptions may be nested deeply, and by mistake in a circle."""
 
 
 class RequestInterrupted(Exception):
-    """A user was removed while its request was under way; the request is recorded as failed with this."""
+    """The user was stopped while its request was in flight; the request is recorded as failed."""
 
     def __str__(self) -> str:
         return INTERRUPTED
 
 
 class RequestFailure(ConnectionError):
-    """A request that got no whole, readable answer. Its text names the kind, and nothing that differs by request.
+    """A request that got no complete, readable response.
 
-    Refused connections, unknown hosts, TLS errors and the like stay what Python raises for them.
+    ``kind`` identifies the failure and never changes; the text is made from it and from ``params``. The text contains
+    nothing that differs from request to request, because reports group failures by it. Refused connections, unknown
+    hosts and TLS errors keep the exceptions that Python raises for them.
     """
+
+    def __init__(self, text: Message) -> None:
+        self.kind = text.code
+        self.params: Mapping[str, object] = text.params
+        super().__init__(str(text))
 
 
 class ConnectTimeout(RequestFailure, TimeoutError):
-    """No connection came about in ``connection_timeout``."""
+    """No connection could be established within ``connection_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"no connection within {limit_s:g} s")
+        super().__init__(message("connect-timeout", "no connection within {limit_s:g} s", limit_s=limit_s))
 
 
 class ResponseTimeout(RequestFailure, TimeoutError):
-    """Nothing came, or could be sent, for ``network_timeout``."""
+    """Nothing could be sent or received for ``network_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"no answer within {limit_s:g} s")
+        super().__init__(message("response-timeout", "no response within {limit_s:g} s", limit_s=limit_s))
 
 
 class ResponseTooSlow(RequestFailure, TimeoutError):
-    """Bytes came, but the answer was not complete in ``exchange_timeout``."""
+    """Bytes arrived, but the response was not complete within ``exchange_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"answer not complete within {limit_s:g} s")
+        super().__init__(message("response-too-slow", "response not complete within {limit_s:g} s", limit_s=limit_s))
 
 
 class ConnectionReset(RequestFailure, ConnectionResetError):
-    """The server ended the connection by a reset."""
+    """The server reset the connection."""
 
     def __init__(self) -> None:
-        super().__init__("connection reset")
+        super().__init__(message("connection-reset", "connection reset"))
 
 
 class ConnectionClosed(RequestFailure):
-    """The server closed the connection and had sent nothing."""
+    """The server closed the connection without sending anything."""
 
     def __init__(self) -> None:
-        super().__init__("closed without an answer")
+        super().__init__(message("connection-closed", "connection closed without a response"))
 
 
 class TruncatedResponse(RequestFailure):
-    """The connection ended in the middle of an answer."""
+    """The connection ended in the middle of a response."""
 
     def __init__(self) -> None:
-        super().__init__("truncated answer")
+        super().__init__(message("truncated-response", "truncated response"))
 
 
 class MalformedResponse(RequestFailure):
-    """What came is not HTTP/1.1, or its body is not coded as its head says."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"malformed answer: {reason}")
+    """The response is not valid HTTP/1.1, or its body does not match its content coding."""
 
 
 class HeadersTooLarge(RequestFailure):
-    """The answer's head is longer than ``max_header_bytes``."""
+    """The response headers are longer than ``max_header_bytes``."""
 
     def __init__(self) -> None:
-        super().__init__("headers too large")
+        super().__init__(message("headers-too-large", "headers too large"))
 
 
 class ResponseTooLarge(RequestFailure):
-    """The answer, or its decoded body, is longer than ``max_answer_bytes``."""
+    """The response, or its decoded body, is longer than ``max_response_bytes``."""
 
     def __init__(self) -> None:
-        super().__init__("answer too large")
+        super().__init__(message("response-too-large", "response too large"))
 
 
 class HostNotAllowed(RequestFailure):
-    """A connection to a host that the user has not allowed, by a request, its redirect, or any socket of a worker."""
+    """A request, a redirect or any other socket of a worker would connect to a host that the user has not allowed."""
 
     def __init__(self, host: str) -> None:
-        hint = f'to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml'
-        super().__init__(f"{HOST_NOT_ALLOWED}{host} ({hint})")
+        super().__init__(
+            message(
+                "host-not-allowed",
+                "host not allowed: {host} "
+                '(to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml)',
+                host=host,
+            )
+        )
 
 
 class TooManyRedirects(RequestFailure):
-    """More redirects than ``max_redirects``."""
+    """The server redirected more than ``max_redirects`` times."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"more than {limit} redirects")
+        super().__init__(message("too-many-redirects", "more than {limit} redirects", limit=limit))
 
 
 class RedirectRefused(RequestFailure):
-    """A redirect to what is no HTTP URL, or one whose body cannot be sent again."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"redirect refused: {reason}")
+    """A redirect that cannot be followed."""
 
 
 class TunnelRefused(RequestFailure):
-    """The proxy answered CONNECT with another status than 2xx."""
+    """The proxy answered CONNECT with a status other than 2xx."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"the proxy answered CONNECT with {status}")
+        super().__init__(message("tunnel-refused", "the proxy answered CONNECT with status {status}", status=status))
 
 
 def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:
-    """The :class:`HostNotAllowed` that a client has wrapped in an exception of its own, as each does in another way."""
-    waiting, looked_at = [error], 0
-    while waiting and looked_at < _MOST_LOOKED_AT:
-        one = waiting.pop(0)
-        if isinstance(one, HostNotAllowed):
-            return one
-        looked_at += 1
-        before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-        several = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-        # urllib3 and urllib tell it as ``reason``, requests in ``args``, anyio in a group.
-        inside = (before, getattr(one, "reason", None), *one.args, *several)
-        waiting += [other for other in inside if isinstance(other, BaseException)]
+    """The :class:`HostNotAllowed` inside ``error``, which each HTTP library wraps in its own way."""
+    queue, searched = [error], 0
+    while queue and searched < _MAX_EXCEPTIONS_SEARCHED:
+        current = queue.pop(0)
+        if isinstance(current, HostNotAllowed):
+            return current
+        searched += 1
+        previous = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        grouped = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        # urllib3 and urllib keep it as ``reason``, requests in ``args``, anyio in a group.
+        inside = (previous, getattr(current, "reason", None), *current.args, *grouped)
+        queue += [other for other in inside if isinstance(other, BaseException)]
     return None

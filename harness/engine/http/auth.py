@@ -1,4 +1,4 @@
-"""Who is asking: user and password of a request, or of a URL."""
+"""HTTP Basic authentication, from ``auth=`` or from a URL."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 
 def basic_auth(username: str | bytes, password: str | bytes) -> str:
-    """The value of ``Authorization`` for them (RFC 7617)."""
+    """The value of ``Authorization`` for a user name and password (RFC 7617)."""
     user, secret = (part.encode("latin-1") if isinstance(part, str) else part for part in (username, password))
     return "Basic " + b64encode(user + b":" + secret).decode("ascii")
 
 
-def without_credentials(url: str | None) -> tuple[str | None, str | None]:
-    """A base URL without the user and password in it, and these as a header's value."""
+def split_credentials(url: str | None) -> tuple[str | None, str | None]:
+    """A base URL without its user name and password, and these as a value of ``Authorization``."""
     if not url:
         return url, None
     parts = urlsplit(url)

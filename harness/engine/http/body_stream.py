@@ -1,4 +1,4 @@
-"""The body of an answer that is read as the scenario asks for it (``stream=True``)."""
+"""A response body that is received while the scenario reads it (``stream=True``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.engine.request_failures import ResponseTooLarge
 
 
 class BodyStream:
-    """Holds its connection until the body has been read, or nobody needs it any more."""
+    """Keeps its connection until the body has been read, or the stream is closed or dropped."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class BodyStream:
         self._ended = False
 
     def read(self, size: int | None = None) -> bytes:
-        """The next ``size`` bytes, fewer only at the end; None: all the rest.
+        """The next ``size`` bytes, fewer only at the end, or all the rest.
 
-        Raises :class:`~harness.engine.request_failures.RequestFailure` where the answer cannot be read to its end.
+        Raises :class:`~harness.engine.request_failures.RequestFailure` if the rest of the response cannot be read.
         """
         buffer = self._buffer
         while not self._ended and (size is None or len(buffer) < size):
-            self._more()
+            self._receive()
         if size is None:
             size = len(buffer)
         part = bytes(buffer[:size])
@@ -50,19 +50,19 @@ class BodyStream:
         return part
 
     def read_available(self) -> bytes:
-        """What has come, as soon as there is anything; none: the end."""
+        """What has arrived, waiting for it if necessary; empty at the end of the body."""
         while not self._ended and not self._buffer:
-            self._more()
+            self._receive()
         part = bytes(self._buffer)
         self._buffer.clear()
         return part
 
     def readline(self, end: bytes = b"\n") -> bytes:
-        """The next line, with its end; the last may have none."""
+        """The next line, including its line end, which the last one may lack."""
         searched = 0
         while (at := self._buffer.find(end, searched)) < 0 and not self._ended:
             searched = max(0, len(self._buffer) - len(end) + 1)
-            self._more()
+            self._receive()
         return self.read(at + len(end) if at >= 0 else None)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -71,10 +71,10 @@ class BodyStream:
 
     @property
     def ended(self) -> bool:
-        """The body has been read to its end."""
+        """Whether all of the body has been read."""
         return self._ended and not self._buffer
 
-    def _more(self) -> None:
+    def _receive(self) -> None:
         parser = self._parser
         try:
             part = parser.take_body()
@@ -86,9 +86,9 @@ class BodyStream:
                 part = parser.take_body()
             complete = parser.complete
             self._buffer += self._decode(part, complete=complete) if self._codings else part
-            if len(self._buffer) > self._settings.max_answer_bytes:
+            if len(self._buffer) > self._settings.max_response_bytes:
                 raise ResponseTooLarge
-        except BaseException:  # raised again: cut off or failed, the rest cannot be read
+        except BaseException:  # the rest cannot be read; raised again
             self._ended = True
             self.close()
             raise
@@ -98,14 +98,14 @@ class BodyStream:
 
     def _decode(self, part: bytes, *, complete: bool) -> bytes:
         if self._decoder is None:
-            self._decoder = make_decoder(self._codings, self._settings.max_answer_bytes)
+            self._decoder = make_decoder(self._codings, self._settings.max_response_bytes)
             if self._decoder is None:
                 return part
         part = self._decoder.decode(part)
         return part + self._decoder.end() if complete else part
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end; else close it."""
+        """Return the connection to the pool, or close it if part of the body is unread."""
         connection, self._connection = self._connection, None
         if connection is None:
             return

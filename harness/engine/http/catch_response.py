@@ -1,4 +1,4 @@
-"""``catch_response=True``: the scenario judges an answer in a ``with`` block; then the request is recorded."""
+"""``catch_response=True``: a ``with`` block decides whether the request succeeded, then it is recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with self.client.request(..., catch_response=True) as response:
 
 
 class ResponseContextManager(Response):
-    """An answer that the scenario judges: :meth:`success`, :meth:`failure`, or by its status."""
+    """A response that the scenario marks with :meth:`success` or :meth:`failure`; otherwise its status decides."""
 
     __slots__ = ("_entered", "_event", "_manual_result", "_meta")
 
@@ -39,7 +39,7 @@ class ResponseContextManager(Response):
     _meta: dict[str, Any] | None
 
     def attach(self, event: RequestEvent) -> ResponseContextManager:
-        """``event`` is recorded when the block has ended."""
+        """Record ``event`` when the block ends."""
         self._event = event
         self._manual_result = None
         self._entered = False
@@ -48,7 +48,7 @@ class ResponseContextManager(Response):
 
     @property
     def request_meta(self) -> dict[str, Any]:
-        """What listeners of the request event will be given; entries that a block changes are recorded changed."""
+        """The arguments of Locust's request event. What the block changes in them is recorded as changed."""
         if self._meta is None:
             self._meta = self._event.meta(self, self.error)
         return self._meta
@@ -63,13 +63,13 @@ class ResponseContextManager(Response):
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> bool:
-        """Record the request; of what the block raised, only Locust's ``ResponseError`` ends here."""
+        """Record the request. Of the exceptions of the block, only Locust's ``ResponseError`` is suppressed."""
         result = self._manual_result
         if result is not None:
             self._record(None if result is True else result)  # type: ignore[arg-type]  # False is never set
             return error is None
         if error is None or isinstance(error, _CONTROL_FLOW):
-            # The block may have ended the task, but not the request: the answer is judged on its own.
+            # The block ended the task, which says nothing about the request.
             self._record(self.error)
             return error is None
         if isinstance(error, ResponseError):
@@ -82,19 +82,19 @@ class ResponseContextManager(Response):
         self._event.record(self, exception, self._meta)
 
     def success(self) -> None:
-        """The request succeeded, whatever its status."""
+        """Mark the request as successful, whatever its status."""
         if not self._entered:
             raise LocustError(_OUTSIDE_WITH)
         self._manual_result = True
 
     def failure(self, exc: BaseException | str) -> None:
-        """The request failed: by an exception, or for a reason in words."""
+        """Mark the request as failed, with an exception or a reason."""
         if not self._entered:
             raise LocustError(_OUTSIDE_WITH)
         self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
 
     def raise_for_status(self) -> None:
-        """Raise what the request is a failure by, if it is one so far."""
+        """Raise the error of a request that has failed, or has been marked as failed."""
         if not self._manual_result:
             super().raise_for_status()
         elif isinstance(self._manual_result, Exception):

@@ -1,4 +1,4 @@
-"""What a pool of connections is told: time limits, sizes, TLS, proxy."""
+"""Settings of an HTTP client: timeouts, size limits, TLS and proxy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """See the attributes of :class:`~harness.engine.http.user.HttpUser`; times in seconds, sizes in bytes."""
+    """Documented at the attributes of :class:`~harness.HttpUser`. Times are in seconds, sizes in bytes."""
 
     connection_timeout: float = 60.0
     network_timeout: float = 60.0
     exchange_timeout: float = 600.0
     max_header_bytes: int = 64 * 1024
-    max_answer_bytes: int = 256 * 1024 * 1024
+    max_response_bytes: int = 256 * 1024 * 1024
     concurrency: int = 10
     insecure: bool = True
     ssl_context_factory: Callable[..., SSLContext] | None = None
@@ -25,7 +25,7 @@ class ClientSettings:
 
     @classmethod
     def from_pool_arguments(cls, arguments: dict[str, Any]) -> ClientSettings:
-        """As geventhttpclient's ``HTTPClientPool(**arguments)`` means them, its own defaults included."""
+        """The settings that ``HTTPClientPool(**arguments)`` has in geventhttpclient, including its own defaults."""
         known = {name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments}
         defaults = {"connection_timeout": 5.0, "network_timeout": 5.0, "concurrency": 1, "insecure": False}
         return cls(**{**defaults, **known})

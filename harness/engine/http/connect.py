@@ -1,4 +1,4 @@
-"""How a connection is made: names, addresses, Unix sockets, proxies, TLS; all of it within ``connection_timeout``."""
+"""Opens connections: name look-up, TCP or Unix socket, proxy tunnel and TLS, all within ``connection_timeout``."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from harness.engine.http.origin import UNIX, Origin
 from harness.engine.http.response_parser import ResponseParser
 from harness.engine.http.tls import TlsConnection
 from harness.engine.request_failures import ConnectTimeout, MalformedResponse, TunnelRefused
+from harness.errors import message
 
 Address = tuple[int, Any]
-"""Address family, and the address as a socket of it takes it."""
+"""Address family, and the address in the form that a socket of the family takes."""
 
 
 def connect(origin: Origin, settings: ClientSettings, context: Callable[[], ssl.SSLContext]) -> Connection:
-    """A new connection to ``origin``, over the proxy where there is one.
+    """A new connection to ``origin``, through the proxy if one is set.
 
-    Raises :class:`ConnectTimeout`, :class:`TunnelRefused`, and what Python raises: ``ConnectionRefusedError``,
-    ``gaierror``, ``ssl.SSLError`` …
+    Raises :class:`ConnectTimeout`, :class:`TunnelRefused`, and Python's own ``ConnectionRefusedError``, ``gaierror``,
+    ``ssl.SSLError`` and the like.
     """
     deadline_s = perf_counter() + settings.connection_timeout
     try:
@@ -45,31 +46,31 @@ def connect(origin: Origin, settings: ClientSettings, context: Callable[[], ssl.
         connection = TlsConnection(sock, settings.network_timeout, context(), origin.host)
         try:
             connection.handshake(deadline_s - perf_counter())
-        except BaseException:  # raised again: a user may be cut off here
+        except BaseException:  # a user may be killed while it connects; raised again
             connection.close()
             raise
         return connection
     except WaitTimeout:
         sock.close()
         raise ConnectTimeout(settings.connection_timeout) from None
-    except BaseException:  # raised again: a user may be cut off here
+    except BaseException:  # a user may be killed while it connects; raised again
         sock.close()
         raise
 
 
 def _open_socket(origin: Origin, settings: ClientSettings, deadline_s: float) -> _socket.socket:
-    """A socket connected to the first address that takes it; else the first address's error is raised."""
+    """A socket connected to the first address that accepts. If none does, raises the error of the first."""
     if origin.scheme == UNIX:
         return _connect_to((_socket.AF_UNIX, origin.host), deadline_s)
     if settings.proxy_host is not None:
         addresses = _resolve(settings.proxy_host, settings.proxy_port or origin.port, deadline_s)
     else:
         addresses = _resolve(origin.host, origin.port, deadline_s)
-    guarding = guard()
-    if guarding is not None:
-        # A proxy finds the origin's addresses: there the name must be allowed.
-        found = None if settings.proxy_host is not None else [str(where[0]) for _, where in addresses]
-        guarding.require(origin.host, found)
+    host_guard = guard()
+    if host_guard is not None:
+        # A proxy looks up the origin's addresses itself, so the name must be allowed.
+        checked = None if settings.proxy_host is not None else [str(address[0]) for _, address in addresses]
+        host_guard.require(origin.host, checked)
     first_error: OSError | None = None
     for address in addresses:
         try:
@@ -80,7 +81,7 @@ def _open_socket(origin: Origin, settings: ClientSettings, deadline_s: float) ->
 
 
 def _resolve(host: str, port: int, deadline_s: float) -> list[Address]:
-    """Numeric hosts as they are; names by gevent's resolver, which asks in a thread."""
+    """The addresses of a host. Names are looked up by gevent's resolver, in a thread."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
@@ -90,38 +91,38 @@ def _resolve(host: str, port: int, deadline_s: float) -> list[Address]:
     with Timeout(max(deadline_s - perf_counter(), 0.0), WaitTimeout):
         try:
             found = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        except UnicodeError:  # a proxy's: an origin's is known to be sound
+        except UnicodeError:  # only a proxy's name; an origin's was checked when it was parsed
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
     return [(family, address) for family, _, _, _, address in found]
 
 
 def _connect_to(address: Address, deadline_s: float) -> _socket.socket:
-    family, where = address
+    family, socket_address = address
     sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
     try:
         if family != _socket.AF_UNIX:
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        code = sock.connect_ex(where)
+        code = sock.connect_ex(socket_address)
         if code == errno.EINPROGRESS:
             wait_writable(sock, deadline_s - perf_counter())
             code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if code:
-            # OSError makes the class that belongs to the number, as ConnectionRefusedError.
+            # OSError picks the subclass for the number, such as ConnectionRefusedError.
             raise OSError(code, os.strerror(code))
-    except BaseException:  # raised again: a user may be cut off here
+    except BaseException:  # a user may be killed while it connects; raised again
         sock.close()
         raise
     return sock
 
 
 def _open_tunnel(sock: _socket.socket, origin: Origin, settings: ClientSettings, deadline_s: float) -> None:
-    """Ask the proxy for a way to ``origin`` (RFC 9110, section 9.3.6); on ``sock`` the origin speaks after it."""
+    """Ask the proxy for a tunnel (RFC 9110, section 9.3.6); afterwards ``sock`` is connected to ``origin``."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     request = f"CONNECT {host}:{origin.port} HTTP/1.1\r\nHost: {host}:{origin.port}\r\n\r\n"
     proxy = Connection(sock, settings.connection_timeout)
     try:
         proxy.send(request.encode("latin-1"), deadline_s)
-        # As with HEAD, no body follows the head.
+        # Like a response to HEAD, it has no body.
         parser = ResponseParser.acquire("HEAD", settings.max_header_bytes)
         while not parser.complete:
             data = proxy.receive(deadline_s - perf_counter())
@@ -134,4 +135,6 @@ def _open_tunnel(sock: _socket.socket, origin: Origin, settings: ClientSettings,
     if not 200 <= parser.status < 300:
         raise TunnelRefused(parser.status)
     if parser.has_surplus:
-        raise MalformedResponse("bytes behind the proxy's answer to CONNECT")
+        raise MalformedResponse(
+            message("proxy-sent-extra-bytes", "malformed response: extra bytes after the proxy's response to CONNECT")
+        )

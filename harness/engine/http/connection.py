@@ -1,12 +1,12 @@
-"""A connection: a non-blocking socket whose user waits in gevent's event loop, with a limit for every wait.
+"""A connection: a non-blocking socket that waits in gevent's event loop, with a timeout for every wait.
 
-gevent's own sockets make two watchers each and a timer for every wait, and start and stop them each time; here a
-connection has one watcher for all its life, which is never stopped while all is in order, and one timer in all the time
-that a wait may last. That keeps an idle connection small and a busy one fast.
+gevent's own sockets have two watchers each, start and stop them for every wait, and create a timer each time. A
+connection here has one watcher, which keeps running between waits, and at most one timer per timeout period. That keeps
+idle connections small and busy ones fast.
 
-The kernel notes when bytes reach this machine (``SO_TIMESTAMPNS``, socket(7) and the kernel's timestamping.rst), and
-an answer ends then, not when this process comes to read it. So neither a worker that waits for its turn on a busy
-machine nor one with many answers to read adds to the times that it records (0.1–1 ms here).
+A response ends when its last bytes reach this machine, not when this process reads them. The kernel records that time
+(``SO_TIMESTAMPNS``; see socket(7) and the kernel's timestamping.rst). A worker that waits for a CPU, or has many
+responses to read, would otherwise add 0.1–1 ms to the response times it records.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from harness.engine.request_failures import ConnectionReset
 READ_SIZE = 65536
 _READ, _WRITE = 1, 2
 _SO_TIMESTAMPNS = 35
-"""``asm-generic/socket.h``, as on x86 and ARM; Python has no name for it."""
+"""From ``asm-generic/socket.h``, which x86 and ARM use; Python does not define it."""
 _timespec = struct.Struct("@ll")
-_NOTE_BYTES = _socket.CMSG_SPACE(_timespec.size)
+_ANCILLARY_BYTES = _socket.CMSG_SPACE(_timespec.size)
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
 
 
-class WaitTimeout(Exception):  # noqa: N818  (caught at once by whoever set the limit)
-    """The limit of a wait has passed; whoever set it says what that means."""
+class WaitTimeout(Exception):  # noqa: N818  (the caller that set the limit turns it into a failure)
+    """A wait has reached its limit."""
 
 
 def wait_for(watcher: Any, limit_s: float) -> None:
-    """Let others run until ``watcher`` (of an event loop) is ready; :class:`WaitTooLong` after ``limit_s``."""
+    """Let other greenlets run until ``watcher`` is ready. Raises :class:`WaitTimeout` after ``limit_s``."""
     hub: Any = get_hub()
     timer = hub.loop.timer(max(limit_s, 0.0))
-    timer.start(getcurrent().throw, WaitTimeout, update=True)  # from now, not from this turn of the loop
+    timer.start(getcurrent().throw, WaitTimeout, update=True)  # counts from now
     try:
         hub.wait(watcher)
     finally:
@@ -50,7 +50,7 @@ def wait_for(watcher: Any, limit_s: float) -> None:
 
 
 def wait_writable(sock: _socket.socket, limit_s: float) -> None:
-    """Wait until ``sock`` takes bytes, or is connected."""
+    """Wait until ``sock`` is connected, or accepts more bytes."""
     hub: Any = get_hub()
     watcher = hub.loop.io(sock.fileno(), _WRITE)
     try:
@@ -60,9 +60,9 @@ def wait_writable(sock: _socket.socket, limit_s: float) -> None:
 
 
 class Connection:
-    """Bytes to and from one server. After any exception but :class:`BlockingIOError` it is to be closed.
+    """Sends bytes to a server and receives its bytes. Close it after any exception but :class:`BlockingIOError`.
 
-    Its socket is never closed before it: libev ends the process where a file that it watches is gone.
+    Never close its socket alone: libev aborts the process if a file it watches is gone.
     """
 
     __slots__ = (
@@ -80,19 +80,19 @@ class Connection:
     )
 
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
-        """``sock`` is connected and non-blocking; ``limit_s`` is the longest wait."""
+        """``sock`` must be connected and non-blocking; ``limit_s`` is the longest wait."""
         hub: Any = get_hub()
         fileno = sock.fileno()
-        with suppress(OSError):  # a kernel that takes no such notes: an answer ends when it is read
+        with suppress(OSError):  # without kernel timestamps, a response ends when it is read
             sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._hub = hub
         self._limit_s = limit_s
         self._watcher = hub.loop.io(fileno, _READ)
         self._timer: Any = None
-        """Is made once in a limit's time, not once a wait: see :meth:`_on_timer`."""
+        """Created once per timeout period, not once per wait; see :meth:`_on_timer`."""
         self._waiting_since_s = math.inf
-        """Since when it has been waited for bytes, where the limit is the connection's own."""
+        """Start of the current wait, if its limit is that of the connection."""
         poll = _poll()
         poll.register(fileno, _POLLIN)
         self._poll = poll.poll
@@ -101,18 +101,17 @@ class Connection:
         """The greenlet that waits for bytes."""
         self._read_s = self._arrived_s = 0.0
 
-    def is_clean(self) -> bool:
-        """Still open, and nothing came since the last answer: what did would be taken for the next one.
+    def has_expired(self) -> bool:
+        """Whether the server has closed an idle connection, or has sent bytes that belong to no response.
 
-        Asked of the system each time, however lately the connection was used: a server may write what it has to say
-        too much, or its end, right behind the answer.
+        This is checked before every request, because a server may do either right after its response.
         """
-        return not self._poll(0)
+        return bool(self._poll(0))
 
     def send(self, data: bytes, deadline_s: float) -> int:
-        """Send all of ``data``; returns how much was. :class:`WaitTooLong` at ``deadline_s`` (``perf_counter``).
+        """Send ``data`` and return the number of bytes sent. Raises :class:`WaitTimeout` at ``deadline_s``.
 
-        Less than all: the server has ended the connection; it may have answered before it did.
+        If fewer were sent, the server has closed the connection; its response may still be readable.
         """
         try:
             sent = self._sock.send(data)
@@ -136,9 +135,9 @@ class Connection:
         return sent
 
     def receive(self, limit_s: float) -> bytes:
-        """The next bytes, as soon as there are any; none: the server has closed its end.
+        """Wait for the next bytes and return them; empty if the server has closed its end.
 
-        Waits before it tries: right after sending nothing can be there yet, and a try in vain costs more than a wait.
+        It waits before it reads: right after a request nothing can have arrived, and a read in vain costs more.
         """
         while True:
             self._wait(limit_s)
@@ -150,7 +149,7 @@ class Connection:
                 raise ConnectionReset from None
 
     def receive_more(self, limit_s: float) -> bytes:
-        """As :meth:`receive`, in the middle of an answer: tries first, for more may well be there."""
+        """Like :meth:`receive`, but read first: in the middle of a response more bytes have often arrived."""
         try:
             return self._read()
         except BlockingIOError:
@@ -159,24 +158,24 @@ class Connection:
             raise ConnectionReset from None
 
     def _read(self) -> bytes:
-        """What has come; :meth:`arrived_s` says when."""
-        data, notes, _, _ = self._sock.recvmsg(READ_SIZE, _NOTE_BYTES)
+        """Read what has arrived, and when; see :meth:`arrived_s`."""
+        data, ancillary, _, _ = self._sock.recvmsg(READ_SIZE, _ANCILLARY_BYTES)
         self._read_s = self._arrived_s = perf_counter()
-        if notes:
-            whole_s, rest_ns = _timespec.unpack(notes[0][2])
+        if ancillary:
+            whole_s, rest_ns = _timespec.unpack(ancillary[0][2])
             self._arrived_s -= time() - whole_s - rest_ns * 1e-9
         return data
 
     def arrived_s(self, sent_s: float) -> float:
-        """When the last of the bytes that were read had reached this machine (``perf_counter``).
+        """When the last bytes that were read reached this machine (``perf_counter``).
 
-        The kernel's note is of the wall clock. Where that was set meanwhile, and so they would have come before their
-        request was sent (at ``sent_s``) or after they were read, it is when they were read.
+        The kernel's timestamp is wall-clock time. If that clock was set in between, the timestamp may lie before
+        ``sent_s``, when the request was sent, or after the read. The time of the read is returned then.
         """
         return self._arrived_s if sent_s <= self._arrived_s <= self._read_s else self._read_s
 
     def _wait(self, limit_s: float) -> None:
-        """Wait for bytes, or the end of the connection; :class:`WaitTimeout` after the limit."""
+        """Wait for bytes, or the end of the connection. Raises :class:`WaitTimeout` after ``limit_s``."""
         current = getcurrent()
         shorter = None
         if limit_s >= self._limit_s:
@@ -192,7 +191,7 @@ class Connection:
         self._waiting = current
         try:
             if self._hub.switch() is not self:
-                raise InvalidSwitchError(f"{current!r} was switched to while it waited for an answer")
+                raise InvalidSwitchError(f"{current!r} was switched to while it waited for a response")
         finally:
             self._waiting = None
             self._waiting_since_s = math.inf
@@ -204,7 +203,7 @@ class Connection:
         self._timer.start(self._on_timer, update=True)
 
     def _on_timer(self) -> None:
-        """In the event loop: a wait has come to its limit, or another one has begun since the timer was set."""
+        """Runs in the event loop. A wait has reached its limit, or a later one has begun since the timer was set."""
         self._cancel_timer()
         left_s = self._limit_s - (perf_counter() - self._waiting_since_s)
         if 0.0 < left_s < math.inf:
@@ -218,21 +217,21 @@ class Connection:
             self._timer = None
 
     def _on_readable(self) -> None:
-        """In the event loop, as long as there is something to read."""
+        """Runs in the event loop while there is something to read."""
         waiting = self._waiting
         if waiting is not None:
             waiting.switch(self)
         else:
-            # Nobody reads it now; without this the event loop would turn round and round.
+            # Nobody is reading, so the event loop would spin.
             self._watching = False
             self._watcher.stop()
 
     def detach(self) -> None:
-        """End this object, but not the connection: the socket is another's from now on."""
+        """Give up the socket without closing it."""
         self._watcher.close()
         self._cancel_timer()
 
     def close(self) -> None:
-        """For good; a second time does nothing."""
+        """Close the connection. Closing it again does nothing."""
         self.detach()
         self._sock.close()

@@ -1,4 +1,4 @@
-"""Idle connections, kept by origin; and the limit on how many requests go to one origin at a time."""
+"""Keeps idle connections by origin, and limits how many requests go to an origin at a time."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ from harness.engine.pacing.rate_limiter import RateLimiter
 
 
 class OriginPool:
-    """The connections to one origin; at most ``concurrency`` are in use at a time, others wait their turn."""
+    """The connections to one origin. At most ``concurrency`` are in use at a time; further requests wait."""
 
     __slots__ = ("_free_slots", "_idle", "_waiters", "origin", "rate_limiter")
 
     def __init__(self, origin: Origin, concurrency: int) -> None:
         self.origin = origin
         self.rate_limiter = self._find_rate_limiter()
-        """How many requests its host takes a second; None: any number."""
+        """Limits the requests per second to the host, if a limit is configured."""
         self._idle: list[Connection] = []
         self._free_slots = concurrency
-        """Those that nobody has, but for what ``_waiters`` holds."""
+        """Requests that may start at once; superseded by ``_waiters`` once that exists."""
         self._waiters: Semaphore | None = None
-        """Made when the first had to wait: few users ever send as many requests at a time."""
+        """Created when a request has to wait for the first time, which is rare."""
 
     def _find_rate_limiter(self) -> RateLimiter | None:
-        guarding = guard()
-        return None if guarding is None else guarding.rate_limiter(self.origin.host)
+        host_guard = guard()
+        return None if host_guard is None else host_guard.rate_limiter(self.origin.host)
 
     def wait_for_rate_limit(self) -> float:
-        """Wait until the ceiling lets a request begin; for how long it had to wait, in seconds."""
+        """Wait until the rate limit allows a request, and return the seconds waited."""
         return 0.0 if self.rate_limiter is None else self.rate_limiter.take_turn()
 
     def limit_after_connect(self) -> float:
-        """Its name was looked for; if that host has a limit, wait as :meth:`wait_for_rate_limit` does."""
+        """Like :meth:`wait_for_rate_limit`, if the look-up of the name has only now revealed a host with a limit."""
         if self.rate_limiter is not None:
             return 0.0
         self.rate_limiter = self._find_rate_limiter()
         return self.wait_for_rate_limit()
 
     def acquire(self) -> Connection | None:
-        """A turn, and an idle connection if there is a sound one; :meth:`discard` or :meth:`release` must follow."""
+        """Wait until a request may start; return an idle connection, or None if a new one is needed.
+
+        :meth:`release` or :meth:`discard` must follow.
+        """
         if self._free_slots:
             self._free_slots -= 1
         else:
@@ -58,18 +61,18 @@ class OriginPool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_clean():
+            if not connection.has_expired():
                 return connection
             connection.close()
         return None
 
     def release(self, connection: Connection) -> None:
-        """The turn is over; the connection is good for another request."""
+        """End a request and keep its connection for the next one."""
         self._idle.append(connection)
         self._free_slot()
 
     def discard(self, connection: Connection | None) -> None:
-        """The turn is over, and the connection with it."""
+        """End a request and close its connection."""
         if connection is not None:
             connection.close()
         self._free_slot()
@@ -87,7 +90,7 @@ class OriginPool:
 
 
 class ConnectionPool:
-    """A user's connections, or those of many users who share it."""
+    """The connections of one user, or of all users that share a pool."""
 
     __slots__ = ("__weakref__", "_context", "_origin_pools", "settings")
 
@@ -98,7 +101,7 @@ class ConnectionPool:
 
     @classmethod
     def for_client_pool(cls, shared: HTTPClientPool) -> ConnectionPool:
-        """The pool that stands behind a ``client_pool``, which users share; closing that closes this."""
+        """The pool behind a ``client_pool`` that users share. Closing that one closes this one."""
         clients: dict[Any, Any] = shared.clients
         pool: ConnectionPool | None = clients.get(_SHARED_POOL_KEY)
         if pool is None:
@@ -106,18 +109,18 @@ class ConnectionPool:
         return pool
 
     def origin_pool(self, origin: Origin) -> OriginPool:
-        """That of ``origin``."""
+        """The connections to ``origin``."""
         origin_pool = self._origin_pools.get(origin)
         if origin_pool is None:
             origin_pool = self._origin_pools[origin] = OriginPool(origin, self.settings.concurrency)
         return origin_pool
 
-    def target(self, origin: Origin, target: str) -> str:
-        """As the request line has it: a proxy for plain HTTP is told the whole URL (RFC 9112, section 3.2.2)."""
+    def request_target(self, origin: Origin, target: str) -> str:
+        """The target in the request line. A proxy for plain HTTP takes the whole URL (RFC 9112, section 3.2.2)."""
         return origin.url + target if self.settings.proxy_host and origin.scheme == "http" else target
 
     def connect(self, origin: Origin) -> Connection:
-        """A new connection, in the turn that was taken on the origin's lane."""
+        """Open a connection, after ``acquire`` on the origin's pool returned none."""
         return connect(origin, self.settings, self._tls_context)
 
     def _tls_context(self) -> ssl.SSLContext:
@@ -126,12 +129,12 @@ class ConnectionPool:
         return self._context
 
     def close(self) -> None:
-        """Close the idle connections; the next requests make new ones."""
+        """Close the idle connections. Later requests open new ones."""
         for origin_pool in self._origin_pools.values():
             origin_pool.close()
 
     def __del__(self) -> None:
-        # A user that is gone holds no connection.
+        # Users do not close their pool; it goes with them.
         self.close()
 
 

@@ -1,4 +1,4 @@
-"""An answer's content codings (RFC 9110, section 8.4.1), undone within a limit: a few bytes may unpack to gigabytes."""
+"""Decodes content codings (RFC 9110, section 8.4.1), up to a size limit that protects against compression bombs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,49 @@ from typing import Any, Protocol
 import brotli
 
 from harness.engine.request_failures import MalformedResponse, ResponseTooLarge
+from harness.errors import message
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdDecompressor, ZstdError
 else:
     from backports.zstd import ZstdDecompressor, ZstdError
 
-_MAX_OUTPUT = 1024 * 1024
+_MAX_STEP_BYTES = 1024 * 1024
 
 
 class Decoder(Protocol):
-    """Undoes one coding, part by part."""
+    """Decodes a body that arrives in chunks."""
 
     def decode(self, data: bytes) -> bytes:
-        """What ``data`` unpacks to, as far as it can be told yet."""
+        """As much decoded content as ``data`` and what came before it allow."""
 
     def end(self) -> bytes:
-        """The rest; raises :class:`MalformedResponse` where the coded body is not complete."""
+        """The rest. Raises :class:`MalformedResponse` if the encoded body is incomplete."""
 
 
 def make_decoder(codings: list[str], limit: int) -> Decoder | None:
-    """For the values of ``Content-Encoding``; None where there is nothing to undo. One call gives at most ``limit``."""
+    """A decoder for the values of ``Content-Encoding``; None if there is nothing to decode.
+
+    One call returns at most ``limit`` bytes, or raises :class:`ResponseTooLarge`.
+    """
     names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _IDENTITY]
-    if len(names) > _MAX_CODINGS:  # each decoder takes memory from the start
-        raise MalformedResponse("too many content codings")
+    if len(names) > _MAX_CODINGS:  # each decoder takes memory as soon as it is created
+        raise MalformedResponse(
+            message(
+                "too-many-content-codings", "malformed response: more than {limit} content codings", limit=_MAX_CODINGS
+            )
+        )
     decoders: list[Decoder] = []
     for name in reversed(names):
         make = _CODINGS.get(name)
         if make is None:
-            raise MalformedResponse(f"its content coding is none of {', '.join(_CODINGS)}")
+            raise MalformedResponse(
+                message(
+                    "unknown-content-coding",
+                    "malformed response: its content coding is not one of {supported}",
+                    supported=", ".join(_CODINGS),
+                )
+            )
         decoders.append(_LimitedDecoder(make(), name, limit))
     if not decoders:
         return None
@@ -46,13 +60,13 @@ def make_decoder(codings: list[str], limit: int) -> Decoder | None:
 
 
 def decode_content(body: bytes, codings: list[str], limit: int) -> bytes:
-    """All of a body; an empty one (as HEAD and 304 have) is empty whatever its coding."""
+    """Decode a whole body. An empty one, as after HEAD or with status 304, is empty in every coding."""
     decoder = make_decoder(codings, limit) if body else None
     return body if decoder is None else decoder.decode(body) + decoder.end()
 
 
 class _LimitedDecoder:
-    """Limits what comes out of one call, and tells faults of any coding alike."""
+    """Limits the output of one call, and raises the same errors for every coding."""
 
     def __init__(self, coding: _Coding, name: str, limit: int) -> None:
         self._coding = coding
@@ -73,11 +87,15 @@ class _LimitedDecoder:
                     raise ResponseTooLarge
                 out.append(part)
         except (zlib.error, brotli.error, ZstdError, EOFError):
-            raise MalformedResponse(f"its body is not {self._name}") from None
+            raise MalformedResponse(
+                message("invalid-content", "malformed response: its body is not valid {coding}", coding=self._name)
+            ) from None
 
     def end(self) -> bytes:
         if not self._coding.ended:
-            raise MalformedResponse(f"its {self._name} body is cut short")
+            raise MalformedResponse(
+                message("truncated-content", "malformed response: its {coding} body is truncated", coding=self._name)
+            )
         return b""
 
 
@@ -97,7 +115,11 @@ class _DecoderChain:
 
 
 class _Coding(Protocol):
-    """``step`` takes new bytes, or none to go on, and gives at most about :data:`_STEP`; none: it needs more."""
+    """One content coding.
+
+    ``step`` takes new bytes, or none to continue. It returns about :data:`_MAX_STEP_BYTES` at most, and nothing if it
+    needs more input.
+    """
 
     @property
     def ended(self) -> bool: ...
@@ -106,7 +128,7 @@ class _Coding(Protocol):
 
 
 class _Zlib:
-    """gzip (of several members, too), and deflate with its zlib head or, as many servers send it, without."""
+    """gzip, also of several members, and deflate with a zlib header or without one, as many servers send it."""
 
     def __init__(self, window_bits: int) -> None:
         self._window_bits = window_bits
@@ -123,7 +145,7 @@ class _Zlib:
             if self._inflate.eof:
                 data = self._inflate.unused_data + data
                 if self._window_bits != _GZIP or not data.startswith(b"\x1f\x8b"):
-                    return b""  # what follows the end is padding
+                    return b""  # anything else after the end is padding
                 self._inflate = zlib.decompressobj(_GZIP)
             if not data:
                 return b""
@@ -134,12 +156,12 @@ class _Zlib:
 
     def _inflated(self, data: bytes) -> bytes:
         try:
-            part = self._inflate.decompress(data, _MAX_OUTPUT)
+            part = self._inflate.decompress(data, _MAX_STEP_BYTES)
         except zlib.error:
             if self._begun or self._window_bits != zlib.MAX_WBITS:
                 raise
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-            part = self._inflate.decompress(data, _MAX_OUTPUT)
+            part = self._inflate.decompress(data, _MAX_STEP_BYTES)
         self._begun = True
         return bytes(part)
 
@@ -155,11 +177,11 @@ class _Brotli:
     def step(self, data: bytes) -> bytes:
         if self.ended:
             return b""
-        return bytes(self._decompressor.process(data, output_buffer_limit=_MAX_OUTPUT))
+        return bytes(self._decompressor.process(data, output_buffer_limit=_MAX_STEP_BYTES))
 
 
 class _Zstd:
-    """Frames one behind the other are one body (RFC 8878, section 3.1)."""
+    """zstd, also of several frames (RFC 8878, section 3.1)."""
 
     def __init__(self) -> None:
         self._decompressor = ZstdDecompressor()
@@ -176,7 +198,7 @@ class _Zstd:
             self._decompressor = ZstdDecompressor()
         elif not data and self._decompressor.needs_input:
             return b""
-        return self._decompressor.decompress(data, _MAX_OUTPUT)
+        return self._decompressor.decompress(data, _MAX_STEP_BYTES)
 
 
 _GZIP = 16 + zlib.MAX_WBITS

@@ -1,4 +1,4 @@
-"""One request out, one answer in, over one connection, within the limits."""
+"""HTTP/1.1: sends one request over a connection and receives its response, within the limits."""
 
 from __future__ import annotations
 
@@ -18,73 +18,72 @@ from harness.engine.request_failures import (
 )
 
 _READS_BEFORE_YIELD = 16
-"""So many reads of an answer that comes in without a pause; then the other users have a turn."""
+"""After this many reads of a response that arrives without pause, other greenlets run."""
 _CONTINUE_WAIT_S = 1.0
-"""How long a body is held back for ``100 Continue``; a server need not send it (RFC 9110, section 10.1.1)."""
-
-
+"""How long a body waits for ``100 Continue``, which servers need not send (RFC 9110, section 10.1.1)."""
 _TIMER_SLACK_S = 0.01
-"""A timer may go off this much early: the event loop has a clock of its own."""
+"""A timer may fire this early, because the event loop has its own clock."""
 
 
 class RequestNotSent(ConnectionReset):
-    """The connection was gone before the first byte of the request."""
+    """The connection was closed before the first byte of the request was sent."""
 
 
 def handle_request(
     connection: Connection,
     parser: ResponseParser,
-    request: bytes,
-    parts: Iterable[bytes] | None,
+    data: bytes,
+    chunks: Iterable[bytes] | None,
     settings: ClientSettings,
     started_s: float,
     *,
     expects_continue: bool = False,
 ) -> None:
-    """Send the request (its head and body, or its head and then ``parts``); read until the answer's head is complete.
+    """Send a request and receive the response headers, and with most responses all of the body.
 
-    ``started_s`` is when the whole exchange began (``perf_counter``). Most answers are complete with their head; of
-    others :func:`receive_response` reads the rest. Raises :class:`RequestFailure`; ``parser`` knows how far it came.
+    ``data`` is the encoded request, and ``chunks`` the rest of its body, if any. ``started_s`` is when the exchange
+    began (``perf_counter``), including redirects and retries. If ``parser`` is not complete afterwards,
+    :func:`receive_response` receives the rest. Raises :class:`RequestFailure`; ``parser`` keeps what has arrived.
     """
     deadline_s = started_s + settings.exchange_timeout
     try:
-        sent = connection.send(request, deadline_s)
-        sent_all = sent == len(request)
-        if parts is not None and sent_all:
+        sent = connection.send(data, deadline_s)
+        sent_all = sent == len(data)
+        if chunks is not None and sent_all:
             if expects_continue and _final_response_received(connection, parser):
                 sent_all = False
             else:
-                sent_all = _send_request_body(connection, parts, deadline_s)
+                sent_all = _send_request_body(connection, chunks, deadline_s)
         if not sent_all:
-            # Ended by the server, or answered before the body was sent: perhaps its answer can be read.
+            # The server may have responded before it closed the connection, or before it read the body.
             parser.forbid_reuse()
     except WaitTimeout:
         raise _timeout_failure(settings, started_s) from None
     try:
         if not parser.received:
-            receive_data(connection, parser, settings, started_s)  # most answers come in one piece
-        if parser.received > settings.max_answer_bytes:
+            receive_data(connection, parser, settings, started_s)  # most responses arrive in one piece
+        if parser.received > settings.max_response_bytes:
             raise ResponseTooLarge
         if not parser.raw_headers:
-            receive_response(connection, parser, settings, started_s, head_only=True)
+            receive_response(connection, parser, settings, started_s, headers_only=True)
     except (ConnectionClosed, ConnectionReset):
         if sent_all or parser.received:
             raise
         raise (ConnectionReset if sent else RequestNotSent) from None
 
 
-def _send_request_body(connection: Connection, parts: Iterable[bytes], deadline_s: float) -> bool:
-    """Whether all was sent."""
-    for part in parts:
+def _send_request_body(connection: Connection, chunks: Iterable[bytes], deadline_s: float) -> bool:
+    """Send ``chunks``. Returns whether the server accepted all of them."""
+    for chunk in chunks:
         if perf_counter() >= deadline_s:
             raise WaitTimeout
-        if connection.send(part, deadline_s) < len(part):
+        if connection.send(chunk, deadline_s) < len(chunk):
             return False
     return True
 
 
 def _final_response_received(connection: Connection, parser: ResponseParser) -> bool:
-    """Whether the server answers without having seen the body; after ``100 Continue``, or silence, it does not."""
+    """Whether the server responds without the body, instead of sending ``100 Continue`` or nothing."""
     while not parser.interim_responses:
         try:
             data = connection.receive(_CONTINUE_WAIT_S)
@@ -104,26 +103,26 @@ def receive_response(
     settings: ClientSettings,
     started_s: float,
     *,
-    head_only: bool = False,
+    headers_only: bool = False,
 ) -> None:
-    """Read until the answer (with ``head_only``: its head) is complete."""
+    """Receive until the response is complete, or with ``headers_only`` its headers are."""
     reads = 0
-    while not (parser.complete or (head_only and parser.raw_headers)):
+    while not (parser.complete or (headers_only and parser.raw_headers)):
         reads += 1
         receive_data(connection, parser, settings, started_s, pause=reads % _READS_BEFORE_YIELD == 0)
-        if parser.received > settings.max_answer_bytes:
+        if parser.received > settings.max_response_bytes:
             raise ResponseTooLarge
 
 
 def receive_data(
     connection: Connection, parser: ResponseParser, settings: ClientSettings, started_s: float, *, pause: bool = False
 ) -> None:
-    """Read what there is, or what comes next; with ``pause`` others have a turn before."""
+    """Receive what has arrived, or wait for it. With ``pause``, other greenlets run first."""
     try:
         left_s = settings.exchange_timeout - (perf_counter() - started_s)
         if left_s <= 0:
             raise ResponseTooSlow(settings.exchange_timeout)
-        # The first bytes can hardly be there yet.
+        # The first bytes have hardly arrived yet, so wait before reading.
         data = connection.receive(left_s) if pause or not parser.received else connection.receive_more(left_s)
     except WaitTimeout:
         raise _timeout_failure(settings, started_s) from None

@@ -1,6 +1,6 @@
-"""Where a request goes: the origin a URL names, and the target that the request line names there.
+"""Splits a URL into its origin and its request target.
 
-A Unix socket has its path, percent-encoded, in the place of a host: ``http+unix://%2Frun%2Fapp.sock/path``.
+For a Unix socket, the host is the percent-encoded path of the socket: ``http+unix://%2Frun%2Fapp.sock/path``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, UNIX: 0}
 
 is_absolute = re.compile(r"(?:https?|http\+unix)://", re.IGNORECASE).match
 is_plain_path = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,:=@/\[\]]*(?:\?[A-Za-z0-9\-._~!$&'()*+,;:=@/?\[\]]+)?\Z").match
-"""A path (and query) that stands in a request line as it is."""
+"""Matches a path and query that need no encoding in a request line."""
 _is_visible = re.compile(r"[!-~]+").fullmatch
 
 
 class Origin(NamedTuple):
-    """A server: what its connections are kept by."""
+    """A server; connections are pooled by origin."""
 
     scheme: str
     host: str
-    """An address without brackets, or a name as the DNS has it; the file's path for a Unix socket."""
+    """An address without brackets, a DNS name, or the path of a Unix socket."""
     port: int
 
     @property
     def authority(self) -> str:
-        """As the ``Host`` field names it."""
+        """The value of ``Host``."""
         if self.scheme == UNIX:
             return "localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -40,29 +40,29 @@ class Origin(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Of its root, without the slash."""
+        """The URL of the origin, without a trailing slash."""
         return f"{self.scheme}://{quote(self.host, safe='') if self.scheme == UNIX else self.authority}"
 
 
 @lru_cache(maxsize=1024)
 def parse_url(url: str) -> tuple[Origin, str]:
-    """The origin and the request target of an absolute URL; ``ValueError`` where it is none."""
+    """The origin and the request target of an absolute URL. Raises ``ValueError`` if it is not one."""
     return split_url(URL(url))
 
 
 def parse_url_with_params(url: str, params: Any) -> tuple[Origin, str]:
-    """As :func:`parse`, with a query added: a mapping, pairs, or text."""
+    """Like :func:`parse_url`, with ``params`` (a mapping, pairs or text) added to the query."""
     return split_url(URL(url, params=params))
 
 
 def split_url(url: URL) -> tuple[Origin, str]:
-    """As :func:`parse`, of a parsed URL."""
+    """Like :func:`parse_url`, for a parsed URL."""
     scheme = url.scheme.lower()
     if scheme not in SCHEMES:
-        raise ValueError(f"{url} is no URL of http, https or http+unix")
-    host = unquote(url.netloc) if scheme == UNIX else _dns_name(url.host)
+        raise ValueError(f"{url} is not an http, https or http+unix URL")
+    host = unquote(url.netloc) if scheme == UNIX else _encode_idna(url.host)
     if not host:
-        raise ValueError(f"{url} names no host")
+        raise ValueError(f"{url} has no host")
     port = 0 if scheme == UNIX else url.port
     target = url.quoted_uri
     if not target.startswith("/"):
@@ -70,10 +70,10 @@ def split_url(url: URL) -> tuple[Origin, str]:
     return Origin(scheme, host, port or 0), target
 
 
-def _dns_name(host: str) -> str:
-    """As it is looked for, and as a ``Host`` field has it (RFC 3490); empty where nothing can be called so."""
+def _encode_idna(host: str) -> str:
+    """The ASCII form of a host name (RFC 3490), used in DNS and in ``Host``; empty if the name is invalid."""
     try:
         name = host.encode("idna").decode("ascii")
-    except UnicodeError:  # a label that is empty, or longer than 63 characters
+    except UnicodeError:  # a label is empty, or longer than 63 characters
         return ""
     return name if _is_visible(name) else ""

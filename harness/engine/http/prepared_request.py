@@ -1,4 +1,4 @@
-"""A request as it is sent, and remembered for ``response.request``."""
+"""A request that is ready to be sent."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from harness.engine.http.request_body import RequestBody, encode_chunked
 from harness.engine.http.request_headers import RequestHeaders
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
-"""Their requests say so when they have no body (RFC 9110, section 8.6)."""
+"""Their requests have a ``Content-Length`` even without a body (RFC 9110, section 8.6)."""
 
 
 class Request(CompatRequest):
-    """As Locust's ``FastRequest``: ``method``, ``url``, ``headers``, ``body``."""
+    """What ``response.request`` returns, like Locust's ``FastRequest``: ``method``, ``url``, ``headers``, ``body``."""
 
     @property
     def body(self) -> Any:
-        """What was given to be sent, encoded if it was fields."""
+        """The body that the scenario passed; form fields are encoded."""
         return self.payload
 
 
 class PreparedRequest:
-    """One request to one origin. A redirect makes another."""
+    """One request to one origin. Following a redirect prepares another one."""
 
     __slots__ = ("body", "cookie", "encoded", "headers", "method", "origin", "params", "target", "url")
 
@@ -41,23 +41,23 @@ class PreparedRequest:
     ) -> None:
         self.method = method
         self.url = url
-        """As the scenario or the redirect has it."""
+        """The URL that the scenario or the redirect gave."""
         self.origin = origin
         self.target = target
         self.headers = headers
         self.body = body
         self.params = params
-        """What the target has beyond the URL."""
+        """Query parameters that were passed apart from the URL."""
         self.cookie = ""
         self.encoded: bytes | None = None
-        """All of it, encoded, where :meth:`encode_once` was called."""
+        """The whole request, if :meth:`encode_once` was called."""
 
     def encode_once(self) -> None:
-        """Encode it once for all times that it is sent. It has no body, and is not changed from now on."""
+        """Encode a request without a body for all times that it is sent. It must not be changed afterwards."""
         self.encoded = self.encode(self.target)
 
     def with_cookie(self, cookie: str) -> PreparedRequest:
-        """The same with a ``Cookie`` field."""
+        """A copy with a ``Cookie`` header."""
         prepared = PreparedRequest(
             self.method, self.url, self.origin, self.target, self.headers, self.body, self.params
         )
@@ -65,7 +65,10 @@ class PreparedRequest:
         return prepared
 
     def encode(self, target: str) -> bytes:
-        """The head, and the body if it is known whole; ``target`` is as the receiver (a proxy, say) wants it."""
+        """The request line, the headers, and the body unless :meth:`body_chunks` returns it.
+
+        ``target`` is the request target; a proxy takes a different one.
+        """
         headers, body = self.headers, self.body
         text = f"{self.method} {target}{headers.text}"
         if self.cookie:
@@ -85,7 +88,7 @@ class PreparedRequest:
         return (text + "\r\n").encode("latin-1") + body.data
 
     def body_chunks(self) -> Iterable[bytes] | None:
-        """What follows :meth:`encode`; None: nothing."""
+        """The body that is sent after :meth:`encode`, if any."""
         headers, body = self.headers, self.body
         chunks = body.chunks
         if chunks is None:
@@ -98,11 +101,11 @@ class PreparedRequest:
 
     @property
     def replayable(self) -> bool:
-        """It can be sent a second time: no part of its body is read while it is sent."""
+        """Whether it can be sent again: its body is not read while it is sent."""
         return self.body.chunks is None
 
     def as_request(self) -> Request:
-        """As a scenario sees it."""
+        """The request as scenarios see it."""
         headers = self.headers.fields.copy()
         if self.body.data and not self.headers.has_length:
             headers["content-length"] = str(len(self.body.data))

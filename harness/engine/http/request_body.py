@@ -1,4 +1,4 @@
-"""The body of a request: from ``data=``, ``json=`` and ``files=`` to bytes, or to chunks that are sent as they come."""
+"""Encodes ``data=``, ``json=`` and ``files=`` into the body of a request."""
 
 from __future__ import annotations
 
@@ -19,23 +19,28 @@ _CHUNK_SIZE = 64 * 1024
 
 
 class RequestBody(NamedTuple):
-    """``content_type`` is what the fields of the request say if the scenario does not."""
+    """An encoded body: ``data``, or ``chunks`` that are read while they are sent."""
 
     payload: Any
-    """As ``response.request.body`` shows it."""
+    """What ``response.request.body`` returns."""
     data: bytes
     chunks: Iterable[bytes] | None = None
-    """Instead of ``data``: a file, or what else is read while it is sent. Can be sent once."""
+    """A file, generator or the like, instead of ``data``. It can be sent only once."""
     length: int | None = None
-    """Of ``chunks``, in bytes; None: not known, so it is sent chunked."""
+    """Bytes of ``chunks``. None if unknown; the body is then sent in the chunked transfer coding."""
     content_type: str | None = None
+    """Value of ``Content-Type`` if the scenario sets none."""
 
 
 NO_BODY = RequestBody(None, b"")
 
 
 def encode_body(data: Any, json: Any, files: Any) -> RequestBody:
-    """As geventhttpclient encodes them; ``json`` counts only without ``data``, ``files`` take ``data``'s fields in."""
+    """Encode a body as geventhttpclient does.
+
+    ``json`` is ignored if there is ``data``. With ``files``, the fields of ``data`` become parts of the form. Raises
+    ``TypeError`` or ``ValueError`` if the arguments cannot be encoded.
+    """
     content_type = None
     if not data and json is not None:
         data, content_type = json_format.dumps(json), JSON
@@ -54,12 +59,12 @@ def encode_body(data: Any, json: Any, files: Any) -> RequestBody:
     if hasattr(data, "read"):
         return RequestBody(data, b"", _read_chunks(data), _remaining_length(data), BYTES)
     if isinstance(data, Iterable):
-        return RequestBody(data, b"", _encode_chunks(data), None, BYTES)
-    raise TypeError(f"data= cannot be sent: {type(data).__name__}")
+        return RequestBody(data, b"", _encode_parts(data), None, BYTES)
+    raise TypeError(f"cannot send data= of type {type(data).__name__}")
 
 
 def rewind(body: RequestBody) -> RequestBody | None:
-    """A body that was sent in chunks, to be sent again from its beginning; None where it has gone."""
+    """The body from its beginning, to be sent again. None if it cannot be read twice."""
     file = body.payload
     if not hasattr(file, "seek"):
         return None
@@ -71,83 +76,83 @@ def rewind(body: RequestBody) -> RequestBody | None:
 
 
 def encode_chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """``chunks`` in the chunked transfer coding (RFC 9112, section 7.1)."""
-    for part in chunks:
-        if part:
-            yield b"%x\r\n%b\r\n" % (len(part), part)
+    """Apply the chunked transfer coding (RFC 9112, section 7.1)."""
+    for chunk in chunks:
+        if chunk:
+            yield b"%x\r\n%b\r\n" % (len(chunk), chunk)
     yield b"0\r\n\r\n"
 
 
 def _read_chunks(file: Any) -> Iterator[bytes]:
-    while block := file.read(_CHUNK_SIZE):
-        yield block.encode() if isinstance(block, str) else block
+    while chunk := file.read(_CHUNK_SIZE):
+        yield chunk.encode() if isinstance(chunk, str) else chunk
 
 
-def _encode_chunks(chunks: Iterable[Any]) -> Iterator[bytes]:
-    for part in chunks:
+def _encode_parts(parts: Iterable[Any]) -> Iterator[bytes]:
+    for part in parts:
         if isinstance(part, str):
             yield part.encode()
         elif isinstance(part, (bytes, bytearray, memoryview)):
             yield bytes(part)
         else:
-            raise TypeError(f"the chunks of data= must be bytes or text, not {type(part).__name__}")
+            raise TypeError(f"items of data= must be bytes or str, not {type(part).__name__}")
 
 
 def _remaining_length(file: Any) -> int | None:
-    """Bytes from where a file stands to its end; None where it has no size, as a pipe, or is read as text."""
+    """Bytes from the position of a file to its end. None for a pipe, or a file opened as text."""
     try:
-        at = file.tell()
+        position = file.tell()
         if isinstance(file.read(0), str):
             return None
         end = file.seek(0, os.SEEK_END)
-        file.seek(at)
+        file.seek(position)
     except (AttributeError, OSError):
         return None
-    return int(end) - int(at)
+    return int(end) - int(position)
 
 
 def _multipart(files: Any, data: Any) -> RequestBody:
     if isinstance(data, (str, bytes)):
-        raise ValueError("with files=, data= must be fields, not text")
+        raise ValueError("with files=, data= must be form fields, not text")
     fields: list[RequestField] = []
     for name, values in _pairs(data or {}):
-        several = values if hasattr(values, "__iter__") and not isinstance(values, (str, bytes)) else [values]
-        for value in several:
+        is_list = hasattr(values, "__iter__") and not isinstance(values, (str, bytes))
+        for value in values if is_list else [values]:
             if value is not None:
                 content = value if isinstance(value, bytes) else str(value)
                 fields.append(_part(_text(name), content, None, None, None))
     boundary = None
     for name, file in _pairs(files):
-        filename, content, content_type, extra, own_boundary = _file(name, file)
+        filename, content, content_type, headers, own_boundary = _unpack_file(name, file)
         boundary = boundary or own_boundary
         if content is not None:
-            fields.append(_part(_text(name), content, filename, content_type, extra))
+            fields.append(_part(_text(name), content, filename, content_type, headers))
     encoded, content_type = encode_multipart_formdata(fields, boundary or secrets.token_hex(16))
     return RequestBody(encoded, encoded, content_type=content_type)
 
 
-def _file(name: Any, given: Any) -> tuple[str | None, Any, str | None, Any, str | None]:
-    """``content``, or ``(filename, content[, content type[, fields[, boundary]]])``."""
-    if isinstance(given, (tuple, list)):
-        filename, content, *more = given
-        content_type, extra, boundary = [*more, None, None, None][:3]
+def _unpack_file(name: Any, file: Any) -> tuple[str | None, Any, str | None, Any, str | None]:
+    """``file`` is the content, or ``(filename, content[, content type[, headers[, boundary]]])``."""
+    if isinstance(file, (tuple, list)):
+        filename, content, *more = file
+        content_type, headers, boundary = [*more, None, None, None][:3]
     else:
-        content, content_type, extra, boundary = given, None, None, None
-        path = getattr(given, "name", None)
+        content, content_type, headers, boundary = file, None, None, None
+        path = getattr(file, "name", None)
         filename = Path(path).name if isinstance(path, str) and path[:1] != "<" else name
     if hasattr(content, "read"):
         content = content.read()
-    return filename, content, content_type, extra, boundary
+    return filename, content, content_type, headers, boundary
 
 
-def _part(name: str, content: Any, filename: str | None, content_type: str | None, extra: Any) -> RequestField:
-    field = RequestField(name, content, filename=filename, headers=dict(extra or {}))
+def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Any) -> RequestField:
+    field = RequestField(name, content, filename=filename, headers=dict(headers or {}))
     field.make_multipart(content_type=content_type)
     return field
 
 
-def _pairs(given: Any) -> list[tuple[Any, Any]]:
-    return list(given.items() if isinstance(given, Mapping) else given)
+def _pairs(fields: Any) -> list[tuple[Any, Any]]:
+    return list(fields.items() if isinstance(fields, Mapping) else fields)
 
 
 def _text(name: Any) -> str:

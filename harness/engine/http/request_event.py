@@ -1,6 +1,6 @@
-"""Recording a request: straight into the harness's recorder, or by Locust's ``request`` event.
+"""Records a request, directly in the harness's recorder or through Locust's ``request`` event.
 
-To fire an event costs half as much as a request; it is left out where the recorder is all that listens.
+Firing the event costs half as much as the request itself, so it is skipped if the recorder is the only listener.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from harness.engine.http.response import Response
 
 
 class Recorder(Protocol):
-    """What a load worker sets as ``environment.harness_recorder``; times are of ``time.perf_counter``."""
+    """What a load worker sets as ``environment.harness_recorder``. Times come from ``time.perf_counter``."""
 
     def record(
         self,
@@ -30,7 +30,7 @@ class Recorder(Protocol):
 
 
 def sole_recorder(event: Any, environment: Any) -> Recorder | None:
-    """The environment's recorder, if it is all that listens to ``event``."""
+    """The environment's recorder, if it is the only listener of ``event``."""
     recorder: Recorder | None = getattr(environment, "harness_recorder", None)
     if recorder is not None:
         handlers = event._handlers
@@ -40,7 +40,7 @@ def sole_recorder(event: Any, environment: Any) -> Recorder | None:
 
 
 class RequestEvent:
-    """A request that has ended, to be recorded now, or when its ``with`` block has judged it."""
+    """A finished request that is recorded now, or at the end of its ``with`` block."""
 
     __slots__ = ("_bytes", "_context", "_end_s", "_environment", "_event", "_method", "_name", "_start_s", "_url")
 
@@ -67,7 +67,7 @@ class RequestEvent:
         self._url = url
 
     def meta(self, response: Response | None, exception: BaseException | None) -> dict[str, Any]:
-        """The arguments of Locust's event."""
+        """The arguments of Locust's request event."""
         return {
             "request_type": self._method,
             "name": self._name,
@@ -83,7 +83,7 @@ class RequestEvent:
     def record(
         self, response: Response | None, exception: BaseException | None, meta: dict[str, Any] | None = None
     ) -> None:
-        """Record it; ``meta`` is what :meth:`meta` gave, as a scenario may have changed it."""
+        """Record the request; ``meta`` is the result of :meth:`meta`, if the scenario may have changed it."""
         if meta is not None:
             self._event.fire(**{**meta, "exception": exception})
             return

@@ -1,7 +1,7 @@
-"""The head of a request: its fields merged as Locust merges them, checked, and encoded once for all that are alike.
+"""Request headers: merged as in Locust, validated, and encoded once for all requests with the same headers.
 
-Most requests of a user class send the same fields to the same origin. So their text is kept by what it is made of, and
-a request costs one look-up instead of a walk over its fields.
+Most requests of a user class send the same headers to the same origin. Their encoded text is cached, so that a request
+costs one look-up instead of a loop over its headers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from geventhttpclient.header import Headers
 from harness.engine.http.origin import Origin
 
 USER_AGENT = f"harness/{version('harness')}"
-_KEPT = 4096
-"""Different heads kept in one process; with more (a token for every user, say) the oldest go."""
+_MAX_CACHED = 4096
+"""Entries of each cache. With more, such as a token per user, the oldest are dropped."""
 is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_value = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
 
@@ -27,16 +27,16 @@ TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 
 HeaderFields = Mapping[str, Any] | None
-"""Fields of one request, as a scenario gives them; a list has a line for each of its values."""
+"""Headers of one request, as a scenario passes them. A list becomes one line per value."""
 
 
 class RequestHeaders:
-    """All of a head behind the request target, but for cookies and the body's length."""
+    """Everything after the request target, except cookies and the length of the body."""
 
     __slots__ = ("chunked", "closes_connection", "expects_continue", "fields", "has_cookie", "has_length", "text")
 
     def __init__(self, origin: Origin, fields: Headers) -> None:
-        """Raises ``ValueError`` where a field cannot be sent."""
+        """Raises ``ValueError`` if a name or value cannot be sent."""
         self.fields = fields
         self.has_cookie = "cookie" in fields
         self.chunked = "chunked" in _joined(fields, "transfer-encoding")
@@ -49,9 +49,9 @@ class RequestHeaders:
         for name, value in fields.items():
             text = value if isinstance(value, str) else str(value)
             if not isinstance(name, str) or not is_token(name):
-                raise ValueError(f"{name!r} is no name of a header field")
+                raise ValueError(f"{name!r} is not a valid header name")
             if not _is_value(text):
-                raise ValueError(f"header field {name} cannot have the value {text!r}")
+                raise ValueError(f"{text!r} is not a valid value of the header {name}")
             lines.append(f"{name}: {text}")
         self.text = " HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n"
 
@@ -61,49 +61,47 @@ def _joined(fields: Headers, name: str) -> str:
 
 
 class RequestHeaderCache:
-    """The heads of all requests that have origin, default fields and the base URL's credentials in common."""
+    """The headers of requests that share an origin, default headers and the credentials of the base URL."""
 
-    __slots__ = ("_authorization", "_defaults", "_kept", "_origin", "default")
-
-    _all: dict[tuple[Any, ...], RequestHeaderCache] = {}  # noqa: RUF012  (shared by all sessions)
+    __slots__ = ("_authorization", "_cached", "_defaults", "_origin", "default")
 
     def __init__(self, origin: Origin, defaults: Headers, authorization: str | None) -> None:
         self._origin = origin
         self._defaults = defaults.copy()
         self._authorization = authorization
-        self._kept: dict[tuple[Any, ...], RequestHeaders] = {}
-        self.default = self._make(None, None, None)
-        """Of a request that brings no fields and no body."""
+        self._cached: dict[tuple[Any, ...], RequestHeaders] = {}
+        self.default = self._build(None, None, None)
+        """For requests without headers of their own and without a body."""
 
     @classmethod
     def for_session(cls, origin: Origin, defaults: Headers, authorization: str | None) -> RequestHeaderCache:
-        """Those of a session; sessions that are alike share them."""
+        """The cache of a session, which sessions with the same settings share."""
         key = origin, tuple(defaults.items()), tuple(map(str, defaults.values())), authorization
-        header_cache = cls._all.get(key)
-        if header_cache is None:
-            if len(cls._all) >= _KEPT:
-                cls._all.pop(next(iter(cls._all)))
-            header_cache = cls._all[key] = cls(origin, defaults, authorization)
-        return header_cache
+        cache = _process_caches.get(key)
+        if cache is None:
+            if len(_process_caches) >= _MAX_CACHED:
+                _process_caches.pop(next(iter(_process_caches)))
+            cache = _process_caches[key] = cls(origin, defaults, authorization)
+        return cache
 
     def for_request(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
-        """``authorization`` and ``content_type`` are those that the call's ``auth=`` and body bring."""
-        # With their texts: 1, True and 1.0 are equal, but not sent alike.
+        """The headers of one request; ``authorization`` comes from ``auth=`` and ``content_type`` from its body."""
+        # The key includes the text of each value: 1, True and 1.0 are equal, but sent differently.
         fields = (*given.items(), *map(str, given.values())) if given else ()
         key = (content_type, authorization, *fields)
         try:
-            head = self._kept.get(key)
-        except TypeError:  # a list among the values
-            return self._make(given, authorization, content_type)
-        if head is None:
-            head = self._make(given, authorization, content_type)
-            if len(self._kept) >= _KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = head
-        return head
+            headers = self._cached.get(key)
+        except TypeError:  # a list is among the values
+            return self._build(given, authorization, content_type)
+        if headers is None:
+            headers = self._build(given, authorization, content_type)
+            if len(self._cached) >= _MAX_CACHED:
+                self._cached.pop(next(iter(self._cached)))
+            self._cached[key] = headers
+        return headers
 
-    def _make(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
-        """As Locust's FastHttpSession and geventhttpclient merge them: the later wins, whatever its case."""
+    def _build(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
+        """Merge as Locust's FastHttpSession and geventhttpclient do: later headers win, in any case."""
         fields = self._defaults.copy()
         fields.update(given or {})
         names = {name.lower() for name in given or ()}
@@ -119,3 +117,7 @@ class RequestHeaderCache:
         elif content_type is not None and (content_type.startswith("multipart/") or "content-type" not in fields):
             fields["Content-Type"] = content_type
         return RequestHeaders(self._origin, fields)
+
+
+_process_caches: dict[tuple[Any, ...], RequestHeaderCache] = {}
+"""One for the process, because users of a class have the same settings."""

@@ -1,4 +1,4 @@
-"""The calls of a session that are one request each, named by its method."""
+"""The calls of a session that are named for an HTTP method."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from typing import Any
 
 
 class RequestMethods:
-    """What :meth:`request` does, under the names that scenarios use."""
+    """Shorthands for :meth:`request`."""
 
     @abstractmethod
     def request(self, method: str, url: str, **more: Any) -> Any:
         """Send a request and record it."""
 
     def get(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by GET."""
+        """Send a GET request; see :meth:`request`."""
         return self.request("GET", url, **more)
 
     def post(self, url: str, data: Any = None, json: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by POST."""
+        """Send a POST request; see :meth:`request`."""
         return self.request("POST", url, data=data, json=json, **more)
 
     def put(self, url: str, data: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by PUT."""
+        """Send a PUT request; see :meth:`request`."""
         return self.request("PUT", url, data=data, **more)
 
     def patch(self, url: str, data: Any = None, **more: Any) -> Any:
-        """As :meth:`request`, by PATCH."""
+        """Send a PATCH request; see :meth:`request`."""
         return self.request("PATCH", url, data=data, **more)
 
     def delete(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by DELETE."""
+        """Send a DELETE request; see :meth:`request`."""
         return self.request("DELETE", url, **more)
 
     def head(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by HEAD."""
+        """Send a HEAD request; see :meth:`request`."""
         return self.request("HEAD", url, **more)
 
     def options(self, url: str, **more: Any) -> Any:
-        """As :meth:`request`, by OPTIONS."""
+        """Send an OPTIONS request; see :meth:`request`."""
         return self.request("OPTIONS", url, **more)
 
     def iter_lines(self, url: str, method: str = "GET", **more: Any) -> Iterator[str]:
-        """The lines of an answer, without their ends, as they come in.
+        """Yield the lines of a response as they arrive, without their line ends.
 
-        Raises what the request failed by, for it is recorded by then.
+        Raises the error that the request failed with, since the request is already recorded at that point.
         """
         response = self.request(method, url, stream=True, **more)
         response.raise_for_status()
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         rest = ""
-        for part in response.stream:
-            *lines, rest = (rest + decode(part)).split("\n")
+        for chunk in response.stream:
+            *lines, rest = (rest + decode(chunk)).split("\n")
             yield from lines
         rest += decode(b"", final=True)
         if rest:

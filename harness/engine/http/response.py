@@ -1,4 +1,4 @@
-"""The answer as a scenario sees it: what Locust's ``FastResponse`` offers, made when it is asked for."""
+"""The response that scenarios get, with the attributes of Locust's ``FastResponse``, computed when they are read."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _USE_CATCH_RESPONSE = (
 
 
 class Response:
-    """An answer; or, with ``status_code`` 0, that there is none, and :attr:`error` says why.
+    """A response. If none arrived, ``status_code`` is 0 and :attr:`error` is the reason.
 
-    An answer that broke off behind its head has a status *and* an error, and the part of the body that came.
+    A response that ended in the middle of its body has a status *and* an error, and the part of the body that arrived.
     """
 
     __slots__ = (
@@ -57,16 +57,16 @@ class Response:
     ) -> None:
         self._prepared = prepared
         self.status_code = status
-        """0: no answer came."""
+        """0 if no response arrived."""
         self._raw_headers = head
         self._content = content
         self._elapsed_s = elapsed_s
         self.arrived_s: float | None = None
-        """When all of it (of a stream: its head) had reached this machine (``perf_counter``); None: it did not."""
+        """When it, or the headers of a stream, had arrived at this machine (``perf_counter``); None if it did not."""
         self.error: BaseException | None = None
-        """What the request is recorded with if nobody says otherwise: a failure, or a status that says failure."""
+        """The error that is recorded for the request, unless the scenario decides otherwise."""
         self.encoding: str | None = None
-        """Of the text; to set another, do it before :attr:`text` is read."""
+        """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
         self._stream: BodyStream | None = None
         self._headers: Headers | None = None
         self._history: list[Response] | None = None
@@ -74,21 +74,21 @@ class Response:
 
     @property
     def headers(self) -> Headers | None:
-        """By any case; a field of several lines is a list. None: no answer came."""
+        """The headers, by name in any case; a header of several lines is a list. None if no response arrived."""
         if self._headers is None and self._raw_headers:
             self._headers = parse_headers(self._raw_headers)
         return self._headers
 
     @property
     def content(self) -> bytes | None:
-        """The body, its content coding undone. None: no answer came. Of a stream: all that has not been read."""
+        """The decoded body, or the unread rest of a stream. None if no response arrived."""
         if self._content is None and self._stream is not None:
             self._content = self._stream.read()
         return self._content
 
     @property
     def text(self) -> str | None:
-        """The body as text, by the encoding that the headers name, else by the one that it looks like."""
+        """The body as text, in the encoding that the headers name, or else the detected one."""
         content = self.content
         if content is None:
             return None
@@ -105,14 +105,14 @@ class Response:
         named: str | None = None
         if types:
             named = get_encoding_from_headers(CaseInsensitiveDict({"content-type": types[0]}))
-        with suppress(LookupError):  # a charset that nobody knows says as much as none
+        with suppress(LookupError):  # treat an unknown charset like a missing one
             if named and codecs.lookup(named):
                 return named
         return detect(content)["encoding"]
 
     def json(self) -> Any:
-        """The body as JSON; ``json.JSONDecodeError`` where it is none."""
-        return json.loads(self.text)  # type: ignore[arg-type]  # no answer: TypeError, as in Locust
+        """The body as JSON. Raises ``json.JSONDecodeError`` if it is not."""
+        return json.loads(self.text)  # type: ignore[arg-type]  # without a response TypeError, as in Locust
 
     def raise_for_status(self) -> None:
         """Raise :attr:`error` if there is one."""
@@ -120,18 +120,18 @@ class Response:
             raise self.error
 
     def iter_content(self, chunk_size: int = 1024, decode_content: bool = True) -> Iterator[bytes | str]:
-        """The body in chunks, as they come in if it was asked for with ``stream=True``.
+        """Yield the body in chunks; with ``stream=True``, as they arrive.
 
-        ``decode_content``: as text where a chunk is UTF-8 by itself.
+        With ``decode_content``, a chunk that is valid UTF-8 is text.
         """
         if not self._raw_headers:
-            raise LocustError("no answer came: there is no content to go through")
+            raise LocustError("there is no content, because no response arrived")
         for chunk in self._chunks(chunk_size):
             text: bytes | str = chunk
             if decode_content:
                 try:
                     text = chunk.decode()
-                except UnicodeDecodeError:  # not text, or cut in the middle of a character
+                except UnicodeDecodeError:  # not UTF-8, or split in the middle of a character
                     text = chunk
             yield text
 
@@ -145,12 +145,12 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """The status is below 400."""
+        """Whether the status is below 400."""
         return self.status_code < HTTPStatus.BAD_REQUEST
 
     @property
     def url(self) -> str:
-        """That of the request; behind redirects, of the last one."""
+        """URL of the request; after redirects, of the last one."""
         return self._prepared.url
 
     @property
@@ -162,34 +162,34 @@ class Response:
 
     @property
     def cookies(self) -> RequestsCookieJar:
-        """The cookies that this answer sets."""
+        """The cookies that this response sets."""
         return response_cookies(self.headers or Headers(), self._prepared.origin, self._prepared.target)
 
     @property
     def elapsed(self) -> timedelta | None:
-        """From sending the (last) request until the head of its answer had come. None: no answer came."""
+        """Time from sending the (last) request until its response headers arrived. None if no response arrived."""
         return None if self._elapsed_s is None else timedelta(seconds=self._elapsed_s)
 
     @property
     def history(self) -> list[Response]:
-        """The redirects that led here, the oldest first."""
+        """The redirects that were followed, oldest first."""
         if self._history is None:
             self._history = []
         return self._history
 
     @property
     def stream(self) -> BodyStream | None:
-        """The body of an answer that was asked for with ``stream=True``, to be read in parts."""
+        """The unread body of a request with ``stream=True``."""
         return self._stream
 
     def read(self, size: int | None = None) -> bytes:
-        """The next ``size`` bytes (None: the rest) of a streamed body."""
+        """The next ``size`` bytes of a streamed body, or all the rest."""
         if self._stream is None:
-            raise LocustError("only a body asked for with stream=True can be read in parts")
+            raise LocustError("only the body of a request with stream=True can be read in parts")
         return self._stream.read(size)
 
     def release(self) -> None:
-        """Nothing more of a streamed body is wanted."""
+        """Stop reading a streamed body."""
         if self._stream is not None:
             self._stream.close()
 
@@ -206,9 +206,9 @@ class Response:
         return None
 
     def success(self) -> None:
-        """Only with ``catch_response=True``."""
+        """Available only with ``catch_response=True``."""
         raise LocustError(_USE_CATCH_RESPONSE)
 
-    def failure(self, exc: BaseException | str) -> None:  # noqa: ARG002  (who can judge overrides this)
-        """Only with ``catch_response=True``."""
+    def failure(self, exc: BaseException | str) -> None:  # noqa: ARG002  (overridden for catch_response)
+        """Available only with ``catch_response=True``."""
         raise LocustError(_USE_CATCH_RESPONSE)

@@ -1,22 +1,22 @@
-"""Heads of answers that were seen before, so that they need not be parsed again.
+"""Remembers response headers, so that the same bytes need not be parsed again.
 
-A server that is asked a thousand times a second answers with few different heads: the date in them changes once a
-second. A head that a parser has found sound, before a body of a certain length, is known again by its bytes: the same
-bytes mean the same.
+A server that handles a thousand requests per second sends few different headers, since the date in them changes only
+once per second. Headers that the parser has accepted before a body of a certain length are recognized by their bytes.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-_KEPT = 256
-"""With more, an id in every one, say, the oldest go."""
-_LONGEST = 2048
-_SELDOM = 32
+_MAX_ENTRIES = 256
+"""With more, such as an id in every response, the oldest are dropped."""
+_MAX_ENTRY_BYTES = 2048
+_MISSES_PER_ENTRY = 32
+"""How many misses there are for each new entry while nothing is found."""
 
 
 class CachedHeaders(NamedTuple):
-    """What a head says, and the length of the body that follows it in one piece (not in chunks, not until the end)."""
+    """Headers and what they mean. The body has ``body_bytes``, and is neither chunked nor ends with the connection."""
 
     text: bytes
     status: int
@@ -26,27 +26,25 @@ class CachedHeaders(NamedTuple):
 
 
 class ResponseHeaderCache:
-    """One process's."""
+    """The headers that a process has received lately."""
 
     def __init__(self) -> None:
         self._by_text: dict[bytes, CachedHeaders] = {}
         self._misses = 0
-        """How many came since one was known."""
+        """Headers that were not found since the last ones that were."""
 
     def find(self, text: bytes) -> CachedHeaders | None:
-        """None: it was not seen before."""
-        known = self._by_text.get(text)
-        if known is not None:
+        """The entry for these bytes, if there is one."""
+        cached = self._by_text.get(text)
+        if cached is not None:
             self._misses = 0
-        return known
+        return cached
 
-    def add(self, head: CachedHeaders) -> None:
-        """Know this head from now on. Where all are new it is not worth while: then only one in many is kept, which
-        will tell when that has changed.
-        """
+    def add(self, headers: CachedHeaders) -> None:
+        """Add an entry. If no headers are ever found again, only one in :data:`_MISSES_PER_ENTRY` is added."""
         self._misses += 1
-        if len(head.text) > _LONGEST or (self._misses > _KEPT and self._misses % _SELDOM):
+        if len(headers.text) > _MAX_ENTRY_BYTES or (self._misses > _MAX_ENTRIES and self._misses % _MISSES_PER_ENTRY):
             return
-        if len(self._by_text) >= _KEPT:
+        if len(self._by_text) >= _MAX_ENTRIES:
             self._by_text.pop(next(iter(self._by_text)))
-        self._by_text[head.text] = head
+        self._by_text[headers.text] = headers

@@ -1,7 +1,7 @@
-"""From bytes to an answer: llhttp (by httptools) frames and checks it; headers stay raw until somebody reads them.
+"""Parses responses with llhttp (through httptools); headers stay bytes until somebody reads them.
 
-What no parser callback reports is found here: whether bytes came behind the answer's end (then the connection is not
-used again), and what the end of the connection means for a body without a length (RFC 9112, section 6.3).
+Two things that llhttp's callbacks do not report are found here: whether bytes follow the end of the response, in which
+case the connection must not be reused, and whether the end of the connection ends the body (RFC 9112, section 6.3).
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
 from harness.engine.request_failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
+from harness.errors import Message, message
 
 _SWITCHING_PROTOCOLS = 101
-_HEAD_END = b"\r\n\r\n"
+_HEADERS_END = b"\r\n\r\n"
 _MAX_IDLE_PARSERS = 64
-"""Readers kept for later answers; one is needed only while an answer is coming in."""
 
-_cached_headers = ResponseHeaderCache()
+_header_cache = ResponseHeaderCache()
+"""One for the process, because users of a class receive the same headers."""
 
 
 class ResponseParser:
-    """Reads one answer; :meth:`acquire` gives one, :meth:`recycle` gives it back."""
+    """Parses one response. Get a parser from :meth:`acquire` and hand it back with :meth:`recycle`."""
 
     __slots__ = (
         "_body_bytes",
-        "_broken",
         "_bytes_after_headers",
         "_chunks",
         "_is_head_request",
         "_keep_alive",
         "_max_header_bytes",
         "_parser",
+        "_problem",
         "_raw",
         "_surplus",
         "_tail",
@@ -47,8 +48,6 @@ class ResponseParser:
         "status",
     )
 
-    _idle_parsers: list[ResponseParser] = []  # noqa: RUF012  (one for all)
-
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self.on_body = self._chunks.append
@@ -57,8 +56,8 @@ class ResponseParser:
 
     @classmethod
     def acquire(cls, method: str, max_header_bytes: int) -> ResponseParser:
-        """For the answer to a request by ``method``."""
-        parser = cls._idle_parsers.pop() if cls._idle_parsers else cls()
+        """A parser for the response to a request with ``method``."""
+        parser = _idle_parsers.pop() if _idle_parsers else cls()
         parser._reset(is_head_request=method == "HEAD", max_header_bytes=max_header_bytes)
         return parser
 
@@ -66,30 +65,30 @@ class ResponseParser:
         self._is_head_request = is_head_request
         self._max_header_bytes = max_header_bytes
         self.status = 0
-        """Of the final answer, as soon as its head is complete."""
+        """Status of the final response; 0 until its headers are complete."""
         self.raw_headers = b""
-        """Status line and header lines of the final answer, to the empty line."""
+        """Status line and headers of the final response, including the empty line."""
         self.sets_cookies = False
         self.has_content_coding = False
-        """The head names a content coding."""
+        """Whether there is a ``Content-Encoding``."""
         self.body = b""
-        """All of the body (less what :meth:`take_body` gave), once the answer is complete."""
+        """The body once the response is complete, without what :meth:`take_body` has returned."""
         self.complete = False
         self.received = 0
-        """Bytes so far."""
+        """Bytes received so far."""
         self.interim_responses = 0
-        """Interim (1xx) answers so far."""
+        """Interim (1xx) responses received so far."""
         self._raw = b""
         self._tail = b""
         self._bytes_after_headers = 0
         self._body_bytes = 0
         self._taken = 0
         self._surplus = False
-        self._broken: str | None = None
+        self._problem: Message | None = None
         self._keep_alive = False
         self._chunks.clear()
 
-    # The parser's callbacks.
+    # Callbacks of llhttp.
 
     def on_message_begin(self) -> None:
         if self.complete:
@@ -110,44 +109,46 @@ class ResponseParser:
             self._keep_alive = self._parser.should_keep_alive()
             self._gather()
 
-    # The reader's own interface.
+    # The interface of this class.
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, at least one.
+        """Parse the next bytes, at least one.
 
-        Raises :class:`MalformedResponse` and :class:`HeadersTooLarge`; both leave :attr:`status` 0 if the head was not
-        complete.
+        Raises :class:`MalformedResponse` and :class:`HeadersTooLarge`; both leave :attr:`status` 0 if the headers were
+        not complete.
         """
         if not self.received and self._feed_cached(data):
             return
         self.received += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserError as fault:
-            self._broken = str(fault)
+        except HttpParserError as error:
+            self._problem = message("invalid-http", "malformed response: {reason}", reason=str(error))
         except HttpParserUpgrade:
-            self._broken = "a switch of protocols that nobody asked for"
+            self._problem = message(
+                "unexpected-protocol-switch", "malformed response: it switches to a protocol that was not requested"
+            )
         if self.raw_headers:
             self._bytes_after_headers += len(data)
             self._tail = data[-6:] if len(data) >= 6 else (self._tail + data)[-6:]
         else:
             self._find_headers(data)
-        if self._broken is not None and not self.complete:
-            raise MalformedResponse(self._broken)
+        if self._problem is not None and not self.complete:
+            raise MalformedResponse(self._problem)
 
     def _feed_cached(self, data: bytes) -> bool:
-        """Take in a whole answer whose head is known; False: it is another."""
-        end = data.find(_HEAD_END) + 4
-        known = _cached_headers.find(data[:end])
+        """Take a whole response with cached headers. Returns False, having done nothing, if it is not one."""
+        end = data.find(_HEADERS_END) + 4
+        cached = _header_cache.find(data[:end])
         if (
-            known is None
-            or len(data) - end != known.body_bytes
+            cached is None
+            or len(data) - end != cached.body_bytes
             or self._is_head_request
             or end > self._max_header_bytes
         ):
             return False
         self.received = len(data)
-        self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding = known
+        self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding = cached
         self._bytes_after_headers = self._body_bytes
         self.body = data[end:]
         self.complete = self._keep_alive = True
@@ -161,8 +162,8 @@ class ResponseParser:
                 raise HeadersTooLarge
             return
         for _ in range(self.interim_responses):
-            raw = raw[raw.find(_HEAD_END) + 4 :].lstrip(b"\r\n")
-        end = raw.find(_HEAD_END) + 4
+            raw = raw[raw.find(_HEADERS_END) + 4 :].lstrip(b"\r\n")
+        end = raw.find(_HEADERS_END) + 4
         if end > self._max_header_bytes:
             raise HeadersTooLarge
         self.raw_headers = raw[:end]
@@ -173,18 +174,18 @@ class ResponseParser:
         self._bytes_after_headers = len(raw) - end
         self._tail = raw[-6:]
         if self._is_head_request:
-            # The parser cannot know that no body comes.
+            # llhttp does not know that no body follows.
             self.complete = True
             self.body = b""
         elif self._bytes_after_headers == self._body_bytes and self.reusable and not self.interim_responses:
-            # Its body is as long as it says: one in chunks is longer by what is between them.
-            known = CachedHeaders(
+            # Not chunked: the framing of chunks would add to the bytes after the headers.
+            headers = CachedHeaders(
                 self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding
             )
-            _cached_headers.add(known)
+            _header_cache.add(headers)
 
     def forbid_reuse(self) -> None:
-        """Whatever comes, the connection is not to be used again."""
+        """Make :attr:`reusable` false, whatever arrives."""
         self._surplus = True
 
     def _gather(self) -> None:
@@ -193,7 +194,7 @@ class ResponseParser:
         self._body_bytes = self._taken + len(body)
 
     def take_body(self) -> bytes:
-        """The part of the body that has come since the last call."""
+        """The part of the body that has arrived since the last call."""
         if self.complete:
             part, self.body = self.body, b""
         else:
@@ -203,9 +204,9 @@ class ResponseParser:
         return part
 
     def feed_eof(self) -> None:
-        """The server has closed its end: the answer is complete, or it raises :class:`TruncatedResponse`.
+        """The server has closed its end, which may end the body.
 
-        :class:`ConnectionClosed` where nothing has come at all.
+        Raises :class:`TruncatedResponse`, or :class:`ConnectionClosed` if nothing has arrived at all.
         """
         if not self.received:
             raise ConnectionClosed
@@ -223,13 +224,13 @@ class ResponseParser:
 
     @property
     def has_surplus(self) -> bool:
-        """Bytes came behind the end of a complete answer."""
+        """Whether bytes followed the end of the response."""
         return self._surplus or self._bytes_after_headers != self._body_bytes
 
     @property
     def reusable(self) -> bool:
-        """The answer is complete, and the connection good for another request."""
-        if not self.complete or self._surplus or self._broken is not None:
+        """Whether the response is complete and its connection can be used for another request."""
+        if not self.complete or self._surplus or self._problem is not None:
             return False
         if self._is_head_request:
             return not self._bytes_after_headers and _keeps_alive(self.raw_headers)
@@ -238,28 +239,27 @@ class ResponseParser:
         return self._bytes_after_headers == self._body_bytes or self._ends_with_last_chunk()
 
     def _ends_with_last_chunk(self) -> bool:
-        """Chunked, and no line ends behind the last chunk: those are the only surplus that the parser overlooks."""
+        """Whether the last chunk ends the bytes. llhttp ignores line ends after it, and no other surplus."""
         chunked = b"chunked" in self.raw_headers.lower()
-        return chunked and self._tail.endswith(_HEAD_END) and not self._tail.endswith(b"\r\n\r\n\r\n")
+        return chunked and self._tail.endswith(_HEADERS_END) and not self._tail.endswith(b"\r\n\r\n\r\n")
 
     def recycle(self) -> None:
-        """This reader is not needed any more."""
-        if (
-            self._keep_alive
-            and self._broken is None
-            and not self._surplus
-            and len(self._idle_parsers) < _MAX_IDLE_PARSERS
-        ):
+        """Make the parser available for another response."""
+        if self._keep_alive and self._problem is None and not self._surplus and len(_idle_parsers) < _MAX_IDLE_PARSERS:
             self._chunks.clear()
             self.body = b""
-            self._idle_parsers.append(self)
+            _idle_parsers.append(self)
 
 
-def parse_headers(head: bytes) -> Headers:
-    """The header lines of a checked head. Continued lines (obs-fold) are joined by a space, as RFC 9112 5.2 has it."""
+_idle_parsers: list[ResponseParser] = []
+"""One list for the process, because a parser is needed only while a response arrives."""
+
+
+def parse_headers(raw_headers: bytes) -> Headers:
+    """Parse valid headers. Folded lines are joined with a space (RFC 9112, section 5.2)."""
     headers = Headers()
     name, value = "", ""
-    for line in head.decode("latin-1").split("\r\n")[1:-2]:
+    for line in raw_headers.decode("latin-1").split("\r\n")[1:-2]:
         if line[0] in " \t":
             value += " " + line.strip(" \t")
             continue
@@ -272,6 +272,7 @@ def parse_headers(head: bytes) -> Headers:
     return headers
 
 
-def _keeps_alive(head: bytes) -> bool:
-    options = {o.strip().lower() for line in parse_headers(head).getlist("connection") for o in line.split(",")}
-    return "close" not in options if head.startswith(b"HTTP/1.1") else "keep-alive" in options
+def _keeps_alive(raw_headers: bytes) -> bool:
+    lines = parse_headers(raw_headers).getlist("connection")
+    options = {option.strip().lower() for line in lines for option in line.split(",")}
+    return "close" not in options if raw_headers.startswith(b"HTTP/1.1") else "keep-alive" in options

@@ -1,4 +1,4 @@
-"""TLS: contexts, shared where they can be, and a connection whose bytes pass through one."""
+"""TLS contexts, shared between users if possible, and connections that use them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.engine.http.connection import READ_SIZE, Connection, WaitTimeout
 
 @cache
 def default_context(*, insecure: bool) -> ssl.SSLContext:
-    """One for all users of this process: each would take some 100 KB."""
+    """One context for all users of a process, since each takes about 100 KB."""
     context = ssl.create_default_context()
     if insecure:
         context.check_hostname = False
@@ -22,8 +22,11 @@ def default_context(*, insecure: bool) -> ssl.SSLContext:
 
 
 def make_context(factory: Callable[..., ssl.SSLContext] | None, *, insecure: bool) -> ssl.SSLContext:
-    """What ``factory`` makes; as in Locust, ``insecure`` decides whether the certificate must name the host, and if it
-    must, the system's authorities are known, too."""
+    """The context of ``factory``, or the default one.
+
+    As in Locust, ``insecure`` overrides how the factory's context verifies certificates. If it is off, the
+    certificate must name the host, and the authorities of the system are trusted too.
+    """
     if factory is None:
         return default_context(insecure=insecure)
     context = factory()
@@ -35,7 +38,7 @@ def make_context(factory: Callable[..., ssl.SSLContext] | None, *, insecure: boo
 
 
 class TlsConnection(Connection):
-    """A connection through TLS. It is used after :meth:`handshake`."""
+    """A connection over TLS. Call :meth:`handshake` first."""
 
     __slots__ = ("_incoming", "_outgoing", "_tls")
 
@@ -46,7 +49,7 @@ class TlsConnection(Connection):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
 
     def handshake(self, limit_s: float) -> None:
-        """Raises :class:`ssl.SSLError`, and :class:`WaitTimeout` after ``limit_s``."""
+        """Perform the handshake. Raises :class:`ssl.SSLError`, and :class:`WaitTimeout` after ``limit_s``."""
         deadline_s = perf_counter() + limit_s
         while True:
             try:
@@ -58,36 +61,36 @@ class TlsConnection(Connection):
                     raise WaitTimeout from None
                 self._fill(super().receive(left_s))
             except ssl.SSLError:
-                self._flush(deadline_s)  # tells the server what is wrong with it
+                self._flush(deadline_s)  # send the alert that tells the server what is wrong
                 raise
             else:
                 self._flush(deadline_s)
                 return
 
-    def is_clean(self) -> bool:
-        silent = super().is_clean()
-        if silent and not self._incoming.pending and not self._tls.pending():
-            return True
-        # That need not be surplus: servers send session tickets when the handshake is over.
+    def has_expired(self) -> bool:
+        readable = super().has_expired()
+        if not readable and not self._incoming.pending and not self._tls.pending():
+            return False
+        # The bytes may be part of TLS: servers send session tickets after the handshake.
         try:
-            if not silent:
+            if readable:
                 self._fill(self._sock.recv(READ_SIZE))
             self._tls.read(1)
         except ssl.SSLWantReadError:
-            return True
-        except OSError:
             return False
-        return False
+        except OSError:
+            return True
+        return True
 
     def send(self, data: bytes, deadline_s: float) -> int:
-        """As :meth:`Connection.send`; where not all went, how many bytes of TLS did, but less than ``len(data)``.
+        """Like :meth:`Connection.send`. A partial send counts encrypted bytes, but stays below ``len(data)``.
 
-        So 0 says that the server has seen nothing.
+        So 0 means that the server has seen nothing.
         """
         self._tls.write(data)
-        coded = self._outgoing.read()
-        sent = super().send(coded, deadline_s)
-        return len(data) if sent == len(coded) else min(sent, len(data) - 1)
+        encrypted = self._outgoing.read()
+        sent = super().send(encrypted, deadline_s)
+        return len(data) if sent == len(encrypted) else min(sent, len(data) - 1)
 
     def receive(self, limit_s: float) -> bytes:
         return self.receive_more(limit_s)
@@ -99,12 +102,12 @@ class TlsConnection(Connection):
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
                 left_s = deadline_s - perf_counter()
-                if left_s <= 0:  # what comes may make no record for ever
+                if left_s <= 0:  # bytes may keep arriving without completing a TLS record
                     raise WaitTimeout from None
                 self._flush(deadline_s)
                 self._fill(super().receive(left_s))
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                # Many servers leave the closing alert out; that a body is whole is for its framing to say.
+                # Many servers omit the closing alert. The framing of the body shows whether it is complete.
                 return b""
 
     def _fill(self, data: bytes) -> None:
@@ -114,7 +117,7 @@ class TlsConnection(Connection):
             self._incoming.write_eof()
 
     def _flush(self, deadline_s: float) -> None:
-        """Send what TLS itself has to say; that the server has ended the connection shows when it is read."""
+        """Send pending TLS records. If the server has closed the connection, the next read reports it."""
         data = self._outgoing.read()
         if data:
             super().send(data, deadline_s)

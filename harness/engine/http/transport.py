@@ -1,4 +1,4 @@
-"""From a request to its answer: connections, retries, cookies, redirects."""
+"""Sends a request and returns its response, with retries, cookies and redirects."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from harness.engine.request_failures import (
     TooManyRedirects,
 )
 
-_GOOD_STATUSES = LocustUserAgent.valid_response_codes
+_SUCCESS_STATUSES = LocustUserAgent.valid_response_codes
 
 
 class RequestOptions(NamedTuple):
-    """How a request is to be answered; :func:`request_options` gives one."""
+    """Options of one request; :func:`request_options` creates them."""
 
     response_class: type[Response]
     stream: bool
@@ -43,7 +43,7 @@ request_options = lru_cache(maxsize=128)(RequestOptions)
 
 
 class Transport:
-    """One user's way to servers: the pool of its connections, and its cookies."""
+    """Sends the requests of one user, over its connections and with its cookies."""
 
     __slots__ = ("jar", "pool")
 
@@ -53,88 +53,82 @@ class Transport:
         """None until a server sets a cookie, or a scenario asks for the jar."""
 
     def send(
-        self, prepared: PreparedRequest, origin_pool: OriginPool, options: RequestOptions, started_s: float
+        self, request: PreparedRequest, origin_pool: OriginPool, options: RequestOptions, started_s: float
     ) -> Response:
-        """The answer to ``prepared``, or that to the last redirect from it.
+        """Send ``request`` and follow its redirects.
 
-        ``started_s`` (``perf_counter``) is when all of it, redirects and retries included, began. What waits for a turn
-        at a ceiling on the way has that much longer: the limit on an exchange is for the target.
-        Raises :class:`OSError`, of which :class:`RequestFailure` is a kind, where none came.
+        ``started_s`` (``perf_counter``) is when the exchange began, including redirects and retries. Its timeout is a
+        limit for the target, so waiting for a rate limit does not count. Raises :class:`OSError`, such as
+        :class:`RequestFailure`, if no response arrives.
         """
-        begun = [started_s]
-        response = self._send_with_retries(prepared, origin_pool, options, begun)
+        # In a list, so that waiting for a rate limit can move it. A list is created in a third of an object's time.
+        start = [started_s]
+        response = self._send_with_retries(request, origin_pool, options, start)
         if options.max_redirects == 0 or response.status_code not in REDIRECTS:
             return response
         history: list[Response] = []
-        first = prepared.origin
+        first_origin = request.origin
         while response.status_code in REDIRECTS and response.error is None:
             location = response.headers.getlist("location") if response.headers is not None else []
             if len(location) != 1 or not location[0]:
                 break
             if len(history) == options.max_redirects:
                 raise TooManyRedirects(options.max_redirects)
-            self._check_deadline(begun)
+            self._check_deadline(start)
             history.append(response)
-            prepared = build_redirect_request(prepared, response.status_code, location[0], first)
-            origin_pool = self.pool.origin_pool(prepared.origin)
-            begun[0] += origin_pool.wait_for_rate_limit()
-            response = self._send_with_retries(prepared, origin_pool, options, begun, is_redirect=True)
+            request = build_redirect_request(request, response.status_code, location[0], first_origin)
+            origin_pool = self.pool.origin_pool(request.origin)
+            start[0] += origin_pool.wait_for_rate_limit()
+            response = self._send_with_retries(request, origin_pool, options, start, is_redirect=True)
         response._history = history
         return response
 
-    # Below, ``begun`` holds one number, for all parts of a request: when it began, later by each wait for a turn. It is
-    # a list, as that is made in a third of an object's time: every request has one, and hardly any ever waits.
-
-    def _check_deadline(self, begun: list[float]) -> None:
-        """Before something is sent again."""
+    def _check_deadline(self, start: list[float]) -> None:
         limit_s = self.pool.settings.exchange_timeout
-        if perf_counter() - begun[0] >= limit_s:
+        if perf_counter() - start[0] >= limit_s:
             raise ResponseTooSlow(limit_s)
 
     def _send_with_retries(
         self,
-        prepared: PreparedRequest,
+        request: PreparedRequest,
         origin_pool: OriginPool,
         options: RequestOptions,
-        begun: list[float],
+        start: list[float],
         *,
         is_redirect: bool = False,
     ) -> Response:
-        """Sent again as geventhttpclient does: only what timed out, and only what may be done twice."""
+        """Retry like geventhttpclient: only after a timeout, and only requests that may be repeated."""
         retries = 0
         while True:
             try:
-                return self._send_once(prepared, origin_pool, options, begun, is_redirect)
+                return self._send_once(request, origin_pool, options, start, is_redirect)
             except TimeoutError:
-                if (
-                    retries >= options.max_retries
-                    or prepared.method not in IDEMPOTENT_METHODS
-                    or not prepared.replayable
-                ):
+                if retries >= options.max_retries or request.method not in IDEMPOTENT_METHODS or not request.replayable:
                     raise
-                self._check_deadline(begun)
-                begun[0] += origin_pool.wait_for_rate_limit()
+                self._check_deadline(start)
+                start[0] += origin_pool.wait_for_rate_limit()
                 retries += 1
 
     def _send_once(
         self,
-        prepared: PreparedRequest,
+        request: PreparedRequest,
         origin_pool: OriginPool,
         options: RequestOptions,
-        begun: list[float],
+        start: list[float],
         is_redirect: bool,
     ) -> Response:
         settings = self.pool.settings
-        if self.jar is not None and not prepared.headers.has_cookie:
-            cookie = self.jar.cookie_header(prepared.origin, prepared.target)
+        if self.jar is not None and not request.headers.has_cookie:
+            cookie = self.jar.cookie_header(request.origin, request.target)
             if cookie:
-                prepared = prepared.with_cookie(cookie)
-        request, parts = prepared.encoded, None
-        if request is None or settings.proxy_host:
-            request, parts = prepared.encode(self.pool.target(prepared.origin, prepared.target)), prepared.body_chunks()
-        parser = ResponseParser.acquire(prepared.method, settings.max_header_bytes)
+                request = request.with_cookie(cookie)
+        data, chunks = request.encoded, None
+        if data is None or settings.proxy_host:
+            target = self.pool.request_target(request.origin, request.target)
+            data, chunks = request.encode(target), request.body_chunks()
+        parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
         connection = origin_pool.acquire()
-        fresh = connection is None
+        is_new = connection is None
         sent_s = perf_counter()
         elapsed_s = 0.0
         try:
@@ -142,45 +136,44 @@ class Transport:
                 try:
                     if connection is None:
                         connection = self.pool.connect(origin_pool.origin)
-                        begun[0] += origin_pool.limit_after_connect()
+                        start[0] += origin_pool.limit_after_connect()
                     handle_request(
                         connection,
                         parser,
-                        request,
-                        parts,
+                        data,
+                        chunks,
                         settings,
-                        begun[0],
-                        expects_continue=prepared.headers.expects_continue,
+                        start[0],
+                        expects_continue=request.headers.expects_continue,
                     )
                     break
-                except (ConnectionClosed, ConnectionReset) as failure:
-                    # Kept alive for too long, it was closed while the request was on its way (RFC 9112, 9.3.1).
-                    harmless = prepared.method in IDEMPOTENT_METHODS or isinstance(failure, RequestNotSent)
-                    if fresh or connection is None or parser.received or not (harmless and prepared.replayable):
+                except (ConnectionClosed, ConnectionReset) as error:
+                    # The server may close an idle connection while a request is on its way (RFC 9112, section 9.3.1).
+                    repeatable = request.method in IDEMPOTENT_METHODS or isinstance(error, RequestNotSent)
+                    if is_new or connection is None or parser.received or not (repeatable and request.replayable):
                         raise
                     connection.close()
                     connection = None
-                    fresh = True
-                    begun[0] += origin_pool.wait_for_rate_limit()
-                    parts = prepared.body_chunks() if parts is not None else None
-                    parser = ResponseParser.acquire(prepared.method, settings.max_header_bytes)
+                    is_new = True
+                    start[0] += origin_pool.wait_for_rate_limit()
+                    chunks = request.body_chunks() if chunks is not None else None
+                    parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
             elapsed_s = connection.arrived_s(sent_s) - sent_s
             if not parser.complete and (not options.stream or (options.max_redirects and parser.status in REDIRECTS)):
-                receive_response(connection, parser, settings, begun[0])
-        except OSError as failure:
+                receive_response(connection, parser, settings, start[0])
+        except OSError as error:
             origin_pool.discard(connection)
             if not parser.raw_headers:
                 raise
-            response = options.response_class(
-                prepared, parser.status, parser.raw_headers, parser.take_body(), elapsed_s
-            )
-            response.error = failure
+            content = parser.take_body()
+            response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
+            response.error = error
             return response
-        except BaseException:  # raised again: a user may be cut off here, and its turn ends
+        except BaseException:  # a user may be killed while it waits; raised again
             origin_pool.discard(connection)
             raise
         arrived_s = connection.arrived_s(sent_s)
-        if prepared.headers.closes_connection:
+        if request.headers.closes_connection:
             parser.forbid_reuse()
         if parser.complete:
             if parser.reusable:
@@ -188,51 +181,43 @@ class Transport:
             else:
                 origin_pool.discard(connection)
             connection = None
-        response = self._response(prepared, options, parser, elapsed_s, is_redirect)
+        response = self._build_response(request, options, parser, elapsed_s, is_redirect)
         response.arrived_s = arrived_s
         if options.stream:
-            response._stream = BodyStream(
-                parser, connection, origin_pool, settings, begun[0], _codings(parser, response)
-            )
+            codings = _content_codings(parser, response)
+            response._stream = BodyStream(parser, connection, origin_pool, settings, start[0], codings)
         else:
             parser.recycle()
         return response
 
-    def _response(
+    def _build_response(
         self,
-        prepared: PreparedRequest,
+        request: PreparedRequest,
         options: RequestOptions,
         parser: ResponseParser,
         elapsed_s: float,
         is_redirect: bool,
     ) -> Response:
-        """The answer that ``parser`` has read; the body of a stream is still to come."""
         content = None if options.stream else parser.body
-        response = options.response_class(prepared, parser.status, parser.raw_headers, content, elapsed_s)
+        response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
         if parser.sets_cookies:
-            self._set_cookies(response, prepared, is_redirect=is_redirect)
+            if self.jar is None:
+                self.jar = CachingCookieJar()
+            self.jar.store(response.headers or Headers(), request.origin, request.target, is_redirect=is_redirect)
         if content and parser.has_content_coding:
+            codings = _content_codings(parser, response)
             try:
-                response._content = decode_content(
-                    content, _codings(parser, response), self.pool.settings.max_answer_bytes
-                )
-            except RequestFailure as failure:
-                response.error = failure
-        if response.status_code not in _GOOD_STATUSES and response.error is None:
-            response.error = error = LocustBadStatusCode(prepared.url, code=response.status_code)
-            error.__dict__["response"] = response
+                response._content = decode_content(content, codings, self.pool.settings.max_response_bytes)
+            except RequestFailure as error:
+                response.error = error
+        if response.status_code not in _SUCCESS_STATUSES and response.error is None:
+            response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
+            bad_status.__dict__["response"] = response
         return response
 
-    def _set_cookies(self, response: Response, prepared: PreparedRequest, *, is_redirect: bool) -> None:
-        if self.jar is None:
-            self.jar = CachingCookieJar()
-        self.jar.store(response.headers or Headers(), prepared.origin, prepared.target, is_redirect=is_redirect)
 
-
-def _codings(parser: ResponseParser, response: Response) -> list[str]:
+def _content_codings(parser: ResponseParser, response: Response) -> list[str]:
     """The values of ``Content-Encoding``."""
-    return (
-        response.headers.getlist("content-encoding")
-        if parser.has_content_coding and response.headers is not None
-        else []
-    )
+    if not parser.has_content_coding or response.headers is None:
+        return []
+    return response.headers.getlist("content-encoding")

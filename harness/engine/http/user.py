@@ -1,8 +1,8 @@
-"""``harness.HttpUser``: the base class of users that speak HTTP."""
+"""``harness.HttpUser``, the base class of users that send HTTP requests."""
 
 from __future__ import annotations
 
-import locust  # noqa: F401  (patches sockets and TLS for gevent: before anything below imports them)
+import locust  # noqa: F401  (patches sockets and TLS for gevent, so it comes before the imports below)
 
 # isort: split
 
@@ -21,57 +21,60 @@ from harness.engine.http.session import HttpSession
 
 
 class HttpUser(User, RestMixin[Any]):
-    """A Locust user with an HTTP client, ``self.client``; all that ``locust.FastHttpUser`` offers works alike.
+    """A Locust user with an HTTP client, ``self.client``, that works like ``locust.FastHttpUser``.
 
-    A request that is cut off (its user removed in the middle of it) or whose ``with`` block raises is recorded as a
-    failure; Locust leaves both out of its figures.
+    A request is recorded as failed if its user is stopped while it is in flight, or if its ``with`` block raises.
+    Locust does not count either.
 
-    The settings below are read when a user is made. Times are in seconds, sizes in bytes.
+    The settings below are read when a user is created. Times are in seconds, sizes in bytes.
     """
 
     abstract = True
 
     network_timeout: float = ClientSettings.network_timeout
-    """The longest silence: the time that sending, or the next bytes of an answer, may take."""
+    """Timeout for sending, and for the next bytes of a response."""
 
     connection_timeout: float = ClientSettings.connection_timeout
-    """The longest that looking up the name, connecting, a proxy's tunnel and TLS may take together."""
+    """Timeout for establishing a connection: name look-up, TCP, proxy tunnel and TLS together."""
 
     exchange_timeout: float = ClientSettings.exchange_timeout
-    """The longest that one request, its redirects and retries included, may take, however steadily its answer comes in;
-    only a connection being made may take its ``connection_timeout`` beyond it. Raise it for lasting streams."""
+    """Timeout for a whole request, including redirects and retries, even if its response keeps arriving. A connection
+    that is being established may exceed it by ``connection_timeout``. Raise it for long-lived streams."""
 
     max_header_bytes: int = ClientSettings.max_header_bytes
-    """The longest head of an answer, interim answers before it included."""
+    """Limit on the headers of a response, including interim responses before it."""
 
-    max_answer_bytes: int = ClientSettings.max_answer_bytes
-    """The largest answer that is kept, as it comes and unpacked; what is read from a stream does not count."""
+    max_response_bytes: int = ClientSettings.max_response_bytes
+    """Limit on a response, both as received and decoded. What has been read from a stream does not count."""
+
+    max_answer_bytes: int | None = None
+    """Former name of ``max_response_bytes``, which it overrides."""
 
     max_redirects: int = 30
-    """Redirects of one request that are followed; they count as one request."""
+    """How many redirects of a request are followed; together they count as one request."""
 
     max_retries: int = 0
-    """How often a request that timed out is sent again, if its method allows that; all tries count as one request."""
+    """How often a request that timed out is retried if its method is idempotent; together they count as one request."""
 
     insecure: bool = ClientSettings.insecure
-    """Whether certificates go unchecked."""
+    """Whether to accept any certificate."""
 
     default_headers: dict[str, str] | None = None
-    """Header fields of every request."""
+    """Headers of every request."""
 
     concurrency: int = ClientSettings.concurrency
-    """Requests of one user to one server at a time, if it sends them from greenlets of its own; others wait."""
+    """How many requests one user may have in flight to one server, if it sends them from several greenlets."""
 
     proxy_host: str | None = None
     proxy_port: int | None = None
-    """A proxy: for http it is asked for whole URLs, for https for a tunnel."""
+    """An HTTP proxy. Requests to https URLs use a tunnel."""
 
     client_pool: HTTPClientPool | None = None
-    """A pool (``geventhttpclient.client.HTTPClientPool(concurrency=5)``) whose connections all users of the class
-    share; the timeouts, ``insecure``, ``concurrency`` and the proxy are then the pool's."""
+    """A pool, such as ``geventhttpclient.client.HTTPClientPool(concurrency=5)``, whose connections all users of the
+    class share. Its timeouts, ``insecure``, ``concurrency`` and proxy apply."""
 
     ssl_context_factory: Callable[..., SSLContext] | None = None
-    """Makes the TLS context, with client certificates for example."""
+    """Creates the TLS context, for example one with client certificates."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -94,15 +97,15 @@ class HttpUser(User, RestMixin[Any]):
             connection_timeout=self.connection_timeout,
             exchange_timeout=self.exchange_timeout,
             max_header_bytes=self.max_header_bytes,
-            max_answer_bytes=self.max_answer_bytes,
+            max_response_bytes=self.max_answer_bytes or self.max_response_bytes,
             concurrency=self.concurrency,
             proxy_host=self.proxy_host,
             proxy_port=self.proxy_port,
         )
         """Keeps connections and cookies between requests."""
 
-    def run(self) -> None:  # type: ignore[misc]  # final in Locust: nothing else tells when a user has ended
-        """Locust's; then the connections are closed, for the user itself stays until the next garbage collection."""
+    def run(self) -> None:  # type: ignore[misc]  # final in Locust, which has no event for the end of a user
+        """Run the user as Locust does, then close its connections, which would last until the next collection."""
         try:
             super().run()  # type: ignore[no-untyped-call]
         finally:

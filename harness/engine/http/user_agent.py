@@ -1,4 +1,4 @@
-"""What scenarios reach for in Locust's ``self.client.client``, geventhttpclient's ``UserAgent``."""
+"""What scenarios use of ``self.client.client``, which is geventhttpclient's ``UserAgent`` in Locust."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.engine.http.connection_pool import ConnectionPool
 
 @dataclass(frozen=True, slots=True)
 class UserAgent:
-    """``clientpool.close()`` makes a user connect anew; ``default_headers`` may be changed at any time."""
+    """``clientpool.close()`` makes a user reconnect; ``default_headers`` may be changed at any time."""
 
     clientpool: ConnectionPool
     default_headers: Headers

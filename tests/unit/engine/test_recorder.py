@@ -25,7 +25,13 @@ from harness.engine.recorder import (
     Recorder,
     describe_failure,
 )
-from harness.engine.request_failures import HostNotAllowed, MalformedResponse, RequestInterrupted, ResponseTimeout
+from harness.engine.request_failures import (
+    INTERRUPTED,
+    HostNotAllowed,
+    RequestInterrupted,
+    ResponseTimeout,
+    TruncatedResponse,
+)
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.second_table import SecondTable
 
@@ -174,11 +180,11 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
         (LocustBadStatusCode("anything"), 503, "HTTP 503"),
         (ConnectionResetError(104, "reset"), 0, "ConnectionResetError: [Errno 104] reset"),
         ("the user's\n words", 200, "the user's words"),
-        (RequestInterrupted(), 0, "interrupted: its user was removed before the answer came"),
+        (RequestInterrupted(), 0, INTERRUPTED),
         (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
         (ValueError(), 0, "ValueError"),
-        (ResponseTimeout(60.0), 0, "no answer within 60 s"),
-        (MalformedResponse("Invalid status code"), 200, "malformed answer: Invalid status code"),
+        (ResponseTimeout(60.0), 0, "no response within 60 s"),
+        (TruncatedResponse(), 200, "truncated response"),
         ("x" * 1000, 0, "x" * 300),
     ],
 )

@@ -26,7 +26,7 @@ LIMITS: dict[str, Any] = {
     "network_timeout": 20.0,
     "exchange_timeout": 20.0,
     "max_header_bytes": 10_000,
-    "max_answer_bytes": 200_000,
+    "max_response_bytes": 200_000,
 }
 SHORT_LIMITS: dict[Any, dict[str, float]] = {
     failures.ResponseTimeout: {"network_timeout": 0.15},

@@ -156,7 +156,7 @@ def test_a_stream_that_breaks_off(user_of: Callable[..., Driven]) -> None:
         response = user.get("/", stream=True)
         pieces = response.iter_content(5)
         assert user.call(lambda: next(pieces)) == "first"
-        with pytest.raises(Exception, match=r"Incomplete response|truncated answer"):
+        with pytest.raises(Exception, match=r"Incomplete response|truncated response"):
             user.call(lambda: next(pieces))
 
 

@@ -1,4 +1,4 @@
-"""Content codings: undone, in parts as well as whole; what is broken or too large is told."""
+"""Content codings are decoded, whole or in parts, and invalid or too large bodies are rejected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_each_coding_is_undone(coding: str) -> None:
+def test_each_coding_is_decoded(coding: str) -> None:
     assert decode_content(CODED[coding], [coding.upper()], LIMIT) == TEXT
     decoder = make_decoder([coding], LIMIT)
     assert decoder is not None
@@ -38,17 +38,17 @@ def test_each_coding_is_undone(coding: str) -> None:
     assert b"".join(parts) + decoder.end() == TEXT
 
 
-def test_deflate_may_lack_its_zlib_head() -> None:
+def test_deflate_may_lack_its_zlib_header() -> None:
     assert decode_content(RAW_DEFLATE, ["deflate"], LIMIT) == TEXT
 
 
-def test_codings_are_undone_from_the_last_to_the_first() -> None:
+def test_codings_are_decoded_from_last_to_first() -> None:
     assert decode_content(brotli.compress(CODED["gzip"]), ["gzip, br"], LIMIT) == TEXT
     assert decode_content(brotli.compress(CODED["gzip"]), ["gzip", "identity", "br"], LIMIT) == TEXT
 
 
 @pytest.mark.parametrize("codings", [[], ["identity"], [""]])
-def test_nothing_to_undo(codings: list[str]) -> None:
+def test_identity_is_no_coding(codings: list[str]) -> None:
     assert decode_content(b"as it is", codings, LIMIT) == b"as it is"
 
 
@@ -58,22 +58,26 @@ def test_an_empty_body_is_empty(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_what_is_cut_short_or_something_else_is_told(coding: str) -> None:
-    with pytest.raises(MalformedResponse, match="cut short"):
+def test_truncated_and_invalid_content_is_rejected(coding: str) -> None:
+    with pytest.raises(MalformedResponse) as truncated:
         decode_content(CODED[coding][:-5], [coding], LIMIT)
-    with pytest.raises(MalformedResponse, match=f"is not {coding}"):
+    assert (truncated.value.kind, truncated.value.params["coding"]) == ("truncated-content", coding)
+    with pytest.raises(MalformedResponse) as invalid:
         decode_content(b"\xff" * 50, [coding], LIMIT)
+    assert (invalid.value.kind, invalid.value.params["coding"]) == ("invalid-content", coding)
 
 
-def test_a_coding_that_nobody_knows_is_told() -> None:
-    with pytest.raises(MalformedResponse, match="its content coding is none of gzip"):
+def test_an_unknown_coding_is_rejected() -> None:
+    with pytest.raises(MalformedResponse) as unknown:
         decode_content(b"x", ["rot13"], LIMIT)
-    with pytest.raises(MalformedResponse, match="too many"):
+    assert unknown.value.kind == "unknown-content-coding"
+    with pytest.raises(MalformedResponse) as too_many:
         decode_content(b"x", ["rot13," + "gzip," * 5], LIMIT)
+    assert too_many.value.kind == "too-many-content-codings"
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_a_small_answer_does_not_unpack_beyond_the_limit(coding: str) -> None:
+def test_decoding_stops_at_the_limit(coding: str) -> None:
     with pytest.raises(ResponseTooLarge):
         decode_content(CODED[coding], [coding], len(TEXT) - 1)
     assert decode_content(CODED[coding], [coding], len(TEXT)) == TEXT

@@ -85,5 +85,5 @@ def test_files_take_the_fields_of_data_in() -> None:
     assert b"X-A: b" in parts[3]
     assert b'name="two"; filename="two"' in parts[4]
     assert parts[-1] == b"--\r\n"
-    with pytest.raises(ValueError, match="data= must be fields"):
+    with pytest.raises(ValueError, match="data="):
         encode_body("text", None, files)

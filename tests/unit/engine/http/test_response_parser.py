@@ -134,8 +134,10 @@ def test_a_head_has_a_limit(endless: bytes) -> None:
     ],
 )
 def test_what_is_not_http_is_told(answer: bytes) -> None:
-    with pytest.raises(MalformedResponse, match="malformed answer: "):
+    with pytest.raises(MalformedResponse) as malformed:
         read([answer])
+    assert malformed.value.kind == "invalid-http"
+    assert malformed.value.params["reason"]
 
 
 @pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, b"\r\n" + LENGTH, INTERIM + LENGTH])

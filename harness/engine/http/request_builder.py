@@ -1,0 +1,107 @@
+"""Builds the requests of a session from its base URL and default headers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from geventhttpclient.header import Headers
+from geventhttpclient.url import URL
+
+from harness.engine.http.auth import basic_auth, split_credentials
+from harness.engine.http.connection_pool import ConnectionPool, OriginPool
+from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, parse_url_with_params, split_url
+from harness.engine.http.prepared_request import PreparedRequest
+from harness.engine.http.request_body import NO_BODY, RequestBody
+from harness.engine.http.request_headers import HeaderFields, RequestHeaderCache, RequestHeaders, is_token
+
+_MAX_PROCESS_REQUESTS = 4096
+process_requests: dict[tuple[RequestHeaders, str, str, str], PreparedRequest] = {}
+"""Requests without a body by headers, base URL, method and path. One for the process, because all users of a class send
+the same ones. With more than :data:`_MAX_PROCESS_REQUESTS`, such as an id in every path, the oldest are dropped."""
+
+
+class BaseUrl(NamedTuple):
+    """What all requests to paths below a base URL share."""
+
+    url: str
+    origin: Origin
+    path: str
+    origin_pool: OriginPool
+    header_cache: RequestHeaderCache
+
+
+class RequestBuilder:
+    """The base URL and default headers of a session, and requests made from them."""
+
+    __slots__ = ("_pool", "auth_header", "base", "base_url", "default_headers", "default_headers_exposed")
+
+    def __init__(self, base_url: str | None, default_headers: Headers, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self.base_url, self.auth_header = split_credentials(base_url)
+        """To change them, also set :attr:`base` to None."""
+        self.default_headers = default_headers
+        self.default_headers_exposed = False
+        """Whether the scenario may change the default headers at any time."""
+        self.base: BaseUrl | None = None
+        """The result of :meth:`find_base`."""
+
+    def find_base(self) -> BaseUrl | None:
+        """What requests share. None if paths cannot simply be appended to the base URL."""
+        if self.base_url is None or not is_absolute(self.base_url):
+            return None
+        url = URL(self.base_url)
+        if not (url.path == "" or is_plain_path(url.path)) or url.params or url.query or url.fragment:
+            return None
+        origin, _ = split_url(url)
+        header_cache = self.header_cache(origin)
+        self.base = BaseUrl(self.base_url, origin, url.path, self._pool.origin_pool(origin), header_cache)
+        return self.base
+
+    def header_cache(self, origin: Origin) -> RequestHeaderCache:
+        """The cache for the current default headers."""
+        return RequestHeaderCache.for_session(origin, self.default_headers, self.auth_header)
+
+    def build(
+        self,
+        method: str,
+        url: str,
+        params: Any,
+        headers: HeaderFields,
+        auth: tuple[str | bytes, str | bytes] | None,
+        body: RequestBody,
+    ) -> PreparedRequest:
+        """Build a request of any kind."""
+        base = self.base
+        if base is not None and params is None and is_plain_path(url):
+            full_url = f"{base.url}{url}"
+            origin, target = base.origin, base.path + url
+            header_cache = self.header_cache(origin) if self.default_headers_exposed else base.header_cache
+        else:
+            full_url = url if is_absolute(url) else f"{self.base_url}{url}"
+            origin, target = parse_url(full_url) if params is None else parse_url_with_params(full_url, params)
+            header_cache = self.header_cache(origin)
+        authorization = basic_auth(*auth) if auth else None
+        if headers or authorization or body.content_type:
+            request_headers = header_cache.for_request(headers, authorization, body.content_type)
+        else:
+            request_headers = header_cache.default
+        return PreparedRequest(_validated(method), full_url, origin, target, request_headers, body, params)
+
+
+def build_cached(base: BaseUrl, headers: RequestHeaders, method: str, path: str) -> PreparedRequest | None:
+    """Build a request without a body for :data:`process_requests`. Returns None if ``path`` has to be encoded."""
+    if not is_plain_path(path):
+        return None
+    request = PreparedRequest(_validated(method), f"{base.url}{path}", base.origin, base.path + path, headers, NO_BODY)
+    if request.body_chunks() is None:
+        request.encode_once()
+        if len(process_requests) >= _MAX_PROCESS_REQUESTS:
+            process_requests.pop(next(iter(process_requests)))
+        process_requests[headers, base.url, method, path] = request
+    return request
+
+
+def _validated(method: str) -> str:
+    if not is_token(method):
+        raise ValueError(f"{method!r} is not a valid HTTP method")
+    return method
