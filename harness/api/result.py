@@ -40,7 +40,7 @@ class Run:
         Folders from other machines and of killed runs can be loaded too. A run ID that is not in ``out`` is fetched
         from its copy in ``HARNESS_ARTIFACTS``. Raises :class:`HarnessError` if there is no such run.
         """
-        return cls(control.run_lookup.find(str(run), Path(out)))
+        return cls(control.run_lookup.find_or_fetch(str(run), Path(out)))
 
     @property
     def id(self) -> str:

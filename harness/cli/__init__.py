@@ -28,10 +28,9 @@ _COMMANDS = {
     "gate": "Judge a run folder again, under its own gates or others.",
     "report": "Draw a run folder's report again.",
     "baseline": "Keep runs that later runs are compared with.",
-    "prune": "Remove old runs: never one of a baseline, never one that is going on.",
-    "upload": "Copy a run folder to where the team keeps them.",
-    "worker": "Put load on a target for a run that another machine leads.",
-    "doctor": "Check what this machine lacks for measuring, and say how to mend it.",
+    "prune": "Remove old runs, except those of a baseline.",
+    "worker": "Run load workers for a run on another machine.",
+    "doctor": "Check this machine's setup and explain how to fix problems.",
 }
 """Each command and its short help; ``harness/cli/NAME.py`` holds it as ``command``."""
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.baseline_shown import console_of_people, described, described_entry, draw, explain, name_of
-from harness.control.run_lookup import existing_store, find
+from harness.control.run_lookup import existing_store, find_or_fetch
 from harness.errors import ExitCode, HarnessError
 from harness.record.environment import Environment
 from harness.record.run_folder import read_model
@@ -61,7 +61,7 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     from harness.gates.bench_judge import measure_suite_for_baseline
     from harness.store import open_store
 
-    folder = find(run, out)
+    folder = find_or_fetch(run, out)
     if folder.summary.is_file():  # else measuring says that it was never judged, and how to
         _refuse_unfit(read_model(folder.summary, Summary), force)
     environment = read_model(folder.environment, Environment)

@@ -31,7 +31,7 @@ def command(
 
     Works on folders from other machines and on runs that were killed. The exit codes are those of "harness run".
     """
-    folder = control.run_lookup.find(run, out)
+    folder = control.run_lookup.find_or_fetch(run, out)
     summary = api.judge.judge_folder(folder, require, phase=phase, endpoint=endpoint, profile=profile)
 
     from harness.cli.outcome import show_outcome  # an error in the options is reported before rich is loaded

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from harness import control
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.store.retention import KnownRun
+from harness.control.retention import KnownRun, Policy
+from harness.errors import ManyProblemsError
 
 _AGE = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -28,7 +27,7 @@ class _Age(click.ParamType[timedelta]):
             return value
         found = _AGE.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is no age: write hours, days or weeks, as 36h, 90d or 12w.", param, ctx)
+            self.fail(f"{value!r} is not an age: write hours, days or weeks, such as 36h, 90d or 12w.", param, ctx)
         return int(found[1]) * _UNITS[found[2]]
 
 
@@ -38,61 +37,44 @@ class _Age(click.ParamType[timedelta]):
     type=options.WholeNumber(min=0),
     required=True,
     metavar="N",
-    help="How many runs of each scenario and profile stay: the latest.",
+    help="Keep the latest N runs of each scenario and profile.",
 )
 @click.option(
     "--keep-failed",
     type=_Age(),
     default=timedelta(0),
     metavar="AGE",
-    help="Failed, broken and killed runs younger than this stay besides: 36h, 90d, 12w.",
+    help="Also keep failed, broken and killed runs younger than this: 36h, 90d, 12w.",
 )
-@click.option(
-    "--gone",
-    metavar="PLACE",
-    help="A place of copies that is no more, or whose copies somebody deleted: those not found there keep no run.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @options.out
-def command(keep: int, keep_failed: timedelta, gone: str | None, dry_run: bool, out: Path) -> None:
-    """Remove old runs: their folders, their copies (HARNESS_ARTIFACTS) and their rows of the store.
+def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None:
+    """Remove old runs: their folders on this machine, and their rows in the store.
 
-    Never removed: a run of a baseline, and one that is going on.
+    Runs of a baseline and running runs are never removed. Copies (HARNESS_ARTIFACTS) stay: set how long they are kept
+    where they are, for S3 with a lifecycle rule.
 
     \b
       harness prune --keep 30 --keep-failed 90d --dry-run
     """
-    from harness.control.prune import prune
-    from harness.control.run_lookup import existing_store
-    from harness.errors import ManyProblemsError
-    from harness.store.retention import Policy
 
-    def told(run: KnownRun) -> None:
+    def report(run: KnownRun) -> None:
         click.echo(f"{'would remove' if dry_run else 'removed'} {_described(run)}", err=True)
 
-    with existing_store(out) as store:
-        done = prune(out, store, Policy(keep, keep_failed), gone=gone, dry_run=dry_run, told=told)
-    stay = [f"{done.baselines} of them as part of a baseline"] if done.baselines else []
-    stay += [f"{done.running} going on"] if done.running else []
+    with control.run_lookup.existing_store(out) as store:
+        result = control.prune.prune(out, store, Policy(keep, keep_failed), dry_run=dry_run, on_removed=report)
+    reasons = [f"{result.baselines} of them for a baseline"] if result.baselines else []
+    reasons += [f"{result.running} still running"] if result.running else []
     click.echo(
-        f"{len(done.removed)} {'would go' if dry_run else 'removed'}, {done.kept} kept"
-        + (f" ({', '.join(stay)})" if stay else ""),
+        f"{len(result.removed)} {'would be removed' if dry_run else 'removed'}, {result.kept} kept"
+        + (f" ({', '.join(reasons)})" if reasons else ""),
         err=True,
     )
-    if done.faults:
-        raise done.faults[0] if len(done.faults) == 1 else ManyProblemsError(done.faults)
+    if result.errors:
+        raise result.errors[0] if len(result.errors) == 1 else ManyProblemsError(result.errors)
 
 
 def _described(run: KnownRun) -> str:
-    from harness.store.artifacts import shown
-
-    parts = [
-        part
-        for part, there in (
-            ("folder" if len(run.folders) == 1 else f"{len(run.folders)} folders", bool(run.folders)),
-            (f"copy {shown(run.artifact or '')}", run.artifact is not None),
-            ("store", run.stored),
-        )
-        if there
-    ]
+    parts = ["folder" if len(run.folders) == 1 else f"{len(run.folders)} folders"] if run.folders else []
+    parts += ["store"] if run.stored else []
     return f"{run.run_id} ({run.verdict or 'killed'}): {', '.join(parts)}"

@@ -17,6 +17,6 @@ def command(run: str, out: Path) -> None:
     """Draw the report of RUN (a run folder, a run ID or "latest") again, even if the run was killed."""
     from harness.plan.config_source import shown_path
 
-    folder = control.run_lookup.find(run, out)
+    folder = control.run_lookup.find_or_fetch(run, out)
     control.finalize.draw_again(folder)
     click.echo(f"report: {shown_path(folder.report)}", err=True)

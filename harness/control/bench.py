@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
 from harness.errors import HarnessError, ManyProblemsError
 from harness.metrics.formatting import among
@@ -25,7 +26,7 @@ from harness.record.running import marked_as_running
 from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
 from harness.record.summary import Summary
 from harness.report.formatting import plain
-from harness.store import artifacts, open_store
+from harness.store import open_store
 from harness.targets.capture_environment import capture_bench_environment
 
 _NOTHING_COLLECTED = 5
@@ -60,7 +61,7 @@ def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> Bench
 
 def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
     shown = plan.redacted()
-    place = artifacts.place()
+    copies = artifact_location()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
         environment = capture_bench_environment(Path(plan.folder))
@@ -71,12 +72,12 @@ def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
                 _measure(folder, plan, interrupts, hear)
 
             # Only now, because scipy, pyarrow and jinja2 take half a second.
-            from harness.control.finalize import conclude, keep_copy
+            from harness.control.finalize import conclude, copy_run
 
             summary = conclude(folder, plan, environment, store)
-            if place is not None:
-                hear(f"  copying the run folder to {place.shown}\n")
-                summary = keep_copy(folder, summary, environment, store, place)
+            if copies is not None:
+                hear(f"  copying the run folder to {copies}\n")
+                summary = copy_run(folder, summary, copies)
             return BenchOutcome(folder, summary)
 
 

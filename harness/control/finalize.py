@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.attach_baseline import fetch_baseline
-from harness.errors import HarnessError, Message
+from harness.errors import HarnessError, Message, message
 from harness.gates.bench_judge import judge_suite
 from harness.gates.judge import judge
 from harness.plan.bench import BenchGate, BenchPlan
@@ -19,7 +20,6 @@ from harness.record.tables import write_tables
 from harness.recording.bench import read_suite
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
-from harness.store.artifacts import ArtifactLocation, upload
 
 _HISTORY = 50
 """How many benches before this one the report shows."""
@@ -61,35 +61,18 @@ def _remember(folder: RunFolder, plan: BenchPlan, environment: Environment, stor
     return []
 
 
-def keep_copy(
-    folder: RunFolder,
-    summary: Summary,
-    environment: Environment,
-    store: Store,
-    place: ArtifactLocation,
-    *,
-    without: Collection[str] = (),
-) -> Summary:
-    """Copy a judged run's folder to ``place``, but for the files ``without``, whose secrets could not be masked, and
-    note in the store where the copy is.
-
-    The run is whole without its copy: what goes wrong, Ctrl-C during a copy that lasts included, is a warning in the
-    result that says how to make it later.
-    """
+def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summary:
+    """Copy a judged run's folder. If that fails, or is interrupted, the result gets a warning: the run is complete."""
     try:
-        entry = RunEntry(summary, environment.fingerprint, folder.path, upload(folder, place, without=without))
-        try:
-            store.record_run(entry)
-        except HarnessError as fault:
-            return write_results(folder, summary, warnings=[f"the store does not know of the copy: {fault.message}"])
-        if without:
-            told = f"{' and '.join(without)} left out of the copy; mask and copy later: harness upload {folder.path}"
-            return write_results(folder, summary, warnings=[told])
-    except (HarnessError, KeyboardInterrupt) as fault:
-        why = fault.message if isinstance(fault, HarnessError) else "interrupted"
-        later = f"make the copy later: harness upload {folder.path}"
-        told = f"the run folder was not copied to {place.shown}: {why}; {later}"
-        return write_results(folder, summary, warnings=[told])
+        upload(folder, to)
+    except (HarnessError, KeyboardInterrupt) as error:
+        warning = message(
+            "run-not-copied",
+            "the run folder was not copied to {location}: {reason}",
+            location=str(to),
+            reason=error.message if isinstance(error, HarnessError) else "interrupted",
+        )
+        return write_results(folder, summary, warnings=[warning])
     return summary
 
 

@@ -20,6 +20,7 @@ from harness.engine.process_setup import TARGET_VARIABLE
 from harness.errors import ExitCode, HarnessError
 from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
+from harness.record.redacted_log import BackgroundRedactedLog
 from harness.record.run_folder import RunFolder
 
 _START_TIMEOUT_S = 60.0
@@ -41,7 +42,7 @@ class LoadProcesses:
         # The folder's plan lacks the user's secrets. This one is in no file system, and gone with who reads it.
         self._plan = os.memfd_create("plan")
         os.write(self._plan, plan.model_dump_json().encode())
-        self._log = folder.log.open("ab")
+        self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
         # Not as arguments, which everybody sees: the kernel shows an environment to its own user (and root) only.
         self._environment = os.environ | {VARIABLE: listen_address.secret, TARGET_VARIABLE: target_url}
@@ -72,8 +73,8 @@ class LoadProcesses:
             # -P: a scenario may be called locust.py, and must not stand for the module when it lies in this folder.
             [sys.executable, "-P", "-m", "harness.quick_start", *module_and_arguments],
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if piped else self._log,  # what a scenario prints is worth keeping
-            stderr=self._log,
+            stdout=subprocess.PIPE if piped else self._log.writer,  # what a scenario prints is worth keeping
+            stderr=self._log.writer,
             env=self._environment,
             pass_fds=[self._plan],
             start_new_session=True,
@@ -86,6 +87,7 @@ class LoadProcesses:
                 if "error" in line:
                     raise HarnessError(f"the load master cannot listen: {line['error']}", where="--bind")
                 return int(line["port"])
+        self._log.pump()
         raise HarnessError(
             "the load master did not start",
             where=str(self._log_path),
@@ -111,6 +113,7 @@ class LoadProcesses:
         for index, worker in enumerate(self._workers):
             if index not in self._ended and worker.poll() is not None:
                 self._ended.add(index)
+                self._log.pump()  # its last words are in the log
                 self._tell(f"failed {index} {ended(worker.returncode, self._log_path)}")
         return [line["say"] for line in self._lines(0.0)]
 

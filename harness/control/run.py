@@ -9,10 +9,10 @@ from pathlib import Path
 
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
+from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
-from harness.control.redacted_logs import redact_logs
 from harness.control.user_code import verify_target
 from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
@@ -23,7 +23,7 @@ from harness.record.run_folder import RunFolder, new_run_id, write_json, write_t
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
-from harness.store import Store, artifacts, open_store
+from harness.store import Store, open_store
 from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
 from harness.targets.start import Target, start_target
@@ -49,7 +49,7 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
     """
     if plan.remote_workers:
         collect(plan.scenario.locustfiles, Path.cwd().resolve())  # what cannot be sent is told before anything starts
-    place = artifacts.place()
+    copies = artifact_location()
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
@@ -57,20 +57,13 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             environment = capture_environment(shown, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
-            try:
-                outcome = _run_in(folder, plan, environment, store, observer, listen_address or ListenAddress())
-            finally:
-                # Both have ended: the target, and what a scenario has started, wrote there by themselves.
-                unredacted = redact_logs(folder, observer)
-            from harness.control.finalize import keep_copy, write_results
+            outcome = _run_in(folder, plan, environment, store, observer, listen_address or ListenAddress())
+            if copies is None:
+                return outcome
+            from harness.control.finalize import copy_run
 
-            summary = outcome.summary
-            if unredacted:
-                summary = write_results(folder, summary, warnings=list(unredacted.values()))
-            if place is not None:
-                observer.say(f"copying the run folder to {place.shown}")
-                summary = keep_copy(folder, summary, environment, store, place, without=unredacted)
-            return replace(outcome, summary=summary)
+            observer.say(f"copying the run folder to {copies}")
+            return replace(outcome, summary=copy_run(folder, outcome.summary, copies))
 
 
 def _run_in(
@@ -84,7 +77,11 @@ def _run_in(
     observer.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
     with (
         start_target(
-            plan.target, folder, agent=plan.sampling.memory is not None, allowed_hosts=plan.allowed_hosts
+            plan.target,
+            folder,
+            agent=plan.sampling.memory is not None,
+            allowed_hosts=plan.allowed_hosts,
+            secret_names=plan.secret_names,
         ) as target,
         Interrupts() as interrupts,
     ):

@@ -1,12 +1,9 @@
-"""Logs with their secrets masked, line by line: as they are written, or a file that others wrote."""
+"""Redacts a log line by line, as it is written."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from harness.record.redaction import REDACTED, may_hold_secret, private_key_begins, private_key_ends, redacted
 
@@ -17,9 +14,6 @@ _AHEAD = (4_000, 4_200, 5_000, 8_000, 16_000, 32_000)
 _LONGEST_WORD = 200
 _BETWEEN_WORDS = " \t,;&}>"
 """Behind the last of these it is cut, where there is one in so many characters."""
-_READ_AT_ONCE = 1 << 11
-"""Bytes of a file: some twenty lines, that are looked through one by one where a secret may be in one of them."""
-_BUFFERED = 1 << 20
 _LONGEST_KEY = 400
 """Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
 
@@ -68,61 +62,6 @@ def _cut(text: str) -> int:
         if whole.endswith(behind) and whole == redacted(text[:end]) + behind:
             return end
     return 0
-
-
-def redact_file(path: Path, *, stopped: Callable[[], bool] = lambda: False) -> bool:
-    """Mask a text file that others have written; nothing where there is none. Nobody may write to it meanwhile.
-
-    Where there is nothing to mask, nothing is written: its folder may be one that may only be read. Asked often,
-    ``stopped`` says whether to give it up: the file is then as it was, as it is after an error, and false is returned.
-    """
-    if not path.is_file():
-        return True
-    other = path.with_name(f".{path.name}.masked")
-    with ExitStack() as undo, path.open("rb", buffering=_BUFFERED) as shown:
-        instead: BinaryIO | None = None
-        for piece in _redacted_pieces(path):
-            if stopped():
-                return False
-            if instead is None:
-                same = shown.tell()
-                # An empty piece is the last one: of a file of which nothing is left that could be masked.
-                if shown.read(len(piece) or 1) == piece:
-                    continue
-                undo.callback(other.unlink, missing_ok=True)
-                instead = undo.enter_context(other.open("wb"))
-                _copy(path, same, instead)
-            instead.write(piece)
-        if instead is not None:
-            instead.close()
-            other.chmod(path.stat().st_mode)
-            other.replace(path)
-    return True
-
-
-def _copy(path: Path, size: int, to: BinaryIO) -> None:
-    """The first ``size`` bytes of a file."""
-    with path.open("rb") as file:
-        while size and (read := file.read(min(size, _BUFFERED))):
-            to.write(read)
-            size -= len(read)
-
-
-def _redacted_pieces(path: Path) -> Iterator[bytes]:
-    """What there is to write, in pieces of which the last is empty."""
-    lines = RedactedLines()
-    with path.open("rb", buffering=_BUFFERED) as file:
-        while read := file.read(_READ_AT_ONCE):
-            read += file.readline(_LONGEST_PIECE)
-            text = read.decode("utf-8", "surrogateescape")
-            if not lines.leaves(text):
-                # Line by line: a quote that has no end hides its line, not all that was read with it.
-                text = "".join(lines.take(line) for line in io.StringIO(text, newline="\n"))
-            if text:
-                yield text.encode("utf-8", "surrogateescape")
-    if rest := lines.end():
-        yield rest.encode("utf-8", "surrogateescape")
-    yield b""
 
 
 class RedactedLines:

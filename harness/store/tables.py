@@ -51,7 +51,7 @@ class RunRow(Base):
     folder: Mapped[str]
     """The run folder; relative to the folder of runs where it lies below it, so that both can be moved together."""
     artifact: Mapped[str | None]
-    """Where the copy of the run folder is (``harness.store.artifacts``); null where none was made."""
+    """Where the copy of the run folder is (``harness.control.artifacts``); null where none was made."""
     summary: Mapped[str]
     """``record.summary.Summary`` as JSON."""
 

@@ -75,18 +75,23 @@ class Target(ABC):
 
 
 def start_target(
-    plan: model.Target, folder: RunFolder, *, agent: bool = True, allowed_hosts: Sequence[model.AllowedHost] = ()
+    plan: model.Target,
+    folder: RunFolder,
+    *,
+    agent: bool = True,
+    allowed_hosts: Sequence[model.AllowedHost] = (),
+    secret_names: Sequence[str] = (),
 ) -> Target:
     """Start the target, or find it; returns when it is ready for load.
 
-    ``agent`` puts the memory agent into the Python processes of a managed target. Its output goes to the folder's
-    ``target.log``. ``allowed_hosts`` are the plan's.
+    ``agent`` puts the memory agent into the Python processes of a managed target. Their output goes to the folder's
+    ``target.log``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
 
-    Raises :class:`HarnessError`, exit code 4 where the target is not there or does not get ready.
+    Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
     if isinstance(plan, model.AttachedTarget):
         return _Attached(plan, allowed_hosts)
-    return _start_managed(plan, folder.target_log, agent=agent)
+    return _start_managed(plan, folder.target_log, agent=agent, secret_names=secret_names)
 
 
 class _Attached(Target):
@@ -156,7 +161,9 @@ class _Managed(Target):
         self._process.stop(_STOP_GRACE_S)
 
 
-def _start_managed(plan: model.ShopTarget | model.CommandTarget, log: Path, *, agent: bool) -> Target:
+def _start_managed(
+    plan: model.ShopTarget | model.CommandTarget, log: Path, *, agent: bool, secret_names: Sequence[str]
+) -> Target:
     shop = isinstance(plan, model.ShopTarget)
     command = _SHOP if isinstance(plan, model.ShopTarget) else plan.command
     ready_path = "/health" if isinstance(plan, model.ShopTarget) else plan.ready_path
@@ -167,7 +174,7 @@ def _start_managed(plan: model.ShopTarget | model.CommandTarget, log: Path, *, a
     for _ in range(_ATTEMPTS):
         port = health.free_port()
         log_starts = log.stat().st_size if log.exists() else 0
-        target = _spawn(command, words, port, plan.environment, log, agent=agent)
+        target = _spawn(command, words, port, plan.environment, log, agent=agent, secret_names=secret_names)
         try:
             seen = health.wait_until_ready(port, ready_path, timeout_s, target.is_alive)
             if seen is None and target.is_alive():
@@ -201,7 +208,14 @@ def _split(command: str) -> list[str]:
 
 
 def _spawn(
-    command: str, words: list[str], port: int, environment: dict[str, str], log: Path, *, agent: bool
+    command: str,
+    words: list[str],
+    port: int,
+    environment: dict[str, str],
+    log: Path,
+    *,
+    agent: bool,
+    secret_names: Sequence[str],
 ) -> _Managed:
     # replaced, not formatted: a command may well hold other braces (JSON)
     filled = [word.replace("{port}", str(port)) for word in words]
@@ -211,7 +225,8 @@ def _spawn(
         long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
         agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
         settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
-    return _Managed(command, port, SupervisedProcess(filled, settings, log, remove=agent_folder), agent_folder)
+    process = SupervisedProcess(filled, settings, log, remove=agent_folder, secret_names=secret_names)
+    return _Managed(command, port, process, agent_folder)
 
 
 def _not_ready(

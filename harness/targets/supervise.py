@@ -1,13 +1,15 @@
-"""The process between the harness and a managed target: it makes sure that nothing of the target outlives the harness.
+"""The process between the harness and a managed target: no process of the target outlives the harness.
 
-Run as ``python -m harness.targets.supervise FD``, where FD is one end of a socket pair. The harness sends what to start
-as one JSON line; the supervisor answers ``{"pid": …}`` or ``{"error": …}``, later ``{"returncode": …}`` when the
-target's first process has ended. On ``{"grace_s": …}`` from the harness, on SIGTERM, and when the harness has gone
-(end of file: also after SIGKILL), it ends the target with all its descendants and then itself.
+It runs as ``python -m harness.targets.supervise FD``, where FD is one end of a socket pair. The harness sends what to
+start as one JSON line. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}`` when
+the target's first process has ended. It ends the target with all its descendants, and then itself, when the harness
+sends ``{"grace_s": …}``, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL). Meanwhile it
+redacts what the target prints and writes it to the log.
 
-Why a process of its own: only a parent can take in orphans (``PR_SET_CHILD_SUBREAPER``), so that a daemon the target
-forked into another session is still found; and the harness, which has threads, may neither fork with a ``preexec_fn``
-nor use ``PR_SET_PDEATHSIG`` (it fires when the *thread* that started the child ends). This process has one thread.
+It is a process of its own for two reasons. Only a parent can adopt orphans (``PR_SET_CHILD_SUBREAPER``), so that a
+daemon that the target forked into another session is still found. And the harness, which has threads, must neither
+fork with a ``preexec_fn`` nor use ``PR_SET_PDEATHSIG``, which fires when the *thread* that started the child ends. This
+process has one thread.
 """
 
 from __future__ import annotations
@@ -27,12 +29,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.record.redacted_log import RedactedLog
+from harness.record.redaction import add_secret_names
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_WITHOUT_HARNESS_S = 2.0
-"""How long the target may take to end by itself when the harness has gone without a word."""
+"""How long the target may take to end when the harness has disappeared."""
 _GRACE_FOR_STRAYS_S = 0.5
-"""How long its other processes may go on when the target itself has ended."""
+"""How long its other processes may go on once the target itself has ended."""
 
 
 class _Supervisor:
@@ -42,6 +47,9 @@ class _Supervisor:
         self._wake, wake_writer = os.pipe()
         os.set_blocking(wake_writer, False)
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._log: RedactedLog | None = None
         self._terminated = False
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_terminate)
@@ -64,65 +72,75 @@ class _Supervisor:
     def _supervise(self, order: dict[str, Any]) -> None:
         bind_to_parent = _linux_guards()
         try:
-            with Path(order["log"]).open("ab") as log:
-                # fork and exec are safe here: this process has one thread
-                root = subprocess.Popen(
-                    order["command"],
-                    env=order["environment"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=bind_to_parent,
-                )
+            if not isinstance(order["log"], int):
+                self._log = RedactedLog(Path(order["log"]))
+            output = order["log"] if self._log is None else self._log.writer
+            # fork and exec are safe here: this process has one thread
+            root = subprocess.Popen(
+                order["command"],
+                env=order["environment"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=bind_to_parent,
+            )
         except OSError as error:
-            self._say({"error": error.strerror or str(error)})
+            self._send({"error": error.strerror or str(error)})
             return
-        self._say({"pid": root.pid})
+        self._send({"pid": root.pid})
+        os.close(output)
+        add_secret_names(order["secret_names"])
+        if self._log is not None:
+            self._selector.register(self._log.reader, selectors.EVENT_READ)
         grace_s = self._wait_for_the_end(root)
         self._end_all(root, grace_s)
+        if self._log is not None:
+            self._log.close()
 
     def _wait_for_the_end(self, root: subprocess.Popen[bytes]) -> float:
-        """Until the harness wants the target to end, or is gone; returns the seconds of grace."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._channel, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
+        """Until the harness ends the target, or is gone; the seconds of grace."""
+        self._selector.register(self._channel, selectors.EVENT_READ)
+        try:
             while not self._terminated:
                 self._reap(root)
-                for key, _ in selector.select():
-                    if key.fileobj is self._channel:
-                        return self._hear_grace()
-                    os.read(self._wake, 4096)
+                if self._wait():
+                    return self._receive_grace()
+        finally:
+            self._selector.unregister(self._channel)
         return _GRACE_WITHOUT_HARNESS_S
 
-    def _hear_grace(self) -> float:
+    def _wait(self, longest_s: float | None = None) -> bool:
+        """Until a signal, output or the harness comes; write the output. Whether the harness has sent something."""
+        ready = [key.fd for key, _ in self._selector.select(longest_s)]
+        if self._wake in ready:
+            os.read(self._wake, 4096)
+        if self._log is not None and self._log.reader in ready and not self._log.pump():
+            self._selector.unregister(self._log.reader)
+        return self._channel.fileno() in ready
+
+    def _receive_grace(self) -> float:
         try:
             line = self._lines.readline()
-        except ConnectionResetError:  # the harness ended with an answer of ours unread
+        except ConnectionResetError:  # the harness ended without reading our last message
             line = ""
         return float(json.loads(line)["grace_s"]) if line else _GRACE_WITHOUT_HARNESS_S
 
     def _end_all(self, root: subprocess.Popen[bytes], grace_s: float) -> None:
-        """SIGTERM to the target's group, time to obey, then SIGKILL to every descendant until none is left."""
+        """SIGTERM to the target's group, time to end, then SIGKILL to every descendant until none is left."""
         with contextlib.suppress(ProcessLookupError):  # all of the group may have ended by themselves
             os.killpg(root.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while not self._reap(root) and time.monotonic() < deadline:
             if root.returncode is not None:  # what the target leaves behind, after its own orderly end
                 deadline = min(deadline, time.monotonic() + _GRACE_FOR_STRAYS_S)
-            self._sleep_until_a_child_ends(max(0.0, deadline - time.monotonic()))
+            self._wait(max(0.0, deadline - time.monotonic()))
         while not self._reap(root):
             _kill_descendants()
-            self._sleep_until_a_child_ends(0.05)
-
-    def _sleep_until_a_child_ends(self, longest_s: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake, selectors.EVENT_READ)
-            if selector.select(longest_s):
-                os.read(self._wake, 4096)
+            self._wait(0.05)
 
     def _reap(self, root: subprocess.Popen[bytes]) -> bool:
-        """Take in the children that have ended, orphans too; true when none is left."""
+        """Reap the children that have ended, orphans too; true when none is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -132,15 +150,17 @@ class _Supervisor:
                 return False
             if pid == root.pid:
                 root.returncode = os.waitstatus_to_exitcode(status)
-                self._say({"returncode": root.returncode})
+                if self._log is not None:
+                    self._log.pump()  # what it wrote last is in the log before the harness knows that it ended
+                self._send({"returncode": root.returncode})
 
-    def _say(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # the harness has gone: then nobody wants to know
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the harness has gone
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _linux_guards() -> Callable[[], None] | None:
-    """Make this process take in orphans; returns what makes a child die with it. None where there is no prctl."""
+    """Make this process adopt orphans; returns what makes a child die with it, or None without prctl."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl

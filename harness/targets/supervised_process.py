@@ -21,15 +21,21 @@ _KILL_TIMEOUT_S = 20.0
 
 
 class SupervisedProcess:
-    """Started when made. ``pid`` is its first process; ``returncode`` is None while that one runs (see :meth:`poll`).
+    """Starts when it is created. ``pid`` is its first process.
 
-    ``log`` takes the output of all its processes: a file, or the descriptor of a pipe, which stays open until the last
-    of them has ended. ``remove`` names a folder that goes when the processes have.
-    Raises :class:`HarnessError` (exit code 4) where the command cannot be started.
+    ``log`` takes the output of all its processes: a file, in which secrets are redacted (``secret_names`` are the
+    user's own), or the descriptor of a pipe that the caller reads. ``remove`` is a folder to remove at the end.
+    Raises :class:`HarnessError` (exit code 4) if the command cannot be started.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path | int, remove: Path | None = None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | int,
+        *,
+        remove: Path | None = None,
+        secret_names: Sequence[str] = (),
     ) -> None:
         self._lock = threading.Lock()
         self._remove = remove
@@ -47,7 +53,8 @@ class SupervisedProcess:
         order = {
             "command": list(command),
             "environment": dict(environment),
-            "log": f"/dev/fd/{log}" if isinstance(log, int) else str(log.absolute()),
+            "log": log if isinstance(log, int) else str(log.absolute()),
+            "secret_names": list(secret_names),
             "remove": None if remove is None else str(remove),
         }
         try:

@@ -1,4 +1,4 @@
-"""Which runs may go: all but the latest of each scenario and profile, those of baselines, and recent failed ones."""
+"""Which runs to remove: all but the latest of each scenario and profile, and recent failed ones."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ _HELD = ("pass", "inconclusive")
 
 @dataclass(frozen=True, slots=True)
 class KnownRun:
-    """A run as retention sees it: from its folder, from the store, or from both."""
+    """A run that is known from its folder, from the store, or from both."""
 
     run_id: str
     scenario: str
     profile: str
     started_at: datetime
     verdict: str | None
-    """None where the run was never judged, for it was killed."""
+    """None if the run was killed before it was judged."""
     folders: tuple[Path, ...] = ()
-    """Its folders on this machine: several where one was copied by hand. They stay or go together."""
-    artifact: str | None = None
-    """Where the copy of its folder is; None where none was made."""
+    """Its folders on this machine; several if somebody copied it. All are kept or all are removed."""
     stored: bool = False
     """Whether the store has it."""
 
@@ -36,20 +34,20 @@ class KnownRun:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``keep`` runs of each scenario and profile stay, the latest; failed ones stay for ``keep_failed`` besides."""
+    """Keep the latest ``keep`` runs of each scenario and profile, and failed ones younger than ``keep_failed``."""
 
     keep: int
     keep_failed: timedelta = timedelta(0)
 
 
 def surplus(runs: Iterable[KnownRun], policy: Policy, now: datetime) -> list[KnownRun]:
-    """Those of ``runs``, each of another id, that the policy does not keep, oldest first.
+    """Those of ``runs``, each with an id of its own, that the policy does not keep, oldest first.
 
-    Baselines and running runs are not its matter.
+    Whether a run is still running, or part of a baseline, is up to the caller.
     """
     alike: dict[tuple[str, str], list[KnownRun]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
         alike[run.scenario, run.profile].append(run)
     beyond = [run for group in alike.values() for run in group[policy.keep :]]
-    left = [run for run in beyond if not (run.failed and now - run.started_at < policy.keep_failed)]
-    return sorted(left, key=lambda run: (run.started_at, run.run_id))
+    removable = [run for run in beyond if not (run.failed and now - run.started_at < policy.keep_failed)]
+    return sorted(removable, key=lambda run: (run.started_at, run.run_id))
