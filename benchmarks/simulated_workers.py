@@ -27,13 +27,13 @@ from harness.cluster.secret import take_secret
 from harness.engine.locust.options import parse_arguments
 from harness.engine.locust.patches import spare_the_event_loop
 from harness.engine.locust.runners import LoadWorkerRunner
+from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.process_setup import allow_many_files
 from harness.engine.recorder import Recorder
 from harness.engine.reporter import REPORT_DELAY_S
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.engine.secure_sockets import use_keys
 from harness.record.journal import WorkerSecond
 from harness.record.second_table import SECOND, SecondTable
 

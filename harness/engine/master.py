@@ -23,12 +23,11 @@ import gevent
 import zmq
 from gevent.fileobject import FileObjectPosix
 from locust.env import Environment
-from locust.runners import STATE_STOPPED
 
 from harness.cluster import messages
 from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
-from harness.engine.locust.environment import make_environment
+from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import (
     ListenerError,
     ListenerFailures,
@@ -38,6 +37,7 @@ from harness.engine.locust.listeners import (
     start_test,
 )
 from harness.engine.locust.runners import LoadMasterRunner
+from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
 from harness.engine.merger import Merger
 from harness.engine.phase_runner import Phases
@@ -45,7 +45,6 @@ from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_
 from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.engine.secure_sockets import use_keys
 from harness.engine.worker_registry import WorkerRegistry
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
@@ -134,7 +133,7 @@ class LoadMaster:
             self._phases.run(index, phase)
         self._environment.events.test_stopping.fire(environment=self._environment)
         self._finish()
-        self._runner.update_state(STATE_STOPPED)
+        self._runner.mark_stopped()
         self._environment.events.test_stop.fire(environment=self._environment)
         watch.kill()
         self._say_good_bye()
@@ -157,9 +156,8 @@ class LoadMaster:
 
     def _await_test_start(self) -> None:
         """Until the workers have run the scenario's ``test_start``: what it takes is no request's response time."""
-        clients = self._runner.clients
         deadline = time.monotonic() + WORKERS_JOIN_S
-        while (clients.ready or clients.spawning) and time.monotonic() < deadline:
+        while self._runner.preparing_test and time.monotonic() < deadline:
             if self._run_state.wait(_POLL_S):
                 return
 
@@ -342,7 +340,7 @@ def main() -> None:
     environment = make_environment(scenario, plan, host=target, is_master=True)
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     try:
-        runner = environment._create_runner(LoadMasterRunner, given.bind, given.port)
+        runner = create_runner(environment, LoadMasterRunner, given.bind, given.port)
     except zmq.ZMQError as fault:
         answer(error=str(fault))
         sys.exit(str(fault))

@@ -21,13 +21,13 @@ import gevent
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
-from locust.stats import RequestStats
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
 from harness.engine.host_guard import Guard, install_guard
 from harness.engine.lateness_recorder import LatenessRecorder
-from harness.engine.locust.environment import make_environment
+from harness.engine.locust.environment import create_runner, make_environment
+from harness.engine.locust.event_hooks import listen_first
 from harness.engine.locust.listeners import (
     ListenerError,
     ListenerFailures,
@@ -45,6 +45,7 @@ from harness.engine.locust.patches import (
     stop_between_iterations,
 )
 from harness.engine.locust.runners import LoadWorkerRunner
+from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
@@ -55,7 +56,6 @@ from harness.engine.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStart
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import blame
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.engine.secure_sockets import use_keys
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names
 
@@ -96,8 +96,7 @@ class LoadWorker:
         self._errors: Counter[str] = Counter()
         self._aborted = False
         self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
-        # Before the scenario's own listeners: one that raises StopUser, say, keeps those behind it from being called.
-        environment.events.request._handlers.insert(0, self._recorder.on_request)
+        listen_first(environment.events.request, self._recorder.on_request)
         environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.engine.http.request_event
         pace_iterations(self._scheduler, starts)
         spare_the_event_loop()
@@ -185,9 +184,7 @@ class LoadWorker:
             user.start(self._runner.user_greenlets)
 
     def _on_finish(self, msg: Any, **_: Any) -> None:
-        # A spawn message may still come, of a ramp or because another worker was lost: it is out of date from now on.
-        self._runner.last_received_spawn_timestamp = sys.maxsize
-        self._runner.ending = True
+        self._runner.begin_ending()
         self._scheduler.end()
         given_up_s = time.perf_counter() + msg.data["wait_s"]
         # At least one turn: users that were given an arrival just now begin with it.
@@ -199,8 +196,7 @@ class LoadWorker:
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
         self._reporter.end()
-        # What the scenario's own report_to_master listeners have for the master, to the last.
-        self._runner._send_stats()
+        self._runner.send_last_stats()
         self._tell_finished(dropped)
 
     def _tell_finished(self, dropped: int) -> None:
@@ -218,8 +214,7 @@ class LoadWorker:
     def _on_master_lost(self) -> None:
         """End at once: requests are cut off. What is left is sent if the connection comes back for a moment."""
         logger.error("the load master is gone: users are cut off")
-        self._runner.ending = True
-        self._runner.last_received_spawn_timestamp = sys.maxsize
+        self._runner.begin_ending()
         self._scheduler.end()
         self._scheduler.give_up()
         gevent.spawn(self._on_abort).join(_CUT_OFF_S)
@@ -262,10 +257,9 @@ def main() -> None:
         fault = blame(error, Path(plan.scenario.path))
         sys.exit(f"{fault['where']}: {fault['message']}")
     environment = make_environment(scenario, plan, host=target)
-    environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
     host, port = given.master
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
-    runner = environment._create_runner(LoadWorkerRunner, host, int(port))
+    runner = create_runner(environment, LoadWorkerRunner, host, int(port))
     if not reads_stats(scenario):
         drop_stats(environment)
     worker = LoadWorker(environment, runner, given.index, guarding)

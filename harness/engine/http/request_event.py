@@ -9,6 +9,7 @@ import time
 from typing import Any, Protocol
 
 from harness.engine.http.response import Response
+from harness.engine.locust.event_hooks import sole_recorder
 
 
 class Recorder(Protocol):
@@ -27,16 +28,6 @@ class Recorder(Protocol):
         url: str,
     ) -> None:
         """Record one request."""
-
-
-def sole_recorder(event: Any, environment: Any) -> Recorder | None:
-    """The environment's recorder, if it is the only listener of ``event``."""
-    recorder: Recorder | None = getattr(environment, "harness_recorder", None)
-    if recorder is not None:
-        handlers = event._handlers
-        if len(handlers) == 1 and getattr(handlers[0], "__self__", None) is recorder:
-            return recorder
-    return None
 
 
 class RequestEvent:
@@ -87,7 +78,7 @@ class RequestEvent:
         if meta is not None:
             self._event.fire(**{**meta, "exception": exception})
             return
-        recorder = sole_recorder(self._event, self._environment)
+        recorder: Recorder | None = sole_recorder(self._event, self._environment)
         if recorder is None:
             self._event.fire(**self.meta(response, exception))
             return

@@ -20,12 +20,13 @@ from harness.engine.http.connection_pool import ConnectionPool
 from harness.engine.http.cookies import CachingCookieJar
 from harness.engine.http.request_body import encode_body
 from harness.engine.http.request_builder import RequestBuilder, build_cached, process_requests
-from harness.engine.http.request_event import RequestEvent, sole_recorder
+from harness.engine.http.request_event import RequestEvent
 from harness.engine.http.request_headers import USER_AGENT, HeaderFields
 from harness.engine.http.request_methods import RequestMethods
 from harness.engine.http.response import Response
 from harness.engine.http.transport import Transport, request_options
 from harness.engine.http.user_agent import UserAgent
+from harness.engine.locust.event_hooks import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
 
 _NO_CONTEXT: dict[str, Any] = {}

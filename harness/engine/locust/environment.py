@@ -5,15 +5,19 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import locust
 from locust import User
 from locust.env import Environment
+from locust.runners import Runner
+from locust.stats import RequestStats
 
 from harness.engine.locust.options import parse_arguments
 from harness.engine.scenario.scenario_file import ScenarioFile
 from harness.plan.model import RunPlan
+
+AnyRunner = TypeVar("AnyRunner", bound=Runner)
 
 
 def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_master: bool = False) -> Environment:
@@ -47,7 +51,15 @@ def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_mas
     )
     if options.tags or options.exclude_tags:
         keep_tagged(environment)
+    if not is_master:
+        environment.stats = RequestStats(use_response_times_cache=False)  # as Locust has it on workers
     return environment
+
+
+def create_runner(environment: Environment, kind: type[AnyRunner], host: str, port: int) -> AnyRunner:
+    """The environment's master or worker runner. Raises ``zmq.ZMQError`` if the master cannot listen there."""
+    runner: AnyRunner = environment._create_runner(kind, host, port)
+    return runner
 
 
 def chosen_classes(scenario: ScenarioFile, names: Sequence[str]) -> list[type[User]]:

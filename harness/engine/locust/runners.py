@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
@@ -20,12 +21,12 @@ from gevent import GreenletExit
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, STATE_STOPPED, MasterRunner, WorkerRunner
 from zmq.utils.monitor import parse_monitor_message
 
 from harness.cluster import messages
 from harness.cluster.clock import MasterClock, Reading
-from harness.engine.secure_sockets import WorkerSocket
+from harness.engine.locust.secure_sockets import WorkerSocket
 
 HEARTBEAT_S = 5.0
 """They carry the clock, and clocks drift by microseconds in this time; who is there is told by the connection."""
@@ -78,6 +79,15 @@ class LoadMasterRunner(MasterRunner):
     def dispatching(self) -> bool:
         """Whether users are being brought to another number: then those of a lost worker are moved by that."""
         return self._users_dispatcher is not None and bool(self._users_dispatcher.dispatch_in_progress)
+
+    @property
+    def preparing_test(self) -> bool:
+        """Whether a worker has not run the scenario's ``test_start`` yet."""
+        return bool(self.clients.ready or self.clients.spawning)
+
+    def mark_stopped(self) -> None:
+        """Show listeners of ``test_stop`` that no user runs any more."""
+        self.update_state(STATE_STOPPED)
 
     def heartbeat_worker(self) -> NoReturn:
         """Look for workers that have fallen silent (in the place of Locust's count of heartbeats)."""
@@ -238,6 +248,15 @@ class LoadWorkerRunner(WorkerRunner):
                 self.is_connected.clear()
                 if not self.ending:
                     gevent.spawn(self.on_lost)
+
+    def begin_ending(self) -> None:
+        """The run is over. A spawn message that still comes, of a ramp or a lost worker's, is out of date from here."""
+        self.last_received_spawn_timestamp = sys.maxsize
+        self.ending = True
+
+    def send_last_stats(self) -> None:
+        """Send what the scenario's own ``report_to_master`` listeners still have for the master."""
+        self._send_stats()
 
     def end_users(self) -> None:
         """What Locust's ``stop`` does."""

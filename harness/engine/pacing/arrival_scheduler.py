@@ -22,9 +22,8 @@ import gevent
 from gevent import get_hub
 from gevent.hub import Waiter
 from locust import User
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from harness.engine.locust.user_state import begin_waiting, end_waiting
 from harness.engine.pacing.timer import Alarm, Timer
 
 LATE_S = 0.001
@@ -238,8 +237,6 @@ class ArrivalScheduler:
             self.iterations += 1
             return None
         while self.is_open and not due:
-            if user._state == LOCUST_STATE_STOPPING:
-                raise StopUser
             self._wait_for_arrival(user)
             if not self.is_open and not due:
                 # Set free by a closed phase: it goes on as after an iteration, by thinking (an arrival would end that).
@@ -255,15 +252,13 @@ class ArrivalScheduler:
         return intended_s
 
     def _wait_for_arrival(self, user: User) -> None:
+        begin_waiting(user)
         waiter: Waiter[None] = Waiter()
         free = self._free[type(user)]
         free.append(waiter)
-        # A user that waits holds no request: like one in its think time, it may be stopped at once.
-        user._state = LOCUST_STATE_WAITING
         try:
             waiter.get()
-            if user._state == LOCUST_STATE_STOPPING:
-                raise StopUser
+            end_waiting(user)
         except BaseException:  # raised again: stopped or killed, it waits no longer
             if waiter in free:
                 free.remove(waiter)
@@ -271,4 +266,3 @@ class ArrivalScheduler:
                 # It had been woken for an arrival that another free user must take now.
                 self._wake(free.popleft())
             raise
-        user._state = LOCUST_STATE_RUNNING

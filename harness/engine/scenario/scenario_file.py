@@ -6,8 +6,6 @@ for gevent.
 
 from __future__ import annotations
 
-import ast
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -17,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from locust import LoadTestShape, User
-from locust.util.load_locustfile import is_shape_class, is_user_class, load_locustfile
 
+from harness.engine.locust.locustfile import import_locustfile
 from harness.plan.dsl import uses_harness
 
 
@@ -57,14 +55,13 @@ class ScenarioFile:
 def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
     """Import the files, as Locust would. Whatever a file raises on import is raised here.
 
-    A file with relative imports, which Locust itself cannot take, is imported as a module of its package. Where no file
-    has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
+    Where no file has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
     """
     modules: list[ModuleType] = []
     classes: dict[tuple[str, str | None], type[User]] = {}
     shape: LoadTestShape | None = None
     for path in map(Path, files):
-        module, found, shapes = _load(path)
+        module, found, shapes = import_locustfile(path)
         modules.append(module)
         for name, user_class in found.items():
             # One that several files import counts once, also where it was imported anew; a second name (B = A) counts.
@@ -79,34 +76,3 @@ def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
         users = [user for path in files for user in load_pytest_users(Path(path))]
     users.sort(key=lambda user_class: user_class.__name__)
     return ScenarioFile(tuple(modules), users, shape)
-
-
-def _load(path: Path) -> tuple[ModuleType, dict[str, type[User]], list[LoadTestShape]]:
-    if path.stem == "__init__" or (_imports_relatively(path) and (path.parent / "__init__.py").is_file()):
-        module = _load_from_package(path)
-        found = {name: value for name, value in vars(module).items() if is_user_class(value)}
-        return module, found, [value() for value in vars(module).values() if is_shape_class(value)]
-    found, shapes = load_locustfile(str(path))
-    return sys.modules["locustfile" if path.stem == "locust" else path.stem], found, shapes
-
-
-def _imports_relatively(path: Path) -> bool:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError:  # importing the file tells it, with its line
-        return False
-    return any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
-
-
-def _load_from_package(path: Path) -> ModuleType:
-    parts: list[str] = [] if path.stem == "__init__" else [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    # As Locust does: modules beside the file, and in the folder that it is run from, can be imported.
-    sys.path[:0] = [str(folder), str(path.parent), str(Path.cwd())]
-    try:
-        return importlib.import_module(".".join(parts))
-    finally:
-        del sys.path[:2]

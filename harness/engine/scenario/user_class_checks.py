@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import locust
-from locust import TaskSet, User
-from locust.user.markov_taskset import MarkovTaskSet
+from locust import MarkovTaskSet, TaskSet, User
 
+from harness.engine.locust.event_hooks import listeners_of
 from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
 
@@ -102,7 +102,7 @@ def _is_locusts(thing: Any) -> bool:
 
 
 def _listeners() -> list[Any]:
-    return [listener for event in _CHANGERS for listener in event._handlers if inspect.isfunction(listener)]
+    return [listener for event in _CHANGERS for listener in listeners_of(event) if inspect.isfunction(listener)]
 
 
 def _functions(modules: Iterable[ModuleType]) -> list[Any]:
