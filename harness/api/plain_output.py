@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 
+from harness.errors import Message
 from harness.gates.live import GateWatch, LiveGate
 from harness.gates.run_totals import RunTotals, arrivals, goal_at, quantile_ms
 from harness.plan.model import Phase, RunPlan
@@ -56,9 +57,9 @@ class PlainOutput:
         self._next_s = float(EVERY_S)
         self._silent = False
 
-    def say(self, message: str) -> None:
+    def notify(self, message: Message) -> None:
         when = clock(self._totals.now_s) if self._totals is not None and self._totals.epoch_s else ""
-        self._write(when, one_line(message))
+        self._write(when, one_line(str(message)))
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._totals = RunTotals(plan)

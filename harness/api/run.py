@@ -13,6 +13,7 @@ from harness.api.options import RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
+from harness.errors import Message, message
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -60,7 +61,7 @@ def run_scenario(options: RunOptions) -> Run:
         observer: RunObserver = options.watcher or _LogObserver()
         if options.metrics_port is not None:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
-            observer.say(f"metrics at {url}")
+            observer.notify(message("metrics-served", "metrics at {url}", url=url))
             observer = control.observer.RunObservers(observer, metrics)
         outcome = control.run.run(plan, out=Path(options.out), observer=observer, listen_address=listen_address)
     finished = Run(outcome.folder, outcome.summary)
@@ -108,7 +109,7 @@ def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[Overr
 class _LogObserver:
     """The :class:`~harness.control.observer.RunObserver` of a program: writes to its log."""
 
-    def say(self, message: str) -> None:
+    def notify(self, message: Message) -> None:
         logger.info("%s", message)
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:

@@ -18,6 +18,7 @@ from rich.text import Text
 from harness.api.plain_output import clock, one_line
 from harness.cli import live_screen
 from harness.cli.live_screen import Line
+from harness.errors import Message
 from harness.gates.live import GateWatch
 from harness.gates.run_totals import RunTotals
 from harness.plan.model import RunPlan
@@ -59,11 +60,11 @@ class LiveView:
     ) -> None:
         self.load_ended()
 
-    def say(self, message: str) -> None:
+    def notify(self, message: Message) -> None:
         if self._live is None or self._timeline is None:
-            self._console.print(Text(one_line(message), style="dim"))
+            self._console.print(Text(one_line(str(message)), style="dim"))
             return
-        self._messages.append((self._timeline.when(self._now()), message))
+        self._messages.append((self._timeline.when(self._now()), str(message)))
         self._draw()
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:

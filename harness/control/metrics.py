@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from harness.cluster.listen_address import joined, split_address
 from harness.control.observer import RunObserver
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message
 from harness.plan.model import RunPlan
 from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
@@ -74,8 +74,8 @@ class RunMetrics(Collector):
         self._iterations = 0
         self._seen = 0
 
-    def say(self, message: str) -> None:
-        """Of no figure."""
+    def notify(self, message: Message) -> None:
+        """Messages hold no figures."""
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:  # noqa: ARG002  (as of Watcher)
         with self._lock:

@@ -1,52 +1,53 @@
-"""What a run tells whoever watches it: the terminal's live view, the plain lines of a log, or nobody."""
+"""How a run reports its progress: to the terminal's live view, the lines of a log, or a program."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from harness.errors import Message
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 
 
 class RunObserver(Protocol):
-    """Called by the controller, in its main thread. Each call returns quickly: the run does not wait."""
+    """Called by the controller in its main thread. The run waits for each call, so return quickly."""
 
-    def say(self, message: str) -> None:
-        """Something worth a line: ``starting the target``, ``interrupted: ending the run``."""
+    def notify(self, message: Message) -> None:
+        """Something worth a line: the target starts, the run was interrupted."""
         ...
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        """The target is ready, the load processes start; ``target`` describes it."""
+        """The target is ready and the load processes start. ``plan`` is redacted, ``target`` describes the target."""
         ...
 
     def update(self, journal: Journal) -> None:
-        """Some ten times a second while the load runs; ``journal`` is the same object, grown."""
+        """About ten times a second while the load runs. ``journal`` is always the same object, grown."""
         ...
 
     def load_ended(self) -> None:
-        """No more updates come; what is left (judging, drawing) is told by :meth:`say`."""
+        """There are no more updates. Judging and reporting follow, with :meth:`notify`."""
         ...
 
 
 class RunObservers:
-    """Several watchers as one, each told in turn."""
+    """Several observers as one."""
 
-    def __init__(self, *every: RunObserver) -> None:
-        self._every = every
+    def __init__(self, *observers: RunObserver) -> None:
+        self._observers = observers
 
-    def say(self, message: str) -> None:
-        for observer in self._every:
-            observer.say(message)
+    def notify(self, message: Message) -> None:
+        for observer in self._observers:
+            observer.notify(message)
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        for observer in self._every:
+        for observer in self._observers:
             observer.load_begins(plan, folder, target)
 
     def update(self, journal: Journal) -> None:
-        for observer in self._every:
+        for observer in self._observers:
             observer.update(journal)
 
     def load_ended(self) -> None:
-        for observer in self._every:
+        for observer in self._observers:
             observer.load_ended()

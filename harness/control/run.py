@@ -1,19 +1,29 @@
-"""One run from plan to verdict: target, load, samplers, then judge and report. All that it starts, it ends."""
+"""One run from plan to verdict: start target, load and samplers, follow them, judge, report, clean up."""
 
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness import control
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
+from harness.control.supervisor import (
+    EventNotifier,
+    LoadStopper,
+    PhaseNotifier,
+    RunSupervisor,
+    gate_lost,
+    interrupted,
+    target_lost,
+)
 from harness.control.user_code import verify_target
+from harness.errors import message
 from harness.gates.live import GateWatch
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -28,12 +38,10 @@ from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
 from harness.targets.start import Target, start_target
 
-_POLL_S = 0.1
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended: its folder, its result, and whether a signal came after its target had been started."""
+    """A finished run: its folder, its result, and whether it was interrupted after its target had started."""
 
     folder: RunFolder
     summary: Summary
@@ -41,40 +49,42 @@ class Outcome:
 
 
 def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: ListenAddress | None = None) -> Outcome:
-    """Make the run folder below ``out``, run the plan, judge it, write the reports, put it into the store.
+    """Run the plan in a new folder below ``out``, judge the run, write its reports, record it in the store.
 
-    ``listen_address`` is where workers of other machines come in; None where the plan has none.
-    Raises :class:`HarnessError` where the run could not begin: the folder or the store cannot be used (exit code 2),
-    the target is not there (exit code 4). A run that began always gives an outcome.
+    ``listen_address`` is where workers of other machines join, if the plan has any.
+    Raises :class:`HarnessError` if the run could not start: with exit code 2 if the folder or the store cannot be used,
+    with 4 if the target is missing. A run that started always has an outcome.
     """
     if plan.remote_workers:
-        collect(plan.scenario.locustfiles, Path.cwd().resolve())  # what cannot be sent is told before anything starts
+        collect(plan.scenario.locustfiles, Path.cwd().resolve())  # reports what cannot be sent before anything starts
     copies = artifact_location()
+    public = plan.redacted()  # what is written, shown and judged; only target and load get the plan with its secrets
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
-            shown = plan.redacted()
-            write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
-            environment = capture_environment(shown, Path(plan.scenario.path))
+            write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
+            environment = capture_environment(public, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
-            outcome = _run_in(folder, plan, environment, store, observer, listen_address or ListenAddress())
+            outcome = _run_in(folder, plan, public, environment, store, observer, listen_address or ListenAddress())
             if copies is None:
                 return outcome
-            from harness.control.finalize import copy_run
-
-            observer.say(f"copying the run folder to {copies}")
-            return replace(outcome, summary=copy_run(folder, outcome.summary, copies))
+            observer.notify(message("run-copying", "copying the run folder to {location}", location=str(copies)))
+            return replace(outcome, summary=control.finalize.copy_run(folder, outcome.summary, copies))
 
 
 def _run_in(
     folder: RunFolder,
     plan: RunPlan,
+    public: RunPlan,
     environment: Environment,
     store: Store,
     observer: RunObserver,
     listen_address: ListenAddress,
 ) -> Outcome:
-    observer.say("looking for the target" if plan.target.kind == "attached" else "starting the target")
+    if plan.target.kind == "attached":
+        observer.notify(message("target-looking", "looking for the target"))
+    else:
+        observer.notify(message("target-starting", "starting the target"))
     with (
         start_target(
             plan.target,
@@ -85,120 +95,63 @@ def _run_in(
         ) as target,
         Interrupts() as interrupts,
     ):
-        observer.load_begins(plan.redacted(), folder, target.describe())
-        journal = _put_load_on(target, folder, plan, interrupts, observer, listen_address)
+        observer.load_begins(public, folder, target.describe())
+        stop_conditions = [interrupted(interrupts), target_lost(target)]
+        if plan.stop_early:
+            stop_conditions.append(gate_lost(GateWatch(public)))
+        url = target.url
+        if plan.remote_workers:
+            url = reached_from_outside(target.url, listen_address, managed=target.managed)
+        with (
+            LoadProcesses(folder, plan, url, listen_address) as load,
+            SamplingSession(plan, target, folder, lambda: _generator(load), cores=usable_cores()) as sampling,
+        ):
+            if plan.remote_workers:
+                _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)
+            journal = RunSupervisor(
+                load,
+                JournalFollower(folder.journal),
+                PhaseNotifier(sampling),
+                EventNotifier(load, observer),
+                observer.update,
+                LoadStopper(load, observer, interrupts, stop_conditions),
+            ).run()
         observer.load_ended()
-        if plan.scenario.has_verify and target.is_alive() and journal.run_id and interrupts.count < 2:
-            observer.say("checking the scenario's invariants")
-            before = interrupts.count
-            found = verify_target(plan.scenario.locustfiles, target.url, interrupted=lambda: interrupts.count > before)
-            write_json(folder.verification, {**found, "message": redacted(found["message"])})
+        if plan.scenario.has_verify:
+            _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer)
         target.stop()
-        observer.say("judging and writing the report")
-        # Here, because scipy, pyarrow and jinja2 take half a second: the load begins so much sooner.
-        from harness.control.finalize import conclude
-
-        summary = conclude(folder, plan, environment, store)
+        observer.notify(message("run-judging", "judging the run and writing the report"))
+        summary = control.finalize.conclude(folder, public, environment, store)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
 
-def _put_load_on(
-    target: Target,
+def _generator(load: LoadProcesses) -> list[int]:
+    """The processes that make the load: this one is among them, as it draws the live view and runs the samplers."""
+    return [os.getpid(), *load.pids()]
+
+
+def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
+    if count == 1:
+        observer.notify(message("worker-awaited", "waiting for a worker on another machine; run there:"))
+    else:
+        observer.notify(
+            message("workers-awaited", "waiting for {count} workers on other machines; run there:", count=count)
+        )
+    observer.notify(message("worker-command", "  {command}", command=command))
+
+
+def _verify(
+    locustfiles: tuple[str, ...],
     folder: RunFolder,
-    plan: RunPlan,
+    target: Target,
+    journal: Journal,
     interrupts: Interrupts,
     observer: RunObserver,
-    listen_address: ListenAddress,
-) -> Journal:
-    """The load from its first process to its last; the journal as it stands then."""
-    follower = JournalFollower(folder.journal)
-    url = (
-        reached_from_outside(target.url, listen_address, managed=target.managed) if plan.remote_workers else target.url
-    )
-    with (
-        LoadProcesses(folder, plan, url, listen_address) as load,
-        # This process draws the live view and runs the samplers: it is part of what makes the load.
-        SamplingSession(plan, target, folder, lambda: [os.getpid(), *load.pids()], cores=usable_cores()) as sampling,
-    ):
-        supervisor = RunSupervisor(plan, load, target, interrupts, observer, sampling)
-        if plan.remote_workers:
-            wanted = "one worker" if plan.remote_workers == 1 else f"{plan.remote_workers} workers"
-            observer.say(f"waiting for {wanted} from other machines; type there:")
-            observer.say(f"  {listen_address.command(load.port)}")
-        # The last frame is the end, whatever a scenario has left behind that keeps its process from ending.
-        while load.running and follower.journal.end_reason is None:
-            for news in load.news():
-                observer.say(news)
-            follower.poll()
-            supervisor.follow(follower.journal)
-            time.sleep(_POLL_S)
-        follower.poll()
-        supervisor.follow(follower.journal)
-    return follower.journal
-
-
-class RunSupervisor:
-    """Acts on what the journal and the surroundings tell while the load runs."""
-
-    def __init__(
-        self,
-        plan: RunPlan,
-        load: LoadProcesses,
-        target: Target,
-        interrupts: Interrupts,
-        observer: RunObserver,
-        sampling: SamplingSession,
-    ) -> None:
-        self._load = load
-        self._target = target
-        self._interrupts = interrupts
-        self._observer = observer
-        self._sampling = sampling
-        self._begun = 0
-        self._ended = 0
-        self._events = 0
-        self._gates = GateWatch(plan.redacted()) if plan.stop_early else None
-        self._stopping = False
-        self._pressed = 0
-
-    def follow(self, journal: Journal) -> None:
-        """Tell the samplers of phases, the watcher of everything; end the run where it must end."""
-        for span in journal.phases[self._ended :]:
-            if self._begun <= self._ended:
-                self._begun += 1
-                self._sampling.phase_started(span.phase)
-            if span.end_s is None:
-                break
-            self._ended += 1
-            self._sampling.phase_ended(span.phase)
-        for event in journal.events[self._events :]:
-            self._observer.say(event.message)
-        self._events = len(journal.events)
-        self._observer.update(journal)
-        self._end_if_due(journal)
-
-    def _end_if_due(self, journal: Journal) -> None:
-        if self._interrupts.count > 2 and self._pressed < 3:
-            self._observer.say("interrupted a third time: killing the load; what was recorded is kept")
-            self._load.kill()
-        elif self._interrupts.count == 2 and self._pressed < 2:
-            self._observer.say("interrupted again: requests are cut off, and counted so")
-            self._load.abort()
-        self._pressed = self._interrupts.count
-        if self._stopping:
-            return
-        if self._interrupts.count:
-            self._stopping = True
-            self._observer.say("interrupted: users finish what they are at (again: cut them off)")
-            self._load.stop("interrupted")
-        elif not self._target.is_alive():
-            self._stopping = True
-            self._observer.say(f"the target {self._target.exit_description()}: ending the run")
-            self._load.stop("target lost")
-        elif self._gates is not None:
-            self._gates.update(journal)
-            lost = self._gates.lost()
-            if lost is not None:
-                self._stopping = True
-                self._observer.say(f"ending early: {lost}")
-                self._load.stop("gate failed")
+) -> None:
+    """Check the scenario's invariants, unless the target is gone or the user does not want to wait."""
+    if not target.is_alive() or not journal.run_id or interrupts.count > 1:
+        return
+    observer.notify(message("run-verifying", "checking the scenario's invariants"))
+    before = interrupts.count
+    found = verify_target(locustfiles, target.url, interrupted=lambda: interrupts.count > before)
+    write_json(folder.verification, {**found, "message": redacted(found["message"])})

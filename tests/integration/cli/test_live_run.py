@@ -142,7 +142,7 @@ def test_the_live_view_on_a_terminal_and_ctrl_c_in_it(server: CountingServer, tm
     finally:
         terminal.close()
     after = _ESCAPE.sub("", terminal.written.partition(LEAVE)[2])
-    assert "interrupted: users finish" in after
+    assert "Ctrl-C" in after
     assert "verdict: inconclusive" in after
     assert "the run was interrupted" in after
     (summary,) = tmp_path.glob("reports/*/summary.json")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import Message
 from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at, quantile_ms
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
@@ -21,7 +22,7 @@ class _Follow:
 
     totals: RunTotals
 
-    def say(self, message: str) -> None:
+    def notify(self, message: Message) -> None:
         """Nothing is shown."""
 
     def load_begins(self, plan: object, folder: object, target: str) -> None:
