@@ -1,8 +1,9 @@
-"""A real ASGI server (uvicorn, in a thread of its own) that says what it was asked, and answers as the path says.
+"""A real ASGI server, uvicorn in a thread, whose paths determine its responses.
 
-``/status/N``: N with the body ``status N``. ``/redirect/N?to=URL``. ``/chain/N``: N redirects, then ``/echo``.
-``/cookies?set=…``: these ``Set-Cookie`` lines. ``/body?coding=…&charset=…&type=…``: :data:`TEXT`, coded.
-``/bytes?hex=…&type=…``. ``/lines/N``, ``/chunks/N``: N pieces, chunked. All else: what was asked, as JSON.
+``/status/N``: status N with the body ``status N``. ``/redirect/N?to=URL``: a redirect with status N.
+``/chain/N``: N redirects, then ``/echo``. ``/cookies?set=…``: these ``Set-Cookie`` headers.
+``/body?coding=…&charset=…&type=…``: :data:`TEXT`, encoded. ``/bytes?hex=…&type=…``: these bytes.
+``/lines/N`` and ``/chunks/N``: N chunks. Any other path: the request, as JSON.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ CODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
     "unheard-of": bytes,
 }
-"""By name, whose first word is the ``Content-Encoding``."""
+"""Encoders by name; the first word is the ``Content-Encoding``."""
 
 
 async def echo(request: Request) -> Response:
@@ -136,12 +137,12 @@ def _application() -> Starlette:
         "/chunks/{count:int}": chunks,
         "/{rest:path}": echo,
     }
-    return Starlette(routes=[Route(path, answer, methods=METHODS) for path, answer in routes.items()])
+    return Starlette(routes=[Route(path, handler, methods=METHODS) for path, handler in routes.items()])
 
 
 @dataclass(frozen=True)
 class Echo:
-    """A running server, on ``127.0.0.1`` and ``localhost``."""
+    """A running server on ``127.0.0.1``, also known as ``localhost``."""
 
     port: int
 
@@ -152,7 +153,7 @@ class Echo:
 
 @contextmanager
 def start_echo() -> Iterator[Echo]:
-    """The server, ready; stopped at the end."""
+    """Run the server for a ``with`` block."""
     echo = Echo(free_port())
     config = uvicorn.Config(_application(), port=echo.port, log_level="critical", lifespan="off", access_log=False)
     server = uvicorn.Server(config)

@@ -1,6 +1,6 @@
-"""A small forward proxy: ``GET http://host/…`` is passed on, ``CONNECT host:port`` becomes a tunnel.
+"""A small forward proxy that forwards ``GET http://host/…`` and opens tunnels for ``CONNECT host:port``.
 
-It resolves no name: every host is the one server it was given, so a test may use whatever host names it likes.
+It resolves no names: every host leads to the same server, so that tests can use any host name.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from gevent.socket import socket as gevent_socket
 
 @dataclass
 class ForwardProxy:
-    """``asked``: method and target of each first request line of a connection."""
+    """``request_lines`` has the method and target of the first request of each connection."""
 
     port: int = 0
-    asked: list[str] = field(default_factory=list)
+    request_lines: list[str] = field(default_factory=list)
     refuses: bool = False
-    """Answers 407 to everything."""
+    """Respond to everything with 407."""
 
 
 @contextmanager
 def forward_proxy(http_port: int, tls_port: int = 0) -> Iterator[ForwardProxy]:
-    """Passes plain requests on to ``http_port`` of this machine, and tunnels to ``tls_port``."""
+    """Forward plain requests to ``http_port`` of this machine, and tunnels to ``tls_port``."""
     proxy = ForwardProxy()
 
     def serve(connection: gevent_socket, _: object) -> None:
@@ -38,7 +38,7 @@ def forward_proxy(http_port: int, tls_port: int = 0) -> Iterator[ForwardProxy]:
                 return
             head += block
         method, target, _version = head.split(b"\r\n", 1)[0].decode().split(" ")
-        proxy.asked.append(f"{method} {target}")
+        proxy.request_lines.append(f"{method} {target}")
         if proxy.refuses:
             connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             return
@@ -47,7 +47,7 @@ def forward_proxy(http_port: int, tls_port: int = 0) -> Iterator[ForwardProxy]:
             if tunnels:
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
-                upstream.sendall(head)  # servers take the absolute form of a target as well
+                upstream.sendall(head)  # servers accept a target in absolute form, too
             ways = [gevent.spawn(_pass_on, connection, upstream), gevent.spawn(_pass_on, upstream, connection)]
             gevent.joinall(ways, count=1)
             gevent.killall(ways)
@@ -56,7 +56,7 @@ def forward_proxy(http_port: int, tls_port: int = 0) -> Iterator[ForwardProxy]:
         try:
             serve(connection, address)
         except OSError:
-            pass  # either side may hang up at any time
+            pass  # either side may close the connection at any time
         finally:
             connection.close()
 

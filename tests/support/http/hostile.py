@@ -1,7 +1,7 @@
-"""A server that sends exactly the bytes it is told to, when it is told to; a greenlet beside the client it answers.
+"""A server, running in greenlets beside the client, whose tests script every byte that it sends.
 
-A script is a function of one :class:`Peer`, run once for each connection. Each :meth:`Peer.send` hands over to the
-client's greenlet, which reads these bytes and no others: how an answer is cut into reads is in the test's hands.
+A script is a function of one :class:`Peer`, called for each connection. Each :meth:`Peer.send` lets the client's
+greenlet run, which reads these bytes and no others. So a test determines how a response is split into reads.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 
 
 class Peer:
-    """One connection, as its server sees it."""
+    """The server side of a connection."""
 
     def __init__(self, connection: gevent_socket, number: int, requests: list[bytes]) -> None:
         self.number = number
-        """Connections that came before it."""
+        """How many connections were accepted before it."""
         self._connection = connection
         self._requests = requests
         self._buffer = bytearray()
         self.received: list[bytes] = []
-        """This connection's requests."""
+        """The requests on this connection."""
 
     def request(self) -> bytes | None:
-        """The next whole request, head and body as they came; None when the client has hung up."""
+        """The next complete request as it arrived; None when the client has closed the connection."""
         while (size := _size_of_request(self._buffer)) is None:
             block = self._connection.recv(65536)
             if not block:
@@ -50,7 +50,7 @@ class Peer:
         return request
 
     def receive_some(self) -> bytes:
-        """What has come of the next request."""
+        """What has arrived of the next request."""
         return self._connection.recv(65536)
 
     def send(self, *pieces: bytes) -> None:
@@ -60,30 +60,30 @@ class Peer:
             gevent.sleep(0)
 
     def send_and_close(self, piece: bytes) -> None:
-        """Both before the client reads any of it."""
+        """Send and close before the client reads anything."""
         self._connection.sendall(piece)
         self._connection.close()
 
     def send_beneath(self, piece: bytes) -> None:
-        """Send it as it is on a connection that has TLS."""
+        """Send it unencrypted on a TLS connection."""
         os.write(self._connection.fileno(), piece)
         gevent.sleep(0)
 
     def reset(self) -> None:
-        """Ends the connection with RST."""
+        """End the connection with RST."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.close()
 
     def close(self) -> None:
-        """Ends the connection with FIN (or RST where the client's bytes were not read)."""
+        """End the connection with FIN, or with RST if bytes of the client are unread."""
         self._connection.close()
 
     def finish_sending(self) -> None:
-        """Ends this direction alone."""
+        """End only the direction to the client."""
         self._connection.shutdown(socket.SHUT_WR)
 
     def hold(self) -> None:
-        """Neither sends nor closes, until the client has hung up."""
+        """Neither send nor close until the client has closed the connection."""
         while self._connection.recv(65536):
             pass
 
@@ -93,7 +93,7 @@ Script = Callable[[Peer], None]
 
 @dataclass
 class HostileServer:
-    """``requests``: all it has received, in order. ``connections``: how many were accepted."""
+    """``requests`` are all it has received, in order; ``connections`` is how many it has accepted."""
 
     scheme: str
     port: int = 0
@@ -106,13 +106,13 @@ class HostileServer:
 
     @property
     def targets(self) -> list[str]:
-        """The request line's method and target of each request."""
+        """The method and target of each request."""
         return [request.split(b" HTTP/", 1)[0].decode() for request in self.requests]
 
 
 @contextmanager
 def hostile_server(script: Script, certificate: Path | None = None) -> Iterator[HostileServer]:
-    """Runs ``script`` on each connection; what is left of them ends with the block. TLS where it has a certificate."""
+    """Run ``script`` on each connection, over TLS if there is a certificate. Close all of them after the block."""
     running = HostileServer("https" if certificate else "http")
 
     def serve(connection: gevent_socket, _: object) -> None:
@@ -120,8 +120,8 @@ def hostile_server(script: Script, certificate: Path | None = None) -> Iterator[
         running.connections += 1
         try:
             script(Peer(connection, running.connections - 1, running.requests))
-        except (OSError, ValueError):  # ValueError: a TLS socket that was closed is told of by that
-            pass  # a client that hangs up on a hostile server is right
+        except (OSError, ValueError):  # ValueError: from a TLS socket that was closed
+            pass  # the client may close the connection at any time
         finally:
             connection.close()
 
@@ -141,28 +141,28 @@ def hostile_server(script: Script, certificate: Path | None = None) -> Iterator[
         server.stop(timeout=0)
 
 
-def answering(*answers: bytes | Sequence[bytes]) -> Script:
-    """Answers the connections' requests in turn, each with the next of ``answers``; the last one again and again.
+def responding_with(*raw_responses: bytes | Sequence[bytes]) -> Script:
+    """Respond to each request with the next of ``raw_responses``, and then always with the last one.
 
-    An answer may be given as the pieces to send it in.
+    A response may be a list of the pieces to send it in.
     """
-    left = list(answers)
+    left = list(raw_responses)
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
-            answer = left.pop(0) if len(left) > 1 else left[0]
-            peer.send(*([answer] if isinstance(answer, bytes) else answer))
+            raw = left.pop(0) if len(left) > 1 else left[0]
+            peer.send(*([raw] if isinstance(raw, bytes) else raw))
 
     return script
 
 
 def ok(body: bytes = b"sound", *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """A sound answer."""
+    """A valid response."""
     return b"\r\n".join([b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers, b"", body])
 
 
 def _size_of_request(received: bytearray) -> int | None:
-    """Bytes of the first request in ``received``; None: it is not complete yet."""
+    """Bytes of the first request in ``received``; None if it is incomplete."""
     head_end = received.find(b"\r\n\r\n")
     if head_end < 0:
         return None

@@ -1,4 +1,4 @@
-"""A real nginx for tests: one process, on loopback and a Unix socket, its whole configuration in the test's hands."""
+"""A real nginx for tests: one process on loopback and a Unix socket, configured by the test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.programs import require_program
 
 @contextmanager
 def start_nginx(folder: Path, servers: str, port: int) -> Iterator[None]:
-    """Runs nginx with the ``server`` blocks ``servers``; ready when ``port`` accepts."""
+    """Run nginx with these ``server`` blocks until ``port`` accepts, and for a ``with`` block."""
     program = require_program("nginx", "nginx-light")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)

@@ -1,8 +1,8 @@
-"""Users that speak HTTP, without a run: one user, its client driven by the test, each recorded request kept.
+"""HTTP users without a run: the test calls the client of one user and sees each recorded request.
 
-Locust is imported without its monkey-patching, which would change every other test of this process. Both clients use
-gevent's sockets by name, so they work the same; the servers of :mod:`tests.support.http.hostile` are greenlets beside
-them, the others threads or processes.
+Locust is imported without monkey-patching, which would affect every other test of the process. Both clients use the
+sockets of gevent explicitly, so they work without it. The servers of :mod:`tests.support.http.hostile` run in greenlets
+beside them, the others in threads or processes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ try:
 
     import harness
 finally:
-    # Processes that other tests start are to be patched.
+    # Processes that other tests start must be patched.
     del os.environ[_UNPATCHED]
 
 if monkey.is_module_patched("socket"):
-    raise RuntimeError("another test module has imported locust, which patches this process: take it from this one")
+    raise RuntimeError("another test module has imported locust, which patches this process; import it from here")
 
 Result = TypeVar("Result")
 
@@ -38,17 +38,17 @@ HARNESS: type[Any] = harness.HttpUser
 BASES = {"locust": LOCUST, "harness": HARNESS}
 
 LONGEST_CALL_S = 20.0
-"""A call that takes longer hangs: the tests' own time-outs are far shorter."""
+"""A call that takes longer hangs, since the timeouts of the tests are far shorter."""
 
 
 def is_time_out(failure: Any) -> bool:
-    """Of either client."""
+    """Whether it is a timeout, of either client."""
     return isinstance(failure, TimeoutError) or "timed out" in str(failure)
 
 
 @dataclass
 class Driven:
-    """A user and what its requests left behind."""
+    """A user and its recorded requests."""
 
     user: Any
     recorded: list[dict[str, Any]] = field(default_factory=list)
@@ -60,12 +60,12 @@ class Driven:
 
     @property
     def last(self) -> dict[str, Any]:
-        """The one request recorded since :attr:`last` or :meth:`call` was asked."""
+        """The only request recorded since the last use of :attr:`last` or :meth:`call`."""
         assert len(self.recorded) == 1, [(r["request_type"], r["name"], r["exception"]) for r in self.recorded]
         return self.recorded.pop()
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """The result of ``function()``, as a user's task would run it: in a greenlet, and it must not hang."""
+        """The result of ``function()``, run in a greenlet as a task would be. It must not hang."""
         self.recorded.clear()
         task = gevent.spawn(function)
         try:
@@ -76,15 +76,15 @@ class Driven:
             task.kill()
 
     def request(self, method: str, url: str, **options: Any) -> Any:
-        """``client.request``, not hanging."""
+        """``client.request`` in :meth:`call`."""
         return self.call(lambda: self.client.request(method, url, **options))
 
     def get(self, url: str, **options: Any) -> Any:
-        """``client.get``, not hanging."""
+        """``client.get`` in :meth:`call`."""
         return self.call(lambda: self.client.get(url, **options))
 
     def get_in_time(self, url: str) -> Any:
-        """``client.get``, again where it timed out: this machine may pause for longer than a test's short limit."""
+        """``client.get``, repeated after a timeout, because a busy machine may pause for longer than a short limit."""
         for _ in range(20):
             response = self.get(url)
             if not is_time_out(self.last["exception"]):
@@ -94,7 +94,7 @@ class Driven:
 
 @contextmanager
 def driven(base: type[Any], host: str, **settings: Any) -> Iterator[Driven]:
-    """A user of a subclass of ``base`` with these class settings; its connections are closed at the end."""
+    """A user of a subclass of ``base`` with these class attributes."""
     events = Events()
     user_class = type("Someone", (base,), {"host": host, **settings})
     it = Driven(user_class(Environment(user_classes=[user_class], events=events)))

@@ -1,4 +1,4 @@
-"""What only ``harness.HttpUser`` does: recording without an event or when cut off, limits on the whole of a request."""
+"""What only ``harness.HttpUser`` does: direct recording, recording interrupted requests, limits on whole requests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gevent.event import Event
 from locust.exception import StopUser
 
 from harness.engine.request_failures import INTERRUPTED
-from tests.support.http.hostile import Peer, answering, hostile_server, ok
+from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, driven
 
 
 class Recorder:
-    """As the load worker's: a handler of the event, and ``environment.harness_recorder``."""
+    """Like that of a load worker: a listener of the event, and ``environment.harness_recorder``."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[Any, ...]] = []
@@ -29,15 +29,15 @@ class Recorder:
         self.heard.append(name)
 
 
-def test_the_recorder_is_told_straight_where_it_is_all_that_listens() -> None:
-    with hostile_server(answering(ok(b"abc"))) as server, driven(HARNESS, server.url) as user:
+def test_the_recorder_is_called_directly_if_it_is_the_only_listener() -> None:
+    with hostile_server(responding_with(ok(b"abc"))) as server, driven(HARNESS, server.url) as user:
         environment, recorder = user.user.environment, Recorder()
         environment.events.request._handlers[:] = [recorder.on_request]
         environment.harness_recorder = recorder
         begun_s = time.perf_counter()
         response = user.get("/straight", name="named", context={"a": 1})
-        with user.client.get("/judged", catch_response=True) as judged:
-            judged.failure("no")
+        with user.client.get("/judged", catch_response=True) as marked:
+            marked.failure("no")
         ended_s = time.perf_counter()
         assert recorder.heard == []
         first, second = recorder.recorded
@@ -52,15 +52,18 @@ def test_the_recorder_is_told_straight_where_it_is_all_that_listens() -> None:
 
 
 @pytest.mark.parametrize("in_block", [False, True])
-def test_a_request_that_is_cut_off_is_recorded(in_block: bool) -> None:
-    with hostile_server(answering(ok() if in_block else [ok()[:-3]])) as server, driven(HARNESS, server.url) as user:
+def test_an_interrupted_request_is_recorded(in_block: bool) -> None:
+    with (
+        hostile_server(responding_with(ok() if in_block else [ok()[:-3]])) as server,
+        driven(HARNESS, server.url) as user,
+    ):
 
-        def judged() -> None:
+        def marked() -> None:
             with user.client.get("/", catch_response=True):
                 gevent.sleep(60)
 
         def task() -> None:
-            cut_off = gevent.spawn(judged if in_block else lambda: user.client.get("/"))
+            cut_off = gevent.spawn(marked if in_block else lambda: user.client.get("/"))
             gevent.sleep(0.1)
             cut_off.kill()
 
@@ -68,7 +71,7 @@ def test_a_request_that_is_cut_off_is_recorded(in_block: bool) -> None:
         assert str(user.last["exception"]) == INTERRUPTED
 
 
-def test_a_user_takes_its_connections_with_it() -> None:
+def test_a_user_that_ends_closes_its_connections() -> None:
     closed = Event()
 
     def script(peer: Peer) -> None:
@@ -86,8 +89,8 @@ def test_a_user_takes_its_connections_with_it() -> None:
         assert user.call(lambda: closed.wait(10))
 
 
-def test_a_wait_has_all_of_its_limit_however_long_those_before_it_were() -> None:
-    """The same timer serves all waits of a connection."""
+def test_each_wait_has_its_full_timeout() -> None:
+    """All waits of a connection share a timer."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -99,7 +102,7 @@ def test_a_wait_has_all_of_its_limit_however_long_those_before_it_were() -> None
             assert user.get("/").error is None
 
 
-def test_the_whole_exchange_has_a_limit_redirects_included() -> None:
+def test_exchange_timeout_includes_redirects() -> None:
     def script(peer: Peer) -> None:
         while peer.request() is not None:
             gevent.sleep(0.1)
@@ -111,7 +114,7 @@ def test_the_whole_exchange_has_a_limit_redirects_included() -> None:
         assert 1 < len(server.requests) < 7
 
 
-def test_the_whole_exchange_has_a_limit_uploads_included() -> None:
+def test_exchange_timeout_includes_uploads() -> None:
     def script(peer: Peer) -> None:
         while peer.receive_some():
             gevent.sleep(0.05)
@@ -121,7 +124,7 @@ def test_the_whole_exchange_has_a_limit_uploads_included() -> None:
             assert user.request("POST", "/", data=body).error.kind == "response-too-slow"
 
 
-def test_a_chunked_body_is_whole_when_it_is_sent_again() -> None:
+def test_a_chunked_body_is_complete_when_it_is_resent() -> None:
     def script(peer: Peer) -> None:
         if peer.number == 0:
             peer.request()

@@ -1,4 +1,4 @@
-"""Requests that the scenario judges: ``catch_response``, ``rest`` and ``rest_``; and names that group requests."""
+"""Requests whose success the scenario decides (``catch_response``, ``rest``, ``rest_``), and names of requests."""
 
 from __future__ import annotations
 
@@ -11,111 +11,111 @@ import pytest
 from locust.exception import CatchResponseError, LocustError, RescheduleTask, ResponseError
 
 from tests.support.http.echo import Echo
-from tests.support.http.hostile import answering, hostile_server
+from tests.support.http.hostile import hostile_server, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
 
 
-def judged(user: Driven, judge: Callable[[Any], None], path: str = "/status/200") -> dict[str, Any]:
-    """The request recorded of a ``with`` block that is ``judge(response)``; only at its end."""
+def record_block(user: Driven, block: Callable[[Any], None], path: str = "/status/200") -> dict[str, Any]:
+    """The request recorded for a ``with`` block that calls ``block(response)``. It must be recorded after the block."""
 
     def task() -> None:
         with user.client.get(path, catch_response=True) as response:
             assert user.recorded == []
-            judge(response)
+            block(response)
 
     user.call(task)
     return user.last
 
 
 def do_nothing(_: Any) -> None:
-    """A block that leaves the answer to itself."""
+    """A block that does not mark the response."""
 
 
-def test_a_block_that_judges_nothing(user: Driven) -> None:
-    assert judged(user, do_nothing)["exception"] is None
-    assert "code=500" in str(judged(user, do_nothing, "/status/500")["exception"])
+def test_without_a_mark_the_status_decides(user: Driven) -> None:
+    assert record_block(user, do_nothing)["exception"] is None
+    assert "code=500" in str(record_block(user, do_nothing, "/status/500")["exception"])
 
 
-def test_success_of_a_bad_answer(user: Driven) -> None:
-    recorded = judged(user, lambda response: response.success(), "/status/404")
+def test_success_with_an_error_status(user: Driven) -> None:
+    recorded = record_block(user, lambda response: response.success(), "/status/404")
     assert (recorded["exception"], recorded["response"].status_code) == (None, 404)
 
 
-def test_failure_of_a_good_answer(user: Driven) -> None:
-    failure = judged(user, lambda response: response.failure("sold out"))["exception"]
+def test_failure_with_a_good_status(user: Driven) -> None:
+    failure = record_block(user, lambda response: response.failure("sold out"))["exception"]
     assert (type(failure), str(failure)) == (CatchResponseError, "sold out")
     error = KeyError("x")
-    assert judged(user, lambda response: response.failure(error))["exception"] is error
+    assert record_block(user, lambda response: response.failure(error))["exception"] is error
 
 
-def test_the_last_judgement_counts(user: Driven) -> None:
-    def judge(response: Any) -> None:
+def test_the_last_mark_counts(user: Driven) -> None:
+    def block(response: Any) -> None:
         response.failure("no")
         response.success()
 
-    assert judged(user, judge)["exception"] is None
+    assert record_block(user, block)["exception"] is None
 
 
-def test_a_response_error_raised_in_the_block_is_its_failure(user: Driven) -> None:
+def test_a_response_error_raised_in_the_block_fails_the_request(user: Driven) -> None:
     error = ResponseError("bad basket")
 
-    def judge(_: Any) -> None:
+    def block(_: Any) -> None:
         raise error
 
-    assert judged(user, judge)["exception"] is error
+    assert record_block(user, block)["exception"] is error
 
 
 def test_raise_for_status_in_the_block(user: Driven) -> None:
-    def judge(response: Any) -> None:
+    def block(response: Any) -> None:
         with pytest.raises(Exception, match="code=500"):
             response.raise_for_status()
         response.success()
         response.raise_for_status()
 
-    assert judged(user, judge, "/status/500")["exception"] is None
+    assert record_block(user, block, "/status/500")["exception"] is None
 
 
-def test_raise_for_status_of_what_was_judged_a_failure(user: Driven) -> None:
-    def judge(response: Any) -> None:
+def test_raise_for_status_after_failure(user: Driven) -> None:
+    def block(response: Any) -> None:
         response.failure("sold out")
         with pytest.raises(CatchResponseError, match="sold out"):
             response.raise_for_status()
 
-    assert str(judged(user, judge)["exception"]) == "sold out"
+    assert str(record_block(user, block)["exception"]) == "sold out"
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), RescheduleTask()])
-def test_what_else_the_block_raises_ends_the_task(user: Driven, error: Exception) -> None:
-    def judge(_: Any) -> None:
+def test_other_exceptions_of_the_block_end_the_task(user: Driven, error: Exception) -> None:
+    def block(_: Any) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        judged(user, judge)
+        record_block(user, block)
 
 
-def test_a_judged_request_is_not_spoiled_by_the_exception_after_it(user: Driven) -> None:
-    def judge(response: Any) -> None:
+def test_an_exception_after_success_does_not_fail_the_request(user: Driven) -> None:
+    def block(response: Any) -> None:
         response.failure("sold out")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        judged(user, judge)
+        record_block(user, block)
     assert str(user.last["exception"]) == "sold out"
 
 
-def test_a_request_that_failed_may_be_judged_too(user_of: Callable[..., Driven]) -> None:
+def test_a_failed_request_can_be_marked(user_of: Callable[..., Driven]) -> None:
     user = user_of("http://127.0.0.1:9")
-    assert isinstance(judged(user, do_nothing)["exception"], ConnectionRefusedError)
-    assert judged(user, lambda response: response.success())["exception"] is None
+    assert isinstance(record_block(user, do_nothing)["exception"], ConnectionRefusedError)
+    assert record_block(user, lambda response: response.success())["exception"] is None
 
-    def judge(response: Any) -> None:
+    def block(response: Any) -> None:
         assert (response.status_code, response.content, response.text) == (0, None, None)
         response.failure(f"is it up? {response.error}")
 
-    assert str(judged(user, judge)["exception"]).startswith("is it up?")
+    assert str(record_block(user, block)["exception"]).startswith("is it up?")
 
 
-def test_a_block_without_catch_response_judges_nothing(user: Driven) -> None:
+def test_a_block_without_catch_response_cannot_mark(user: Driven) -> None:
     def task() -> None:
         with user.client.get("/echo") as response:
             assert len(user.recorded) == 1
@@ -126,30 +126,30 @@ def test_a_block_without_catch_response_judges_nothing(user: Driven) -> None:
     assert user.last["exception"] is None
 
 
-def test_a_verdict_needs_a_block(user: Driven) -> None:
+def test_marking_needs_a_with_block(user: Driven) -> None:
     response = user.get("/echo", catch_response=True)
-    for judge in (response.success, lambda: response.failure("no")):
+    for block in (response.success, lambda: response.failure("no")):
         with pytest.raises(LocustError, match="with-block"):
-            judge()
+            block()
 
 
-def test_the_response_in_the_block_offers_all_that_others_do(user: Driven, echo: Echo) -> None:
-    def judge(response: Any) -> None:
+def test_the_response_in_the_block_is_a_full_response(user: Driven, echo: Echo) -> None:
+    def block(response: Any) -> None:
         assert (response.status_code, response.ok, response.text) == (200, True, "status 200")
         assert response.headers["content-length"] == "10"
         assert response.url == response.request.url == f"{echo.url}/status/200"
 
-    judged(user, judge)
+    record_block(user, block)
 
 
 def test_elapsed_in_the_block(echo: Echo) -> None:
-    """Locust's class for these responses has lost it (``AttributeError``)."""
+    """In Locust it raises ``AttributeError``."""
     with driven(HARNESS, echo.url) as user:
-        judged(user, lambda response: response.elapsed.total_seconds())
+        record_block(user, lambda response: response.elapsed.total_seconds())
 
 
 def rest(user: Driven, act: Callable[[Any], None], method: str = "GET", url: str = "/echo", **options: Any) -> Any:
-    """The request recorded of a ``rest`` block."""
+    """The request recorded for a ``rest`` block."""
 
     def task() -> None:
         with user.user.rest(method, url, **options) as response:
@@ -159,7 +159,7 @@ def rest(user: Driven, act: Callable[[Any], None], method: str = "GET", url: str
     return user.last
 
 
-def test_rest_parses_json_and_says_so(user: Driven) -> None:
+def test_rest_parses_json_and_asks_for_it(user: Driven) -> None:
     def act(response: Any) -> None:
         said = dict(response.js["headers"])
         assert (said["content-type"], said["accept"]) == ("application/json", "application/json")
@@ -168,14 +168,14 @@ def test_rest_parses_json_and_says_so(user: Driven) -> None:
     assert rest(user, act, "POST", json={"a": 1})["exception"] is None
 
 
-def test_rest_keeps_the_headers_given(user: Driven) -> None:
+def test_rest_keeps_custom_headers(user: Driven) -> None:
     def act(response: Any) -> None:
         assert dict(response.js["headers"])["accept"] == "text/x"
 
     assert rest(user, act, headers={"accept": "text/x"})["exception"] is None
 
 
-def test_rest_of_what_is_no_json(user: Driven) -> None:
+def test_rest_fails_if_the_body_is_not_json(user: Driven) -> None:
     def act(response: Any) -> None:
         assert response.js is None
 
@@ -198,7 +198,7 @@ def test_rest_of_a_request_that_failed(user_of: Callable[..., Driven]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "error_text"),
     [
         (AssertionError("too few"), "too few"),
         (AssertionError("too few,"), "too few, response was {"),
@@ -206,14 +206,14 @@ def test_rest_of_a_request_that_failed(user_of: Callable[..., Driven]) -> None:
         (KeyError("basket"), "KeyError: 'basket' at "),
     ],
 )
-def test_rest_makes_exceptions_of_its_block_failures(user: Driven, error: Exception, told: str) -> None:
+def test_rest_records_exceptions_of_its_block_as_failures(user: Driven, error: Exception, error_text: str) -> None:
     def act(_: Any) -> None:
         raise error
 
-    assert str(rest(user, act)["exception"]).startswith(told)
+    assert str(rest(user, act)["exception"]).startswith(error_text)
 
 
-def test_rest_underscore_breaks_caches_under_one_name(user: Driven) -> None:
+def test_rest_underscore_bypasses_caches_under_one_name(user: Driven) -> None:
     targets: list[str] = []
 
     def task() -> None:
@@ -241,7 +241,7 @@ def test_requests_are_grouped_by_name(user: Driven) -> None:
     assert [recorded["name"] for recorded in user.recorded] == ["/echo?id", "group", "named", "set", "/echo?id=5"]
 
 
-def test_the_event_says_it_all(user: Driven, echo: Echo) -> None:
+def test_the_request_event_is_complete(user: Driven, echo: Echo) -> None:
     context = {"basket": 7}
     response = user.get("/redirect/302?to=/status/201", name="moved", context=context)
     recorded = user.last
@@ -264,11 +264,11 @@ def test_the_event_says_it_all(user: Driven, echo: Echo) -> None:
     assert 0 < recorded["response_time"] < 10_000
     assert 0 <= recorded["response"].elapsed.total_seconds() * 1000 <= recorded["response_time"]
     assert isinstance(recorded["start_time"], float)
-    # The URL asked for, not the one that answered.
+    # The URL that was requested, not the one it was redirected to.
     assert recorded["url"] == f"{echo.url}/redirect/302?to=/status/201"
 
 
-def test_the_context_holds_that_of_the_user(user: Driven) -> None:
+def test_the_context_includes_that_of_the_user(user: Driven) -> None:
     user.user.context = lambda: {"user": 1, "basket": 0}
     user.get("/echo", context={"basket": 7})
     assert user.last["context"] == {"user": 1, "basket": 7}
@@ -286,7 +286,7 @@ def test_a_failed_request_has_the_same_event(user_of: Callable[..., Driven]) -> 
     assert isinstance(recorded["exception"], ConnectionRefusedError)
 
 
-def test_a_listener_that_raises_ends_no_user(user: Driven, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_raises_does_not_end_the_user(user: Driven, caplog: pytest.LogCaptureFixture) -> None:
     def raises(**_: Any) -> None:
         raise ZeroDivisionError("in the listener")
 
@@ -295,8 +295,8 @@ def test_a_listener_that_raises_ends_no_user(user: Driven, caplog: pytest.LogCap
     assert "in the listener" in caplog.text
 
 
-def test_time_in_the_block_is_not_the_request_s(user_of: Callable[..., Driven]) -> None:
-    """Also where the block does not ask for it."""
+def test_time_in_the_block_does_not_count(user_of: Callable[..., Driven]) -> None:
+    """Even if the block does not use it."""
     block_s = 0.1
     begun_s = []
 
@@ -304,7 +304,7 @@ def test_time_in_the_block_is_not_the_request_s(user_of: Callable[..., Driven]) 
         begun_s.append(time.time())
         gevent.sleep(block_s)
 
-    with hostile_server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
-        recorded = judged(user_of(server.url), take_time)
-    # The wall clock and the one that durations are measured by may differ by a little.
+    with hostile_server(responding_with(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
+        recorded = record_block(user_of(server.url), take_time)
+    # The wall clock and the clock for durations may differ slightly.
     assert recorded["start_time"] + recorded["response_time"] / 1000 < begun_s[0] + block_s / 2

@@ -1,4 +1,4 @@
-"""Connections: kept, used again, given up, and never sharing an answer; time-outs; retries only where they are safe."""
+"""Connections are reused and closed correctly, timeouts apply, and only safe requests are retried."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geventhttpclient.client import HTTPClientPool
 
 from harness.engine.request_failures import ConnectionReset, RequestInterrupted, ResponseTooSlow
 from tests.support.http.certificates import Authority
-from tests.support.http.hostile import Peer, answering, hostile_server, ok
+from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
 
 SAFE = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
@@ -22,24 +22,24 @@ UNSAFE = ["POST", "PATCH"]
 
 
 def test_one_connection_serves_all_requests_of_a_user(user_of: Callable[..., Driven]) -> None:
-    with hostile_server(answering(ok())) as server:
+    with hostile_server(responding_with(ok())) as server:
         user = user_of(server.url)
         for method in ["GET", "OPTIONS", "PUT", "DELETE", *UNSAFE] * 3:
             assert user.request(method, "/", data="x").content == b"sound"
         assert (server.connections, len(server.requests)) == (1, 18)
 
 
-def test_users_have_connections_of_their_own(user_of: Callable[..., Driven]) -> None:
-    with hostile_server(answering(ok())) as server:
+def test_each_user_has_its_own_connections(user_of: Callable[..., Driven]) -> None:
+    with hostile_server(responding_with(ok())) as server:
         users = [user_of(server.url) for _ in range(3)]
         for user in users * 2:
             assert user.get("/").content == b"sound"
         assert server.connections == 3
 
 
-def test_a_pool_may_be_shared_by_the_users_of_a_class(user_of: Callable[..., Driven]) -> None:
+def test_users_of_a_class_can_share_a_pool(user_of: Callable[..., Driven]) -> None:
     pool = HTTPClientPool(concurrency=2)
-    with hostile_server(answering(ok())) as server:
+    with hostile_server(responding_with(ok())) as server:
         users = [user_of(server.url, client_pool=pool) for _ in range(3)]
         for user in users * 2:
             assert user.get("/").content == b"sound"
@@ -47,33 +47,33 @@ def test_a_pool_may_be_shared_by_the_users_of_a_class(user_of: Callable[..., Dri
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "raw",
     [
         ok(b"sound", b"Connection: close"),
         ok(b"sound", b"connection: Keep-Alive, CLOSE"),
         ok().replace(b"HTTP/1.1", b"HTTP/1.0"),
     ],
 )
-def test_an_answer_may_end_its_connection(user_of: Callable[..., Driven], answer: bytes) -> None:
-    """Also where the server itself is slow to close."""
-    with hostile_server(answering(answer)) as server:
+def test_a_response_can_close_its_connection(user_of: Callable[..., Driven], raw: bytes) -> None:
+    """Even if the server is slow to close."""
+    with hostile_server(responding_with(raw)) as server:
         user = user_of(server.url)
         for _ in range(3):
             assert (user.get("/").content, user.last["exception"]) == (b"sound", None)
         assert server.connections == 3
 
 
-def test_a_connection_of_http_1_0_is_kept_where_it_says_so(user_of: Callable[..., Driven]) -> None:
-    answer = ok(b"sound", b"Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
-    with hostile_server(answering(answer)) as server:
+def test_an_http_1_0_connection_is_kept_alive_on_request(user_of: Callable[..., Driven]) -> None:
+    raw = ok(b"sound", b"Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    with hostile_server(responding_with(raw)) as server:
         user = user_of(server.url)
         for _ in range(3):
             assert user.get("/").content == b"sound"
         assert server.connections == 1
 
 
-def test_a_request_may_end_its_connection(user_of: Callable[..., Driven]) -> None:
-    """RFC 9112, 9.6: no request after one that says ``close``; its answer need not say it again."""
+def test_a_request_can_close_its_connection(user_of: Callable[..., Driven]) -> None:
+    """RFC 9112, 9.6: no request follows one with ``close``, even if the response does not repeat it."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -88,8 +88,8 @@ def test_a_request_may_end_its_connection(user_of: Callable[..., Driven]) -> Non
         assert server.connections == 2
 
 
-def test_greenlets_of_one_user_get_their_own_answers(user_of: Callable[..., Driven]) -> None:
-    """Requests are never sent one behind the other on a connection whose answer is still to come."""
+def test_greenlets_of_one_user_get_their_own_responses(user_of: Callable[..., Driven]) -> None:
+    """Requests are not pipelined."""
 
     def script(peer: Peer) -> None:
         while (request := peer.request()) is not None:
@@ -110,10 +110,10 @@ def test_greenlets_of_one_user_get_their_own_answers(user_of: Callable[..., Driv
 
 @pytest.mark.parametrize("ends", ["closes", "resets"])
 @pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
-def test_a_connection_that_ended_between_requests_is_not_used(
+def test_a_connection_that_was_closed_while_idle_is_not_used(
     user_of: Callable[..., Driven], method: str, ends: str
 ) -> None:
-    """Nothing was sent on it, so that any method may go on a new one."""
+    """Nothing was sent on it, so any method may be sent on a new one."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -132,8 +132,8 @@ def test_a_connection_that_ended_between_requests_is_not_used(
 
 
 @pytest.mark.parametrize("method", UNSAFE)
-def test_servers_that_close_after_each_answer_without_a_word(user_of: Callable[..., Driven], method: str) -> None:
-    """Also where the next request follows at once: it may not be sent twice, so it is not sent in vain."""
+def test_servers_that_close_silently_after_each_response(user_of: Callable[..., Driven], method: str) -> None:
+    """Even if the next request follows at once. It must not be sent twice, so it must not be sent in vain."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -150,7 +150,7 @@ def test_servers_that_close_after_each_answer_without_a_word(user_of: Callable[.
 
 
 def served_once_then_ending(end: Callable[[Peer], None]) -> Callable[[Peer], None]:
-    """The first connection answers one request and takes another, of which it knows nothing more; others are sound."""
+    """The first connection responds to one request and drops the next; the others work."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -164,10 +164,10 @@ def served_once_then_ending(end: Callable[[Peer], None]) -> Callable[[Peer], Non
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
 @pytest.mark.parametrize("method", SAFE)
-def test_a_stale_connection_s_request_is_sent_again_where_that_is_safe(
+def test_a_request_on_a_stale_connection_is_resent_if_that_is_safe(
     user_of: Callable[..., Driven], method: str, end: Callable[[Peer], None]
 ) -> None:
-    """RFC 9112, 9.3.1: its end crossed the request on the way."""
+    """RFC 9112, 9.3.1: the server closed it while the request was on its way."""
     with hostile_server(served_once_then_ending(end)) as server:
         user = user_of(server.url)
         user.get("/first")
@@ -178,7 +178,7 @@ def test_a_stale_connection_s_request_is_sent_again_where_that_is_safe(
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
 @pytest.mark.parametrize("method", UNSAFE)
-def test_a_stale_connection_s_request_is_not_sent_twice_where_that_may_do_it_twice(
+def test_a_request_on_a_stale_connection_is_not_resent_if_it_may_have_effects(
     user_of: Callable[..., Driven], method: str, end: Callable[[Peer], None]
 ) -> None:
     """RFC 9110, 9.2.2."""
@@ -194,8 +194,8 @@ def test_a_stale_connection_s_request_is_not_sent_twice_where_that_may_do_it_twi
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("method", UNSAFE)
-def test_a_request_that_was_sent_in_part_is_not_sent_twice(method: str, tls: bool, tmp_path: Path) -> None:
-    """Its server has read the head, and may have begun to do what it says."""
+def test_a_partly_sent_request_is_not_resent(method: str, tls: bool, tmp_path: Path) -> None:
+    """The server has read the headers, and may have begun to process the request."""
     seen: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -215,8 +215,8 @@ def test_a_request_that_was_sent_in_part_is_not_sent_twice(method: str, tls: boo
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
 @pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
-def test_a_new_connection_s_request_is_sent_once(method: str, end: Callable[[Peer], None]) -> None:
-    """Its server has seen it: one request there is one recorded here. Locust's client sends it up to 12 times."""
+def test_a_request_on_a_new_connection_is_sent_once(method: str, end: Callable[[Peer], None]) -> None:
+    """The server has seen it once, so it is recorded once. Locust's client sends it up to 12 times."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -229,7 +229,7 @@ def test_a_new_connection_s_request_is_sent_once(method: str, end: Callable[[Pee
         assert server.targets == [f"{method} /"]
 
 
-def test_an_answer_that_has_begun_is_not_asked_for_again(user_of: Callable[..., Driven]) -> None:
+def test_a_request_whose_response_has_begun_is_not_resent(user_of: Callable[..., Driven]) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         if peer.number:
@@ -245,8 +245,8 @@ def test_an_answer_that_has_begun_is_not_asked_for_again(user_of: Callable[..., 
 
 
 @pytest.mark.parametrize(("method", "times"), [("GET", 3), ("POST", 1)])
-def test_more_retries_on_request(user_of: Callable[..., Driven], method: str, times: int) -> None:
-    """``max_retries`` is for time-outs; GET may, POST may not."""
+def test_max_retries(user_of: Callable[..., Driven], method: str, times: int) -> None:
+    """``max_retries`` applies to timeouts, and to GET but not to POST."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -290,8 +290,8 @@ def test_network_timeout(user_of: Callable[..., Driven], begun: bytes) -> None:
         assert server.connections >= 2
 
 
-def test_network_timeout_is_for_each_wait_alone(user_of: Callable[..., Driven]) -> None:
-    """Not for all waits of a connection, nor for the whole of a slow answer."""
+def test_network_timeout_applies_to_each_wait(user_of: Callable[..., Driven]) -> None:
+    """Not to all waits of a connection together, nor to the whole of a slow response."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -306,8 +306,8 @@ def test_network_timeout_is_for_each_wait_alone(user_of: Callable[..., Driven]) 
         assert server.connections == 1
 
 
-def test_exchange_timeout_is_for_a_request_and_its_redirects_together() -> None:
-    """Also where each answer begins within it."""
+def test_exchange_timeout_applies_to_a_request_and_its_redirects() -> None:
+    """Even if each response begins within it."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -321,7 +321,7 @@ def test_exchange_timeout_is_for_a_request_and_its_redirects_together() -> None:
 
 
 def test_connection_timeout(user_of: Callable[..., Driven]) -> None:
-    """A listener whose queue is full takes no more connections, and says nothing."""
+    """A listening socket with a full queue accepts no connection, and sends nothing."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -339,23 +339,23 @@ def test_connection_timeout(user_of: Callable[..., Driven]) -> None:
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:9", "http://no-such-host.invalid", "https://127.0.0.1:9"])
-def test_a_host_that_is_not_there_is_a_failure(user_of: Callable[..., Driven], host: str) -> None:
+def test_an_unknown_host_is_a_failure(user_of: Callable[..., Driven], host: str) -> None:
     user = user_of(host)
     response = user.get("/")
     assert (response.status_code, user.last["exception"]) == (0, response.error)
     assert isinstance(response.error, OSError)
 
 
-def test_a_proxy_that_can_have_no_name_is_a_failure() -> None:
+def test_an_invalid_proxy_name_is_a_failure() -> None:
     with driven(HARNESS, "http://127.0.0.1:9", proxy_host="a..b") as user:
         response = user.get("/")
         assert user.last["exception"] is response.error
         assert isinstance(response.error, socket.gaierror)
 
 
-def test_a_user_that_is_cut_off_leaves_nothing_behind(user_of: Callable[..., Driven]) -> None:
-    """Killed in the middle of an answer, the greenlet ends; whoever uses the session next gets its own answer."""
-    with hostile_server(answering([ok()[:-3], b"", ok()[-3:]], ok(b"next"))) as server:
+def test_an_interrupted_user_leaves_nothing_behind(user_of: Callable[..., Driven]) -> None:
+    """A greenlet killed in the middle of a response ends, and the next request of the session gets its own response."""
+    with hostile_server(responding_with([ok()[:-3], b"", ok()[-3:]], ok(b"next"))) as server:
         user = user_of(server.url)
 
         def task() -> None:
@@ -371,8 +371,8 @@ def test_a_user_that_is_cut_off_leaves_nothing_behind(user_of: Callable[..., Dri
 
 
 @pytest.mark.parametrize("cut_by", [gevent.GreenletExit, gevent.Timeout])
-def test_a_request_that_is_cut_off_is_recorded(cut_by: type[BaseException]) -> None:
-    """The server has seen it. Locust's client forgets it."""
+def test_an_interrupted_request_is_recorded(cut_by: type[BaseException]) -> None:
+    """The server has seen it. Locust does not record it."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -394,8 +394,8 @@ def test_a_request_that_is_cut_off_is_recorded(cut_by: type[BaseException]) -> N
         assert recorded["response_time"] > 0
 
 
-def test_a_time_limit_of_the_scenario_s_own_reaches_it(user_of: Callable[..., Driven]) -> None:
-    """``with gevent.Timeout(…)`` around a request: whether recorded or raised, the session goes on soundly."""
+def test_a_timeout_of_the_scenario_reaches_the_scenario(user_of: Callable[..., Driven]) -> None:
+    """After ``with gevent.Timeout(…)`` around a request, recorded or raised, the session still works."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
@@ -415,8 +415,8 @@ def test_a_time_limit_of_the_scenario_s_own_reaches_it(user_of: Callable[..., Dr
         assert server.connections == 2
 
 
-def test_an_early_answer_to_a_large_body(user_of: Callable[..., Driven]) -> None:
-    """A server may answer and close before it has read all of the request (RFC 9112, 9.5)."""
+def test_an_early_response_to_a_large_body(user_of: Callable[..., Driven]) -> None:
+    """A server may respond and close before it has read all of the request (RFC 9112, 9.5)."""
 
     def script(peer: Peer) -> None:
         peer.receive_some()
@@ -438,15 +438,15 @@ def test_large_bodies_go_both_ways(user: Driven) -> None:
 
 
 def test_a_body_larger_than_all_buffers(user_of: Callable[..., Driven]) -> None:
-    """Sent as its server reads it."""
+    """It is sent as fast as the server reads it."""
     body = bytes(range(256)) * 40_000
-    with hostile_server(answering(ok())) as server:
+    with hostile_server(responding_with(ok())) as server:
         assert user_of(server.url).request("PUT", "/", data=body).content == b"sound"
         assert server.requests[0].partition(b"\r\n\r\n")[2] == body
 
 
 def test_host_is_the_address_and_port_of_the_server(user_of: Callable[..., Driven]) -> None:
-    with hostile_server(answering(ok())) as server:
+    with hostile_server(responding_with(ok())) as server:
         user_of(server.url).get("/", headers={"host": "shop.test"})
         user_of(server.url.replace("127.0.0.1", "LOCALHOST")).get("/")
     hosts = [re.findall(rb"(?i)\r\nhost: *([^\r]*)", request) for request in server.requests]

@@ -1,7 +1,7 @@
-"""Answers that nobody would think of: generated, cut at any points, and spoiled.
+"""Generated responses, split at any point and corrupted, have three properties.
 
-Three properties. A valid answer is the same in whatever pieces it comes. Any bytes make a response and exactly one
-record, within the limits. And whatever came, the next request of the session gets its own answer.
+A valid response is the same however it is split. Any bytes result in a response and one recorded request, within the
+limits. And whatever arrived, the next request of the session gets its own response.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "conte
 
 
 def examples(count: int) -> settings:
-    """The same in every run; a search for new ones is a matter of a larger count."""
+    """The same examples in every run. Raise the count to search for new ones."""
     return settings(
         max_examples=count,
         derandomize=True,
@@ -43,8 +43,8 @@ def examples(count: int) -> settings:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Bytes of an answer to ``method``, and what it means; ``closes``: the end of the connection is its end."""
+class RawResponse:
+    """The bytes of a response to ``method``, and what they mean. ``closes``: it ends with the connection."""
 
     method: str
     wire: bytes
@@ -55,8 +55,8 @@ class Answer:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> Answer:
-    """Valid ones, as RFC 9112 has them."""
+def raw_responses(draw: st.DrawFn) -> RawResponse:
+    """Valid responses by RFC 9112."""
     method = draw(st.sampled_from(["GET", "GET", "GET", "POST", "HEAD"]))
     status = draw(st.sampled_from([200, 200, 201, 204, 206, 304, 404, 500]))
     fields = [(n, v) for n, v in draw(st.lists(st.tuples(TOKENS, VALUES), max_size=3)) if n.lower() not in FRAMING]
@@ -83,7 +83,7 @@ def answers(draw: st.DrawFn) -> Answer:
     if has_body:
         sent = draw(chunked(coded)) if framing == "chunked" else coded
     wire = interim + head.encode("latin-1") + sent
-    return Answer(
+    return RawResponse(
         method, wire, status, tuple(lines), body if has_body else b"", closes=has_body and framing == "until the end"
     )
 
@@ -103,14 +103,14 @@ def cuts_of(data: bytes) -> st.SearchStrategy[list[int]]:
 
 
 def cut(data: bytes, points: list[int]) -> list[bytes]:
-    """``data`` in pieces, none of them empty."""
-    edges = [0, *sorted(points), len(data)]
+    """``data`` in non-empty pieces."""
+    edges = [0, *sorted(point for point in points if point < len(data)), len(data)]
     return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
 
 
 @dataclass
 class Lab:
-    """A user, a server that answers ``/`` with :attr:`pieces` and then does as :attr:`then` says."""
+    """A user, and a server that responds to ``/`` with :attr:`pieces` and then does :attr:`then`."""
 
     user: Any
     server: HostileServer
@@ -118,7 +118,7 @@ class Lab:
     then: str = "go on"
 
     def ask(self, method: str) -> tuple[Any, Any]:
-        """The response to ``/`` and what it was recorded to have failed with; then asks for something else."""
+        """Request ``/`` and then something else; return the response to ``/`` and its recorded failure."""
         response = self.user.request(method, "/")
         failure = self.user.last["exception"]
         after = self.user.get_in_time("/next")
@@ -128,7 +128,7 @@ class Lab:
 
 @pytest.fixture
 def laboratory() -> Iterator[Callable[..., Lab]]:
-    """Makes a server and a user who never has enough of it, with these class settings."""
+    """Create a server and a user with these class attributes."""
 
     def script(peer: Peer) -> None:
         while (request := peer.request()) is not None:
@@ -153,31 +153,31 @@ def laboratory() -> Iterator[Callable[..., Lab]]:
         yield make
 
 
-def test_a_valid_answer_is_the_same_in_whatever_pieces_it_comes(laboratory: Callable[..., Lab]) -> None:
+def test_a_valid_response_is_the_same_however_it_is_split(laboratory: Callable[..., Lab]) -> None:
     lab = laboratory()
 
     @examples(200)
-    @given(answers(), st.data())
-    def each(answer: Answer, data: st.DataObject) -> None:
-        lab.pieces = cut(answer.wire, data.draw(cuts_of(answer.wire)))
-        lab.then = "close" if answer.closes else "go on"
+    @given(raw_responses(), st.data())
+    def each(raw: RawResponse, data: st.DataObject) -> None:
+        lab.pieces = cut(raw.wire, data.draw(cuts_of(raw.wire)))
+        lab.then = "close" if raw.closes else "go on"
         before = lab.server.connections
-        response, failure = lab.ask(answer.method)
-        assert (response.status_code, response.content) == (answer.status, answer.body)
-        assert (failure is None) == (answer.status < 400)
+        response, failure = lab.ask(raw.method)
+        assert (response.status_code, response.content) == (raw.status, raw.body)
+        assert (failure is None) == (raw.status < 400)
         got = [(name.lower(), value) for name, value in response.headers.items()]
-        assert sorted(got) == sorted((name.lower(), value) for name, value in answer.headers)
-        # Two requests on one connection, that of the example before.
-        assert lab.server.connections - before <= (1 if answer.closes else 0) + (before == 0)
+        assert sorted(got) == sorted((name.lower(), value) for name, value in raw.headers)
+        # Two requests on one connection, that of the previous example.
+        assert lab.server.connections - before <= (1 if raw.closes else 0) + (before == 0)
 
     each()
 
 
 @st.composite
-def spoiled(draw: st.DrawFn) -> Answer:
-    """A valid answer with some bytes taken out, put in, doubled, swapped or changed."""
-    answer = draw(answers())
-    wire = bytearray(answer.wire)
+def spoiled(draw: st.DrawFn) -> RawResponse:
+    """A valid response with some bytes removed, inserted, doubled, swapped or changed."""
+    raw = draw(raw_responses())
+    wire = bytearray(raw.wire)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(wire)))
         to = min(len(wire), at + draw(st.integers(1, 20)))
@@ -211,7 +211,7 @@ def spoiled(draw: st.DrawFn) -> Answer:
             )
         elif how == "end":
             del wire[at:]
-    return replace(answer, wire=bytes(wire))
+    return replace(raw, wire=bytes(wire))
 
 
 @pytest.mark.parametrize(("then", "count"), [("close", 150), ("reset", 100), ("hold", 8)])
@@ -219,11 +219,11 @@ def test_any_bytes_are_one_recorded_request(laboratory: Callable[..., Lab], then
     lab = laboratory(network_timeout=0.1) if then == "hold" else laboratory()
 
     @examples(count)
-    @given(st.one_of(spoiled(), spoiled(), answers()), st.data())
-    def each(answer: Answer, data: st.DataObject) -> None:
-        wire = answer.wire[: data.draw(st.integers(0, len(answer.wire)))] if data.draw(st.booleans()) else answer.wire
+    @given(st.one_of(spoiled(), spoiled(), raw_responses()), st.data())
+    def each(raw: RawResponse, data: st.DataObject) -> None:
+        wire = raw.wire[: data.draw(st.integers(0, len(raw.wire)))] if data.draw(st.booleans()) else raw.wire
         lab.pieces, lab.then = cut(wire, data.draw(cuts_of(wire))), then
-        response, failure = lab.ask(answer.method)
+        response, failure = lab.ask(raw.method)
         assert 0 <= response.status_code < 1000
         assert (response.status_code == 0) <= (failure is not None)
 

@@ -1,8 +1,7 @@
-"""Servers that break every rule: each request to them is one recorded failure of a clear kind (or a sound answer).
+"""Servers that break the rules: each request to them is one recorded failure of a clear kind, or a valid response.
 
-Never an exception that ends the user, never a hang, and never a connection used again whose bytes cannot be trusted.
-Only the harness's client is held to it: Locust's raises ``ValueError`` in the task for some, and waits for ever where
-bytes keep dripping.
+No exception ends the user, no request hangs, and no connection is reused after unexpected bytes. Locust's client is not
+tested: for some responses it raises ``ValueError`` in the task, and it waits for ever while bytes keep arriving.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import gevent
 import pytest
 
 from harness.engine import request_failures as failures
-from tests.support.http.hostile import Peer, Script, answering, hostile_server, ok
+from tests.support.http.hostile import Peer, Script, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
 
 LIMITS: dict[str, Any] = {
@@ -32,16 +31,16 @@ SHORT_LIMITS: dict[Any, dict[str, float]] = {
     failures.ResponseTimeout: {"network_timeout": 0.15},
     failures.ResponseTooSlow: {"exchange_timeout": 0.25},
 }
-"""Where a test waits for one of these."""
+"""Settings for tests that wait for one of these failures."""
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 SOUND = ok()
 
 
 def one_request(script: Script, check: Callable[[Any, Any], None], method: str = "GET", **limits: float) -> None:
-    """``check(response, failure)`` of a first request answered by ``script``; the next ones are answered soundly.
+    """Call ``check(response, failure)`` for a request to ``script``. Later requests get valid responses.
 
-    They are sent on another connection, unless the first answer was sound.
+    They must be sent on another connection unless the first response was valid.
     """
 
     def serve(peer: Peer) -> None:
@@ -56,7 +55,7 @@ def one_request(script: Script, check: Callable[[Any, Any], None], method: str =
         check(response, failure)
         if failure is not None:
             assert response.error is failure
-            assert response.status_code in (0, 101, 200)  # not 0: it broke off behind its head
+            assert response.status_code in (0, 101, 200)  # not 0 if it ended after its headers
             assert str(failure)
         for _ in range(2):
             after = user.get_in_time("/next")
@@ -119,13 +118,13 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("then", [Peer.close, Peer.hold])
-def test_malformed(answer: bytes, then: Callable[[Peer], None]) -> None:
-    fails_with(failures.MalformedResponse, sends(answer, then=then))
+def test_malformed(raw: bytes, then: Callable[[Peer], None]) -> None:
+    fails_with(failures.MalformedResponse, sends(raw, then=then))
 
 
-def test_a_switch_of_protocols_that_nobody_asked_for() -> None:
+def test_an_unrequested_protocol_switch() -> None:
     def check(response: Any, failure: Any) -> None:
         assert (response.status_code, type(failure).__name__) == (101, "LocustBadStatusCode")
 
@@ -140,13 +139,13 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize("answer", WHOLE)
+@pytest.mark.parametrize("raw", WHOLE)
 @pytest.mark.parametrize(
     ("then", "kind"), [(Peer.close, failures.TruncatedResponse), (Peer.reset, failures.ConnectionReset)]
 )
-def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind: type[BaseException]) -> None:
-    """Closed or reset after each number of bytes, on one user: each is a failure, and the session goes on."""
-    cuts = [*range(1, min(len(answer), 120)), *range(max(len(answer) - 9, 120), len(answer))]
+def test_truncated_at_any_byte(raw: bytes, then: Callable[[Peer], None], kind: type[BaseException]) -> None:
+    """Closing or resetting after any number of bytes is a failure, and the session still works."""
+    cuts = [*range(1, min(len(raw), 120)), *range(max(len(raw) - 9, 120), len(raw))]
     left = list(cuts)
 
     def script(peer: Peer) -> None:
@@ -154,7 +153,7 @@ def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind
             if b" /next" in request:
                 peer.send(SOUND)
                 continue
-            peer.send(answer[: left.pop(0)])
+            peer.send(raw[: left.pop(0)])
             then(peer)
             return
 
@@ -162,7 +161,7 @@ def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind
 
         def task() -> None:
             for cut in cuts:
-                # POST: it is not sent again where the connection is the one of /next.
+                # POST, because it is not resent on the connection of /next.
                 response = user.client.post("/")
                 assert type(response.error) is kind, (cut, response.error)
                 assert user.client.get("/next").content == b"sound"
@@ -171,7 +170,7 @@ def test_truncated_at_any_byte(answer: bytes, then: Callable[[Peer], None], kind
         assert len(user.recorded) == 2 * len(cuts) == len(server.requests)
 
 
-def test_closed_without_an_answer() -> None:
+def test_closed_without_a_response() -> None:
     fails_with(failures.ConnectionClosed, sends())
     fails_with(failures.ConnectionReset, sends(then=Peer.reset))
     fails_with(failures.TruncatedResponse, sends(b"HTTP/1.1 100 Continue\r\n\r\n"))
@@ -185,10 +184,10 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("answer", SHORT.values(), ids=SHORT.keys())
-def test_less_than_announced(answer: bytes) -> None:
-    fails_with(failures.TruncatedResponse, sends(answer))
-    fails_with(failures.ResponseTimeout, sends(answer, then=Peer.hold))
+@pytest.mark.parametrize("raw", SHORT.values(), ids=SHORT.keys())
+def test_less_than_announced(raw: bytes) -> None:
+    fails_with(failures.TruncatedResponse, sends(raw))
+    fails_with(failures.ResponseTimeout, sends(raw, then=Peer.hold))
 
 
 def test_nothing_at_all() -> None:
@@ -202,19 +201,19 @@ SURPLUS = {
     "NUL": [SOUND + b"\x00"],
     "an empty line": [SOUND + b"\r\n"],
     "a longer body than its length": [HEAD + b"Content-Length: 5\r\n\r\nsounder"],
-    "another answer": [SOUND + ok(b"poison")],
-    "another answer later": [SOUND, ok(b"poison")],
-    "half another answer": [SOUND + ok(b"poison")[:20]],
-    "another answer behind chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\n" + ok(b"poison")],
-    "an interim answer": [SOUND + b"HTTP/1.1 100 Continue\r\n\r\n"],
-    "garbage behind chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\ngarbage"],
-    "empty lines behind chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\n\r\n\r\n"],
+    "another response": [SOUND + ok(b"poison")],
+    "another response later": [SOUND, ok(b"poison")],
+    "half of another response": [SOUND + ok(b"poison")[:20]],
+    "another response after chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\n" + ok(b"poison")],
+    "an interim response": [SOUND + b"HTTP/1.1 100 Continue\r\n\r\n"],
+    "garbage after chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\ngarbage"],
+    "empty lines after chunks": [CHUNKED + b"5\r\nsound\r\n0\r\n\r\n\r\n\r\n"],
 }
 
 
 @pytest.mark.parametrize("pieces", SURPLUS.values(), ids=SURPLUS.keys())
-def test_more_than_an_answer_poisons_nothing(pieces: list[bytes]) -> None:
-    """The answer itself is sound; what comes behind it is never taken for the next one's beginning."""
+def test_extra_bytes_do_not_reach_the_next_response(pieces: list[bytes]) -> None:
+    """The response itself is valid, and the bytes after it are not taken for the next one."""
 
     reused: list[int] = []
 
@@ -235,9 +234,9 @@ def test_more_than_an_answer_poisons_nothing(pieces: list[bytes]) -> None:
         assert (server.connections, reused) == (2, [])
 
 
-def test_a_body_behind_head() -> None:
+def test_a_body_after_head() -> None:
     with (
-        hostile_server(answering(SOUND, ok(b"next"))) as server,
+        hostile_server(responding_with(SOUND, ok(b"next"))) as server,
         driven(HARNESS, server.url, **LIMITS) as user,
     ):
         response = user.call(lambda: user.client.head("/"))
@@ -246,7 +245,7 @@ def test_a_body_behind_head() -> None:
 
 
 def floods(first: bytes, piece: bytes) -> Script:
-    """Sends ``piece`` again and again, until the client has hung up."""
+    """Send ``piece`` again and again until the client closes the connection."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -259,7 +258,7 @@ FLOODS = {
     "one header line": (HEAD + b"X-A: ", b"a" * 1000, failures.HeadersTooLarge),
     "header lines": (HEAD, b"X-A: a\r\n" * 100, failures.HeadersTooLarge),
     "a status line": (b"HTTP/1.1 200 ", b"OK" * 1000, failures.HeadersTooLarge),
-    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10, failures.HeadersTooLarge),
+    "interim responses": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10, failures.HeadersTooLarge),
     "empty lines": (b"", b"\r\n" * 1000, failures.HeadersTooLarge),
     "a body without an end": (HEAD + b"\r\n", b"a" * 10_000, failures.ResponseTooLarge),
     "chunks": (CHUNKED, b"3e8\r\n" + b"a" * 1000 + b"\r\n", failures.ResponseTooLarge),
@@ -282,7 +281,7 @@ def test_endless(first: bytes, piece: bytes, kind: type[BaseException]) -> None:
 DRIPS = {
     "header lines": (HEAD, b"X-A: a\r\n"),
     "a header line": (HEAD + b"X-A: ", b"a"),
-    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "interim responses": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "a body": (HEAD + b"\r\n", b"a"),
     "chunks": (CHUNKED, b"1\r\na\r\n"),
     "a chunk's extension": (CHUNKED + b"5;a=", b"a"),
@@ -291,7 +290,7 @@ DRIPS = {
 
 @pytest.mark.parametrize(("first", "drop"), DRIPS.values(), ids=DRIPS.keys())
 def test_dripping(first: bytes, drop: bytes) -> None:
-    """Each byte comes in time, the answer never does."""
+    """Each byte arrives in time, but the response never ends."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -304,7 +303,7 @@ def test_dripping(first: bytes, drop: bytes) -> None:
 
 
 def bomb(coding: str) -> bytes:
-    """20 MB of nothing, in some 20 KB or far less."""
+    """20 MB of zeros in at most about 20 KB."""
     if coding == "br":
         small: bytes = brotli.compress(bytes(20_000_000), quality=1)
         return small
@@ -314,7 +313,7 @@ def bomb(coding: str) -> bytes:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
 def test_bombs(coding: str) -> None:
-    """Small on the way, and far larger than the limit when decoded: they are not decoded to the end."""
+    """Small responses that are far larger than the limit when decoded are not decoded to the end."""
     body = bomb(coding)
     assert len(body) < 50_000
     fails_with(failures.ResponseTooLarge, sends(ok(body, b"Content-Encoding: " + coding.encode())))
@@ -342,7 +341,7 @@ def test_broken_codings(coding: bytes, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "raw",
     [
         b"HTTP/1.1 200 OK\nContent-Length: 5\n\nsound",
         HEAD + b"X-Folded: a\r\n b\r\nContent-Length: 5\r\n\r\nsound",
@@ -356,15 +355,15 @@ def test_broken_codings(coding: bytes, body: bytes) -> None:
         b"HTTP/1.1 999 x\r\nContent-Length: 5\r\n\r\nsound",
     ],
 )
-def test_what_may_be_taken_or_refused(answer: bytes) -> None:
-    """RFC 9112 lets a client choose; either way there is one record, and the session goes on."""
+def test_what_a_client_may_accept_or_reject(raw: bytes) -> None:
+    """RFC 9112 lets a client choose. Either way one request is recorded, and the session still works."""
 
     def script(peer: Peer) -> None:
         while (request := peer.request()) is not None:
             if b" /next" in request:
                 peer.send(SOUND)
             else:
-                peer.send(answer)
+                peer.send(raw)
                 peer.close()
 
     with hostile_server(script) as server, driven(HARNESS, server.url, **LIMITS) as user:
@@ -379,13 +378,13 @@ def test_a_thousand_failures_leave_no_connection_open() -> None:
         while True:
             yield from (b"garbage\r\n\r\n", HEAD + b"Content-Length: x\r\n\r\n", SOUND + SOUND, HEAD)
 
-    answers = broken()
+    raw_responses = broken()
     ended = 0
 
     def script(peer: Peer) -> None:
         nonlocal ended
         peer.request()
-        peer.send(next(answers))
+        peer.send(next(raw_responses))
         peer.finish_sending()
         peer.hold()
         ended += 1
@@ -403,11 +402,11 @@ def test_a_thousand_failures_leave_no_connection_open() -> None:
 
 
 @pytest.mark.parametrize("to", ["http://a..b/", "https://.x/", f"http://{'a' * 64}.test/", "http://a b/", "http://"])
-def test_a_location_whose_host_can_have_no_name_is_refused(to: str) -> None:
+def test_a_location_with_an_invalid_host_is_refused(to: str) -> None:
     fails_with(failures.RedirectRefused, sends(ok(b"", b"Location: " + to.encode(), status=b"302 Found")))
 
 
-def test_a_location_s_host_may_be_written_in_any_letters() -> None:
-    """It is looked for by what it is called in the DNS."""
+def test_a_location_can_have_an_internationalized_host() -> None:
+    """It is looked up by its ASCII name."""
     moved = ok(b"", "Location: http://пример.invalid/".encode(), status=b"302 Found")
     fails_with(socket.gaierror, sends(moved))

@@ -1,4 +1,4 @@
-"""What goes wrong below HTTP and before it: TLS, proxies, uploads. Each is one recorded failure, as in test_hostile."""
+"""What fails below HTTP or before a response: TLS, proxies, uploads. Each is one recorded failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from harness.engine import request_failures as failures
 from tests.support.http.certificates import Authority
-from tests.support.http.hostile import Peer, Script, answering, hostile_server, ok
+from tests.support.http.hostile import Peer, Script, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, driven
 
 SHORT_LIMITS: dict[Any, dict[str, float]] = {
@@ -21,12 +21,12 @@ SHORT_LIMITS: dict[Any, dict[str, float]] = {
     failures.ResponseTimeout: {"network_timeout": 0.15},
     failures.ResponseTooSlow: {"exchange_timeout": 0.25},
 }
-"""Where a test waits for one of these."""
+"""Settings for tests that wait for one of these failures."""
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For 127.0.0.1, of an authority that nobody knows."""
+    """A certificate for 127.0.0.1, of an untrusted authority."""
     return Authority.new(tmp_path_factory.mktemp("certificates")).issue("127.0.0.1")
 
 
@@ -38,10 +38,10 @@ def drip(peer: Peer, drop: bytes, first: bytes = b"") -> None:
 
 
 HELLOS: dict[str, tuple[Script, type[BaseException]]] = {
-    "an answer in plain text": (lambda peer: peer.send(ok()), ssl.SSLError),
+    "a response without TLS": (lambda peer: peer.send(ok()), ssl.SSLError),
     "garbage": (lambda peer: peer.send(b"\x00\xff" * 100), ssl.SSLError),
     "an alert": (lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x28"), ssl.SSLError),
-    "nothing, and the end": (Peer.finish_sending, ssl.SSLError),
+    "nothing, then the end": (Peer.finish_sending, ssl.SSLError),
     "a reset": (Peer.reset, ConnectionResetError),
     "nothing": (Peer.hold, failures.ConnectTimeout),
     "a record that never ends": (lambda peer: drip(peer, b"\x02", b"\x16\x03\x03\x40\x00"), failures.ConnectTimeout),
@@ -78,7 +78,7 @@ def test_handshakes(script: Script, kind: type[BaseException]) -> None:
         ([ok(), b"garbage"], Peer.hold, None),
     ],
 )
-def test_answers_over_tls(
+def test_responses_over_tls(
     certificate: Path, pieces: list[bytes], then: Script, kind: type[BaseException] | None
 ) -> None:
     def serve(peer: Peer) -> None:
@@ -102,8 +102,8 @@ def test_answers_over_tls(
         assert server.connections == 2 or limits
 
 
-def test_tls_bytes_that_never_make_a_record(certificate: Path) -> None:
-    """Below the answer, too, the exchange has an end: a record header that announces more, and then drops."""
+def test_a_tls_record_that_never_completes(certificate: Path) -> None:
+    """The exchange timeout also applies to a TLS record that arrives byte by byte."""
 
     def serve(peer: Peer) -> None:
         peer.request()
@@ -124,15 +124,15 @@ def test_tls_bytes_that_never_make_a_record(certificate: Path) -> None:
 PROXIES: dict[str, tuple[Script, type[BaseException]]] = {
     "another status": (lambda peer: peer.send(b"HTTP/1.1 503 x\r\n\r\n"), failures.TunnelRefused),
     "garbage": (lambda peer: peer.send(b"garbage\r\n\r\n"), failures.MalformedResponse),
-    "bytes behind the answer": (
+    "bytes after the response": (
         lambda peer: peer.send(b"HTTP/1.1 200 x\r\n\r\n\x16\x03\x03"),
         failures.MalformedResponse,
     ),
-    "half an answer": (lambda peer: peer.send(b"HTTP/1.1 200"), failures.TruncatedResponse),
+    "half a response": (lambda peer: peer.send(b"HTTP/1.1 200"), failures.TruncatedResponse),
     "the end": (Peer.close, failures.ConnectionClosed),
     "a reset": (Peer.reset, ConnectionResetError),
     "nothing": (Peer.hold, failures.ConnectTimeout),
-    "an answer that never ends": (lambda peer: drip(peer, b"HTTP/1.1 100 x\r\n\r\n"), failures.ConnectTimeout),
+    "a response that never ends": (lambda peer: drip(peer, b"HTTP/1.1 100 x\r\n\r\n"), failures.ConnectTimeout),
     "headers without an end": (
         lambda peer: peer.send(b"HTTP/1.1 200 x\r\n", *[b"X-A: a\r\n" * 1000] * 50),
         failures.HeadersTooLarge,
@@ -162,8 +162,8 @@ def blocks(count: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("data", [b"x" * 20_000_000, 200], ids=["bytes", "chunks"])
-def test_uploads_that_nobody_reads(data: Any) -> None:
-    """The socket's buffers are full, and it is never to be written to again."""
+def test_uploads_that_the_server_does_not_read(data: Any) -> None:
+    """The buffers of the socket are full, and stay so."""
 
     def serve(peer: Peer) -> None:
         peer.receive_some()
@@ -177,13 +177,13 @@ def test_uploads_that_nobody_reads(data: Any) -> None:
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
 @pytest.mark.parametrize("data", [b"x" * 20_000_000, 200], ids=["bytes", "chunks"])
-def test_uploads_that_are_cut_off(data: Any, end: Script) -> None:
+def test_uploads_that_the_server_interrupts(data: Any, end: Script) -> None:
     def serve(peer: Peer) -> None:
         if peer.number == 0:
             peer.receive_some()
             end(peer)
         else:
-            answering(ok())(peer)
+            responding_with(ok())(peer)
 
     with hostile_server(serve) as server, driven(HARNESS, server.url) as user:
         response = user.request("POST", "/", data=blocks(data) if isinstance(data, int) else data)
@@ -193,21 +193,21 @@ def test_uploads_that_are_cut_off(data: Any, end: Script) -> None:
 
 
 def test_an_upload_whose_source_fails() -> None:
-    """That is the scenario's own fault: it is raised in the task; half a body is not taken for a whole one."""
+    """The error is raised in the task, because the scenario caused it. Half a body is not taken for a whole one."""
 
     def broken() -> Iterator[bytes]:
         yield b"half"
         raise ZeroDivisionError
 
-    with hostile_server(answering(ok())) as server, driven(HARNESS, server.url) as user:
+    with hostile_server(responding_with(ok())) as server, driven(HARNESS, server.url) as user:
         with pytest.raises(ZeroDivisionError):
             user.request("POST", "/", data=broken())
         assert user.get("/").content == b"sound"
         assert (server.connections, server.targets) == (2, ["GET /"])
 
 
-def test_users_that_end_in_the_middle_of_anything_leave_no_connection() -> None:
-    """Killed while they connect, send, wait or read; the kill is what their greenlets end by."""
+def test_users_killed_at_any_point_leave_no_connection() -> None:
+    """They are killed while they connect, send, wait or read, and the kill ends their greenlets."""
     ended = 0
 
     def serve(peer: Peer) -> None:

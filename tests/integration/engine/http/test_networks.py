@@ -1,4 +1,4 @@
-"""The ways to a server: TLS and its certificates, IPv6, a Unix socket, a forward proxy, and nginx at their end."""
+"""Ways to reach a real nginx: TLS and certificates, IPv6, a Unix socket, a forward proxy."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ server {{
 
 @dataclass(frozen=True)
 class Nginx:
-    """Where it listens, and who signed for it."""
+    """Its addresses, and the authority of its certificates."""
 
     plain: int
     tls: int
@@ -104,14 +104,14 @@ def test_a_compressed_page(visitor: Driven) -> None:
     assert visitor.get("/page.txt", headers={"Accept-Encoding": "identity"}).content.decode() == TEXT
 
 
-def test_a_part_of_a_file(visitor: Driven) -> None:
+def test_a_range_of_a_file(visitor: Driven) -> None:
     response = visitor.get("/data", headers={"Range": "bytes=250-259"})
     assert (response.status_code, response.content) == (206, bytes([250, 251, 252, 253, 254, 255, 0, 1, 2, 3]))
     assert visitor.last["exception"] is None
     assert visitor.get("/data", headers={"Range": "bytes=999999-"}).status_code == 416
 
 
-def test_a_page_that_has_not_changed(visitor: Driven) -> None:
+def test_a_page_that_was_not_modified(visitor: Driven) -> None:
     tag = visitor.get("/data").headers["etag"]
     response = visitor.get("/data", headers={"If-None-Match": tag})
     assert (response.status_code, response.content, visitor.last["exception"]) == (304, b"", None)
@@ -125,14 +125,14 @@ def test_head_of_a_file(visitor: Driven) -> None:
 
 
 @pytest.mark.parametrize("path", ["/closing/data", "/two/data", "/short/data"])
-def test_connections_that_nginx_ends(visitor: Driven, path: str) -> None:
+def test_connections_that_nginx_closes(visitor: Driven, path: str) -> None:
     for _ in range(5):
         assert len(visitor.get(path).content) == 102_400
         assert visitor.last["exception"] is None
 
 
-def test_an_idle_connection_that_nginx_has_ended(visitor: Driven, nginx: Nginx) -> None:
-    """No request fails for it, POST neither."""
+def test_an_idle_connection_that_nginx_has_closed(visitor: Driven, nginx: Nginx) -> None:
+    """No request fails because of it, not even POST."""
     for _ in range(2):
         visitor.get("/short/data")
         assert ends_within_a_second(visitor, nginx)
@@ -141,7 +141,7 @@ def test_an_idle_connection_that_nginx_has_ended(visitor: Driven, nginx: Nginx) 
 
 
 def ends_within_a_second(_: Driven, nginx: Nginx) -> bool:
-    """Waits as long as nginx keeps a connection of its own that was idle from now on."""
+    """Wait as long as nginx keeps a connection that is idle from now on."""
     with socket.create_connection(("127.0.0.1", nginx.plain)) as watch:
         watch.settimeout(1)
         watch.sendall(b"HEAD /short/data HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -150,7 +150,7 @@ def ends_within_a_second(_: Driven, nginx: Nginx) -> bool:
     return True
 
 
-def test_a_connection_that_nginx_closes_without_a_word(visitor: Driven) -> None:
+def test_a_connection_that_nginx_closes_without_a_response(visitor: Driven) -> None:
     response = visitor.get("/refused")
     assert (response.status_code, visitor.last["exception"]) == (0, response.error)
     assert visitor.get("/teapot").status_code == 418
@@ -160,13 +160,13 @@ def test_an_application_behind_nginx(visitor: Driven) -> None:
     response = visitor.call(lambda: visitor.client.post("/app/orders?a=1", json={"a": "ü" * 50_000}))
     said = response.json()
     assert (said["method"], said["target"]) == ("POST", "/orders?a=1")
-    assert len(said["body"]) == 300_009  # json writes \u00fc
+    assert len(said["body"]) == 300_009  # JSON escapes it as \u00fc
     lines = visitor.call(lambda: list(visitor.client.iter_lines("/app/lines/50")))
     assert lines[49:] == ["line 49 é", "the end"]
     assert visitor.get("/nobody/").status_code == 502
 
 
-def test_a_body_in_chunks_goes_through_nginx(visitor: Driven) -> None:
+def test_a_chunked_body_passes_through_nginx(visitor: Driven) -> None:
     response = visitor.call(lambda: visitor.client.put("/app/orders", data=iter([b"a" * 70_000, b"b"])))
     assert response.json()["body"] == "a" * 70_000 + "b"
 
@@ -176,20 +176,20 @@ def who(response: Any) -> list[str]:
     return str(response.text).split("|")
 
 
-def test_tls_unchecked_by_default(user_of: Callable[..., Driven], nginx: Nginx) -> None:
+def test_certificates_are_not_verified_by_default(user_of: Callable[..., Driven], nginx: Nginx) -> None:
     assert who(user_of(nginx.tls_url).get("/who"))[2:] == ["localhost", "https"]
     assert who(user_of(f"https://127.0.0.1:{nginx.tls}").get("/who"))[3] == "https"
 
 
-def test_tls_connections_are_used_again(user_of: Callable[..., Driven], nginx: Nginx) -> None:
+def test_tls_connections_are_reused(user_of: Callable[..., Driven], nginx: Nginx) -> None:
     user = user_of(nginx.tls_url)
     connections = {user.get("/app/echo").json()["connection"] for _ in range(3)}
-    assert len(connections) == 3  # nginx's own to the application are new each time
+    assert len(connections) == 3  # nginx opens new ones to the application each time
     for _ in range(3):
         assert len(user.get("/two/data").content) == 102_400
 
 
-def test_tls_checked_by_an_authority_of_the_test_s_own(user_of: Callable[..., Driven], nginx: Nginx) -> None:
+def test_a_custom_context_verifies_certificates(user_of: Callable[..., Driven], nginx: Nginx) -> None:
     checking = {"insecure": False, "ssl_context_factory": nginx.authority.trusting_context}
     assert who(user_of(nginx.tls_url, **checking).get("/who"))[2] == "localhost"
 
@@ -213,17 +213,15 @@ def test_a_certificate_for_another_host_is_refused(nginx: Nginx) -> None:
         assert user.last["exception"] is response.error
 
 
-def test_a_context_of_the_scenario_s_own_knows_the_system_s_authorities(
-    nginx: Nginx, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As with Locust's client, which reads where they are when it is imported."""
+def test_a_custom_context_also_trusts_the_system_authorities(nginx: Nginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with Locust's client, which looks up their location on import."""
     monkeypatch.setenv("SSL_CERT_FILE", str(nginx.authority.certificate()))
     made = staticmethod(lambda: gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     with driven(HARNESS, nginx.tls_url, insecure=False, ssl_context_factory=made) as user:
         assert who(user.get("/who"))[2] == "localhost"
 
 
-def test_plain_answers_where_tls_was_expected_are_a_failure(user_of: Callable[..., Driven], nginx: Nginx) -> None:
+def test_a_plain_response_instead_of_tls_is_a_failure(user_of: Callable[..., Driven], nginx: Nginx) -> None:
     response = user_of(f"https://127.0.0.1:{nginx.plain}").get("/who")
     assert isinstance(response.error, ssl.SSLError)
     assert user_of(f"http://127.0.0.1:{nginx.tls}").get("/who").status_code == 400
@@ -247,7 +245,7 @@ def test_ipv6(user_of: Callable[..., Driven], nginx: Nginx) -> None:
 
 
 def test_a_unix_socket(nginx: Nginx) -> None:
-    """Its path stands, percent-encoded, in the place of a host. Locust's client knows none."""
+    """Its percent-encoded path takes the place of the host. Locust's client does not support them."""
     with driven(HARNESS, f"http+unix://{quote(str(nginx.socket), safe='')}") as user:
         for _ in range(2):
             response = user.get("/who")
@@ -258,7 +256,7 @@ def test_a_unix_socket(nginx: Nginx) -> None:
 
 
 def test_a_name_with_several_addresses(user_of: Callable[..., Driven], echo: Echo) -> None:
-    """``localhost`` may be ::1 first; the echo server listens on 127.0.0.1 alone."""
+    """``localhost`` may first be ::1, but the echo server listens only on 127.0.0.1."""
     assert user_of(f"http://localhost:{echo.port}").get("/status/200").status_code == 200
 
 
@@ -273,25 +271,25 @@ def proxied(nginx: Nginx, echo: Echo, user_of: Callable[..., Driven]) -> Iterato
 
 
 @pytest.mark.parametrize("host", ["http://www.shop.test", "http://www.shop.test:80", "http://www.shop.test:8080"])
-def test_a_forward_proxy_is_asked_for_whole_urls(proxied: Callable[..., tuple[Driven, Any]], host: str) -> None:
+def test_a_forward_proxy_gets_whole_urls(proxied: Callable[..., tuple[Driven, Any]], host: str) -> None:
     user, proxy = proxied(host)
     said = user.get("/echo?a=1").json()
-    (asked,) = proxy.asked
-    assert asked.replace("shop.test:80/", "shop.test/") == f"GET {host.removesuffix(':80')}/echo?a=1"
+    (request_lines,) = proxy.request_lines
+    assert request_lines.replace("shop.test:80/", "shop.test/") == f"GET {host.removesuffix(':80')}/echo?a=1"
     assert dict(said["headers"])["host"] == host.removeprefix("http://").removesuffix(":80")
 
 
 def test_a_forward_proxy_opens_tunnels_for_tls(proxied: Callable[..., tuple[Driven, Any]], nginx: Nginx) -> None:
-    """The certificate that counts is that of the host at the tunnel's end, which is asked for by name (SNI)."""
+    """The certificate of the host at the end of the tunnel counts; the client asks for it by name (SNI)."""
     checking = {"insecure": False, "ssl_context_factory": nginx.authority.trusting_context}
     user, proxy = proxied(f"https://{NAME}", **checking)
     for _ in range(2):
         assert who(user.get("/"))[:3:2] == [NAME, NAME]
-    assert proxy.asked == [f"CONNECT {NAME}:443"]
+    assert proxy.request_lines == [f"CONNECT {NAME}:443"]
 
 
 @pytest.mark.parametrize("shows", [True, False])
-def test_a_client_s_own_certificate(proxied: Callable[..., tuple[Driven, Any]], nginx: Nginx, shows: bool) -> None:
+def test_a_client_certificate(proxied: Callable[..., tuple[Driven, Any]], nginx: Nginx, shows: bool) -> None:
     def context() -> Any:
         made = nginx.authority.trusting_context()
         if shows:
@@ -303,7 +301,7 @@ def test_a_client_s_own_certificate(proxied: Callable[..., tuple[Driven, Any]], 
 
 
 def test_a_proxy_that_refuses_the_tunnel() -> None:
-    """Locust's client raises ``RuntimeError`` in the task, and records nothing."""
+    """Locust's client raises ``RuntimeError`` in the task and records nothing."""
     with forward_proxy(0) as proxy:
         proxy.refuses = True
         with driven(HARNESS, f"https://{NAME}", proxy_host="127.0.0.1", proxy_port=proxy.port) as user:
@@ -318,7 +316,7 @@ def test_a_proxy_that_refuses_plain_requests(proxied: Callable[..., tuple[Driven
     assert user.get("/").status_code == 407
 
 
-def test_a_proxy_that_is_not_there(user_of: Callable[..., Driven]) -> None:
+def test_an_unreachable_proxy(user_of: Callable[..., Driven]) -> None:
     for host in ("http://www.shop.test", "https://www.shop.test"):
         response = user_of(host, proxy_host="127.0.0.1", proxy_port=9).get("/")
         assert isinstance(response.error, ConnectionRefusedError)

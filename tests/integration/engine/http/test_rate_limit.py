@@ -1,6 +1,4 @@
-"""Turns at a rate ceiling: each time that something is sent takes one, whatever its URL looks like, and the wait for it
-is not held against the target.
-"""
+"""Rate limits apply to everything that is sent, and waiting for them does not count against the target."""
 
 from __future__ import annotations
 
@@ -21,12 +19,12 @@ from tests.support.http.hostile import Peer, hostile_server, ok
 from tests.support.http.users import HARNESS, driven
 
 WAIT_S = 1000.0
-"""Far more than anything takes on the slowest machine: what counts a wait against the target is seen."""
+"""Far longer than anything takes on the slowest machine, so that a wait in a response time shows."""
 
 
 @pytest.fixture
 def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
-    """One request in :data:`WAIT_S` goes to this machine, by a clock that the waits put forward."""
+    """A rate limit of one request per :data:`WAIT_S`, on a clock that waiting moves forward."""
     ahead_s = 0.0
 
     def now_s() -> float:
@@ -45,14 +43,14 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
     return guard
 
 
-def test_a_redirect_s_wait_for_its_turn_is_not_the_target_s(guard: Guard, echo: Echo) -> None:
+def test_waiting_to_follow_a_redirect_does_not_count_against_the_target(guard: Guard, echo: Echo) -> None:
     with driven(HARNESS, echo.url, exchange_timeout=WAIT_S * 0.9) as user:
         response = user.get("/redirect/302?to=/redirect/302?to=/echo")
         assert (response.status_code, user.last["exception"]) == (200, None)
     assert guard.take_held() == 2
 
 
-def test_a_request_that_is_sent_again_takes_another_turn_whose_wait_is_not_the_target_s(guard: Guard) -> None:
+def test_a_resent_request_waits_again_without_counting_against_the_target(guard: Guard) -> None:
     def script(peer: Peer) -> None:
         while (request := peer.request()) is not None:
             if peer.number == 0 and len(peer.received) == 2:
@@ -68,7 +66,7 @@ def test_a_request_that_is_sent_again_takes_another_turn_whose_wait_is_not_the_t
     assert guard.take_held() == 3
 
 
-def test_a_request_that_is_tried_again_takes_another_turn_whose_wait_is_not_the_target_s(guard: Guard) -> None:
+def test_a_retried_request_waits_again_without_counting_against_the_target(guard: Guard) -> None:
     def script(peer: Peer) -> None:
         if peer.number == 0:
             peer.hold()
@@ -87,18 +85,18 @@ to_the_end = b"HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n
 
 @pytest.mark.parametrize("session", [FastHttpSession, HttpSession])
 @pytest.mark.parametrize("path", ["/login?next=http://x/", "HTTP://127.0.0.1/", "@127.0.0.1/"])
-def test_the_host_that_locust_s_client_will_ask_has_the_ceiling(
+def test_requests_of_locusts_client_are_limited_by_their_real_host(
     guard: Guard, monkeypatch: pytest.MonkeyPatch, session: Any, path: str
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(RateLimiter, "take_turn", lambda _: asked.append("turn"))
+    sent: list[str] = []
+    monkeypatch.setattr(RateLimiter, "take_turn", lambda _: sent.append("turn"))
     for each in (FastHttpSession, HttpSession):
-        monkeypatch.setattr(each, "request", lambda _, method, url: asked.append(f"{method} {url}"))
+        monkeypatch.setattr(each, "request", lambda _, method, url: sent.append(f"{method} {url}"))
     apply_rate_limits(guard)
     client = object.__new__(session)
     client.base_url = "http://x.test" if path.startswith("@") else "http://localhost:80"
     client.request("GET", path)
-    assert asked == ["turn", f"GET {path}"]
+    assert sent == ["turn", f"GET {path}"]
     client.base_url = "http://x.test"
     client.request("GET", "/?at=http://localhost")
-    assert asked[2:] == ["GET /?at=http://localhost"]
+    assert sent[2:] == ["GET /?at=http://localhost"]

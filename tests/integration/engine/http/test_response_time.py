@@ -1,4 +1,4 @@
-"""An answer ends when it reaches this machine, however late the worker comes to read it."""
+"""A response ends when it reaches this machine, however late the worker reads it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUSY_S = 0.5
 
 
 def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
-    """GET of ``url``; from when it has been sent the event loop stands still for :data:`BUSY_S`."""
+    """GET ``url``. Once the request has been sent, block the event loop for :data:`BUSY_S`."""
     user.get(url)  # connects
 
     def ask() -> Any:
@@ -32,21 +32,21 @@ def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_a_busy_worker_adds_nothing_to_the_time_of_an_answer(echo: Echo, stream: bool) -> None:
+def test_a_busy_worker_does_not_delay_the_end_of_a_response(echo: Echo, stream: bool) -> None:
     with driven(HARNESS, echo.url) as user:
         response = busy_while_it_is_answered(user, "/echo", stream=stream)
         assert response.elapsed.total_seconds() < BUSY_S / 2
         assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
 
 
-def test_nor_where_the_answer_is_judged(echo: Echo) -> None:
+def test_a_busy_worker_does_not_delay_it_with_catch_response(echo: Echo) -> None:
     with driven(HARNESS, echo.url) as user:
         with busy_while_it_is_answered(user, "/echo", catch_response=True) as response:
             response.success()
         assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
 
 
-def test_nor_behind_tls(tmp_path: Any) -> None:
+def test_a_busy_worker_does_not_delay_it_over_tls(tmp_path: Any) -> None:
     certificate = Authority.new(tmp_path).issue("localhost")
     port = free_port()
     server = f"""server {{

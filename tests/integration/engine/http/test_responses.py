@@ -1,4 +1,4 @@
-"""What a response offers, and how bodies are decoded."""
+"""The attributes of responses, and how bodies are decoded."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from locust.exception import LocustError
 
 from tests.support.http.echo import CODERS, TEXT, Echo
-from tests.support.http.hostile import answering, hostile_server, ok
+from tests.support.http.hostile import hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
 
 CODINGS = [coding for coding in CODERS if coding not in ("gzip of two members", "zstd", "unheard-of")]
 
 
-def test_a_good_answer(user: Driven, echo: Echo) -> None:
+def test_a_good_response(user: Driven, echo: Echo) -> None:
     response = user.get("/status/201?a=1")
     assert (response.status_code, response.ok) == (201, True)
     assert (response.content, response.text) == (b"status 201", "status 201")
@@ -28,7 +28,7 @@ def test_a_good_answer(user: Driven, echo: Echo) -> None:
     response.raise_for_status()
 
 
-def test_the_request_of_an_answer(user: Driven, echo: Echo) -> None:
+def test_the_request_of_a_response(user: Driven, echo: Echo) -> None:
     response = user.call(lambda: user.client.put("/echo", data="text", headers={"X-A": "1"}))
     request = response.request
     assert (request.method, request.url, request.body) == ("PUT", f"{echo.url}/echo", b"text")
@@ -36,7 +36,7 @@ def test_the_request_of_an_answer(user: Driven, echo: Echo) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
-def test_a_bad_status_is_a_failure_that_has_an_answer(user: Driven, status: int) -> None:
+def test_an_error_status_is_a_failure_with_a_response(user: Driven, status: int) -> None:
     response = user.get(f"/status/{status}")
     assert (response.status_code, response.ok) == (status, False)
     assert response.content == f"status {status}".encode()
@@ -47,30 +47,30 @@ def test_a_bad_status_is_a_failure_that_has_an_answer(user: Driven, status: int)
         response.raise_for_status()
 
 
-def test_the_body_of_a_bad_status_may_be_no_text() -> None:
-    """Locust's client decodes it for a log of its own, and raises ``UnicodeDecodeError`` in the task."""
-    answer = ok(b"\xff\x00", status=b"500 x")
-    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+def test_the_body_of_an_error_response_can_be_binary() -> None:
+    """Locust's client decodes it to log it, and raises ``UnicodeDecodeError`` in the task."""
+    raw = ok(b"\xff\x00", status=b"500 x")
+    with hostile_server(responding_with(raw)) as server, driven(HARNESS, server.url) as user:
         response = user.get("/")
         assert (response.status_code, response.content) == (500, b"\xff\x00")
         assert "code=500" in str(user.last["exception"])
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 304])
-def test_a_status_that_is_no_failure(user_of: Callable[..., Driven], status: int) -> None:
+def test_statuses_that_are_not_failures(user_of: Callable[..., Driven], status: int) -> None:
     body = b"" if status in (204, 205, 304) else b"body"
-    answer = ok(body, status=b"%d x" % status)
+    raw = ok(body, status=b"%d x" % status)
     if status in (204, 304):
-        answer = answer.replace(b"Content-Length: 0\r\n", b"")
-    with hostile_server(answering(answer)) as server:
+        raw = raw.replace(b"Content-Length: 0\r\n", b"")
+    with hostile_server(responding_with(raw)) as server:
         user = user_of(server.url)
         response = user.get("/")
         assert (response.status_code, response.content, user.last["exception"]) == (status, body, None)
 
 
-def test_headers_know_no_case_and_keep_what_was_sent(user_of: Callable[..., Driven]) -> None:
-    answer = ok(b"", b"X-One: a  b", b"x-TWO: 1", b"X-Two:2", b"X-Latin: K\xe4se", b"X-Empty:")
-    with hostile_server(answering(answer)) as server:
+def test_headers_have_no_case_and_keep_their_text(user_of: Callable[..., Driven]) -> None:
+    raw = ok(b"", b"X-One: a  b", b"x-TWO: 1", b"X-Two:2", b"X-Latin: K\xe4se", b"X-Empty:")
+    with hostile_server(responding_with(raw)) as server:
         headers = user_of(server.url).get("/").headers
     assert headers["x-one"] == headers["X-ONE"] == headers.get("X-One") == "a  b"
     assert headers["x-latin"] == "Käse"
@@ -86,8 +86,8 @@ def test_headers_know_no_case_and_keep_what_was_sent(user_of: Callable[..., Driv
 
 
 def test_a_long_header(user_of: Callable[..., Driven]) -> None:
-    """As some single sign-ons make them; far below the limit."""
-    with hostile_server(answering(ok(b"", b"X-Long: " + b"a" * 40_000))) as server:
+    """As some single sign-on systems send; far below the limit."""
+    with hostile_server(responding_with(ok(b"", b"X-Long: " + b"a" * 40_000))) as server:
         user = user_of(server.url)
         assert user.get("/").headers["x-long"] == "a" * 40_000
         assert user.last["exception"] is None
@@ -100,7 +100,7 @@ def test_json(user: Driven, value: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff\xfe\xfd"])
-def test_json_of_something_else(user: Driven, body: bytes) -> None:
+def test_json_of_another_content_type(user: Driven, body: bytes) -> None:
     response = user.get("/bytes", params={"hex": body.hex(), "type": "application/json; charset=utf-8"})
     with pytest.raises(json.JSONDecodeError):
         response.json()
@@ -118,7 +118,7 @@ def test_json_of_something_else(user: Driven, body: bytes) -> None:
         ("image/png", b"", None, None),
     ],
 )
-def test_text_has_the_encoding_that_the_answer_names(
+def test_text_has_the_encoding_of_the_headers(
     user: Driven, kind: str, body: bytes, encoding: str | None, text: str | None
 ) -> None:
     response = user.get("/bytes", params={"hex": body.hex(), "type": kind})
@@ -128,64 +128,64 @@ def test_text_has_the_encoding_that_the_answer_names(
     assert (response.text, response.encoding) == (text, encoding)
 
 
-def test_text_without_a_charset_is_guessed(user: Driven) -> None:
+def test_the_encoding_of_text_is_detected(user: Driven) -> None:
     body = ("Größe über alles, Käse für Füchse. " * 5).encode()
     assert user.get("/bytes", params={"hex": body.hex()}).text == body.decode()
 
 
-def test_the_encoding_may_be_set(user: Driven) -> None:
+def test_the_encoding_can_be_set(user: Driven) -> None:
     response = user.get("/body?charset=latin-1&type=text/plain".replace("latin-1", "iso-8859-15"))
     response.encoding = "iso-8859-15"
     assert response.text == TEXT
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_coded_bodies_are_decoded(user: Driven, coding: str) -> None:
+def test_encoded_bodies_are_decoded(user: Driven, coding: str) -> None:
     response = user.get("/body", params={"coding": coding})
     assert (response.content.decode(), response.text) == (TEXT, TEXT)
     assert user.last["response_length"] == len(TEXT.encode())
 
 
-def test_a_coding_is_known_in_any_case_and_by_its_old_name() -> None:
-    """Locust's client refuses ``x-gzip`` with an exception that ends the task (RFC 9110, 8.4.1.3: it is gzip)."""
+def test_codings_have_no_case_and_aliases() -> None:
+    """RFC 9110, 8.4.1.3: ``x-gzip`` is gzip. Locust's client raises an exception that ends the task."""
     body = CODERS["gzip"](b"sound")
     with (
-        hostile_server(answering(ok(body, b"content-encoding: X-GZip"))) as server,
+        hostile_server(responding_with(ok(body, b"content-encoding: X-GZip"))) as server,
         driven(HARNESS, server.url) as user,
     ):
         assert user.get("/").content == b"sound"
 
 
-def test_what_is_behind_the_end_of_gzip_is_padding(user_of: Callable[..., Driven]) -> None:
+def test_bytes_after_the_end_of_gzip_are_padding(user_of: Callable[..., Driven]) -> None:
     body = CODERS["gzip"](b"sound") + bytes(8)
-    with hostile_server(answering(ok(body, b"Content-Encoding: gzip"))) as server:
+    with hostile_server(responding_with(ok(body, b"Content-Encoding: gzip"))) as server:
         assert user_of(server.url).get("/").content == b"sound"
 
 
-def test_a_gzip_body_may_have_several_members(echo: Echo) -> None:
-    """RFC 1952, 2.2. Locust's client gives the first alone."""
+def test_a_gzip_body_can_have_several_members(echo: Echo) -> None:
+    """RFC 1952, 2.2. Locust's client returns only the first."""
     with driven(HARNESS, echo.url) as user:
         assert user.get("/body", params={"coding": "gzip of two members"}).text == TEXT
 
 
-def test_zstd_is_for_those_who_ask_for_it(echo: Echo) -> None:
-    """Locust's client knows none of it. What is asked for unasked is the same for both, or servers would differ."""
+def test_zstd_is_decoded_but_not_requested_by_default(echo: Echo) -> None:
+    """Locust's client does not support it. Both must request the same codings, or servers would respond differently."""
     with driven(HARNESS, echo.url) as user:
         response = user.get("/body", params={"coding": "zstd"}, headers={"Accept-Encoding": "zstd"})
         assert (response.headers["content-encoding"], response.text) == ("zstd", TEXT)
         assert ["accept-encoding", "gzip, deflate, br"] in user.get("/echo").json()["headers"]
 
 
-def test_codings_are_undone_in_turn() -> None:
-    """RFC 9110, 8.4: the last that was applied is named last. Locust's client raises ``ValueError``."""
+def test_codings_are_decoded_in_reverse_order() -> None:
+    """RFC 9110, 8.4: they are listed in the order in which they were applied. Locust's client raises ``ValueError``."""
     body = CODERS["gzip"](CODERS["deflate"](b"sound"))
-    answer = ok(body, b"Content-Encoding: deflate, gzip")
-    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+    raw = ok(body, b"Content-Encoding: deflate, gzip")
+    with hostile_server(responding_with(raw)) as server, driven(HARNESS, server.url) as user:
         assert user.get("/").content == b"sound"
 
 
-def test_a_coding_that_nobody_knows_is_a_failure(echo: Echo) -> None:
-    """The request is recorded, once. Locust's client raises ``ValueError`` in the task and records nothing."""
+def test_an_unknown_coding_is_a_failure(echo: Echo) -> None:
+    """The request is recorded once. Locust's client raises ``ValueError`` in the task and records nothing."""
     with driven(HARNESS, echo.url) as user:
         response = user.get("/body", params={"coding": "unheard-of"})
         assert user.last["exception"] is response.error is not None
@@ -193,24 +193,24 @@ def test_a_coding_that_nobody_knows_is_a_failure(echo: Echo) -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_an_empty_body_may_say_that_it_is_coded(coding: str) -> None:
-    """As many servers do with HEAD and 304 (RFC 9110, 8.4 and 15.4.5). Locust's client calls that a broken body."""
-    answer = b"HTTP/1.1 304 x\r\nContent-Length: 100\r\nContent-Encoding: %b\r\n\r\n" % coding.split()[0].encode()
-    with hostile_server(answering(answer)) as server, driven(HARNESS, server.url) as user:
+def test_an_empty_body_can_have_a_coding(coding: str) -> None:
+    """Many servers do so for HEAD and 304 (RFC 9110, 8.4 and 15.4.5). To Locust's client it is a broken body."""
+    raw = b"HTTP/1.1 304 x\r\nContent-Length: 100\r\nContent-Encoding: %b\r\n\r\n" % coding.split()[0].encode()
+    with hostile_server(responding_with(raw)) as server, driven(HARNESS, server.url) as user:
         for method in ("GET", "HEAD"):
             response = user.request(method, "/")
             assert (response.content, user.last["exception"]) == (b"", None)
         assert server.connections == 1
 
 
-def test_cookies_of_an_answer(echo: Echo) -> None:
-    """As in requests; Locust's fast client keeps cookies only in the session's jar."""
+def test_cookies_of_a_response(echo: Echo) -> None:
+    """As in requests. Locust's client keeps cookies only in the jar of the session."""
     with driven(HARNESS, echo.url) as user:
         response = user.get("/cookies", params={"set": ["a=1", "b=2; Path=/elsewhere"]})
         assert dict(response.cookies) == {"a": "1", "b": "2"}
 
 
-def test_a_failed_request_has_a_response_without_an_answer(user_of: Callable[..., Driven]) -> None:
+def test_a_failed_request_has_an_empty_response(user_of: Callable[..., Driven]) -> None:
     user = user_of("http://127.0.0.1:9")
     response = user.get("/a")
     assert (response.status_code, response.content, response.text, response.headers) == (0, None, None, None)
@@ -222,8 +222,8 @@ def test_a_failed_request_has_a_response_without_an_answer(user_of: Callable[...
         response.raise_for_status()
 
 
-def test_a_response_is_judged_only_where_it_was_asked_for(user: Driven) -> None:
+def test_a_response_can_be_marked_only_with_catch_response(user: Driven) -> None:
     response = user.get("/echo")
-    for judge in (response.success, lambda: response.failure("no")):
+    for mark in (response.success, lambda: response.failure("no")):
         with pytest.raises(LocustError, match="catch_response=True"):
-            judge()
+            mark()

@@ -1,4 +1,4 @@
-"""Bodies read piece by piece: ``stream=True``, ``iter_content``, ``iter_lines``, and bodies of every framing."""
+"""Reading bodies in parts (``stream=True``, ``iter_content``, ``iter_lines``), with every kind of framing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import pytest
 from locust.exception import LocustError
 
 from tests.support.http.echo import CODERS, TEXT, Echo
-from tests.support.http.hostile import Peer, answering, hostile_server, ok
+from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
 
-def test_a_chunked_body_is_one_content(user: Driven) -> None:
+def test_a_chunked_body_is_joined(user: Driven) -> None:
     response = user.get("/chunks/300")
     assert response.content == b"".join(bytes([number % 256]) * 1000 for number in range(300))
     assert user.last["response_length"] == 300_000
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 4096, 1_000_000])
-def test_iter_content_gives_pieces_of_a_size(user: Driven, size: int) -> None:
+def test_iter_content_yields_chunks_of_a_size(user: Driven, size: int) -> None:
     count = 1 if size == 1 else 20
 
     def task() -> list[bytes]:
@@ -38,20 +38,20 @@ def test_iter_content_as_text(user: Driven) -> None:
     assert "".join(user.get("/lines/3", stream=True).iter_content()) == "line 0 é\nline 1 é\nline 2 é\nthe end"
 
 
-def test_iter_content_of_what_is_no_text(user: Driven) -> None:
+def test_iter_content_of_binary_data(user: Driven) -> None:
     body = "a€".encode() + b"\xff"
     response = user.get("/bytes", params={"hex": body.hex()}, stream=True)
     assert list(response.iter_content(1)) == ["a", *(bytes([byte]) for byte in body[1:])]
 
 
-def test_iter_content_of_no_answer(user_of: Callable[..., Driven]) -> None:
+def test_iter_content_without_a_response(user_of: Callable[..., Driven]) -> None:
     response = user_of("http://127.0.0.1:9").get("/", stream=True)
     with pytest.raises(LocustError):
         list(response.iter_content())
 
 
-def test_reading_of_the_stream_itself(user: Driven) -> None:
-    """``response.stream``, as Locust's documentation has it, and the response's own ``read``."""
+def test_reading_from_the_stream(user: Driven) -> None:
+    """``response.stream``, as in Locust's documentation, and ``response.read``."""
     response = user.get("/lines/2", stream=True)
     assert (response.stream.read(5), response.read(5)) == (b"line ", "0 é\n".encode())
     assert b"".join(response.stream) == "line 1 é\nthe end".encode()
@@ -79,7 +79,7 @@ def test_iter_lines_of_a_failure_raises(user: Driven) -> None:
     assert "code=500" in str(user.last["exception"])
 
 
-def test_a_streamed_request_is_recorded_when_its_head_is_there(user_of: Callable[..., Driven]) -> None:
+def test_a_streamed_request_is_recorded_when_its_headers_arrive(user_of: Callable[..., Driven]) -> None:
     parts = [CHUNKED + b"\r\n", b"5\r\nfirst\r\n", b"6\r\nsecond\r\n", b"0\r\n\r\n"]
 
     def script(peer: Peer) -> None:
@@ -96,10 +96,10 @@ def test_a_streamed_request_is_recorded_when_its_head_is_there(user_of: Callable
 
         user.call(task)
         user.call(task)
-        assert server.connections == 1  # read to its end, the connection was used again
+        assert server.connections == 1  # it was read to its end, so its connection was reused
 
 
-def test_a_streamed_length_is_the_one_announced(user: Driven) -> None:
+def test_the_recorded_length_of_a_stream_is_the_declared_one(user: Driven) -> None:
     response = user.get("/status/200", stream=True)
     assert (user.last["response_length"], response.content) == (10, b"status 200")
 
@@ -109,9 +109,9 @@ def test_content_of_a_streamed_request(user: Driven) -> None:
     assert user.call(lambda: response.text) == TEXT
 
 
-def test_a_stream_that_is_left_is_not_in_the_way_of_the_next_request(user_of: Callable[..., Driven]) -> None:
-    answer = ok(b"x" * 100_000)
-    with hostile_server(answering([answer[:5000], answer[5000:]], ok())) as server:
+def test_an_unread_stream_does_not_block_the_next_request(user_of: Callable[..., Driven]) -> None:
+    raw = ok(b"x" * 100_000)
+    with hostile_server(responding_with([raw[:5000], raw[5000:]], ok())) as server:
         user = user_of(server.url)
         left = user.get("/", stream=True)
         assert user.get("/").content == b"sound"
@@ -120,8 +120,8 @@ def test_a_stream_that_is_left_is_not_in_the_way_of_the_next_request(user_of: Ca
         assert user.get("/").content == b"sound"
 
 
-def test_streams_may_be_left_again_and_again(user_of: Callable[..., Driven], echo: Echo) -> None:
-    """More often than ``concurrency``: what nobody needs any more holds no connection."""
+def test_many_streams_can_be_left_unread(user_of: Callable[..., Driven], echo: Echo) -> None:
+    """More than ``concurrency`` allows, because a dropped stream holds no connection."""
     user = user_of(echo.url, concurrency=2)
 
     def task() -> None:
@@ -133,7 +133,7 @@ def test_streams_may_be_left_again_and_again(user_of: Callable[..., Driven], ech
     assert user.get("/status/200").content == b"status 200"
 
 
-def test_a_streamed_request_may_be_judged(user: Driven) -> None:
+def test_a_streamed_request_can_be_marked(user: Driven) -> None:
     def task() -> None:
         with user.client.get("/lines/2", stream=True, catch_response=True) as response:
             if "".join(response.iter_content()).endswith("the end"):
@@ -143,8 +143,8 @@ def test_a_streamed_request_may_be_judged(user: Driven) -> None:
     assert str(user.last["exception"]) == "it has an end"
 
 
-def test_a_stream_that_breaks_off(user_of: Callable[..., Driven]) -> None:
-    """The request was recorded when its head was there; whoever reads on gets what came, and then an exception."""
+def test_a_truncated_stream(user_of: Callable[..., Driven]) -> None:
+    """The request was recorded when its headers arrived. Reading returns what arrived, then raises."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -161,8 +161,8 @@ def test_a_stream_that_breaks_off(user_of: Callable[..., Driven]) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate without zlib's header", "br"])
-def test_streams_are_decoded_too(echo: Echo, coding: str) -> None:
-    """Locust's client gives the bytes as they were sent, whatever ``decode_content`` says."""
+def test_streams_are_decoded(echo: Echo, coding: str) -> None:
+    """Locust's client returns the bytes as they were sent, whatever ``decode_content`` is."""
     with driven(HARNESS, echo.url) as user:
         lines = user.call(lambda: list(user.client.iter_lines("/body", params={"coding": coding})))
         assert "\n".join(lines) == TEXT
@@ -186,7 +186,7 @@ def test_streams_are_decoded_too(echo: Echo, coding: str) -> None:
 def test_framings(user_of: Callable[..., Driven], pieces: list[bytes], bytewise: bool) -> None:
     if bytewise:
         pieces = [bytes([byte]) for byte in b"".join(pieces)]
-    with hostile_server(answering(pieces)) as server:
+    with hostile_server(responding_with(pieces)) as server:
         user = user_of(server.url)
         for _ in range(2):
             response = user.get("/")
@@ -202,17 +202,17 @@ def test_framings(user_of: Callable[..., Driven], pieces: list[bytes], bytewise:
         [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"],
     ],
 )
-@pytest.mark.parametrize("cut", ["bytes", "answers", "not at all"])
-def test_interim_answers(interim: list[bytes], cut: str) -> None:
-    """Nobody asked for them, and a client reads on (RFC 9110, 15.2).
+@pytest.mark.parametrize("cut", ["bytes", "responses", "not at all"])
+def test_interim_responses(interim: list[bytes], cut: str) -> None:
+    """They are unsolicited, and a client reads on (RFC 9110, 15.2).
 
-    Locust's client takes the body for complete with what came in one read with the final answer's head.
+    Locust's client takes a body for complete with what arrived in the same read as the final headers.
     """
     pieces = [*interim, ok(b"").replace(b": 0", b": 11"), b"first", b"second"]
     whole = b"".join(pieces)
-    if cut != "answers":
+    if cut != "responses":
         pieces = [whole] if cut == "not at all" else [bytes([byte]) for byte in whole]
-    with hostile_server(answering(pieces)) as server, driven(HARNESS, server.url) as user:
+    with hostile_server(responding_with(pieces)) as server, driven(HARNESS, server.url) as user:
         for _ in range(2):
             response = user.get("/")
             assert (response.status_code, response.content, user.last["exception"]) == (200, b"firstsecond", None)
@@ -229,7 +229,7 @@ def test_interim_answers(interim: list[bytes], cut: str) -> None:
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n",
     ],
 )
-def test_a_body_until_the_connection_ends(user_of: Callable[..., Driven], head: bytes) -> None:
+def test_a_body_that_ends_with_the_connection(user_of: Callable[..., Driven], head: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(head, b"first", b"second")
@@ -243,7 +243,7 @@ def test_a_body_until_the_connection_ends(user_of: Callable[..., Driven], head: 
         assert server.connections == 2
 
 
-def test_a_body_until_the_connection_ends_may_be_streamed(user_of: Callable[..., Driven]) -> None:
+def test_a_body_that_ends_with_the_connection_can_be_streamed(user_of: Callable[..., Driven]) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n", b"first\n", b"second")
@@ -255,26 +255,26 @@ def test_a_body_until_the_connection_ends_may_be_streamed(user_of: Callable[...,
 
 
 @pytest.mark.parametrize("coding", sorted(CODERS.keys() - {"unheard-of", "gzip of two members", "zstd"}))
-def test_a_coded_body_in_chunks(user_of: Callable[..., Driven], coding: str) -> None:
+def test_an_encoded_chunked_body(user_of: Callable[..., Driven], coding: str) -> None:
     body = CODERS[coding](TEXT.encode())
     chunks = [b"%x\r\n%b\r\n" % (len(body[i : i + 9]), body[i : i + 9]) for i in range(0, len(body), 9)]
     head = (
         CHUNKED
         + b"Content-Encoding: %b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" % coding.split()[0].encode()
     )
-    with hostile_server(answering([head, *chunks, b"0\r\n\r\n"])) as server:
+    with hostile_server(responding_with([head, *chunks, b"0\r\n\r\n"])) as server:
         assert user_of(server.url).get("/").text == TEXT
 
 
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("header", [b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"])
-def test_answers_that_have_no_body(status: int, header: bytes) -> None:
-    """Whatever their header says (RFC 9112, 6.3), and the connection goes on.
+def test_responses_without_a_body(status: int, header: bytes) -> None:
+    """Whatever their headers say (RFC 9112, 6.3), and the connection is reused.
 
-    Locust's parser waits for the body of a 204 that announces one.
+    Locust's parser waits for the body that a 204 declares.
     """
-    answer = b"HTTP/1.1 %d x\r\n%b\r\n" % (status, header)
-    with hostile_server(answering(answer, ok())) as server, driven(HARNESS, server.url, network_timeout=2) as user:
+    raw = b"HTTP/1.1 %d x\r\n%b\r\n" % (status, header)
+    with hostile_server(responding_with(raw, ok())) as server, driven(HARNESS, server.url, network_timeout=2) as user:
         response = user.get("/")
         assert (response.status_code, response.content, user.last["exception"]) == (status, b"", None)
         assert (user.get("/").content, server.connections) == (b"sound", 1)
@@ -282,7 +282,7 @@ def test_answers_that_have_no_body(status: int, header: bytes) -> None:
 
 @pytest.mark.parametrize("header", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
 def test_head_has_no_body(user_of: Callable[..., Driven], header: bytes) -> None:
-    with hostile_server(answering(b"HTTP/1.1 200 OK\r\n%b\r\n" % header, ok())) as server:
+    with hostile_server(responding_with(b"HTTP/1.1 200 OK\r\n%b\r\n" % header, ok())) as server:
         user = user_of(server.url)
         response = user.call(lambda: user.client.head("/"))
         assert (response.status_code, response.content, user.last["exception"]) == (200, b"", None)

@@ -1,4 +1,4 @@
-"""Cookies: ``http.cookiejar``'s answer, kept only as long as it is right."""
+"""The cookie jar caches what ``http.cookiejar`` decides, but not for too long."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_cookies_go_where_they_belong() -> None:
         assert cookies_sent(jar, OTHER) == {}
 
 
-def test_what_is_kept_is_given_up_when_the_jar_changes() -> None:
+def test_the_cached_header_is_dropped_when_the_jar_changes() -> None:
     jar = CachingCookieJar()
     take(jar, "a=1; Path=/")
     assert cookies_sent(jar) == {"a": "1"}
@@ -54,10 +54,10 @@ def test_what_is_kept_is_given_up_when_the_jar_changes() -> None:
     jar.clear()
     assert cookies_sent(jar) == {}
     take(jar, "a=2; Path=/", "b=3; Path=/a")
-    assert cookies_sent(jar) == {"a": "2", "b": "3"}, "what an answer said before is not new, but was forgotten"
+    assert cookies_sent(jar) == {"a": "2", "b": "3"}, "the same cookies are stored again after the jar was cleared"
 
 
-def test_what_is_kept_is_given_up_when_a_cookie_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cached_header_is_dropped_when_a_cookie_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     jar = CachingCookieJar()
     take(jar, "short=1; Path=/; Max-Age=10", "long=2; Path=/; Max-Age=1000")
     assert cookies_sent(jar) == {"short": "1", "long": "2"}
@@ -68,19 +68,19 @@ def test_what_is_kept_is_given_up_when_a_cookie_expires(monkeypatch: pytest.Monk
     assert cookies_sent(jar) == {"short": "1", "long": "2"}
 
 
-def test_many_paths_take_no_more_than_some_memory() -> None:
+def test_the_number_of_cached_headers_is_limited() -> None:
     jar = CachingCookieJar()
     take(jar, "a=1; Path=/a")
     assert all(cookies_sent(jar, target=f"/a/{number}") == {"a": "1"} for number in range(300))
     assert len(jar._headers) <= 64
 
 
-def test_a_unix_socket_has_cookies_too() -> None:
+def test_unix_sockets_have_cookies() -> None:
     jar = CachingCookieJar()
     take(jar, "a=1; Path=/", origin=UNIX)
     assert cookies_sent(jar, UNIX) == {"a": "1"}
 
 
-def test_one_answers_cookies() -> None:
+def test_cookies_of_one_response() -> None:
     cookies = response_cookies(setting("a=1", "b=2; Path=/"), HERE, "/x")
     assert cookies.get_dict() == {"a": "1", "b": "2"}

@@ -1,4 +1,4 @@
-"""The body of a request: as ``data=``, ``json=`` and ``files=`` are meant."""
+"""``data=``, ``json=`` and ``files=`` are encoded as in geventhttpclient."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ TEXT = "text/plain; charset=utf-8"
         ("", {"this": 1}, b'{"this": 1}', "application/json"),
     ],
 )
-def test_what_is_known_whole_is_bytes(data: Any, json: Any, expected: bytes, content_type: str) -> None:
+def test_text_fields_and_json_are_encoded_at_once(data: Any, json: Any, expected: bytes, content_type: str) -> None:
     body = encode_body(data, json, None)
     assert (body.data, body.content_type, body.chunks) == (expected, content_type, None)
 
 
 @pytest.mark.parametrize("nothing", [None, "", b"", {}])
-def test_nothing_is_no_body(nothing: Any) -> None:
+def test_empty_data_is_no_body(nothing: Any) -> None:
     assert encode_body(nothing, None, None).data == NO_BODY.data
     assert encode_body(nothing, None, None).content_type is None
 
 
-def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
+def test_a_file_is_sent_from_its_position(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
     with path.open("rb") as file:
@@ -52,7 +52,7 @@ def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
         assert again.length == 10
 
 
-def test_what_has_no_length_is_sent_chunked() -> None:
+def test_data_of_unknown_length_is_sent_chunked() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as end:
         end.write(b"through a pipe")
@@ -62,19 +62,19 @@ def test_what_has_no_length_is_sent_chunked() -> None:
         assert body.chunks is not None
         assert b"".join(encode_chunked(body.chunks)) == b"e\r\nthrough a pipe\r\n0\r\n\r\n"
         assert rewind(body) is None
-    assert encode_body(io.StringIO("é"), None, None).length is None, "characters are no bytes"
+    assert encode_body(io.StringIO("é"), None, None).length is None, "its length is in characters, not bytes"
     parts = encode_body(iter([b"a", "é", b""]), None, None).chunks
     assert parts is not None
     assert b"".join(encode_chunked(parts)) == b"1\r\na\r\n2\r\n\xc3\xa9\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize("wrong", [5, [1, 2]])
-def test_what_cannot_be_sent_is_told(wrong: Any) -> None:
+def test_data_of_other_types_is_rejected(wrong: Any) -> None:
     with pytest.raises(TypeError, match="data="):
         list(encode_body(wrong, None, None).chunks or ())
 
 
-def test_files_take_the_fields_of_data_in() -> None:
+def test_files_are_sent_with_the_fields_of_data() -> None:
     files = {"one": ("a.txt", b"content", "text/x", {"X-A": "b"}, "BOUND"), "two": io.BytesIO(b"more"), "three": None}
     body = encode_body({"field": ["1", 2], "none": None}, None, files)
     assert body.content_type == "multipart/form-data; boundary=BOUND"

@@ -1,4 +1,4 @@
-"""The bytes of a request, and of the one that a redirect asks for."""
+"""The bytes of requests, and the requests that follow redirects."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_plain_request() -> None:
         ("http+unix://%2Frun%2FA.sock/x", Origin("http+unix", "/run/A.sock", 0), "/x"),
     ],
 )
-def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str) -> None:
+def test_a_url_has_an_origin_and_a_target(url: str, origin: Origin, target: str) -> None:
     assert parse_url(url) == (origin, target)
     assert parse_url(origin.url + target) == (origin, target)
 
@@ -65,7 +65,7 @@ def test_urls_name_an_origin_and_a_target(url: str, origin: Origin, target: str)
 @pytest.mark.parametrize(
     "url", ["ftp://h/", "http://", "http+unix:///x", "http://h:99999/", "http://a..b/", "http://a\x00b/"]
 )
-def test_what_names_no_origin_is_told(url: str) -> None:
+def test_a_url_without_an_origin_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|host|[Pp]ort"):
         parse_url(url)
 
@@ -80,18 +80,18 @@ def test_what_names_no_origin_is_told(url: str) -> None:
         (Origin("http+unix", "/a", 0), "localhost"),
     ],
 )
-def test_the_host_field_leaves_a_default_port_out(origin: Origin, authority: str) -> None:
+def test_the_host_header_omits_a_default_port(origin: Origin, authority: str) -> None:
     assert origin.authority == authority
 
 
 @pytest.mark.parametrize("path", ["/", "/a/b.c?d=e&f[]=/?", "/a:b@c"])
-def test_plain_paths_are_sent_as_they_are(path: str) -> None:
+def test_plain_paths_are_sent_unchanged(path: str) -> None:
     assert is_plain_path(path)
     assert parse_url("http://h" + path) == (Origin("http", "h", 80), path)
 
 
 @pytest.mark.parametrize("path", ["", "a", "/a b", "/é", "/a%2f", "/a#b", "/a?", "/a\n", "/a;b", '/"'])
-def test_others_are_looked_at_closer(path: str) -> None:
+def test_other_paths_are_not_plain(path: str) -> None:
     assert not is_plain_path(path)
 
 
@@ -109,7 +109,7 @@ def test_others_are_looked_at_closer(path: str) -> None:
         (request(auth="Basic x"), b"Authorization: Basic x"),
     ],
 )
-def test_fields_of_requests(prepared: PreparedRequest, line: bytes) -> None:
+def test_request_headers(prepared: PreparedRequest, line: bytes) -> None:
     head = bytes_of(prepared).partition(b"\r\n\r\n")[0]
     assert b"\r\n" + line in head
     names = [field.partition(b":")[0].lower() for field in head.split(b"\r\n")[1:]]
@@ -117,20 +117,20 @@ def test_fields_of_requests(prepared: PreparedRequest, line: bytes) -> None:
     assert (b"content-length" in names) + (b"transfer-encoding" in names) <= 1
 
 
-def test_chunked_on_request_leaves_the_length_out() -> None:
+def test_a_chunked_request_has_no_content_length() -> None:
     prepared = request("POST", data="hello", headers={"Transfer-Encoding": "chunked", "Content-Length": "99"})
     assert b"Content-Length" not in bytes_of(prepared)
     assert bytes_of(prepared).endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nInjected: b"}, {"X\n": "a"}, {"": "a"}, {"X": "€"}, {5: "a"}])
-def test_fields_that_cannot_be_sent_are_told(headers: dict[Any, Any]) -> None:
+def test_invalid_headers_are_rejected(headers: dict[Any, Any]) -> None:
     with pytest.raises((ValueError, AttributeError)):
         request(headers=headers)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-def test_these_redirects_drop_method_and_body(status: int) -> None:
+def test_some_redirects_drop_method_and_body(status: int) -> None:
     prepared = request("POST", data="body", headers={"Content-Language": "en", "Cookie": "a=b", "X": "y"})
     text = bytes_of(build_redirect_request(prepared, status, "/next?x=1", ORIGIN))
     assert text.startswith(b"GET /next?x=1 HTTP/1.1\r\nHost: host\r\n")
@@ -140,7 +140,7 @@ def test_these_redirects_drop_method_and_body(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [307, 308])
-def test_these_keep_them(status: int) -> None:
+def test_some_redirects_keep_method_and_body(status: int) -> None:
     for data in ("body", io.BytesIO(b"body")):
         prepared = request("PUT", data=data)
         before = bytes_of(prepared)
@@ -150,7 +150,7 @@ def test_these_keep_them(status: int) -> None:
     assert refused.value.kind == "redirect-body-not-replayable"
 
 
-def test_a_head_stays_a_head() -> None:
+def test_a_redirected_head_request_stays_one() -> None:
     assert build_redirect_request(request("HEAD"), 303, "/", ORIGIN).method == "HEAD"
 
 
@@ -201,7 +201,7 @@ def test_some_redirects_are_refused(location: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("values", [(1, True, 1.0), (0.0, -0.0), (Decimal("1.0"), Decimal("1.00"))])
-def test_values_that_are_equal_are_sent_as_they_are_written(values: tuple[Any, ...]) -> None:
+def test_equal_values_are_sent_as_they_are_written(values: tuple[Any, ...]) -> None:
     for value in values:
         assert f"X: {value}\r\n".encode() in bytes_of(request(headers={"X": value}))
     for value in values:

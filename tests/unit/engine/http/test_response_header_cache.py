@@ -1,37 +1,37 @@
-"""Heads are known again, as many as are worth it."""
+"""Headers that repeat are cached, and only those."""
 
 from __future__ import annotations
 
 from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
 
 
-def head(number: int, size: int = 0) -> CachedHeaders:
+def cached(number: int, size: int = 0) -> CachedHeaders:
     return CachedHeaders(b"HTTP/1.1 200 OK\r\nX: %d%s\r\n\r\n" % (number, b"x" * size), 200, 0, False, False)
 
 
-def test_a_head_is_known_by_its_bytes() -> None:
+def test_headers_are_found_by_their_bytes() -> None:
     header_cache = ResponseHeaderCache()
-    header_cache.add(head(1))
-    assert header_cache.find(head(1).text) == head(1)
-    assert header_cache.find(head(2).text) is None
-    header_cache.add(head(3, size=5000))
-    assert header_cache.find(head(3, size=5000).text) is None, "long ones are not worth their memory"
+    header_cache.add(cached(1))
+    assert header_cache.find(cached(1).text) == cached(1)
+    assert header_cache.find(cached(2).text) is None
+    header_cache.add(cached(3, size=5000))
+    assert header_cache.find(cached(3, size=5000).text) is None, "long ones would take too much memory"
 
 
-def test_the_newest_are_kept_and_where_all_are_new_only_some() -> None:
+def test_if_all_headers_are_new_only_some_are_kept() -> None:
     header_cache = ResponseHeaderCache()
     for number in range(1000):
-        header_cache.add(head(number))
-    known = [number for number in range(1000) if header_cache.find(head(number).text)]
+        header_cache.add(cached(number))
+    known = [number for number in range(1000) if header_cache.find(cached(number).text)]
     assert len(known) == 256
     assert known[-1] > 950
     assert known[-2] < known[-1] - 20
 
 
-def test_one_that_comes_again_is_soon_known_whatever_came_before() -> None:
+def test_headers_that_repeat_are_soon_kept() -> None:
     header_cache = ResponseHeaderCache()
     for number in range(1000):
-        header_cache.add(head(number))
+        header_cache.add(cached(number))
     for _ in range(40):
-        header_cache.add(head(5000))
-    assert header_cache.find(head(5000).text)
+        header_cache.add(cached(5000))
+    assert header_cache.find(cached(5000).text)

@@ -1,4 +1,4 @@
-"""Bytes to answers: however they are cut, the same answer; what is not HTTP/1.1 is told; surplus ends a connection."""
+"""A response does not depend on how it is split; invalid HTTP is rejected, and extra bytes end the connection."""
 
 from __future__ import annotations
 
@@ -39,27 +39,25 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
     return [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
 
 
-@pytest.mark.parametrize(
-    "answer", [LENGTH, CHUNKED, UNTIL_CLOSE, INTERIM + LENGTH, INTERIM + CHUNKED, b"\r\n" + LENGTH]
-)
+@pytest.mark.parametrize("raw", [LENGTH, CHUNKED, UNTIL_CLOSE, INTERIM + LENGTH, INTERIM + CHUNKED, b"\r\n" + LENGTH])
 @given(at=st.lists(st.integers(0, 500), max_size=12))
-def test_an_answer_is_the_same_however_it_is_cut(answer: bytes, at: list[int]) -> None:
-    parser = read(cut(answer, at), ends=True)
+def test_a_response_is_the_same_however_it_is_split(raw: bytes, at: list[int]) -> None:
+    parser = read(cut(raw, at), ends=True)
     assert (parser.status, parser.body, parser.complete) == (200, b"hello", True)
-    final = answer[answer.index(b"HTTP/1.1 200") :]
+    final = raw[raw.index(b"HTTP/1.1 200") :]
     assert parser.raw_headers == final[: final.index(b"\r\n\r\n") + 4]
-    assert parser.reusable is (UNTIL_CLOSE not in answer)
+    assert parser.reusable is (UNTIL_CLOSE not in raw)
 
 
 @given(at=st.lists(st.integers(0, 500), max_size=6), keep=st.integers(1, 200))
-def test_an_answer_that_breaks_off_is_never_whole(at: list[int], keep: int) -> None:
-    for answer in (LENGTH, CHUNKED, INTERIM + CHUNKED):
+def test_a_truncated_response_is_never_complete(at: list[int], keep: int) -> None:
+    for raw in (LENGTH, CHUNKED, INTERIM + CHUNKED):
         with pytest.raises(TruncatedResponse):
-            read(cut(answer[: keep % (len(answer) - 1) + 1], at), ends=True)
+            read(cut(raw[: keep % (len(raw) - 1) + 1], at), ends=True)
 
 
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([b"", LENGTH[:20], CHUNKED[:60], INTERIM]))
-def test_whatever_comes_is_an_answer_or_a_failure(garbage: bytes, before: bytes) -> None:
+def test_any_bytes_are_a_response_or_a_failure(garbage: bytes, before: bytes) -> None:
     with suppress(RequestFailure):
         parser = read([before + garbage], ends=True)
         assert parser.complete
@@ -67,19 +65,19 @@ def test_whatever_comes_is_an_answer_or_a_failure(garbage: bytes, before: bytes)
 
 
 @pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"HTTP/1.1 500 Not asked for\r\n\r\n", LENGTH])
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, INTERIM + LENGTH])
-def test_bytes_behind_an_answer_end_its_connection_but_not_the_answer(answer: bytes, surplus: bytes) -> None:
-    alone = read([answer])
+@pytest.mark.parametrize("raw", [LENGTH, CHUNKED, NO_BODY, INTERIM + LENGTH])
+def test_extra_bytes_end_the_connection_but_not_the_response(raw: bytes, surplus: bytes) -> None:
+    alone = read([raw])
     status, body = alone.status, alone.body
     assert alone.reusable
-    for parts in ([answer + surplus], [answer[:-3], answer[-3:] + surplus]):
+    for parts in ([raw + surplus], [raw[:-3], raw[-3:] + surplus]):
         parser = read(parts)
         assert (parser.status, parser.body, parser.complete) == (status, body, True)
         assert not parser.reusable
 
 
 @pytest.mark.parametrize(
-    ("head", "keeps"),
+    ("header_lines", "keeps"),
     [
         (b"HTTP/1.1 200 OK\r\n", True),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n", False),
@@ -89,17 +87,17 @@ def test_bytes_behind_an_answer_end_its_connection_but_not_the_answer(answer: by
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_keep_alive_is_as_the_versions_have_it(head: bytes, keeps: bool, method: str) -> None:
+def test_keep_alive_by_version(header_lines: bytes, keeps: bool, method: str) -> None:
     body = b"" if method == "HEAD" else b"hello"
-    assert read([head + b"Content-Length: 5\r\n\r\n" + body], method).reusable is keeps
+    assert read([header_lines + b"Content-Length: 5\r\n\r\n" + body], method).reusable is keeps
 
 
-@pytest.mark.parametrize("head", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_to_head_no_body_comes(head: bytes) -> None:
-    parser = read([b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"], "HEAD")
+@pytest.mark.parametrize("header_lines", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_a_response_to_head_has_no_body(header_lines: bytes) -> None:
+    parser = read([b"HTTP/1.1 200 OK\r\n" + header_lines + b"\r\n"], "HEAD")
     assert (parser.complete, parser.body, parser.reusable) == (True, b"", True)
     parser.recycle()
-    assert read([LENGTH]).body == b"hello", "the next answer is read as if nothing had been"
+    assert read([LENGTH]).body == b"hello", "a recycled parser starts afresh"
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -108,20 +106,20 @@ def test_some_statuses_have_no_body(status: int) -> None:
     assert (parser.complete, parser.body, parser.reusable) == (True, b"", True)
 
 
-def test_a_switch_of_protocols_is_an_answer_and_the_last() -> None:
+def test_a_protocol_switch_is_the_last_response() -> None:
     parser = read([b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nbytes of x"])
     assert (parser.status, parser.complete, parser.reusable) == (101, True, False)
 
 
 @pytest.mark.parametrize("endless", [b"X: " + b"y" * 99 + b"\r\n", INTERIM, b"x"])
-def test_a_head_has_a_limit(endless: bytes) -> None:
+def test_headers_are_limited(endless: bytes) -> None:
     start = b"" if endless.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\nX: "
     with pytest.raises(HeadersTooLarge):
         read([start, *[endless] * 1100] if start else [endless] * 1100, most=1000)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "raw",
     [
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 2000 OK\r\n\r\n",
@@ -133,46 +131,46 @@ def test_a_head_has_a_limit(endless: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_told(answer: bytes) -> None:
+def test_invalid_http_is_rejected(raw: bytes) -> None:
     with pytest.raises(MalformedResponse) as malformed:
-        read([answer])
+        read([raw])
     assert malformed.value.kind == "invalid-http"
     assert malformed.value.params["reason"]
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, NO_BODY, b"\r\n" + LENGTH, INTERIM + LENGTH])
+@pytest.mark.parametrize("raw", [LENGTH, CHUNKED, NO_BODY, b"\r\n" + LENGTH, INTERIM + LENGTH])
 @pytest.mark.parametrize(
     "field", [b"", b"Set-Cookie: a=b\r\n", b"content-encoding: gzip\r\n", b"Connection: close\r\n"]
 )
-def test_a_head_that_was_seen_before_means_the_same(answer: bytes, field: bytes) -> None:
-    answer = answer.replace(b"\r\nContent-Length", b"\r\n" + field + b"Content-Length")
-    body = read([answer]).body
-    for parts in ([answer], [answer[:-2], answer[-2:]]):
+def test_cached_headers_mean_the_same(raw: bytes, field: bytes) -> None:
+    raw = raw.replace(b"\r\nContent-Length", b"\r\n" + field + b"Content-Length")
+    body = read([raw]).body
+    for parts in ([raw], [raw[:-2], raw[-2:]]):
         parser = read(parts)
-        assert (parser.body, parser.complete, parser.received) == (body, True, len(answer))
-        assert parser.raw_headers in answer
-        assert parser.sets_cookies is (b"Set-Cookie" in answer)
-        assert parser.has_content_coding is (b"content-encoding" in answer)
-        assert parser.reusable is (b"close" not in answer)
-    to_head = read([answer[: answer.rindex(b"\r\n\r\n") + 4]], "HEAD")
+        assert (parser.body, parser.complete, parser.received) == (body, True, len(raw))
+        assert parser.raw_headers in raw
+        assert parser.sets_cookies is (b"Set-Cookie" in raw)
+        assert parser.has_content_coding is (b"content-encoding" in raw)
+        assert parser.reusable is (b"close" not in raw)
+    to_head = read([raw[: raw.rindex(b"\r\n\r\n") + 4]], "HEAD")
     assert (to_head.body, to_head.complete) == (b"", True)
     with pytest.raises(HeadersTooLarge):
-        read([answer], most=30)
+        read([raw], most=30)
 
 
-def test_a_known_head_before_another_body_is_parsed() -> None:
+def test_cached_headers_with_another_body() -> None:
     read([LENGTH])
     assert read([LENGTH.replace(b"hello", b"world")]).body == b"world"
     assert not read([LENGTH[:-1]]).complete
     assert not read([LENGTH + b"!"]).reusable
 
 
-def test_a_connection_that_ends_before_anything_came_is_another_thing() -> None:
+def test_a_connection_that_closes_without_a_response() -> None:
     with pytest.raises(ConnectionClosed):
         read([], ends=True)
 
 
-def test_a_body_is_taken_in_parts() -> None:
+def test_a_body_can_be_taken_in_parts() -> None:
     parser = ResponseParser.acquire("GET", 65536)
     taken = []
     for at in range(len(CHUNKED)):
@@ -181,7 +179,7 @@ def test_a_body_is_taken_in_parts() -> None:
     assert (b"".join(taken), parser.complete, parser.reusable) == (b"hello", True, True)
 
 
-def test_headers_are_found_by_any_case_and_continued_lines_are_joined() -> None:
+def test_header_names_have_no_case_and_folded_lines_are_joined() -> None:
     headers = parse_headers(
         b"HTTP/1.1 200 OK\r\nX-One: 1\r\nx-two:\t a\r\n b \r\nX-TWO: c\r\nX-\xe9: \xe9\r\nEmpty:\r\n\r\n"
     )
