@@ -24,7 +24,7 @@ from scipy.special import gammaincinv
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
-from harness.record.baseline import FunctionSamples, PhaseProfile
+from harness.record.measurement import FunctionSamples, PhaseProfile
 from harness.record.profiles import Stack
 from harness.record.summary import Suspect
 from harness.recording.run import PhaseRecord, RunRecording
@@ -113,7 +113,11 @@ def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect
         profile = phase_profile(run, record)
         if profile is None or not profile.requests:
             continue
-        kept = {old.run_id: old.profiles.get(record.plan.name) for old in of_same_load(run, record)}
+        kept = {
+            old.run_id: measured.profile
+            for old in of_same_load(run, record)
+            if (measured := old.phase(record.plan.name, record.variant)) is not None
+        }
         if not any(old is not None and old.samples and old.requests for old in kept.values()):
             continue
         now.append(profile)

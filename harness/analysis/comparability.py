@@ -7,11 +7,11 @@ differs then is what was asked for.
 from __future__ import annotations
 
 from harness.analysis.figures import goal_of
-from harness.record.baseline import BaselineRun
+from harness.record.measurement import Measurement
 from harness.recording.run import PhaseRecord, RunRecording
 
 
-def of_same_load(run: RunRecording, record: PhaseRecord) -> list[BaselineRun]:
+def of_same_load(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
     """The baseline's runs, latest first, that had this phase with the same load, on the same kind of machine."""
     if run.baseline is None or _other_machine(run):
         return []
@@ -19,7 +19,7 @@ def of_same_load(run: RunRecording, record: PhaseRecord) -> list[BaselineRun]:
     return [kept for kept in run.baseline.runs if kept.run_id not in others]
 
 
-def comparable(run: RunRecording, record: PhaseRecord) -> list[BaselineRun]:
+def comparable(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
     """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
     return [kept for kept in of_same_load(run, record) if not _limited(kept, record)]
 
@@ -57,10 +57,10 @@ def _other_loads(run: RunRecording, record: PhaseRecord) -> dict[str, str]:
     return {
         kept.run_id: part.goal
         for kept in run.baseline.runs
-        for part in kept.summary.phases
+        for part in kept.phases
         if part.name == record.plan.name and part.goal and part.goal != here
     }
 
 
-def _limited(kept: BaselineRun, record: PhaseRecord) -> bool:
-    return any(part.name == record.plan.name and part.generator_limited for part in kept.summary.phases)
+def _limited(kept: Measurement, record: PhaseRecord) -> bool:
+    return any(part.name == record.plan.name and part.generator_limited for part in kept.phases)

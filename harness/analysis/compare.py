@@ -24,7 +24,7 @@ from scipy.special import stdtrit
 
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 
 FLOOR = 0.015
 """Relative standard deviation between two runs of one build that is always reckoned with."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.record.baseline import FunctionSamples, PhaseProfile
+from harness.record.measurement import FunctionSamples, PhaseProfile
 from harness.record.profiles import Profile, Stack, read_folded
 from harness.recording.run import PhaseRecord, RunRecording
 

@@ -36,8 +36,8 @@ from harness.analysis.samples import Floats, Sample
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
-from harness.record.baseline import Interval
 from harness.record.histogram import highest_of, lowest_of
+from harness.record.measurement import Interval
 
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2

@@ -1,65 +1,98 @@
-"""What is kept of a run that becomes a baseline: every figure with its interval, and the CPU profile by function."""
+"""Measures a recording: every figure with its interval, each phase's CPU profile by function, and its resources."""
 
 from __future__ import annotations
 
-from harness.analysis import rounds
+import numpy as np
+
+from harness.analysis import intervals, rounds
+from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
-from harness.analysis.intervals import interval_of
-from harness.analysis.samples import samples_of
-from harness.errors import HarnessError
+from harness.analysis.generator import generator_limit
+from harness.analysis.samples import Sample, samples_of
 from harness.metrics import BENCH_METRICS, RUN_METRICS
-from harness.record.baseline import BaselineRun, Figures, Interval, PhaseProfile
-from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import Summary
-from harness.recording.bench import BenchRecording
-from harness.recording.run import read_run
+from harness.plan.bench import PROFILE
+from harness.record.measurement import (
+    BENCHMARKS,
+    EndpointMeasurement,
+    Measurement,
+    PhaseMeasurement,
+    ResourceSummary,
+)
+from harness.record.suite import Benchmark, MemoryFigures
+from harness.recording import BenchRecording, RunRecording
+from harness.recording.run import PhaseRecord
 
 
-def measure_for_baseline(folder: RunFolder) -> BaselineRun:
-    """Measure every measured phase of a judged run. Whether it is fit to be a baseline is for the caller to say.
+def measure(recording: RunRecording | BenchRecording) -> Measurement:
+    """Every measured phase of a run that began, or every benchmark of a bench that has rounds.
 
-    Raises :class:`HarnessError` where the folder holds no run, a damaged one, or one that has not been judged.
+    Raises :class:`HarnessError` where a profile is damaged.
     """
-    if not folder.summary.exists():
-        raise HarnessError(
-            "the run has not been judged: it holds no summary.json",
-            where=str(folder.path),
-            hint=f"`harness gate {folder.run_id}` judges it.",
-        )
-    run = read_run(folder)
-    summary = read_model(folder.summary, Summary)
-    figures: dict[str, dict[str, dict[str, Interval]]] = {}
-    profiles: dict[str, PhaseProfile] = {}
-    for record in run.phases:
-        if not record.plan.measured:
-            continue
-        figures[record.plan.name] = {
-            endpoint: {
-                name: found
-                for name, metric in RUN_METRICS.items()
-                if (found := interval_of(sample, metric)) is not None
-            }
-            for endpoint, sample in samples_of(record, run.journal).items()
-        }
-        profile = phase_profile(run, record)
-        if profile is not None:
-            profiles[record.plan.name] = profile
-    return BaselineRun(
-        run_id=summary.run_id,
-        started_at=summary.started_at,
-        summary=summary,
-        figures=figures,
-        profiles=profiles,
+    scenario, profile = recording.plan.key
+    phases = _benchmarks(recording) if isinstance(recording, BenchRecording) else _phases(recording)
+    return Measurement(
+        run_id=recording.run_id,
+        started_at=recording.started_at,
+        scenario=scenario,
+        profile=profile,
+        phases=phases,
     )
 
 
-def bench_figures(recording: BenchRecording) -> dict[str, Figures]:
-    """Every metric of every benchmark that has rounds, by its id, with its interval."""
+def _phases(recording: RunRecording) -> list[PhaseMeasurement]:
+    return [
+        PhaseMeasurement(
+            variant=record.variant,
+            name=record.plan.name,
+            kind=record.plan.kind,
+            goal=goal_of(record.plan),
+            generator_limited=generator_limit(record, recording.journal),
+            endpoints={
+                endpoint: _endpoint(sample) for endpoint, sample in samples_of(record, recording.journal).items()
+            },
+            profile=phase_profile(recording, record),
+            resources=_resources(record, recording),
+        )
+        for record in recording.phases
+        if record.plan.measured
+    ]
+
+
+def _endpoint(sample: Sample) -> EndpointMeasurement:
+    found = ((name, intervals.interval_of(sample, metric)) for name, metric in RUN_METRICS.items())
+    return EndpointMeasurement(
+        requests=int(sample.requests.sum()),
+        seconds=sample.n,
+        figures={name: interval for name, interval in found if interval is not None},
+    )
+
+
+def _resources(record: PhaseRecord, recording: RunRecording) -> dict[str, dict[str, ResourceSummary]]:
+    begin_s, end_s = (recording.journal.epoch_s + at_s for at_s in (record.start_s, record.end_s))
+    values: dict[str, dict[str, list[float]]] = {}
+    for reading in recording.readings:
+        if begin_s <= reading.epoch_s < end_s:
+            of_source = values.setdefault(reading.source, {})
+            for name, value in reading.values.items():
+                of_source.setdefault(name, []).append(value)
     return {
-        benchmark.test: {
-            name: found
-            for name, metric in BENCH_METRICS.items()
-            if (found := rounds.interval_of(benchmark, metric, recording.memory.get(benchmark.test))) is not None
-        }
+        source: {name: ResourceSummary(mean=float(np.mean(seen)), max=max(seen)) for name, seen in names.items()}
+        for source, names in values.items()
+    }
+
+
+def _benchmarks(recording: BenchRecording) -> list[PhaseMeasurement]:
+    endpoints = {
+        benchmark.test: _benchmark(benchmark, recording.memory.get(benchmark.test))
         for benchmark in recording.benchmarks
     }
+    return [PhaseMeasurement(name=BENCHMARKS, kind=PROFILE, endpoints=endpoints)]
+
+
+def _benchmark(benchmark: Benchmark, memory: MemoryFigures | None) -> EndpointMeasurement:
+    found = ((name, rounds.interval_of(benchmark, metric, memory)) for name, metric in BENCH_METRICS.items())
+    return EndpointMeasurement(
+        requests=len(benchmark.rounds),
+        seconds=len(benchmark.rounds),
+        figures={name: interval for name, interval in found if interval is not None},
+    )

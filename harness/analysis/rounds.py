@@ -32,7 +32,7 @@ from harness.metrics.metric import Metric
 from harness.metrics.round_times import Deviation, Inverse, Minimum
 from harness.metrics.rounds import RoundTimes
 from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 from harness.record.suite import Benchmark, MemoryFigures, Rounds
 
 Bounds = tuple[float, float | None]

@@ -12,14 +12,12 @@ import numpy.typing as npt
 from harness.metrics.aggregate import Aggregate
 from harness.record.histogram import Histogram, Narrow
 from harness.record.journal import Journal
+from harness.record.measurement import ALL
 from harness.recording.run import PhaseRecord, SecondEntry
 
 Floats = npt.NDArray[np.float64]
 
 _SHORTEST_S = 1e-9
-
-ALL = ""
-"""The key of all endpoints together."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from harness.analysis.figures import latency_of
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
-from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.record.summary import (
     BenchmarkFigures,
@@ -21,7 +20,9 @@ from harness.record.summary import (
     Summary,
     Suspect,
 )
-from harness.record.tables import endpoint_seconds, resources_table
+from harness.recording.run import read_run
+from harness.recording.streams import RESOURCES
+from harness.recording.streams.requests import endpoint_seconds
 
 _COUNTS = ("requests", "failures", "error_rate", "throughput_rps", "bytes_received")
 _TIMES = tuple(Latency.model_fields)
@@ -99,7 +100,8 @@ def timeline(folder: RunFolder, plan: RunPlan) -> pd.DataFrame:
 
 
 def resources(folder: RunFolder) -> pd.DataFrame:
-    frame: pd.DataFrame = resources_table(read_journal(folder.journal), read_resources(folder.resources)).to_pandas()
+    assert RESOURCES.table is not None
+    frame: pd.DataFrame = RESOURCES.table.of(read_run(folder)).to_pandas()
     return frame
 
 

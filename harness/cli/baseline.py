@@ -19,7 +19,7 @@ from harness.cli.baseline_shown import console_of_people, described, described_e
 from harness.control.run_lookup import existing_store, find_or_fetch
 from harness.errors import ExitCode, HarnessError
 from harness.record.environment import Environment
-from harness.record.run_folder import read_model
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
 
 if TYPE_CHECKING:
@@ -57,16 +57,17 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     With --up-to a job can do it after every run: the first N that hold make the baseline, and it stays as it is from
     then on. A run holds that passed, or whose only inconclusive gates had no baseline to compare with.
     """
-    from harness.analysis.measurement import measure_for_baseline
-    from harness.gates.bench_judge import measure_suite_for_baseline
-    from harness.store import open_store
+    from harness.analysis.measurement import measure
+    from harness.recording import open_recording
+    from harness.store import RunEntry, open_store
 
     folder = find_or_fetch(run, out)
-    if folder.summary.is_file():  # else measuring says that it was never judged, and how to
-        _refuse_unfit(read_model(folder.summary, Summary), force)
+    summary = _judged(folder)
+    _refuse_unfit(summary, force)
     environment = read_model(folder.environment, Environment)
-    measured = measure_suite_for_baseline(folder) if folder.is_bench else measure_for_baseline(folder)
-    key = (measured.summary.scenario, measured.summary.profile, environment.fingerprint)
+    measurement = measure(open_recording(folder))
+    entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measurement)
+    key = (summary.scenario, summary.profile, environment.fingerprint)
     # A run's baseline belongs where runs like it are compared: in the store beside it, unless another is named.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
     with open_store(None, out if named else folder.path.parent) as store:
@@ -74,22 +75,23 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
         enough = before is not None and up_to is not None and len(before.runs) >= up_to
         if not enough:
             if up_to is not None:  # nobody looks at the run before it joins
-                _refuse_untold(measured.summary, force)
+                _refuse_untold(summary, force)
             # Another job may have been quicker since.
-            enough = not store.set_baseline(environment.fingerprint, measured, replace=not (add or up_to), up_to=up_to)
+            enough = not store.set_baseline(entry, replace=not (add or up_to), up_to=up_to)
         baseline = store.baseline_for(*key)
+        assert baseline is not None
+        verdicts = store.verdicts(run.run_id for run in baseline.runs)
         shown = store.shown
-    assert baseline is not None
     if as_json:
-        _print_json(described(baseline))
+        _print_json(described(baseline, verdicts))
         return
     console = console_of_people()
     if enough:
         console.print(f"The baseline has {len(baseline.runs)} runs and stays as it is, in {shown}.")
         return
     console.print(f"Baseline {'extended' if len(baseline.runs) > 1 else 'set'}, in {shown}:")
-    draw(console, baseline)
-    explain(console, baseline, measured)
+    draw(console, baseline, verdicts)
+    explain(console, baseline, measurement)
 
 
 @command.command("list")
@@ -126,12 +128,13 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
         entries = _chosen(store, scenario, profile, fingerprint)
         found = (store.baseline_for(entry.scenario, entry.profile, entry.fingerprint) for entry in entries)
         baselines = [baseline for baseline in found if baseline is not None]
+        verdicts = store.verdicts(run.run_id for baseline in baselines for run in baseline.runs)
     if as_json:
-        _print_json([described(baseline) for baseline in baselines])
+        _print_json([described(baseline, verdicts) for baseline in baselines])
         return
     console = console_of_people()
     for baseline in baselines:
-        draw(console, baseline)
+        draw(console, baseline, verdicts)
 
 
 @command.command()
@@ -187,6 +190,18 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
         where=store.shown,
         hint=f"There are:\n  {known}" if known else "Set one: harness baseline set RUN",
     )
+
+
+def _judged(folder: RunFolder) -> Summary:
+    if not folder.summary.is_file():
+        raise HarnessError(
+            "run-not-judged",
+            "the run has not been judged: it has no summary.json",
+            where=str(folder.path),
+            hint="Judge it: harness gate {run_id}",
+            run_id=folder.run_id,
+        )
+    return read_model(folder.summary, Summary)
 
 
 def _refuse_unfit(summary: Summary, force: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,7 +11,8 @@ from rich.text import Text
 
 from harness.cli.std_streams import LOG_WIDTH
 from harness.metrics import RUN_METRICS
-from harness.record.baseline import Baseline, BaselineRun, Interval
+from harness.plan.bench import name_of as test_name
+from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.report.formatting import in_unit, plain
 
 if TYPE_CHECKING:
@@ -22,30 +24,37 @@ _METRICS = {"p50": "ms", "p95": "ms", "p99": "ms", "error_rate": "%", "throughpu
 _EXAMPLE = "p95 <= baseline + 10%"
 _BENCH_METRICS = ("min", "median", "mean", "p95")
 _BENCH_EXAMPLE = 'bench("test_*").mean <= baseline + 10%'
-_ALL_ENDPOINTS = ""
 
 
-def draw(console: Console, baseline: Baseline) -> None:
-    """One table a run: a row a phase, all its endpoints together; or a row a benchmark."""
+def draw(console: Console, baseline: Baseline, verdicts: Mapping[str, str]) -> None:
+    """One table a run: a row a phase, all its endpoints together; or a row a benchmark. ``verdicts`` are by run-id."""
     console.print(Text(name_of(baseline), style="bold"))
     for run in baseline.runs:
-        console.print(Text(f"{run.run_id} ({run.summary.verdict})"))
-        if run.summary.kind == "bench":
-            console.print(_benchmarks(run))
-            continue
-        table = _table("phase", *_METRICS)
-        for phase, endpoints in run.figures.items():
-            figures = endpoints.get(_ALL_ENDPOINTS, {})
-            table.add_row(Text(plain(phase)), *(_figure(figures.get(metric), metric) for metric in _METRICS))
-        console.print(table)
+        console.print(Text(f"{run.run_id} ({verdicts.get(run.run_id, 'unknown')})"))
+        console.print(_benchmarks(run) if _is_bench(run) else _phases(run))
 
 
-def _benchmarks(run: BaselineRun) -> Table:
+def _is_bench(run: Measurement) -> bool:
+    return run.phase(BENCHMARKS) is not None
+
+
+def _phases(run: Measurement) -> Table:
+    table = _table("phase", *_METRICS)
+    for phase in run.phases:
+        figures = (run.figure(phase.name, ALL, metric) for metric in _METRICS)
+        table.add_row(Text(plain(phase.name)), *map(_figure, figures, _METRICS))
+    return table
+
+
+def _benchmarks(run: Measurement) -> Table:
     table = _table("benchmark", *_BENCH_METRICS)
-    names = {benchmark.test: benchmark.name for benchmark in run.summary.benchmarks}
-    for test, figures in next(iter(run.figures.values()), {}).items():
-        shown = (in_unit(found.value if (found := figures.get(metric)) else None, "s") for metric in _BENCH_METRICS)
-        table.add_row(Text(plain(names.get(test, test))), *shown)
+    for phase in run.phases:
+        names = [test_name(test) for test in phase.endpoints]
+        for test, measured in phase.endpoints.items():
+            figures = (measured.figures.get(metric) for metric in _BENCH_METRICS)
+            shown = (in_unit(figure.value if figure else None, "s") for figure in figures)
+            name = test_name(test) if names.count(test_name(test)) == 1 else test
+            table.add_row(Text(plain(name)), *shown)
     return table
 
 
@@ -56,15 +65,15 @@ def _table(what: str, *metrics: str) -> Table:
     return table
 
 
-def explain(console: Console, baseline: Baseline, added: BaselineRun) -> None:
+def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
     """How a gate uses what was just set, with the figure that a person would else have to work out."""
-    for phase in added.summary.phases:
+    for phase in added.phases:
         if phase.generator_limited:
             console.print(
                 Text(f"In phase {plain(phase.name)} the load generator was the limit: gates will not use it.")
             )
     console.print("From the next run on, gates compare with it:")
-    if added.summary.kind == "bench":
+    if _is_bench(added):
         console.print(Text(f"  {_BENCH_EXAMPLE}", style="bold"))
     else:
         console.print(Text(f'  require = "{_EXAMPLE}"', style="bold"))
@@ -84,10 +93,9 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
     """A phase to show the limit of (a steady one, where there is one), and its p95 as gates take it."""
     from harness.analysis.compare import against
 
-    phases = sorted(baseline.runs[0].summary.phases, key=lambda phase: phase.kind != "steady")
+    phases = sorted(baseline.runs[0].phases, key=lambda phase: phase.kind != "steady")
     for phase in phases:
-        of_runs = [run.figures.get(phase.name, {}).get(_ALL_ENDPOINTS, {}).get("p95") for run in baseline.runs]
-        p95s = [p95 for p95 in of_runs if p95 is not None]
+        p95s = baseline.figures(phase.name, ALL, "p95")
         if p95s and not phase.generator_limited:
             figure, _ = against(p95s[0], p95s, RUN_METRICS["p95"])
             return phase.name, figure
@@ -103,14 +111,20 @@ def name_of(of: Baseline | BaselineEntry) -> str:
     return f"{of.scenario} · {of.profile} · environment {of.fingerprint}"
 
 
-def described(baseline: Baseline) -> dict[str, Any]:
+def described(baseline: Baseline, verdicts: Mapping[str, str]) -> dict[str, Any]:
     """A baseline with the figures of its runs, as JSON."""
     runs = [
         {
             "run_id": run.run_id,
             "started_at": run.started_at,
-            "verdict": run.summary.verdict,
-            "figures": run.model_dump(include={"figures"})["figures"],
+            "verdict": verdicts.get(run.run_id),
+            "figures": {
+                phase.name: {
+                    endpoint: {metric: figure.model_dump() for metric, figure in measured.figures.items()}
+                    for endpoint, measured in phase.endpoints.items()
+                }
+                for phase in run.phases
+            },
         }
         for run in baseline.runs
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.attach_baseline import fetch_baseline
 from harness.errors import HarnessError, Message, message
@@ -16,8 +17,9 @@ from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
-from harness.record.tables import write_tables
+from harness.recording import open_recording
 from harness.recording.bench import read_suite
+from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
 
@@ -38,15 +40,15 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
     else:
         if baseline is not None:
             write_json(folder.comparison, baseline.model_dump(by_alias=True))
-    if isinstance(plan, RunPlan):
-        write_tables(folder)
-    else:
+    if isinstance(plan, BenchPlan):
         warnings += _remember(folder, plan, environment, store)
+    recording = open_recording(folder)
+    recording.write_tables()
     summary = write_results(folder, judged(folder), warnings=warnings)
     try:
-        bench = isinstance(plan, BenchPlan)
-        rounds = {one.test: one.rounds for one in read_suite(folder).benchmarks} if bench else None
-        store.record_run(RunEntry(summary, environment.fingerprint, folder.path), rounds)
+        entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
+        rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
+        store.record_run(entry, rounds)
     except HarnessError as fault:
         summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
     return summary
@@ -108,24 +110,18 @@ def draw_again(folder: RunFolder) -> None:
 
 def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message | str] = ()) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
-    written = {name: folder.path / file for name, file in report_files().items()} | {"summary": folder.summary}
-    artifacts = {
-        **written,
-        "plan": folder.plan,
-        "environment": folder.environment,
-        "journal": folder.journal,
-        "benchmarks": folder.benchmarks,
-        "rounds": folder.rounds,
-        "timeline": folder.timeline_table,
-        "resources": folder.resources_table,
-        "harness_log": folder.log,
-        "target_log": folder.target_log,
-    }
-    result = summary.warned(*warnings).model_copy(
-        update={
-            "artifacts": {name: path.name for name, path in artifacts.items() if name in written or path.exists()},
-        }
-    )
+    result = summary.warned(*warnings).model_copy(update={"artifacts": _artifacts(folder)})
     write_text(folder.summary, result.to_json())
     write_reports(folder)
     return result
+
+
+def _artifacts(folder: RunFolder) -> dict[str, str]:
+    """The files that ``summary.json`` names; the reports are about to be written."""
+    drawn = {name: folder.path / file for name, file in report_files().items()} | {"summary": folder.summary}
+    recorded = {"plan": folder.plan, "environment": folder.environment}
+    for stream in STREAMS:
+        recorded |= {name: folder.path / file for name, file in stream.artifacts.items()}
+    recorded |= {"harness_log": folder.log, "target_log": folder.target_log}
+    there = drawn | {name: path for name, path in recorded.items() if path.exists()}
+    return {name: path.name for name, path in there.items()}

@@ -11,9 +11,9 @@ from harness.analysis.rounds import DISTURBED
 from harness.gates.limits import limit_of, side_of
 from harness.metrics import formatting
 from harness.plan.bench import BenchGate, name_of, reads
-from harness.record.baseline import Figures, Interval
+from harness.record.measurement import BENCHMARKS, Figures, Interval
 from harness.record.summary import GateResult, GateStatus
-from harness.recording.bench import BenchRecording, references
+from harness.recording.bench import BenchRecording
 
 _LEFT_OUT = "the tests chosen for this run leave it out"
 
@@ -65,7 +65,7 @@ def _result(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures 
         return result
     baseline = None
     if gate.baseline:
-        before = references(suite.baseline, test, gate.metric)
+        before = suite.baseline.figures(BENCHMARKS, test, gate.metric) if suite.baseline else []
         if before:
             baseline, seen = against(seen, before, gate.measures)
         else:

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.compare import against, relative
-from harness.analysis.measurement import bench_figures
+from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
 from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
-from harness.record.baseline import BaselineRun, Figures
-from harness.record.run_folder import RunFolder, read_model
+from harness.record.measurement import BENCHMARKS, Figures
 from harness.record.suite import Benchmark
 from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
-from harness.recording.bench import PHASE, BenchRecording, read_suite, references
+from harness.recording.bench import BenchRecording
 
 _INTERNAL_ERROR = 3
 """pytest's own exit status for a fault of itself or of a plugin."""
@@ -26,11 +25,8 @@ _TESTS_FAILED = 1
 
 
 def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = None) -> Summary:
-    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing.
-
-    One that was killed before it could say when it began did so when its folder was made.
-    """
-    figures = bench_figures(suite)
+    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing."""
+    figures = {test: measured.figures for phase in measure(suite).phases for test, measured in phase.endpoints.items()}
     asked = suite.plan.gates if gates is None else gates
     since = gates is not None
     results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
@@ -46,10 +42,10 @@ def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = No
     end = suite.end
     return Summary(
         kind="bench",
-        run_id=suite.folder.run_id,
+        run_id=suite.run_id,
         scenario=suite.plan.suite,
         profile=PROFILE,
-        started_at=end.started_at if end else f"{suite.folder.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        started_at=suite.started_at,
         duration_s=end.duration_s if end else 0.0,
         verdict=decision.verdict,
         exit_code=decision.exit_code,
@@ -111,7 +107,7 @@ def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> B
     if memory is not None:
         shown.peak_bytes, shown.allocations = memory.peak_bytes, memory.allocations
         shown.allocated_bytes = memory.allocated_bytes
-    before = references(suite.baseline, benchmark.test, "mean")
+    before = suite.baseline.figures(BENCHMARKS, benchmark.test, "mean") if suite.baseline else []
     if before:
         metric = BENCH_METRICS["mean"]
         shown.baseline_mean_s, seen = against(mean, before, metric)
@@ -151,16 +147,3 @@ def _disturbed(suite: BenchRecording) -> list[str]:
         f"{suite.shown(worst.test)}'s time {worst.taken:.0%}: intervals reach down to what the functions may really "
         "take; a quiet machine tells more"
     ]
-
-
-def measure_suite_for_baseline(folder: RunFolder) -> BaselineRun:
-    """What is kept of a judged bench that becomes a baseline: every figure of every benchmark with its interval."""
-    suite = read_suite(folder)
-    summary = read_model(folder.summary, Summary)
-    return BaselineRun(
-        run_id=summary.run_id,
-        started_at=summary.started_at,
-        summary=summary,
-        figures={PHASE: bench_figures(suite)},
-        profiles={},
-    )

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.compare import against
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
-from harness.analysis.samples import ALL, Sample, samples_of
+from harness.analysis.samples import Sample, samples_of
 from harness.gates.limits import limit_of, side_of
 from harness.gates.live import failed_beyond_recovery
 from harness.metrics import formatting
 from harness.metrics.comparators import is_upper
 from harness.metrics.statistics import Exact, Maximum, Proportion, Quantile
 from harness.plan.model import Comparison, Gate
-from harness.record.baseline import Interval
+from harness.record.measurement import ALL, Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
 from harness.recording.run import PhaseRecord, RunRecording
 
@@ -119,7 +119,7 @@ class Evaluator:
                 f"profile and machine (this run: `harness baseline set {run.folder.path}`)"
             )
         phase, endpoint, metric = record.plan.name, gate.endpoint or ALL, gate.comparison.metric
-        figures = [kept.figures.get(phase, {}).get(endpoint, {}).get(metric) for kept in comparable(run, record)]
+        figures = [kept.figure(phase, endpoint, metric) for kept in comparable(run, record)]
         found = [figure for figure in figures if figure is not None]
         if found:
             return found

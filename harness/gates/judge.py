@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from harness.analysis.attribution import suspects_of
 from harness.analysis.clocks import clock_warning, worst_clocks
@@ -40,12 +39,11 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
     if run.plan.scenario.has_verify:
         results.append(verify_result(folder))
     decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(folder))
-    started = datetime.fromtimestamp(run.journal.epoch_s, UTC)
     return Summary(
-        run_id=run.journal.run_id,
+        run_id=run.run_id,
         scenario=run.plan.scenario.name,
         profile=run.plan.profile,
-        started_at=started.isoformat().replace("+00:00", "Z"),
+        started_at=run.started_at,
         duration_s=run.journal.last_s,
         verdict=decision.verdict,
         exit_code=decision.exit_code,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.analysis.samples import ALL
 from harness.gates.limits import limit_of
 from harness.metrics import formatting
 from harness.metrics.aggregate import Accumulator
@@ -18,6 +17,7 @@ from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal, PhaseSpan
+from harness.record.measurement import ALL
 
 MARGIN = 1.5
 """How far beyond what the rest of the phase could make good a gate must be to be given up."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from harness.metrics.comparators import Comparator, is_upper
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 from harness.record.summary import GateStatus
 
 

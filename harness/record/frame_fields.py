@@ -36,6 +36,7 @@ class _Endpoint(_Frame):
     id: _Index
     method: str
     name: str
+    variant: str = ""
 
 
 class _Worker(_Frame):

@@ -7,7 +7,7 @@ count from the start frame's ``epoch_s``. Frames, by ``kind``:
 start       ``schema, run_id, epoch_s``: first frame
 worker      ``worker, host``: a load worker's number and the machine it runs on
 clock       ``worker, at_s, error_ms, bound_ms``: see :class:`ClockReading`
-endpoint    ``id, method, name``: an endpoint is named once, before its first use
+endpoint    ``id, method, name, variant``: an endpoint is named once, before its first use
 phase       ``phase`` (index in the plan), ``at_s``: the phase begins
 segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
 phase_end   ``phase, at_s, reason, held_segment``: see :class:`PhaseSpan`
@@ -45,10 +45,11 @@ PhaseEndReason = Literal["done", "limit broke", "cut short"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One (method, name) pair; ``str()`` gives ``POST /checkout``, as gates name it."""
+    """One (method, name) pair of one variant; ``str()`` gives ``POST /checkout``, as gates name it."""
 
     method: str
     name: str
+    variant: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()
@@ -204,7 +205,7 @@ class Journal:
                     raise ValueError(f"schema {frame['schema']}; this harness reads {SCHEMA}")
                 self.run_id, self.epoch_s = frame["run_id"], frame["epoch_s"]
             case "endpoint":
-                self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"])
+                self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"], frame.get("variant", ""))
             case "worker":
                 self.hosts[frame["worker"]] = frame["host"]
             case "clock":

@@ -38,6 +38,7 @@ class Profile:
     raw: str | None = None
     offset_s: float = 0.0
     cores: float | None = None
+    variant: str = ""
 
 
 class _Saved(BaseModel):

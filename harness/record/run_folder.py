@@ -58,8 +58,6 @@ class RunFolder:
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"
-        self.timeline_table = path / "timeline.parquet"
-        self.resources_table = path / "resources.parquet"
         self.cpu = path / "cpu"
         self.memory = path / "memory"
         self.summary = path / "summary.json"

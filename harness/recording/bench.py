@@ -1,15 +1,13 @@
-"""A recorded run of a benchmark suite, read once: the plan, the rounds, what pytest told, the baseline."""
+"""The recording of a benchmark suite: the rounds, what pytest reported, the suite's earlier runs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.errors import HarnessError
 from harness.plan.bench import BenchPlan, name_of
-from harness.record.baseline import Baseline, Interval
-from harness.record.environment import Environment
-from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.suite import (
     Benchmark,
@@ -17,35 +15,53 @@ from harness.record.suite import (
     PastBench,
     SuiteEnd,
     SuiteReport,
-    read_benchmarks,
     read_history,
     read_memory,
 )
+from harness.recording.recording import Recording
+from harness.recording.streams import ROUNDS
+from harness.recording.streams.rounds import read_report
 
-PHASE = "benchmarks"
-"""What stands for a phase in what is kept of a baseline: ``figures[PHASE][test][metric]``."""
 
+@dataclass(frozen=True, eq=False)
+class BenchRecording(Recording):
+    """A run of a benchmark suite."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BenchRecording:
-    """All that judging reads. ``end`` is None where the harness itself was killed."""
-
-    folder: RunFolder
     plan: BenchPlan
-    report: SuiteReport
-    end: SuiteEnd | None
-    benchmarks: list[Benchmark]
-    memory: dict[str, MemoryFigures]
-    profiles: ProfileIndex
-    environment: Environment | None
-    baseline: Baseline | None
-    history: list[PastBench]
-    """The benches of the suite before this one that the store knew, the earliest first."""
-    no_baseline: str | None = None
-    """Why there is none, where whoever has looked for one knows."""
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.run_id
+
+    @property
+    def started_at(self) -> str:
+        """One that was killed before it could note this started when its folder was made."""
+        return self.end.started_at if self.end else f"{self.folder.started_at:%Y-%m-%dT%H:%M:%SZ}"
+
+    @cached_property
+    def benchmarks(self) -> list[Benchmark]:
+        return self.read(ROUNDS)
+
+    @cached_property
+    def report(self) -> SuiteReport:
+        return read_report(self.folder)
+
+    @cached_property
+    def end(self) -> SuiteEnd | None:
+        """How pytest ended; None where the harness itself was killed."""
+        return read_model(self.folder.suite_end, SuiteEnd) if self.folder.suite_end.exists() else None
+
+    @cached_property
+    def memory(self) -> dict[str, MemoryFigures]:
+        return read_memory(self.folder.benchmark_memory)
+
+    @cached_property
+    def history(self) -> list[PastBench]:
+        """The benches of the suite before this one that the store knew, the earliest first."""
+        return read_history(self.folder.history)
 
     def ran(self, test: str) -> bool:
-        """Whether pytest came to a test and through it, as far as its end tells."""
+        """Whether pytest came to a test and through it, as far as its end shows."""
         in_order = not self.end or (self.end.exit_status in (0, 1) and not self.end.interrupted)
         return self.report.finished and in_order and test in self.report.waited_s
 
@@ -56,29 +72,11 @@ class BenchRecording:
 
 
 def read_suite(folder: RunFolder) -> BenchRecording:
-    """Read the folder of a bench. Raises :class:`HarnessError` where it is of a load, or a file of it is damaged."""
+    """Open the folder of a bench. Raises :class:`HarnessError` where it is of a load, or its plan is damaged."""
     if not folder.is_bench:
         raise HarnessError(
+            "not-a-bench",
             "this is the folder of a run under load, not of `harness bench`",
             where=str(folder.path),
         )
-    report = read_model(folder.suite, SuiteReport) if folder.suite.exists() else SuiteReport()
-    return BenchRecording(
-        folder=folder,
-        plan=read_model(folder.plan, BenchPlan),
-        report=report,
-        end=read_model(folder.suite_end, SuiteEnd) if folder.suite_end.exists() else None,
-        benchmarks=read_benchmarks(folder.benchmarks, folder.rounds, report),
-        memory=read_memory(folder.benchmark_memory),
-        profiles=ProfileIndex.load(folder.profiles),
-        environment=read_model(folder.environment, Environment) if folder.environment.exists() else None,
-        baseline=read_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
-        history=read_history(folder.history),
-    )
-
-
-def references(baseline: Baseline | None, test: str, metric: str) -> list[Interval]:
-    """What the runs of the baseline that measured it know of a benchmark's figure, latest first."""
-    runs = baseline.runs if baseline else []
-    found = (run.figures.get(PHASE, {}).get(test, {}).get(metric) for run in runs)
-    return [interval for interval in found if interval is not None]
+    return BenchRecording(folder, read_model(folder.plan, BenchPlan))

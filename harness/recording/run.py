@@ -1,18 +1,21 @@
-"""A recorded run, read once: the plan, the journal and what was sampled, with the requests sorted by phase."""
+"""The recording of a run under load, with its requests sorted by phase and variant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 
 from harness.errors import HarnessError
 from harness.plan.model import Phase, RunPlan
-from harness.record.baseline import Baseline
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.environment import Environment
-from harness.record.journal import Journal, PhaseSpan, read_journal
+from harness.record.journal import Journal, PhaseSpan
+from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex
-from harness.record.resources import Reading, read_resources
+from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, read_model
+from harness.recording.recording import Recording
+from harness.recording.streams import PROFILES, REQUESTS, RESOURCES
 
 SecondEntry = tuple[int, EndpointSecond]
 """A second and what ended in it."""
@@ -20,12 +23,13 @@ SecondEntry = tuple[int, EndpointSecond]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhaseRecord:
-    """One phase as it ran. ``end_s`` is known here also where the run was killed: the end of what was recorded."""
+    """One phase of one variant. A run that was killed ends every phase that had begun: ``end_s`` is always known."""
 
     plan: Phase
     span: PhaseSpan
     end_s: float
     endpoint_seconds: list[SecondEntry]
+    variant: str = ONLY
 
     @property
     def index(self) -> int:
@@ -40,61 +44,79 @@ class PhaseRecord:
         return max(self.end_s - self.start_s, 0.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunRecording:
-    """All that judging reads. ``baseline`` is None where the run was compared with none."""
+@dataclass(frozen=True, eq=False)
+class RunRecording(Recording):
+    """A run under load."""
 
-    folder: RunFolder
     plan: RunPlan
-    journal: Journal
-    phases: list[PhaseRecord]
-    readings: list[Reading]
-    profiles: ProfileIndex
-    environment: Environment | None
-    baseline: Baseline | None
-    no_baseline: str | None = None
-    """Why there is none, where whoever has looked for one knows."""
+
+    @property
+    def run_id(self) -> str:
+        return self.journal.run_id
+
+    @property
+    def started_at(self) -> str:
+        return datetime.fromtimestamp(self.journal.epoch_s, UTC).isoformat().replace("+00:00", "Z")
+
+    @cached_property
+    def journal(self) -> Journal:
+        return self.read(REQUESTS)
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        return self.read(RESOURCES)
+
+    @cached_property
+    def profiles(self) -> ProfileIndex:
+        index = self.read(PROFILES)
+        for profile in index.profiles:
+            if profile.phase >= len(self.plan.phases):
+                raise HarnessError(
+                    "profile-unknown-phase",
+                    "a profile is of phase number {phase}, the plan has {planned} phases",
+                    where=str(self.folder.profiles),
+                    hint="plan.json and the profiles are not of the same run.",
+                    phase=profile.phase,
+                    planned=len(self.plan.phases),
+                )
+        return index
+
+    @cached_property
+    def phases(self) -> list[PhaseRecord]:
+        """The phases that began, in order, of each variant."""
+        return phase_records(self.plan, self.journal)
+
+    @property
+    def table_metadata(self) -> dict[str, str]:
+        return {**super().table_metadata, "epoch_s": repr(self.journal.epoch_s)}
 
 
 def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
-    """The phases that began, in order, each with its requests. Raises :class:`HarnessError` on one not in the plan."""
-    by_phase: dict[int, list[SecondEntry]] = {}
+    """The phases that began, in order, of each variant. Raises :class:`HarnessError` on one not in the plan."""
+    variants = sorted({endpoint.variant for endpoint in journal.endpoints.values()}) or [ONLY]
+    seconds: dict[tuple[int, str], list[SecondEntry]] = {}
     for second in journal.seconds:
         for entry in second.endpoint_seconds:
-            by_phase.setdefault(entry.phase, []).append((second.second, entry))
+            key = (entry.phase, journal.endpoints[entry.endpoint].variant)
+            seconds.setdefault(key, []).append((second.second, entry))
     records = []
     for span in journal.phases:
         if not 0 <= span.phase < len(plan.phases):
             raise HarnessError(
-                f"the journal tells of phase number {span.phase}, the plan has {len(plan.phases)} phases",
+                "journal-unknown-phase",
+                "the journal has a phase number {phase}, the plan has {planned} phases",
                 hint="plan.json and the journal are not of the same run.",
+                phase=span.phase,
+                planned=len(plan.phases),
             )
-        end_s = journal.last_s if span.end_s is None else span.end_s
-        records.append(
-            PhaseRecord(plan.phases[span.phase], span, max(end_s, span.start_s), by_phase.get(span.phase, []))
-        )
+        end_s = max(journal.last_s if span.end_s is None else span.end_s, span.start_s)
+        records += [
+            PhaseRecord(plan.phases[span.phase], span, end_s, seconds.get((span.phase, variant), []), variant)
+            for variant in variants
+        ]
     return records
 
 
 def read_run(folder: RunFolder) -> RunRecording:
-    """Read a run folder. Raises :class:`HarnessError` where a file is missing or damaged, naming it."""
-    plan = read_model(folder.plan, RunPlan)
-    journal = read_journal(folder.journal)
-    profiles = ProfileIndex.load(folder.profiles)
-    for profile in profiles.profiles:
-        if profile.phase >= len(plan.phases):
-            raise HarnessError(
-                f"a profile is of phase number {profile.phase}, the plan has {len(plan.phases)} phases",
-                where=str(folder.profiles),
-                hint="plan.json and the profiles are not of the same run.",
-            )
-    return RunRecording(
-        folder=folder,
-        plan=plan,
-        journal=journal,
-        phases=phase_records(plan, journal),
-        readings=read_resources(folder.resources),
-        profiles=profiles,
-        environment=read_model(folder.environment, Environment) if folder.environment.exists() else None,
-        baseline=read_model(folder.comparison, Baseline) if folder.comparison.exists() else None,
-    )
+    """Open the folder of a run under load. Raises :class:`HarnessError` where its plan is missing or damaged."""
+    return RunRecording(folder, read_model(folder.plan, RunPlan))

@@ -8,13 +8,13 @@ from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.compare import Bounds, Meaning, against, meaning_of, relative
 from harness.analysis.intervals import interval_of
 from harness.analysis.rounds import interval_of as bench_interval_of
-from harness.analysis.samples import ALL, Sample, samples_of
+from harness.analysis.samples import Sample, samples_of
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
-from harness.record.baseline import BaselineRun
-from harness.recording.bench import BenchRecording, references
+from harness.record.measurement import ALL, BENCHMARKS, Measurement
+from harness.recording.bench import BenchRecording
 from harness.recording.run import PhaseRecord, RunRecording
 
 
@@ -57,7 +57,7 @@ def bench_changes(suite: BenchRecording) -> list[Change]:
     for benchmark in suite.benchmarks:
         test = benchmark.test
         for metric in (metric for metric in BENCH_METRICS.values() if metric.compared):
-            before = references(suite.baseline, test, metric.name)
+            before = suite.baseline.figures(BENCHMARKS, test, metric.name) if suite.baseline else []
             # An interval of many rounds is slow, so only where there is something to compare with.
             figure = bench_interval_of(benchmark, metric, suite.memory.get(test)) if before else None
             if figure is None:
@@ -96,9 +96,9 @@ def _phase(record: PhaseRecord, run: RunRecording) -> list[Change]:
 
 
 def _change(
-    phase: str, endpoint: str, metric: Metric[Aggregate], sample: Sample, baseline: list[BaselineRun]
+    phase: str, endpoint: str, metric: Metric[Aggregate], sample: Sample, baseline: list[Measurement]
 ) -> Change | None:
-    kept = [known.figures.get(phase, {}).get(endpoint, {}).get(metric.name) for known in baseline]
+    kept = [known.figure(phase, endpoint, metric.name) for known in baseline]
     before = [interval for interval in kept if interval is not None]
     observed = interval_of(sample, metric)
     if observed is None or not before:

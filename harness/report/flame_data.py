@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import functions_of, parse_frame, phase_profile
-from harness.record.baseline import FunctionSamples
+from harness.record.measurement import FunctionSamples
 from harness.record.profiles import Stack
 from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.contents import ProfileStacks, Report
@@ -75,7 +75,8 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
 def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
     """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
     latest = of_same_load(run, record)[:1]
-    before = latest[0].profiles.get(record.plan.name) if latest else None
+    measured = latest[0].phase(record.plan.name, record.variant) if latest else None
+    before = measured.profile if measured else None
     now = phase_profile(run, record)
     if before is None or now is None or not before.samples or not before.requests or not now.requests:
         return {}

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.record.measurement import BENCHMARKS
 from harness.record.suite import Rounds
 from harness.record.summary import Summary
-from harness.recording.bench import BenchRecording, references
+from harness.recording.bench import BenchRecording
 from harness.report.formatting import plain
 
 BINS = 60
@@ -24,7 +25,7 @@ def round_data(suite: BenchRecording, summary: Summary) -> dict[str, Any]:
     rounds = {benchmark.test: benchmark.rounds for benchmark in suite.benchmarks}
     entries = []
     for row in summary.benchmarks:
-        before = references(suite.baseline, row.test, "median")
+        before = suite.baseline.figures(BENCHMARKS, row.test, "median") if suite.baseline else []
         entries.append(
             {
                 "name": plain(row.name),

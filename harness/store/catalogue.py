@@ -6,7 +6,7 @@ nothing about a change of code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError
 from harness.plan.bench import PROFILE as BENCH
-from harness.record.baseline import Baseline, BaselineRun
+from harness.record.measurement import Baseline, Measurement
 from harness.record.suite import PastBench, Rounds
 from harness.record.summary import BenchmarkFigures, Summary
 from harness.store.address import VARIABLE, Address, resolve
@@ -42,6 +42,8 @@ class RunEntry:
     folder: Path
     artifact: str | None = None
     """Where its copy is, below the place that ``HARNESS_ARTIFACTS`` named then; None where none was made."""
+    measurement: Measurement | None = None
+    """Its figures with their intervals; recorded without, a run keeps those that the catalogue has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,7 @@ class Store:
         by the benchmark's id), kept with its figures as :mod:`harness.store.rounds` does; without, what is kept stays.
         """
         summary = entry.summary
-        row = RunRow(
-            run_id=summary.run_id,
-            scenario=summary.scenario,
-            profile=summary.profile,
-            fingerprint=entry.fingerprint,
-            started_at=_moment(summary.started_at, summary.run_id),
-            verdict=summary.verdict,
-            exit_code=summary.exit_code,
-            folder=self._portable(entry.folder),
-            summary=summary.model_dump_json(by_alias=True),
-        )
-        if entry.artifact is not None:
-            row.artifact = entry.artifact
+        row = self._row(entry)
         benchmarks = [
             BenchmarkRow(
                 run_id=summary.run_id,
@@ -153,10 +143,14 @@ class Store:
             return session.scalar(select(RunRow.artifact).filter_by(run_id=run_id))
 
     def forget_run(self, run_id: str) -> bool:
-        """Take a run out of the catalogue; whether it was there. Baselines are not touched."""
+        """Take a run out of the catalogue; whether it was taken out. One that a baseline names stays."""
+        of_a_baseline = select(BaselineRow.run_id)
+        query = delete(RunRow).where(RunRow.run_id == run_id, RunRow.run_id.not_in(of_a_baseline))
         with self._writing() as session:
-            session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
-            return bool(session.scalars(delete(RunRow).where(RunRow.run_id == run_id).returning(RunRow.run_id)).all())
+            taken = bool(session.scalars(query.returning(RunRow.run_id)).all())
+            if taken:
+                session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
+        return taken
 
     def benchmark_rounds(self, run_id: str) -> dict[str, Rounds]:
         """The rounds that are kept of each benchmark of a bench, by its id."""
@@ -198,21 +192,21 @@ class Store:
         with self._reading() as session:
             return session.scalar(select(BaselineRow.run_id).filter_by(run_id=run_id).limit(1)) is not None
 
-    def set_baseline(self, fingerprint: str, run: BaselineRun, *, replace: bool, up_to: int | None = None) -> bool:
-        """Make ``run`` the baseline of its scenario, profile and ``fingerprint``.
+    def set_baseline(self, entry: RunEntry, *, replace: bool, up_to: int | None = None) -> bool:
+        """Make a run, which must have its measurement, the baseline of its scenario, profile and environment.
 
         With ``replace`` it is the only run of that baseline from now on; without, it joins the runs there are, with
         ``up_to`` only while they are fewer than that. Whether it was put there.
         """
-        key = (run.summary.scenario, run.summary.profile, fingerprint)
+        run = self._row(entry)
+        key = (run.scenario, run.profile, run.fingerprint)
         row = BaselineRow(
             scenario=key[0],
             profile=key[1],
             fingerprint=key[2],
             run_id=run.run_id,
-            started_at=_moment(run.started_at, run.run_id),
+            started_at=run.started_at,
             set_at=datetime.now(UTC),
-            run=run.model_dump_json(by_alias=True),
         )
         with self._writing() as session:
             if up_to is not None:
@@ -221,18 +215,39 @@ class Store:
                     return False
             if replace:
                 session.execute(delete(BaselineRow).where(_is_of(*key)))
+            known = session.get(RunRow, run.run_id)
+            if known is not None:
+                run.folder = known.folder  # the folder that was measured may be a copy
+            session.merge(run)
             session.merge(row)
         return True
 
     def baseline_for(self, scenario: str, profile: str, fingerprint: str) -> Baseline | None:
         """What a run of these is compared with, its latest run first; None where no baseline was set."""
-        query = select(BaselineRow.run_id, BaselineRow.run).where(_is_of(scenario, profile, fingerprint))
+        query = (
+            select(RunRow.run_id, RunRow.measurement)
+            .join(BaselineRow, BaselineRow.run_id == RunRow.run_id)
+            .where(_is_of(scenario, profile, fingerprint))
+            .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
+        )
         with self._reading() as session:
-            rows = session.execute(query.order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())).all()
+            rows = session.execute(query).all()
         if not rows:
             return None
-        runs = [self._kept(text, BaselineRun, f"the baseline run {run_id}") for run_id, text in rows]
+        runs = [self._kept(text or "", Measurement, f"the baseline run {run_id}") for run_id, text in rows]
         return Baseline(scenario=scenario, profile=profile, fingerprint=fingerprint, runs=runs)
+
+    def measurement_of(self, run_id: str) -> Measurement | None:
+        """What a run measured; None where the catalogue does not have it."""
+        with self._reading() as session:
+            text = session.scalar(select(RunRow.measurement).filter_by(run_id=run_id))
+        return None if text is None else self._kept(text, Measurement, f"the measurement of run {run_id}")
+
+    def verdicts(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """The verdict of each of these runs that the catalogue has."""
+        query = select(RunRow.run_id, RunRow.verdict).where(RunRow.run_id.in_(list(run_ids)))
+        with self._reading() as session:
+            return dict(session.execute(query).tuples().all())
 
     def list_baselines(self, scenario: str | None = None, profile: str | None = None) -> list[BaselineEntry]:
         """All baselines (of one scenario, of one profile), by scenario, profile and fingerprint."""
@@ -280,6 +295,26 @@ class Store:
     def _writing(self) -> Iterator[Session]:
         with reported_errors(self._address), Session(writer(self._engine)) as session, session.begin():
             yield session
+
+    def _row(self, entry: RunEntry) -> RunRow:
+        summary = entry.summary
+        row = RunRow(
+            run_id=summary.run_id,
+            scenario=summary.scenario,
+            profile=summary.profile,
+            fingerprint=entry.fingerprint,
+            started_at=_moment(summary.started_at, summary.run_id),
+            verdict=summary.verdict,
+            exit_code=summary.exit_code,
+            folder=self._portable(entry.folder),
+            summary=summary.model_dump_json(by_alias=True),
+        )
+        # What is not given stays as the catalogue has it: a row that is merged changes only what was set.
+        if entry.artifact is not None:
+            row.artifact = entry.artifact
+        if entry.measurement is not None:
+            row.measurement = entry.measurement.model_dump_json()
+        return row
 
     def _portable(self, folder: Path) -> str:
         whole, reports = folder.resolve(), self._reports.resolve()

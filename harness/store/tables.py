@@ -3,8 +3,8 @@
 What is searched by has a column of its own; the rest is the JSON text of the run folder's own formats. It is text
 and not ``JSONB`` since a failure's sample may hold ``\\u0000``, which ``JSONB`` refuses.
 
-A baseline run carries all that later runs are compared with, and refers to no row of ``harness_run``: deleting runs
-never touches a baseline. The names begin with ``harness_``, for a team's database may hold other tables.
+A baseline is a set of runs: its rows name runs, whose measurements are what later runs are compared with. A run that a
+baseline names is never deleted. The names begin with ``harness_``, for a team's database may hold other tables.
 A change here needs a migration (``migrations/versions``); a test compares the two. Migrations only add what may be left
 out: a run that began under an older harness ends by writing into the store that a newer one has upgraded meanwhile.
 """
@@ -54,6 +54,8 @@ class RunRow(Base):
     """Where the copy of the run folder is (``harness.control.artifacts``); null where none was made."""
     summary: Mapped[str]
     """``record.summary.Summary`` as JSON."""
+    measurement: Mapped[str | None] = mapped_column(deferred=True)
+    """``record.measurement.Measurement`` as JSON; null for a run recorded before stores kept it. By far the largest."""
 
 
 class BenchmarkRow(Base):
@@ -81,5 +83,5 @@ class BaselineRow(Base):
     run_id: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
     set_at: Mapped[datetime]
-    run: Mapped[str] = mapped_column(deferred=True)
-    """``record.baseline.BaselineRun`` as JSON; loaded only when asked for, it is by far the largest column."""
+    run: Mapped[str | None] = mapped_column(deferred=True)
+    """The run's figures before revision 0004, for a run that began under an older harness and still reads them."""

@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 from harness.store.engine import writer
 
 VERSION_TABLE = "harness_store_version"
-NEWEST = "0003"
+NEWEST = "0004"
 """The revision of the last file in ``migrations/versions``."""
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from harness.record.baseline import BaselineRun, FunctionSamples, Interval, PhaseProfile
+from harness.record.measurement import (
+    ALL,
+    EndpointMeasurement,
+    FunctionSamples,
+    Interval,
+    Measurement,
+    PhaseMeasurement,
+    PhaseProfile,
+)
 from harness.record.summary import PhaseSummary, Summary, Verdict
+from harness.store import RunEntry
 
 _FIRST = datetime(2026, 2, 2, 8, tzinfo=UTC)
 
@@ -30,10 +40,10 @@ def make_summary(
     )
 
 
-def make_baseline_run(
+def make_measurement(
     number: int = 1, *, scenario: str = "flash_sale", profile: str = "load", p95: float = 200.0
-) -> BaselineRun:
-    """A run of two phases, measured; ``p95`` (ms) is that of the phase ``held``."""
+) -> Measurement:
+    """The ``number``th run, measured in two phases; ``p95`` (ms) is that of the phase ``held``."""
     summary = make_summary(number, scenario=scenario, profile=profile)
     held = {
         "p50": Interval(value=p95 / 4, low=p95 / 5, high=p95 / 3),
@@ -41,14 +51,33 @@ def make_baseline_run(
         "error_rate": Interval(value=0.5, low=0.25, high=0.75),
         "throughput": Interval(value=480, low=470, high=490),
     }
-    return BaselineRun(
+    warm_up = {"p95": Interval(value=90, low=80, high=None)}
+    profiled = PhaseProfile(
+        samples=100, rate_hz=100, requests=4800, functions={"f (app.py)": FunctionSamples(own=40, total=90)}
+    )
+    return Measurement(
         run_id=summary.run_id,
         started_at=summary.started_at,
-        summary=summary,
-        figures={"warm-up": {"": {"p95": Interval(value=90, low=80, high=None)}}, "held": {"": held}},
-        profiles={
-            "held": PhaseProfile(
-                samples=100, rate_hz=100, requests=4800, functions={"f (app.py)": FunctionSamples(own=40, total=90)}
-            )
-        },
+        scenario=scenario,
+        profile=profile,
+        phases=[
+            PhaseMeasurement(name="warm-up", kind="ramp", endpoints={ALL: EndpointMeasurement(figures=warm_up)}),
+            PhaseMeasurement(
+                name="held", kind="steady", endpoints={ALL: EndpointMeasurement(figures=held)}, profile=profiled
+            ),
+        ],
     )
+
+
+def make_entry(
+    number: int = 1,
+    *,
+    scenario: str = "flash_sale",
+    profile: str = "load",
+    p95: float = 200.0,
+    fingerprint: str = "f1",
+) -> RunEntry:
+    """The ``number``th run as the store gets it."""
+    summary = make_summary(number, scenario=scenario, profile=profile)
+    measurement = make_measurement(number, scenario=scenario, profile=profile, p95=p95)
+    return RunEntry(summary, fingerprint, Path(summary.run_id), measurement=measurement)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.measurement import measure
 from harness.gates.judge import judge
-from harness.record.baseline import Baseline
+from harness.record.measurement import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import RunFolder, write_text
+from harness.recording import open_recording
 from harness.report import write_reports
 from tests.support.recordings import Failing, Profiles, diagnose, ramp, record_run, steady, stress
 
@@ -34,7 +35,7 @@ def shop_stacks(search: int) -> list[Stack]:
 def draw(folder: RunFolder, baseline: Sequence[RunFolder] = ()) -> RunFolder:
     """Judge and draw ``folder`` as the controller does, against the runs in ``baseline`` where there are any."""
     if baseline:
-        runs = [measure_for_baseline(kept) for kept in baseline]
+        runs = [measure(open_recording(kept)) for kept in baseline]
         known = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=runs)
         write_text(folder.comparison, known.model_dump_json(by_alias=True))
     write_text(folder.summary, judge(folder).to_json())

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sync_playwright
 
+from harness.analysis.measurement import measure
 from harness.control.finalize import judged, write_results
-from harness.gates.bench_judge import measure_suite_for_baseline
-from harness.record.baseline import Baseline
+from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder
+from harness.recording import open_recording
 from tests.support.benches import FINGERPRINT, bench_folder
 from tests.support.programs import require_program
 from tests.support.reported import HOSTILE_FAILURE, rich_run
@@ -351,9 +352,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     rounds = {f"micro/test_x.py::{name}": [1e-6 * (place + 1)] * 9 for place, name in enumerate(names)}
     before = bench_folder(tmp_path_factory.mktemp("before"), rounds)
     write_results(before, judged(before))
-    kept = Baseline(
-        scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=[measure_suite_for_baseline(before)]
-    )
+    kept = Baseline(scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=[measure(open_recording(before))])
     folder = bench_folder(tmp_path_factory.mktemp("bench"), rounds, baseline=kept)
     write_results(folder, judged(folder))
     return folder

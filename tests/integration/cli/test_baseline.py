@@ -17,8 +17,8 @@ from harness.cli import main
 from harness.record.run_folder import RunFolder, read_model, write_text
 from harness.record.summary import GateResult, Summary, Verdict
 from harness.store import open_store
-from tests.support.baselines import make_baseline_run, make_summary
-from tests.support.recordings import make_environment, record_run, steady
+from tests.support.baselines import make_entry, make_measurement, make_summary
+from tests.support.recordings import WorkerState, make_environment, record_run, steady
 
 
 @dataclass
@@ -58,6 +58,7 @@ def made_run(
         phases=[steady(seconds=10, name="held")],
         seed=number,
         environment=make_environment(),
+        worker=lambda _: WorkerState(cpu=0.98 if generator_limited else 0.4),
     )
     held = summary.phases[1].model_copy(update={"generator_limited": generator_limited})
     judged = summary.model_copy(update={"phases": [held], "reasons": ["p95 < 500ms did not hold"]})
@@ -84,8 +85,8 @@ def test_set_keeps_the_run_and_says_how_gates_use_it(reports: Path) -> None:
     with open_store(None, reports) as store:
         kept = store.baseline_for("flash_sale", "load", "f1e2d3c4")
     assert kept is not None
-    p95 = kept.runs[0].figures["held"][""]["p95"].value
-    assert f"at most {p95 * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in said.err
+    (p95,) = kept.figures("held", "", "p95")
+    assert f"at most {p95.value * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in said.err
     assert "harness baseline set RUN --add" in said.err
 
 
@@ -225,10 +226,10 @@ def test_the_real_command_keeps_its_two_outputs_apart(three: Path) -> None:
 def three(reports: Path) -> Path:
     """A store with three baselines: one of two runs, one of another profile, one of another environment."""
     with open_store(None, reports) as store:
-        store.set_baseline("f1", make_baseline_run(1), replace=True)
-        store.set_baseline("f1", make_baseline_run(2, p95=12_340), replace=False)
-        store.set_baseline("f2", make_baseline_run(3), replace=True)
-        store.set_baseline("f1", make_baseline_run(4, profile="smoke"), replace=True)
+        store.set_baseline(make_entry(1), replace=True)
+        store.set_baseline(make_entry(2, p95=12_340), replace=False)
+        store.set_baseline(make_entry(3, fingerprint="f2"), replace=True)
+        store.set_baseline(make_entry(4, profile="smoke"), replace=True)
     return reports
 
 
@@ -260,7 +261,7 @@ def test_show_draws_every_run_and_phase_in_units(three: Path) -> None:
     said = baseline(three, "show", "flash_sale", "--profile", "load", "--fingerprint", "f1")
     assert (said.exit_code, said.out) == (0, "")
     assert "flash_sale · load · environment f1" in said.err
-    assert said.err.index(make_baseline_run(2).run_id) < said.err.index(make_baseline_run(1).run_id)
+    assert said.err.index(make_measurement(2).run_id) < said.err.index(make_measurement(1).run_id)
     held = [line.replace("\N{NO-BREAK SPACE}", " ") for line in said.err.splitlines() if "held" in line]
     for shown in ("12.3 s", "0.5 %", "480/s"):
         assert shown in held[0]
@@ -303,10 +304,10 @@ def test_rm_asks_which_where_there_are_several(three: Path) -> None:
 
 def test_rm_removes_one_run_or_the_whole(three: Path) -> None:
     which = ["flash_sale", "--profile", "load", "--fingerprint", "f1"]
-    said = baseline(three, "rm", *which, "--run", make_baseline_run(1).run_id)
+    said = baseline(three, "rm", *which, "--run", make_measurement(1).run_id)
     assert "1 of its runs left" in said.err
     said = baseline(three, "rm", *which, "--json")
-    assert said.json == {"removed": [make_baseline_run(2).run_id]}
+    assert said.json == {"removed": [make_measurement(2).run_id]}
     said = baseline(three, "rm", "flash_sale", "--profile", "smoke")
     assert 'gates on "baseline" are inconclusive until one is set' in said.err
     assert len(baseline(three, "list", "--json").json) == 1
@@ -315,4 +316,4 @@ def test_rm_removes_one_run_or_the_whole(three: Path) -> None:
 def test_rm_of_a_run_that_is_not_in_it(three: Path) -> None:
     said = baseline(three, "rm", "flash_sale", "--profile", "smoke", "--run", "other")
     assert said.exit_code == 2
-    assert f"run 'other' is not in this baseline\n  It has: {make_baseline_run(4, profile='smoke').run_id}" in said.err
+    assert f"run 'other' is not in this baseline\n  It has: {make_measurement(4, profile='smoke').run_id}" in said.err

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.measurement import measure
 from harness.api.result import Run
 from harness.control.finalize import conclude
 from harness.plan.model import RunPlan
-from harness.record.baseline import Baseline
 from harness.record.environment import Environment
+from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_model
-from harness.store import open_store
+from harness.recording import open_recording
+from harness.store import RunEntry, open_store
 from tests.support.recordings import make_environment, record_run, steady
 
 GATE = "p95 <= baseline + 400%"
@@ -34,7 +35,9 @@ def ended_run(reports: Path, number: int, *, environment: Environment | None = N
 def set_baseline(run: Run) -> None:
     environment = read_model(run.folder.environment, Environment)
     with open_store(None, run.path.parent) as store:
-        store.set_baseline(environment.fingerprint, measure_for_baseline(run.folder), replace=False)
+        measurement = measure(open_recording(run.folder))
+        entry = RunEntry(run.summary, environment.fingerprint, run.path, measurement=measurement)
+        store.set_baseline(entry, replace=False)
 
 
 @pytest.fixture

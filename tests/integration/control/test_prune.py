@@ -22,7 +22,7 @@ from harness.record.run_folder import RunFolder, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
-from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.baselines import make_entry, make_summary
 from tests.support.recordings import make_plan, steady
 
 
@@ -112,7 +112,7 @@ def test_a_bench_that_was_killed_goes_as_a_run_does(reports: Path) -> None:
 def test_a_run_of_a_baseline_is_never_removed(reports: Path) -> None:
     runs = [made_run(reports, number) for number in (1, 2)]
     with open_store(None, reports) as store:
-        store.set_baseline("f1", make_baseline_run(1), replace=True)
+        store.set_baseline(make_entry(1), replace=True)
     said = prune(reports, "--keep", "0")
     assert said.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
     assert left(reports) == ({runs[0]}, {runs[0]})
@@ -221,14 +221,14 @@ def test_a_folder_of_which_only_a_part_is_left_goes_with_its_row(reports: Path) 
 def test_a_run_whose_folder_was_renamed_is_known_by_its_summary(reports: Path) -> None:
     kept, moved = made_run(reports, 1, stored=False), made_run(reports, 2)
     with open_store(None, reports) as store:
-        store.set_baseline("f1", make_baseline_run(1), replace=True)
+        store.set_baseline(make_entry(1), replace=True)
     (reports / kept).rename(reports / "before the change")
     (reports / moved).rename(reports / "after the change")
     shutil.copytree(reports / "before the change", reports / "before the change, again")
     said = prune(reports, "--keep", "0")
     assert said.text.startswith(f"removed {moved} (pass): folder, store\n")
     assert said.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
-    assert left(reports) == ({"before the change", "before the change, again"}, set())
+    assert left(reports) == ({"before the change", "before the change, again"}, {kept})
 
 
 @pytest.mark.parametrize("stored", [True, False])

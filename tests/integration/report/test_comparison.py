@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.measurement import measure
 from harness.gates.judge import judge
-from harness.record.baseline import Baseline
+from harness.record.measurement import Baseline
 from harness.record.run_folder import write_text
+from harness.recording import open_recording
 from harness.recording.run import read_run
 from harness.report import write_reports
 from harness.report.comparison import Change, changes
@@ -23,7 +24,7 @@ def compared(tmp_path: Path, before: dict[str, Any], now: dict[str, Any]) -> dic
     old = record_run(tmp_path, run_id="old", phases=phases, seed=1, **{"latency": lognormal(20), **before})
     write_text(old.summary, judge(old).to_json())
     run = record_run(tmp_path, run_id="new", phases=phases, seed=2, **{"latency": lognormal(20), **now})
-    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
+    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
     found = changes(read_run(run))
     assert {change.phase for change in found} == {"steady"}
@@ -77,7 +78,7 @@ def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(
     old = record_run(tmp_path, run_id="old", phases=[steady(40, 20), steady(10, 5, name="calm")])
     write_text(old.summary, judge(old).to_json())
     run = record_run(tmp_path, run_id="new", phases=[steady(80, 20), steady(10, 5, name="calm")])
-    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
+    known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
     assert {change.phase for change in changes(read_run(run))} == {"calm"}
     write_text(run.summary, judge(run).to_json())

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.store import RunEntry, Store, open_store
-from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.baselines import make_entry, make_measurement, make_summary
 
 
 @pytest.fixture
@@ -48,20 +48,23 @@ def test_where_the_copy_is_stays_noted_when_a_run_is_recorded_again(store: Store
     assert store.artifact_of("another") is None
 
 
-def test_a_run_is_forgotten_and_its_baseline_is_not(store: Store, tmp_path: Path) -> None:
+def test_a_run_is_forgotten_unless_a_baseline_names_it(store: Store, tmp_path: Path) -> None:
     for number in (1, 2):
         store.record_run(RunEntry(make_summary(number), "f1", tmp_path / make_summary(number).run_id))
-    store.set_baseline("f1", make_baseline_run(1), replace=True)
+    store.set_baseline(make_entry(1), replace=True)
     first, second = make_summary(1).run_id, make_summary(2).run_id
     assert [(run.run_id, run.verdict, run.folder) for run in store.stored_runs()] == [
         (second, "pass", tmp_path / second),
         (first, "pass", tmp_path / first),
     ]
     assert (store.is_of_a_baseline(first), store.is_of_a_baseline(second)) == (True, False)
-    assert store.forget_run(first)
     assert not store.forget_run(first)
-    assert [run.run_id for run in store.stored_runs()] == [second]
-    assert store.is_of_a_baseline(first)
+    assert store.forget_run(second)
+    assert not store.forget_run(second)
+    assert [run.run_id for run in store.stored_runs()] == [first]
+    store.remove_baseline("flash_sale", "load", "f1")
+    assert store.forget_run(first)
+    assert store.stored_runs() == []
 
 
 def test_text_of_the_target_is_kept_whatever_it_holds(store: Store, tmp_path: Path) -> None:
@@ -91,8 +94,8 @@ def test_without_a_baseline_there_is_none(store: Store) -> None:
 
 
 def test_a_baseline_comes_back_whole(store: Store) -> None:
-    run = make_baseline_run()
-    store.set_baseline("f1", run, replace=True)
+    run = make_measurement()
+    store.set_baseline(make_entry(), replace=True)
     baseline = store.baseline_for("flash_sale", "load", "f1")
     assert baseline is not None
     assert (baseline.scenario, baseline.profile, baseline.fingerprint) == ("flash_sale", "load", "f1")
@@ -101,35 +104,35 @@ def test_a_baseline_comes_back_whole(store: Store) -> None:
 
 def test_setting_a_baseline_replaces_its_runs(store: Store) -> None:
     for number in (1, 2):
-        store.set_baseline("f1", make_baseline_run(number), replace=False)
-    store.set_baseline("f1", make_baseline_run(3), replace=True)
+        store.set_baseline(make_entry(number), replace=False)
+    store.set_baseline(make_entry(3), replace=True)
     baseline = store.baseline_for("flash_sale", "load", "f1")
     assert baseline is not None
-    assert baseline.runs == [make_baseline_run(3)]
+    assert baseline.runs == [make_measurement(3)]
 
 
 def test_an_added_run_joins_the_others_latest_first(store: Store) -> None:
     for number in (2, 3, 1):
-        store.set_baseline("f1", make_baseline_run(number), replace=False)
+        store.set_baseline(make_entry(number), replace=False)
     baseline = store.baseline_for("flash_sale", "load", "f1")
     assert baseline is not None
-    assert baseline.runs == [make_baseline_run(number) for number in (3, 2, 1)]
+    assert baseline.runs == [make_measurement(number) for number in (3, 2, 1)]
 
 
 def test_a_run_added_twice_counts_once(store: Store) -> None:
-    store.set_baseline("f1", make_baseline_run(p95=100), replace=False)
-    store.set_baseline("f1", make_baseline_run(p95=300), replace=False)
+    store.set_baseline(make_entry(p95=100), replace=False)
+    store.set_baseline(make_entry(p95=300), replace=False)
     baseline = store.baseline_for("flash_sale", "load", "f1")
     assert baseline is not None
-    assert baseline.runs == [make_baseline_run(p95=300)]
+    assert baseline.runs == [make_measurement(p95=300)]
 
 
 def test_scenario_profile_and_environment_each_have_their_own(store: Store) -> None:
-    own = make_baseline_run(1)
-    store.set_baseline("f1", own, replace=True)
-    store.set_baseline("f2", make_baseline_run(2), replace=True)
-    store.set_baseline("f1", make_baseline_run(3, profile="smoke"), replace=True)
-    store.set_baseline("f1", make_baseline_run(4, scenario="api"), replace=True)
+    own = make_measurement(1)
+    store.set_baseline(make_entry(1), replace=True)
+    store.set_baseline(make_entry(2, fingerprint="f2"), replace=True)
+    store.set_baseline(make_entry(3, profile="smoke"), replace=True)
+    store.set_baseline(make_entry(4, scenario="api"), replace=True)
     baseline = store.baseline_for("flash_sale", "load", "f1")
     assert baseline is not None
     assert baseline.runs == [own]
@@ -144,9 +147,9 @@ def test_scenario_profile_and_environment_each_have_their_own(store: Store) -> N
 
 
 def test_the_list_names_each_run_and_when_the_latest_started(store: Store) -> None:
-    runs = [make_baseline_run(number) for number in (1, 2)]
-    for run in runs:
-        store.set_baseline("f1", run, replace=False)
+    runs = [make_measurement(number) for number in (1, 2)]
+    for number in (1, 2):
+        store.set_baseline(make_entry(number), replace=False)
     (entry,) = store.list_baselines()
     assert entry.run_ids == (runs[1].run_id, runs[0].run_id)
     assert entry.started_at.isoformat() == runs[1].started_at
@@ -154,9 +157,9 @@ def test_the_list_names_each_run_and_when_the_latest_started(store: Store) -> No
 
 
 def test_a_baseline_is_removed_by_run_or_whole(store: Store) -> None:
-    runs = [make_baseline_run(number) for number in (1, 2, 3)]
-    for run in runs:
-        store.set_baseline("f1", run, replace=False)
+    runs = [make_measurement(number) for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        store.set_baseline(make_entry(number), replace=False)
     assert store.remove_baseline("flash_sale", "load", "f1", runs[1].run_id) == [runs[1].run_id]
     assert store.remove_baseline("flash_sale", "load", "f1") == [runs[2].run_id, runs[0].run_id]
     assert store.remove_baseline("flash_sale", "load", "f1") == []

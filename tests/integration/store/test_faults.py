@@ -12,7 +12,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.store import RunEntry, engine, open_store
 from harness.store.address import resolve
 from harness.store.engine import writer
-from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.baselines import make_entry, make_summary
 from tests.support.postgresql import PostgreSQL
 
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 def test_a_damaged_file(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     with open_store(None, tmp_path) as store:
-        store.set_baseline("f1", make_baseline_run(), replace=True)
+        store.set_baseline(make_entry(), replace=True)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)  # all but the page that lists the tables
     path.write_bytes(content)
@@ -109,11 +109,10 @@ def test_a_frozen_runner_does_not_hold_up_the_team(
 def test_a_row_that_cannot_be_read_is_named(store_url: str, tmp_path: Path) -> None:
     with open_store(store_url, tmp_path) as store:
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))
-        store.set_baseline("f1", make_baseline_run(), replace=True)
+        store.set_baseline(make_entry(), replace=True)
         damage = create_engine(resolve(store_url, tmp_path).url)
         with damage.begin() as connection:
-            connection.execute(text("UPDATE harness_run SET summary = '{}'"))
-            connection.execute(text("UPDATE harness_baseline SET run = '{}'"))
+            connection.execute(text("UPDATE harness_run SET summary = '{}', measurement = '{}'"))
         damage.dispose()
         with pytest.raises(HarnessError) as of_run:
             store.list_runs()

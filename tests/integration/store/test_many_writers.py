@@ -5,7 +5,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from harness.store import RunEntry, open_store
-from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.baselines import make_entry, make_summary
 from tests.support.old_store import make_first_store
 
 PROCESSES = 3
@@ -22,10 +22,10 @@ def _write(url: str, old: str, reports: Path, number: int, together: Barrier) ->
         with open_store(url, reports) as store:  # a fresh store: the first turn also races for making the tables
             run = PROCESSES * turn + number
             store.record_run(RunEntry(make_summary(run), "f1", reports))
-            store.set_baseline("replaced", make_baseline_run(run), replace=True)
-            store.set_baseline("added", make_baseline_run(run), replace=False)
+            store.set_baseline(make_entry(run, fingerprint="replaced"), replace=True)
+            store.set_baseline(make_entry(run, fingerprint="added"), replace=False)
             together.wait(60)
-            store.set_baseline("first", make_baseline_run(run), replace=False, up_to=UP_TO)
+            store.set_baseline(make_entry(run, fingerprint="first"), replace=False, up_to=UP_TO)
             baseline = store.baseline_for("flash_sale", "load", "replaced")
             assert baseline is not None
             assert len(baseline.runs) == 1
@@ -49,7 +49,7 @@ def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: 
             writer.kill()
     with open_store(old_store_url, tmp_path) as store:
         upgraded = [entry.artifact for entry in store.list_runs()]
-    assert upgraded == [*(f"s3://runs/{number}" for number in reversed(range(PROCESSES))), None]
+    assert upgraded == [*(f"s3://runs/{number}" for number in reversed(range(PROCESSES))), None, None]
     with open_store(store_url, tmp_path) as store:
         assert len(store.list_runs()) == PROCESSES * ROUNDS
         added, first, replaced = store.list_baselines()

@@ -10,13 +10,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 import harness.store
+from harness.control.finalize import conclude
 from harness.errors import HarnessError
+from harness.plan.model import RunPlan
+from harness.record.measurement import ALL
+from harness.record.run_folder import read_model
 from harness.store import RunEntry, open_store
 from harness.store.address import resolve
 from harness.store.tables import Base
 from harness.store.upgrade import NEWEST, VERSION_TABLE
-from tests.support.baselines import make_baseline_run, make_summary
+from tests.support.baselines import make_measurement, make_summary
 from tests.support.old_store import make_first_store
+from tests.support.recordings import make_environment, record_run, steady
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:
@@ -37,17 +42,36 @@ def test_the_newest_version_is_that_of_the_last_migration() -> None:
 def test_a_store_of_an_older_harness_is_upgraded_in_place(store_url: str, tmp_path: Path) -> None:
     make_first_store(store_url)
     with open_store(store_url, tmp_path) as store:
-        (run,) = store.list_runs()
+        _, run = store.list_runs()  # the baseline's run is one of the catalogue from now on
         assert (run.summary, run.folder, run.artifact) == (make_summary(1), tmp_path / make_summary(1).run_id, None)
         baseline = store.baseline_for("flash_sale", "load", "f1")
         assert baseline is not None
-        assert baseline.runs == [make_baseline_run(2)]
+        assert baseline.runs == [make_measurement(2)]
         store.record_run(RunEntry(make_summary(1), "f1", tmp_path, artifact="s3://runs/1"))
         assert store.artifact_of(make_summary(1).run_id) == "s3://runs/1"
     engine = create_engine(resolve(store_url, tmp_path).url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEWEST
     engine.dispose()
+
+
+def test_the_next_run_is_compared_with_the_baseline_of_an_older_store(store_url: str, tmp_path: Path) -> None:
+    make_first_store(store_url)
+    environment = make_environment("f1")
+    phases = [steady(name="held", seconds=10)]
+    folder = record_run(
+        tmp_path, profile="load", phases=phases, gates=["p95 <= baseline + 10%"], environment=environment
+    )
+    with open_store(store_url, tmp_path) as store:
+        summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
+        kept = store.measurement_of(summary.run_id)
+    assert summary.baseline is not None
+    assert summary.baseline.run_ids == [make_summary(2).run_id]
+    assert [gate.baseline for gate in summary.gates] == [pytest.approx(200)]
+    assert kept is not None
+    p95 = kept.figure("held", ALL, "p95")
+    assert p95 is not None
+    assert p95.value == summary.gates[0].observed
 
 
 def test_a_teams_database_may_hold_other_tables(store_url: str, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from harness.analysis.attribution import suspects_of
 from harness.analysis.functions import Frame, functions_of, parse_frame, phase_profile
-from harness.analysis.measurement import measure_for_baseline
-from harness.errors import HarnessError
+from harness.analysis.measurement import measure
 from harness.gates.judge import judge
 from harness.plan.model import Phase
-from harness.record.baseline import Baseline, FunctionSamples
+from harness.record.measurement import ALL, Baseline, FunctionSamples
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.summary import Suspect
+from harness.recording import open_recording
 from harness.recording.run import read_run
 from tests.support.recordings import Profiles, ramp, record_run, steady, stress
 
@@ -71,7 +71,7 @@ def suspects(
     for number in range(baselines):
         before = run_of(tmp_path, f"before-{number}", stacks(seed=number + 1), phases=phases)
         write_text(before.summary, judge(before).to_json())
-        kept.append(measure_for_baseline(before))
+        kept.append(measure(open_recording(before)))
     if kept:
         baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
         write_json(folder.comparison, baseline.model_dump(by_alias=True))
@@ -147,7 +147,7 @@ def test_a_function_that_costs_two_and_a_half_times_as_much_is_named(tmp_path: P
     before = profile("before", 1.5, 1)
     write_text(before.summary, judge(before).to_json())
     kept = Baseline(
-        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure_for_baseline(before)]
+        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure(open_recording(before))]
     )
     for run_id, rank_s, named in (("same", 1.5, []), ("now", 3.75, ["rank"])):
         now = profile(run_id, rank_s, 2)
@@ -172,7 +172,7 @@ def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -
         ),
     )
     baseline = Baseline(
-        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure_for_baseline(before)]
+        scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure(open_recording(before))]
     )
     write_json(now.comparison, baseline.model_dump(by_alias=True))
     (suspect,) = suspects_of(read_run(now))
@@ -201,7 +201,7 @@ def test_a_phase_that_the_baseline_did_not_sample_is_left_out(tmp_path: Path) ->
     folder = run_of(tmp_path, "now", stacks({(*LIST, "new (shop/new.py:1)"): 9000}))
     before = record_run(tmp_path, run_id="before", phases=PHASES)
     write_text(before.summary, judge(before).to_json())
-    baseline = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure_for_baseline(before)])
+    baseline = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure(open_recording(before))])
     write_json(folder.comparison, baseline.model_dump(by_alias=True))
     assert suspects_of(read_run(folder)) == []
 
@@ -305,19 +305,12 @@ def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:
 def test_a_baseline_keeps_every_figure_and_profile(tmp_path: Path) -> None:
     folder = run_of(tmp_path, "now", stacks())
     write_text(folder.summary, judge(folder).to_json())
-    kept = measure_for_baseline(folder)
+    kept = measure(open_recording(folder))
     assert kept.run_id == "now"
-    assert set(kept.figures) == {"ramp", "steady"}
-    assert "POST /checkout" in kept.figures["steady"]
-    assert kept.figures["steady"][""]["p95"].value == judge(folder).phases[1].response_ms.p95
-    assert set(kept.profiles) == {"steady"}
-    assert type(kept).model_validate_json(kept.model_dump_json(by_alias=True)) == kept
-
-
-def test_only_a_judged_run_can_be_kept(tmp_path: Path) -> None:
-    folder = run_of(tmp_path, "now", stacks())
-    with pytest.raises(HarnessError, match="has not been judged"):
-        measure_for_baseline(folder)
-    write_json(folder.summary, {"schema": 1})
-    with pytest.raises(HarnessError, match=r"summary\.json: run_id"):
-        measure_for_baseline(folder)
+    assert [phase.name for phase in kept.phases] == ["ramp", "steady"]
+    assert kept.endpoint("steady", "POST /checkout") is not None
+    p95 = kept.figure("steady", ALL, "p95")
+    assert p95 is not None
+    assert p95.value == judge(folder).phases[1].response_ms.p95
+    assert [phase.name for phase in kept.phases if phase.profile] == ["steady"]
+    assert type(kept).model_validate_json(kept.model_dump_json()) == kept

@@ -12,7 +12,7 @@ from harness.analysis.intervals import interval_of
 from harness.gates.limits import limit_of, side_of
 from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_requirement
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 from harness.record.summary import GateStatus
 from tests.support.samples import drawn_sample
 

@@ -13,7 +13,7 @@ from harness.analysis.intervals import block_variance, requests_to_bound, reques
 from harness.analysis.samples import Sample
 from harness.metrics import RUN_METRICS
 from harness.metrics.statistics import Quantile
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 from tests.support.samples import drawn_sample, sample_of
 
 RUNS = 100

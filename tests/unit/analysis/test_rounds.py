@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.rounds import interval_of
 from harness.metrics import BENCH_METRICS
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 from harness.record.suite import Benchmark, MemoryFigures, Rounds
 
 

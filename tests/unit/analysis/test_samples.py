@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.samples import ALL, samples_of
+from harness.analysis.samples import samples_of
 from harness.record.histogram import Histogram
+from harness.record.measurement import ALL
 from harness.recording.run import read_run
 from tests.support.recordings import Failing, ramp, record_run, steady
 

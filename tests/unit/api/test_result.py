@@ -14,6 +14,7 @@ from harness.errors import Message
 from harness.gates.judge import judge
 from harness.record.run_folder import write_text
 from harness.record.summary import Summary
+from harness.recording import open_recording
 from tests.support.recordings import Failing, diagnose, gate, pause, ramp, record_run, steady, stress
 from tests.support.reported import HOSTILE
 
@@ -112,9 +113,7 @@ def test_tables_hold_what_was_recorded(run: Run) -> None:
 
 
 def _with_tables(run: Run) -> Path:
-    from harness.record.tables import write_tables
-
-    write_tables(run.folder)
+    open_recording(run.folder).write_tables()
     return run.path
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis.measurement import measure
 from harness.control.finalize import judge_bench_again, judged, write_results
-from harness.gates.bench_judge import measure_suite_for_baseline
 from harness.plan.bench_expression import parse_bench_gate
-from harness.record.baseline import Baseline
+from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestProblem
 from harness.record.summary import GateResult
+from harness.recording import open_recording
 from harness.recording.bench import read_suite
 from tests.support.benches import FINGERPRINT, bench_folder
 
@@ -36,7 +37,7 @@ def only(results: Sequence[GateResult]) -> GateResult:
 def baseline_of(*folders: RunFolder) -> Baseline:
     for folder in folders:
         write_results(folder, judged(folder))
-    runs = [measure_suite_for_baseline(folder) for folder in folders]
+    runs = [measure(open_recording(folder)) for folder in folders]
     return Baseline(scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=runs)
 
 

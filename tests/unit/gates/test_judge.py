@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.measurement import measure
 from harness.errors import HarnessError
 from harness.gates.judge import judge
 from harness.plan.model import Gate
-from harness.record.baseline import Baseline
 from harness.record.environment import Environment
+from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
 from harness.record.summary import GateResult, Summary
+from harness.recording import open_recording
 from tests.support.recordings import (
     CPU_STACKS,
     Failing,
@@ -39,7 +40,7 @@ def baseline_of(*folders: RunFolder, into: RunFolder, fingerprint: str | None = 
     runs = []
     for folder in folders:
         write_text(folder.summary, judge(folder).to_json())
-        runs.append(measure_for_baseline(folder))
+        runs.append(measure(open_recording(folder)))
     found = fingerprint or Environment.model_validate(read_json(into.environment)).fingerprint
     kept = Baseline(scenario="flash_sale", profile="default", fingerprint=found, runs=runs)
     write_json(into.comparison, kept.model_dump(by_alias=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.metrics import formatting
-from harness.record.baseline import Interval
+from harness.record.measurement import Interval
 
 
 @pytest.mark.parametrize(

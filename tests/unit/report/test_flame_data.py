@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.measurement import measure_for_baseline
+from harness.analysis.measurement import measure
 from harness.gates.judge import judge
-from harness.record.baseline import Baseline
+from harness.record.measurement import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import write_text
+from harness.recording import open_recording
 from harness.report.contents import read_report
 from harness.report.flame_data import flame_data
 from tests.support.recordings import Profiles, record_run, steady
@@ -22,7 +23,7 @@ def flame_of(tmp_path: Path, stacks: list[Stack], before: list[Stack] | None = N
     if before is not None:
         old = record_run(tmp_path, run_id="old", phases=[steady(5, 3)], profiles=Profiles(cpu={"steady": before}))
         write_text(old.summary, judge(old).to_json())
-        known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure_for_baseline(old)])
+        known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
         write_text(folder.comparison, known.model_dump_json(by_alias=True))
     write_text(folder.summary, judge(folder).to_json())
     flames = flame_data(read_report(folder))

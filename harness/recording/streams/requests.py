@@ -1,6 +1,6 @@
-"""The run as tables for other tools: ``timeline.parquet`` and ``resources.parquet``, made from what was recorded.
+"""The requests of a run under load, second by second: the journal; exported as ``timeline.parquet``.
 
-``timeline.parquet`` has a row per second, phase and endpoint:
+The table has a row per second, phase and endpoint:
 
 ==================  ===========  ====================================================================================
 second              int32        second of the run (see ``epoch_s`` in the file's metadata) in which requests ended
@@ -8,32 +8,27 @@ phase               int16        index in the plan of the phase in which they we
 method, name        string       the endpoint
 requests, failures  int64
 bytes_received      int64
-failure_kinds       map          failures by what they say
+failure_kinds       map          failures by their error
 response, service,  struct       a histogram: ``sum_us``, ``max_us``, and sparse ``buckets`` (uint16) with their
 failed                           ``counts`` (uint32); the layout is that of :mod:`harness.record.histogram`
 ==================  ===========  ====================================================================================
-
-``resources.parquet`` has a row per reading and value: ``at_s`` (from the run's start), ``epoch_s``, ``source``,
-``name``, ``value``. Beside what was sampled it holds the load: source ``load`` (``users``) and ``worker-N`` (``cpu``,
-``lag_ms``, ``users``, ``iterations``, ``late``, ``waiting``, ``starved``, ``throttled``, ``stolen``), at the end of
-each second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness.record.columns import counts, lists, numbers, texts
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, read_journal
-from harness.record.resources import Reading, read_resources
-from harness.record.run_folder import RunFolder
+from harness.recording.stream import Stream, Table
+
+if TYPE_CHECKING:
+    from harness.recording.recording import Recording
 
 _HISTOGRAM = pa.struct(
     [
@@ -44,7 +39,7 @@ _HISTOGRAM = pa.struct(
     ]
 )
 
-TIMELINE = pa.schema(
+SCHEMA = pa.schema(
     [
         ("second", pa.int32()),
         ("phase", pa.int16()),
@@ -60,23 +55,6 @@ TIMELINE = pa.schema(
     ]
 )
 
-RESOURCES = pa.schema(
-    [
-        ("at_s", pa.float64()),
-        ("epoch_s", pa.float64()),
-        ("source", pa.string()),
-        ("name", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
-
-
-def write_tables(folder: RunFolder) -> None:
-    """Write both tables of a run folder. Raises :class:`HarnessError` where its journal or resources are damaged."""
-    journal = read_journal(folder.journal)
-    write_timeline(folder.timeline_table, journal)
-    write_resources(folder.resources_table, journal, read_resources(folder.resources))
-
 
 def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[EndpointSecond]]:
     """What ended in each second of the run, by second, index of the phase and index of the endpoint."""
@@ -87,8 +65,8 @@ def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[Endpoi
     return groups
 
 
-def write_timeline(path: Path, journal: Journal) -> None:
-    """Write ``timeline.parquet`` (see the module's first lines)."""
+def _table(recording: Recording) -> pa.Table:
+    journal = recording.read(REQUESTS)
     kinds: dict[tuple[int, int, int], dict[str, int]] = {}
     for failure in journal.failures:
         key = (failure.second, failure.phase, failure.endpoint)
@@ -110,57 +88,10 @@ def write_timeline(path: Path, journal: Journal) -> None:
         _histograms([Histogram.merged([part.service for part in group]) for group in parts]),
         _histograms([Histogram.merged([part.failed for part in group]) for group in parts]),
     ]
-    _write(path, pa.Table.from_arrays(columns, schema=TIMELINE), journal)
-
-
-def write_resources(path: Path, journal: Journal, readings: Sequence[Reading]) -> None:
-    """Write ``resources.parquet`` (see the module's first lines)."""
-    _write(path, resources_table(journal, readings), journal)
-
-
-def resources_table(journal: Journal, readings: Sequence[Reading]) -> pa.Table:
-    """What ``resources.parquet`` holds."""
-    load = [
-        Reading(journal.epoch_s + second.second + 1, source, values)
-        for second in journal.seconds
-        for source, values in (
-            ("load", {"users": float(second.users)}),
-            *(
-                (
-                    f"worker-{state.worker}",
-                    {
-                        "cpu": state.cpu,
-                        "lag_ms": state.lag_ms,
-                        "users": float(state.users),
-                        "iterations": float(state.iterations),
-                        "late": float(state.late),
-                        "waiting": float(state.waiting),
-                        "starved": state.starved,
-                        "throttled": state.throttled,
-                        "stolen": state.stolen,
-                    },
-                )
-                for state in second.workers
-            ),
-        )
-    ]
-    rows = [
-        (reading, name, value)
-        for reading in sorted([*readings, *load], key=lambda reading: reading.epoch_s)
-        for name, value in reading.values.items()
-    ]
-    columns = [
-        numbers([reading.epoch_s - journal.epoch_s for reading, _, _ in rows], np.float64),
-        numbers([reading.epoch_s for reading, _, _ in rows], np.float64),
-        texts([reading.source for reading, _, _ in rows]),
-        texts([name for _, name, _ in rows]),
-        numbers([value for _, _, value in rows], np.float64),
-    ]
-    return pa.Table.from_arrays(columns, schema=RESOURCES)
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def _histograms(histograms: list[Histogram]) -> pa.StructArray:
-    """A column of histograms."""
     return pa.StructArray.from_arrays(
         [
             numbers([one.sum_us for one in histograms], np.int64),
@@ -172,6 +103,10 @@ def _histograms(histograms: list[Histogram]) -> pa.StructArray:
     )
 
 
-def _write(path: Path, table: pa.Table, journal: Journal) -> None:
-    about = {"harness_schema": "1", "run_id": journal.run_id, "epoch_s": repr(journal.epoch_s)}
-    pq.write_table(table.replace_schema_metadata(about), path, compression="zstd")
+REQUESTS = Stream(
+    name="requests",
+    files=("journal",),
+    read=lambda folder: read_journal(folder.journal),
+    table=Table("timeline.parquet", _table),
+    artifacts={"journal": "journal", "timeline": "timeline.parquet"},
+)

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
-from harness.record.tables import RESOURCES, TIMELINE, write_tables
+from harness.recording import open_recording
+from harness.recording.streams import requests, resources
 from tests.support.recordings import EPOCH_S, Failing, ramp, record_run, steady
 
 
@@ -21,11 +22,11 @@ def test_the_timeline_holds_every_request_and_failure(tmp_path: Path) -> None:
         phases=[ramp(), steady(rate=40)],
         failures=[Failing(0.05, "HTTP 503"), Failing(0.05, "wrong total", "POST /cart")],
     )
-    write_tables(folder)
-    table = pq.read_table(folder.timeline_table)
+    open_recording(folder).write_tables()
+    table = pq.read_table(folder.path / "timeline.parquet")
     journal = read_journal(folder.journal)
     series = [part for second in journal.seconds for part in second.endpoint_seconds]
-    assert table.schema.equals(TIMELINE)
+    assert table.schema.equals(requests.SCHEMA)
     assert sum(table["requests"].to_pylist()) == sum(part.requests for part in series)
     assert sum(table["bytes_received"].to_pylist()) == sum(part.bytes_received for part in series)
     kinds: dict[str, int] = {}
@@ -50,9 +51,9 @@ def test_the_timeline_holds_every_request_and_failure(tmp_path: Path) -> None:
 
 def test_resources_hold_what_was_sampled_and_how_the_load_went(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(seconds=3)], workers=2)
-    write_tables(folder)
-    table = pq.read_table(folder.resources_table)
-    assert table.schema.equals(RESOURCES)
+    open_recording(folder).write_tables()
+    table = pq.read_table(folder.path / "resources.parquet")
+    assert table.schema.equals(resources.SCHEMA)
     assert set(table["source"].to_pylist()) == {"target", "generator", "machine", "load", "worker-1", "worker-2"}
     assert float(table.schema.metadata[b"epoch_s"]) == EPOCH_S
     at_s, epoch_s = table["at_s"].to_pylist(), table["epoch_s"].to_pylist()
@@ -66,8 +67,8 @@ def test_they_are_written_without_pandas_which_takes_as_long_to_load_as_all_else
         "import sys\n"
         "from pathlib import Path\n"
         "from harness.record.run_folder import RunFolder\n"
-        "from harness.record.tables import write_tables\n"
-        "write_tables(RunFolder(Path(sys.argv[1])))\n"
+        "from harness.recording import open_recording\n"
+        "open_recording(RunFolder(Path(sys.argv[1]))).write_tables()\n"
         "print(*sys.modules)"
     )
     command = [sys.executable, "-c", code, str(folder.path)]

@@ -1,0 +1,161 @@
+"""What a run measured: its figures with their intervals, by variant, phase, endpoint and metric, and summaries.
+
+It is what the store keeps of every run, what runs are compared by, and what a baseline is made of. A bench is measured
+in one phase, :data:`BENCHMARKS`, whose endpoints are the ids of its tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+ONLY = ""
+"""The variant of a run that has one build only."""
+
+ALL = ""
+"""The endpoint that stands for all endpoints together."""
+
+BENCHMARKS = "benchmarks"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Interval(_Part):
+    """A figure and its 95 % interval, in the metric's unit; ``high`` None: too few requests to bound it from above."""
+
+    value: float
+    low: float
+    high: float | None
+
+
+Figures = dict[str, Interval]
+"""By metric."""
+
+
+class FunctionSamples(_Part):
+    """In how many CPU samples of a phase a function was on top of the stack (``own``) or anywhere on it (``total``)."""
+
+    own: int
+    total: int
+
+
+class PhaseProfile(_Part):
+    """The CPU profile of one phase by function; the key is the function as folded, ``function (file.py)``, lineless.
+
+    ``requests`` were sent while the sampler was on: what the samples are divided by when profiles are compared.
+    """
+
+    samples: int
+    rate_hz: float
+    requests: float
+    functions: dict[str, FunctionSamples]
+
+
+class ResourceSummary(_Part):
+    """One sampled value over a phase, in its own unit (``cpu_percent``, ``rss_bytes``)."""
+
+    mean: float
+    max: float
+
+
+class EndpointMeasurement(_Part):
+    """One endpoint or benchmark: its figures, and how much they rest on."""
+
+    requests: int = 0
+    """Or a benchmark's rounds."""
+    seconds: int = 0
+    """Over how many seconds the requests came: intervals are taken between them."""
+    figures: Figures
+
+
+class PhaseMeasurement(_Part):
+    """One measured phase of one variant."""
+
+    variant: str = ONLY
+    name: str
+    kind: str
+    goal: str = ""
+    """The load that was asked for: only phases of one goal are compared."""
+    generator_limited: str | None = None
+    """Why the load generator was the bottleneck; the figures are then not the target's."""
+    endpoints: dict[str, EndpointMeasurement]
+    profile: PhaseProfile | None = None
+    resources: dict[str, dict[str, ResourceSummary]] = {}
+    """By source (``target``, ``machine``, ``generator``) and name (``cpu_percent``)."""
+
+
+class Measurement(_Part):
+    """One run, as far as other runs are compared with it."""
+
+    run_id: str
+    started_at: str
+    """ISO 8601, UTC."""
+    scenario: str
+    profile: str
+    phases: list[PhaseMeasurement]
+
+    def phase(self, name: str, variant: str = ONLY) -> PhaseMeasurement | None:
+        """The phase of that name; None where it was not measured."""
+        return next((phase for phase in self.phases if (phase.name, phase.variant) == (name, variant)), None)
+
+    def endpoint(self, phase: str, endpoint: str = ALL, variant: str = ONLY) -> EndpointMeasurement | None:
+        """One endpoint in one phase; None where it was not measured."""
+        measured = self.phase(phase, variant)
+        return measured.endpoints.get(endpoint) if measured else None
+
+    def figure(self, phase: str, endpoint: str, metric: str, variant: str = ONLY) -> Interval | None:
+        """One figure; None where it was not measured."""
+        measured = self.endpoint(phase, endpoint, variant)
+        return measured.figures.get(metric) if measured else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, data: Any) -> Any:
+        return of_baseline_run(data) if isinstance(data, dict) and "summary" in data else data
+
+
+class Baseline(_Part):
+    """The baseline of one (scenario, profile, environment fingerprint): its runs, latest first; at least one.
+
+    ``baseline.json`` in a run folder is the one that the run was compared with, as it stood then: judging and drawing
+    the run again takes nothing but the folder.
+    """
+
+    scenario: str
+    profile: str
+    fingerprint: str
+    runs: list[Measurement]
+
+    def figures(self, phase: str, endpoint: str, metric: str) -> list[Interval]:
+        """One figure of each run that has it, latest first."""
+        found = (run.figure(phase, endpoint, metric) for run in self.runs)
+        return [figure for figure in found if figure is not None]
+
+
+def of_baseline_run(run: dict[str, Any]) -> dict[str, Any]:
+    """The measurement in a baseline run as it was kept before stores had measurements: with its whole summary."""
+    summary = run["summary"]
+    known = {phase["name"]: phase for phase in summary.get("phases", [])}
+    phases = []
+    for name, endpoints in run["figures"].items():
+        phase = known.get(name, {})
+        phases.append(
+            {
+                "name": name,
+                "kind": phase.get("kind", "bench"),
+                "goal": phase.get("target", ""),
+                "generator_limited": phase.get("generator_limited"),
+                "endpoints": {endpoint: {"figures": figures} for endpoint, figures in endpoints.items()},
+                "profile": run["profiles"].get(name),
+            }
+        )
+    return {
+        "run_id": run["run_id"],
+        "started_at": run["started_at"],
+        "scenario": summary["scenario"],
+        "profile": summary["profile"],
+        "phases": phases,
+    }

@@ -1,0 +1,80 @@
+"""A run folder opened as one typed thing: the plan, the environment, the baseline, and the streams."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import pyarrow.parquet
+
+from harness.plan.bench import BenchPlan
+from harness.plan.model import RunPlan
+from harness.record.environment import Environment
+from harness.record.measurement import Baseline
+from harness.record.profiles import ProfileIndex
+from harness.record.run_folder import RunFolder, read_model
+from harness.recording.stream import Stream
+from harness.recording.streams import PROFILES, STREAMS
+
+Data = TypeVar("Data")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording(ABC):
+    """What a run left in its folder. Each stream is read once, when it is first asked for.
+
+    Reading raises :class:`HarnessError` where a file is missing or damaged.
+    """
+
+    folder: RunFolder
+    plan: RunPlan | BenchPlan
+    no_baseline: str | None = None
+    """Why there is no baseline, where whoever has looked for one knows."""
+    _data: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    @abstractmethod
+    def run_id(self) -> str:
+        """Its run-id, whatever its folder is called by now."""
+
+    @property
+    @abstractmethod
+    def started_at(self) -> str:
+        """When it started: ISO 8601, UTC."""
+
+    def read(self, stream: Stream[Data]) -> Data:
+        """What was recorded of ``stream``."""
+        if stream.name not in self._data:
+            self._data[stream.name] = stream.read(self.folder)
+        data: Data = self._data[stream.name]
+        return data
+
+    @cached_property
+    def profiles(self) -> ProfileIndex:
+        return self.read(PROFILES)
+
+    @cached_property
+    def environment(self) -> Environment | None:
+        """The machine it ran on; None where that was not recorded."""
+        path = self.folder.environment
+        return read_model(path, Environment) if path.exists() else None
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """What it was compared with; None where it was compared with nothing."""
+        path = self.folder.comparison
+        return read_model(path, Baseline) if path.exists() else None
+
+    def write_tables(self) -> None:
+        """Export every stream that was recorded as its table, into the run folder."""
+        for stream in STREAMS:
+            if stream.table and stream.recorded_in(self.folder):
+                table = stream.table.of(self).replace_schema_metadata(self.table_metadata)
+                pyarrow.parquet.write_table(table, self.folder.path / stream.table.file, compression="zstd")
+
+    @property
+    def table_metadata(self) -> dict[str, str]:
+        """What every table says of the run."""
+        return {"harness_schema": "1", "run_id": self.run_id}

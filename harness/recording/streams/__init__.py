@@ -1,0 +1,20 @@
+"""All kinds of data that a run can record. A new one is a file here and a line in :data:`STREAMS`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.recording.stream import Stream
+from harness.recording.streams.profiles import PROFILES
+from harness.recording.streams.requests import REQUESTS
+from harness.recording.streams.resources import RESOURCES
+from harness.recording.streams.rounds import ROUNDS
+
+STREAMS: tuple[Stream[Any], ...] = (
+    REQUESTS,
+    RESOURCES,
+    PROFILES,
+    ROUNDS,
+)
+
+__all__ = ["PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "STREAMS"]
