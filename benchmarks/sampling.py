@@ -137,7 +137,7 @@ def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
         finally:
             profiles = sampler.close()
     if not profiles or profiles[0].rate_hz is None:
-        raise HarnessError("the harness took no samples", hint="; ".join(sampler.notes))
+        raise HarnessError("the harness took no samples", hint="; ".join(map(str, sampler.notes)))
     return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
 
 

@@ -74,6 +74,9 @@ class Message:
     template: str
     params: Mapping[str, object] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.code, self.text()))
+
     def __str__(self) -> str:
         return self.text()
 

@@ -104,7 +104,9 @@ def _run_in(
             url = reached_from_outside(target.url, listen_address, managed=target.managed)
         with (
             LoadProcesses(folder, plan, url, listen_address) as load,
-            SamplingSession(plan, target, folder, lambda: _generator(load), cores=usable_cores()) as sampling,
+            SamplingSession(
+                plan.phases, plan.sampling, target, folder, lambda: _generator(load), cores=usable_cores()
+            ) as sampling,
         ):
             if plan.remote_workers:
                 _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)

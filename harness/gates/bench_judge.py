@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from harness.analysis.compare import against, relative
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
+from harness.errors import Message
 from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import PARTLY, Decision, told, weighed
 from harness.metrics import BENCH_METRICS
@@ -115,8 +116,8 @@ def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> B
     return shown
 
 
-def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[str]:
-    warnings = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
+def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message | str]:
+    warnings: list[Message | str] = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
     warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
     measured = {benchmark.test for benchmark in suite.benchmarks}
     told_of = measured | {fault.test for fault in [*suite.report.skipped, *suite.report.failed]}

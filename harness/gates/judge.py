@@ -14,6 +14,7 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
+from harness.errors import Message
 from harness.gates.evaluate import Evaluator
 from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
@@ -65,9 +66,9 @@ def _phase(run: RunRecording, number: int) -> PhaseSummary:
     return summary
 
 
-def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[str]:
+def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[Message | str]:
     """What a reader of the figures should know, and what could not be sampled."""
-    warnings = []
+    warnings: list[Message | str] = []
     for record, phase in zip(run.phases, phases, strict=True):
         if phase.generator_limited:
             what = "its limit is the generator's, not the target's capacity; " if phase.kind == "stress" else ""
@@ -75,7 +76,8 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         said = (waiting_for_users(record, run.journal), unread_failures(record.plan, phase, gates))
         warnings += [warning for warning in said if warning]
     warnings += leak_warnings(run)
-    warnings += [clock] if (clock := clock_warning(worst_clocks(run.journal))) else []
+    clock = clock_warning(worst_clocks(run.journal))
+    warnings += [clock] if clock else []
     warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
     warnings += run.profiles.notes
     warnings += [

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.errors import Message, message
 from harness.microbench.request import Request
 from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
@@ -36,23 +37,23 @@ def profile_benchmarks(
     *,
     interrupts: Callable[[], int],
     say: Callable[[str], None],
-) -> tuple[list[Profile], list[str]]:
+) -> tuple[list[Profile], list[Message]]:
     """Profiles of ``tests`` (each with its place in the suite, which is the profile's ``phase``), and notes."""
     profiles: list[Profile] = []
-    notes: list[str] = []
+    notes: dict[Message, None] = {}
     for place, test in tests:
         if interrupts():
             break
         say(f"profiling {test}")
-        found, told = _profile(place, test, plan, folder, interrupts)
+        found, found_notes = _profile(place, test, plan, folder, interrupts)
         profiles += found
-        notes += told
-    return profiles, list(dict.fromkeys(notes))
+        notes |= dict.fromkeys(found_notes)
+    return profiles, list(notes)
 
 
 def _profile(
     place: int, test: str, plan: BenchPlan, folder: RunFolder, interrupts: Callable[[], int]
-) -> tuple[list[Profile], list[str]]:
+) -> tuple[list[Profile], list[Message]]:
     scratch = folder.path / "profiled"
     scratch.mkdir()
     report = scratch / "suite.json"
@@ -72,9 +73,11 @@ def _profile(
             file.unlink()
         scratch.rmdir()
     kept = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
-    notes = list(sampler.notes)
+    notes = sampler.notes
     if profiles and not kept:
-        notes.append(f"CPU of {test}: it ran too shortly for py-spy to see it: more rounds show more")
+        notes.append(
+            message("cpu-benchmark-too-short", "CPU of {test}: too short for py-spy; more rounds show more", test=test)
+        )
     return kept, notes
 
 

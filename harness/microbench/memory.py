@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from harness.errors import Message, message
 from harness.microbench.request import Request
 from harness.microbench.session import WENT_WELL, Session, pytest_command
 from harness.plan.bench import BenchPlan
@@ -25,7 +26,7 @@ from harness.sampling.child import start_child
 _READ_TIMEOUT_S = 300.0
 _POLL_S = 0.1
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
-_INTERRUPTED = "memory was not traced to its end: it was interrupted"
+_INTERRUPTED = message("memory-interrupted", "memory was not traced to the end: interrupted")
 _CALL = "measured ("
 _PLUGIN = "microbench/plugin.py"
 
@@ -44,7 +45,7 @@ def trace_benchmarks(
     *,
     interrupts: Callable[[], int],
     say: Callable[[str], None],
-) -> tuple[list[Profile], list[str]]:
+) -> tuple[list[Profile], list[Message]]:
     """Trace ``tests`` (the suite, in its order) and write their figures; profiles of them, and notes."""
     say("tracing memory")
     folder.memory.mkdir(exist_ok=True)
@@ -62,24 +63,43 @@ def trace_benchmarks(
     if ended.interrupted:
         return [], [_INTERRUPTED]
     read = _read_apart(folder, interrupts)
-    if isinstance(read, str):
+    if isinstance(read, Message):
         return [], [read]
     write_memory(folder.benchmark_memory, read.figures)
     missing = [test for test in tests if test not in read.figures and test not in read.damaged]
-    notes = [f"memory of {test}: its trace cannot be read: {fault}" for test, fault in read.damaged.items()]
+    notes = [
+        message(
+            "memory-benchmark-trace-unreadable",
+            "memory of {test}: its trace cannot be read: {reason}",
+            test=test,
+            reason=reason,
+        )
+        for test, reason in read.damaged.items()
+    ]
     if ended.status in WENT_WELL:
         notes += [
-            f"memory of {test} was not traced: under memray its test failed; harness.log tells why" for test in missing
+            message(
+                "memory-benchmark-failed",
+                "memory of {test} was not traced: its test failed under memray; see harness.log",
+                test=test,
+            )
+            for test in missing
         ]
     else:
         notes.append(
-            f"memory of {len(missing)} of {len(tests)} benchmarks was not traced: under memray pytest ended badly (its "
-            f"exit status: {ended.status}); harness.log tells why"
+            message(
+                "memory-pytest-failed",
+                "memory of {missing} of {count} benchmarks was not traced: under memray pytest failed (exit status "
+                "{status}); see harness.log",
+                missing=len(missing),
+                count=len(tests),
+                status=ended.status,
+            )
         )
     return _profiles(tests, read.figures, folder), notes
 
 
-def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | str:
+def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | Message:
     """What another process reads; or why it did not, as a note."""
     command = [sys.executable, "-P", "-m", "harness.microbench.memory", str(folder.memory)]
     child = start_child(command, subprocess.PIPE, subprocess.PIPE)
@@ -95,10 +115,12 @@ def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | st
             child.communicate()
             if interrupts():
                 return _INTERRUPTED
-            return f"the memory traces took too long to read; they are kept in {folder.memory}"
+            return message(
+                "memory-traces-too-large", "the memory traces in {folder} took too long to read", folder=folder.memory
+            )
     if child.returncode != 0:
         last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        return f"the memory traces cannot be read: {last}"
+        return message("memory-traces-unreadable", "the memory traces cannot be read: {reason}", reason=last)
     return Traces.model_validate_json(output)
 
 

@@ -7,15 +7,16 @@ a frame as ``function (file.py:line)``. The weight counts samples (CPU) or bytes
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message, message
 from harness.record.files import ordinary
 from harness.record.run_folder import read_model, write_json
+from harness.record.summary import Notice
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
 
@@ -42,10 +43,11 @@ class Profile:
 
 
 class _Saved(BaseModel):
-    """The index as a file; neither key may be missing."""
+    """The index as a file. ``notices`` are the notes again, with code and parameters."""
 
     profiles: list[Profile]
     notes: list[str]
+    notices: list[Notice] = []
 
 
 @dataclass(slots=True)
@@ -53,18 +55,23 @@ class ProfileIndex:
     """All profiles of a run, and ``notes``: what could not be sampled, and what to do about it."""
 
     profiles: list[Profile] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        write_json(path, asdict(self))
+        saved = _Saved(
+            profiles=self.profiles, notes=[str(note) for note in self.notes], notices=[*map(Notice.of, self.notes)]
+        )
+        write_json(path, saved.model_dump())
 
     @classmethod
     def load(cls, path: Path) -> ProfileIndex:
-        """The saved index; an empty one where there is none. Raises :class:`HarnessError` where it is damaged."""
+        """The saved index; an empty one if there is none. Raises :class:`HarnessError` if it is damaged."""
         if not path.exists():
             return cls()
         saved = read_model(path, _Saved)
-        return cls(saved.profiles, saved.notes)
+        if saved.notices:
+            return cls(saved.profiles, [notice.message() for notice in saved.notices])
+        return cls(saved.profiles, [message("note", "{text}", text=text) for text in saved.notes])
 
 
 @dataclass(frozen=True, slots=True)

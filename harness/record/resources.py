@@ -1,4 +1,4 @@
-"""What the samplers saw, each second: CPU, memory, threads, file descriptors, metrics; written as it is seen.
+"""What the samplers read, each second: CPU, memory, threads, file descriptors, metrics; written as it is read.
 
 Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, ``generator``, ``machine``,
 ``prometheus`` …) and ``values`` (name to number). Names carry their unit: ``cpu_percent`` (100 = one core),
@@ -7,6 +7,7 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,20 +25,21 @@ class Reading:
 
 
 class ResourceWriter:
-    """Appends readings; safe to call from several threads is not promised: one thread writes."""
+    """Appends readings. Safe to call from any thread."""
 
     def __init__(self, path: Path) -> None:
         self._frames = FrameWriter(path)
+        self._lock = threading.Lock()
 
     def write(self, reading: Reading) -> None:
-        self._frames.write(
-            {
-                "kind": "resources",
-                "epoch_s": reading.epoch_s,
-                "source": reading.source,
-                "values": reading.values,
-            }
-        )
+        frame = {
+            "kind": "resources",
+            "epoch_s": reading.epoch_s,
+            "source": reading.source,
+            "values": reading.values,
+        }
+        with self._lock:
+            self._frames.write(frame)
 
     def close(self) -> None:
         self._frames.close()

@@ -231,6 +231,10 @@ class Notice(_Part):
         }
         return cls(code=message.code, params=params, text=str(message))
 
+    def message(self) -> Message:
+        """The message again; its sentence is the one that was written."""
+        return Message(self.code, self.text.replace("{", "{{").replace("}", "}}"), self.params)
+
 
 class BaselineRef(_Part):
     """What a run was compared with: the latest baseline run first."""

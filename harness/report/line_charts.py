@@ -9,40 +9,9 @@ from harness.record.journal import Journal
 from harness.record.line_charts import Line, LineChart, Tone
 from harness.record.resources import Reading
 from harness.report.time_series import TimeAxis, generator_over_time, resources_over_time
+from harness.sampling.registry import SAMPLERS
 
-RESOURCE_CHARTS: tuple[LineChart, ...] = (
-    LineChart(
-        "cpu",
-        "CPU",
-        (
-            Line("target", "cpu_percent", "target", "blue"),
-            Line("generator", "cpu_percent", "generator", "orange"),
-            Line("machine", "cpu_percent", "machine", "grey"),
-        ),
-        empty="CPU was not sampled.",
-        note="100 % is one core",
-        suffix=" %",
-    ),
-    LineChart(
-        "memory",
-        "Memory",
-        (
-            Line("target", "rss_bytes", "target", "blue", scale=1e6),
-            Line("generator", "rss_bytes", "generator", "orange", scale=1e6),
-        ),
-        empty="Memory was not sampled.",
-        note="resident set size",
-        suffix=" MB",
-    ),
-    LineChart(
-        "handles",
-        "Threads and file descriptors of the target",
-        (Line("target", "threads", "threads", "blue"), Line("target", "fds", "file descriptors", "orange")),
-        empty="The target's process was not sampled.",
-        decimals=0,
-    ),
-)
-"""Charts of the readings that every run has. A sampler brings more."""
+SAMPLED_CHARTS: tuple[LineChart, ...] = tuple(chart for kind in SAMPLERS for chart in kind.charts)
 
 Values = Sequence[float | None]
 
@@ -50,7 +19,7 @@ Values = Sequence[float | None]
 def line_charts(journal: Journal, readings: list[Reading], axis: TimeAxis) -> list[dict[str, Any]]:
     """Each chart as ``assets/chartkinds.js`` reads it: its texts, and its lines that have a value other than 0."""
     generator = generator_over_time(journal, axis)
-    sampled = resources_over_time(readings, journal.epoch_s, axis, {line.value for line in _lines(RESOURCE_CHARTS)})
+    sampled = resources_over_time(readings, journal.epoch_s, axis, {line.value for line in _lines(SAMPLED_CHARTS)})
     users = [_line("users", "green", generator["users"], filled=True)]
     waiting = [_line("arrivals waiting for a user", "red", generator["waiting"])]
     worker = [
@@ -59,7 +28,7 @@ def line_charts(journal: Journal, readings: list[Reading], axis: TimeAxis) -> li
     ]
     return [
         _chart("users", "Users", users + _with_values(waiting), decimals=0),
-        *(_resource_chart(chart, sampled) for chart in RESOURCE_CHARTS),
+        *(_resource_chart(chart, sampled) for chart in SAMPLED_CHARTS),
         _chart(
             "generator",
             "Load generator",

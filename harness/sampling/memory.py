@@ -1,4 +1,4 @@
-"""Memory profiles: memray turned on for the diagnose pass in the target's busiest Python process, by its agent."""
+"""Memory profiles: memray, in the target's busiest Python process, turned on for the diagnose phase by an agent."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from typing import get_args
 
 import psutil
 
+from harness.errors import Message, Option, message
 from harness.record.profiles import Profile, ProfileKind
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child
-from harness.sampling.sampler import MemoryAgent, SampledTarget, file_stem
+from harness.sampling.sampler import (
+    During,
+    MemoryAgent,
+    SampledTarget,
+    Sampler,
+    SamplerKind,
+    SamplingContext,
+    file_stem,
+)
 
 _CONVERT_TIMEOUT_S = 120.0
 
 
-class MemorySampler:
-    """Traces the phases it is told of into ``memory/INDEX-PHASE.bin``; folded files by kind lie beside them."""
-
-    name = "memory"
+class MemorySampler(Sampler):
+    """Traces phases into ``memory/INDEX-PHASE.bin``; folded files by kind lie beside them."""
 
     def __init__(self, target: SampledTarget, folder: RunFolder) -> None:
+        super().__init__()
         self._target = target
         self._folder = folder
-        # One thread: orders stay in order, and the converter dies with the thread that started it.
+        # One thread: begin and end stay in order, and the converter dies with the thread that started it.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="memory-sampler")
         self._jobs: list[Future[None]] = []
         self._traced: tuple[MemoryAgent, int, Path, float] | None = None
         self._profiles: list[Profile] = []
-        self._notes: dict[str, None] = {}
         folder.memory.mkdir(exist_ok=True)
-
-    @property
-    def notes(self) -> list[str]:
-        return list(self._notes)
 
     def begin_phase(self, index: int, name: str) -> None:
         self._jobs.append(self._worker.submit(self._start, index, name))
@@ -62,15 +65,15 @@ class MemorySampler:
         raw = self._folder.memory / f"{file_stem(index, name)}.bin"
         try:
             agent.start(raw)
-        except Exception as error:  # noqa: BLE001  (the agent's text says why; the load goes on whatever it is)
-            self._note(f"memory was not sampled: {error}")
+        except Exception as error:  # noqa: BLE001  (any error of the agent; the load goes on)
+            self.note(message("memory-not-traced", "memory was not sampled: {reason}", reason=str(error)))
             return
         self._traced = agent, index, raw, time.monotonic()
 
     def _busiest(self) -> MemoryAgent | None:
         """The process to trace: where a target has several (a reloader, workers), the one that has worked most."""
         if not self._target.is_alive():
-            self._note("memory was not sampled: the target had ended")
+            self.note(message("memory-target-ended", "memory was not sampled: the target had ended"))
             return None
         worked: list[tuple[float, MemoryAgent]] = []
         for agent in self._target.agents():
@@ -80,14 +83,24 @@ class MemorySampler:
                 continue  # it ended in between
             worked.append((times.user + times.system, agent))
         if not worked:
-            self._note(
-                "memory was not sampled: no Python process of the target holds the harness's agent. It gets in by "
-                "PYTHONPATH: the target must be Python, started without -E, -I or -S, and hand its environment on"
+            self.note(
+                message(
+                    "memory-no-agent",
+                    "memory was not sampled: no Python process of the target holds the harness's agent. It gets in by "
+                    "PYTHONPATH: the target must be Python, started without -E, -I or -S, and pass its environment on",
+                )
             )
             return None
         _, agent = max(worked, key=lambda entry: entry[0])
         if len(worked) > 1 and agent.pid != self._target.pid:
-            self._note(f"memory: of the target's {len(worked)} Python processes the busiest was traced ({agent.pid})")
+            self.note(
+                message(
+                    "memory-busiest-traced",
+                    "memory: of the target's {count} Python processes the busiest was traced ({pid})",
+                    count=len(worked),
+                    pid=agent.pid,
+                )
+            )
         return agent
 
     def _stop(self) -> None:
@@ -97,8 +110,8 @@ class MemorySampler:
         duration_s = round(time.monotonic() - started, 3)
         try:
             agent.stop()
-        except Exception as error:  # noqa: BLE001  (said in the notes; what was traced so far can be read)
-            self._note(f"the memory trace is not whole: {error}")
+        except Exception as error:  # noqa: BLE001  (as above; what was traced so far can be read)
+            self.note(message("memory-trace-incomplete", "the memory trace is incomplete: {reason}", reason=str(error)))
         self._convert(raw, index, duration_s)
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:
@@ -109,11 +122,17 @@ class MemorySampler:
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
-            self._note(f"the memory trace took too long to read; it is kept: {raw}: `memray flamegraph` can read it")
+            self.note(
+                message(
+                    "memory-trace-too-large",
+                    "the memory trace took too long to read; `memray flamegraph {path}` can read it",
+                    path=raw,
+                )
+            )
             return
         if child.returncode != 0:
             last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            self._note(f"the memory trace cannot be read: {last}")
+            self.note(message("memory-trace-unreadable", "the memory trace cannot be read: {reason}", reason=last))
             return
         written = json.loads(output)
         for kind in get_args(ProfileKind):
@@ -129,5 +148,26 @@ class MemorySampler:
                     )
                 )
 
-    def _note(self, text: str) -> None:
-        self._notes[text] = None
+
+def _unavailable(target: SampledTarget) -> Message | None:
+    if target.managed:
+        return None
+    return message(
+        "memory-target-attached",
+        "memory was not sampled: that needs a target that the harness starts; use {option}",
+        option=Option("target"),
+    )
+
+
+def _create(context: SamplingContext) -> MemorySampler:
+    return MemorySampler(context.target, context.folder)
+
+
+MEMORY = SamplerKind(
+    name="memory",
+    stream="profiles",
+    during=During.DIAGNOSE,
+    enabled=lambda settings: settings.memory is not None,
+    unavailable=_unavailable,
+    create=_create,
+)

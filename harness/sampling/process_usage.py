@@ -1,32 +1,28 @@
-"""Each second: CPU, memory, threads, file descriptors of the target and of the generator, and how the machine fares."""
+"""Each second: CPU, memory, threads and file descriptors of target and load generator, and the machine's load."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Callable
 
 import psutil
 
-from harness.record.resources import Reading, ResourceWriter
-from harness.record.run_folder import RunFolder
-
-_PERIOD_S = 1.0
+from harness.record.line_charts import Line, LineChart
+from harness.record.resources import Reading
+from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
 
 
 class UsageMeter:
-    """What a changing set of processes uses. CPU is counted by differences, so it needs two looks."""
+    """What a changing set of processes uses. CPU comes from differences, so it needs two readings."""
 
     def __init__(self) -> None:
         self._known: dict[psutil.Process, float] = {}
         self._last_read_s: float | None = None
 
     def read(self, processes: list[psutil.Process], now_epoch_s: float) -> dict[str, float]:
-        """Values by name (units in :mod:`harness.record.resources`); ``cpu_percent`` from the second look on.
+        """Values by name (units in :mod:`harness.record.resources`); ``cpu_percent`` from the second reading on.
 
-        Processes that ended in between are left out, and what they used since the last look is lost.
-        ``rss_bytes`` counts memory that processes share in each of them. ``fds`` is missing where it may not be seen.
+        Processes that ended since the last reading are left out, with what they used since then. ``rss_bytes`` counts
+        memory that processes share once for each. ``fds`` is missing if one of the processes hides its own.
         """
         values = {"rss_bytes": 0.0, "threads": 0.0, "fds": 0.0, "processes": 0.0}
         used: dict[psutil.Process, float] = {}
@@ -39,9 +35,9 @@ class UsageMeter:
                     threads = process.num_threads()
                     created = process.create_time()
             except psutil.Error:
-                continue  # it ended, or is not ours to see
+                continue  # it ended, or belongs to another user
             used[process] = times.user + times.system
-            # one that is new to us but older than our last look has used most of its time before
+            # A process that is new here but older than the last reading used most of its time before that.
             before = self._known.get(process, 0.0 if created >= (self._last_read_s or now_epoch_s) else used[process])
             gained += max(0.0, used[process] - before)
             values["rss_bytes"] += rss
@@ -58,63 +54,31 @@ class UsageMeter:
         return values
 
 
-class ProcessSampler:
-    """Writes a reading a second for ``target``, ``generator`` and ``machine`` until it is closed.
+class ProcessUsageSampler(PeriodicSampler):
+    """Readings of ``target`` (if its process is known), ``generator`` and ``machine``."""
 
-    ``generator_pids`` is asked each second, for workers come and go. ``target_pid`` None leaves the target out.
-    """
-
-    name = "process"
-
-    def __init__(self, target_pid: int | None, generator_pids: Callable[[], list[int]], folder: RunFolder) -> None:
-        self.notes: list[str] = []
-        self._target_pid = target_pid
-        self._generator_pids = generator_pids
-        self._writer = ResourceWriter(folder.resources)
+    def __init__(self, context: SamplingContext) -> None:
+        self._target_pid = context.target.pid
+        self._generator_pids = context.generator_pids
         self._target = UsageMeter()
         self._generator = UsageMeter()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="process-sampler", daemon=True)
+        psutil.cpu_times_percent(None)  # differences: this is the first reading
+        super().__init__(context)
+        if self._target_pid is None:
+            self.note(PID_UNKNOWN)
 
-    def start(self) -> None:
-        """Begin; the first reading is written after a second."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End; returns when the last reading is written."""
-        self._ended.set()
-        self._thread.join()
-        self._writer.close()
-
-    def _run(self) -> None:
-        try:
-            psutil.cpu_times_percent(None)  # differences: this is the first look
-            self._readings(time.time())
-            due = time.monotonic() + _PERIOD_S
-            while not self._ended.wait(max(0.0, due - time.monotonic())):
-                for reading in self._readings(time.time()):
-                    self._writer.write(reading)
-                due = max(due + _PERIOD_S, time.monotonic())  # a second that was missed is not made up for
-        except Exception as error:  # noqa: BLE001  (sampling that fails must not end the run: it is noted)
-            self.notes.append(f"resources were not sampled to the end: {type(error).__name__}: {error}")
-
-    def _readings(self, now: float) -> list[Reading]:
-        readings = [Reading(now, "machine", _machine())]
+    def read(self, now_epoch_s: float) -> list[Reading]:
+        readings = [Reading(now_epoch_s, "machine", _machine())]
         if self._target_pid is not None:
-            readings.append(Reading(now, "target", self._target.read(_tree(self._target_pid), now)))
+            usage = self._target.read(process_tree(self._target_pid), now_epoch_s)
+            readings.append(Reading(now_epoch_s, "target", usage))
         generator = [process for pid in self._generator_pids() if (process := _process(pid))]
-        readings.append(Reading(now, "generator", self._generator.read(generator, now)))
+        readings.append(Reading(now_epoch_s, "generator", self._generator.read(generator, now_epoch_s)))
         return [reading for reading in readings if reading.values.get("processes") != 0]
 
 
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _tree(pid: int) -> list[psutil.Process]:
+def process_tree(pid: int) -> list[psutil.Process]:
+    """The process and all its descendants; empty if it has ended."""
     root = _process(pid)
     if root is None:
         return []
@@ -122,6 +86,13 @@ def _tree(pid: int) -> list[psutil.Process]:
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _machine() -> dict[str, float]:
@@ -134,3 +105,43 @@ def _machine() -> dict[str, float]:
         "memory_used_bytes": float(memory.total - memory.available),
         "memory_total_bytes": float(memory.total),
     }
+
+
+PROCESS_USAGE = SamplerKind(
+    name="process usage",
+    stream="resources",
+    during=During.WHOLE_RUN,
+    create=ProcessUsageSampler,
+    charts=(
+        LineChart(
+            "cpu",
+            "CPU",
+            (
+                Line("target", "cpu_percent", "target", "blue"),
+                Line("generator", "cpu_percent", "generator", "orange"),
+                Line("machine", "cpu_percent", "machine", "grey"),
+            ),
+            empty="CPU was not sampled.",
+            note="100 % is one core",
+            suffix=" %",
+        ),
+        LineChart(
+            "memory",
+            "Memory",
+            (
+                Line("target", "rss_bytes", "target", "blue", scale=1e6),
+                Line("generator", "rss_bytes", "generator", "orange", scale=1e6),
+            ),
+            empty="Memory was not sampled.",
+            note="resident set size",
+            suffix=" MB",
+        ),
+        LineChart(
+            "handles",
+            "Threads and file descriptors of the target",
+            (Line("target", "threads", "threads", "blue"), Line("target", "fds", "file descriptors", "orange")),
+            empty="The target's process was not sampled.",
+            decimals=0,
+        ),
+    ),
+)

@@ -1,36 +1,27 @@
-"""What every sampler of profiles is: told when phases start and end, it never makes the caller wait."""
+"""What a sampler is: the declaration that the registry lists, and the object that samples one run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from harness.errors import Message, Option, message
+from harness.plan.model import Sampling
+from harness.record.line_charts import LineChart
 from harness.record.profiles import Profile
-
-
-class PhaseSampler(Protocol):
-    """Samples whole phases. ``begin_phase`` and ``end_phase`` return at once; ``close`` waits for all files."""
-
-    name: str
-
-    def begin_phase(self, index: int, name: str) -> None:
-        """The phase with this index in the plan has begun."""
-
-    def end_phase(self) -> None:
-        """The phase has ended; nothing happens where none was begun."""
-
-    def close(self) -> list[Profile]:
-        """End the open phase, write everything; the profiles that came of it. Called once."""
-
-    @property
-    def notes(self) -> list[str]:
-        """What could not be sampled and what to do about it; complete after ``close``."""
+from harness.record.resources import Reading, ResourceWriter
+from harness.record.run_folder import RunFolder
 
 
 class MemoryAgent(Protocol):
-    """Turns memory tracing on and off in one process of the target; raises where it cannot."""
+    """Turns memory tracing on and off in one process of the target; raises an exception if it cannot."""
 
     @property
     def pid(self) -> int: ...
@@ -41,7 +32,7 @@ class MemoryAgent(Protocol):
 
 
 class SampledTarget(Protocol):
-    """What samplers must know of a target (``harness.targets.start.Target`` is one)."""
+    """What samplers need of a target (``harness.targets.start.Target`` is one)."""
 
     @property
     def pid(self) -> int | None: ...
@@ -52,6 +43,123 @@ class SampledTarget(Protocol):
     def is_alive(self) -> bool: ...
 
     def agents(self) -> Sequence[MemoryAgent]: ...
+
+
+PID_UNKNOWN = message(
+    "target-pid-unknown",
+    "the target was not sampled: its process is not known; give its process id with {option}",
+    option=Option("pid"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingContext:
+    """What a sampler may use in one run."""
+
+    target: SampledTarget
+    settings: Sampling
+    folder: RunFolder
+    readings: ResourceWriter
+    """Takes the values of samplers that write to the stream ``resources``. Safe to call from any thread."""
+    generator_pids: Callable[[], list[int]]
+    """The process ids of the load generator. They change: workers come and go."""
+    cores: int
+    """For target, generator and samplers together."""
+
+
+class During(Enum):
+    """In which part of a run a sampler runs."""
+
+    WHOLE_RUN = "whole run"
+    LOAD = "load"
+    """Every phase with load, except ``diagnose``: the sampler must cost the target under 2 % of its throughput."""
+    DIAGNOSE = "diagnose"
+    """The ``diagnose`` phase, which is never gated: the sampler may cost as much as it likes."""
+
+
+class Sampler:
+    """Samples one run. The methods return at once, except :meth:`close`. What fails is a note, not an exception."""
+
+    def __init__(self) -> None:
+        self._notes: dict[Message, None] = {}
+
+    @property
+    def notes(self) -> list[Message]:
+        """What could not be sampled and what to do about it, each once; complete after :meth:`close`."""
+        return list(self._notes)
+
+    def note(self, note: Message) -> None:
+        """Add a note."""
+        self._notes[note] = None
+
+    def begin_phase(self, index: int, name: str) -> None:
+        """The phase with this index in the plan has begun. Not called for samplers of the whole run."""
+
+    def end_phase(self) -> None:
+        """The phase has ended; nothing happens if none was begun."""
+
+    def close(self) -> list[Profile]:
+        """End the open phase and write everything; the profiles that were recorded. Called once."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerKind:
+    """One kind of sampler. To add one, declare it in a file of this package and list it in ``SAMPLERS``."""
+
+    name: str
+    stream: str
+    """The stream it writes to, by its name in :data:`harness.recording.streams.STREAMS`."""
+    during: During
+    create: Callable[[SamplingContext], Sampler]
+    """Make it, which starts a sampler of the whole run. May raise: then it is not sampled, and a note says why."""
+    enabled: Callable[[Sampling], bool] = lambda _: True
+    """Whether the user wants it."""
+    unavailable: Callable[[SampledTarget], Message | None] = lambda _: None
+    """Why this target cannot be sampled; None if it can be."""
+    charts: tuple[LineChart, ...] = ()
+    """How its readings are drawn over time."""
+
+
+class PeriodicSampler(Sampler, ABC):
+    """Writes readings to the stream ``resources`` once per second, for the whole run."""
+
+    period_s: ClassVar[float] = 1.0
+
+    def __init__(self, context: SamplingContext) -> None:
+        super().__init__()
+        self._writer = context.readings
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def read(self, now_epoch_s: float) -> list[Reading]:
+        """The readings of this moment. The first ones are discarded: rates need a moment before."""
+
+    def close(self) -> list[Profile]:
+        self._ended.set()
+        self._thread.join()
+        return []
+
+    def _run(self) -> None:
+        try:
+            self.read(time.time())
+            due_s = time.monotonic() + self.period_s
+            while not self._ended.wait(max(0.0, due_s - time.monotonic())):
+                for reading in self.read(time.time()):
+                    self._writer.write(reading)
+                due_s = max(due_s + self.period_s, time.monotonic())  # a second that was missed is skipped
+        except Exception as error:  # noqa: BLE001  (sampling that fails must not end the run)
+            self.note(
+                message(
+                    "sampling-ended-early",
+                    "{sampler} was not sampled to the end: {error}: {reason}",
+                    sampler=type(self).__name__,
+                    error=type(error).__name__,
+                    reason=str(error),
+                )
+            )
 
 
 def file_stem(index: int, name: str) -> str:

@@ -1,57 +1,65 @@
-"""All sampling of one run behind one face: told which phase runs, it samples what the plan asks for there."""
+"""Runs the samplers of one run: starts those that the plan asks for, and switches them with the phases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from harness.plan.model import Phase, RunPlan
+from harness.errors import Message, message
+from harness.plan.model import Phase, Sampling
 from harness.record.profiles import ProfileIndex
+from harness.record.resources import ResourceWriter
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import CpuSampler
-from harness.sampling.memory import MemorySampler
-from harness.sampling.process_usage import ProcessSampler
-from harness.sampling.sampler import PhaseSampler, SampledTarget
-from harness.sampling.sampling_rate import SamplingRate
+from harness.sampling.registry import SAMPLERS
+from harness.sampling.sampler import During, SampledTarget, Sampler, SamplerKind, SamplingContext
+
+_NO_LOAD_OF_ITS_OWN = {"pause": None, "diagnose": During.DIAGNOSE}
+
+
+def _part(phase: Phase) -> During | None:
+    """The part of the run that a phase belongs to; None if no sampler of phases runs in it."""
+    return _NO_LOAD_OF_ITS_OWN.get(phase.kind, During.LOAD)
 
 
 class SamplingSession:
-    """A context manager around the load. CPU is sampled in every phase but ``pause`` and ``diagnose``, memory in
-    ``diagnose`` only, resources all the time. What fails is noted, and never raised.
+    """A context manager around the load. Samplers that fail cost their data, and never the run.
 
-    ``generator_pids`` is asked each second for the process numbers of the load generator. ``cores`` is how many there
-    are for target, generator and samplers together.
+    ``generator_pids`` returns the process ids of the load generator. ``cores`` is how many there are for target,
+    generator and samplers together.
     """
 
     def __init__(
         self,
-        plan: RunPlan,
+        phases: Sequence[Phase],
+        settings: Sampling,
         target: SampledTarget,
         folder: RunFolder,
         generator_pids: Callable[[], list[int]],
         *,
         cores: int,
+        kinds: Sequence[SamplerKind] = SAMPLERS,
     ) -> None:
-        self._phases = plan.phases
+        self._phases = phases
         self._folder = folder
+        self._readings = ResourceWriter(folder.resources)
+        self._context = SamplingContext(target, settings, folder, self._readings, generator_pids, cores)
+        parts = {During.WHOLE_RUN, *map(_part, phases)}
+        self._wanted = [kind for kind in kinds if kind.during in parts and kind.enabled(settings)]
+        self._samplers: list[tuple[SamplerKind, Sampler]] = []
         self._index: ProfileIndex | None = None
-        self._notes: list[str] = []
-        self._resources = ProcessSampler(target.pid, generator_pids, folder)
-        self._cpu: PhaseSampler | None = None
-        self._memory: PhaseSampler | None = None
-        if target.pid is None:
-            self._notes.append("the target was not sampled: its process is not known: --pid N")
-        elif plan.sampling.cpu is not None:
-            self._cpu = CpuSampler(target.pid, SamplingRate(plan.sampling.cpu.rate_hz, cores), folder)
-        if plan.sampling.memory is not None and any(phase.kind == "diagnose" for phase in plan.phases):
-            if target.managed:
-                self._memory = MemorySampler(target, folder)
-            else:
-                self._notes.append("memory was not sampled: that needs a target which the harness starts: --target CMD")
+        self._notes: dict[Message, None] = {}
 
     def __enter__(self) -> Self:
-        self._resources.start()
+        for kind in self._wanted:
+            reason = kind.unavailable(self._context.target)
+            if reason is not None:
+                self._notes[reason] = None
+                continue
+            try:
+                self._samplers.append((kind, kind.create(self._context)))
+            except Exception as error:  # noqa: BLE001  (a sampler that fails costs its data, not the run)
+                self._note_failure(kind, error)
         return self
 
     def __exit__(
@@ -61,40 +69,38 @@ class SamplingSession:
 
     def phase_started(self, index: int) -> None:
         """The plan's phase ``index`` has begun. Returns at once."""
-        sampler = self._sampler_for(self._phases[index])
-        if sampler is not None:
+        for sampler in self._samplers_in(self._phases[index]):
             sampler.begin_phase(index, self._phases[index].name)
 
     def phase_ended(self, index: int) -> None:
-        """The plan's phase ``index`` has ended. Returns at once; files are written behind the caller's back."""
-        sampler = self._sampler_for(self._phases[index])
-        if sampler is not None:
+        """The plan's phase ``index`` has ended. Returns at once; files are written in the background."""
+        for sampler in self._samplers_in(self._phases[index]):
             sampler.end_phase()
 
     def close(self) -> ProfileIndex:
-        """End all sampling, write all files; the index is saved in the run folder too. May be called twice."""
+        """End all sampling and write all files, the index of profiles among them. May be called twice."""
         if self._index is None:
-            self._index = ProfileIndex(notes=self._notes)
-            self._resources.close()
-            self._index.notes += self._resources.notes
-            for sampler in (self._cpu, self._memory):
-                if sampler is not None:
-                    self._collect(sampler, self._index)
+            self._index = ProfileIndex()
+            for kind, sampler in self._samplers:
+                try:
+                    self._index.profiles += sampler.close()
+                except Exception as error:  # noqa: BLE001  (as above)
+                    self._note_failure(kind, error)
+                self._notes |= dict.fromkeys(sampler.notes)
+            self._readings.close()
+            self._index.notes += self._notes
             self._index.save(self._folder.profiles)
         return self._index
 
-    def _collect(self, sampler: PhaseSampler, index: ProfileIndex) -> None:
-        try:
-            index.profiles += sampler.close()
-        except Exception as error:  # noqa: BLE001  (a sampler that fails costs its profiles, not the run)
-            index.notes.append(f"{sampler.name} was not sampled: {type(error).__name__}: {error}")
-        index.notes += sampler.notes
+    def _samplers_in(self, phase: Phase) -> list[Sampler]:
+        return [sampler for kind, sampler in self._samplers if kind.during == _part(phase)]
 
-    def _sampler_for(self, phase: Phase) -> PhaseSampler | None:
-        match phase.kind:
-            case "pause":
-                return None
-            case "diagnose":
-                return self._memory
-            case _:
-                return self._cpu
+    def _note_failure(self, kind: SamplerKind, error: Exception) -> None:
+        note = message(
+            "sampler-failed",
+            "{sampler} was not sampled: {error}: {reason}",
+            sampler=kind.name,
+            error=type(error).__name__,
+            reason=str(error),
+        )
+        self._notes[note] = None

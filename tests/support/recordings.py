@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import message
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import (
     Gate,
@@ -603,7 +604,7 @@ def _write_resources(
 
 
 def _write_profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> None:
-    index = ProfileIndex(notes=list(profiles.notes))
+    index = ProfileIndex(notes=[message("note", "{text}", text=note) for note in profiles.notes])
     for number, span in enumerate(spans):
         duration_s = span.end_s - span.start_s
         stacks = profiles.cpu.get(span.plan.name)

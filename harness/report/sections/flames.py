@@ -39,7 +39,7 @@ class Flames(Section):
             "main": main.name if main else None,
             "no_cpu": _why_no_cpu(report),
             "no_memory": _why_no_memory(report),
-            "notes": report.recorded.profiles.notes,
+            "notes": [str(note) for note in report.recorded.profiles.notes],
         }
 
 

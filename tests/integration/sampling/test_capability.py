@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sampling.cpu import has_capability
+from harness.sampling.py_spy import has_capability
 from tests.support.compose import dockerfile
 from tests.support.programs import require_program
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from harness.record.resources import read_resources
+from harness.plan.model import Sampling
+from harness.record.resources import ResourceWriter, read_resources
 from harness.record.run_folder import RunFolder
-from harness.sampling.process_usage import ProcessSampler, UsageMeter
+from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
+from harness.sampling.sampler import PID_UNKNOWN, MemoryAgent, SamplingContext
 from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
 
@@ -30,6 +33,25 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True)
+class ProcessAsTarget:
+    """A target of which only the process is known."""
+
+    pid: int | None
+    managed: bool = False
+
+    def is_alive(self) -> bool:
+        return True
+
+    def agents(self) -> Sequence[MemoryAgent]:
+        return []
+
+
+def context(folder: RunFolder, pid: int | None, generator_pids: Callable[[], list[int]]) -> SamplingContext:
+    writer = ResourceWriter(folder.resources)
+    return SamplingContext(ProcessAsTarget(pid), Sampling(), folder, writer, generator_pids, cores=2)
 
 
 def used(process: psutil.Process) -> float:
@@ -58,7 +80,7 @@ def test_processes_that_come_and_go() -> None:
             new = psutil.Process(young.pid)
             assert wait_until(lambda: used(new) > 0.5)
             with_new = meter.read([known, new], now + 1.0)
-            # all of the new one's time counts: it began after our last look
+            # all of the new one's time counts: it began after the last reading
             assert with_new["cpu_percent"] >= 30
             young.kill()
         old.kill()
@@ -72,8 +94,7 @@ def test_processes_that_come_and_go() -> None:
 def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with running(IDLE) as process:
-        sampler = ProcessSampler(process.pid, lambda: [4194999], folder)
-        sampler.start()
+        sampler = ProcessUsageSampler(context(folder, process.pid, lambda: [4194999]))
         assert wait_until(lambda: any(reading.source == "target" for reading in read_resources(folder.resources)))
         process.kill()
     seen = len(read_resources(folder.resources))
@@ -88,14 +109,15 @@ def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     assert 0 < machine["memory_used_bytes"] < machine["memory_total_bytes"]
 
 
-def test_a_fault_in_sampling_is_noted_and_ends_nothing_else(tmp_path: Path) -> None:
+def test_an_error_in_sampling_is_noted_and_ends_nothing_else(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
 
     def broken() -> list[int]:
         raise RuntimeError("no workers here")
 
-    sampler = ProcessSampler(None, broken, folder)
-    sampler.start()
+    sampler = ProcessUsageSampler(context(folder, None, broken))
     sampler.close()
-    assert sampler.notes == ["resources were not sampled to the end: RuntimeError: no workers here"]
+    assert sampler.notes[0] == PID_UNKNOWN
+    assert sampler.notes[1].code == "sampling-ended-early"
+    assert sampler.notes[1].params["reason"] == "no workers here"
     assert read_resources(RunFolder(folder.path).resources) == []

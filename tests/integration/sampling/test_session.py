@@ -12,13 +12,14 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from harness.errors import Message
 from harness.plan.model import (
     AttachedTarget,
     CommandTarget,
@@ -33,6 +34,7 @@ from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import read_resources
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
+from harness.sampling.sampler import PID_UNKNOWN, SampledTarget
 from harness.sampling.sampling_rate import INITIAL_HZ, MIN_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
@@ -118,6 +120,16 @@ def load_on(*urls: str) -> Iterator[None]:
             thread.join()
 
 
+def sampling(
+    run: RunPlan, target: SampledTarget, folder: RunFolder, generator_pids: Callable[[], list[int]] = list
+) -> SamplingSession:
+    return SamplingSession(run.phases, run.sampling, target, folder, generator_pids, cores=2)
+
+
+def codes(index: ProfileIndex) -> list[str]:
+    return [note.code for note in index.notes]
+
+
 def run_phases(session: SamplingSession, *seconds: float) -> None:
     for index, duration_s in enumerate(seconds):
         session.phase_started(index)
@@ -127,7 +139,7 @@ def run_phases(session: SamplingSession, *seconds: float) -> None:
 
 def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> ProfileIndex:
     """What is sampled of a run's target in phases of so many seconds."""
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         run_phases(session, *seconds)
     return session.close()
 
@@ -152,7 +164,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     with (
         start_target(run.target, folder) as target,
         load_on(f"{target.url}/thread", f"{target.url}/loop"),
-        SamplingSession(run, target, folder, lambda: [os.getpid()], cores=2) as session,
+        sampling(run, target, folder, lambda: [os.getpid()]) as session,
     ):
         run_phases(session, 2.0, 0.3, 1.5)
         before_the_end = [child.name() for child in psutil.Process().children()]
@@ -219,7 +231,7 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
         run = plan(AttachedTarget(url=managed.url, pid=managed.pid), "steady", "diagnose")
         index = sampled_through(run, folder, 1.5, 0.1)
     assert by_function(folder, index, "cpu").most_common(1)[0][0] == "spin (app.py"
-    assert index.notes == ["memory was not sampled: that needs a target which the harness starts: --target CMD"]
+    assert codes(index) == ["memory-target-attached"]
 
 
 def begun_again(session: SamplingSession, folder: RunFolder) -> Path:
@@ -233,7 +245,7 @@ def begun_again(session: SamplingSession, folder: RunFolder) -> Path:
 def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         begun_again(session, folder)
         time.sleep(2)
         session.phase_ended(0)
@@ -267,13 +279,14 @@ def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
         finally:
             no_python.kill()
     (note,) = sampler.notes
-    assert "No python processes" in note
+    assert note.code == "cpu-py-spy-failed"
+    assert "No python processes" in str(note.params["reason"])
 
 
 def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         output = begun_again(session, folder)
         second = process_with(str(output))
         assert second is not None
@@ -282,9 +295,11 @@ def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path
         session.phase_ended(0)
     index = session.close()
     assert [profile.rate_hz for profile in index.profiles] == [INITIAL_HZ]
-    assert index.notes == [
-        "CPU in phase the steady: no samples: py-spy: it ended with -9; what there is was sampled in its first seconds"
-    ]
+    (note,) = index.notes
+    assert note.code == "cpu-first-seconds-only"
+    reason = note.params["reason"]
+    assert isinstance(reason, Message)
+    assert (reason.code, reason.params) == ("cpu-py-spy-ended", {"phase": "the steady", "status": -signal.SIGKILL})
 
 
 def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> None:
@@ -292,7 +307,7 @@ def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> 
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
         run = plan(AttachedTarget(url=managed.url), "steady")
         index = sampled_through(run, folder, 0.1)
-    assert index == ProfileIndex(notes=["the target was not sampled: its process is not known: --pid N"])
+    assert index == ProfileIndex(notes=[PID_UNKNOWN])
 
 
 def test_what_is_switched_off_is_not_sampled(tmp_path: Path) -> None:
@@ -304,7 +319,7 @@ def test_what_is_switched_off_is_not_sampled(tmp_path: Path) -> None:
 def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "steady", "stress", "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         assert target.pid is not None
         session.phase_started(0)
         time.sleep(1)
@@ -315,11 +330,7 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
         time.sleep(0.5)
         session.phase_ended(1)
         session.phase_started(2)
-    notes = session.close().notes
-    assert notes[-2:] == [
-        "CPU in phase the stress: not sampled: the target had ended",
-        "memory was not sampled: the target had ended",
-    ]
+    assert codes(session.close())[-2:] == ["cpu-target-ended", "memory-target-ended"]
 
 
 def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
@@ -327,25 +338,23 @@ def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "spike")
     (note,) = sampled_through(run, folder, 0.0).notes
     # Interrupted before it listens for that, py-spy ends at once, or, on a busy machine, not by itself.
-    assert note in (
-        "CPU in phase the spike: no samples: it ended before py-spy had started",
-        "CPU in phase the spike: py-spy did not end, its samples are lost",
-    )
+    assert note.code in ("cpu-phase-too-short", "cpu-py-spy-hangs")
+    assert note.params == {"phase": "the spike"}
 
 
 def test_a_target_that_holds_no_agent_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])", options="-I"), "diagnose")
     (note,) = sampled_through(run, folder, 0.1).notes
-    assert "no Python process of the target holds the harness's agent" in note
+    assert note.code == "memory-no-agent"
 
 
 def test_a_target_without_memray_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "sys.modules['memray'] = None\nserve(sys.argv[1])"), "diagnose")
     (note,) = sampled_through(run, folder, 0.1).notes
-    assert note.startswith("memory was not sampled: ")
-    assert note.endswith("has no memray: pip install memray")
+    assert note.code == "memory-not-traced"
+    assert "pip install memray" in str(note.params["reason"])
 
 
 def test_the_busiest_of_several_processes_is_traced(tmp_path: Path) -> None:
@@ -361,16 +370,17 @@ serve(sys.argv[1])
     with start_target(run.target, folder) as target:
         assert wait_until(lambda: len(target.agents()) == 2)
         time.sleep(1)
-        with SamplingSession(run, target, folder, list, cores=2) as session:
+        with sampling(run, target, folder) as session:
             run_phases(session, 0.3)
     worker = (tmp_path / "worker").read_text()
-    assert session.close().notes == [f"memory: of the target's 2 Python processes the busiest was traced ({worker})"]
+    (note,) = session.close().notes
+    assert (note.code, note.params) == ("memory-busiest-traced", {"count": 2, "pid": int(worker)})
 
 
 def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "diagnose")
-    with start_target(run.target, folder) as target, SamplingSession(run, target, folder, list, cores=2) as session:
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         assert target.pid is not None
         session.phase_started(0)
         assert wait_until(lambda: (folder.memory / "0-the_diagnose.bin").exists())
@@ -379,7 +389,7 @@ def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
         assert wait_until(lambda: not target.is_alive())
         session.phase_ended(0)
     # or, on a slow machine, it ended before it had said that it traces
-    assert any(note.startswith(("the memory trace is not whole", "memory was not")) for note in session.close().notes)
+    assert {"memory-trace-incomplete", "memory-not-traced"} & set(codes(session.close()))
 
 
 def test_without_permission_the_note_says_what_to_do(tmp_path: Path) -> None:
@@ -398,13 +408,11 @@ for index in range(2):
     sampler.begin_phase(index, "steady")
     time.sleep(0.7)
 assert sampler.close() == []
-print(sampler.notes)
+print(*[note.code for note in sampler.notes])
 """
     command = [program, "--bounding-set", "-sys_ptrace", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.count("CPU was not sampled") == 1
-    assert "kernel.yama.ptrace_scope" in done.stdout
-    assert "--cap-add SYS_PTRACE" in done.stdout
+    assert done.stdout.split() == ["cpu-no-permission"]
 
 
 def test_py_spy_does_not_outlive_a_controller_that_is_killed(tmp_path: Path) -> None:
@@ -423,7 +431,9 @@ from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 plan = RunPlan.model_validate_json({run.model_dump_json()!r})
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
-with start_target(plan.target, folder) as target, SamplingSession(plan, target, folder, list, cores=2) as session:
+with start_target(plan.target, folder) as target, SamplingSession(
+    plan.phases, plan.sampling, target, folder, list, cores=2
+) as session:
     session.phase_started(0)
     time.sleep(300)
 """

@@ -6,15 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, message
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
 from harness.record.resources import Reading, ResourceWriter, read_resources
 
+NOTE = message("memory-not-traced", "memory was not sampled: {reason}", reason="no {memray}")
+
 
 def test_an_index_is_read_as_saved(tmp_path: Path) -> None:
-    index = ProfileIndex([Profile("cpu", 1, "cpu/1.folded", "samples", 30.0, 100.0)], ["memray is not installed"])
+    index = ProfileIndex([Profile("cpu", 1, "cpu/1.folded", "samples", 30.0, 100.0)], [NOTE])
     index.save(tmp_path / "profiles.json")
-    assert ProfileIndex.load(tmp_path / "profiles.json") == index
+    loaded = ProfileIndex.load(tmp_path / "profiles.json")
+    assert loaded.profiles == index.profiles
+    assert [(note.code, note.params, str(note)) for note in loaded.notes] == [(NOTE.code, NOTE.params, str(NOTE))]
+
+
+def test_an_index_without_codes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "profiles.json").write_text('{"profiles": [], "notes": ["no {braces} here"]}')
+    assert [str(note) for note in ProfileIndex.load(tmp_path / "profiles.json").notes] == ["no {braces} here"]
 
 
 def test_no_index_is_an_empty_one(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.record.profiles import Stack
-from harness.sampling.cpu import fold
 from harness.sampling.frame_names import frame, process_name, short_path
+from harness.sampling.py_spy import fold
 
 
 def test_a_path_is_as_short_as_it_can_be_and_still_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

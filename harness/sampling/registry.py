@@ -1,0 +1,14 @@
+"""All samplers. To add one, write a file beside this one and list it here."""
+
+from __future__ import annotations
+
+from harness.sampling.cpu import CPU
+from harness.sampling.memory import MEMORY
+from harness.sampling.process_usage import PROCESS_USAGE
+from harness.sampling.sampler import SamplerKind
+
+SAMPLERS: tuple[SamplerKind, ...] = (
+    PROCESS_USAGE,
+    CPU,
+    MEMORY,
+)
