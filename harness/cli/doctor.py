@@ -1,4 +1,4 @@
-"""``harness doctor``: what this machine lacks for measuring, and how to mend it. The checks: harness.targets.checks."""
+"""``harness doctor``: check this machine's setup."""
 
 from __future__ import annotations
 
@@ -23,16 +23,14 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     type=click.Path(path_type=Path),
     default=Path("reports"),
     show_default=True,
-    help="The folder in which run folders are to be made.",
+    help="The folder for run folders.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the findings as JSON on standard output, and nothing else."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on standard output, and nothing else.")
 def command(out: Path, as_json: bool) -> None:
-    """Check what this machine lacks for measuring, and say how to mend it.
+    """Check this machine's setup and explain how to fix problems.
 
-    Each check really tries what a run needs. A `warn` makes figures less good or leaves some out; with a `fail` no
-    run can be made. Exit code: 0 without a `fail`, else 4.
+    Each check really tries what a run needs. With a `warn`, figures are less good or some are missing; with a `fail`,
+    no run is possible. The exit code is 0 without a `fail`, otherwise 4.
     """
     results = check_machine(out)
     if as_json:
@@ -40,9 +38,9 @@ def command(out: Path, as_json: bool) -> None:
     else:
         table = Table.grid(padding=(0, 2))
         for result in results:
-            # Text, not str: square brackets in a finding are no markup
-            text = Text(result.text)
-            if result.remedy:
+            # Text, not str: square brackets are not markup here.
+            text = Text(str(result.text))
+            if result.remedy is not None:
                 text.append(f"\n→ {result.remedy}", style="bold")
             table.add_row(Text(result.level, style=_STYLES[result.level]), result.name, text)
         Console(stderr=True).print(table)

@@ -1,8 +1,8 @@
-"""The harness's side of the memory agent: how it gets into a target's Python processes, and how it is spoken to.
+"""The harness's side of the memory agent, which traces memory in a target's Python processes.
 
-The other side is ``harness/targets/agent/``, which the target's Python loads by itself: its folder stands first in
-``PYTHONPATH`` and holds a ``sitecustomize.py``. Each process listens on a Unix socket named by its process number in a
-private folder; a request and its answer are one JSON line each.
+The other side is ``harness/targets/agent/``. The target's Python loads it by itself: its folder is first in
+``PYTHONPATH`` and holds a ``sitecustomize.py``. Each process listens on a Unix socket in a private folder, named by its
+process id. A request and its response are one JSON line each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TIMEOUT_S = 30.0
 
 
 class AgentError(Exception):
-    """The agent could not do as told; the text says why, as a person reads it."""
+    """The agent could not do what was requested; the text says why, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Agent:
 
     def start(self, path: Path) -> None:
         """Have memray trace every allocation of the process into ``path``; returns when it does."""
-        self._ask({"do": "start", "path": str(path.absolute())})
+        self._send({"do": "start", "path": str(path.absolute())})
 
     def stop(self) -> None:
         """End the trace; ``path`` is then whole."""
-        self._ask({"do": "stop"})
+        self._send({"do": "stop"})
 
-    def _ask(self, request: dict[str, str]) -> None:
+    def _send(self, request: dict[str, str]) -> None:
         try:
             with socket.socket(socket.AF_UNIX) as channel:
                 channel.settimeout(_TIMEOUT_S)
@@ -45,7 +45,7 @@ class Agent:
                 with channel.makefile("r", encoding="utf-8") as lines:
                     response = json.loads(lines.readline() or '{"error": "the process ended"}')
         except OSError as error:
-            raise AgentError(f"process {self.pid} does not answer: {error.strerror or error}") from error
+            raise AgentError(f"process {self.pid} does not respond: {error.strerror or error}") from error
         if "error" in response:
             raise AgentError(response["error"])
 

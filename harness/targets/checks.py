@@ -1,4 +1,4 @@
-"""Is this machine fit for measuring? Each check really tries what a run needs, and says how to mend what fails."""
+"""Checks of this machine for ``harness doctor``. Each one really tries what a run needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message, Option, message
 from harness.targets import health, machine
 from harness.targets.agent_client import Agent, AgentError, agent_environment, agents_in
 from harness.targets.machine import CheckResult
@@ -22,13 +22,11 @@ _MIN_PYTHON = (3, 11)
 _FEW_FILES, _TOO_FEW_FILES = 4096, 256
 _LITTLE_DISK, _TOO_LITTLE_DISK = 2 * 2**30, 100 * 2**20
 _PROBE_TIMEOUT_S = 15.0
-_PTRACE_REMEDY = (
-    "sudo sysctl kernel.yama.ptrace_scope=0; in a container: --cap-add SYS_PTRACE; or run the harness with sudo"
-)
+_OUT = Option("out", "DIR")
 
 
 def check_machine(reports: Path) -> list[CheckResult]:
-    """All checks, in the order to read them; takes about two seconds. ``reports`` is where run folders are to land."""
+    """All checks, in the order to read them; takes about two seconds. ``reports`` is where run folders will be."""
     return [
         check_python(sys.version_info[:3]),
         check_files(resource.getrlimit(resource.RLIMIT_NOFILE)),
@@ -41,34 +39,44 @@ def check_machine(reports: Path) -> list[CheckResult]:
 
 
 def check_python(version: tuple[int, int, int]) -> CheckResult:
-    """Whether this Python is one that the harness supports."""
-    text = f"{'.'.join(map(str, version))} ({platform.python_implementation()})"
+    """Whether the harness supports this Python."""
+    text = message(
+        "python-version",
+        "{version} ({implementation})",
+        version=".".join(map(str, version)),
+        implementation=platform.python_implementation(),
+    )
     if version < _MIN_PYTHON:
-        return CheckResult("Python", "fail", text, "Install Python 3.11 or newer.")
+        return CheckResult("Python", "fail", text, message("python-install", "Install Python 3.11 or newer."))
     return CheckResult("Python", "ok", text)
 
 
 def check_files(limits: tuple[int, int]) -> CheckResult:
-    """Whether as many connections as a load needs can be open; ``limits`` are the soft and the hard one."""
+    """Whether enough connections can be open at once; ``limits`` are the soft and the hard one."""
     soft, hard = (2**31 if limit == resource.RLIM_INFINITY else limit for limit in limits)
-    text = f"{soft} may be open at once"
-    level = "fail" if soft < _TOO_FEW_FILES else "warn" if soft < _FEW_FILES else "ok"
-    if level == "ok":
-        return CheckResult("open files", "ok", text)
+    if soft >= _FEW_FILES:
+        return CheckResult("open files", "ok", message("files-limit", "up to {limit} at once", limit=soft))
+    text = message("files-limit-low", "up to {limit} at once: each user needs one", limit=soft)
     more = min(hard, 65536)
-    remedy = f"ulimit -n {more}" if more > soft else "raise `nofile` in /etc/security/limits.conf and log in again"
-    return CheckResult("open files", "fail" if level == "fail" else "warn", f"{text}: one a user is needed", remedy)
+    remedy = (
+        message("files-raise-limit", "ulimit -n {limit}", limit=more)
+        if more > soft
+        else message("files-raise-hard-limit", "raise `nofile` in /etc/security/limits.conf and log in again")
+    )
+    return CheckResult("open files", "fail" if soft < _TOO_FEW_FILES else "warn", text, remedy)
 
 
 def check_loopback() -> CheckResult:
-    """Whether a port of this machine can be listened on and reached."""
+    """Whether a loopback port can be listened on."""
     try:
         port = health.free_port()
     except OSError as error:
-        return CheckResult(
-            "loopback", "fail", f"no port of {health.LOOPBACK} can be had: {error}", "sudo ip link set lo up"
+        text = message(
+            "loopback-unavailable", "cannot listen on {address}: {reason}", address=health.LOOPBACK, reason=str(error)
         )
-    return CheckResult("loopback", "ok", f"port {port} of {health.LOOPBACK} is free")
+        return CheckResult("loopback", "fail", text, message("loopback-enable", "sudo ip link set lo up"))
+    text = message("loopback-port", "port {port} of {address} is free", port=port, address=health.LOOPBACK)
+    return CheckResult("loopback", "ok", text)
 
 
 def check_folder(reports: Path) -> CheckResult:
@@ -77,25 +85,30 @@ def check_folder(reports: Path) -> CheckResult:
         with tempfile.TemporaryDirectory(dir=_existing(reports), prefix=".doctor-"):
             pass
     except OSError as error:
-        return CheckResult(
-            "reports", "fail", f"{reports} cannot be written: {error.strerror}", "Give another folder: --out DIR"
+        text = message(
+            "reports-not-writable", "cannot write to {folder}: {reason}", folder=reports, reason=error.strerror
         )
-    return CheckResult("reports", "ok", f"{reports} can be written")
+        return CheckResult(
+            "reports", "fail", text, message("reports-elsewhere", "Use another folder: {option}", option=_OUT)
+        )
+    return CheckResult("reports", "ok", message("reports-writable", "{folder} is writable", folder=reports))
 
 
 def check_disk(reports: Path) -> CheckResult:
     """Whether there is room for run folders."""
     free = shutil.disk_usage(_existing(reports)).free
-    text = f"{free / 2**30:.1f} GiB free for {reports}"
+    text = message("disk-free", "{free_gib:.1f} GiB free for {folder}", free_gib=free / 2**30, folder=reports)
     if free < _TOO_LITTLE_DISK:
-        return CheckResult("disk", "fail", text, "Make room, or give a folder on another disk: --out DIR")
+        remedy = message("disk-make-room", "Make room, or use a folder on another disk: {option}", option=_OUT)
+        return CheckResult("disk", "fail", text, remedy)
     if free < _LITTLE_DISK:
-        return CheckResult("disk", "warn", text, "A long run with memory traces may need a GiB.")
+        remedy = message("disk-may-fill", "A long run with memory traces may need a GiB.")
+        return CheckResult("disk", "warn", text, remedy)
     return CheckResult("disk", "ok", text)
 
 
 def check_sampling() -> list[CheckResult]:
-    """py-spy and memray, tried on a small target of our own that is started as a run would start one."""
+    """Try py-spy and memray on a small target that is started as a run would start one."""
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as name:
         folder = Path(name)
         environment = os.environ | agent_environment(folder, os.environ.get("PYTHONPATH"))
@@ -103,15 +116,16 @@ def check_sampling() -> list[CheckResult]:
         try:
             probe = SupervisedProcess(command, environment, folder / "log")
         except HarnessError as error:
-            return [CheckResult("sampling", "fail", error.message)]
+            text = Message(error.code, error.template, error.params)
+            return [CheckResult("sampling", "fail", text)]
         try:
-            agent = _agent_of(folder)
+            agent = _agent_in(folder)
             return [_py_spy(probe.pid), _memray(agent, folder / "trace.bin")]
         finally:
             probe.stop(0.0)
 
 
-def _agent_of(folder: Path) -> Agent | None:
+def _agent_in(folder: Path) -> Agent | None:
     deadline = time.monotonic() + _PROBE_TIMEOUT_S
     while time.monotonic() < deadline:
         if agents := agents_in(folder):
@@ -123,7 +137,8 @@ def _agent_of(folder: Path) -> Agent | None:
 def _py_spy(pid: int) -> CheckResult:
     program = Path(sys.executable).parent / "py-spy"
     if not program.exists():
-        return CheckResult("CPU profiles", "warn", "py-spy is not installed beside this Python", "pip install py-spy")
+        text = message("py-spy-missing", "py-spy is not installed beside this Python")
+        return CheckResult("CPU profiles", "warn", text, message("py-spy-install", "pip install py-spy"))
     try:
         tried = subprocess.run(
             [str(program), "dump", "--nonblocking", "--pid", str(pid)],
@@ -133,41 +148,58 @@ def _py_spy(pid: int) -> CheckResult:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return CheckResult(
-            "CPU profiles", "warn", f"py-spy does not work: {error}", "pip install --force-reinstall py-spy"
-        )
+        text = message("py-spy-broken", "py-spy does not work: {reason}", reason=str(error))
+        remedy = message("py-spy-reinstall", "pip install --force-reinstall py-spy")
+        return CheckResult("CPU profiles", "warn", text, remedy)
     if tried.returncode == 0:
-        return CheckResult("CPU profiles", "ok", "py-spy may look into a target" + _scope_note())
-    said = tried.stderr.strip()
-    if "permission denied" in said.lower() or "operation not permitted" in said.lower():
+        return CheckResult("CPU profiles", "ok", _py_spy_scope())
+    output = tried.stderr.strip()
+    if "permission denied" in output.lower() or "operation not permitted" in output.lower():
         return CheckResult(
-            "CPU profiles", "warn", "py-spy may not look into a target (no ptrace permission)", _PTRACE_REMEDY
+            "CPU profiles",
+            "warn",
+            message("py-spy-no-permission", "py-spy has no permission to read a target (ptrace)"),
+            message(
+                "py-spy-permit",
+                "sudo sysctl kernel.yama.ptrace_scope=0; in a container: --cap-add SYS_PTRACE; or run the harness with "
+                "sudo",
+            ),
         )
-    reason = said.splitlines()[0] if said else f"it ended with {tried.returncode}"
-    return CheckResult("CPU profiles", "warn", f"py-spy does not work: {reason}")
+    reason = output.splitlines()[0] if output else f"exit status {tried.returncode}"
+    return CheckResult(
+        "CPU profiles", "warn", message("py-spy-broken", "py-spy does not work: {reason}", reason=reason)
+    )
 
 
-def _scope_note() -> str:
+def _py_spy_scope() -> Message:
     try:
         scope = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip()
     except OSError:
-        return ""
+        scope = ""
     if scope == "1" and os.geteuid() != 0:
-        return " that the harness starts; for --pid: sudo sysctl kernel.yama.ptrace_scope=0"
-    return ""
+        return message(
+            "py-spy-managed-only",
+            "py-spy can read a target that the harness starts; for {option}: sudo sysctl kernel.yama.ptrace_scope=0",
+            option=Option("pid"),
+        )
+    return message("py-spy-works", "py-spy can read a target")
 
 
 def _memray(agent: Agent | None, trace: Path) -> CheckResult:
     if agent is None:
-        return CheckResult("memory profiles", "warn", "the memory agent did not start in a Python of this environment")
+        text = message("memray-no-agent", "the memory agent did not start in a Python of this environment")
+        return CheckResult("memory profiles", "warn", text)
     try:
         agent.start(trace)
         agent.stop()
     except AgentError as error:
-        return CheckResult("memory profiles", "warn", str(error), "pip install memray (Linux and macOS only)")
+        text = message("memray-broken", "memray does not work: {reason}", reason=str(error))
+        remedy = message("memray-install", "pip install memray (Linux and macOS only)")
+        return CheckResult("memory profiles", "warn", text, remedy)
     if not trace.stat().st_size:
-        return CheckResult("memory profiles", "warn", "memray ran, but wrote nothing", "pip install -U memray")
-    return CheckResult("memory profiles", "ok", "memray traces a target")
+        text = message("memray-wrote-nothing", "memray ran, but wrote nothing")
+        return CheckResult("memory profiles", "warn", text, message("memray-upgrade", "pip install -U memray"))
+    return CheckResult("memory profiles", "ok", message("memray-works", "memray can trace a target"))
 
 
 def _existing(folder: Path) -> Path:

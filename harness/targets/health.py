@@ -1,4 +1,4 @@
-"""Is the target there? Free ports, readiness, and which addresses load may be sent to."""
+"""Whether the target is there: free ports, readiness, and which addresses load may be sent to."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Message, Option, message
 from harness.plan.hosts import setting_to_allow
 from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
-_ANSWER_TIMEOUT_S = 5.0
-_NOTHING = "nothing listened"
+_RESPONSE_TIMEOUT_S = 5.0
+_NOTHING = message("ready-nothing-listened", "nothing listened")
 _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
-"""As it stands in a URL: only what no request line holds (spaces, letters beyond ASCII) is written as ``%C3%BC``."""
+"""Characters that stay as they are; only what a request line cannot hold (spaces, ``ü``) is percent-encoded."""
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on at this moment; another process may take it before the caller does."""
+    """A loopback port on which nobody listens now; another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]
@@ -33,9 +33,9 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody holds loopback ``port``."""
+    """Whether some process holds loopback ``port``."""
     with socket.socket() as probe:
-        # as servers do: a port that is only in TIME_WAIT is free
+        # As servers do: a port in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -44,8 +44,8 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[[], bool]) -> str | None:
-    """Ask ``GET path`` until it answers 2xx. None when it did; else what was seen last.
+def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[[], bool]) -> Message | None:
+    """Send ``GET path`` until the response is 2xx. None then; otherwise what happened last.
 
     Ends early when ``is_alive`` turns false.
     """
@@ -53,99 +53,114 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
     seen = _NOTHING
     while is_alive() and (left_s := deadline - time.monotonic()) > 0:
         try:
-            status, reason = _ask(port, path, min(_ANSWER_TIMEOUT_S, left_s))
+            status, reason = _get(port, path, min(_RESPONSE_TIMEOUT_S, left_s))
             if 200 <= status < 300:
                 return None
-            seen = f"it answered {status} {reason}".rstrip()
+            seen = message("ready-status", "it responded {status} {reason}", status=status, reason=reason)
         except ConnectionRefusedError:
-            pass  # not listening yet: what was seen before still holds
+            pass  # not listening yet: what happened before still holds
         except TimeoutError:
-            # One that our own end cut short says less than an answer before it.
-            if seen == _NOTHING or left_s >= _ANSWER_TIMEOUT_S:
-                seen = "it accepted the connection, but did not answer"
+            # A time-out that the deadline cut short says less than an earlier response.
+            if seen == _NOTHING or left_s >= _RESPONSE_TIMEOUT_S:
+                seen = message("ready-no-response", "it accepted the connection, but did not respond")
         except (OSError, http.client.HTTPException) as error:
-            seen = f"no HTTP answer ({error or type(error).__name__})"
+            seen = message(
+                "ready-no-http", "it sent no HTTP response ({reason})", reason=str(error) or type(error).__name__
+            )
         time.sleep(_POLL_S)
     return seen
 
 
-def _ask(port: int, path: str, timeout_s: float) -> tuple[int, str]:
-    """Status and reason that ``GET path`` answers. The body is left unread: it may have no end.
+def _get(port: int, path: str, timeout_s: float) -> tuple[int, str]:
+    """Status and reason of the response to ``GET path``. The body is not read: it may never end.
 
-    Raises ``TimeoutError``, ``OSError`` or ``HTTPException`` where there is no such answer.
+    Raises ``TimeoutError``, ``OSError`` or ``HTTPException`` if there is no response.
     """
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
     connection.connect()
     channel: socket.socket = connection.sock
-    late = threading.Event()
+    timed_out = threading.Event()
 
     def hang_up() -> None:
-        late.set()
-        with contextlib.suppress(OSError):  # the answer came just now, and the connection is closed
+        timed_out.set()
+        with contextlib.suppress(OSError):  # the response came just now, and the connection is closed
             channel.shutdown(socket.SHUT_RDWR)
 
     # The socket's own timeout is for each piece that comes, and a header may come byte by byte.
-    bell = threading.Timer(timeout_s, hang_up)
-    bell.start()
+    timer = threading.Timer(timeout_s, hang_up)
+    timer.start()
     try:
         connection.request("GET", quote(path, safe=_PATH_SAFE), headers={"Connection": "close"})
         with connection.getresponse() as response:
-            if late.is_set():
-                raise TimeoutError  # what was read ends where we hung up
+            if timed_out.is_set():
+                raise TimeoutError  # what was read ends where the timer hung up
             return response.status, response.reason
     except (OSError, http.client.HTTPException) as error:
-        if late.is_set():
+        if timed_out.is_set():
             raise TimeoutError from error
         raise
     finally:
-        bell.cancel()
-        bell.join()
+        timer.cancel()
+        timer.join()
         connection.close()
 
 
 def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedHost] = ()) -> tuple[str, int]:
     """Host and port of ``url``; ``known`` are the hosts that the user has allowed so far.
 
-    Raises :class:`HarnessError` where it is no HTTP URL, or leads beyond this machine and is not ``allowed`` to.
+    Raises :class:`HarnessError` if it is not an HTTP URL, or leads to another machine and is not ``allowed``.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _no_url(url) from error
+        raise _not_a_url(url) from error
     if parts.scheme not in {"http", "https"} or not host:
-        raise _no_url(url)
+        raise _not_a_url(url)
     port = port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # no name of the Internet: a part of it is too long
-        raise _no_url(url) from error
+    except UnicodeError as error:  # not a valid name: a part of it is too long
+        raise _not_a_url(url) from error
     except OSError as error:
         raise HarnessError(
-            f"the host {host!r} is not known: {error.strerror or error}", where=url, exit_code=ExitCode.BROKEN
+            "target-host-unknown",
+            "unknown host {host!r}: {reason}",
+            where=url,
+            exit_code=ExitCode.BROKEN,
+            host=host,
+            reason=error.strerror or str(error),
         ) from error
     if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
         raise HarnessError(
-            f"load is only sent to this machine, and {host!r} is another one",
+            "target-host-not-allowed",
+            "load is sent to this machine only, and {host!r} is another one",
             where=url,
-            hint=f"If {host} is yours to load, {setting_to_allow(host, known)}; for this run alone: "
-            f"--allow-host {host}",
+            hint="If you may load {host}, {setting}; for this run alone, use {option}",
+            host=host,
+            setting=setting_to_allow(host, known),
+            option=Option("allow_host", host),
         )
     return host, port
 
 
 def require_listener(url: str, host: str, port: int) -> None:
-    """Raises :class:`HarnessError` (exit code 4) where nobody accepts connections there."""
+    """Raises :class:`HarnessError` (exit code 4) if nobody accepts connections there."""
     try:
-        socket.create_connection((host, port), timeout=_ANSWER_TIMEOUT_S).close()
+        socket.create_connection((host, port), timeout=_RESPONSE_TIMEOUT_S).close()
     except OSError as error:
         raise HarnessError(
-            f"the target cannot be reached: {error.strerror or error}",
+            "target-unreachable",
+            "cannot connect to the target: {reason}",
             where=url,
-            hint="Start it first, or let the harness start it: --target CMD",
+            hint="Start it first, or let the harness start it with {option}",
             exit_code=ExitCode.BROKEN,
+            reason=error.strerror or str(error),
+            option=Option("target", "CMD"),
         ) from error
 
 
-def _no_url(url: str) -> HarnessError:
-    return HarnessError("this is no HTTP URL", where=url, hint="A host looks like http://127.0.0.1:8000")
+def _not_a_url(url: str) -> HarnessError:
+    return HarnessError(
+        "target-url-invalid", "not an HTTP URL", where=url, hint="Use a URL such as http://127.0.0.1:8000"
+    )

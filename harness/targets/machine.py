@@ -1,4 +1,4 @@
-"""How well a machine is fit to measure on: cores, frequency scaling, other load, time stolen by the hypervisor."""
+"""How fit this machine is for measuring: cores, frequency scaling, other load, time taken by the hypervisor."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
+
+from harness.errors import Message, message
+from harness.record.summary import Notice
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _STEADY_GOVERNORS = {"performance", "schedutil"}
-_MOST_STEAL_PERCENT = 1.0
+_MAX_STEAL_PERCENT = 1.0
 _STEAL_WINDOW_S = 0.2
-_MOST_LOAD_A_CORE = 0.5
+_MAX_LOAD_PER_CORE = 0.5
 
 
 Level = Literal["ok", "warn", "fail"]
@@ -23,19 +26,27 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing looked at. ``warn``: figures are less good, or some are missing; ``fail``: no run can be made.
+    """The result of one check. ``warn``: figures are less good, or some are missing; ``fail``: no run is possible.
 
-    ``remedy`` says how to get to ``ok``, where there is a way.
+    ``remedy`` says how to get to ``ok``, if there is a way.
     """
 
     name: str
     level: Level
-    text: str
-    remedy: str = ""
+    text: Message
+    remedy: Message | None = None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The public form of ``harness doctor --json``."""
-        return {"name": self.name, "level": self.level, "text": self.text, "mend": self.remedy}
+        notice = Notice.of(self.text)
+        return {
+            "name": self.name,
+            "level": self.level,
+            "text": notice.text,
+            "mend": "" if self.remedy is None else str(self.remedy),
+            "code": notice.code,
+            "params": notice.params,
+        }
 
 
 def usable_cores() -> int:
@@ -46,7 +57,7 @@ def usable_cores() -> int:
 
 
 def quietness() -> list[CheckResult]:
-    """What about this machine makes figures swing; takes 0.2 s to watch it."""
+    """What about this machine makes figures vary. Takes 0.2 s."""
     return [_cores(), _governor(), _load(), _steal()]
 
 
@@ -54,14 +65,14 @@ def _cores() -> CheckResult:
     cores = usable_cores()
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
-        return CheckResult(
-            "cores", "warn", f"a quota of {quota:g} cores: when it is used up, all stands still for a while"
+        text = message(
+            "machine-quota", "a quota of {quota:g} cores: once it is used up, everything stops for a while", quota=quota
         )
+        return CheckResult("cores", "warn", text)
     if cores < 2:
-        return CheckResult(
-            "cores", "warn", "one core: target and load generator take it from each other", "Use a machine with two."
-        )
-    return CheckResult("cores", "ok", f"{cores} cores")
+        text = message("machine-one-core", "one core: target and load generator compete for it")
+        return CheckResult("cores", "warn", text, message("machine-use-two-cores", "Use a machine with two cores."))
+    return CheckResult("cores", "ok", message("machine-cores", "{cores} cores", cores=cores))
 
 
 def _quota_cores() -> float | None:
@@ -76,36 +87,51 @@ def _governor() -> CheckResult:
     try:
         governor = _GOVERNOR.read_text().strip()
     except OSError:
-        return CheckResult("CPU frequency", "ok", "not scaled by this system (or not visible here)")
+        text = message("machine-frequency-fixed", "not scaled by this system (or not visible here)")
+        return CheckResult("CPU frequency", "ok", text)
     if governor in _STEADY_GOVERNORS:
-        return CheckResult("CPU frequency", "ok", f"governor {governor}")
+        text = message("machine-governor", "governor {governor}", governor=governor)
+        return CheckResult("CPU frequency", "ok", text)
     return CheckResult(
         "CPU frequency",
         "warn",
-        f"governor {governor}: the clock changes with the load",
-        "sudo cpupower frequency-set --governor performance",
+        message("machine-governor-unsteady", "governor {governor}: the clock changes with the load", governor=governor),
+        message("machine-set-governor", "sudo cpupower frequency-set --governor performance"),
     )
 
 
 def _load() -> CheckResult:
     load = os.getloadavg()[0]
     cores = usable_cores()
-    text = f"load average {load:.1f} on {cores} cores"
-    if load <= _MOST_LOAD_A_CORE * cores:
+    if load <= _MAX_LOAD_PER_CORE * cores:
+        text = message("machine-load", "load average {load:.1f} on {cores} cores", load=load, cores=cores)
         return CheckResult("other load", "ok", text)
     return CheckResult(
-        "other load", "warn", f"{text}: something else runs here", "`top` shows it; stop it, or wait a minute."
+        "other load",
+        "warn",
+        message(
+            "machine-busy",
+            "load average {load:.1f} on {cores} cores: something else is running",
+            load=load,
+            cores=cores,
+        ),
+        message("machine-stop-load", "`top` shows it; stop it, or wait a minute."),
     )
 
 
 def _steal() -> CheckResult:
     steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
     percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
-    if percent <= _MOST_STEAL_PERCENT:
-        return CheckResult("stolen time", "ok", f"{percent:.1f} % taken by the hypervisor")
+    if percent <= _MAX_STEAL_PERCENT:
+        text = message("machine-steal", "{percent:.1f} % taken by the hypervisor", percent=percent)
+        return CheckResult("stolen time", "ok", text)
     return CheckResult(
         "stolen time",
         "warn",
-        f"{percent:.1f} % taken by the hypervisor: other guests share these cores",
-        "Use dedicated cores for figures that matter.",
+        message(
+            "machine-steals",
+            "{percent:.1f} % taken by the hypervisor: other guests share these cores",
+            percent=percent,
+        ),
+        message("machine-dedicate-cores", "Use dedicated cores for figures that matter."),
     )

@@ -1,4 +1,4 @@
-"""Start or find the target of a run: the three kinds of :data:`harness.plan.model.Target`, all as a :class:`Target`."""
+"""Starts the target of a run, or attaches to a running one; both become a :class:`Target`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil
 
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Message, Option, message
 from harness.plan import model
 from harness.record.redaction import redacted, redacted_command
 from harness.record.run_folder import RunFolder
@@ -24,15 +24,16 @@ from harness.targets.agent_client import Agent, agent_environment, agents_in
 from harness.targets.supervised_process import SupervisedProcess
 
 _ATTEMPTS = 3
-"""How often another port is tried when somebody took the one we had found free."""
+"""Ports to try in turn if another process takes the free one before the target does."""
 _STOP_GRACE_S = 10.0
 _LOG_LINES_SHOWN = 15
 _LOG_LINE_LENGTH = 300
 _LOG_BYTES_READ = 64 * 1024
-"""A target may have written any amount before it failed; its last words are what tells."""
+"""A target may write any amount before it fails; the reason is in the last lines."""
 _SHOP = "python -m harness.shop --host 127.0.0.1 --port {port}"
 _LONGEST_SOCKET_FOLDER = 70
-"""A Unix socket's path ends at about 104 characters."""
+"""A Unix socket's path has at most about 104 characters."""
+_RUNNING = message("target-running", "still runs")
 
 
 class Target(ABC):
@@ -41,7 +42,7 @@ class Target(ABC):
     url: str
     """Base URL without a slash at its end."""
     pid: int | None
-    """Root of the process tree that samplers look at; None where it is not known."""
+    """Root of the process tree that samplers watch; None if it is not known."""
     managed: bool
     """Whether the harness started it (and ends it)."""
 
@@ -50,12 +51,12 @@ class Target(ABC):
         """Whether it still runs; true for an attached target whose process is not known."""
 
     @abstractmethod
-    def exit_description(self) -> str:
-        """How it ended, as a person reads it: ``exited with code 1``."""
+    def exit_description(self) -> Message:
+        """How it ended: ``exited with code 1``."""
 
     @abstractmethod
     def describe(self) -> str:
-        """What it is, as a person reads it: without the secrets in it."""
+        """What it is, for people: without secrets."""
 
     @abstractmethod
     def agents(self) -> list[Agent]:
@@ -107,16 +108,19 @@ class _Attached(Target):
                 self._process = psutil.Process(plan.pid)
             except psutil.NoSuchProcess as error:
                 raise HarnessError(
-                    "there is no process with this number", where=f"--pid {plan.pid}", hint="`pgrep -af NAME` finds it."
+                    "target-pid-not-found",
+                    "there is no process with this id",
+                    where=Option("pid", plan.pid),
+                    hint="`pgrep -af NAME` finds it.",
                 ) from error
         health.require_listener(plan.url, host, port)
 
     def is_alive(self) -> bool:
-        # is_running compares the start time too: another process may get the number
+        # is_running compares the start time too: another process may get the same id.
         return self._process is None or (self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
 
-    def exit_description(self) -> str:
-        return "still runs" if self.is_alive() else f"process {self.pid} has ended"
+    def exit_description(self) -> Message:
+        return _RUNNING if self.is_alive() else message("target-ended", "process {pid} has ended", pid=self.pid)
 
     def describe(self) -> str:
         return f"attached: {redacted(self.url)}" + ("" if self.pid is None else f" (process {self.pid})")
@@ -141,14 +145,16 @@ class _Managed(Target):
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def exit_description(self) -> str:
+    def exit_description(self) -> Message:
         status = self._process.poll()
         if status is None:
-            return "still runs"
+            return _RUNNING
         if status >= 0:
-            return f"exited with code {status}"
-        by_memory = ": out of memory?" if -status == signal.SIGKILL else ""
-        return f"was killed by {signal.Signals(-status).name}{by_memory}"
+            return message("target-exited", "exited with code {status}", status=status)
+        name = signal.Signals(-status).name
+        if -status == signal.SIGKILL:
+            return message("target-sigkill", "was killed by {signal}: out of memory?", signal=name)
+        return message("target-killed", "was killed by {signal}", signal=name)
 
     def describe(self) -> str:
         what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
@@ -180,18 +186,21 @@ def _start_managed(
             if seen is None and target.is_alive():
                 return target
             alive, ended = target.is_alive(), target.exit_description()
-        except BaseException:  # raised again: an interrupt, too, must leave no target behind
+        except BaseException:  # raised again: an interrupt must leave no target behind, either
             target.stop()
             raise
         target.stop()
         if not alive and health.is_taken(port):
-            continue  # somebody else got this port between our look and the target's
+            continue  # another process took this port before the target did
         raise _not_ready(command, ready_path, timeout_s, None if alive else ended, seen, log, log_starts)
     raise HarnessError(
-        f"the target found its port in use, {_ATTEMPTS} times over, with another port each time",
+        "target-port-taken",
+        "the target found its port in use, {attempts} times with another port each",
         where=redacted_command(command),
-        hint=f"Its output is in {log}.",
+        hint="Its output is in {log}.",
         exit_code=ExitCode.BROKEN,
+        attempts=_ATTEMPTS,
+        log=log,
     )
 
 
@@ -199,10 +208,18 @@ def _split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise HarnessError(f"the target's command cannot be read: {error}", where=redacted_command(command)) from error
+        raise HarnessError(
+            "target-command-invalid",
+            "invalid command of the target: {reason}",
+            where=redacted_command(command),
+            reason=str(error),
+        ) from error
     if not words:
         raise HarnessError(
-            "the target's command is empty", where="--target", hint="Such as: --target 'app --port {port}'"
+            "target-command-empty",
+            "the target's command is empty",
+            where=Option("target"),
+            hint="For example: 'app --port {{port}}'",
         )
     return words
 
@@ -217,7 +234,7 @@ def _spawn(
     agent: bool,
     secret_names: Sequence[str],
 ) -> _Managed:
-    # replaced, not formatted: a command may well hold other braces (JSON)
+    # Replaced, not formatted: a command may hold other braces (JSON).
     filled = [word.replace("{port}", str(port)) for word in words]
     settings = os.environ | {"PORT": str(port)} | environment
     agent_folder = None
@@ -230,30 +247,53 @@ def _spawn(
 
 
 def _not_ready(
-    command: str, path: str, timeout_s: float, ended: str | None, seen: str | None, log: Path, log_starts: int
+    command: str,
+    path: str,
+    timeout_s: float,
+    ended: Message | None,
+    seen: Message | None,
+    log: Path,
+    log_starts: int,
 ) -> HarnessError:
     with log.open("rb") as file:
         file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
         output = file.read().decode(errors="replace")
     lines = [line[:_LOG_LINE_LENGTH] for line in output.strip().splitlines()[-_LOG_LINES_SHOWN:]]
     shown = "".join(f"\n    {line}" for line in lines) or "\n    (none)"
-    taken = "address already in use" in output.lower()
-    if ended is not None:
-        message = f"the target {ended} before it was ready"
-        hint = (
-            "A port it wants is in use. Write {port} in the command where its port stands, or end what listens there."
-            if taken
-            else "Try the command by itself: it must run until it is told to stop."
+    where = redacted_command(command)
+    if ended is None:
+        return HarnessError(
+            "target-not-ready",
+            "the target was not ready after {timeout_s:g} s: GET {path}: {seen}\n  Its last output ({log}):{output}",
+            where=where,
+            hint="It must listen on the port that {{port}} in the command (or PORT in its environment) names, and "
+            "respond 2xx to the path of {option}",
+            exit_code=ExitCode.BROKEN,
+            timeout_s=timeout_s,
+            path=path,
+            seen=seen,
+            log=log,
+            output=shown,
+            option=Option("ready"),
         )
-    else:
-        message = f"the target was not ready after {timeout_s:g} s: GET {path}: {seen}"
-        hint = (
-            "It must listen on the port that {port} in the command (or PORT in its environment) names, "
-            "and answer 2xx there: --ready PATH"
+    if "address already in use" in output.lower():
+        return HarnessError(
+            "target-own-port-taken",
+            "the target {ended} before it was ready: its port is in use\n  Its last output ({log}):{output}",
+            where=where,
+            hint="Write {{port}} in the command in place of its port, or end what listens there.",
+            exit_code=ExitCode.BROKEN,
+            ended=ended,
+            log=log,
+            output=shown,
         )
     return HarnessError(
-        f"{message}\n  Its last output ({log}):{shown}",
-        where=redacted_command(command),
-        hint=hint,
+        "target-ended-early",
+        "the target {ended} before it was ready\n  Its last output ({log}):{output}",
+        where=where,
+        hint="Try the command by itself: it must run until it is stopped.",
         exit_code=ExitCode.BROKEN,
+        ended=ended,
+        log=log,
+        output=shown,
     )

@@ -1,4 +1,4 @@
-"""A process tree that ends with the harness: the harness's side of :mod:`harness.targets.supervise`."""
+"""A process tree that ends with the harness: its side of :mod:`harness.targets.supervise`."""
 
 from __future__ import annotations
 
@@ -64,18 +64,23 @@ class SupervisedProcess:
         except OSError as error:
             self._abandon()
             raise HarnessError(
-                f"the process that looks after the target did not start: {error}", exit_code=ExitCode.BROKEN
+                "supervisor-not-started",
+                "the target's supervisor process did not start: {reason}",
+                exit_code=ExitCode.BROKEN,
+                reason=str(error),
             ) from error
-        except BaseException:  # raised again: an interrupt, too, must leave no supervisor behind
+        except BaseException:  # raised again: an interrupt must leave no supervisor behind, either
             self._abandon()
             raise
         if "pid" not in response:
             self._abandon()
             raise HarnessError(
-                f"the target's command cannot be started: {response.get('error', 'its supervisor ended')}",
+                "target-not-started",
+                "cannot start the target's command: {reason}",
                 where=command[0],
-                hint="The first word of the command must be a program that is on the PATH, or the path of one.",
+                hint="The first word of the command must be a program on the PATH, or the path of one.",
                 exit_code=ExitCode.BROKEN,
+                reason=response.get("error", "its supervisor ended"),
             )
         self.pid = int(response["pid"])
         self._channel.setblocking(False)
@@ -83,7 +88,7 @@ class SupervisedProcess:
     def poll(self) -> int | None:
         """None while the first process runs; else its exit status, negative for a signal."""
         with self._lock:
-            # what is unread first: a target that ends at once is told together with its number
+            # Unread lines first: a target that ends at once sends both its id and its exit status.
             while not self._read_returncode():
                 try:
                     received = self._channel.recv(4096)
@@ -98,21 +103,21 @@ class SupervisedProcess:
             return self._returncode
 
     def _read_returncode(self) -> bool:
-        """Take in the lines that have come whole; whether the exit status is known."""
+        """Process the lines that are complete; whether the exit status is known."""
         *lines, self._unread = self._unread.split(b"\n")
         for line in lines:
             self._returncode = json.loads(line).get("returncode", self._returncode)
         return self._returncode is not None
 
     def stop(self, grace_s: float) -> None:
-        """End the process and all its descendants: SIGTERM, ``grace_s`` to obey, SIGKILL. Returns when all are gone."""
+        """End the process and all its descendants: SIGTERM, ``grace_s`` to end, SIGKILL. Returns when all have."""
         if self._supervisor.returncode is not None:
             return
-        # an error means that the supervisor is gone, and the target with it
+        # An error means that the supervisor is gone, and the target with it.
         with contextlib.suppress(OSError):
             self._channel.sendall(json.dumps({"grace_s": grace_s}).encode() + b"\n")
         self._await_supervisor(grace_s + _KILL_TIMEOUT_S)
-        self.poll()  # its last word: how the first process ended
+        self.poll()  # it says last how the first process ended
         self._channel.close()
 
     def _receive_one(self) -> dict[str, Any]:
@@ -127,15 +132,15 @@ class SupervisedProcess:
         return response
 
     def _abandon(self) -> None:
-        """Hang up: the supervisor then ends what there is, and itself."""
+        """Close the channel: the supervisor then ends the target and itself."""
         self._channel.close()
         self._await_supervisor(_KILL_TIMEOUT_S)
 
     def _await_supervisor(self, timeout_s: float) -> None:
         try:
             self._supervisor.wait(timeout_s)
-        except subprocess.TimeoutExpired:  # a process that even SIGKILL does not end: stuck in the kernel
+        except subprocess.TimeoutExpired:  # even SIGKILL does not end a process that is stuck in the kernel
             self._supervisor.kill()
             self._supervisor.wait()
-        if self._remove is not None:  # the supervisor does it too, but may have been killed
+        if self._remove is not None:  # the supervisor does so, too, but may have been killed
             shutil.rmtree(self._remove, ignore_errors=True)

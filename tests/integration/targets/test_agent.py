@@ -43,7 +43,7 @@ def test_a_trace_holds_what_the_target_allocated_meanwhile(tmp_path: Path) -> No
     assert 700_000 <= sum(by_hoard) < 800_000
 
 
-def test_what_cannot_be_done_is_told_and_the_target_goes_on(tmp_path: Path) -> None:
+def test_an_error_of_the_agent_is_reported_and_the_target_goes_on(tmp_path: Path) -> None:
     code = "sys.modules['memray'] = None\nserve(sys.argv[1])"  # what an environment without memray comes down to
     with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
         (agent,) = target.agents()
@@ -58,12 +58,12 @@ def test_what_cannot_be_done_is_told_and_the_target_goes_on(tmp_path: Path) -> N
         with pytest.raises(AgentError, match="no trace was started"):
             agent.stop()
         assert urllib.request.urlopen(f"{target.url}/health").status == 200
-    with pytest.raises(AgentError, match="does not answer"):
+    with pytest.raises(AgentError, match="does not respond"):
         agent.stop()
     assert target.agents() == []
 
 
-def test_a_trace_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_trace_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         with pytest.raises(AgentError, match="No such file"):
             target.agents()[0].start(tmp_path / "missing" / "trace.bin")

@@ -1,4 +1,4 @@
-"""A managed target gets ready, is watched, and ends with everything it spawned; what goes wrong is said plainly."""
+"""A managed target gets ready, is watched, and ends with everything it spawned; errors name the cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Message
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from harness.targets.supervised_process import SupervisedProcess
@@ -29,14 +29,14 @@ def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tm
         assert urllib.request.urlopen(f"{target.url}/health").status == 200
         assert target.managed
         assert target.is_alive()
-        assert target.exit_description() == "still runs"
+        assert target.exit_description().code == "target-running"
         assert target.describe() == f"{plan.command}, at {target.url}"
         assert target.pid is not None
         assert runs(target.pid)
         supervisor = psutil.Process(target.pid).ppid()
         port = target.url.rpartition(":")[2]
     assert all_ended([target.pid, supervisor])
-    assert target.exit_description() == "was killed by SIGTERM"
+    assert target.exit_description().params == {"signal": "SIGTERM"}
     assert not target.is_alive()
     assert folder.target_log.read_text() == f"hello {port}\n"
     target.stop()  # twice is once
@@ -93,7 +93,7 @@ def test_a_target_that_dies_during_the_run_is_noticed(tmp_path: Path) -> None:
         assert target.pid is not None
         os.kill(target.pid, signal.SIGKILL)
         assert wait_until(lambda: not target.is_alive())
-        assert target.exit_description() == "was killed by SIGKILL: out of memory?"
+        assert target.exit_description().code == "target-sigkill"
 
 
 def test_a_target_dies_with_its_supervisor(tmp_path: Path) -> None:
@@ -116,40 +116,46 @@ def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Pa
 
 def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
     plan = script_target(tmp_path, "sys.exit('no database here')")
-    with pytest.raises(HarnessError, match=r"exited with code 1 before it was ready(.|\n)*no database here") as caught:
+    with pytest.raises(HarnessError) as caught:
         start_target(plan, run_folder(tmp_path))
-    assert caught.value.exit_code is ExitCode.BROKEN
+    assert (caught.value.code, caught.value.exit_code) == ("target-ended-early", ExitCode.BROKEN)
+    ended = caught.value.params["ended"]
+    assert isinstance(ended, Message)
+    assert (ended.code, ended.params) == ("target-exited", {"status": 1})
+    assert "no database here" in str(caught.value.params["output"])
 
 
 @pytest.mark.parametrize(
     ("code", "seen"),
     [
-        ("import time; time.sleep(60)", "nothing listened"),
-        ("Handler.do_GET = lambda self: self.send_error(503)\nserve(sys.argv[1])", "it answered 503"),
+        ("import time; time.sleep(60)", "ready-nothing-listened"),
+        ("Handler.do_GET = lambda self: self.send_error(503)\nserve(sys.argv[1])", "ready-status"),
         (
             "import time; Handler.do_GET = lambda self: time.sleep(60)\nserve(sys.argv[1])",
-            "accepted the connection, but did not answer",
+            "ready-no-response",
         ),
         (
             "Handler.do_GET = lambda self: self.wfile.write(b'220 ftp ready\\r\\n')\nserve(sys.argv[1])",
-            "no HTTP answer",
+            "ready-no-http",
         ),
         (
             "import time\ndef drip(self):\n  self.send_response(200)\n  self.flush_headers()\n"
             "  while True: self.wfile.write(b'x'); time.sleep(0.1)\nHandler.do_GET = drip\nserve(sys.argv[1])",
-            "accepted the connection, but did not answer",
+            "ready-no-response",
         ),
     ],
 )
-def test_a_target_that_never_gets_healthy_is_ended_and_what_was_seen_is_told(
-    tmp_path: Path, code: str, seen: str
-) -> None:
+def test_a_target_that_never_gets_healthy_is_ended_and_the_cause_reported(tmp_path: Path, code: str, seen: str) -> None:
     plan = script_target(
         tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=2.5
     )
-    with pytest.raises(HarnessError, match=f"not ready after 2.5 s: GET /health: .*{seen}") as caught:
+    with pytest.raises(HarnessError) as caught:
         start_target(plan, run_folder(tmp_path))
-    assert caught.value.exit_code is ExitCode.BROKEN
+    assert (caught.value.code, caught.value.exit_code) == ("target-not-ready", ExitCode.BROKEN)
+    assert (caught.value.params["timeout_s"], caught.value.params["path"]) == (2.5, "/health")
+    happened = caught.value.params["seen"]
+    assert isinstance(happened, Message)
+    assert happened.code == seen
     assert "{port}" in str(caught.value.hint)
     assert all_ended([int((tmp_path / "pid").read_text())])
 
@@ -195,17 +201,18 @@ def test_a_target_that_ends_before_its_number_is_read_has_ended(
 
 def test_of_a_flood_of_output_the_last_words_are_shown(tmp_path: Path) -> None:
     plan = script_target(tmp_path, "sys.exit('x' * 1_000_000 + '\\n' + 'y' * 10_000 + '\\nno database here')")
-    with pytest.raises(HarnessError, match="no database here") as caught:
+    with pytest.raises(HarnessError) as caught:
         start_target(plan, run_folder(tmp_path))
+    assert "no database here" in str(caught.value.params["output"])
     assert len(str(caught.value)) < 2_000
 
 
 def test_a_fixed_port_that_is_in_use_is_named_as_the_cause(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         plan = script_target(tmp_path, f"serve({taken.getsockname()[1]})")
-        with pytest.raises(HarnessError, match="before it was ready") as caught:
+        with pytest.raises(HarnessError) as caught:
             start_target(plan, run_folder(tmp_path))
-    assert "A port it wants is in use" in str(caught.value.hint)
+    assert caught.value.code == "target-own-port-taken"
 
 
 @pytest.mark.parametrize(("losses", "starts"), [(1, True), (9, False)])
@@ -242,9 +249,10 @@ serve(sys.argv[1])
             with start_target(plan, run_folder(tmp_path)) as target:
                 assert target.is_alive()
         else:
-            with pytest.raises(HarnessError, match="port in use, 3 times") as caught:
+            with pytest.raises(HarnessError) as caught:
                 start_target(plan, run_folder(tmp_path))
-            assert caught.value.exit_code is ExitCode.BROKEN
+            assert (caught.value.code, caught.value.exit_code) == ("target-port-taken", ExitCode.BROKEN)
+            assert caught.value.params["attempts"] == 3
     finally:
         asked.shutdown(socket.SHUT_RDWR)
         asked.close()
@@ -254,18 +262,17 @@ serve(sys.argv[1])
 
 
 @pytest.mark.parametrize(
-    ("command", "message", "code"),
+    ("command", "code", "exit_code"),
     [
-        ("no-such-program --port {port}", "no-such-program: the target's command cannot be started", ExitCode.BROKEN),
-        ("app 'unfinished", "cannot be read: No closing quotation", ExitCode.USAGE),
-        ("  ", "is empty", ExitCode.USAGE),
+        ("no-such-program --port {port}", "target-not-started", ExitCode.BROKEN),
+        ("app 'unfinished", "target-command-invalid", ExitCode.USAGE),
+        ("  ", "target-command-empty", ExitCode.USAGE),
     ],
 )
-def test_a_command_that_is_none_is_refused(tmp_path: Path, command: str, message: str, code: ExitCode) -> None:
+def test_an_invalid_command_is_rejected(tmp_path: Path, command: str, code: str, exit_code: ExitCode) -> None:
     with pytest.raises(HarnessError) as caught:
         start_target(CommandTarget(command=command), run_folder(tmp_path))
-    assert message in str(caught.value)
-    assert caught.value.exit_code is code
+    assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
 
 
 def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
@@ -309,24 +316,26 @@ class TestAttached:
                 assert not it.managed
                 assert it.agents() == []
                 assert it.describe() == f"attached: {managed.url} (process {managed.pid})"
-                assert it.exit_description() == "still runs"
+                assert it.exit_description().code == "target-running"
             assert managed.is_alive()
             without_pid = start_target(AttachedTarget(url=managed.url), run_folder(tmp_path / "c"))
             assert without_pid.pid is None
             assert without_pid.describe() == f"attached: {managed.url}"
         assert not it.is_alive()
-        assert it.exit_description() == f"process {managed.pid} has ended"
+        assert it.exit_description().params == {"pid": managed.pid}
         assert without_pid.is_alive()  # nobody knows better
 
-    def test_a_process_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
+    def test_a_process_that_does_not_exist_is_rejected(self, tmp_path: Path) -> None:
         with subprocess.Popen(["true"]) as ended:
             ended.wait()
-        with pytest.raises(HarnessError, match=f"--pid {ended.pid}: there is no process"):
+        with pytest.raises(HarnessError) as caught:
             start_target(AttachedTarget(url="http://127.0.0.1:9", pid=ended.pid), run_folder(tmp_path))
+        assert (caught.value.code, caught.value.where) == ("target-pid-not-found", f"--pid {ended.pid}")
 
     def test_an_address_where_nobody_listens_breaks_the_run(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as briefly:
             port = briefly.getsockname()[1]
-        with pytest.raises(HarnessError, match="cannot be reached: Connection refused") as caught:
+        with pytest.raises(HarnessError) as caught:
             start_target(AttachedTarget(url=f"http://127.0.0.1:{port}"), run_folder(tmp_path))
-        assert caught.value.exit_code is ExitCode.BROKEN
+        assert (caught.value.code, caught.value.exit_code) == ("target-unreachable", ExitCode.BROKEN)
+        assert caught.value.params["reason"] == "Connection refused"

@@ -1,4 +1,4 @@
-"""What ``harness doctor`` finds wrong, it calls by its weight and says how to mend."""
+"""Each check of ``harness doctor`` has the right level, and a remedy."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ def test_an_old_python_cannot_run_the_harness() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "level", "remedy"),
+    ("limits", "level", "code", "remedy"),
     [
-        ((100, 100), "fail", "nofile"),
-        ((1024, 524288), "warn", "ulimit -n 65536"),
-        ((1024, 2048), "warn", "ulimit -n 2048"),
-        ((65536, 65536), "ok", ""),
-        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), "ok", ""),
+        ((100, 100), "fail", "files-limit-low", "files-raise-hard-limit"),
+        ((1024, 524288), "warn", "files-limit-low", "files-raise-limit"),
+        ((1024, 2048), "warn", "files-limit-low", "files-raise-limit"),
+        ((65536, 65536), "ok", "files-limit", None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), "ok", "files-limit", None),
     ],
 )
-def test_open_files(limits: tuple[int, int], level: str, remedy: str) -> None:
+def test_open_files(limits: tuple[int, int], level: str, code: str, remedy: str | None) -> None:
     result = checks.check_files(limits)
-    assert result.level == level
-    assert remedy in result.remedy
+    assert (result.level, result.text.code) == (level, code)
+    assert (result.remedy and result.remedy.code) == remedy
+    if remedy == "files-raise-limit":
+        assert result.remedy is not None
+        assert result.remedy.params == {"limit": min(limits[1], 65536)}
 
 
 def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
@@ -36,7 +39,7 @@ def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = checks.check_folder(tmp_path / "file")
     assert result.level == "fail"
-    assert "Not a directory" in result.text
+    assert result.text.params["reason"] == "Not a directory"
 
 
 def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +76,8 @@ def test_a_quota_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota
 
 def test_a_single_core_other_load_and_stolen_time_are_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr(machine, "_MOST_LOAD_A_CORE", -1.0)
-    monkeypatch.setattr(machine, "_MOST_STEAL_PERCENT", -1.0)
+    monkeypatch.setattr(machine, "_MAX_LOAD_PER_CORE", -1.0)
+    monkeypatch.setattr(machine, "_MAX_STEAL_PERCENT", -1.0)
     found = {result.name: result for result in machine.quietness()}
-    assert found["cores"].text.startswith("one core")
+    assert found["cores"].text.code == "machine-one-core"
     assert {found[name].level for name in ("cores", "other load", "stolen time")} == {"warn"}
