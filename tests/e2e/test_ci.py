@@ -126,7 +126,7 @@ def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
         night = _night(checkout, store)
         _noise_makes_no_red_night_and_every_other_verdict_does(night)
         _people_and_ci_have_what_they_read(night)
-        _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night)
+        _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night)
         monkeypatch.chdir(tmp_path)
         _at_another_desk_it_is_judged_by_its_id(night, monkeypatch, capsys)
 
@@ -151,12 +151,11 @@ def _people_and_ci_have_what_they_read(night: Night) -> None:
     assert (left / "comment.md").read_text().startswith("<!-- harness visit short -->\n")
 
 
-def _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night: Night) -> None:
+def _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night: Night) -> None:
     with open_store(night.store, night.run.parent) as store:
         (run,) = store.stored_runs()
         assert store.is_of_a_baseline(run.run_id) == (night.code == 0)
     kept = night.folder / "kept"
-    assert run.artifact == f"file://{kept}/{night.run.name}"
     copies = {path.relative_to(kept / night.run.name) for path in (kept / night.run.name).rglob("*")}
     assert copies == {path.relative_to(night.run) for path in night.run.rglob("*")}
 
@@ -164,7 +163,6 @@ def _it_is_the_baseline_where_it_held_and_the_store_knows_its_copy(night: Night)
 def _at_another_desk_it_is_judged_by_its_id(
     night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("HARNESS_ARTIFACTS")  # the store is enough
     monkeypatch.setattr(sys, "argv", ["harness", "gate", night.run.name, "--require", "error_rate > 100%"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,4 +1,4 @@
-"""The agent's own side, in this process: what it answers, and that memray is on just as long as asked.
+"""The agent's own side, in this process: its responses, and that memray is on just as long as requested.
 
 (In a target it runs where no coverage tool sees it, by intent.)
 """
@@ -35,7 +35,7 @@ def served(folder: Path) -> Iterator[agent_client.Agent]:
             thread.join()
 
 
-def test_memray_is_on_as_long_as_asked(tmp_path: Path) -> None:
+def test_memray_is_on_as_long_as_requested(tmp_path: Path) -> None:
     with served(tmp_path) as agent:
         agent.start(tmp_path / "trace.bin")
         kept = bytearray(3_000_000)
@@ -47,7 +47,7 @@ def test_memray_is_on_as_long_as_asked(tmp_path: Path) -> None:
     assert max(record.size for record in leaked) >= 3_000_000
 
 
-def test_faults_are_answered_and_nonsense_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_sent_back_and_nonsense_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(tmp_path) as agent:
         with pytest.raises(agent_client.AgentError, match="No such file"):
             agent.start(tmp_path / "missing" / "trace.bin")
