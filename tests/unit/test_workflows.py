@@ -1,4 +1,4 @@
-"""The workflows and the script that they call: valid by GitHub's schema, pinned, and every command of them is one."""
+"""The workflows and the script that they call are valid and pinned, and every command in them exists."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from tests.support.programs import require_program
 from tests.support.shell_commands import commands, parse
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+CI = REPOSITORY / ".github" / "workflows" / "ci.yml"
+PERFORMANCE = [path for path in WORKFLOWS if path != CI]
 SMOKE = REPOSITORY / ".github" / "workflows" / "smoke.yml"
 MARKER = "<!-- harness flash_sale smoke -->"
 SCRIPT = "scripts/performance"
@@ -163,7 +165,7 @@ def test_every_script_of_a_step_is_one() -> None:
 
 def test_a_pull_request_runs_smoke_and_the_night_runs_nightly() -> None:
     profiles = {}
-    for workflow in WORKFLOWS:
+    for workflow in PERFORMANCE:
         shell = "\n".join(step.get("run", "") for step in steps(workflow))
         (arguments,) = commands(shell, SCRIPT)
         profiles[workflow.stem] = arguments[1]
@@ -172,6 +174,17 @@ def test_a_pull_request_runs_smoke_and_the_night_runs_nightly() -> None:
         load_profile(arguments[1], scenario=arguments[0])
     assert profiles == {"smoke": "smoke", "nightly": "nightly"}
     assert os.access(REPOSITORY / SCRIPT, os.X_OK)
+
+
+def test_every_change_passes_ci_on_every_python_that_the_project_names() -> None:
+    written = read(CI)
+    assert {"push", "pull_request"} == set(written["on"])
+    (job,) = written["jobs"].values()
+    classifiers = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["classifiers"]
+    named = [found[1] for text in classifiers if (found := re.fullmatch(r".*Python :: (3\.\d+)", text))]
+    assert job["strategy"]["matrix"]["python"] == named
+    assert job["env"]["UV_PYTHON"] == "${{ matrix.python }}"
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
 
 
 @pytest.mark.parametrize(
