@@ -1,4 +1,4 @@
-"""``harness worker``: load workers of this machine for a run on another."""
+"""``harness worker``: run load workers on this machine for a run on another."""
 
 from __future__ import annotations
 
@@ -6,44 +6,54 @@ from pathlib import Path
 
 import click
 
+from harness import control
 from harness.cli import options
+from harness.errors import HarnessError
 
 
 @click.command()
-@click.option("--master", required=True, metavar="HOST[:PORT]", help="Where `harness run --bind` waits. Port: 5557.")
+@click.option(
+    "--master",
+    required=True,
+    metavar="HOST[:PORT]",
+    help="Address on which `harness run --bind` listens. Default port: 5557.",
+)
 @click.option(
     "--workers",
     type=options.WholeNumber(1),
     default=1,
     show_default=True,
-    help="So many here; each wants a core to itself.",
+    help="Number of workers on this machine; each needs a core of its own.",
 )
 @options.secret_file
 def command(master: str, workers: int, secret_file: Path | None) -> int:
-    """Put load on a target for a run that another machine leads, which shows the command to type here.
+    """Run load workers on this machine for a run that another machine leads. That run shows the command to type.
 
     \b
       on that machine:  harness run my_scenario.py --bind 10.0.0.5 ...
       here:             HARNESS_SECRET=... harness worker --master 10.0.0.5
 
-    Harness and Locust must be the same as there, and what the scenario imports must be installed. The scenario itself,
-    its own modules and the files it names come from there, into a temporary folder that is removed at the end.
+    Both machines need the same versions of harness and Locust, and the packages that the scenario imports. The
+    scenario, its own modules and the files it names are sent to a temporary folder here, which is removed at the end.
 
     \b
-    Exit code: 0 the run has ended (its verdict is told there), 2 not let in or wrong input,
+    Exit code: 0 the run has ended (its verdict is shown there), 2 rejected or wrong input,
                4 the master or a worker was lost, 130 interrupted.
     """
+    # Only here: `--help` needs neither pydantic nor ZeroMQ, which take half a second to import.
     from harness.cluster.listen_address import split_address
     from harness.cluster.secret import VARIABLE, given_secret
-    from harness.control.remote_worker import work
-    from harness.errors import HarnessError
     from harness.report.formatting import plain
 
     host, port = split_address(master, "--master")
     secret = given_secret(secret_file)
     if secret is None:
         raise HarnessError(
-            f"the secret of the run is missing; it stands in {VARIABLE}",
+            "worker-secret-missing",
+            "the secret of the run is missing: set {variable}",
             hint="The master shows the whole command to type.",
+            variable=VARIABLE,
         )
-    return work(host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(line), err=True))
+    return control.remote_worker.work(
+        host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(line), err=True)
+    )

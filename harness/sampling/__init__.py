@@ -1,1 +1,1 @@
-"""What is seen of the target from outside while load runs: CPU, memory, processes. One file a sampler."""
+"""Samples the target from outside while load runs: CPU, memory, processes. One file per sampler."""

@@ -1,7 +1,7 @@
-"""Run a tool as a child that dies with the harness: ``python -m harness.sampling.child PARENT COMMAND…``.
+"""Runs a tool as a child that dies with the harness: ``python -m harness.sampling.child PARENT COMMAND…``.
 
-The kernel kills it (``PR_SET_PDEATHSIG``) when the *thread* that started it ends, also on SIGKILL; so it must be
-started from a thread that lives as long as the child is wanted.
+The kernel kills it (``PR_SET_PDEATHSIG``) when the *thread* that started it ends, also on SIGKILL. So start it from a
+thread that lives as long as the child should.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | I
 
 
 def tool(name: str) -> str | None:
-    """The path of a program installed beside this Python; None where there is none."""
+    """The path of a program installed beside this Python; None if it is not installed."""
     path = Path(sys.executable).parent / name
     return str(path) if path.exists() else None
 
@@ -38,16 +38,16 @@ def tool(name: str) -> str | None:
 def _become(parent: int, command: list[str]) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the kernel had been asked
+        if os.getppid() != parent:  # it ended before the prctl call
             return
-    # py-spy ends its recording on SIGINT, which is ignored, and stays so, in what a script started in the background.
+    # py-spy ends its recording on SIGINT, which is ignored in what a script starts in the background.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)
     except PermissionError:
         sys.exit(
-            f"{command[0]} may not be run: where its file brings a capability along (getcap), a container must be "
-            "given that too: --cap-add SYS_PTRACE"
+            f"no permission to run {command[0]}: if its file has a capability (getcap), a container needs it, too: "
+            "--cap-add SYS_PTRACE"
         )
 
 

@@ -1,8 +1,8 @@
-"""Names of stack frames that mean the same on every machine and in every run: ``function (path.py:line)``.
+"""Names of stack frames that are equal on every machine and in every run: ``function (path.py:line)``.
 
-The path is as short as it can be and still find the file: relative to ``site-packages`` or the standard library, to
-the working folder, or else to the outermost package that holds the file. Process numbers, ports and interpreter paths
-are left out, for they differ between two runs that are to be compared.
+The path is as short as possible: relative to ``site-packages`` or the standard library, to the working folder, or else
+to the outermost package that holds the file. Process ids, ports and interpreter paths are left out, since they differ
+between two runs that are compared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
 
 
 def frame(function: str, path: str, line: int | None) -> str:
-    """One frame of a folded profile; ``;`` separates frames there, so none may hold one."""
+    """One frame of a folded profile, in which ``;`` separates frames."""
     where = short_path(path) if line is None else f"{short_path(path)}:{line}"
     return f"{function} ({where})".replace(";", ",").replace("\n", " ")
 
@@ -41,7 +41,7 @@ def short_path(path: str) -> str:
 
 
 def from_py_spy(line: str, root_pid: int) -> tuple[str, ...] | None:
-    """The frames of a line of py-spy's raw output, without its weight. None where it holds no frame.
+    """The frames of a line of py-spy's raw output, without its weight. None if it has no frame.
 
     ``root_pid`` needs no frame for its process; in its descendants the outermost frame is ``process NAME``.
     """
@@ -62,7 +62,7 @@ def from_py_spy(line: str, root_pid: int) -> tuple[str, ...] | None:
 
 
 def process_name(command: str) -> str:
-    """What a command line runs, without what changes from start to start: its module, its script or its program."""
+    """What a command line runs, without what changes from run to run: its module, its script or its program."""
     try:
         words = shlex.split(command)
     except ValueError:  # a quote inside, which py-spy does not escape

@@ -1,11 +1,11 @@
-"""Turn a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE.bin``.
+"""Turns a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE.bin``.
 
-A process of its own, for it may take memory and seconds that the controller must not. Writes beside the trace, with
-bytes as weight, and prints their paths by kind as JSON:
+It is a process of its own because it may need memory and seconds that the controller must not spend. It writes beside
+the trace, with bytes as weight, and prints the paths by kind as JSON:
 
-- ``memory-peak``: what was held at the moment most was held,
-- ``memory-leaked``: what was allocated in the trace and not freed by its end,
-- ``memory-allocated``: all that was allocated, freed or not.
+- ``memory-peak``: what was allocated at the moment of the highest use,
+- ``memory-leaked``: what was allocated during the trace and not freed by its end,
+- ``memory-allocated``: everything that was allocated, freed or not.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from harness.record.profiles import Stack, write_folded
 from harness.sampling.frame_names import frame
 
 _OWN = ("/_harness_memory_agent.py", "/memray/__init__.py")
-"""Files whose allocations are those of the tracing itself."""
+"""Files whose allocations belong to the tracing itself."""
 _FREES = {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
 
 
 def convert(trace: Path) -> dict[str, Path]:
-    """The folded files written, by kind. Raises ``OSError`` where ``trace`` is none of memray's."""
+    """The folded files written, by kind. Raises ``OSError`` if ``trace`` is not a memray trace."""
     with FileReader(trace) as reader:
         stacks = {
             "memory-peak": _fold(reader.get_high_watermark_allocation_records(merge_threads=True)),
@@ -42,7 +42,7 @@ def convert(trace: Path) -> dict[str, Path]:
 
 
 def allocations(trace: Path, counts: Callable[[list[str]], bool]) -> int:
-    """How many allocations were made by stacks (frames as folded, root first) that ``counts`` is true of."""
+    """How many allocations stacks (frames as folded, root first) made for which ``counts`` is true."""
     made: Counter[int] = Counter()
     counted: dict[int, bool] = {}
     with FileReader(trace) as reader:
@@ -55,7 +55,7 @@ def allocations(trace: Path, counts: Callable[[list[str]], bool]) -> int:
 
 
 def _one_a_stack(reader: FileReader) -> Iterable[tuple[AllocationRecord, int]]:
-    """A record of each stack with the bytes allocated by it; there may be millions of records, and few stacks."""
+    """One record per stack with the bytes it allocated. There may be millions of records, but few stacks."""
     first: dict[int, AllocationRecord] = {}
     sizes: Counter[int] = Counter()
     for record in reader.get_allocation_records():

@@ -1,1 +1,1 @@
-"""The system under test: started or found, watched, ended with all it spawned; and the machine it is measured on."""
+"""The system under test: starts it or attaches to it, and ends it with all its processes; checks the machine."""

@@ -1,4 +1,4 @@
-"""On what a run is made: machine, versions, commits, and what makes the machine a doubtful one to measure on."""
+"""Records what a run is made on: machine, versions, commits, and doubts about the machine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
-    """Look at this machine, now, for ``plan`` as it may be shown (:meth:`harness.plan.model.RunPlan.redacted`).
-
-    Nothing here fails for want of git or of a sensor: what is unknown is left out."""
+    """This machine now, for a redacted ``plan``. What is unknown, for want of git or a sensor, is left out."""
     return _capture(
         plan.target.kind,
         plan.all_workers,
@@ -37,7 +35,7 @@ def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
 
 
 def capture_bench_environment(folder: Path) -> Environment:
-    """As :func:`capture_environment`, for a benchmark suite of the project in ``folder``: it is target and scenario."""
+    """As :func:`capture_environment`, for a benchmark suite of the project in ``folder``."""
     commit = git_commit(folder)
     return _capture(
         "bench",
@@ -65,7 +63,7 @@ def _capture(
     deciding = {
         "processor": processor,
         "cores": cores,
-        "memory_gib": round(memory_bytes / 2**30),  # kernels reserve a little more or less of the same memory
+        "memory_gib": round(memory_bytes / 2**30),  # kernels reserve a little more or less of it
         "system": system,
         "python": platform.python_version(),
         "target": kind,
@@ -88,7 +86,7 @@ def _capture(
 
 
 def git_commit(folder: Path) -> str | None:
-    """Commit of the checkout that holds ``folder``, with ``+`` behind it where files differ; None outside git."""
+    """Commit of the checkout that holds ``folder``, with a ``+`` if files differ; None outside git."""
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
     if head is None:
         return None
@@ -97,7 +95,7 @@ def git_commit(folder: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    # optional locks off: a look must not disturb what the user does in this checkout
+    # Optional locks off: this must not disturb what the user does in the checkout.
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
@@ -107,7 +105,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None  # no git, or none that answers: the commit is then unknown, which the run can live with
+        return None  # no git, or it hangs: the commit is unknown, and the run goes on
     return done.stdout.strip() if done.returncode == 0 else None
 
 
@@ -120,7 +118,7 @@ def _target_commit(plan: RunPlan) -> str | None:
         case AttachedTarget(pid=pid):
             try:
                 return None if pid is None else git_commit(Path(psutil.Process(pid).cwd()))
-            except psutil.Error:  # another user's process, or one that has ended: its checkout is not known
+            except psutil.Error:  # another user's process, or one that has ended
                 return None
 
 

@@ -1,4 +1,4 @@
-"""What runs inside a managed target. This folder stands in its PYTHONPATH: keep its file names unlikely.
+"""What runs inside a managed target. This folder is in its PYTHONPATH, so its file names must be unlikely ones.
 
-(A file here could be imported by the target in place of its own of the same name.)
+(The target could import a file here in place of its own of the same name.)
 """

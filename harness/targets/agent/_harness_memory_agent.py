@@ -1,11 +1,11 @@
-"""The memory agent: a thread in each Python process of a managed target that turns memray on and off when asked.
+"""The memory agent: a thread in each Python process of a managed target that turns memray on and off on request.
 
-Until it is asked it sleeps in ``accept`` and costs nothing; memray is imported only then. It needs nothing but the
-standard library: the target's Python may be another one than the harness's, and may have no memray.
+Until then it sleeps in ``accept`` and costs nothing; memray is imported only on request. It needs only the standard
+library: the target may run on another Python than the harness, without memray.
 
-The trace is taken without ``trace_python_allocators``: with it a FastAPI service kept 15 % of its throughput here,
-without it 65 %. Objects below 512 bytes are then seen by the arena (1 MiB) that Python asks for to hold them, charged
-to the function that happened to need the next one; over a pass, the one that leaks takes most of them.
+The trace is taken without ``trace_python_allocators``: with it a FastAPI service kept 15 % of its throughput, without
+it 65 %. Objects below 512 bytes then show up as the arena (1 MiB) that Python allocates for them, charged to the
+function that happened to need the next arena. Over a phase, the function that leaks gets most of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def start() -> None:
 
 
 def _listen(folder: str) -> None:
-    with contextlib.suppress(Exception):  # no agent then, which the harness notes; the target must not suffer
+    with contextlib.suppress(Exception):  # then there is no agent, which the harness notes; the target must not suffer
         server = socket.socket(socket.AF_UNIX)
         server.bind(os.path.join(folder, f"{os.getpid()}.sock"))  # noqa: PTH118  (pathlib would slow the start)
         server.listen(2)
@@ -39,7 +39,7 @@ def _listen(folder: str) -> None:
 
 
 class Agent:
-    """Serves requests on ``server`` one after another; a request and its answer are one JSON line each."""
+    """Serves requests on ``server`` one after another; a request and its response are one JSON line each."""
 
     def __init__(self, server: socket.socket) -> None:
         self._server = server
@@ -47,7 +47,7 @@ class Agent:
 
     def serve(self) -> None:
         """Until the process ends, or ``server`` is closed."""
-        # Signals are for the target's own threads: taken here, they would not wake the one that waits for them.
+        # Signals belong to the target's own threads: taken here, they would not wake the one that waits for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             try:
@@ -57,16 +57,16 @@ class Agent:
             try:
                 with channel, channel.makefile("r", encoding="utf-8") as lines:
                     request = json.loads(lines.readline())
-                    channel.sendall(json.dumps(self._answer(request)).encode() + b"\n")
+                    channel.sendall(json.dumps(self._respond(request)).encode() + b"\n")
             except (OSError, ValueError):
-                continue  # the asker hung up, or talked nonsense: the next one may do better
+                continue  # the client hung up or sent nonsense; the next one may not
 
-    def _answer(self, request: dict[str, str]) -> dict[str, str]:
+    def _respond(self, request: dict[str, str]) -> dict[str, str]:
         try:
             if request["do"] == "start":
                 return self._start(request["path"])
             return self._stop()
-        except Exception as error:  # noqa: BLE001  (told to the harness; raised, it would end the agent)
+        except Exception as error:  # noqa: BLE001  (sent to the harness; raised, it would end the agent)
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _start(self, path: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Python imports this at its start in every process of a managed target: it opens the process to the samplers.
 
-It starts the memory agent, lets py-spy look in where the system would forbid it, and steps aside.
+It starts the memory agent, gives py-spy permission if the system would deny it, and removes itself from the path.
 
-Whatever fails here must not touch the target: the agent is then not there, and the harness notes that. A
-``sitecustomize`` that the target brings itself runs as it would have without this one.
+Whatever fails here must not affect the target: there is no agent then, and the harness notes that. A ``sitecustomize``
+of the target's own runs as it would have without this one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HERE = str(Path(__file__).parent)
 
 
 def _start_agent() -> None:
-    # Any failure means: no agent in this process. The harness sees that there is none, and says so.
+    # Any failure means: no agent in this process. The harness notices and reports it.
     with contextlib.suppress(Exception):
         spec = spec_from_file_location("_harness_memory_agent", f"{_HERE}/_harness_memory_agent.py")
         if spec is not None and spec.loader is not None:
@@ -27,12 +27,12 @@ def _start_agent() -> None:
             module.start()
 
 
-def _let_profilers_look() -> None:
-    """Where only a parent may trace (Yama's scope 1, the rule on Ubuntu and Debian), allow this process's own user to.
+def _permit_profilers() -> None:
+    """If only a parent may trace (Yama's scope 1, usual on Ubuntu and Debian), allow this process's own user to.
 
     See ``Documentation/admin-guide/LSM/Yama.rst`` of Linux: ``PR_SET_PTRACER`` with ``PR_SET_PTRACER_ANY``.
     """
-    with contextlib.suppress(Exception):  # py-spy is then refused, which the harness notes with what to do
+    with contextlib.suppress(Exception):  # then py-spy has no permission, which the harness notes with what to do
         if Path("/proc/sys/kernel/yama/ptrace_scope").read_text() == "1\n":
             import ctypes
 
@@ -40,7 +40,7 @@ def _let_profilers_look() -> None:
 
 
 def _run_the_targets_own() -> None:
-    # This folder has done its duty: the target's imports shall not find it. Its children still inherit PYTHONPATH.
+    # The target's imports must not find this folder. Its children still inherit PYTHONPATH.
     sys.path[:] = [entry for entry in sys.path if entry != _HERE]
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is not None and spec.loader is not None:
@@ -50,5 +50,5 @@ def _run_the_targets_own() -> None:
 
 
 _start_agent()
-_let_profilers_look()
+_permit_profilers()
 _run_the_targets_own()
