@@ -42,7 +42,7 @@ def _click_option(option: CommandLineOption) -> Callable[[_Command], _Command]:
     return click.option(
         *names,
         type=types[option.value],
-        default=option.default or None,
+        default=option.default if option.value == "switch" else option.default or None,
         show_default=bool(option.default),
         is_flag=option.value == "switch",
         multiple=option.several,
