@@ -21,7 +21,7 @@ from harness.report.time_series import (
     series_of,
 )
 
-_TONES = ("sky", "green", "orange", "red", "blue", "purple")
+_TONES = ("sky", "green", "orange", "red", "grey", "blue", "purple")
 
 
 def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
 
 
 def _tone(phase: Phase) -> str:
-    """A kind's colour follows from its place in the registry; phases that are not measured are grey."""
+    """A kind's colour follows from its place in the registry."""
     kinds = list(KINDS)
-    return _TONES[kinds.index(phase.kind) % len(_TONES)] if phase.measured and phase.kind in kinds else "grey"
+    return _TONES[kinds.index(phase.kind) % len(_TONES)] if phase.kind in kinds else "grey"
 
 
 def _limits(summary: Summary) -> list[dict[str, Any]]:

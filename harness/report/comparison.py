@@ -1,4 +1,4 @@
-"""The run beside its baseline: by phase, endpoint and metric the change, with the noise of both sides."""
+"""The changes of a run against its baseline, by phase, endpoint and metric."""
 
 from __future__ import annotations
 

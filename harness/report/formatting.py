@@ -1,6 +1,6 @@
-"""Figures and foreign texts as a person reads them: ``1,234``, ``12.3 ms``, ``0.4 %``; no byte that could do harm.
+"""Figures for people (``1,234``, ``12.3 ms``, ``0.4 %``), and texts from a target made harmless.
 
-A figure that does not exist reads ``–``. Between a number and its unit stands a no-break space.
+A figure that does not exist is shown as ``–``. A no-break space separates a number from its unit.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 
 
 def plain(text: str) -> str:
-    """``text`` without terminal colours; other control characters become visible (NUL: ``␀``).
+    """``text`` without terminal colours, its control characters made visible (NUL: ``␀``).
 
-    What no file can hold (lone surrogates), what turns the direction of the text around and what ends a line where no
-    line ends becomes ``�``.
+    Lone surrogates, characters that change the direction of text, and unusual line breaks become ``�``.
     """
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
     text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
@@ -29,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def no_commands(text: str) -> str:
-    """Lines for a log, none of which a CI server takes for a command to it.
+    """``text`` for a log, so that a CI server takes no line of it for a command.
 
     GitHub: ``::error::``, ``##[error]``; Azure: ``##vso[…]``; TeamCity: ``##teamcity[…]``.
     """
@@ -37,7 +36,7 @@ def no_commands(text: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """``value`` with ``digits`` significant digits, never fewer than those before the point; thousands by comma."""
+    """``value`` with ``digits`` significant digits (more if it is larger than that), thousands separated by commas."""
     if value is None or value != value:
         return NONE
     if value == 0:
@@ -53,7 +52,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """How many of what: ``1 benchmark``, ``2,400 rounds``."""
+    """``1 benchmark``, ``2,400 rounds``."""
     return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
 
 
@@ -62,7 +61,7 @@ def _exponent(value: float) -> int:
 
 
 def ms(value: float | None) -> str:
-    """Milliseconds; from 10 s on in seconds."""
+    """Milliseconds, from 10 s upwards in seconds."""
     if value is None or value != value:
         return NONE
     if value >= 10_000:
@@ -71,7 +70,7 @@ def ms(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds of anything from nanoseconds on: ``312 ns``, ``4.7 µs``, ``12 ms``, ``1.5 s``."""
+    """Seconds in the unit that suits them: ``312 ns``, ``4.7 µs``, ``12 ms``, ``1.5 s``."""
     if value is None or value != value:
         return NONE
     for below, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
@@ -81,19 +80,19 @@ def seconds(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share (0…1) as per cent."""
+    """A share (0…1) in per cent."""
     return NONE if share is None or share != share else f"{number(share * 100, 2 if share < 0.1 else 3)}{_SPACE}%"
 
 
 def change(share: float | None) -> str:
-    """A relative change as per cent, with its sign: ``+12 %``."""
+    """A relative change in per cent, with its sign: ``+12 %``."""
     if share is None or share != share:
         return NONE
     return f"{_sign(share)}{percent(abs(share))}"
 
 
 def points(share: float | None) -> str:
-    """A difference of two shares, in percentage points with its sign."""
+    """A difference of two shares in percentage points, with its sign."""
     if share is None or share != share:
         return NONE
     return f"{_sign(share)}{number(abs(share) * 100, 2)}{_SPACE}pp"
@@ -134,7 +133,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(iso: str) -> str:
-    """An ISO 8601 time as ``2 January 2026, 03:04:05 UTC``; a text that is none as it stands."""
+    """An ISO 8601 time as ``2 January 2026, 03:04:05 UTC``; any other text unchanged."""
     try:
         at = datetime.fromisoformat(iso)
     except ValueError:
@@ -143,7 +142,7 @@ def moment(iso: str) -> str:
 
 
 def in_unit(value: float | None, unit: str) -> str:
-    """A gate's figure in the gate's own unit: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``; another stands behind it."""
+    """A gate's figure in the gate's unit: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``, or any other."""
     match unit:
         case "s":
             return seconds(value)
@@ -160,7 +159,7 @@ def in_unit(value: float | None, unit: str) -> str:
 
 
 def interval(bounds: tuple[float, float | None] | None, unit: str) -> str:
-    """A gate's 95 % interval; an upper end that nothing bounds reads ``?``."""
+    """A gate's 95 % interval; ``?`` is an upper end that the data cannot bound."""
     if bounds is None:
         return NONE
     low, high = bounds

@@ -34,7 +34,7 @@
       else pieces.push(button(node.parent ? graph.label(node) : "all", () => graph.zoom(node)));
     });
     if (path.length > 1) pieces.push(button("Reset", () => graph.zoom(path[0])));
-    else if (graph.profile.rate_hz) label(`sampled ${graph.profile.rate_hz} times a second${cost(graph.profile)}`);
+    else if (graph.profile.rate_hz) label(`· sampled ${graph.profile.rate_hz} times a second${cost(graph.profile)}`);
     if (matched !== null) {
       pieces.push(Object.assign(document.createElement("span"), { className: "matched", textContent: `${graph.percent(matched)} matched` }));
     }

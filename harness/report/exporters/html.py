@@ -28,8 +28,8 @@ _SCRIPTS = ("page.js",)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A section as the page shows it."""
+class PageSection:
+    """A section as the page shows it. ``data`` is what its scripts read."""
 
     section: Section
     html: Markup
@@ -38,7 +38,7 @@ class _Part:
 
 def report_html(report: Report) -> str:
     """The whole page."""
-    parts = [part for section in SECTIONS if (part := _part(section, report)) is not None]
+    parts = [part for section in SECTIONS if (part := page_section(section, report)) is not None]
     scripts = dict.fromkeys([*_SCRIPTS, *(script for part in parts for script in part.section.scripts)])
     return (
         _environment()
@@ -53,12 +53,13 @@ def report_html(report: Report) -> str:
     )
 
 
-def _part(section: Section, report: Report) -> _Part | None:
+def page_section(section: Section, report: Report) -> PageSection | None:
+    """``section`` as HTML; None if the page leaves it out."""
     values = section.values(report)
     if values is None:
         return None
     html = _environment().get_template(section.template).render(values, section=section, summary=report.summary)
-    return _Part(section, Markup(html), values.get("data"))
+    return PageSection(section, Markup(html), values.get("data"))
 
 
 def json_island(value: Any) -> Markup:

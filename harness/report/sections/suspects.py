@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.record.summary import Summary, Suspect
-from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
+from harness.report.blocks import Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report
 from harness.report.formatting import percent, points
 from harness.report.section import Section
@@ -26,7 +26,7 @@ class Suspects(Section):
             Column("Location", lambda suspect: Cell(_location(suspect), "dim"), text=True),
             Column("Baseline", lambda suspect: percent(suspect.share_baseline)),
             Column("This run", lambda suspect: percent(suspect.share_run)),
-            Column("Called by", lambda suspect: " ← ".join(suspect.callers) or "–", text=True, from_width=WIDE),
+            Column("Called by", lambda suspect: " ← ".join(suspect.callers) or "–", text=True, from_width=120),
         ]
         intro = "Functions whose share of the target's CPU samples grew against the baseline."
         return [Paragraph(intro), table(columns, summary.suspects, top=True)]

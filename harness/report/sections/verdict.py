@@ -86,7 +86,7 @@ def _run_facts(summary: Summary) -> list[_Fact]:
         if phase.steps:
             unit = "arrivals/s" if phase.model == "open" else "users"
             level = (number(phase.held), unit) if phase.held is not None else ("no step", "")
-            facts.append((f"Highest level held · {phase.name}", *level))
+            facts.append((f"Level held · {phase.name}", *level))
     return facts
 
 

@@ -1,4 +1,4 @@
-"""The run beside its baseline: only what noise cannot explain is called better or worse."""
+"""The run compared with its baseline: only a change that noise cannot explain is better or worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of real run folders: whatever a run lacks is said, and nothing a target sends becomes markup."""
+"""Reports of real run folders say what a run lacks, and no text from a target becomes markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures read kindly; foreign texts cannot do harm."""
+"""Figures are readable; texts from a target are harmless."""
 
 from __future__ import annotations
 

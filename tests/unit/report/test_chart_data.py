@@ -1,0 +1,19 @@
+"""What charts need to know of phases comes with their data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report.chart_data import chart_data
+from harness.report.contents import read_report
+from tests.support.recordings import diagnose, pause, ramp, record_run, steady, stress
+from tests.support.reported import draw
+
+
+def test_each_kind_of_measured_phase_has_a_colour_of_its_own(tmp_path: Path) -> None:
+    phases = [ramp(5, 2), steady(5, 2), stress((5, 9), every=1), pause(1), diagnose(2, 1)]
+    report = read_report(draw(record_run(tmp_path, phases=phases)))
+    assert report.run is not None
+    tones = [phase["tone"] for phase in chart_data(report.run, report.summary)["phases"]]
+    assert len(set(tones[:3])) == 3
+    assert tones[3:] == ["grey", "grey"]
