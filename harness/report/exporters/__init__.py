@@ -9,4 +9,10 @@ from harness.report.exporters.html import HTML
 from harness.report.exporters.junit import JUNIT
 from harness.report.exporters.markdown import MARKDOWN
 
-EXPORTERS: tuple[Exporter, ...] = (HTML, MARKDOWN, COMMENT, JUNIT, ANNOTATIONS)
+EXPORTERS: tuple[Exporter, ...] = (
+    HTML,
+    MARKDOWN,
+    COMMENT,
+    JUNIT,
+    ANNOTATIONS,
+)

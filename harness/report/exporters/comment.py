@@ -17,7 +17,7 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 def comment_markdown(summary: Summary) -> str:
-    """The whole file. Its first line is invisible and tells a CI job which earlier comment to replace."""
+    """The whole file. Its first line is invisible and names the earlier comment that a CI job replaces."""
     names = ("harness", summary.scenario, summary.profile)
     marker = " ".join(_NOT_A_NAME.sub("-", name)[: _LIMITS.cell] for name in names)
     brief = (section for section in SECTIONS if section.brief)

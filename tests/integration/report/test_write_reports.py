@@ -173,11 +173,11 @@ def test_a_killed_run_says_so(tmp_path: Path) -> None:
     assert '<span id="ending">' in page_of(folder)
 
 
-def test_a_run_that_is_not_judged_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_run_that_is_not_judged_differs_from_a_damaged_one(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(5, 2)])
     with pytest.raises(HarnessError, match=r"summary\.json"):
         write_reports(folder)
     folder.summary.write_text('{"run_id": "r"}', encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"summary\.json: scenario: Field required") as fault:
+    with pytest.raises(HarnessError, match=r"summary\.json: scenario: Field required") as error:
         write_reports(folder)
-    assert "harness gate" in str(fault.value)
+    assert "harness gate" in str(error.value)

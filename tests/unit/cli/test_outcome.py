@@ -40,7 +40,7 @@ def shown(summary: Summary, folder: RunFolder | Path, capsys: pytest.CaptureFixt
     return err.replace("\xa0", " ")
 
 
-def test_a_judged_run_is_told_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_judged_run_is_shown_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = record_run(
         tmp_path,
         phases=[ramp(20, 3), steady(60, 8), steady(rate=100, seconds=4, name="open"), stress((10, 20, 30), 3)],
@@ -178,7 +178,7 @@ def test_hostile_texts_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("state", ["closed pipe", "full disk"])
-def test_programs_are_told_where_nobody_else_can_be(
+def test_json_is_written_even_if_standard_error_cannot_be(
     state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with stream_that_takes_nothing(state) as log:

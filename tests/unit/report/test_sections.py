@@ -27,10 +27,10 @@ class Costs(Section):
     title = "Costs"
 
     def text(self, summary: Summary) -> Sequence[Block]:
-        columns = [
-            Column[str]("Status", lambda _: Cell("fail", "fail"), text=True),
-            Column[str]("What", lambda name: name, text=True),
-            Column[str]("Price", lambda _: "3 €", from_width=50),
+        columns: list[Column[str]] = [
+            Column("Status", lambda _: Cell("fail", "fail"), text=True),
+            Column("What", lambda name: name, text=True),
+            Column("Price", lambda _: "3 €", from_width=50),
         ]
         return [Paragraph("Prices <b>"), table(columns, ["disk | tape", summary.scenario]), Items([Item("cheap")])]
 

@@ -69,5 +69,5 @@ def test_a_broken_run_is_an_error_even_if_its_gates_hold() -> None:
     assert suite.get("errors") == "1"
 
 
-def test_warnings_are_told() -> None:
+def test_warnings_are_listed() -> None:
     assert "warning: memray is missing" in (suite_of().findtext("system-out") or "")
