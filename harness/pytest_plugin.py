@@ -1,7 +1,6 @@
-"""The pytest plugin: the fixture ``load_test``, the marker ``performance``, and what a failed verdict tells.
+"""The pytest plugin: the fixture ``load_test``, the marker ``performance``, and the reasons of a failed verdict.
 
-It is loaded into every pytest run where harness is installed, so nothing else of harness is imported before a test asks
-for a load.
+pytest loads it wherever harness is installed, so nothing else of harness is imported before a test asks for a load.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ if TYPE_CHECKING:
 
 _MARKER = "performance"
 _PROPERTY = "load_test"
-"""Under this name a test's report holds each run: status, and the path of its ``report.html``. So it gets from
-xdist's workers to where the summary is printed, and into ``--junit-xml``."""
+"""The property of a test's report that holds each of its runs: the status, and the path of ``report.html``. Properties
+travel from xdist's workers to the summary, and into ``--junit-xml``."""
 
 
 class LoadTest(Protocol):
-    """What the fixture ``load_test`` is: takes the arguments of :func:`harness.run`, and returns its result."""
+    """The fixture ``load_test``: takes the arguments of :func:`harness.run` and returns its result."""
 
     def __call__(self, scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run: ...
 
 
 class _Loads:
-    """The runs of this process: which there were, and which of them the test at hand has made."""
+    """The runs of this process: all of them, and those that no test report holds yet."""
 
     def __init__(self) -> None:
         self.all: list[Run] = []
-        self.untold: list[Run] = []
+        self.unreported: list[Run] = []
 
     def add(self, run: Run) -> None:
         self.all.append(run)
-        self.untold.append(run)
+        self.unreported.append(run)
 
 
 _LOADS = pytest.StashKey[_Loads]()
@@ -47,7 +46,7 @@ _LOADS = pytest.StashKey[_Loads]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LOADS] = _Loads()
-    config.addinivalue_line("markers", f"{_MARKER}: puts load on a target; tests that use load_test have it")
+    config.addinivalue_line("markers", f"{_MARKER}: puts load on a target; set on tests that use load_test")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -59,9 +58,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def load_test(pytestconfig: pytest.Config) -> LoadTest:
     """Put load on a target: ``run = load_test("scenarios/flash_sale.py", profile="smoke")``.
 
-    Takes the arguments of ``harness.run`` and returns its ``Run``; ``assert run.verdict.passed`` tells each gate's
-    message. One load at a time: the others wait, in whatever process of this user they are. Paths are relative to
-    pytest's root folder, where ``reports/`` is made.
+    Takes the arguments of ``harness.run`` and returns its ``Run``. If ``assert run.verdict.passed`` fails, the message
+    gives each gate's reason. Loads of the same user wait for each other, across processes. Paths are relative to
+    pytest's root folder, where ``reports/`` is created.
     """
 
     def load(scenario: str | Path, arguments: str | Sequence[str] = (), **options: Any) -> Run:
@@ -77,11 +76,11 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
         files = ",".join(shown_path(root / file) for file in str(scenario).split(","))
         loads = pytestconfig.stash[_LOADS]
         try:
-            run = harness.run(files, arguments, **{"watcher": harness.LineWatcher(), "turn": _only_load(), **options})
-        except harness.HarnessError as fault:
-            raise pytest.fail.Exception(str(fault), pytrace=False) from None
-        except harness.RunInterrupted as stopped:
-            loads.add(stopped.run)
+            run = harness.run(files, arguments, **{"watcher": harness.LineWatcher(), "turn": _own_turn(), **options})
+        except harness.HarnessError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        except harness.RunInterrupted as interrupted:
+            loads.add(interrupted.run)
             raise
         loads.add(run)
         return run
@@ -90,11 +89,10 @@ def load_test(pytestconfig: pytest.Config) -> LoadTest:
 
 
 @contextmanager
-def _only_load() -> Iterator[None]:
-    """A lock that this user's processes share: two loads on one machine would measure one another.
+def _own_turn() -> Iterator[None]:
+    """A lock shared by this user's processes: two loads on one machine would disturb each other.
 
-    The kernel frees it with the process that holds it, however that ends. Raises ``HarnessError`` where there is no
-    folder for it that is this user's alone.
+    The kernel releases it when its process ends. Raises ``HarnessError`` if this user has no private folder for it.
     """
     from filelock import FileLock, Timeout
 
@@ -107,14 +105,16 @@ def _only_load() -> Iterator[None]:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            print("waiting until another load of this user has ended", file=sys.stderr)  # for whom the wait is too long
+            print("waiting for another load of this user to end", file=sys.stderr)
             lock.acquire()
-    except OSError as fault:
+    except OSError as error:
         raise HarnessError(
-            f"loads cannot wait for one another: {fault.strerror or fault}",
-            where=str(fault.filename or folder or "the folder of this user's runtime files"),
-            hint="Let XDG_RUNTIME_DIR name a folder of yours that nobody else can write to (mode 0700).",
-        ) from fault
+            "load-lock-unusable",
+            "the lock that makes loads take turns cannot be used: {reason}",
+            where=str(error.filename or folder or "the folder for this user's runtime files"),
+            hint="Set XDG_RUNTIME_DIR to a folder that only you can write to (mode 0700).",
+            reason=error.strerror or str(error),
+        ) from error
     try:
         yield
     finally:
@@ -122,15 +122,15 @@ def _only_load() -> Iterator[None]:
 
 
 def _own_folder() -> Path:
-    """Where this user keeps what lasts as long as the machine runs: ``$XDG_RUNTIME_DIR``, else ``/run/user/UID``.
+    """The folder for this user's runtime files: ``$XDG_RUNTIME_DIR``, else ``/run/user/UID``.
 
-    In a shared folder another user could have put something else under the lock's name. Raises ``OSError`` where there
-    is no folder that nobody else can write to.
+    In a shared folder another user could have put something else under the lock's name. Raises ``OSError`` if there is
+    no folder that only this user can write to.
     """
     from platformdirs import user_runtime_path
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a machine without such folders gets one below the temporary one
+        warnings.simplefilter("ignore")  # without such a folder it is one below the temporary folder
         return user_runtime_path("harness", ensure_exists=True)
 
 
@@ -138,41 +138,41 @@ def _own_folder() -> Path:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Before pytest draws the failure: its message. With the report: the runs that the test has made."""
+    """Put the verdict's reasons into a failed assertion, and the test's runs into its report."""
     loads = item.config.stash[_LOADS]
     if call.excinfo is not None and isinstance(call.excinfo.value, AssertionError):
         _explain(call.excinfo.value, loads)
-    item.user_properties += [(_PROPERTY, _line(run)) for run in loads.untold]
-    loads.untold.clear()
+    item.user_properties += [(_PROPERTY, _line(run)) for run in loads.unreported]
+    loads.unreported.clear()
     return (yield)
 
 
 def _explain(error: AssertionError, loads: _Loads) -> None:
-    """Put the verdict's own words before an assertion about it.
+    """Put the verdict's text before the message of an assertion about it.
 
-    pytest shows the verdict in its explanation of the assertion, ``where False = <fail: …>.passed``, but not whole.
-    Where assertions are not explained (``--assert=plain``), it is about what the test itself has made.
+    pytest's explanation of the assertion names the verdict, ``where False = <fail: …>.passed``, but abbreviates it.
+    Without explanations (``--assert=plain``) the runs of the test itself are meant.
     """
     shown = str(error)
-    meant = [run for run in loads.all if f"<{run.verdict.status}: {run.id}" in shown] if shown else loads.untold
+    meant = [run for run in loads.all if f"<{run.verdict.status}: {run.id}" in shown] if shown else loads.unreported
     words = [str(run.verdict) for run in meant if not run.verdict.passed]
     if words:
         error.args = ("\n".join([*words, shown]).rstrip(),)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Where the reports are, of every run of this session, once."""
-    told = [
+    """List the report of every run of this session."""
+    lines = [
         value
         for reports in terminalreporter.stats.values()
         for report in reports
         for name, value in getattr(report, "user_properties", ())
         if name == _PROPERTY
     ]
-    told += map(_line, config.stash[_LOADS].untold)  # of a test that was interrupted there is no report
-    if told:
+    lines += map(_line, config.stash[_LOADS].unreported)  # an interrupted test has no report
+    if lines:
         terminalreporter.section("load tests")
-    for line in dict.fromkeys(told):
+    for line in dict.fromkeys(lines):
         terminalreporter.write_line(line)
 
 

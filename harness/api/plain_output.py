@@ -1,4 +1,4 @@
-"""Plain lines for logs: what a run tells where there is no terminal. No colours, every line written at once."""
+"""Progress of a run as plain lines for logs: no colours, and every line is flushed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from harness.record.run_folder import RunFolder
 from harness.report.formatting import in_unit, ms, no_commands, number, percent, plain, rate
 
 EVERY_S = 10
-"""How often the load is told, in seconds of the run; percentiles are of these last seconds."""
+"""How often the load is printed, in seconds of the run. Percentiles are of the last so many seconds."""
 
 _WHEN = 7
-_STANDS = {True: "holds", False: "does not hold", None: "nothing to judge yet"}
-_ENDED = {"done": "ended", "limit broke": "ended, its limit broke", "cut short": "was cut short", None: "was cut short"}
+_STANDS = {True: "holds", False: "does not hold", None: "no requests yet"}
+_ENDED = {"done": "ended", "limit broke": "ended at its limit", "cut short": "was cut short", None: "was cut short"}
 
 
 def one_line(text: str) -> str:
-    """``text``, which may come from the target, as harmless text of one line."""
+    """``text``, which may come from the target, as one line without control characters."""
     return " ".join(plain(text).split())
 
 
@@ -39,19 +39,19 @@ def errors(failures: int, requests: int) -> str:
 
 
 def gate_name(gate: LiveGate) -> str:
-    """What a gate requires and of what, on one line."""
+    """A gate's requirement and endpoint, on one line."""
     endpoint = f" on {gate.gate.endpoint}" if gate.gate.endpoint else ""
     return one_line(gate.gate.comparison.source + endpoint)
 
 
 class PlainOutput:
-    """The :class:`~harness.control.observer.RunObserver` of a log."""
+    """Prints the progress of a run to standard error; public as ``harness.LineWatcher``."""
 
     def __init__(self) -> None:
         self._totals: RunTotals | None = None
         self._gates: GateWatch | None = None
         self._marks: deque[tuple[PhaseSpan, bool]] = deque()
-        """Phases' begins (False) and ends (True) that are still to be told, in order."""
+        """Starts (False) and ends (True) of phases that are not printed yet, in order."""
         self._begun = 0
         self._ended = 0
         self._next_s = float(EVERY_S)
@@ -73,20 +73,20 @@ class PlainOutput:
         self._totals.update(journal)
         self._gates.update(journal)
         self._collect(journal)
-        self._tell(flush=self._totals.ended)
+        self._print_marks(flush=self._totals.ended)
         running = self._running
         if self._totals.now_s >= self._next_s and running is not None:
             self._next_s = (self._totals.now_s // EVERY_S + 1) * EVERY_S
-            # A phase that has just begun has nothing to tell yet.
+            # A phase that has just begun has no figures yet.
             if self._totals.now_s - running.start_s > EVERY_S / 2:
-                self._tell_load(self._totals, running)
+                self._print_load(self._totals, running)
 
     def load_ended(self) -> None:
-        self._tell(flush=True)
+        self._print_marks(flush=True)
 
     @property
     def _running(self) -> PhaseSpan | None:
-        """The phase whose begin was told and whose end was not."""
+        """The phase whose start is printed and whose end is not."""
         current = self._totals.current if self._totals is not None else None
         return current if current is not None and not self._marks and current.end_s is None else None
 
@@ -100,8 +100,8 @@ class PlainOutput:
             self._ended += 1
             self._marks.append((span, True))
 
-    def _tell(self, *, flush: bool) -> None:
-        """Begins and ends in order; an end waits until its last second has come in, so that its figures are whole."""
+    def _print_marks(self, *, flush: bool) -> None:
+        """Print starts and ends in order. An end waits for its last second, so that its figures are complete."""
         totals = self._totals
         while totals is not None and self._marks:
             span, is_end = self._marks[0]
@@ -111,12 +111,12 @@ class PlainOutput:
                     return
             self._marks.popleft()
             if is_end:
-                self._tell_end(totals, span)
+                self._print_end(totals, span)
             else:
                 phase = totals.phase(span)
                 self._write(clock(span.start_s), one_line(f"{phase.name} begins: {phase.description}"))
 
-    def _tell_load(self, totals: RunTotals, span: PhaseSpan) -> None:
+    def _print_load(self, totals: RunTotals, span: PhaseSpan) -> None:
         window, phase = totals.last(EVERY_S, phase=span), totals.phase(span)
         parts = [
             one_line(phase.name),
@@ -130,12 +130,12 @@ class PlainOutput:
             parts.append(f"waiting {number(latest.waiting)}")
         self._write(clock(totals.now_s), " · ".join(parts))
 
-    def _tell_end(self, totals: RunTotals, span: PhaseSpan) -> None:
+    def _print_end(self, totals: RunTotals, span: PhaseSpan) -> None:
         phase, total = totals.phase(span), totals.totals.get(span.phase)
         end_s = span.end_s if span.end_s is not None else totals.now_s
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
-            # What the last step's hanging requests say is not known yet: analysis.steps judges it with all of them.
+            # Requests of the last step may still be running; analysis.steps judges the step with all of them.
             parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)} so far")
         if total is None or not total.requests:
             parts.append("no requests")
@@ -160,12 +160,12 @@ class PlainOutput:
         try:
             print(no_commands(f"{when:>{_WHEN}}  {text}"), file=sys.stderr, flush=True)
         except OSError:
-            # Nobody reads the log any more (`… 2>&1 | head`), or its disk is full: no reason to lose the run.
+            # The log's reader is gone (`… 2>&1 | head`), or the disk is full: no reason to lose the run.
             self._silent = True
 
 
 def stands(gate: LiveGate) -> str:
-    """How a gate stands: ``48.3 ms, holds``."""
+    """The state of a gate: ``48.3 ms, holds``."""
     if gate.limit is None:
         return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"
     if gate.observed is None:
@@ -178,11 +178,11 @@ def unit_of(phase: Phase) -> str:
 
 
 def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
-    """The load there is, and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
+    """The current load and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
     latest = totals.latest()
     users = latest.users if latest is not None else 0
     now = users if phase.model == "closed" else arrivals(totals.recent(3))
-    # As of the second that the load is of: what has begun since is not recorded yet.
+    # The goal of the second that the load belongs to: later seconds are not recorded yet.
     goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
     aim = f" of {number(round(goal))}" if goal is not None else ""
     return f"{number(round(now))}{aim} {unit_of(phase)}"

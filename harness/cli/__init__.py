@@ -1,6 +1,6 @@
-"""The command line. One file a command; each is imported only when it is used, so that ``--help`` answers at once.
+"""The command line: one file per command, imported when the command is used, so that ``--help`` is fast.
 
-Every error a user can cause ends here: one message on standard error, and its exit code.
+Every error a user can cause ends here, as one message on standard error and an exit code.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ import click
 from harness import quick_start
 from harness.errors import ExitCode, HarnessError
 
-_MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
-"""A full or read-only disk, missing permission, too many open files: the machine's, and not the harness's fault."""
+_MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
+"""A full or read-only disk, a missing permission, too many open files: problems of the machine, not of the harness."""
 
-_PATH_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
-"""A path that cannot be: whoever gave it, or changed the folder, can mend it."""
+_PATH_ERRORS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
+"""An impossible path, which the user can correct."""
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
     "bench": "Run a suite of pytest-benchmark, judge it, write the report.",
-    "gate": "Judge a run folder again, under its own gates or others.",
-    "report": "Draw a run folder's report again.",
-    "baseline": "Keep runs that later runs are compared with.",
+    "gate": "Judge a run again, by its own gates or others.",
+    "report": "Draw the report of a run again.",
+    "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
     "worker": "Run load workers for a run on another machine.",
     "doctor": "Check this machine's setup and explain how to fix problems.",
 }
-"""Each command and its short help; ``harness/cli/NAME.py`` holds it as ``command``."""
+"""Each command with its short help; ``harness/cli/NAME.py`` defines it as ``command``."""
 
 
-class _NobodyReadsError(Exception):
-    """Whoever read our output has had enough of it (``harness run --json | head``)."""
+class _BrokenOutputError(Exception):
+    """The reader of the output is gone (``harness run --json | head``)."""
 
 
 class _LazyGroup(click.Group):
@@ -50,10 +50,10 @@ class _LazyGroup(click.Group):
             return None
         try:
             Path.cwd()
-        except FileNotFoundError as fault:
+        except FileNotFoundError as error:
             raise HarnessError(
-                "the current folder has been deleted", hint="Change to one that is there: cd ~"
-            ) from fault
+                "folder-deleted", "the current folder has been deleted", hint="Change to another one: cd ~"
+            ) from error
         command = quick_start.load(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
@@ -63,15 +63,15 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as unknown:  # click knows of no others: none is imported yet
+        except click.NoSuchCommand as unknown:  # click has no names to suggest, as no command is imported yet
             raise click.NoSuchCommand(unknown.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as fault:
-            # click would end with code 1, which here means that a gate failed
-            raise _NobodyReadsError from fault
+        except BrokenPipeError as error:
+            # click would exit with code 1, which here means that a gate failed
+            raise _BrokenOutputError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (as above)
         with formatter.section("Commands"):
@@ -94,7 +94,7 @@ def main() -> None:
     open_closed()
     quick_start.end_at_once()
     try:
-        _refuse_bytes(sys.argv[1:])
+        _reject_bytes(sys.argv[1:])
         sys.exit(cli.main(prog_name="harness", standalone_mode=False) or ExitCode.PASS)
     except HarnessError as error:
         complain(str(error))
@@ -102,39 +102,41 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
-    except _NobodyReadsError:
+    except _BrokenOutputError:
         sys.stderr.close()
         sys.exit(ExitCode.BROKEN)
     except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        if error.errno in _PATH_FAULTS:
-            complain(f"{error.strerror}{place}")
+        path = f": {error.filename}" if error.filename else ""
+        if error.errno in _PATH_ERRORS:
+            complain(f"{error.strerror}{path}")
             sys.exit(ExitCode.USAGE)
-        if error.errno not in _MACHINE_FAULTS:
-            _own_up()
-        complain(f"{error.strerror}{place}\n  What was recorded so far is kept.")
+        if error.errno not in _MACHINE_ERRORS:
+            _report_bug()
+        complain(f"{error.strerror}{path}\n  Recorded results are kept.")
         sys.exit(ExitCode.BROKEN)
     except click.Abort:
         complain("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
-    except Exception:  # noqa: BLE001  (nothing is swallowed: it is shown whole)
-        _own_up()
+    except Exception:  # noqa: BLE001  (shown with its traceback)
+        _report_bug()
 
 
-def _refuse_bytes(arguments: list[str]) -> None:
-    """Arguments end up in files and messages, all of them UTF-8."""
+def _reject_bytes(arguments: list[str]) -> None:
+    """Arguments end up in files and messages, which are UTF-8."""
     for argument in arguments:
         try:
             argument.encode()
-        except UnicodeEncodeError as fault:
+        except UnicodeEncodeError as error:
             raise HarnessError(
-                f"byte {fault.start} is not UTF-8",
-                where=f"the argument {argument!r}",
-                hint="Give names and values as text in UTF-8.",
-            ) from fault
+                "argument-not-utf8",
+                "character {position} of the argument {argument!r} is not UTF-8",
+                hint="Encode names and values in UTF-8.",
+                position=error.start + 1,
+                argument=argument,
+            ) from error
 
 
-def _own_up() -> NoReturn:
-    """A fault of ours: shown whole, and with the exit code of a run that says nothing, not of a gate that failed."""
+def _report_bug() -> NoReturn:
+    """Show the traceback, and exit as a broken run does: code 1 would mean that a gate failed."""
     traceback.print_exc()
     sys.exit(ExitCode.BROKEN)

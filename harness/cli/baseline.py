@@ -1,6 +1,6 @@
-"""``harness baseline``: keep runs that later runs are compared with.
+"""``harness baseline``: manage the runs that later runs are compared with.
 
-What people read goes to standard error; with ``--json``, standard output holds the same as JSON and nothing else.
+Text for people goes to standard error. With ``--json``, the same goes to standard output as JSON.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
-from harness.cli.baseline_shown import console_of_people, described, described_entry, draw, explain, name_of
+from harness.cli.baseline_shown import described, described_entry, draw, explain, name_of, stderr_console
 from harness.control.run_lookup import existing_store, find_or_fetch
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Option
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
@@ -25,37 +25,37 @@ from harness.record.summary import GateResult, Summary
 if TYPE_CHECKING:
     from harness.store import BaselineEntry, Store
 
-_profile = click.option("--profile", help="Only of this profile.")
-_fingerprint = click.option("--fingerprint", help="Only of this environment.")
+_profile = click.option("--profile", help="Only baselines of this profile.")
+_fingerprint = click.option("--fingerprint", help="Only baselines of this environment.")
 
 
 @click.group()
 def command() -> None:
-    """Keep runs that later runs are compared with.
+    """Manage the runs that later runs are compared with.
 
     A baseline belongs to one scenario, one profile and one environment (machine, versions, kind of target). Gates
-    such as "p95 <= baseline + 10%" read it.
+    such as "p95 <= baseline + 10%" compare with it.
     """
 
 
 @command.command("set")
 @click.argument("run")
-@click.option("--add", is_flag=True, help="Join the runs there are, instead of replacing them.")
+@click.option("--add", is_flag=True, help="Add the run to the baseline instead of replacing it.")
 @click.option(
     "--up-to",
     type=options.WholeNumber(min=1),
     metavar="N",
-    help="Join them, but only a run that held, and only while there are fewer than N runs.",
+    help="Add the run, but only if it held and the baseline has fewer than N runs.",
 )
-@click.option("--force", is_flag=True, help="Even if the run failed or was broken.")
+@click.option("--force", is_flag=True, help="Use the run even if it failed or was broken.")
 @options.out
 @options.as_json
 def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json: bool) -> None:
-    """Make RUN (a run folder, a run-id or "latest") the baseline of its scenario, profile and environment.
+    """Make RUN (a run folder, a run ID or "latest") the baseline of its scenario, profile and environment.
 
-    Several runs (--add) tell how much runs differ with no change at all, so that gates do not take noise for a change.
-    With --up-to a job can do it after every run: the first N that hold make the baseline, and it stays as it is from
-    then on. A run holds that passed, or whose only inconclusive gates had no baseline to compare with.
+    With several runs (--add) gates know how much runs vary without any change, and do not take noise for a change.
+    With --up-to a CI job can call this after every run: the first N runs that held become the baseline, which then
+    stays as it is. A run held if it passed, or if its only inconclusive gates had no baseline to compare with.
     """
     from harness.analysis.measurement import measure
     from harness.recording import open_recording
@@ -63,20 +63,20 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
 
     folder = find_or_fetch(run, out)
     summary = _judged(folder)
-    _refuse_unfit(summary, force)
+    _reject_unfit(summary, force)
     environment = read_model(folder.environment, Environment)
     measurement = measure(open_recording(folder))
     entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measurement)
     key = (summary.scenario, summary.profile, environment.fingerprint)
-    # A run's baseline belongs where runs like it are compared: in the store beside it, unless another is named.
+    # A baseline belongs in the store where runs like it are compared: the one beside it, unless --out names another.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
     with open_store(None, out if named else folder.path.parent) as store:
         before = store.baseline_for(*key) if up_to is not None else None
         enough = before is not None and up_to is not None and len(before.runs) >= up_to
         if not enough:
-            if up_to is not None:  # nobody looks at the run before it joins
-                _refuse_untold(summary, force)
-            # Another job may have been quicker since.
+            if up_to is not None:  # nobody looks at the run before it is added
+                _reject_undecided(summary, force)
+            # Another job may have added a run meanwhile.
             enough = not store.set_baseline(entry, replace=not (add or up_to), up_to=up_to)
         baseline = store.baseline_for(*key)
         assert baseline is not None
@@ -85,7 +85,7 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     if as_json:
         _print_json(described(baseline, verdicts))
         return
-    console = console_of_people()
+    console = stderr_console()
     if enough:
         console.print(f"The baseline has {len(baseline.runs)} runs and stays as it is, in {shown}.")
         return
@@ -105,7 +105,7 @@ def list_(out: Path, as_json: bool) -> None:
     if as_json:
         _print_json([described_entry(entry) for entry in entries])
         return
-    console = console_of_people()
+    console = stderr_console()
     if not entries:
         console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
         return
@@ -123,7 +123,7 @@ def list_(out: Path, as_json: bool) -> None:
 @options.out
 @options.as_json
 def show(scenario: str | None, profile: str | None, fingerprint: str | None, out: Path, as_json: bool) -> None:
-    """Show the figures of the baselines of SCENARIO (default: of all)."""
+    """Show the figures of the baselines of SCENARIO (default: all)."""
     with existing_store(out) as store:
         entries = _chosen(store, scenario, profile, fingerprint)
         found = (store.baseline_for(entry.scenario, entry.profile, entry.fingerprint) for entry in entries)
@@ -132,7 +132,7 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
     if as_json:
         _print_json([described(baseline, verdicts) for baseline in baselines])
         return
-    console = console_of_people()
+    console = stderr_console()
     for baseline in baselines:
         draw(console, baseline, verdicts)
 
@@ -141,7 +141,7 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
 @click.argument("scenario")
 @_profile
 @_fingerprint
-@click.option("--run", "run_id", help="Only this run of the baseline.")
+@click.option("--run", "run_id", help="Remove only this run from the baseline.")
 @options.out
 @options.as_json
 def rm(
@@ -149,29 +149,39 @@ def rm(
 ) -> None:
     """Remove the baseline of SCENARIO. Run folders stay.
 
-    Where there are several (profiles, environments), say which.
+    If it has several, choose one with --profile and --fingerprint.
     """
     with existing_store(out) as store:
         entries = _chosen(store, scenario, profile, fingerprint)
         if len(entries) > 1:
-            choices = "\n  ".join(f"--profile {e.profile} --fingerprint {e.fingerprint}" for e in entries)
             raise HarnessError(
-                f"there are {len(entries)} baselines of {scenario!r}; say which one",
+                "baseline-ambiguous",
+                "{scenario} has {count} baselines",
                 where=store.shown,
-                hint=choices,
+                hint="Choose one with {profile} and {fingerprint}: {choices}.",
+                scenario=scenario,
+                count=len(entries),
+                profile=Option("profile"),
+                fingerprint=Option("fingerprint"),
+                choices=[f"{entry.profile} {entry.fingerprint}" for entry in entries],
             )
         entry = entries[0]
         removed = store.remove_baseline(entry.scenario, entry.profile, entry.fingerprint, run_id)
         if not removed:
             raise HarnessError(
-                f"run {run_id!r} is not in this baseline", where=store.shown, hint="It has: " + ", ".join(entry.run_ids)
+                "baseline-lacks-run",
+                "run {run_id} is not in this baseline",
+                where=store.shown,
+                hint="Its runs: {runs}.",
+                run_id=run_id,
+                runs=list(entry.run_ids),
             )
     if as_json:
         _print_json({"removed": removed})
         return
     left = len(entry.run_ids) - len(removed)
-    rest = f"{left} of its runs left" if left else 'gates on "baseline" are inconclusive until one is set'
-    click.echo(f"Removed from the baseline of {name_of(entry)}: {', '.join(removed)}; {rest}.", err=True)
+    rest = f"Runs left: {left}." if left else "Gates that compare with it are inconclusive until one is set."
+    click.echo(f"Removed from the baseline of {name_of(entry)}: {', '.join(removed)}. {rest}", err=True)
 
 
 def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint: str | None) -> list[BaselineEntry]:
@@ -182,13 +192,22 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
     ]
     if entries:
         return entries
+    known = store.list_baselines()
+    if not known:
+        raise HarnessError(
+            "baseline-none-yet",
+            "there is no baseline yet",
+            where=store.shown,
+            hint="Set one: harness baseline set RUN",
+        )
     wanted = {"scenario": scenario, "profile": profile, "environment": fingerprint}
-    of = ", ".join(f"{word} {value!r}" for word, value in wanted.items() if value is not None)
-    known = "\n  ".join(map(name_of, store.list_baselines()))
     raise HarnessError(
-        f"there is no baseline of {of}" if of else "there is no baseline yet",
+        "baseline-not-found",
+        "there is no baseline of {wanted}",
         where=store.shown,
-        hint=f"There are:\n  {known}" if known else "Set one: harness baseline set RUN",
+        hint="Known: {known}.",
+        wanted=[f"{word} {value}" for word, value in wanted.items() if value is not None],
+        known=[name_of(entry) for entry in known],
     )
 
 
@@ -204,42 +223,54 @@ def _judged(folder: RunFolder) -> Summary:
     return read_model(folder.summary, Summary)
 
 
-def _refuse_unfit(summary: Summary, force: bool) -> None:
-    if force or summary.verdict in ("pass", "inconclusive"):
-        return
-    why = f" ({summary.reasons[0]})" if summary.reasons else ""
-    means = {
-        "fail": "later runs would be measured against a run that did not hold",
-        "broken": "its figures are not those of the target",
-    }
-    raise HarnessError(
-        f"the verdict of this run is {summary.verdict}{why}: {means[summary.verdict]}",
-        where=summary.run_id,
-        hint="Choose another run, or insist with --force.",
-    )
+def _reject_unfit(summary: Summary, force: bool) -> None:
+    reason = summary.reasons[0] if summary.reasons else summary.verdict
+    if summary.verdict == "fail" and not force:
+        raise HarnessError(
+            "baseline-run-failed",
+            "this run failed ({reason}), and later runs would be compared with it",
+            where=summary.run_id,
+            hint="Choose another run, or use {force}.",
+            reason=reason,
+            force=Option("force"),
+        )
+    if summary.verdict == "broken" and not force:
+        raise HarnessError(
+            "baseline-run-broken",
+            "this run is broken ({reason}): its figures are not those of the target",
+            where=summary.run_id,
+            hint="Choose another run, or use {force}.",
+            reason=reason,
+            force=Option("force"),
+        )
 
 
-def _refuse_untold(summary: Summary, force: bool) -> None:
-    """The first runs of all have no baseline to be compared with; nothing else of them may be left open."""
+def _reject_undecided(summary: Summary, force: bool) -> None:
+    """The first runs have no baseline to compare with; nothing else about them may be undecided."""
     limited = {phase.name for phase in summary.phases if phase.generator_limited}
-    untold = [
+    undecided = [
         gate
         for gate in summary.gates
         if gate.status == "inconclusive" and (gate.phase in limited or not _lacks_only_a_baseline(gate))
     ]
-    whole = summary.exit_code in (ExitCode.PASS, ExitCode.INCONCLUSIVE)  # an interrupted run is inconclusive, too
-    if force or (whole and not untold):
+    complete = summary.exit_code in (ExitCode.PASS, ExitCode.INCONCLUSIVE)  # an interrupted run is inconclusive, too
+    if force or (complete and not undecided):
         return
-    why = f"gate `{untold[0].require}`: {untold[0].reason}" if untold else "; ".join(summary.reasons[:1])
+    reason = undecided[0].reason if undecided else summary.reasons[0] if summary.reasons else ""
     raise HarnessError(
-        f"the verdict of this run is {summary.verdict} ({why}): it did not hold",
+        "baseline-run-undecided",
+        "this run is {verdict}: {reason}",
         where=summary.run_id,
-        hint="With --up-to only runs join that held. Without it, or with --force, this one does.",
+        hint="With {up_to} only runs that held are added. To add this one, leave it out or use {force}.",
+        verdict=summary.verdict,
+        reason=reason,
+        up_to=Option("up_to"),
+        force=Option("force"),
     )
 
 
 def _lacks_only_a_baseline(gate: GateResult) -> bool:
-    """Whether its figure is known, and its limit is not: one that would be reckoned from a baseline."""
+    """Whether its figure is known but its limit is not, because that comes from a baseline."""
     return gate.observed is not None and gate.limit is None
 
 

@@ -1,4 +1,4 @@
-"""What ``harness baseline`` shows: the figures of a baseline's runs, and how a gate uses them; for programs as JSON."""
+"""What ``harness baseline`` shows: the figures of a baseline's runs, and how gates use them, as text or JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BENCH_EXAMPLE = 'bench("test_*").mean <= baseline + 10%'
 
 
 def draw(console: Console, baseline: Baseline, verdicts: Mapping[str, str]) -> None:
-    """One table a run: a row a phase, all its endpoints together; or a row a benchmark. ``verdicts`` are by run-id."""
+    """A table per run, with a row per phase (all endpoints together) or per benchmark. ``verdicts`` are by run ID."""
     console.print(Text(name_of(baseline), style="bold"))
     for run in baseline.runs:
         console.print(Text(f"{run.run_id} ({verdicts.get(run.run_id, 'unknown')})"))
@@ -66,13 +66,13 @@ def _table(what: str, *metrics: str) -> Table:
 
 
 def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
-    """How a gate uses what was just set, with the figure that a person would else have to work out."""
+    """How gates use what was just set, with the limit worked out."""
     for phase in added.phases:
         if phase.generator_limited:
             console.print(
-                Text(f"In phase {plain(phase.name)} the load generator was the limit: gates will not use it.")
+                Text(f"The load generator was the bottleneck in phase {plain(phase.name)}: gates will not use it.")
             )
-    console.print("From the next run on, gates compare with it:")
+    console.print("From the next run on, gates can compare with it:")
     if _is_bench(added):
         console.print(Text(f"  {_BENCH_EXAMPLE}", style="bold"))
     else:
@@ -81,16 +81,14 @@ def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
     if example is not None:
         phase_name, p95_ms = example
         limit = in_unit(p95_ms * 1.1, "ms")
-        console.print(Text(f"  which is now: at most {limit} in phase {plain(phase_name)}."))
+        console.print(Text(f"  which now means: at most {limit} in phase {plain(phase_name)}."))
     if len(baseline.runs) == 1:
-        console.print(
-            "One run does not tell how much runs differ with no change at all. Make two more of the same, and add them:"
-        )
+        console.print("One run does not show how much runs vary without any change. Make two more and add them:")
         console.print(Text("  harness baseline set RUN --add", style="bold"))
 
 
 def _example(baseline: Baseline) -> tuple[str, float] | None:
-    """A phase to show the limit of (a steady one, where there is one), and its p95 as gates take it."""
+    """A phase to show the limit of (a steady one if possible), and the P95 that gates compare with."""
     from harness.analysis.compare import against
 
     phases = sorted(baseline.runs[0].phases, key=lambda phase: phase.kind != "steady")
@@ -107,7 +105,7 @@ def _figure(interval: Interval | None, metric: str) -> str:
 
 
 def name_of(of: Baseline | BaselineEntry) -> str:
-    """What it is the baseline of."""
+    """What the baseline belongs to."""
     return f"{of.scenario} · {of.profile} · environment {of.fingerprint}"
 
 
@@ -143,8 +141,8 @@ def described_entry(entry: BaselineEntry) -> dict[str, Any]:
     }
 
 
-def console_of_people() -> Console:
-    """Standard error, as wide as the terminal or, without one, as a log may be."""
+def stderr_console() -> Console:
+    """Standard error, as wide as the terminal, or as a log if there is none."""
     console = Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH

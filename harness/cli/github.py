@@ -1,4 +1,4 @@
-"""In a job of GitHub Actions: the summary on the job's page, and an annotation for each gate that did not hold."""
+"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.report.exporters.comment import comment_markdown
 from harness.report.exporters.markdown import summary_markdown
 
 _LARGEST = 1024 * 1024
-"""GitHub refuses a step's summary of more bytes, with all that other programs have written there."""
+"""GitHub rejects a step summary of more bytes, including what other programs have written there."""
 
 
 def in_github_job() -> bool:
@@ -26,13 +26,13 @@ def in_github_job() -> bool:
 
 
 def as_text_only(text: str) -> str:
-    """``text``, which may quote the target, so that GitHub takes no line of it for a workflow command."""
+    """``text``, wrapped so that GitHub executes no line of it as a workflow command: it may quote the target."""
     token = secrets.token_hex(16)
     return f"::stop-commands::{token}\n{text}::{token}::\n"
 
 
-def tell_github(folder: RunFolder, summary: Summary) -> None:
-    """Append to ``GITHUB_STEP_SUMMARY``, and print the annotations to standard error, where GitHub reads them, too."""
+def report_to_github(folder: RunFolder, summary: Summary) -> None:
+    """Print the annotations to standard error, which GitHub reads, and append to ``GITHUB_STEP_SUMMARY``."""
     for line in workflow_commands(summary, _scenario_file(folder)):
         print(line, file=sys.stderr, flush=True)
     page = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -45,13 +45,13 @@ def tell_github(folder: RunFolder, summary: Summary) -> None:
         fits = [text for text in texts if written + len(text) <= _LARGEST]
         with path.open("ab") as file:
             file.write(fits[0] if fits else b"")
-    except OSError as fault:
-        complain(f"the job's summary could not be written: {fault}")
+    except OSError as error:
+        complain(f"the job's summary could not be written: {error}")
 
 
 def _scenario_file(folder: RunFolder) -> str | None:
-    """As GitHub names files; None where the scenario lies elsewhere, or is not known."""
+    """The scenario's path in the repository; None if it lies elsewhere or is not known."""
     try:
         return repository_path(read_model(folder.plan, RunPlan).scenario.path)
-    except HarnessError:  # the annotation then stands at no file
+    except HarnessError:  # the annotation then names no file
         return None

@@ -14,7 +14,7 @@ import click
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from harness.cli.github import as_text_only, in_github_job, tell_github
+from harness.cli.github import as_text_only, in_github_job, report_to_github
 from harness.cli.std_streams import LOG_WIDTH
 from harness.cli.terminal_blocks import drawn
 from harness.plan.config_source import shown_path
@@ -42,7 +42,7 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     with contextlib.suppress(OSError):
         if in_github_job():
             print(as_text_only(output.getvalue()), end="", file=sys.stderr, flush=True)
-            tell_github(folder, summary)
+            report_to_github(folder, summary)
         else:
             print(no_commands(output.getvalue()), end="", file=sys.stderr, flush=True)
     if as_json:

@@ -1,4 +1,4 @@
-"""How a run is watched: a live view on a terminal, plain lines anywhere else."""
+"""How the command line shows progress: a live view on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.control.observer import RunObserver
 
 @contextmanager
 def make_observer() -> Iterator[RunObserver]:
-    """The watcher that suits standard error; all it writes goes there. On leaving, the terminal is as it was."""
+    """The observer that suits standard error, where it writes. The terminal is restored at the end."""
     if is_live_terminal():
         from rich.console import Console
 
@@ -27,7 +27,7 @@ def make_observer() -> Iterator[RunObserver]:
 
 
 def is_live_terminal() -> bool:
-    """Whether standard error is a terminal on which a screen can be redrawn, with a person before it."""
+    """Whether standard error is a terminal that can be redrawn and that a person looks at."""
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         return False
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or read by nobody: they must not change what a command answers."""
+"""Standard streams that are closed, full or not read: they must not change the result of a command."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 import click
 
 LOG_WIDTH = 160
-"""Columns where there is no terminal: in a log a line may be long, and a path or a run-id must not be broken."""
+"""Columns if there is no terminal: lines of a log may be long, and paths and run IDs must not be broken."""
 
 
 def open_closed() -> None:
-    """Put ``/dev/null`` where a standard stream is closed (``2>&-``).
+    """Open ``/dev/null`` in place of each closed standard stream (``2>&-``).
 
-    Otherwise the next file that is opened gets its number, and what some process writes to standard error goes there.
+    Otherwise the next file that is opened would get its number, and receive what is written to standard error.
     """
     for number in (0, 1, 2):
         try:
@@ -29,12 +29,11 @@ def open_closed() -> None:
 
 
 def complain(message: str) -> None:
-    """Write a last message to standard error, without secrets; what a target or a file put into it cannot steer the
-    terminal.
+    """Write a last message to standard error, without secrets, control characters and commands to CI servers.
 
-    Nothing where standard error takes nothing: the exit code that follows is the answer.
+    Nothing happens if standard error takes nothing: the exit code follows anyway.
     """
-    # Only when there is something to say: --help is to answer at once.
+    # Imported only for an error, so that --help stays fast.
     from harness.record.redaction import redacted
     from harness.report.formatting import no_commands, plain
 

@@ -1,8 +1,8 @@
-"""What ends a run from outside: Ctrl-C, Ctrl-\\, SIGTERM, and a closed terminal: each is an interruption.
+"""Signals that interrupt a run: Ctrl-C, Ctrl-\\, SIGTERM, and a closed terminal.
 
-Before and after the load they raise ``KeyboardInterrupt`` (:func:`raise_on_signals`), so that all which was started is
-ended on the way out; while the load runs they are counted (:class:`Interrupts`): the first ends it in order, the
-second cuts requests off.
+Before the load starts they raise ``KeyboardInterrupt`` (:func:`raise_on_signals`), so that everything is cleaned up on
+the way out. While the load runs they are counted (:class:`Interrupts`): the first ends it in order, the second aborts
+running requests, the third kills the load.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def raise_on_signals() -> None:
-    """Have each of the signals raise ``KeyboardInterrupt`` in the main thread, as Python does for SIGINT by itself."""
+    """Let each of the signals raise ``KeyboardInterrupt`` in the main thread, as SIGINT does by default."""
     terminals = _terminals()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature of a handler)
         if number == signal.SIGHUP:
-            _leave(terminals)
+            _discard_output(terminals)
         raise KeyboardInterrupt
 
     _handle(on_signal)
 
 
 class Interrupts:
-    """A context manager that counts the signals instead of raising.
+    """A context manager that counts signals instead of raising.
 
-    Only the main thread may handle signals: in another one (of a program that calls ``harness.run``) none is counted.
+    Python handles signals only in the main thread. In another thread of a program that calls ``harness.run``, none is
+    counted.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Interrupts:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.count += 1
         if number == signal.SIGHUP:
-            _leave(self._terminals)
+            _discard_output(self._terminals)
 
     def __enter__(self) -> Self:
         self._terminals = _terminals()
@@ -59,7 +60,7 @@ class Interrupts:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
-    """Set the handler of each signal; the former ones. Under ``nohup`` a closed terminal stays without effect."""
+    """Set the handler of each signal, and return the former ones. Under ``nohup``, SIGHUP stays ignored."""
     handled = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in handled}
 
@@ -68,8 +69,8 @@ def _terminals() -> list[int]:
     return [output for output in (1, 2) if os.isatty(output)]
 
 
-def _leave(terminals: list[int]) -> None:
-    """Write nowhere from now on: nobody reads, each write would fail, and the run must still get its report."""
+def _discard_output(terminals: list[int]) -> None:
+    """Discard output from now on: writes to a closed terminal would fail, and the run still needs its report."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for terminal in terminals:
         os.dup2(nowhere, terminal)

@@ -1,8 +1,7 @@
-"""What Prometheus scrapes from a run that goes on (``--metrics-port``), added up from the journal.
+"""Live metrics of a run for Prometheus (``--metrics-port``), added up from the journal.
 
-Latencies are counted in a few buckets, whose bounds are edges of the recorded ones (:mod:`harness.record.histogram`):
-each recorded bucket lies in one of them whole, so every count is exact, and so are the sums. Only what is new is looked
-at, some arrays a second; text is made when somebody asks for it.
+Response times are counted in a few buckets whose bounds are edges of the recorded buckets
+(:mod:`harness.record.histogram`), so counts and sums are exact. Each second is added once; text is made per scrape.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from harness.cluster.listen_address import joined, split_address
 from harness.control.observer import RunObserver
-from harness.errors import HarnessError, Message
+from harness.errors import HarnessError, Message, Option
 from harness.plan.model import RunPlan
 from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
@@ -34,13 +33,13 @@ BOUNDS_US = (
     *(100, 200, 500, 1_000, 1_500, 2_000, 3_000),
     *(int(base * 2**power) for power in range(14) for base in (5_000, 7_500)),
 )
-"""Upper bounds in µs, each the lowest value of a recorded bucket: 5 and 7.5 ms, doubled again and again, divide by the
-buckets' widths; 100 ms would not. Of 0.1 ms to 61 s."""
+"""Upper bounds in µs from 0.1 ms to 61 s, each the lowest value of a recorded bucket: 5 and 7.5 ms, doubled again and
+again, are multiples of the buckets' widths; 100 ms would not be."""
 _EDGES = buckets_of(np.array(BOUNDS_US))
 _BOUNDS = [*(f"{bound / 1e6:g}" for bound in BOUNDS_US), "+Inf"]
 
 MOST_SERIES = 1_000
-"""Phases times endpoints that are told one by one; a scrape of so many has some 40,000 lines."""
+"""How many pairs of phase and endpoint get series of their own; a scrape of so many has some 40,000 lines."""
 _OTHERS = -1
 _OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 """All that came later, together."""
@@ -48,7 +47,7 @@ _OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 
 @dataclass(slots=True)
 class _Sums:
-    """Of one phase and endpoint, since the run's begin; ``buckets`` (one more than bounds) are not yet added up."""
+    """Sums of one phase and endpoint; ``buckets`` (one more than bounds) are not cumulative yet."""
 
     requests: int = 0
     failures: int = 0
@@ -57,9 +56,9 @@ class _Sums:
 
 
 class RunMetrics(Collector):
-    """A :class:`~harness.control.observer.RunObserver` that adds up, and a collector that tells how things stand.
+    """Observes a run as a :class:`~harness.control.observer.RunObserver`, and is Prometheus's collector of its sums.
 
-    The controller's thread adds, the server's threads ask.
+    The controller's thread adds while the server's threads read.
     """
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class RunMetrics(Collector):
     def notify(self, message: Message) -> None:
         """Messages hold no figures."""
 
-    def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:  # noqa: ARG002  (as of Watcher)
+    def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:  # noqa: ARG002  (a RunObserver)
         with self._lock:
             self._labels = {"run_id": folder.run_id, "scenario": plan.scenario.name, "profile": plan.profile}
             self._phases = [phase.name for phase in plan.phases]
@@ -91,7 +90,7 @@ class RunMetrics(Collector):
                 self._add(second)
             self._seen = len(journal.arrived)
             self._endpoints.update(journal.endpoints)
-            # Of several parts of the last second, one from each worker that was late.
+            # The last second may have several parts, as workers report late.
             latest = journal.seconds[-1]
             self._users = latest.users
             self._rate = sum(worker.iterations for worker in latest.workers)
@@ -119,21 +118,21 @@ class RunMetrics(Collector):
             sums.buckets += buckets
 
     def collect(self) -> Iterable[Metric]:
-        """Each metric once, as of now; nothing before the load begins."""
+        """All metrics as of now; none before the load begins."""
         with self._lock:
             return [] if self._labels is None else self._families(self._labels)
 
     def _families(self, run: dict[str, str]) -> list[Metric]:
         by = ["phase", "method", "name"]
-        info = GaugeMetricFamily("harness_run_info", "The run that goes on; always 1.", labels=list(run))
+        info = GaugeMetricFamily("harness_run_info", "The current run; always 1.", labels=list(run))
         info.add_metric(list(run.values()), 1)
-        phase = GaugeMetricFamily("harness_phase", "1 for the phase that runs, else 0.", labels=["phase"])
+        phase = GaugeMetricFamily("harness_phase", "1 for the current phase, else 0.", labels=["phase"])
         for number, name in enumerate(self._phases):
             phase.add_metric([name], float(number == self._phase))
-        requests = CounterMetricFamily("harness_requests", "Requests that have ended.", labels=by)
-        failures = CounterMetricFamily("harness_failures", "Those of them that failed.", labels=by)
+        requests = CounterMetricFamily("harness_requests", "Finished requests.", labels=by)
+        failures = CounterMetricFamily("harness_failures", "Failed requests.", labels=by)
         response = HistogramMetricFamily(
-            "harness_response_seconds", "Response time: from when a request should have been sent.", labels=by
+            "harness_response_seconds", "Response time, from the intended send.", labels=by
         )
         for (number, endpoint), sums in self._sums.items():
             labels = [self._phases[number], self._endpoints[endpoint].method, self._endpoints[endpoint].name]
@@ -144,9 +143,9 @@ class RunMetrics(Collector):
         return [
             info,
             phase,
-            GaugeMetricFamily("harness_users", "Users, in the last second that was recorded.", value=self._users),
-            GaugeMetricFamily("harness_arrival_rate", "Iterations begun in that second.", value=self._rate),
-            CounterMetricFamily("harness_iterations", "Iterations begun.", value=self._iterations),
+            GaugeMetricFamily("harness_users", "Users in the last recorded second.", value=self._users),
+            GaugeMetricFamily("harness_arrival_rate", "Iterations started in that second.", value=self._rate),
+            CounterMetricFamily("harness_iterations", "Iterations started.", value=self._iterations),
             requests,
             failures,
             response,
@@ -155,9 +154,9 @@ class RunMetrics(Collector):
 
 @contextmanager
 def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
-    """Answer at ``PORT`` of loopback, or ``ADDR:PORT``: what wants to be told of the run, and the URL to scrape.
+    """Serve metrics at ``PORT`` on loopback, or at ``ADDR:PORT``: yields the observer of the run and the URL to scrape.
 
-    Raises :class:`HarnessError` where that is no address of this machine, or its port is in use.
+    Raises :class:`HarnessError` if this machine does not have the address, or its port is in use.
     """
     local = f"{_LOOPBACK}:{address}" if address.isdigit() else address
     host, port = split_address(local, _OPTION, default=None)
@@ -166,12 +165,15 @@ def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
     registry.register(metrics)
     try:
         server, thread = start_http_server(port, host, registry)
-    except OSError as fault:
+    except OSError as error:
         raise HarnessError(
-            f"{joined(host, port)} cannot be listened on: {fault.strerror}",
-            where=_OPTION,
-            hint="Take another port, or an address that this machine has.",
-        ) from fault
+            "metrics-address-unusable",
+            "cannot listen on {address}: {reason}",
+            where=Option("metrics_port"),
+            hint="Choose another port, or an address of this machine.",
+            address=joined(host, port),
+            reason=error.strerror,
+        ) from error
     try:
         yield metrics, f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"
     finally:

@@ -81,7 +81,7 @@ def test_under_xdist_loads_follow_one_another_and_a_failure_says_why(pytester: p
     began, next_began = (datetime.fromisoformat(summary["started_at"]) for summary in (first, second))
     assert began + timedelta(seconds=first["duration_s"]) <= next_began
 
-    result.stdout.fnmatch_lines(["waiting until another load of this user has ended"])
+    result.stdout.fnmatch_lines(["waiting for another load of this user to end"])
 
     failed = next(summary["run_id"] for summary in summaries if summary["verdict"] == "fail")
     passed = next(summary["run_id"] for summary in summaries if summary["verdict"] == "pass")

@@ -135,7 +135,7 @@ def test_set_up_to_takes_of_inconclusive_runs_those_that_only_lack_a_baseline(
     write_text(folder.summary, judged.to_json())
     said = baseline(reports, "set", "latest", "--up-to", "3")
     assert said.exit_code == (0 if held else 2), said.err
-    assert ("the verdict of this run is inconclusive (" in said.err) == (not held)
+    assert ("inconclusive: " in said.err) == (not held)
     assert len(baseline(reports, "list", "--json").json) == held
     assert baseline(reports, "set", "latest", "--up-to", "3", "--force").exit_code == 0
 
@@ -151,18 +151,12 @@ def test_set_prints_the_baseline_as_json(reports: Path) -> None:
     assert p95["low"] < p95["value"] < p95["high"]
 
 
-@pytest.mark.parametrize(
-    ("verdict", "why"),
-    [
-        ("fail", "later runs would be measured against a run that did not hold"),
-        ("broken", "its figures are not those of the target"),
-    ],
-)
-def test_set_refuses_a_run_that_did_not_hold_unless_forced(verdict: Verdict, why: str, reports: Path) -> None:
+@pytest.mark.parametrize("verdict", ["fail", "broken"])
+def test_set_refuses_a_run_that_did_not_hold_unless_forced(verdict: Verdict, reports: Path) -> None:
     folder = made_run(reports, 1, verdict=verdict)
     said = baseline(reports, "set", "latest")
     assert said.exit_code == 2
-    assert f"the verdict of this run is {verdict} (p95 < 500ms did not hold): {why}" in said.err
+    assert "p95 < 500ms did not hold" in said.err
     assert "--force" in said.err
     assert baseline(reports, "list", "--json").json == []
     assert baseline(reports, "set", "latest", "--force", "--json").json["runs"][0]["run_id"] == folder.run_id
@@ -176,7 +170,7 @@ def test_set_takes_an_inconclusive_run(reports: Path) -> None:
 def test_set_says_which_phases_gates_will_not_use(reports: Path) -> None:
     made_run(reports, 1, generator_limited="a worker was at 98 % of its core")
     said = baseline(reports, "set", "latest")
-    assert "In phase held the load generator was the limit: gates will not use it." in said.err
+    assert "bottleneck in phase held" in said.err
     assert "at most" not in said.err
 
 
@@ -283,7 +277,7 @@ def test_show_of_all_as_json(three: Path) -> None:
 def test_show_of_what_is_not_there_names_what_is(three: Path) -> None:
     said = baseline(three, "show", "flash_sael", "--profile", "load")
     assert said.exit_code == 2
-    assert "there is no baseline of scenario 'flash_sael', profile 'load'" in said.err
+    assert "scenario flash_sael, profile load" in said.err
     assert "flash_sale · smoke · environment f1" in said.err
 
 
@@ -291,29 +285,30 @@ def test_show_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
     reports.mkdir()
     said = baseline(reports, "show")
     assert said.exit_code == 2
-    assert "there is no baseline yet\n  Set one: harness baseline set RUN" in said.err
+    assert "harness baseline set RUN" in said.err
 
 
 def test_rm_asks_which_where_there_are_several(three: Path) -> None:
     said = baseline(three, "rm", "flash_sale")
     assert said.exit_code == 2
-    assert "there are 3 baselines of 'flash_sale'; say which one" in said.err
-    assert "--profile load --fingerprint f2" in said.err
+    assert "flash_sale has 3 baselines" in said.err
+    assert "load f2" in said.err
     assert len(baseline(three, "list", "--json").json) == 3
 
 
 def test_rm_removes_one_run_or_the_whole(three: Path) -> None:
     which = ["flash_sale", "--profile", "load", "--fingerprint", "f1"]
     said = baseline(three, "rm", *which, "--run", make_measurement(1).run_id)
-    assert "1 of its runs left" in said.err
+    assert "Runs left: 1" in said.err
     said = baseline(three, "rm", *which, "--json")
     assert said.json == {"removed": [make_measurement(2).run_id]}
     said = baseline(three, "rm", "flash_sale", "--profile", "smoke")
-    assert 'gates on "baseline" are inconclusive until one is set' in said.err
+    assert "inconclusive" in said.err
     assert len(baseline(three, "list", "--json").json) == 1
 
 
 def test_rm_of_a_run_that_is_not_in_it(three: Path) -> None:
     said = baseline(three, "rm", "flash_sale", "--profile", "smoke", "--run", "other")
     assert said.exit_code == 2
-    assert f"run 'other' is not in this baseline\n  It has: {make_measurement(4, profile='smoke').run_id}" in said.err
+    assert "run other " in said.err
+    assert make_measurement(4, profile="smoke").run_id in said.err

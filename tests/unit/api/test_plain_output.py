@@ -66,7 +66,7 @@ def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureF
             "gate p50 < 1ms: ",
             "stress begins",
             "phase stress at 20 users: p95 was 600 ms",
-            "stress ended, its limit broke · held 10 users so far · ",
+            "stress ended at its limit · held 10 users so far · ",
             "judging",
         )
     ]
@@ -74,7 +74,7 @@ def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureF
     assert lines[place(lines, "gate p95 < 500ms")].endswith("ms, holds")
     assert lines[place(lines, "gate p50 < 1ms")].endswith("ms, does not hold")
     assert "judged against the baseline after the run" in lines[place(lines, "baseline + 10%")]
-    assert lines[place(lines, "on GET /none")].endswith("nothing to judge yet")
+    assert lines[place(lines, "on GET /none")].endswith("no requests yet")
     tick = lines[place(lines, " 0:20 ")]
     assert "requests/s" in tick
     assert "P95" in tick

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.github import _LARGEST, as_text_only, tell_github
+from harness.cli.github import _LARGEST, as_text_only, report_to_github
 from harness.cli.outcome import show_outcome
 from harness.record.run_folder import RunFolder
 from harness.report.exporters.comment import comment_markdown
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_each_run_of_a_step_adds_its_summary(page: Path, folder: RunFolder) -> None:
     for number in (1, 2):
-        tell_github(folder, make_summary(number))
+        report_to_github(folder, make_summary(number))
     assert page.read_text() == "".join(f"{summary_markdown(make_summary(number))}\n" for number in (1, 2))
 
 
@@ -37,7 +37,7 @@ def test_each_run_of_a_step_adds_its_summary(page: Path, folder: RunFolder) -> N
 def test_what_github_would_refuse_is_not_written(room: int, page: Path, folder: RunFolder) -> None:
     summary = make_summary()
     page.write_bytes(b"x" * (_LARGEST - room))
-    tell_github(folder, summary)
+    report_to_github(folder, summary)
     assert page.stat().st_size <= _LARGEST
     expected = {0: "", 300: f"{comment_markdown(summary)}\n", 100_000: f"{summary_markdown(summary)}\n"}
     assert len(f"{comment_markdown(summary)}\n".encode()) < 300 < len(f"{summary_markdown(summary)}\n".encode())
@@ -48,7 +48,7 @@ def test_a_page_that_cannot_be_written_is_told_and_changes_nothing(
     page: Path, folder: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page.mkdir()
-    tell_github(folder, make_summary())
+    report_to_github(folder, make_summary())
     assert "the job's summary could not be written: " in capsys.readouterr().err
 
 

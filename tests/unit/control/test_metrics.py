@@ -140,8 +140,9 @@ def test_it_is_asked_on_loopback_unless_another_address_is_given() -> None:
         with urllib.request.urlopen(url) as answer:
             assert answer.status == 200
             assert answer.headers["Content-Type"].startswith("text/plain")
-        with pytest.raises(HarnessError, match=rf"127.0.0.1:{port} cannot be listened on: .*in use"):
+        with pytest.raises(HarnessError) as caught:
             serve_metrics(f"127.0.0.1:{port}").__enter__()
+        assert (caught.value.code, caught.value.params["address"]) == ("metrics-address-unusable", f"127.0.0.1:{port}")
     with serve_metrics(f"[::1]:{port}") as (_, url), urllib.request.urlopen(url) as answer:
         assert answer.status == 200
     with socket.socket() as again:
