@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from harness.plan.phases import KINDS
+
 if TYPE_CHECKING:
     from harness.api.bench import bench
     from harness.api.plain_output import PlainOutput as LineWatcher
@@ -16,7 +18,17 @@ if TYPE_CHECKING:
     from harness.api.run import run
     from harness.engine.http.user import HttpUser
     from harness.errors import HarnessError
-    from harness.plan.dsl import gate, pause, ramp, spike, steady, stress
+    from harness.plan.dsl import gate
+    from harness.plan.phases.pause import Pause
+    from harness.plan.phases.ramp import Ramp
+    from harness.plan.phases.shape import Shape
+    from harness.plan.phases.spike import Spike
+    from harness.plan.phases.steady import Steady
+    from harness.plan.phases.stress import Stress
+
+    pause, ramp, shape, spike, steady, stress = (
+        Pause.call, Ramp.call, Shape.call, Spike.call, Steady.call, Stress.call,
+    )  # fmt: skip
 
 __all__ = [
     "HarnessError",
@@ -26,30 +38,31 @@ __all__ = [
     "RunInterrupted",
     "bench",
     "gate",
-    "pause",
-    "ramp",
     "run",
-    "spike",
-    "steady",
-    "stress",
+    *KINDS,
 ]
 
-_HOME = dict.fromkeys(__all__, "harness.plan.dsl") | {
+_HOME = {
     "HarnessError": "harness.errors",
     "HttpUser": "harness.engine.http.user",
     "LineWatcher": "harness.api.plain_output:PlainOutput",
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",
+    "gate": "harness.plan.dsl",
     "run": "harness.api.run",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    value: object
+    if name in KINDS:
+        value = importlib.import_module("harness.plan.dsl").PhaseFunction(name)
+    elif name in _HOME:
+        module, _, attribute = _HOME[name].partition(":")
+        value = getattr(importlib.import_module(module), attribute or name)
+    else:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    module, _, attribute = _HOME[name].partition(":")
-    value: object = getattr(importlib.import_module(module), attribute or name)
     globals()[name] = value
     return value
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from string import Formatter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -66,8 +67,8 @@ class Message:
     """A sentence for a person and what it was made from.
 
     ``code`` names what it says (``phase-unknown-key``) and never changes once published; ``template`` is a
-    :meth:`str.format` template over ``params``. Among the parameters, an :class:`Option` is spelled by the front end,
-    a list of texts is joined with commas, and a message is filled in as well.
+    :meth:`str.format` template over ``params`` with the conversions of :class:`_Formatter`. Among the parameters, an
+    :class:`Option` is spelled by the front end, a list of texts is joined with commas, and a message is filled in too.
     """
 
     code: str
@@ -90,13 +91,20 @@ def message(code: str, template: str, /, **params: object) -> Message:
     return Message(code, template, params)
 
 
-def alternatives(name: str, known: Sequence[str]) -> Message:
-    """What there is instead of ``name``, for a hint: the nearest first, then all."""
-    close = difflib.get_close_matches(name, known, n=1)
+def alternatives(name: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> Message:
+    """What there is instead of ``name``, for a hint: the nearest first, then all.
+
+    ``synonyms`` maps words that people bring from elsewhere (``rps``) to the known one (``throughput``).
+    """
+    choices = list(known)
+    close = (synonyms or {}).get(name.lower())
+    if close not in choices:
+        by_lower = {choice.lower(): choice for choice in choices}
+        close = next((by_lower[near] for near in difflib.get_close_matches(name.lower(), by_lower, n=1)), None)
     if close:
-        return message("did-you-mean", 'Did you mean "{close}"? Known: {known}.', close=close[0], known=list(known))
-    if known:
-        return message("known", "Known: {known}.", known=list(known))
+        return message("did-you-mean", 'Did you mean "{close}"? Known: {known}.', close=close, known=choices)
+    if choices:
+        return message("known", "Known: {known}.", known=choices)
     return message("none-known", "There are none.")
 
 
@@ -168,8 +176,30 @@ def problems_of(error: HarnessError) -> list[HarnessError]:
     return list(error.problems) if isinstance(error, ManyProblemsError) else [error]
 
 
+class _Formatter(Formatter):
+    """:meth:`str.format` with two more conversions.
+
+    ``{value!q}`` quotes a value as a user would write it; ``{choices!o}`` joins texts with commas and "or".
+    """
+
+    def __init__(self, style: OptionStyle) -> None:
+        self._style = style
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        match conversion:
+            case "q":
+                return quoted(value)
+            case "o":
+                return " or ".join(filter(None, (", ".join(value[:-1]), *value[-1:])))
+            case _:
+                return super().convert_field(value, conversion)
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        return format(_shown(value, self._style), format_spec)
+
+
 def _filled(template: str, params: Mapping[str, object], style: OptionStyle) -> str:
-    return template.format(**{name: _shown(value, style) for name, value in params.items()})
+    return _Formatter(style).vformat(template, (), params)
 
 
 def _shown(value: object, style: OptionStyle) -> object:
@@ -180,6 +210,17 @@ def _shown(value: object, style: OptionStyle) -> object:
     if isinstance(value, list | tuple) and all(isinstance(each, str | Option | Message) for each in value):
         return ", ".join(str(_shown(each, style)) for each in value)
     return value
+
+
+def quoted(value: object) -> str:
+    """``value`` as a message shows it: text in double quotes, true and false as in TOML, long values cut."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # more digits than Python writes, deeper than it goes
+        text = "this"
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _escaped(text: str) -> str:

@@ -63,5 +63,5 @@ def _judge_bench(folder: RunFolder, require: Sequence[str], **others: object) ->
                 hint="Name the benchmark: {require}.",
                 require=Option("require", 'bench("test_search").mean < 2ms'),
             )
-    gates = requested_bench_gates(require, None, option="--require")
+    gates = requested_bench_gates(require, None, option=Option("require"))
     return control.finalize.judge_bench_again(folder, gates)

@@ -1,4 +1,4 @@
-"""Requirements on benchmarks as people write them: ``bench("test_serialize_cart").mean <= baseline + 5%``."""
+"""Parses requirements on benchmarks: ``bench("test_serialize_cart").mean <= baseline + 5%``."""
 
 from __future__ import annotations
 
@@ -6,23 +6,41 @@ from harness.metrics import BENCH_METRICS
 from harness.metrics.metric import Metric
 from harness.metrics.rounds import RoundTimes
 from harness.plan.bench import BenchGate
-from harness.plan.expression import comparator_of, metric_of, number_of, parsed, tokens_of
-from harness.plan.problems import InvalidValue, listed, quoted
+from harness.plan.expression import check_sign, comparator_of, metric_of, number_of, parsed, tokens_of, wrong_unit
+from harness.plan.problems import InvalidValue
 
-_EXAMPLES = 'write, for example, bench("test_search").mean <= baseline + 5% or bench("test_*").p95 < 2ms'
+_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')
 
 
 def parse_bench_gate(text: object) -> BenchGate:
     """One requirement on benchmarks. Raises ``InvalidValue``."""
     if not isinstance(text, str) or not text.strip():
-        raise InvalidValue(f"{quoted(text)} is not a requirement", _EXAMPLES)
+        raise InvalidValue(
+            "requirement-invalid",
+            "{text!q} is not a requirement",
+            hint="write, for example, {examples!o}",
+            text=text,
+            examples=_EXAMPLES,
+        )
     if not text.lstrip().lower().startswith("bench"):
-        raise InvalidValue(f"{quoted(text)} does not say which benchmark", _EXAMPLES)
+        raise InvalidValue(
+            "requirement-without-benchmark",
+            "{text!q} does not name a benchmark",
+            hint="write, for example, {examples!o}",
+            text=text,
+            examples=_EXAMPLES,
+        )
     words = {token.type: str(token) for token in tokens_of(parsed(text, "benchmark", _EXAMPLES))}
     source = text.strip()
     name = words["NAME"][1:-1].strip()
     if not name:
-        raise InvalidValue(f"{quoted(source)}: the benchmark's name is empty", _EXAMPLES)
+        raise InvalidValue(
+            "benchmark-name-empty",
+            "{text!q}: the benchmark's name is empty",
+            hint="write, for example, {examples!o}",
+            text=source,
+            examples=_EXAMPLES,
+        )
     metric = metric_of(words["WORD"], source, BENCH_METRICS)
     value, percent = _value(metric, words, source)
     return BenchGate(
@@ -42,16 +60,21 @@ def _value(metric: Metric[RoundTimes], words: dict[str, str], source: str) -> tu
     if "NUMBER" not in words:  # a bare ``baseline``
         return 0.0, True
     number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
-    if number[0] in "+-":
-        raise InvalidValue(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{unit_text}"')
+    check_sign(number, unit_text, source)
     sign = -1.0 if words.get("SIGN") == "-" else 1.0
     if "BASELINE" in words and unit_text == "%":
         return sign * number_of(number, source), True
     scales = metric.unit.scales
     if unit_text not in scales:
-        what = f"{quoted(unit_text)} is not a unit of {metric.name}" if unit_text else "a unit is missing"
-        also = ", or in % of the baseline: baseline + 5%" if "BASELINE" in words else ""
-        known = f" (known: {listed(scales)})" if len(scales) > 1 else ""
-        raise InvalidValue(f"{quoted(source)}: {what}", f"{metric.name} is {metric.unit.wording}{also}{known}")
+        if unit_text:
+            raise wrong_unit(metric, unit_text, source, relative="BASELINE" in words)
+        raise InvalidValue(
+            "limit-without-unit",
+            "{text!q}: a unit is missing",
+            hint="{metric} is {wording}",
+            text=source,
+            metric=metric.name,
+            wording=metric.unit.wording,
+        )
     # Rounded, so that 1.1 ms is 0.0011 s and not 0.0011000000000000001.
     return float(f"{sign * number_of(number, source) * scales[unit_text]:.12g}"), False

@@ -1,7 +1,7 @@
-"""From the command line and pyproject.toml to the plan of a bench.
+"""Makes the plan of a bench from the command line and pyproject.toml.
 
-``[tool.harness.bench]`` holds the project's: ``paths`` are what pytest is given where the command line names no tests,
-``gates`` what must hold. Gates on the command line (``--gate``, ``--gates FILE``) replace them.
+``[tool.harness.bench]`` has the project's ``paths``, which pytest runs where the command line names no tests, and
+its ``gates``. Gates on the command line (``--gate``, ``--gates FILE``) replace those.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Option
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import Problems, quoted
+from harness.plan.problems import Problems, Where
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
 _TABLE = ("tool", "harness", "bench")
-_WHERE_PATHS = "write files or folders of tests, below the folder of pyproject.toml"
 _Requirement = Annotated[BenchGate, BeforeValidator(parse_bench_gate)]
 
 
@@ -88,9 +87,12 @@ def resolve_bench(
 
 
 def requested_bench_gates(
-    gates: Sequence[str], gates_file: Path | None, *, option: str = "--gate"
+    gates: Sequence[str],
+    gates_file: Path | None,
+    *,
+    option: Option = Option("gate"),  # noqa: B008  (frozen)
 ) -> list[BenchGate] | None:
-    """The gates of the command line; None where it gives none. Raises ``ManyProblemsError``."""
+    """The gates given by ``option`` or in a file; None where there are none. Raises ``ManyProblemsError``."""
     if not gates and gates_file is None:
         return None
     problems = Problems()
@@ -100,8 +102,13 @@ def requested_bench_gates(
         listed = checked(_GatesFile, file.data, (), file, problems)
         found += [entry.require for entry in listed.gate] if listed else []
         if listed and not listed.gate:
-            problems.add("there is no gate in it", where=file.where(()), hint="write [[gate]] and require = …")
-    texts: dict[KeyPath, str] = {("gates", index): option for index in range(len(gates))}
+            problems.add(
+                "gates-file-empty",
+                "there is no gate in it",
+                where=file.where(()),
+                hint="write [[gate]] and require = …",
+            )
+    texts: dict[KeyPath, Where] = {("gates", index): option for index in range(len(gates))}
     source = ConfigSource({"gates": list(gates)}, texts)
     table = checked(_ProjectTable, source.data, (), source, problems)
     problems.raise_if_any()
@@ -120,7 +127,10 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     project = source.data.get("project", {})
     if not isinstance(project, dict):
         raise HarnessError(
-            "this is not a table", where=source.where(("project",)), hint='write [project] and name = "…"'
+            "project-not-a-table",
+            "this is not a table",
+            where=source.where(("project",)),
+            hint='write [project] and name = "…"',
         )
     name = project.get("name") or file.parent.name
     table: object = source.data
@@ -128,13 +138,21 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
         table = table.get(key, {}) if isinstance(table, dict) else table
     problems = Problems()
     if not isinstance(table, dict):
-        raise HarnessError("this is not a table", where=source.where(_TABLE), hint="write [tool.harness.bench]")
+        raise HarnessError(
+            "bench-not-a-table", "this is not a table", where=source.where(_TABLE), hint="write [tool.harness.bench]"
+        )
     below = ConfigSource(table, source.locations_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, problems)
     for index, path in enumerate(settings.paths if settings else ()):
         if not _is_there(file.parent / path.partition("::")[0]):
             # pytest itself would look for tests everywhere instead.
-            problems.add(f"there is no {quoted(path)}", where=below.where(("paths", index)), hint=_WHERE_PATHS)
+            problems.add(
+                "bench-path-not-found",
+                "there is no {path!q}",
+                where=below.where(("paths", index)),
+                hint="write files or folders of tests, relative to the folder of pyproject.toml",
+                path=path,
+            )
     problems.raise_if_any()
     assert settings is not None
     if file.parent != folder:

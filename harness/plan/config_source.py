@@ -1,7 +1,7 @@
-"""Everything the user wrote for one run in one tree of the profile's shape, with where each value was written.
+"""What a user wrote for one run, as one tree of the profile's shape that knows where each value stands.
 
-A scenario's ``ramp(users=50, over="15s")`` and a profile's ``[[phase]]`` become the same table here, so that they are
-checked by the same code; the tree remembers what the user called each key, so that messages speak the user's words.
+A scenario's ``ramp(users=50, over="15s")`` and a profile's ``[[phase]]`` become the same table here, so that the same
+code checks them. The tree remembers what the user called each key, so that messages use the user's words.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.errors import alternatives
 from harness.plan.description import ScenarioDescription
-from harness.plan.problems import Problems, quoted
+from harness.plan.phases import phase_kind
+from harness.plan.problems import Problems, Where
+
+if TYPE_CHECKING:
+    from harness.plan.phases.base import PhaseConfig
+
+_Value = TypeVar("_Value")
 
 KeyPath = tuple[str | int, ...]
 """``("phase", 0, "rate", "from")``."""
 
-_KEY_OF_ARGUMENT = {"ramp": {"over": "duration"}, "steady": {"hold": "duration"}}
-"""What a call's argument is called in a profile, where it is called otherwise."""
-_PARTS = {"ramp": ("from", "to"), "stress": ("from", "to", "step")}
-"""What a call's tuple of levels means."""
-
 _CALLS = (("phase", "phases"), ("gate", "gates"))
-"""What is stated by calls: the table's name in a profile, and what the list of calls is named."""
+"""What a scenario states by calls: the table's name in a profile, and the variable with the list of calls."""
 _EXAMPLES = {"phase": 'phases = [steady(users=50, hold="30s")]', "gate": 'gates = [gate("p95 < 500ms")]'}
 
 DEFAULT_USERS = 10
-"""What a file that says nothing of its load is run with: few enough for any machine, enough to see it work."""
+"""For a scenario that states no load: few enough for any machine, enough to see it work."""
 DEFAULT_PHASES = (
     {"kind": "ramp", "users": DEFAULT_USERS, "duration": "5s"},
     {"kind": "steady", "users": DEFAULT_USERS, "duration": "30s"},
@@ -38,22 +40,22 @@ DEFAULT_PHASES = (
 
 @dataclass
 class ConfigSource:
-    """``data`` is the tree; ``locations`` says where the value at a path was written; ``spelling`` what its key is
-    called there, if otherwise than in a profile.
+    """``data`` is the tree; ``locations`` says where the value at a path stands, ``spelling`` what its key is called
+    there, if not by the profile's word.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
-    locations: dict[KeyPath, str] = field(default_factory=dict)
+    locations: dict[KeyPath, Where] = field(default_factory=dict)
     spelling: dict[KeyPath, str] = field(default_factory=dict)
 
-    def where(self, path: KeyPath) -> str:
-        """File, line and key of the value at ``path``; of the nearest table around it if it was not written."""
+    def where(self, path: KeyPath) -> Where:
+        """File, line and key of the value at ``path``, or of the nearest table around it."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.locations:
                 return self.locations[path[:end]]
         return dotted(path)
 
-    def locations_below(self, table: KeyPath) -> dict[KeyPath, str]:
+    def locations_below(self, table: KeyPath) -> dict[KeyPath, Where]:
         """Where what is in ``table`` was written, by the paths within it; ``()`` is the table's own place."""
         return {
             (): self.where(table),
@@ -68,14 +70,18 @@ class ConfigSource:
 
     def take(self, other: ConfigSource, path: KeyPath) -> None:
         """Replace what is at ``path`` (one or two keys deep) by what ``other`` has there."""
-        tables: tuple[dict[str, Any], dict[str, Any]] = (self.data, other.data)
+        mine, others = self.data, other.data
         for key in path[:-1]:
-            tables = (tables[0].setdefault(str(key), {}), tables[1][str(key)])
-        tables[0][str(path[-1])] = copy.deepcopy(tables[1][str(path[-1])])
-        for mine, others in ((self.locations, other.locations), (self.spelling, other.spelling)):
-            for known in [known for known in mine if known[: len(path)] == path]:
-                del mine[known]
-            mine.update({known: text for known, text in others.items() if known[: len(path)] == path})
+            mine, others = mine.setdefault(str(key), {}), others[str(key)]
+        mine[str(path[-1])] = copy.deepcopy(others[str(path[-1])])
+        _take_below(self.locations, other.locations, path)
+        _take_below(self.spelling, other.spelling, path)
+
+
+def _take_below(mine: dict[KeyPath, _Value], others: Mapping[KeyPath, _Value], path: KeyPath) -> None:
+    for known in [known for known in mine if known[: len(path)] == path]:
+        del mine[known]
+    mine.update({known: value for known, value in others.items() if known[: len(path)] == path})
 
 
 def dotted(path: KeyPath) -> str:
@@ -93,17 +99,17 @@ def shown_path(path: str | Path) -> str:
 
 
 def from_scenario(description: ScenarioDescription, problems: Problems) -> ConfigSource:
-    """What the scenario file states. What is not even a list of calls is told to ``problems`` and left out."""
+    """What the scenario file states. What is not even a list of calls goes to ``problems``."""
     source = ConfigSource()
     for kind, name in _CALLS:
         value = getattr(description, name)
         if value is not None:
-            _take_calls(source, kind, value, _assignment(description.file, name), problems)
+            _add_calls(source, kind, value, _assignment(description.file, name), problems)
     for name in ("sampling", "stop_early"):
         value = getattr(description, name)
         if value is not None:
             source.data[name] = value
-            _place_all(source, (name,), value, _assignment(description.file, name))
+            _locate(source, (name,), value, _assignment(description.file, name))
     return source
 
 
@@ -112,73 +118,121 @@ def from_call(phases: object, gates: object, problems: Problems) -> ConfigSource
     source = ConfigSource()
     for (kind, name), value in zip(_CALLS, (phases, gates), strict=True):
         if value is not None:
-            _take_calls(source, kind, value, f"harness.run({name})", problems)
+            _add_calls(source, kind, value, f"harness.run({name})", problems)
     return source
 
 
-def _take_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:
-    """A list of calls into ``source``; what is none is left out and added to ``problems``."""
+def default_phases(*, has_shape: bool) -> ConfigSource:
+    """The phases of a scenario that states none: its own LoadTestShape, or a few users."""
+    phases = [{"kind": "shape"}] if has_shape else [dict(phase) for phase in DEFAULT_PHASES]
+    return ConfigSource({"phase": phases}, {("phase",): "the default phases (the scenario states none)"})
+
+
+def _add_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:
+    """Add a list of calls to ``source``; what is no such call goes to ``problems``."""
     source.locations[(kind,)] = location
     calls = value if isinstance(value, list) else [value]
-    if not isinstance(value, list) or not all(_is_call(call, kind) for call in calls):
-        wrong = next((call for call in calls if not _is_call(call, kind)), None)
-        what = f"{_shown_call(wrong)} is not a {kind}" if wrong is not None else f"{kind}s is not a list"
-        problems.add(what, where=location, hint=f"write a list of {kind}s, such as {_EXAMPLES[kind]}")
-        calls = [call for call in calls if _is_call(call, kind)]
+    wrong = [call for call in calls if not _is_call(call, kind)]
+    if wrong and isinstance(wrong[0], Mapping) and "call" in wrong[0]:
+        problems.add(
+            "scenario-wrong-call",
+            "{call}(…) is not a {kind}",
+            where=location,
+            hint="write a list of {kind}s, such as {example}",
+            call=wrong[0]["call"],
+            kind=kind,
+            example=_EXAMPLES[kind],
+        )
+    elif wrong:
+        problems.add(
+            "scenario-wrong-value",
+            "{value!q} is not a {kind}",
+            where=location,
+            hint="write a list of {kind}s, such as {example}",
+            value=wrong[0],
+            kind=kind,
+            example=_EXAMPLES[kind],
+        )
+    elif not isinstance(value, list):
+        problems.add(
+            "scenario-not-a-list",
+            "{name} is not a list",
+            where=location,
+            hint="write a list of {kind}s, such as {example}",
+            name=f"{kind}s",
+            kind=kind,
+            example=_EXAMPLES[kind],
+        )
+    calls = [call for call in calls if _is_call(call, kind)]
     source.data[kind] = [_table(source, (kind, index), call, problems) for index, call in enumerate(calls)]
 
 
-def _place_all(source: ConfigSource, path: KeyPath, value: object, location: str) -> None:
-    """The same line for every value within a table of the scenario, each with its own key."""
+def _locate(source: ConfigSource, path: KeyPath, value: object, location: str) -> None:
+    """Give every value within a table of the scenario the same line, each with its own key."""
     source.locations[path] = location
     if isinstance(value, Mapping):
         for key, below in value.items():
-            _place_all(source, (*path, key), below, f"{location}.{key}")
-
-
-def default_phases(*, has_shape: bool) -> ConfigSource:
-    """What a file is run with that says nothing of its load: its own LoadTestShape, or a few users."""
-    phases = [{"kind": "shape"}] if has_shape else [dict(phase) for phase in DEFAULT_PHASES]
-    return ConfigSource({"phase": phases}, {("phase",): "the default phases (the scenario states none)"})
+            _locate(source, (*path, key), below, f"{location}.{key}")
 
 
 def _is_call(value: object, kind: str) -> bool:
     return isinstance(value, Mapping) and "call" in value and (value["call"] == "gate") == (kind == "gate")
 
 
-def _shown_call(value: object) -> str:
-    return f"{value['call']}(…)" if isinstance(value, Mapping) and "call" in value else quoted(value)
-
-
 def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """One call as a profile's table; its places and spellings go to ``source``, wrong words to ``problems``."""
-    kind: str = call["call"]
-    location = f"{shown_path(call['file'])}:{call['line']}: {kind}"
+    """One call as a profile's table; its locations and spellings go to ``source``, wrong words to ``problems``."""
+    name: str = call["call"]
+    location = f"{shown_path(call['file'])}:{call['line']}: {name}"
     source.locations[path] = location
-    table: dict[str, Any] = {} if kind == "gate" else {"kind": kind}
-    arguments: dict[str, Any] = dict(call["arguments"])
-    every = arguments.pop("every", None) if kind == "stress" else None
-    for argument, key in _KEY_OF_ARGUMENT.get(kind, {}).items():
+    arguments: dict[str, Any] = call["arguments"]
+    if name == "gate":
+        source.locations |= {(*path, key): f"{location}({key})" for key in arguments}
+        return dict(arguments)
+    kind = phase_kind(name)
+    table: dict[str, Any] = {"kind": name}
+    for argument, key in kind.call_keys.items():
         source.spelling[*path, key] = argument
     for argument, value in arguments.items():
-        key = _KEY_OF_ARGUMENT.get(kind, {}).get(argument, argument)
-        if (*path, argument) in source.spelling:  # the profile's word, which the call has another for
-            meant = source.spelling[*path, argument]
-            problems.add(f'unknown key "{argument}"', where=f"{location}({argument})", hint=f'did you mean "{meant}"?')
+        if argument in kind.goal_arguments:
+            continue
+        if meant := source.spelling.get((*path, argument)):  # the profile's word, which the call has another for
+            problems.add(
+                "unknown-key",
+                "unknown key {word!q}",
+                where=f"{location}({argument})",
+                hint="{alternatives}",
+                word=argument,
+                alternatives=alternatives(argument, [meant], {argument: meant}),
+            )
+        key = kind.call_keys.get(argument, argument)
         table[key] = value
         source.locations[*path, key] = f"{location}({argument})"
-        if key in ("users", "rate") and isinstance(value, list) and kind in _PARTS:
-            table[key] = dict(zip(_PARTS[kind], value, strict=False))
-            for index, part in enumerate(_PARTS[kind]):
-                source.spelling[*path, key, part] = f"{argument}[{index}] ({part})"
-            if len(value) > len(_PARTS[kind]):
-                table[key]["more"] = value[len(_PARTS[kind]) :]
-                source.spelling[*path, key, "more"] = f"{argument}[{len(_PARTS[kind])}]"
-        if kind == "stress" and key in ("users", "rate") and isinstance(table[key], dict):
-            source.spelling[*path, key, "every"] = "every"
-            if every is not None:
-                table[key]["every"] = every
-                source.locations[*path, key, "every"] = f"{location}(every)"
+        if key in ("users", "rate") and isinstance(value, list) and kind.levels:
+            table[key] = _goal(source, (*path, key), kind, value, arguments, location)
+    return table
+
+
+def _goal(
+    source: ConfigSource,
+    path: KeyPath,
+    kind: type[PhaseConfig],
+    levels: list[Any],
+    arguments: Mapping[str, Any],
+    location: str,
+) -> dict[str, Any]:
+    """A call's tuple of levels as a profile's table, with those arguments that a profile has in it."""
+    word = str(path[-1])
+    table: dict[str, Any] = dict(zip(kind.levels, levels, strict=False))
+    for index, part in enumerate(kind.levels):
+        source.spelling[*path, part] = f"{word}[{index}] ({part})"
+    if len(levels) > len(kind.levels):
+        table["more"] = levels[len(kind.levels) :]
+        source.spelling[*path, "more"] = f"{word}[{len(kind.levels)}]"
+    for argument in kind.goal_arguments:
+        source.spelling[*path, argument] = argument
+        if argument in arguments:
+            table[argument] = arguments[argument]
+            source.locations[*path, argument] = f"{location}({argument})"
     return table
 
 

@@ -1,18 +1,21 @@
 """What a scenario file writes to state its load and its requirements.
 
-Each call returns a plain record of its arguments and of the line it was written on. Nothing is checked here: the
-controller checks all records together, so that every fault of the file is told at once. Nothing heavy is imported
-either: a scenario is loaded in every load process.
+Each call returns a plain record of its arguments and its line. Nothing is checked here: the controller checks all
+records together, so that it can report every problem of the file at once. Nothing heavy is imported either, since
+every load process loads the scenario.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from types import ModuleType
-from typing import Never
+from typing import Never, cast
+
+from harness.plan.phases import phase_kind
 
 Goal = int | float | str | tuple[int | float | str, ...]
 """Users (50) or arrivals per second (200, ``"200/s"``); several where the load changes within the phase."""
@@ -47,102 +50,32 @@ class GateSpec(Spec):
     """A gate."""
 
 
-def ramp(
-    *,
-    users: Goal | None = None,
-    rate: Goal | None = None,
-    over: Time | None = None,
-    name: str | None = None,
-    max_users: int | None = None,
-    spacing: str | None = None,
-    **unknown: Never,
-) -> PhaseSpec:
-    """Change the load evenly to ``users`` (closed model) or ``rate`` arrivals per second (open model).
+class PhaseFunction:
+    """``harness.steady`` and its like: records a call of the kind's own ``call``.
 
-    It begins at the level of the phase before; a pair, ``users=(10, 50)``, sets both ends. The open model may bound
-    its users by ``max_users``, and spreads its arrivals evenly or, with ``spacing="poisson"``, at random.
+    The kind's file, and pydantic with it, is imported only when the function is called or looked at.
     """
-    return _phase("ramp", users=users, rate=rate, over=over, name=name, max_users=max_users, spacing=spacing, **unknown)
 
+    def __init__(self, kind: str) -> None:
+        self.__name__ = self.__qualname__ = kind
 
-def steady(
-    *,
-    users: Goal | None = None,
-    rate: Goal | None = None,
-    hold: Time | None = None,
-    name: str | None = None,
-    max_users: int | None = None,
-    spacing: str | None = None,
-    **unknown: Never,
-) -> PhaseSpec:
-    """Hold ``users`` (closed model) or ``rate`` arrivals per second (open model) for ``hold``."""
-    return _phase(
-        "steady", users=users, rate=rate, hold=hold, name=name, max_users=max_users, spacing=spacing, **unknown
-    )
+    def __call__(self, *args: object, **kwargs: object) -> PhaseSpec:
+        return self._call(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        return f"harness.{self.__name__}"
 
-def stress(
-    *,
-    users: Goal | None = None,
-    rate: Goal | None = None,
-    every: Time | None = None,
-    until: str | None = None,
-    name: str | None = None,
-    max_users: int | None = None,
-    spacing: str | None = None,
-    **unknown: Never,
-) -> PhaseSpec:
-    """Step the load up until a limit breaks; the last step that held is the capacity.
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self._call.__doc__
 
-    ``users`` or ``rate`` is (first level, last level, step); each step takes ``every``; ``until`` is the limit, such
-    as ``"p95 > 500ms or error_rate > 1%"``.
-    """
-    return _phase(
-        "stress",
-        users=users,
-        rate=rate,
-        every=every,
-        until=until,
-        name=name,
-        max_users=max_users,
-        spacing=spacing,
-        **unknown,
-    )
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._call)
 
-
-def spike(
-    *,
-    users: Goal | None = None,
-    rate: Goal | None = None,
-    over: Time | None = None,
-    hold: Time | None = None,
-    base: Goal | None = None,
-    name: str | None = None,
-    max_users: int | None = None,
-    spacing: str | None = None,
-    **unknown: Never,
-) -> PhaseSpec:
-    """Go from ``base`` to a peak of ``users`` or ``rate`` within ``over``, stay for ``hold``, and go back as fast.
-
-    ``base`` is in the peak's unit; by default the level of the phase before. ``over`` is 1 s by default.
-    """
-    return _phase(
-        "spike",
-        users=users,
-        rate=rate,
-        over=over,
-        hold=hold,
-        base=base,
-        name=name,
-        max_users=max_users,
-        spacing=spacing,
-        **unknown,
-    )
-
-
-def pause(duration: Time | None = None, *, name: str | None = None, **unknown: Never) -> PhaseSpec:
-    """No load for ``duration``: what the target does afterwards shows whether it recovered."""
-    return _phase("pause", duration=duration, name=name, **unknown)
+    @property
+    def _call(self) -> Callable[..., PhaseSpec]:
+        return phase_kind(self.__name__).call
 
 
 def gate(
@@ -150,8 +83,9 @@ def gate(
 ) -> GateSpec:
     """Require something of the run: ``gate("p95 < 500ms", phase="steady", endpoint="POST /checkout")``.
 
-    Without ``phase`` it holds for every steady, spike and shape phase, each by itself; ramp and stress phases, which
-    are meant to warm up and to break, are read only when named. Without ``endpoint``: all requests together.
+    Without ``phase`` it must hold in every measured phase (steady, spike, shape), each by itself. Ramp and stress
+    phases, which are meant to warm up and to break, are read only when named. Without ``endpoint`` it reads all
+    requests together.
     """
     file, line = _caller()
     return GateSpec("gate", _without_none(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
@@ -185,18 +119,23 @@ def uses_harness(namespace: Mapping[str, object]) -> bool:
     return False
 
 
-def _phase(call: str, **arguments: object) -> PhaseSpec:
-    file, line = _caller(depth=3)
-    return PhaseSpec(call, _without_none(**arguments), file, line)
+def phase_spec(kind: str, arguments: Mapping[str, object]) -> PhaseSpec:
+    """The call of a phase function with ``arguments``, its ``locals()``."""
+    named = {name: value for name, value in arguments.items() if name != "unknown"}
+    unknown = cast("Mapping[str, object]", arguments.get("unknown", {}))
+    file, line = _caller()
+    return PhaseSpec(kind, _without_none(**named, **unknown), file, line)
 
 
 def _without_none(**arguments: object) -> dict[str, object]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _caller(depth: int = 2) -> tuple[str, int]:
+def _caller() -> tuple[str, int]:
     """File and line of the scenario's own call."""
-    frame = sys._getframe(depth)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("harness.plan."):
+        frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
 

@@ -1,23 +1,22 @@
-"""Requirements as people write them, ``p95 < 500ms``, and conditions of them, ``p95 > 500ms or error_rate > 1%``.
+"""Parses requirements, ``p95 < 500ms``, and limits made of them, ``p95 > 500ms or error_rate > 1%``.
 
-The grammar also holds those on benchmarks, ``bench("test_search").mean < 2ms``, which
-:mod:`harness.plan.bench_expression` gives their meaning.
-
-The grammar takes any word for a metric and any unit; what each means is checked afterwards, so that a message can say
-which word or unit is wrong and what would be right.
+The grammar also covers benchmarks, ``bench("test_search").mean < 2ms``; :mod:`harness.plan.bench_expression` gives
+those their meaning. It accepts any word as a metric and any unit. Both are checked afterwards, so that a message can
+name the wrong word and suggest the right one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
+from harness.errors import alternatives
 from harness.metrics import RUN_METRICS, synonyms
 from harness.metrics.comparators import Comparator, is_upper
 from harness.metrics.metric import Metric
 from harness.plan.model import Comparison, Condition
-from harness.plan.problems import InvalidValue, listed, quoted, suggestion
+from harness.plan.problems import InvalidValue
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput
@@ -47,7 +46,7 @@ UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
-_EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
+_EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
 _EXPECTED = {
     "WORD": "a metric",
     "COMPARATOR": "a comparison (<, <=, >, >=)",
@@ -70,12 +69,14 @@ def parse_requirement(text: object) -> Comparison:
     """One requirement on one metric, as a gate states it. Raises ``InvalidValue``."""
     condition = _parse(text)
     if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
-        raise InvalidValue(f"{quoted(text)} joins requirements", "a gate is one requirement: write a gate for each")
+        raise InvalidValue(
+            "requirement-joined", "{text!q} joins requirements", hint="write a gate for each requirement", text=text
+        )
     return condition.any_of[0][0]
 
 
 def parse_limit(text: object) -> Condition:
-    """When a stress phase has broken: requirements joined by ``and``, ``or``, without a baseline.
+    """When a stress phase has broken: requirements joined by ``and`` and ``or``, without a baseline.
 
     Raises ``InvalidValue``, also for what is true before any load: ``p95 < 500ms`` would end the first step.
     """
@@ -84,23 +85,39 @@ def parse_limit(text: object) -> Condition:
         for comparison in group:
             if comparison.baseline:
                 raise InvalidValue(
-                    f"{quoted(comparison.source)} compares with a baseline, which is known only after the run",
-                    'name the limit itself, such as "p95 > 500ms"; a gate may compare with the baseline',
+                    "limit-with-baseline",
+                    "{text!q} compares with a baseline, which is known only after the run",
+                    hint='write the limit itself, such as "p95 > 500ms"; a gate can compare with the baseline',
+                    text=comparison.source,
                 )
             if comparison.measures.better == "lower" and is_upper(comparison.comparator):
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
                 raise InvalidValue(
-                    f"{quoted(comparison.source)} is true from the start, so the first step would be the last",
-                    f'"until" says when the limit breaks: did you mean "{turned}"?',
+                    "limit-true-from-start",
+                    "{text!q} is true from the start, so the first step would be the last",
+                    hint='"until" says when the limit breaks: did you mean "{meant}"?',
+                    text=comparison.source,
+                    meant=turned,
                 )
     return condition
 
 
 def _parse(text: object) -> Condition:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidValue(f"{quoted(text)} is not a requirement", _EXAMPLES)
+        raise InvalidValue(
+            "requirement-invalid",
+            "{text!q} is not a requirement",
+            hint="write, for example, {examples!o}",
+            text=text,
+            examples=_EXAMPLES,
+        )
     if text.lstrip().lower().startswith("bench"):
-        raise InvalidValue(f"{quoted(text)} is a gate of a benchmark", "`harness bench` reads it; a run has none")
+        raise InvalidValue(
+            "requirement-on-benchmark",
+            "{text!q} is a gate on a benchmark",
+            hint="a run has no benchmarks; use it with `harness bench`",
+            text=text,
+        )
     tree = parsed(text, "condition", _EXAMPLES)
     groups = tuple(
         tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
@@ -108,8 +125,8 @@ def _parse(text: object) -> Condition:
     return Condition(any_of=groups, source=text.strip())
 
 
-def parsed(text: str, start: Literal["condition", "benchmark"], examples: str) -> ParseTree:
-    """The tree of ``text`` by that rule of the grammar. Raises ``InvalidValue``, with ``examples`` as its hint."""
+def parsed(text: str, start: Literal["condition", "benchmark"], examples: Sequence[str]) -> ParseTree:
+    """The tree of ``text`` by that rule of the grammar. Raises ``InvalidValue``, with ``examples`` in its hint."""
     from lark import UnexpectedInput
 
     try:
@@ -125,17 +142,37 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, start=["condition", "benchmark"], parser="lalr")
 
 
-def _syntax_problem(text: str, error: UnexpectedInput, examples: str) -> InvalidValue:
+def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) -> InvalidValue:
     accepted = getattr(error, "accepts", None)
     if not accepted:  # a character that starts no word of the grammar
-        message = (
-            f"{quoted(text)} cannot be read: {quoted(text[error.column - 1])} at column {error.column} is unexpected"
+        return InvalidValue(
+            "requirement-unexpected-character",
+            "{text!q}: unexpected {character!q} at column {column}",
+            hint="write, for example, {examples!o}",
+            text=text,
+            character=text[error.column - 1],
+            column=error.column,
+            examples=examples,
         )
-        return InvalidValue(message, examples)
-    at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
-    at = "at its end" if at_end else f"at column {error.column}"
-    wanted = " or ".join(word for name, word in _EXPECTED.items() if name in accepted)
-    return InvalidValue(f"{quoted(text)} cannot be read {at}: expected {wanted}", examples)
+    expected = [word for name, word in _EXPECTED.items() if name in accepted]
+    if getattr(getattr(error, "token", None), "type", None) == "$END":
+        return InvalidValue(
+            "requirement-incomplete",
+            "{text!q} is incomplete: expected {expected!o}",
+            hint="write, for example, {examples!o}",
+            text=text,
+            expected=expected,
+            examples=examples,
+        )
+    return InvalidValue(
+        "requirement-unexpected-word",
+        "{text!q}: expected {expected!o} at column {column}",
+        hint="write, for example, {examples!o}",
+        text=text,
+        expected=expected,
+        column=error.column,
+        examples=examples,
+    )
 
 
 def _branches(tree: ParseTree) -> list[ParseTree]:
@@ -167,7 +204,14 @@ def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Met
     """The metric of ``known`` that ``word`` in ``source`` is. Raises ``InvalidValue``."""
     metric = known.get(word.lower())
     if metric is None:
-        raise InvalidValue(f"{quoted(source)}: unknown metric {quoted(word)}", suggestion(word, known, synonyms(known)))
+        raise InvalidValue(
+            "metric-unknown",
+            "{text!q}: unknown metric {word!q}",
+            hint="{alternatives}",
+            text=source,
+            word=word,
+            alternatives=alternatives(word, known, synonyms(known)),
+        )
     return metric
 
 
@@ -176,30 +220,45 @@ def comparator_of(word: str, source: str) -> Comparator:
     for comparator in _COMPARATORS:
         if word == comparator:
             return comparator
-    likely = _COMPARATOR_FOR.get(word)
-    right = f'did you mean "{source.replace(word, likely, 1)}"?' if likely else f"known: {listed(_COMPARATORS)}"
-    raise InvalidValue(f"{quoted(source)}: {quoted(word)} is not a comparison", right)
+    if likely := _COMPARATOR_FOR.get(word):
+        raise InvalidValue(
+            "comparison-misspelled",
+            "{text!q}: {word!q} is not a comparison",
+            hint='did you mean "{meant}"?',
+            text=source,
+            word=word,
+            meant=source.replace(word, likely, 1),
+        )
+    raise InvalidValue(
+        "comparison-unknown",
+        "{text!q}: {word!q} is not a comparison",
+        hint="known: {known}",
+        text=source,
+        word=word,
+        known=_COMPARATORS,
+    )
 
 
 def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tuple[float, str]:
     """The limit in the metric's own unit, or per cent of the baseline."""
     number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
     value, baseline = number_of(number, source), "BASELINE" in words
-    if number[0] in "+-":
-        raise InvalidValue(f"{quoted(source)}: a limit has no sign", f'write "{number[1:]}{unit_text}"')
+    check_sign(number, unit_text, source)
     unit = metric.unit
     if not unit_text:
         completed = f"{number}%" if baseline else unit.completed(number)
         head, _, tail = source.rpartition(number)
-        raise InvalidValue(f"{quoted(source)}: a unit is missing", f'did you mean "{head}{completed}{tail}"?')
+        raise InvalidValue(
+            "limit-without-unit",
+            "{text!q}: a unit is missing",
+            hint='did you mean "{meant}"?',
+            text=source,
+            meant=f"{head}{completed}{tail}",
+        )
     if baseline and unit_text == "%":
         return value, "%"
     if unit_text not in unit.scales:
-        also = ", or in % of the baseline: baseline + 10%" if baseline and not unit.is_share else ""
-        raise InvalidValue(
-            f"{quoted(source)}: {quoted(unit_text)} is not a unit of {metric.name}",
-            f"it is {unit.wording}: {metric.example}{also}",
-        )
+        raise wrong_unit(metric, unit_text, source, relative=baseline and not unit.is_share)
     if not baseline:
         _check_range(metric, words["COMPARATOR"], value, source)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
@@ -210,15 +269,69 @@ def number_of(text: str, source: str) -> float:
     """The number that ``text`` in ``source`` is. Raises ``InvalidValue`` where it is beyond all use."""
     number = float(text)
     if abs(number) > _LARGEST:
-        raise InvalidValue(f"{quoted(source)}: the number is too large", f"write {_LARGEST:.0e} at most")
+        raise InvalidValue(
+            "limit-too-large",
+            "{text!q}: the number is too large",
+            hint="write at most {most:.0e}",
+            text=source,
+            most=_LARGEST,
+        )
     return number
+
+
+def check_sign(number: str, unit: str, source: str) -> None:
+    """Raises ``InvalidValue`` where a limit has a sign."""
+    if number[0] in "+-":
+        raise InvalidValue(
+            "limit-with-sign",
+            "{text!q}: a limit has no sign",
+            hint='write "{meant}"',
+            text=source,
+            meant=f"{number[1:]}{unit}",
+        )
+
+
+def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool) -> InvalidValue:
+    """``unit`` is none of ``metric``'s; ``relative``: the limit may be a percentage of the baseline instead."""
+    if relative:
+        return InvalidValue(
+            "limit-of-wrong-unit",
+            "{text!q}: {unit!q} is not a unit of {metric}",
+            hint="write it {wording}, such as {example}, or in per cent of the baseline, such as baseline + 10%",
+            text=source,
+            unit=unit,
+            metric=metric.name,
+            wording=metric.unit.wording,
+            example=metric.example,
+        )
+    return InvalidValue(
+        "limit-of-wrong-unit",
+        "{text!q}: {unit!q} is not a unit of {metric}",
+        hint="write it {wording}, such as {example}",
+        text=source,
+        unit=unit,
+        metric=metric.name,
+        wording=metric.unit.wording,
+        example=metric.example,
+    )
 
 
 def _check_range(metric: Metric[_Data], comparator: str, value: float, source: str) -> None:
     if value > metric.unit.most:
         raise InvalidValue(
-            f"{quoted(source)}: {metric.name} is at most {metric.unit.most:g} {metric.unit.name}",
-            f"write, for example, {metric.example}",
+            "limit-out-of-range",
+            "{text!q}: {metric} is at most {most:g} {unit}",
+            hint="write, for example, {example}",
+            text=source,
+            metric=metric.name,
+            most=metric.unit.most,
+            unit=metric.unit.name,
+            example=metric.example,
         )
     if value == 0 and comparator == "<":
-        raise InvalidValue(f"{quoted(source)} can never hold", "nothing is below 0: raise the limit, or use <=")
+        raise InvalidValue(
+            "limit-never-holds",
+            "{text!q} can never hold",
+            hint="nothing is below 0: raise the limit, or use <=",
+            text=source,
+        )

@@ -1,19 +1,18 @@
-"""The gates a user wrote, checked against the phases there are: of a plan, or for judging a run folder again."""
+"""Checks gates against the phases there are: those of a plan, or others to judge a recorded run by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.errors import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.model import Gate, RunPlan
-from harness.plan.phases.diagnose import NAME as DIAGNOSE
-from harness.plan.problems import Problems, listed, suggestion
+from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
+from harness.plan.problems import Problems, Where
 from harness.plan.profile import load_profile
 from harness.plan.settings import GateTable
 from harness.plan.validation_errors import checked
-
-_MEASURED_KINDS = ("steady", "spike", "shape")
 
 
 def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problems) -> list[Gate]:
@@ -24,11 +23,14 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
         phase = table.get("phase")
         if isinstance(phase, str):
             _check_gated_phase(phase, kinds, source.where((*path, "phase")), problems)
-        elif phase is None and kinds and not any(kind in _MEASURED_KINDS for kind in kinds.values()):
+        elif phase is None and kinds and not any(_measured(kind) for kind in kinds.values()):
             problems.add(
-                "without a phase it reads steady, spike and shape phases, and there is none",
+                "gate-without-measured-phase",
+                "a gate without a phase reads {measured} phases, and there are none",
                 where=source.where(path),
-                hint=f"name the phase it should read: {listed(kinds)}",
+                hint="name the phase to read: {known}",
+                measured=[kind for kind in KINDS if _measured(kind)],
+                known=list(kinds),
             )
         gate = checked(GateTable, table, path, source, problems)
         if gate is not None:
@@ -36,18 +38,38 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
     return gates
 
 
-def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: str, problems: Problems) -> None:
-    readable = [name for name, kind in kinds.items() if kind != "pause"]
-    if phase == DIAGNOSE:
+def _measured(kind: object) -> bool:
+    return kind in KINDS and phase_kind(str(kind)).measured
+
+
+def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, problems: Problems) -> None:
+    readable = [name for name, kind in kinds.items() if kind not in KINDS or phase_kind(kind).has_load]
+    if phase == MEMORY_PASS:
         problems.add(
-            "the diagnose pass runs under memray, its times mean nothing",
+            "gate-on-diagnose",
+            "the diagnose phase runs under memray, so its times mean nothing",
             where=where,
-            hint=f"known: {listed(readable)}",
+            hint="known: {known}",
+            known=readable,
         )
     elif phase not in kinds:
-        problems.add(f'there is no phase "{phase}"', where=where, hint=suggestion(phase, readable))
+        problems.add(
+            "gate-unknown-phase",
+            "there is no phase {phase!q}",
+            where=where,
+            hint="{alternatives}",
+            phase=phase,
+            alternatives=alternatives(phase, readable),
+        )
     elif phase not in readable:
-        problems.add(f'"{phase}" is a pause: it has nothing to read', where=where, hint=f"known: {listed(readable)}")
+        problems.add(
+            "gate-on-phase-without-load",
+            "{phase!q} has no load to measure",
+            where=where,
+            hint="known: {known}",
+            phase=phase,
+            known=readable,
+        )
 
 
 def requested_gates(
@@ -58,17 +80,17 @@ def requested_gates(
     endpoint: str | None = None,
     profile: str | None = None,
 ) -> list[Gate] | None:
-    """Other gates for a run that has been made: those of ``require``, or of a profile; None where neither is given.
+    """Other gates for a recorded run: those of ``require``, or of a profile; None where neither is given.
 
-    ``phase`` and ``endpoint`` are what each of ``require`` reads. Raises ``ManyProblemsError``.
+    Each of ``require`` reads ``phase`` and ``endpoint``. Raises ``ManyProblemsError``.
     """
     if profile is not None:
         source = load_profile(profile, scenario=plan.scenario.path).source
         source.data.setdefault("gate", [])
     elif require:
         reads = {key: value for key, value in (("phase", phase), ("endpoint", endpoint)) if value is not None}
-        options: dict[KeyPath, str] = {
-            ("gate", index, key): f"--{key}" for index in range(len(require)) for key in ("require", *reads)
+        options: dict[KeyPath, Where] = {
+            ("gate", index, key): Option(key) for index in range(len(require)) for key in ("require", *reads)
         }
         source = ConfigSource({"gate": [{"require": text, **reads} for text in require]}, options)
     else:

@@ -1,7 +1,7 @@
 """Which hosts load may be sent to, and how much: ``allowed_hosts`` of the project and the profile, ``--allow-host``.
 
-Hosts are told apart by name, as URLs have them. This machine needs no leave, and is one host whatever it is called
-(``localhost``, ``127.0.0.1``, ``[::1]``): a ceiling for one of these names is a ceiling for all.
+Hosts are distinguished by name, as URLs have them. This machine is always allowed. It is one host whatever it is
+called (``localhost``, ``127.0.0.1``, ``[::1]``): a rate limit for one of these names holds for all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from harness.errors import quoted
 from harness.plan.model import AllowedHost
-from harness.plan.problems import InvalidValue, quoted
+from harness.plan.problems import InvalidValue
 
 LOCAL = "localhost"
 MOST_RATE = 10_000_000
@@ -61,29 +62,45 @@ def host_of(url_or_host: str) -> str:
 
 
 def parse_host(value: object) -> object:
-    """An entry of ``allowed_hosts`` as it was written, checked: a name, or a table of ``host`` and ``max_rate``."""
+    """Check an entry of ``allowed_hosts``: a name, or a table of ``host`` and ``max_rate``. Raises ``InvalidValue``."""
     table = {"host": value} if isinstance(value, str) else value
     if not isinstance(table, dict):
         raise InvalidValue(
-            f"{quoted(value)} is not a host", 'write its name, or a table such as {host = "10.0.0.9", max_rate = 500}'
+            "host-invalid",
+            "{value!q} is not a host",
+            hint='write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}',
+            value=value,
         )
     name, most = table.get("host"), table.get("max_rate")
     unknown = sorted(set(table) - {"host", "max_rate"})
     if unknown:
-        raise InvalidValue(f"unknown key {quoted(unknown[0])}", "an entry has host and max_rate")
+        raise InvalidValue(
+            "unknown-key", "unknown key {word!q}", hint="an entry has the keys host and max_rate", word=unknown[0]
+        )
     if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
         likely = host_of(name) if isinstance(name, str) else ""
-        meant = f", {quoted(likely)}" if _is_name(likely) else ""
-        raise InvalidValue(f"{quoted(name)} is not a host", f"write its name alone{meant}")
+        if _is_name(likely):
+            raise InvalidValue(
+                "host-more-than-a-name",
+                "{value!q} is more than a host's name",
+                hint='did you mean "{meant}"?',
+                value=name,
+                meant=likely,
+            )
+        raise InvalidValue("host-invalid", "{value!q} is not a host", hint="write its name alone", value=name)
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
         raise InvalidValue(
-            f"{quoted(most)} is not a ceiling", f"write whole requests a second, from 1 to {MOST_RATE:,}"
+            "host-rate-invalid",
+            "{value!q} is not a rate limit",
+            hint="write whole requests per second, from 1 to {most:,}",
+            value=most,
+            most=MOST_RATE,
         )
     return {"host": host_key(name), "max_rate": most}
 
 
 class AllowedHosts:
-    """The allowed hosts of a run, each once; where several places give one a ceiling, the lowest holds."""
+    """The allowed hosts of a run, each once; of several rate limits for a host the lowest holds."""
 
     def __init__(self, *groups: Iterable[AllowedHost]) -> None:
         self._by_key: dict[str, AllowedHost] = {}
@@ -101,7 +118,7 @@ class AllowedHosts:
         return host != LOCAL and host in self._by_key
 
     def max_rate(self, host: str) -> int | None:
-        """The most requests a second to that :func:`host_key`; None: no ceiling."""
+        """The most requests a second to that :func:`host_key`; None: no limit."""
         return self._by_key[host].max_rate if host in self._by_key else None
 
     def all(self) -> tuple[AllowedHost, ...]:
@@ -109,11 +126,11 @@ class AllowedHosts:
 
 
 def setting_to_allow(host: str, known: Sequence[AllowedHost] = ()) -> str:
-    """What a user writes so that load may go to ``host`` as well, whole."""
-    entries = [_written(entry) for entry in known if entry.host != host] + [quoted(host)]
-    return f"write in pyproject.toml, under [tool.harness]: allowed_hosts = [{', '.join(entries)}]"
+    """The line of ``[tool.harness]`` that allows ``host`` beside the ``known`` ones."""
+    entries = [_toml(entry) for entry in known if entry.host != host] + [quoted(host)]
+    return f"allowed_hosts = [{', '.join(entries)}]"
 
 
-def _written(entry: AllowedHost) -> str:
+def _toml(entry: AllowedHost) -> str:
     name = quoted(entry.host)
     return name if entry.max_rate is None else f"{{host = {name}, max_rate = {entry.max_rate}}}"

@@ -1,4 +1,4 @@
-"""Which files a scenario is: one Python file, a folder of them, or several with commas between, as ``locust -f``."""
+"""Finds a scenario's files: a Python file, a folder of them, or several separated by commas, as ``locust -f``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.plan.problems import suggestion
+from harness.errors import HarnessError, Message, Option, alternatives
 
-_NOT_MEANT = ("_", "test_", "conftest.")
-"""How the names of Python files begin that are beside scenarios, and none."""
+_NO_SCENARIOS = ("_", "test_", "conftest.")
+"""Prefixes of Python files that lie beside scenarios."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,15 @@ def _files_of(path: Path) -> list[Path]:
             raise _no_scenario(path)
         return [path.resolve()]
     if not path.is_dir():
-        raise HarnessError("there is no such scenario", where=str(path), hint=_there_are(path))
+        folder, others = _scenarios_near(path)
+        raise HarnessError(
+            "scenario-not-found",
+            "there is no such scenario",
+            where=str(path),
+            hint="In {folder}: {alternatives}",
+            folder=folder,
+            alternatives=others,
+        )
     files = sorted(
         (Path(folder, name).resolve() for folder, _, names in os.walk(path) for name in names if _is_locustfile(name)),
         # A folder's own files before those further down.
@@ -49,31 +56,43 @@ def _files_of(path: Path) -> list[Path]:
     package = path.resolve() / "__init__.py"
     if not files and not package.is_file():
         raise HarnessError(
-            "the folder holds no Python file", where=str(path), hint="Names that begin with _ are left out."
+            "scenario-folder-empty",
+            "the folder has no Python file",
+            where=str(path),
+            hint="files whose names begin with _ are skipped",
         )
     return files or [package]
 
 
 def _no_scenario(path: Path) -> HarnessError:
-    """That the file is none: Locust imports Python files only."""
+    """Locust imports only Python files."""
     if path.suffix == ".toml":
-        profile = path.stem if path.parent.name == "profiles" else path
         return HarnessError(
-            "this is no scenario: a profile is TOML, a scenario a Python file",
+            "scenario-is-profile",
+            "this is a profile, not a scenario",
             where=str(path),
-            hint=f"name the scenario, and this beside it: --profile {profile}",
+            hint="name the scenario first, then {option}",
+            option=Option("profile", path.stem if path.parent.name == "profiles" else path),
         )
-    return HarnessError("this is not a Python file", where=str(path), hint=_there_are(path))
+    folder, others = _scenarios_near(path)
+    return HarnessError(
+        "scenario-not-python",
+        "this is not a Python file",
+        where=str(path),
+        hint="In {folder}: {alternatives}",
+        folder=folder,
+        alternatives=others,
+    )
 
 
-def _there_are(path: Path) -> str:
-    """The scenarios that may have been meant: beside it, else in the nearest ``scenarios`` from there upwards."""
+def _scenarios_near(path: Path) -> tuple[Path, Message]:
+    """A folder and its scenarios that may have been meant: beside ``path``, else the nearest ``scenarios`` upwards."""
     beside = path.absolute().parent
     for folder in (beside, *(above / "scenarios" for above in (beside, *beside.parents))):
-        found = sorted(file.name for file in folder.glob("*.py") if not file.name.startswith(_NOT_MEANT))
+        found = sorted(file.name for file in folder.glob("*.py") if not file.name.startswith(_NO_SCENARIOS))
         if found:
-            return f"in {folder}: {suggestion(path.name, found)}"
-    return f"there is none in {beside}; give the path of a Python file"
+            return folder, alternatives(path.name, found)
+    return beside, alternatives(path.name, ())
 
 
 def _is_locustfile(name: str) -> bool:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
     from harness.metrics.metric import Metric
 
-PhaseKind = Literal["ramp", "steady", "stress", "spike", "pause", "shape", "diagnose"]
 Model = Literal["closed", "open"]
 
 
@@ -103,7 +102,8 @@ class Phase(_Frozen):
     """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
 
     name: str
-    kind: PhaseKind
+    kind: str
+    """One of :mod:`harness.plan.phases`."""
     model: Model
     segments: tuple[Segment, ...] = ()
     until: Condition | None = None

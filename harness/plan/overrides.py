@@ -1,6 +1,6 @@
-"""``--set phase.steady.duration=30s``: one value of what was written, changed.
+"""Overrides single values: ``--set phase.steady.duration=30s``.
 
-On a command line it is a text, in Python a key and the value itself: a text stays one there, ``"8080"`` too.
+On the command line an override is text. In Python it is a key and a value, and a string stays one, ``"8080"`` too.
 """
 
 from __future__ import annotations
@@ -10,29 +10,31 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from harness.errors import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
-from harness.plan.problems import InvalidValue, Problems, quoted, suggestion
+from harness.plan.problems import InvalidValue, Problems, Where
 from harness.plan.toml_values import read_value, setting_text
 
 Override = str | tuple[str, object]
 """``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
 
-_HINT = "write KEY=VALUE, such as --set phase.steady.duration=30s"
+_EXAMPLE = Option("set", "phase.steady.duration=30s")
 _OTHER_GOAL = {"users": "rate", "rate": "users"}
 
 
 def apply_override(
     override: Override, source: ConfigSource, phase_names: list[str], top_keys: list[str], problems: Problems
 ) -> None:
-    """Change the one value that ``override`` names. Adds to ``problems`` what names nothing.
+    """Change the one value that ``override`` names. Where it names nothing, that goes to ``problems``.
 
     A phase is named by its name or its number, a gate by its number, from 0. An unknown last key is left for the check
     of the whole, which knows what fits.
     """
     value: object
+    location: Where
     if isinstance(override, str):
-        location = f"--set {override}"
+        location = Option("set", override)
         key, sign, text = override.partition("=")
         stated, value = bool(sign), read_value(text)
     else:
@@ -41,14 +43,27 @@ def apply_override(
         try:
             value = _as_toml_has_it(value)
         except InvalidValue as error:
-            problems.add(error.message, where=location, hint=error.hint)
+            problems.add_invalid(error, where=location)
             return
     parts = [part.strip() for part in str(key).split(".")]
     if not stated or not all(parts):
-        problems.add("is not KEY=VALUE" if isinstance(override, str) else "is not a key", where=location, hint=_HINT)
+        problems.add(
+            "override-not-key-value",
+            "is not KEY=VALUE",
+            where=location,
+            hint="write KEY=VALUE, such as {example}",
+            example=_EXAMPLE,
+        )
         return
     if parts[0] not in top_keys:
-        problems.add(f'unknown key "{parts[0]}"', where=location, hint=suggestion(parts[0], top_keys))
+        problems.add(
+            "unknown-key",
+            "unknown key {word!q}",
+            where=location,
+            hint="{alternatives}",
+            word=parts[0],
+            alternatives=alternatives(parts[0], top_keys),
+        )
         return
     if parts[0] in ("phase", "gate"):
         _override_element(parts, value, source, phase_names, location, problems)
@@ -62,7 +77,7 @@ def as_text(override: Override) -> str:
 
 
 def _override_element(
-    parts: list[str], value: object, source: ConfigSource, phase_names: list[str], location: str, problems: Problems
+    parts: list[str], value: object, source: ConfigSource, phase_names: list[str], location: Where, problems: Problems
 ) -> None:
     kind = parts[0]
     elements = source.data.get(kind, [])
@@ -70,7 +85,11 @@ def _override_element(
     numbers = [str(number) for number in range(len(elements))]
     if len(parts) < 3:
         problems.add(
-            "names no single value", where=location, hint=f"write --set {kind}.{(names or ['0'])[0]}.KEY=VALUE"
+            "override-of-whole-table",
+            "names no single value",
+            where=location,
+            hint="write {example}",
+            example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE"),
         )
         return
     if parts[1] in names:
@@ -78,7 +97,15 @@ def _override_element(
     elif parts[1] in numbers:
         index = int(parts[1])
     else:
-        problems.add(f'there is no {kind} "{parts[1]}"', where=location, hint=suggestion(parts[1], names or numbers))
+        problems.add(
+            "override-unknown-element",
+            "there is no {kind} {name!q}",
+            where=location,
+            hint="{alternatives}",
+            kind=kind,
+            name=parts[1],
+            alternatives=alternatives(parts[1], names or numbers),
+        )
         return
     if parts[2] in _OTHER_GOAL and len(parts) == 3 and isinstance(elements[index], dict):
         elements[index].pop(_OTHER_GOAL[parts[2]], None)  # users and rate exclude one another
@@ -86,7 +113,7 @@ def _override_element(
 
 
 def _put(
-    source: ConfigSource, path: KeyPath, rest: list[str], value: object, location: str, problems: Problems
+    source: ConfigSource, path: KeyPath, rest: list[str], value: object, location: Where, problems: Problems
 ) -> None:
     full = path + _unspelled(source, path, rest)
     table: Any = source.data
@@ -96,7 +123,15 @@ def _put(
             if below is None or below is True:  # ``memory = true`` is a table of defaults
                 table[key] = {}
             elif not isinstance(below, dict | list):
-                problems.add(f'"{key}" is {quoted(below)}, it has no keys', where=location, hint=_HINT)
+                problems.add(
+                    "override-below-value",
+                    "{key!q} is {value!q}, which has no keys",
+                    where=location,
+                    hint="write KEY=VALUE, such as {example}",
+                    key=key,
+                    value=below,
+                    example=_EXAMPLE,
+                )
                 return
         table = table[key]
     table[full[-1]] = value
@@ -106,7 +141,7 @@ def _put(
 
 
 def _unspelled(source: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
-    """A scenario's own word (``hold``) taken for the profile's (``duration``)."""
+    """The profile's word (``duration``) for a scenario's own (``hold``)."""
     for known, spelled in source.spelling.items():
         if known[: len(path)] == path and [spelled] == rest:
             return known[len(path) :]
@@ -114,16 +149,22 @@ def _unspelled(source: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
 
 
 def _as_toml_has_it(value: object, depth: int = 0) -> object:
-    """A value of Python as reading it from a profile would give it; raises ``InvalidValue`` where TOML has none."""
+    """A Python value as it would be read from a profile. Raises ``InvalidValue`` where TOML has none like it."""
     if depth > DEEPEST:
-        raise InvalidValue("is nested too deeply, or holds itself", "give a value as a profile would have it")
+        raise InvalidValue(
+            "value-nested-too-deeply",
+            "is nested too deeply, or contains itself",
+            hint="give a value that a profile could have",
+        )
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise InvalidValue(f"{value!r} is not UTF-8", "give names and values as text in UTF-8") from error
+            raise InvalidValue(
+                "value-not-utf8", "{value!r} is not UTF-8", hint="give names and values as text in UTF-8", value=value
+            ) from error
         return str.__str__(value)
     if isinstance(value, bool):
         return value
@@ -136,7 +177,9 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {_as_toml_has_it(key): _as_toml_has_it(item, depth + 1) for key, item in value.items()}
     raise InvalidValue(
-        f"{quoted(value)} is not a value that a plan can have",
-        "give a text, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
+        "value-not-toml",
+        "{value!q} is not a value that a plan can have",
+        hint="give a string, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
         "sampling.memory off",
+        value=value,
     )

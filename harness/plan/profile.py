@@ -1,23 +1,22 @@
-"""A profile: a TOML file that says how much load, when, and what must hold, for any scenario."""
+"""Finds and reads profiles: TOML files that say how much load, when, and what must hold, for any scenario."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Option, alternatives
 from harness.plan.config_source import ConfigSource, shown_path
-from harness.plan.problems import suggestion
 from harness.plan.toml_file import read_toml
 
 _PACKAGED = Path(__file__).parent / "profiles"
 _SHIPPED = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "profiles"
-"""In an installed wheel they lie beside this file (pyproject.toml puts them there), in a clone at its top."""
+"""Beside this file in an installed wheel (see pyproject.toml), at the top of a clone."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile as it was written; ``resolve`` checks it. ``name`` is the file's without ``.toml``."""
+    """A profile, not checked yet. ``name`` is the file's without ``.toml``."""
 
     name: str
     path: Path
@@ -27,8 +26,8 @@ class Profile:
 def load_profile(name_or_file: str, *, scenario: str | Path | None = None) -> Profile:
     """Read the profile of that name, or that file.
 
-    A name is looked for in ``./profiles``, in ``profiles`` beside the folder of ``scenario``, and among the shipped
-    ones. Raises ``HarnessError`` where there is none or it is not TOML.
+    Looks for a name in ``./profiles``, in ``profiles`` beside the folder of ``scenario``, and among the shipped ones.
+    Raises ``HarnessError`` where there is none or it is not TOML.
     """
     path = _find(name_or_file, scenario)
     return Profile(path.stem, path, read_toml(path))
@@ -43,17 +42,26 @@ def _find(name_or_file: str, scenario: str | Path | None) -> Path:
     if name_or_file.endswith(".toml") or "/" in name_or_file:
         path = Path(name_or_file)
         if not path.exists():
-            near = suggestion(path.stem, [other.stem for other in path.absolute().parent.glob("*.toml")])
-            raise HarnessError("there is no such profile file", where=name_or_file, hint=f"in that folder: {near}")
+            raise HarnessError(
+                "profile-file-not-found",
+                "there is no such profile file",
+                where=name_or_file,
+                hint="In that folder: {alternatives}",
+                alternatives=alternatives(path.stem, [other.stem for other in path.absolute().parent.glob("*.toml")]),
+            )
         return path.absolute()
     for folder in _folders(scenario):
         path = folder / f"{name_or_file}.toml"
         if path.is_file():
             return path.absolute()
     raise HarnessError(
-        f'there is no profile "{name_or_file}" in {" or ".join(map(shown_path, _folders(scenario)))}',
-        where="--profile",
-        hint=suggestion(name_or_file, profile_names(scenario)),
+        "profile-not-found",
+        "there is no profile {name!q} in {folders!o}",
+        where=Option("profile"),
+        hint="{alternatives}",
+        name=name_or_file,
+        folders=[shown_path(folder) for folder in _folders(scenario)],
+        alternatives=alternatives(name_or_file, profile_names(scenario)),
     )
 
 

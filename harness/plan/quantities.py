@@ -1,4 +1,4 @@
-"""Durations, arrival rates and numbers of users: read from what people write, and written as people read."""
+"""Durations, arrival rates and numbers of users: parsed from what people write, formatted for people to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from harness.plan.problems import InvalidValue, quoted
+from harness.plan.problems import InvalidValue
 
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
@@ -19,8 +19,9 @@ _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", 
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
 _DURATION_HINT = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
 _RATE_HINT = 'write an arrival rate as "200/s", or as a number of arrivals per second'
-MOST_USERS = 10_000_000
 _USERS_HINT = "write a whole number of users, such as 50"
+_PAUSE_HINT = 'for a phase without load use kind "pause"'
+MOST_USERS = 10_000_000
 
 
 def parse_duration(value: object) -> float:
@@ -29,12 +30,14 @@ def parse_duration(value: object) -> float:
     Raises ``InvalidValue``.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue(f"{quoted(value)} is not a duration", _DURATION_HINT)
+        raise InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
     seconds = _duration_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(seconds):
-        raise InvalidValue(f"{quoted(value)} is not a duration", _DURATION_HINT)
+        raise InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
     if seconds <= 0:
-        raise InvalidValue(f"a duration must be more than 0, this is {quoted(value)}", _DURATION_HINT)
+        raise InvalidValue(
+            "duration-not-positive", "a duration must be more than 0, not {value!q}", hint=_DURATION_HINT, value=value
+        )
     return seconds
 
 
@@ -51,79 +54,97 @@ def _duration_of_text(text: str) -> float:
     unsigned = stripped.removeprefix("-")
     match = _DURATION.fullmatch(unsigned)
     if not unsigned or match is None:
-        raise InvalidValue(f"{quoted(text)} is not a duration", _duration_hint(unsigned))
+        raise _no_duration(text, unsigned)
     seconds = sum(float(number) * _UNIT_S[unit] for unit, number in match.groupdict().items() if number)
     return -seconds if stripped != unsigned else seconds
 
 
-def _duration_hint(text: str) -> str:
-    """Names the right spelling where the meaning is plain: ``10 sec`` is ``10s``."""
-    bare = re.fullmatch(r"\d+(?:\.\d+)?", text)
-    if bare:
-        return f'a unit is missing: did you mean "{text}s"? ({_DURATION_HINT})'
-    long = _LONG_DURATION.fullmatch(text)
-    if long:
-        unit = long["unit"].lower()
-        unit = _LONG_UNITS.get(unit, unit)
-        if unit in _UNIT_S:
-            return f'did you mean "{long["number"]}{unit}"? ({_DURATION_HINT})'
-    return _DURATION_HINT
+def _no_duration(value: str, unsigned: str) -> InvalidValue:
+    """Suggests the right spelling where the meaning is plain: ``10 sec`` is ``10s``."""
+    if re.fullmatch(r"\d+(?:\.\d+)?", unsigned):
+        return InvalidValue(
+            "duration-without-unit",
+            "{value!q} has no unit",
+            hint='did you mean "{meant}"? A duration has a unit, such as "30s" or "500ms".',
+            value=value,
+            meant=f"{unsigned}s",
+        )
+    long = _LONG_DURATION.fullmatch(unsigned)
+    unit = long["unit"].lower() if long else ""
+    unit = _LONG_UNITS.get(unit, unit)
+    if long and unit in _UNIT_S:
+        return InvalidValue(
+            "duration-misspelled",
+            "{value!q} is not a duration",
+            hint='did you mean "{meant}"?',
+            value=value,
+            meant=f"{long['number']}{unit}",
+        )
+    return InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
 
 
 def parse_rate(value: object) -> float:
     """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=value)
     rate = _rate_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(rate):
-        raise InvalidValue(f"{quoted(value)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=value)
     if rate < 0:
-        raise InvalidValue(f"an arrival rate cannot be negative, this is {quoted(value)}", _RATE_HINT)
+        raise InvalidValue("rate-negative", "an arrival rate cannot be {value!q}", hint=_RATE_HINT, value=value)
     return rate
 
 
 def _rate_of_text(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise InvalidValue(f"{quoted(text)} is not an arrival rate", _RATE_HINT)
+        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=text)
     unit = match["unit"]
     if unit not in (None, "/s"):
-        raise InvalidValue(f"{quoted(text)}: unknown unit {quoted(unit)}", _RATE_HINT)
+        raise InvalidValue(
+            "rate-unknown-unit", "{value!q}: unknown unit {unit!q}", hint=_RATE_HINT, value=text, unit=unit
+        )
     return float(match["number"])
 
 
 def parse_users(value: object) -> int:
     """A number of users, 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidValue(f"{quoted(value)} is not a number of users", _USERS_HINT)
+        raise InvalidValue("users-invalid", "{value!q} is not a number of users", hint=_USERS_HINT, value=value)
     if value < 0:
-        raise InvalidValue(f"a number of users cannot be negative, this is {quoted(value)}", _USERS_HINT)
+        raise InvalidValue("users-negative", "the number of users cannot be {value!q}", hint=_USERS_HINT, value=value)
     if value > MOST_USERS:
-        raise InvalidValue(f"{quoted(value)} users are too many", f"write {MOST_USERS:,} at most")
+        raise InvalidValue(
+            "users-too-many",
+            "{value!q} users are too many",
+            hint="write at most {most:,}",
+            value=value,
+            most=MOST_USERS,
+        )
     return value
 
 
-def _some_rate(value: object) -> float:
+def _rate_above_zero(value: object) -> float:
     rate = parse_rate(value)
     if rate == 0:
-        raise InvalidValue("an arrival rate must be more than 0 here", 'for a stretch without load use kind "pause"')
+        raise InvalidValue("rate-zero", "an arrival rate must be more than 0 here", hint=_PAUSE_HINT)
     return rate
 
 
-def _some_users(value: object) -> int:
+def _users_above_zero(value: object) -> int:
     users = parse_users(value)
     if users == 0:
-        raise InvalidValue("at least 1 user is needed here", 'for a stretch without load use kind "pause"')
+        raise InvalidValue("users-zero", "at least 1 user is needed here", hint=_PAUSE_HINT)
     return users
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds, more than 0."""
-Rate = Annotated[float, BeforeValidator(_some_rate)]
+Rate = Annotated[float, BeforeValidator(_rate_above_zero)]
 """Arrivals per second, more than 0."""
 RateOrZero = Annotated[float, BeforeValidator(parse_rate)]
 """Arrivals per second, 0 or more."""
-Users = Annotated[int, BeforeValidator(_some_users)]
+Users = Annotated[int, BeforeValidator(_users_above_zero)]
 """A number of users, at least 1."""
 UsersOrZero = Annotated[int, BeforeValidator(parse_users)]
 """A number of users, 0 or more."""

@@ -1,4 +1,4 @@
-"""Scenario, profile, overrides and options made into a ``RunPlan``; every fault of them is told at once."""
+"""Makes a ``RunPlan`` of scenario, profile, overrides and options; reports every problem of them at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.errors import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath, default_phases, from_call, from_scenario, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
@@ -26,9 +27,10 @@ from harness.plan.model import (
     Target,
 )
 from harness.plan.overrides import Override, apply_override, as_text
-from harness.plan.phases import KINDS, NO_LOAD, PhaseConfig, diagnose
-from harness.plan.phases.diagnose import NAME as DIAGNOSE
-from harness.plan.problems import InvalidValue, Problems, listed, quoted, suggestion
+from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
+from harness.plan.phases.base import NO_LOAD, PhaseConfig
+from harness.plan.phases.diagnose import diagnose
+from harness.plan.problems import InvalidValue, Problems, Where
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
@@ -37,10 +39,6 @@ from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_KIND_SYNONYMS = {
-    "constant": "steady", "soak": "steady", "load": "steady", "hold": "steady", "warm-up": "ramp", "warmup": "ramp",
-    "step": "stress", "steps": "stress", "burst": "spike", "peak": "spike", "sleep": "pause", "wait": "pause",
-}  # fmt: skip
 
 
 def resolve(
@@ -62,13 +60,12 @@ def resolve(
 
     What is nearer to the user wins: options, then overrides (``--set``), then ``phases`` and ``gates`` (stated in
     a call of ``harness.run``; None: not stated), then the profile, then the scenario. A profile's phases replace the
-    scenario's, and so do its gates. A profile without gates leaves the scenario's, and one that names a phase which
-    the profile has not is a fault rather than dropped: a verdict must not pass because a requirement got lost.
-    ``gate = []`` in a profile says that there are none.
+    scenario's, and so do its gates. A profile without gates keeps the scenario's; ``gate = []`` drops them. A gate on a
+    phase that the profile does not have is a problem and never dropped: a verdict must not pass because a requirement
+    got lost.
 
-    By default there is a worker a core less one, where none join from elsewhere, and a random seed. From now on this
-    process knows the user's own names of secrets.
-    Raises ``ManyProblemsError`` with all faults.
+    The default is one worker less than there are cores, or none where workers join from other machines, and a random
+    seed. From now on this process knows the user's own names of secrets. Raises ``ManyProblemsError``.
     """
     problems = Problems()
     stated = from_call(plain(phases), plain(gates), problems)
@@ -83,20 +80,25 @@ def resolve(
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
         problems.add(
+            "scenario-without-users",
             "has no user class",
             where=shown_path(description.file),
             hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
         )
     fewest = 0 if remote_workers else 1
     for count, least, where in (
-        (workers, fewest, "--workers"),
-        (remote_workers, 0, "--expect-workers"),
+        (workers, fewest, Option("workers")),
+        (remote_workers, 0, Option("expect_workers")),
     ):
         if count is not None and not least <= count <= MOST_WORKERS:
             problems.add(
-                f"{count} is not a number of workers",
+                "workers-out-of-range",
+                "{count} is not a number of workers",
                 where=where,
-                hint=f"give at least {least}, at most {MOST_WORKERS:,}",
+                hint="give a number from {least} to {most:,}",
+                count=count,
+                least=least,
+                most=MOST_WORKERS,
             )
     allowed = AllowedHosts(
         project.allowed_hosts, settings.allowed_hosts, _allowed_on_command_line(target.allowed, problems)
@@ -151,7 +153,7 @@ def _allowed_on_command_line(names: Sequence[str], problems: Problems) -> list[A
         try:
             found.append(AllowedHost.model_validate(parse_host(name)))
         except InvalidValue as error:
-            problems.add(error.message, where="--allow-host", hint=error.hint)
+            problems.add_invalid(error, where=Option("allow_host"))
     return found
 
 
@@ -163,28 +165,36 @@ def _check_rate_limits(
     source: ConfigSource,
     problems: Problems,
 ) -> None:
-    """What asks for more than a host's ceiling: more arrivals (each is one request at least), or more workers."""
+    """Reject more arrivals (each is at least one request) or more workers than a host's rate limit allows."""
     host = host_of(target.url) if isinstance(target, AttachedTarget) else LOCAL
     most = allowed.max_rate(host)
     for entry in allowed.all():
         if entry.max_rate is not None and entry.max_rate < workers:
             problems.add(
-                f"{entry.host} takes {entry.max_rate:,} requests a second, fewer than there are load workers",
+                "rate-limit-below-workers",
+                "{host} is limited to {max_rate:,} requests/s, fewer than there are load workers",
                 where="max_rate",
-                hint=f"give --workers {entry.max_rate}",
+                hint="give {option}",
+                host=entry.host,
+                max_rate=entry.max_rate,
+                option=Option("workers", entry.max_rate),
             )
     for index, phase in enumerate(phases):
         peak = max((max(part.start, part.end) for part in phase.segments), default=0.0)
         if phase.model == "open" and most is not None and peak > most:
             problems.add(
-                f"{peak:,.0f} arrivals/s are more than {host} is allowed: its max_rate is {most:,} requests/s",
+                "phase-above-rate-limit",
+                "{rate:,.0f} arrivals/s are more than the {max_rate:,} requests/s that {host} is limited to",
                 where=source.where(("phase", index, "rate")),
-                hint=f"ask for {most:,}/s at most, or raise max_rate in allowed_hosts",
+                hint="ask for at most {max_rate:,}/s, or raise max_rate in allowed_hosts",
+                rate=peak,
+                max_rate=most,
+                host=host,
             )
 
 
 def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> int:
-    """Where others join, this machine is the master's and perhaps the target's: it makes load only when told to."""
+    """Where others join, this machine runs the master and perhaps the target, so it generates load only when asked."""
     if asked is not None:
         return asked
     return 0 if remote else of_profile or max(1, len(os.sched_getaffinity(0)) - 1)
@@ -193,7 +203,7 @@ def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> in
 def _compose(
     description: ScenarioDescription, profile: Profile | None, stated: ConfigSource, problems: Problems
 ) -> ConfigSource:
-    """Scenario, profile and what was stated besides in one tree, its phases and gates lists of tables."""
+    """Scenario, profile and what a call stated, in one tree; its phases and gates are lists of tables."""
     source = from_scenario(description, problems)
     if profile is not None:
         for key, value in profile.source.data.items():
@@ -210,37 +220,44 @@ def _compose(
         value = source.data.setdefault(key, [])
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
             problems.add(
-                f"{key} is not a list of tables",
+                "not-a-list-of-tables",
+                "{key} is not a list of tables",
                 where=source.where((key,)),
-                hint=f"head each with [[{key}]], in two brackets",
+                hint="head each with [[{key}]], in two brackets",
+                key=key,
             )
             source.data[key] = []
     return source
 
 
 def _phase_names(source: ConfigSource, problems: Problems) -> list[str]:
-    """Each phase's name: its own, else its kind, with a number from the second on. Bad names are told."""
+    """Each phase's name: its own, else its kind, with a number from the second on."""
     names: list[str] = []
-    locations: dict[str, str] = {}
+    locations: dict[str, Where] = {}
     for index, table in enumerate(source.data["phase"]):
         name, where = table.get("name"), source.where(("phase", index, "name"))
         if name is None:
             names.append("")
             continue
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
-            fits = f'did you mean "{likely}"? ' if _NAME.fullmatch(likely) else ""
+            _reject_name(name, where, problems)
+        elif name == MEMORY_PASS:
             problems.add(
-                f"{quoted(name)} is not a name",
+                "phase-name-reserved",
+                "{name!q} is the memory pass that the harness adds",
                 where=where,
-                hint=f"{fits}a name is a letter, then letters, digits, - and _",
-            )
-        elif name == DIAGNOSE:
-            problems.add(
-                f'"{DIAGNOSE}" is the memory pass that the harness adds', where=where, hint="take another name"
+                hint="use another name",
+                name=name,
             )
         elif name in locations:
-            problems.add(f'two phases are named "{name}"', where=where, hint=f"the other is at {locations[name]}")
+            problems.add(
+                "phase-name-twice",
+                "two phases are named {name!q}",
+                where=where,
+                hint="the other is at {other}",
+                name=name,
+                other=locations[name],
+            )
         names.append(str(name))
         locations.setdefault(str(name), where)
     for index, table in enumerate(source.data["phase"]):
@@ -251,23 +268,49 @@ def _phase_names(source: ConfigSource, problems: Problems) -> list[str]:
     return names
 
 
+def _reject_name(name: object, where: Where, problems: Problems) -> None:
+    likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
+    if _NAME.fullmatch(likely):
+        problems.add(
+            "phase-name-misspelled",
+            "{name!q} is not a name",
+            where=where,
+            hint='did you mean "{meant}"?',
+            name=name,
+            meant=likely,
+        )
+    else:
+        problems.add(
+            "phase-name-invalid",
+            "{name!q} is not a name",
+            where=where,
+            hint="a name is a letter, then letters, digits, - and _",
+            name=name,
+        )
+
+
 def _phases(
     source: ConfigSource, names: list[str], description: ScenarioDescription, problems: Problems
 ) -> list[Phase]:
     tables = source.data["phase"]
     if not tables and not len(problems):
-        problems.add("there is no phase", where=source.where(("phase",)), hint='such as steady(users=50, hold="30s")')
+        problems.add(
+            "no-phases",
+            "there is no phase",
+            where=source.where(("phase",)),
+            hint='write, for example, steady(users=50, hold="30s")',
+        )
     configs = [_phase_config(source, index, name, description, problems) for index, name in enumerate(names)]
     phases: list[Phase] = []
     level = NO_LOAD
     for index, config in enumerate(configs):
         if config is None:
-            break  # the levels of those that follow are not known; their own keys are checked already
+            break  # the levels of later phases are not known; their own keys are checked already
         try:
             phases.append(config.resolve(level))
         except InvalidValue as error:
             path: KeyPath = ("phase", index, error.key) if error.key else ("phase", index)
-            problems.add(error.message, where=source.where(path), hint=error.hint)
+            problems.add_invalid(error, where=source.where(path))
             break
         level = config.level_after(phases[-1])
     return phases
@@ -276,29 +319,36 @@ def _phases(
 def _phase_config(
     source: ConfigSource, index: int, name: str, description: ScenarioDescription, problems: Problems
 ) -> PhaseConfig | None:
-    """The checked keys of one phase; None where there are faults, which are told."""
+    """The checked keys of one phase; None where there are problems."""
     table: dict[str, Any] = {**source.data["phase"][index], "name": name}
     path = ("phase", index)
     kind = table.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
-        message = f"unknown kind {quoted(kind)}" if kind is not None else '"kind" is missing'
-        problems.add(message, where=source.where((*path, "kind")), hint=suggestion(str(kind), KINDS, _KIND_SYNONYMS))
+    if kind not in KINDS:
+        _reject_kind(kind, source.where((*path, "kind")), problems)
         return None
     before = len(problems)
-    if kind == "shape" and not description.has_shape:
-        problems.add(
-            "the scenario has no LoadTestShape",
-            where=source.where((*path, "kind")),
-            hint=f"write one, or take another kind: {listed(other for other in KINDS if other != kind)}",
-        )
-    model = KINDS[kind]
-    for problem in model.problems_between_keys(table):
-        where = source.where((*path, problem.key) if problem.key else path)
-        problems.add(problem.message, where=where, hint=problem.hint)
+    model = phase_kind(kind)
+    for error in model.problems(table, description):
+        problems.add_invalid(error, where=source.where((*path, error.key) if error.key else path))
     config = checked(model, table, path, source, problems)
     return config if len(problems) == before else None
 
 
+def _reject_kind(kind: object, where: Where, problems: Problems) -> None:
+    if kind is None:
+        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="known: {known}", known=KINDS)
+        return
+    synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}
+    problems.add(
+        "phase-unknown-kind",
+        "unknown kind {kind!q}",
+        where=where,
+        hint="{alternatives}",
+        kind=kind,
+        alternatives=alternatives(str(kind), KINDS, synonyms),
+    )
+
+
 def _settings(source: ConfigSource, problems: Problems) -> Settings:
-    """The rest of the keys; the defaults where there are faults, which are told."""
+    """The rest of the keys; the defaults where there are problems."""
     return checked(Settings, source.data, (), source, problems) or Settings()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictI
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
 from harness.plan.model import AllowedHost, Comparison
-from harness.plan.problems import InvalidValue, quoted
+from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Duration
 
 MOST_WORKERS = 1000
@@ -23,14 +23,26 @@ class _Table(BaseModel):
 def _endpoint(value: object) -> str:
     if not isinstance(value, str) or len(value.split(maxsplit=1)) != 2:
         example = f"GET {value}" if isinstance(value, str) and value.startswith("/") else "POST /checkout"
-        raise InvalidValue(f"{quoted(value)} is not an endpoint", f'write method and name, such as "{example}"')
+        raise InvalidValue(
+            "endpoint-invalid",
+            "{value!q} is not an endpoint",
+            hint='write method and name, such as "{example}"',
+            value=value,
+            example=example,
+        )
     return value
 
 
-def _between(least: int, most: int, what: str) -> BeforeValidator:
+def _between(least: int, most: int) -> BeforeValidator:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidValue(f"{quoted(value)} is not {what}", f"write a whole number from {least} to {most:,}")
+            raise InvalidValue(
+                "number-out-of-range",
+                "{value!q} is not a whole number from {least} to {most:,}",
+                value=value,
+                least=least,
+                most=most,
+            )
         return value
 
     return BeforeValidator(check)
@@ -43,19 +55,31 @@ def _switch(value: object) -> object:
     if value is False:
         return None
     if not isinstance(value, Mapping):
-        raise InvalidValue(f"{quoted(value)} is not a table, true or false", "write false to switch it off")
+        raise InvalidValue(
+            "switch-invalid",
+            "{value!q} is not a table, true or false",
+            hint="write false to switch it off",
+            value=value,
+        )
     return value
 
 
 def _environment_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue(f"{quoted(value)} is not a text", "environment variables are texts: put it in quotes")
+        raise InvalidValue(
+            "environment-value-invalid", "{value!q} is not a string", hint="put the value in quotes", value=value
+        )
     return str(value)
 
 
 def _secret_name(value: object) -> str:
     if not isinstance(value, str) or len(value.strip()) < 2:
-        raise InvalidValue(f"{quoted(value)} is not a name", 'write what the secret is called, such as "x-tenant"')
+        raise InvalidValue(
+            "secret-name-invalid",
+            "{value!q} is not a name",
+            hint='write the name of the secret, such as "x-tenant"',
+            value=value,
+        )
     return value.strip()
 
 
@@ -75,7 +99,7 @@ class GateTable(_Table):
 class CpuTable(_Table):
     """``cpu = {rate_hz = 100}``: at most so many times a second py-spy looks at the target's processes."""
 
-    rate_hz: Annotated[int, _between(1, 1000, "a sampling rate")] = 100
+    rate_hz: Annotated[int, _between(1, 1000)] = 100
 
 
 class MemoryTable(_Table):
@@ -140,5 +164,5 @@ class Settings(GuardRails):
     target: TargetTable = TargetTable()
     stop_early: StrictBool = False
     stop_timeout: Duration = 10.0
-    workers: Annotated[int, _between(1, MOST_WORKERS, "a number of workers")] | None = None
+    workers: Annotated[int, _between(1, MOST_WORKERS)] | None = None
     seed: StrictInt | None = None

@@ -1,15 +1,16 @@
-"""Which target a run is put on: named on the command line, else in the profile, else by the scenario, else the shop."""
+"""Chooses the target of a run: the command line's, else the profile's, else the scenario's, else the shop."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from harness.errors import Option
 from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.hosts import AllowedHosts, address_of, host_of, setting_to_allow
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
-from harness.plan.problems import Problems
+from harness.plan.problems import Problems, Where
 from harness.plan.settings import TargetTable
 
 
@@ -35,12 +36,14 @@ def choose_target(
 ) -> Target:
     """The target; contradictions go to ``problems``.
 
-    It is on this machine, or on one of ``allowed``. A name that is neither may still mean this machine: that is asked
-    when it is looked for (``harness.targets.health``). But not one in the scenario's classes, which are copied about.
+    It is on this machine or on one of ``allowed``. A name that is neither may still resolve to this machine, which
+    ``harness.targets.health`` finds out. In a scenario's classes such a name is a problem.
     """
     _check_contradictions(options, table, source, problems)
     if options.host is not None:
-        return _attached(_checked_url(options.host, "--host", problems), options, allowed, "--host", problems)
+        return _attached(
+            _checked_url(options.host, Option("host"), problems), options, allowed, Option("host"), problems
+        )
     if options.command is not None:
         return _command(options.command, options.ready or table.ready, table)
     if table.url is not None:
@@ -52,34 +55,64 @@ def choose_target(
     if hosts:
         for host in hosts:
             if not allowed.allows(host_of(host)):
-                problems.add(
-                    f"the scenario names the host {host}, which is not this machine",
-                    where=shown_path(description.file),
-                    hint=f"if it is yours to load, {setting_to_allow(host_of(host), allowed.all())}"
-                    if host_of(host)
-                    else "write its whole URL, such as http://127.0.0.1:8000",
-                )
+                _reject_scenario_host(host, shown_path(description.file), allowed, problems)
         first = hosts[0].rstrip("/")
         return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:
         problems.add(
-            "means nothing without a target that runs already", where="--pid", hint="give its URL too: --host URL"
+            "pid-without-host",
+            "is only for a target that is already running",
+            where=Option("pid"),
+            hint="give its URL too: {option}",
+            option=Option("host", "URL"),
         )
     if options.ready is not None:
-        problems.add("means nothing for the embedded shop", where="--ready", hint="give a command too: --target CMD")
+        problems.add(
+            "ready-without-command",
+            "is only for a target that the harness starts by a command",
+            where=Option("ready"),
+            hint="give the command too: {option}",
+            option=Option("target", "CMD"),
+        )
     return ShopTarget(environment=table.environment)
 
 
+def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems: Problems) -> None:
+    host = host_of(url)
+    if not host:
+        problems.add(
+            "scenario-host-invalid",
+            "the scenario's host {url} is not a URL",
+            where=where,
+            hint="write the whole URL, such as http://127.0.0.1:8000",
+            url=url,
+        )
+        return
+    problems.add(
+        "scenario-host-not-allowed",
+        "the scenario's host {url} is not this machine",
+        where=where,
+        hint="if {host} is yours to load, write {setting} under [tool.harness] in pyproject.toml",
+        url=url,
+        host=host,
+        setting=setting_to_allow(host, allowed.all()),
+    )
+
+
 def _attached(
-    url: str, options: TargetOptions, allowed: AllowedHosts, where: str, problems: Problems
+    url: str, options: TargetOptions, allowed: AllowedHosts, where: Where, problems: Problems
 ) -> AttachedTarget:
     host = host_of(url)
     if address_of(host) is not None and not allowed.allows(host):
         problems.add(
-            f"load is only sent to this machine, and {url} is on another",
+            "host-not-allowed",
+            "{url} is not this machine, and load goes only to allowed hosts",
             where=where,
-            hint=f"if {host} is yours to load, {setting_to_allow(host, allowed.all())}; for this run alone: "
-            f"--allow-host {host}",
+            hint="if {host} is yours to load, give {option}, or write {setting} under [tool.harness] in pyproject.toml",
+            url=url,
+            host=host,
+            option=Option("allow_host", host),
+            setting=setting_to_allow(host, allowed.all()),
         )
     return AttachedTarget(url=url, pid=options.pid, allowed=allowed.names(host))
 
@@ -92,29 +125,54 @@ def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
 
 def _check_contradictions(options: TargetOptions, table: TargetTable, source: ConfigSource, problems: Problems) -> None:
     if options.host is not None and options.command is not None:
-        problems.add("exclude one another", where="--host and --target", hint="attach to a URL, or start a command")
+        problems.add(
+            "host-with-target",
+            "cannot be combined with {other}",
+            where=Option("host"),
+            hint="attach to a URL, or start a command",
+            other=Option("target"),
+        )
     if options.command is not None and options.pid is not None:
-        problems.add("the harness knows the process it starts", where="--pid", hint="leave --pid out with --target")
-    for name, command in (("--target", options.command), (source.where(("target", "command")), table.command)):
+        problems.add(
+            "pid-with-target",
+            "cannot be combined with {other}: the harness knows the process that it starts",
+            where=Option("pid"),
+            hint="leave it out",
+            other=Option("target"),
+        )
+    for where, command in ((Option("target"), options.command), (source.where(("target", "command")), table.command)):
         if command is not None and not command.strip():
-            problems.add("the command is empty", where=name, hint='such as "uvicorn app:app --port {port}"')
-    for name, path in (("--ready", options.ready), (source.where(("target", "ready")), table.ready)):
+            problems.add(
+                "target-command-empty",
+                "the command is empty",
+                where=where,
+                hint='write, for example, "uvicorn app:app --port {{port}}"',
+            )
+    for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
-            problems.add(f'"{path}" is not a path', where=name, hint=f'did you mean "/{path}"?')
+            problems.add(
+                "ready-not-a-path", "{path!q} is not a path", where=where, hint='did you mean "/{path}"?', path=path
+            )
     if table.url is not None and table.command is not None:
         problems.add(
+            "target-url-and-command",
             "has both url and command",
             where=source.where(("target", "url")),
-            hint="keep url to attach to a target that runs, command to have it started",
+            hint="keep url to attach to a running target, or command to have one started",
         )
 
 
-def _checked_url(url: str, where: str, problems: Problems) -> str:
-    if not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
-        likely = re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url)
+def _checked_url(url: str, where: Where, problems: Problems) -> str:
+    if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
         problems.add(
-            f'"{url}" is not a URL',
+            "url-without-scheme", "{url!q} is not a URL", where=where, hint='did you mean "http://{url}"?', url=url
+        )
+    elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
+        problems.add(
+            "url-invalid",
+            "{url!q} is not a URL",
             where=where,
-            hint=f'did you mean "http://{url}"?' if likely else "such as http://127.0.0.1:8000",
+            hint="write, for example, http://127.0.0.1:8000",
+            url=url,
         )
     return url.rstrip("/")

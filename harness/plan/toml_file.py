@@ -1,4 +1,4 @@
-"""A TOML file as it was written: its values, and of each the line it stands on."""
+"""Reads a TOML file into a :class:`ConfigSource`: its values, and the line of each."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from harness.plan.toml_lines import key_lines
 
 
 def read_toml(path: Path) -> ConfigSource:
-    """The whole file. Raises ``HarnessError`` where it cannot be read or is not TOML, naming the line."""
+    """The whole file. Raises ``HarnessError``, naming the line, where it cannot be read or is not TOML."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise HarnessError(
-            f"cannot be read: {error.strerror}", where=shown_path(path), hint="give the path of a TOML file"
+            "file-unreadable",
+            "cannot be read: {reason}",
+            where=shown_path(path),
+            hint="give the path of a TOML file",
+            reason=error.strerror,
         ) from None
     return parse_toml(path, content)
 
 
 def parse_toml(path: Path, content: bytes) -> ConfigSource:
-    """What stood in ``path``. Raises ``HarnessError`` where it is not TOML, naming the line."""
+    """The ``content`` of ``path``. Raises ``HarnessError``, naming the line, where it is not TOML."""
     try:
         text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise HarnessError(
-            f"byte {error.start} is not UTF-8", where=shown_path(path), hint="save the file as UTF-8"
+            "file-not-utf8",
+            "byte {byte} is not UTF-8",
+            where=shown_path(path),
+            hint="save the file as UTF-8",
+            byte=error.start,
         ) from None
     try:
         data = tomllib.loads(text)
@@ -35,11 +43,17 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
         raise _syntax_problem(path, text, error) from None
     except ValueError:  # Python's limit on digits
         raise HarnessError(
-            "a whole number is too long", where=shown_path(path), hint="TOML's whole numbers have 64 bits"
+            "toml-number-too-long",
+            "a whole number is too long",
+            where=shown_path(path),
+            hint="TOML's whole numbers have 64 bits",
         ) from None
     except RecursionError:
         raise HarnessError(
-            "lists or tables are nested too deeply", where=shown_path(path), hint="write them flat"
+            "toml-nested-too-deeply",
+            "lists or tables are nested too deeply",
+            where=shown_path(path),
+            hint="write them flat",
         ) from None
     file = shown_path(path)
     locations = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
@@ -47,14 +61,17 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
 
 
 def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:
-    """Tells line and column first, as every other message does, and shows the line."""
+    """With the line first, as in every other message."""
     message, _, location = str(error).rpartition(" (at ")
     numbers = [int(word) for word in location.rstrip(")").replace(",", "").split() if word.isdigit()]
     lines = text.split("\n")
     # "at end of document" gives no numbers: the last line that holds something is where it breaks off.
     line = numbers[0] if numbers else max((i for i, each in enumerate(lines, 1) if each.strip()), default=1)
     return HarnessError(
-        f"not TOML: {message or error}",
+        "toml-invalid",
+        "not TOML: {reason}",
         where=f"{shown_path(path)}:{line}",
-        hint=f"the line is: {lines[line - 1].strip()}",
+        hint="the line is: {text}",
+        reason=message or error,
+        text=lines[line - 1].strip(),
     )

@@ -1,4 +1,4 @@
-"""pydantic's errors told in the user's words: which line and key, what is wrong with it, what would be right."""
+"""Turns pydantic's errors into problems in the user's words: which line and key, what is wrong, what would be right."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from harness.errors import alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import InvalidValue, Problems, quoted, suggestion
+from harness.plan.problems import InvalidValue, Problems, Where
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -28,7 +30,7 @@ _WANTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
-    "string_type": "a text in quotes",
+    "string_type": "a string in quotes",
     "dict_type": "a table",
     "model_type": "a table",
     "list_type": "a list",
@@ -42,49 +44,80 @@ def checked(model: type[_Model], value: object, at: KeyPath, source: ConfigSourc
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        _report(error, model, at, source, problems)
+        for item in error.errors(include_url=False):
+            _report(item, model, at, source, problems)
         return None
 
 
-def _report(
-    error: ValidationError, model: type[BaseModel], at: KeyPath, source: ConfigSource, problems: Problems
-) -> None:
-    for item in error.errors(include_url=False):
-        below: KeyPath = tuple(item["loc"])
-        path = (*at, *below)
-        where, word = source.where(path), source.spelled(path) if path else ""
-        cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValue):
-            location = source.where((*path, cause.key)) if cause.key else where
-            problems.add(cause.message, where=location, hint=cause.hint)
-        elif item["type"] == "missing":
-            problems.add(f'"{word}" is missing', where=where, hint=_how_to_add(str(below[-1]), word))
-        elif item["type"] == "extra_forbidden" and "[" in word:
-            problems.add(f"{word} is one value too many", where=where, hint=_how_to_add("to", word))
-        elif item["type"] == "extra_forbidden":
-            table = _model_at(model, below[:-1])
-            synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
-            known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
-            meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
-            problems.add(f'unknown key "{word}"', where=where, hint=suggestion(word, known, meant))
-        elif item["type"] == "literal_error":
-            choices = [str(choice) for choice in _choices(model, below)]
-            problems.add(
-                f"{quoted(item['input'])} is not known", where=where, hint=suggestion(str(item["input"]), choices)
-            )
-        else:
-            wanted = _WANTED.get(item["type"])
-            message = (
-                f"{quoted(item['input'])} is not {wanted}" if wanted else f"{quoted(item['input'])}: {item['msg']}"
-            )
-            example = f"[{quoted(item['input'])}]" if wanted == "a list" and isinstance(item["input"], str) else wanted
-            problems.add(message, where=where, hint=f"write {example}" if wanted else None)
+def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: ConfigSource, problems: Problems) -> None:
+    below: KeyPath = tuple(item["loc"])
+    path = (*at, *below)
+    where, word, value = source.where(path), source.spelled(path) if path else "", item["input"]
+    cause = item.get("ctx", {}).get("error")
+    wanted = _WANTED.get(item["type"])
+    if isinstance(cause, InvalidValue):
+        problems.add_invalid(cause, where=source.where((*path, cause.key)) if cause.key else where)
+    elif item["type"] in ("missing", "extra_forbidden") and "[" in word:
+        _report_tuple(item["type"] == "missing", word, where, problems)
+    elif item["type"] == "missing":
+        problems.add(
+            "key-missing",
+            "{word!q} is missing",
+            where=where,
+            hint="add {word} = {example}, for example",
+            word=word,
+            example=_EXAMPLES.get(str(below[-1]), "…"),
+        )
+    elif item["type"] == "extra_forbidden":
+        table = _model_at(model, below[:-1])
+        synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
+        known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
+        meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
+        problems.add(
+            "unknown-key",
+            "unknown key {word!q}",
+            where=where,
+            hint="{alternatives}",
+            word=word,
+            alternatives=alternatives(word, known, meant),
+        )
+    elif item["type"] == "literal_error":
+        choices = [str(choice) for choice in _choices(model, below)]
+        problems.add(
+            "value-unknown",
+            "unknown value {value!q}",
+            where=where,
+            hint="{alternatives}",
+            value=value,
+            alternatives=alternatives(str(value), choices),
+        )
+    elif wanted == "a list" and isinstance(value, str):
+        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="write [{value!q}]", value=value)
+    elif wanted:
+        problems.add(
+            "value-of-wrong-type",
+            "{value!q} is not {wanted}",
+            where=where,
+            hint="write {wanted}",
+            value=value,
+            wanted=wanted,
+        )
+    else:
+        problems.add("value-invalid", "{value!q}: {reason}", where=where, value=value, reason=item["msg"])
 
 
-def _how_to_add(key: str, word: str) -> str:
-    if "[" in word:  # a part of a tuple in a scenario: ``users[2] (step)``
-        return "give (from, to, step), such as (50, 400, 50)" if "step" in word or "3" in word else "give (from, to)"
-    return f"add {word} = {_EXAMPLES[key]}, for example" if key in _EXAMPLES else f"add {word} = …"
+def _report_tuple(is_missing: bool, word: str, where: Where, problems: Problems) -> None:
+    """A call's tuple of levels has too few or too many: ``word`` is ``users[2] (step)`` or ``users[3]``."""
+    if is_missing:
+        problems.add(
+            "level-missing",
+            "{word!q} is missing",
+            where=where,
+            hint="give all levels, such as (50, 400, 50)",
+            word=word,
+        )
+    else:
+        problems.add("level-surplus", "{word} is one level too many", where=where, hint="leave it out", word=word)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.cluster.listen_address import ListenAddress
 from harness.control.load_processes import LoadProcesses
-from harness.plan.model import Model, Phase, PhaseKind, RunPlan, Sampling, Scenario, Segment, ShopTarget
+from harness.plan.model import Model, Phase, RunPlan, Sampling, Scenario, Segment, ShopTarget
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder
@@ -21,7 +21,7 @@ LONGEST_RUN_S = 60.0
 def phase(
     *levels: tuple[float, float, float],
     model: Model = "closed",
-    kind: PhaseKind = "steady",
+    kind: str = "steady",
     name: str = "steady",
     max_users: int = 100,
 ) -> Phase:

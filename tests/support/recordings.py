@@ -25,7 +25,6 @@ from harness.plan.model import (
     Gate,
     MemorySampling,
     Phase,
-    PhaseKind,
     RunPlan,
     Sampling,
     Scenario,
@@ -74,7 +73,7 @@ CPU_STACKS = [
 # ---------------------------------------------------------------------------------------------- phases and gates
 
 
-def _phase(name: str, kind: PhaseKind, segments: Sequence[Segment], *, is_open: bool, **more: Any) -> Phase:
+def _phase(name: str, kind: str, segments: Sequence[Segment], *, is_open: bool, **more: Any) -> Phase:
     levels = [segments[0].start, *(segment.end for segment in segments)] if segments else [0.0]
     unit = "arrivals/s" if is_open else "users"
     total = sum(segment.duration_s for segment in segments)

@@ -1,16 +1,38 @@
-"""The kinds of phases, one file each, all of one shape. A new kind is a new file and a line here."""
+"""The kinds of phases, one file each, all of one shape. To add one, write its file and add its class to ``_CLASSES``.
+
+A kind's file holds all that is special to it: its keys, the function that scenarios call, its checks, its description,
+its segments, and the traits that others ask for (see :class:`harness.plan.phases.base.PhaseConfig`). A file is imported
+when its kind is first needed, because scenarios import this package in every load process.
+"""
 
 from __future__ import annotations
 
-from harness.plan.phases.base import NO_LOAD, Level, PhaseConfig
-from harness.plan.phases.diagnose import diagnose
-from harness.plan.phases.pause import Pause
-from harness.plan.phases.ramp import Ramp
-from harness.plan.phases.shape import Shape
-from harness.plan.phases.spike import Spike
-from harness.plan.phases.steady import Steady
-from harness.plan.phases.stress import Stress
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING
 
-KINDS: dict[str, type[PhaseConfig]] = {config.kind: config for config in (Ramp, Steady, Stress, Spike, Pause, Shape)}
+if TYPE_CHECKING:
+    from harness.plan.phases.base import PhaseConfig
 
-__all__ = ["KINDS", "NO_LOAD", "Level", "PhaseConfig", "diagnose"]
+_CLASSES = {
+    "ramp": "Ramp",
+    "steady": "Steady",
+    "stress": "Stress",
+    "spike": "Spike",
+    "pause": "Pause",
+    "shape": "Shape",
+}
+"""The class of each kind, in the module of that name."""
+
+KINDS = tuple(_CLASSES)
+"""The kinds a user can write. ``harness.steady`` and its like are made from them."""
+MEMORY_PASS = "diagnose"
+"""The kind and name of the phase that the plan adds (see :mod:`harness.plan.phases.diagnose`)."""
+
+
+@cache
+def phase_kind(kind: str) -> type[PhaseConfig]:
+    """The class of a kind, the memory pass's included. Raises ``KeyError`` for an unknown one."""
+    name = "Diagnose" if kind == MEMORY_PASS else _CLASSES[kind]
+    found: type[PhaseConfig] = getattr(importlib.import_module(f"{__name__}.{kind}"), name)
+    return found

@@ -1,16 +1,18 @@
-"""What all kinds of phases share: where they begin and end, their name, and their goal in users or arrivals."""
+"""What all kinds of phases share: their traits, their name, and their goal in users or arrivals."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.plan.model import Model, Phase, PhaseKind, Segment
-from harness.plan.problems import InvalidValue, quoted
+from harness.plan.description import ScenarioDescription
+from harness.plan.dsl import PhaseSpec
+from harness.plan.model import Model, Phase, Segment
+from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Users, number_text
 
 
@@ -36,28 +38,57 @@ NO_LOAD = Level("closed", 0.0)
 
 
 class PhaseConfig(BaseModel, ABC):
-    """A phase as it is written, checked. Each kind has a file of its own, and each the same parts:
+    """A phase as a user writes it, checked. Each kind has a file of its own, and every file the same order:
 
-    its keys with their defaults and checks; ``problems_between_keys``; ``describe``, for people; ``resolve``, for the
-    load engine.
+    its traits, its keys with their defaults, ``call`` for scenarios, ``problems`` for checks across keys, ``describe``
+    for people, ``resolve`` for the load engine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: ClassVar[PhaseKind]
+    kind: ClassVar[str]
+    also_called: ClassVar[tuple[str, ...]] = ()
+    """Words for the kind that people bring from elsewhere."""
     synonyms: ClassVar[Mapping[str, str]] = {}
-    """Words people bring from elsewhere, and the key that they mean."""
+    """Words for its keys that people bring from elsewhere, and the key that each means."""
+
+    measured: ClassVar[bool] = False
+    """Whether gates that name no phase read it."""
+    has_load: ClassVar[bool] = True
+    """Whether there is anything to measure or to sample."""
+    one_level: ClassVar[bool] = False
+    """Whether it holds one level throughout, so that figures over time are comparable."""
+    by_steps: ClassVar[bool] = False
+    """Whether its figures are those of the steps that held, the last of which is the capacity."""
+    grows_evenly: ClassVar[bool] = False
+    """Whether its load is still growing towards its level while it runs."""
+
+    call_keys: ClassVar[Mapping[str, str]] = {}
+    """What an argument of ``call`` is called in a profile, if otherwise."""
+    levels: ClassVar[tuple[str, ...]] = ()
+    """What the parts of a tuple mean that a call has for its goal: ``users=(50, 400, 50)``."""
+    goal_arguments: ClassVar[tuple[str, ...]] = ()
+    """Arguments of ``call`` that a profile has in the goal's table."""
 
     name: str
 
+    @staticmethod
+    @abstractmethod
+    def call(**unknown: Never) -> PhaseSpec:
+        """What a scenario calls; unknown arguments are recorded too, and reported with all other problems."""
+
     @classmethod
-    def problems_between_keys(cls, table: Mapping[str, Any]) -> Iterator[InvalidValue]:  # noqa: ARG003
-        """What is wrong with the keys together. Told besides the faults of single keys, so it reads the raw table."""
+    def problems(
+        cls,
+        table: Mapping[str, Any],  # noqa: ARG003
+        scenario: ScenarioDescription,  # noqa: ARG003
+    ) -> Iterator[InvalidValue]:
+        """What is wrong across keys. Reads the raw table, since it is reported along with problems of single keys."""
         yield from ()
 
     @abstractmethod
     def describe(self, previous: Level) -> str:
-        """What the phase does, as a person reads it, when it follows a phase that ended at ``previous``."""
+        """What the phase does when it follows a phase that ended at ``previous``, in one line for people."""
 
     @abstractmethod
     def resolve(self, previous: Level) -> Phase:
@@ -67,9 +98,14 @@ class PhaseConfig(BaseModel, ABC):
         """Where ``phase``, resolved from this, leaves the load."""
         return Level(phase.model, phase.segments[-1].end) if phase.segments else NO_LOAD
 
+    def phase(self, previous: Level, segments: tuple[Segment, ...] = (), **more: Any) -> Phase:
+        """The resolved phase, with all that kinds share filled in."""
+        filled = {"model": NO_LOAD.model, "measured": self.measured, **more}
+        return Phase(name=self.name, kind=self.kind, segments=segments, description=self.describe(previous), **filled)
+
 
 DEFAULT_MAX_USERS = 1000
-"""Of the open model: 100 arrivals/s that take 10 s each are in flight at once, and a worker holds as many with ease."""
+"""Of the open model. Enough for 100 arrivals/s that take 10 s each, and no burden for a worker."""
 
 
 class GoalConfig(PhaseConfig):
@@ -85,19 +121,26 @@ class GoalConfig(PhaseConfig):
     spacing: Literal["even", "poisson"] = "even"
 
     @classmethod
-    def problems_between_keys(cls, table: Mapping[str, Any]) -> Iterator[InvalidValue]:
+    def problems(cls, table: Mapping[str, Any], scenario: ScenarioDescription) -> Iterator[InvalidValue]:  # noqa: ARG003
         goals = [key for key in ("users", "rate") if key in table]
         if len(goals) == 2:
             yield InvalidValue(
+                "phase-two-goals",
                 "has both users and rate",
-                "keep one: users for the closed model, rate (arrivals/s) for the open",
+                hint="keep one: users for the closed model, rate (arrivals/s) for the open",
                 key="rate",
             )
-        if not goals and set(table) <= set(cls.model_fields):  # else a key that is told as unknown may be the goal
-            yield InvalidValue("has no goal", "give it users, or rate in arrivals per second")
+        if not goals and set(table) <= set(cls.model_fields):  # else the goal may be behind an unknown key
+            yield InvalidValue("phase-without-goal", "has no goal", hint="add users, or rate in arrivals per second")
         for key in ("max_users", "spacing"):
             if key in table and goals == ["users"]:
-                yield InvalidValue(f"{key} means nothing with users", f"{key} is for rate, the open model", key=key)
+                yield InvalidValue(
+                    "phase-key-of-open-model",
+                    "{word} has no effect with users",
+                    hint="{word} is for rate, the open model",
+                    key=key,
+                    word=key,
+                )
 
     @property
     def model(self) -> Model:
@@ -107,29 +150,24 @@ class GoalConfig(PhaseConfig):
         """``value`` in this phase's unit."""
         return Level(self.model, value)
 
-    def phase(self, previous: Level, segments: tuple[Segment, ...], *, measured: bool, **more: Any) -> Phase:
-        """The resolved phase with all that goals share filled in."""
-        return Phase(
-            name=self.name,
-            kind=self.kind,
-            model=self.model,
-            segments=segments,
-            max_users=(self.max_users or DEFAULT_MAX_USERS) if self.model == "open" else None,
-            spacing=self.spacing,
-            measured=measured,
-            description=self.describe(previous),
-            **more,
-        )
+    def phase(self, previous: Level, segments: tuple[Segment, ...] = (), **more: Any) -> Phase:
+        max_users = (self.max_users or DEFAULT_MAX_USERS) if self.model == "open" else None
+        return super().phase(previous, segments, model=self.model, max_users=max_users, spacing=self.spacing, **more)
 
 
 def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
-    """A goal written as a table stays one; a single value is the part ``only``, where one may stand for all.
+    """A goal as a table: a single value becomes the part ``only``.
 
-    Raises ``InvalidValue`` for a single value where all ``parts`` are needed.
+    Raises ``InvalidValue`` for a single value where ``only`` is None, since all ``parts`` are needed.
     """
     if isinstance(value, Mapping):
         return value
     if only is None:
-        needed = ", ".join(parts)
-        raise InvalidValue(f"{quoted(value)} is one value where several are needed", f"give {needed}")
+        raise InvalidValue(
+            "goal-is-one-value",
+            "{value!q} is one value where several are needed",
+            hint="give {parts}",
+            value=value,
+            parts=parts,
+        )
     return {only: value}

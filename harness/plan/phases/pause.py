@@ -1,32 +1,33 @@
-"""``pause``: no load. What the target does meanwhile, and after, shows whether it recovers."""
+"""``pause``: no load. How the target behaves meanwhile and afterwards shows whether it recovers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Never
 
+from harness.plan.dsl import PhaseSpec, Time, phase_spec
 from harness.plan.model import Phase, Segment
-from harness.plan.phases.base import NO_LOAD, Level, PhaseConfig
+from harness.plan.phases.base import Level, PhaseConfig
 from harness.plan.quantities import Duration, duration_text
 
 
 class Pause(PhaseConfig):
-    """No load for ``duration``. Never measured, and no gate may name it: there is nothing to read."""
+    """No load for ``duration``. Never measured, and no gate can name it: there is nothing to read."""
 
     kind = "pause"
+    also_called = ("sleep", "wait")
+    has_load = False
     synonyms: ClassVar[Mapping[str, str]] = {"over": "duration", "hold": "duration", "time": "duration"}
 
     duration: Duration
+
+    @staticmethod
+    def call(duration: Time | None = None, *, name: str | None = None, **unknown: Never) -> PhaseSpec:
+        """No load for ``duration``: what the target does afterwards shows whether it recovered."""
+        return phase_spec("pause", locals())
 
     def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
         return f"no load for {duration_text(self.duration)}"
 
     def resolve(self, previous: Level) -> Phase:
-        return Phase(
-            name=self.name,
-            kind=self.kind,
-            model=NO_LOAD.model,
-            segments=(Segment(start=0, end=0, duration_s=self.duration),),
-            measured=False,
-            description=self.describe(previous),
-        )
+        return self.phase(previous, (Segment(start=0, end=0, duration_s=self.duration),))

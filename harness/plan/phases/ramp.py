@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Generic, Never, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
 from harness.plan.quantities import Duration, RateOrZero, UsersOrZero, duration_text, number_text
@@ -14,7 +16,7 @@ _Value = TypeVar("_Value")
 
 
 class FromTo(BaseModel, Generic[_Value]):
-    """Both ends of a ramp; without ``from`` it begins where the phase before ended."""
+    """Both ends of a ramp. Without ``from`` it begins where the phase before ended."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
@@ -30,10 +32,32 @@ class Ramp(GoalConfig):
     """``users = 50`` or ``rate = {from = 10, to = 200}``, within ``duration``. Not measured: it changes."""
 
     kind = "ramp"
+    also_called = ("warm-up", "warmup")
+    grows_evenly = True
+    call_keys: ClassVar[Mapping[str, str]] = {"over": "duration"}
+    levels = ("from", "to")
 
     users: Annotated[FromTo[UsersOrZero], BeforeValidator(_ends)] | None = None
     rate: Annotated[FromTo[RateOrZero], BeforeValidator(_ends)] | None = None
     duration: Duration
+
+    @staticmethod
+    def call(
+        *,
+        users: Goal | None = None,
+        rate: Goal | None = None,
+        over: Time | None = None,
+        name: str | None = None,
+        max_users: int | None = None,
+        spacing: str | None = None,
+        **unknown: Never,
+    ) -> PhaseSpec:
+        """Change the load evenly to ``users`` (closed model) or ``rate`` arrivals per second (open model).
+
+        It begins at the level of the phase before; a pair, ``users=(10, 50)``, sets both ends. In the open model
+        ``max_users`` limits the users, and arrivals are spread evenly or, with ``spacing="poisson"``, at random.
+        """
+        return phase_spec("ramp", locals())
 
     def _ends_after(self, previous: Level) -> tuple[Level, Level]:
         goal = self.users or self.rate
@@ -48,4 +72,4 @@ class Ramp(GoalConfig):
     def resolve(self, previous: Level) -> Phase:
         start, end = self._ends_after(previous)
         segment = Segment(start=start.value, end=end.value, duration_s=self.duration)
-        return self.phase(previous, (segment,), measured=False)
+        return self.phase(previous, (segment,))

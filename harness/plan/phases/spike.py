@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Never
 
 from pydantic import ValidationInfo, field_validator
 
+from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level
 from harness.plan.problems import InvalidValue
@@ -20,6 +21,8 @@ class Spike(GoalConfig):
     """
 
     kind = "spike"
+    also_called = ("burst", "peak")
+    measured = True
     synonyms: ClassVar[Mapping[str, str]] = {
         **GoalConfig.synonyms, "duration": "hold", "time": "hold", "for": "hold", "from": "base", "ramp": "over",
     }  # fmt: skip
@@ -29,6 +32,25 @@ class Spike(GoalConfig):
     base: float | None = None
     over: Duration = 1.0
     hold: Duration
+
+    @staticmethod
+    def call(
+        *,
+        users: Goal | None = None,
+        rate: Goal | None = None,
+        over: Time | None = None,
+        hold: Time | None = None,
+        base: Goal | None = None,
+        name: str | None = None,
+        max_users: int | None = None,
+        spacing: str | None = None,
+        **unknown: Never,
+    ) -> PhaseSpec:
+        """Go from ``base`` to a peak of ``users`` or ``rate`` within ``over``, stay for ``hold``, and go back as fast.
+
+        ``base`` is in the peak's unit; by default the level of the phase before. ``over`` is 1 s by default.
+        """
+        return phase_spec("spike", locals())
 
     @field_validator("base", mode="before")
     @classmethod
@@ -49,8 +71,11 @@ class Spike(GoalConfig):
         peak = level.value
         if base >= peak:
             raise InvalidValue(
-                f"the peak of {level} is not above the base of {number_text(base)}",
-                "raise the peak, or give a lower base (by default it is the level of the phase before)",
+                "spike-not-above-base",
+                "the peak of {peak} is not above the base of {base}",
+                hint="raise the peak, or give a lower base (by default it is the level of the phase before)",
+                peak=str(level),
+                base=number_text(base),
                 key="base" if self.base is not None else "rate" if self.model == "open" else "users",
             )
         segments = (
@@ -58,4 +83,4 @@ class Spike(GoalConfig):
             Segment(start=peak, end=peak, duration_s=self.hold),
             Segment(start=peak, end=base, duration_s=self.over),
         )
-        return self.phase(previous, segments, measured=True)
+        return self.phase(previous, segments)

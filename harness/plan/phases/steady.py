@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar, Never
+
+from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level
 from harness.plan.quantities import Duration, Rate, Users, duration_text
@@ -11,10 +15,28 @@ class Steady(GoalConfig):
     """``users = 50`` or ``rate = "200/s"``, for ``duration``."""
 
     kind = "steady"
+    also_called = ("constant", "soak", "load", "hold")
+    measured = True
+    one_level = True
+    call_keys: ClassVar[Mapping[str, str]] = {"hold": "duration"}
 
     users: Users | None = None
     rate: Rate | None = None
     duration: Duration
+
+    @staticmethod
+    def call(
+        *,
+        users: Goal | None = None,
+        rate: Goal | None = None,
+        hold: Time | None = None,
+        name: str | None = None,
+        max_users: int | None = None,
+        spacing: str | None = None,
+        **unknown: Never,
+    ) -> PhaseSpec:
+        """Hold ``users`` (closed model) or ``rate`` arrivals per second (open model) for ``hold``."""
+        return phase_spec("steady", locals())
 
     def _held(self) -> Level:
         return self.level(self.users or self.rate or 0)
@@ -24,4 +46,4 @@ class Steady(GoalConfig):
 
     def resolve(self, previous: Level) -> Phase:
         held = self._held().value
-        return self.phase(previous, (Segment(start=held, end=held, duration_s=self.duration),), measured=True)
+        return self.phase(previous, (Segment(start=held, end=held, duration_s=self.duration),))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Never, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.expression import parse_limit
 from harness.plan.model import Condition, Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
@@ -16,7 +17,7 @@ from harness.plan.quantities import Duration, Rate, Users, duration_text, number
 _Value = TypeVar("_Value", int, float)
 
 MAX_STEPS = 1000
-"""More is a slip of the pen: at a second each it would be 17 minutes of steps nobody can tell apart."""
+"""More is a slip of the pen: even at a second each they would take 17 minutes."""
 
 
 class Staircase(BaseModel, Generic[_Value]):
@@ -32,9 +33,17 @@ class Staircase(BaseModel, Generic[_Value]):
     @model_validator(mode="after")
     def _goes_up(self) -> Staircase[_Value]:
         if self.to <= self.from_:
-            raise InvalidValue(f"goes from {self.from_:g} to {self.to:g}, not up", "to must be more than from")
+            raise InvalidValue(
+                "stress-not-upwards",
+                "goes from {start:g} to {end:g}, not up",
+                hint="to must be more than from",
+                start=self.from_,
+                end=self.to,
+            )
         if (self.to - self.from_) / self.step > MAX_STEPS:
-            raise InvalidValue(f"has more than {MAX_STEPS:,} steps", "take a larger step")
+            raise InvalidValue(
+                "stress-too-many-steps", "has more than {most:,} steps", hint="take a larger step", most=MAX_STEPS
+            )
         return self
 
     def levels(self) -> tuple[float, ...]:
@@ -54,10 +63,33 @@ class Stress(GoalConfig):
     """
 
     kind = "stress"
+    also_called = ("step", "steps")
+    by_steps = True
+    levels = ("from", "to", "step")
+    goal_arguments = ("every",)
 
     users: Annotated[Staircase[Users], BeforeValidator(_staircase)] | None = None
     rate: Annotated[Staircase[Rate], BeforeValidator(_staircase)] | None = None
     until: Annotated[Condition, BeforeValidator(parse_limit)]
+
+    @staticmethod
+    def call(
+        *,
+        users: Goal | None = None,
+        rate: Goal | None = None,
+        every: Time | None = None,
+        until: str | None = None,
+        name: str | None = None,
+        max_users: int | None = None,
+        spacing: str | None = None,
+        **unknown: Never,
+    ) -> PhaseSpec:
+        """Step the load up until a limit breaks; the last step that held is the capacity.
+
+        ``users`` or ``rate`` is (first level, last level, step); each step takes ``every``; ``until`` is the limit,
+        such as ``"p95 > 500ms or error_rate > 1%"``.
+        """
+        return phase_spec("stress", locals())
 
     def _steps(self) -> Staircase[int] | Staircase[float]:
         steps = self.users or self.rate
@@ -74,7 +106,7 @@ class Stress(GoalConfig):
     def resolve(self, previous: Level) -> Phase:
         steps = self._steps()
         segments = tuple(Segment(start=level, end=level, duration_s=steps.every) for level in steps.levels())
-        return self.phase(previous, segments, measured=False, until=self.until)
+        return self.phase(previous, segments, until=self.until)
 
     def level_after(self, phase: Phase) -> Level:
         """The first step's: how far the steps will get is not known, and what follows must not overload anew."""

@@ -24,7 +24,6 @@ from harness.plan.model import (
     AttachedTarget,
     CommandTarget,
     Phase,
-    PhaseKind,
     RunPlan,
     Sampling,
     Scenario,
@@ -85,7 +84,7 @@ serve(sys.argv[1])
 """
 
 
-def plan(target: Target, *kinds: PhaseKind, sampling: Sampling | None = None) -> RunPlan:
+def plan(target: Target, *kinds: str, sampling: Sampling | None = None) -> RunPlan:
     phases = tuple(Phase(name=f"the {kind}", kind=kind, model="closed", description="") for kind in kinds)
     scenario = Scenario(path="/s.py", name="s", sha256="", user_classes=(), has_verify=False, has_shape=False)
     return RunPlan(

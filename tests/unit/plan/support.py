@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import runpy
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from harness.errors import ManyProblemsError
+from harness.errors import HarnessError, ManyProblemsError, Message
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import declared
 from harness.plan.model import RunPlan, UserClass
+from harness.plan.problems import InvalidValue
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -50,15 +53,57 @@ def plan_of(folder: Path, text: str = "", profile: str | None = None, *overrides
     return resolve(describe(folder, text), profile=loaded, overrides=overrides)
 
 
-def plan_problems(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[str]:
-    """What the user is told, fault by fault, with paths relative to ``folder``."""
+class Found(NamedTuple):
+    """A problem that was reported: where, its code, and its parameters.
+
+    Of alternatives it has the one that was meant; where none was, all that are known.
+    """
+
+    where: str
+    code: str
+    params: dict[str, object]
+
+
+def found(error: HarnessError, folder: Path | None = None) -> Found:
+    """``error``, with paths relative to ``folder``."""
+    assert str(error), "its sentence can be filled in"
+    where = (error.where or "").replace(f"{folder}/", "")
+    params = params_of(error.params)
+    return Found(where, error.code, params | {"other": str(params.get("other", "")).replace(f"{folder}/", "")})
+
+
+def params_of(params: Mapping[str, object]) -> dict[str, object]:
+    return {name: _meant(value) if isinstance(value, Message) else value for name, value in params.items()}
+
+
+def _meant(alternatives: Message) -> object:
+    return alternatives.params.get("close") or alternatives.params.get("known", [])
+
+
+def plan_problems(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[Found]:
+    """What is reported of a scenario with ``text`` under a ``profile``, with paths relative to ``folder``."""
     with pytest.raises(ManyProblemsError) as raised:
         plan_of(folder, text, profile, *overrides)
-    return [str(problem).replace(f"{folder}/", "") for problem in raised.value.problems]
+    return [found(problem, folder) for problem in raised.value.problems]
 
 
-def target_problems(description: ScenarioDescription, options: TargetOptions) -> list[str]:
-    """What the user is told of a target."""
+def target_problems(description: ScenarioDescription, options: TargetOptions) -> list[Found]:
+    """What is reported of a target."""
     with pytest.raises(ManyProblemsError) as raised:
         resolve(description, target=options)
-    return [str(problem) for problem in raised.value.problems]
+    return [found(problem) for problem in raised.value.problems]
+
+
+def assert_found(problems: Sequence[Found], where: str, code: str, params: Mapping[str, object]) -> None:
+    """Assert that one of ``problems`` is ``code``, reported there, with at least these parameters."""
+    there = [problem for problem in problems if (problem.where, problem.code) == (where, code)]
+    assert any({name: problem.params[name] for name in params} == params for problem in there), problems
+
+
+def assert_invalid(parse: Callable[[Any], object], value: object, code: str, params: Mapping[str, object]) -> None:
+    """Assert that ``parse`` rejects ``value`` as ``code``, with at least these parameters."""
+    with pytest.raises(InvalidValue) as raised:
+        parse(value)
+    assert raised.value.code == code
+    found = params_of(raised.value.params)
+    assert {name: found[name] for name in params} == params

@@ -1,4 +1,4 @@
-"""Where the gates and the tests of a bench come from, and what is told of a pyproject.toml that is wrong."""
+"""Where the gates and the tests of a bench come from, and how problems of pyproject.toml are reported."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ManyProblemsError, Option
 from harness.plan.bench_resolve import requested_bench_gates, resolve_bench
 from harness.plan.problems import Problems
 from harness.plan.project import load_project
+from tests.unit.plan.support import Found, assert_found, found
 
 PROJECT = """\
 [project]
@@ -32,6 +33,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def problems_of_bench(project: Path) -> list[Found]:
+    with pytest.raises(ManyProblemsError) as raised:
+        resolve_bench([], folder=project)
+    return [found(problem, project) for problem in raised.value.problems]
+
+
 def test_the_project_says_which_tests_and_gates(project: Path) -> None:
     plan = resolve_bench(["-k", "other"], folder=project)  # the name of a folder here, and no path
     assert plan.suite == "shop"
@@ -51,17 +58,15 @@ def test_paths_that_there_are_not_are_told(project: Path) -> None:
         PROJECT.replace('["micro"]', '["micro/test_a.py::test_a", "mic*", "macro", "' + str(project) + '/*/"]')
     )
     (project / "micro" / "test_a.py").touch()
-    with pytest.raises(
-        HarnessError, match=r'pyproject.toml:8: tool.harness.bench.paths\[2\]: there is no "macro"\n  write'
-    ):
-        resolve_bench([], folder=project)
+    (problem,) = problems_of_bench(project)
+    assert_found([problem], "pyproject.toml:8: tool.harness.bench.paths[2]", "bench-path-not-found", {"path": "macro"})
 
 
 @pytest.mark.parametrize("path", ["**abc", "micro/**abc", "x" * 300])
 def test_a_path_that_can_be_none_is_told_like_one_that_is_not_there(path: str, project: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace('"micro"', f'"{path}"'))
-    with pytest.raises(HarnessError, match=r"paths\[0\]: there is no "):
-        resolve_bench([], folder=project)
+    (problem,) = problems_of_bench(project)
+    assert (problem.where.rpartition(".")[2], problem.code) == ("paths[0]", "bench-path-not-found")
 
 
 def test_the_topmost_folder_and_one_named_like_a_pattern_are_paths(project: Path) -> None:
@@ -73,18 +78,21 @@ def test_the_topmost_folder_and_one_named_like_a_pattern_are_paths(project: Path
 def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
-    with pytest.raises(HarnessError, match=r'bench.paths: "micro" is not a list\n  write \["micro"\]$'):
-        resolve_bench([], folder=project)
+    (problem,) = problems_of_bench(project)
+    assert_found([problem], "pyproject.toml:8: tool.harness.bench.paths", "value-not-a-list", {"value": "micro"})
     problems = Problems()
     load_project(project, problems)
-    with pytest.raises(HarnessError, match=r'allowed_hosts: "staging.example" is not a list\n  write \["staging.ex'):
+    with pytest.raises(ManyProblemsError) as raised:
         problems.raise_if_any()
+    (problem,) = [found(each, project) for each in raised.value.problems]
+    assert_found([problem], "pyproject.toml:5: tool.harness.allowed_hosts", "value-not-a-list", {})
 
 
 def test_a_project_that_is_no_table_is_told(project: Path) -> None:
     (project / "pyproject.toml").write_text('project = "shop"\n')
-    with pytest.raises(HarnessError, match=r"pyproject.toml:1: project: this is not a table"):
+    with pytest.raises(HarnessError) as raised:
         resolve_bench([], folder=project)
+    assert_found([found(raised.value, project)], "pyproject.toml:1: project", "project-not-a-table", {})
 
 
 def test_the_projects_secrets_are_masked_in_what_is_written(project: Path) -> None:
@@ -105,17 +113,22 @@ def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "where", "code"),
     [
-        ("", r"gates.toml: there is no gate in it"),
-        ("[[gate]]\nphase = 'steady'\nrequire = 'bench(\"x\").p95 < 1ms'\n", r'gates.toml:2: .* unknown key "phase"'),
+        ("", "gates.toml", "gates-file-empty"),
+        (
+            "[[gate]]\nphase = 'steady'\nrequire = 'bench(\"x\").p95 < 1ms'\n",
+            "gates.toml:2: gate[0].phase",
+            "unknown-key",
+        ),
     ],
 )
-def test_a_file_of_gates_that_is_none_is_told(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_file_of_gates_that_is_none_is_rejected(tmp_path: Path, text: str, where: str, code: str) -> None:
     file = tmp_path / "gates.toml"
     file.write_text(text)
-    with pytest.raises(HarnessError, match=expected):
+    with pytest.raises(ManyProblemsError) as raised:
         requested_bench_gates([], file)
+    assert_found([found(each, tmp_path) for each in raised.value.problems], where, code, {})
 
 
 def test_a_folder_without_a_project_goes_by_its_name(tmp_path: Path) -> None:
@@ -129,17 +142,16 @@ def test_runs_take_the_table_for_known(project: Path) -> None:
     assert not len(problems)
 
 
-def test_every_fault_is_told_with_its_line(project: Path) -> None:
+def test_every_problem_is_reported_with_its_line(project: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace("5us", "5").replace("paths", "path"))
-    with pytest.raises(HarnessError) as expected:
-        resolve_bench([], folder=project)
-    assert 'pyproject.toml:9: tool.harness.bench.gates[0]: "bench("test_a").mean < 5": a unit is missing' in str(
-        expected.value
-    )
-    assert 'pyproject.toml:8: tool.harness.bench.path: unknown key "path"' in str(expected.value)
-    assert 'did you mean "paths"?' in str(expected.value)
+    problems = problems_of_bench(project)
+    assert_found(problems, "pyproject.toml:9: tool.harness.bench.gates[0]", "limit-without-unit", {"metric": "mean"})
+    meant = {"word": "path", "alternatives": "paths"}
+    assert_found(problems, "pyproject.toml:8: tool.harness.bench.path", "unknown-key", meant)
 
 
-def test_a_wrong_gate_of_the_command_line_is_told_with_its_option() -> None:
-    with pytest.raises(HarnessError, match=r"--require: .*does not say which benchmark"):
-        requested_bench_gates(["p95 < 3ms"], None, option="--require")
+def test_a_wrong_gate_of_the_command_line_is_reported_with_its_option() -> None:
+    with pytest.raises(ManyProblemsError) as raised:
+        requested_bench_gates(["p95 < 3ms"], None, option=Option("require"))
+    (problem,) = [found(each) for each in raised.value.problems]
+    assert_found([problem], "--require", "requirement-without-benchmark", {"text": "p95 < 3ms"})

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.plan.dsl import declared, gate, plain, ramp, steady
+from harness import ramp, steady
+from harness.plan.dsl import declared, gate, plain
 
 
 def test_a_call_records_its_arguments_and_the_line_it_begins_on() -> None:

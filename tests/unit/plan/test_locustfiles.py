@@ -1,4 +1,4 @@
-"""Which files a scenario is: as ``locust -f`` takes them, and what is missing is told."""
+"""Which files a scenario is: as ``locust -f`` takes them; what is missing is reported."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Option
 from harness.plan.locustfiles import find_locustfiles
+from tests.unit.plan.support import Found, assert_found, found
 
 
 def made(folder: Path, *names: str) -> list[Path]:
@@ -45,49 +46,41 @@ def test_several_have_commas_between_and_each_counts_once(tmp_path: Path) -> Non
     assert (found.name, found.files) == ("a+more", (a, b))
 
 
-def test_what_is_missing_is_told_with_what_there_is(tmp_path: Path) -> None:
+def rejected(scenario: str | Path, folder: Path) -> Found:
+    with pytest.raises(HarnessError) as raised:
+        find_locustfiles(scenario)
+    return found(raised.value, folder)
+
+
+def test_what_is_missing_is_reported_with_what_there_is(tmp_path: Path) -> None:
     made(tmp_path, "shop.py", "empty/_tools.py")
-    with pytest.raises(HarnessError, match="there is no such scenario") as missing:
-        find_locustfiles(f"{tmp_path}/shop.py,{tmp_path}/shpo.py")
-    assert missing.value.where == f"{tmp_path}/shpo.py"
-    assert missing.value.hint == f'in {tmp_path}: did you mean "shop.py"? (known: shop.py)'
-    with pytest.raises(HarnessError, match="the folder holds no Python file"):
-        find_locustfiles(tmp_path / "empty")
+    missing = rejected(f"{tmp_path}/shop.py,{tmp_path}/shpo.py", tmp_path)
+    assert_found([missing], "shpo.py", "scenario-not-found", {"folder": tmp_path, "alternatives": "shop.py"})
+    assert_found([rejected(tmp_path / "empty", tmp_path)], "empty", "scenario-folder-empty", {})
 
 
 @pytest.mark.parametrize("given", ["nothing.py", "tests/nothing.py", "nowhere/deep/nothing.py"])
-def test_scenarios_elsewhere_in_the_project_are_told(
+def test_scenarios_elsewhere_in_the_project_are_suggested(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(tmp_path, "conftest.py", "tests/test_sale.py", "scenarios/_tools.py", "scenarios/sale.py", "scenarios/api.py")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(HarnessError, match="there is no such scenario") as missing:
-        find_locustfiles(given)
-    assert missing.value.hint == f"in {tmp_path}/scenarios: known: api.py, sale.py"
+    there = {"folder": tmp_path / "scenarios", "alternatives": ["api.py", "sale.py"]}
+    assert_found([rejected(given, tmp_path)], given, "scenario-not-found", there)
 
 
 @pytest.mark.parametrize(
-    ("name", "expected", "hint"),
+    ("name", "code", "params"),
     [
-        (
-            "profiles/smoke.toml",
-            "this is no scenario: a profile is TOML",
-            "name the scenario, and this beside it: --profile smoke",
-        ),
-        (
-            "my/quick.toml",
-            "this is no scenario: a profile is TOML",
-            "name the scenario, and this beside it: --profile my/quick.toml",
-        ),
-        ("README.md", "this is not a Python file", "in {folder}: known: shop.py"),
-        ("shop", "this is not a Python file", 'in {folder}: did you mean "shop.py"? (known: shop.py)'),
+        ("profiles/smoke.toml", "scenario-is-profile", {"option": Option("profile", "smoke")}),
+        ("my/quick.toml", "scenario-is-profile", {"option": Option("profile", Path("my/quick.toml"))}),
+        ("README.md", "scenario-not-python", {"alternatives": ["shop.py"]}),
+        ("shop", "scenario-not-python", {"alternatives": "shop.py"}),
     ],
 )
 def test_a_file_that_is_no_python_is_not_run(
-    name: str, expected: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, code: str, params: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(tmp_path, name, "shop.py")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(HarnessError, match=f"^{name}: {expected}") as refused:
-        find_locustfiles(name)
-    assert refused.value.hint == hint.format(folder=tmp_path)
+    assert_found([rejected(name, tmp_path)], name, code, params)

@@ -1,4 +1,4 @@
-"""``--set`` changes one value of scenario or profile; what it cannot change is told with what exists."""
+"""``--set`` changes one value of scenario or profile; for what it cannot change it suggests what exists."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import steady
 from harness.errors import ManyProblemsError
-from harness.plan.dsl import steady
 from harness.plan.overrides import Override
 from harness.plan.resolve import resolve
-from tests.unit.plan.support import describe, plan_of, plan_problems
+from tests.unit.plan.support import assert_found, describe, plan_of, plan_problems
 
 PROFILE = """
 [[phase]]
@@ -91,60 +91,58 @@ def test_a_later_override_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "problem"),
+    ("override", "code", "params"),
     [
-        ("workers", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
-        ("a..b=3", "is not KEY=VALUE\n  write KEY=VALUE, such as --set phase.steady.duration=30s"),
-        (
-            "worker=3",
-            'unknown key "worker"\n  did you mean "workers"? (known: allowed_hosts, mask, description, phase, gate, '
-            "sampling, target, stop_early, stop_timeout, workers, seed)",
-        ),
-        ("phase.steady=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
-        ("gate.0=3", "names no single value\n  write --set gate.0.KEY=VALUE"),
+        ("workers", "override-not-key-value", {}),
+        ("a..b=3", "override-not-key-value", {}),
+        ("worker=3", "unknown-key", {"word": "worker", "alternatives": "workers"}),
+        ("phase.steady=3", "override-of-whole-table", {}),
+        ("gate.0=3", "override-of-whole-table", {}),
         (
             "phase.stedy.users=3",
-            'there is no phase "stedy"\n  did you mean "steady"? (known: warm-up, steady, stress)',
-        ),
-        ("phase.9.users=3", 'there is no phase "9"\n  known: warm-up, steady, stress'),
-        ("gate.1.phase=x", 'there is no gate "1"\n  known: 0'),
-        (
-            "phase.steady.user=3",
-            'unknown key "user"\n  did you mean "users"? (known: name, max_users, spacing, users, rate, duration)',
+            "override-unknown-element",
+            {"kind": "phase", "name": "stedy", "alternatives": "steady"},
         ),
         (
-            "phase.steady.users.to=3",
-            '"users" is 50, it has no keys\n  write KEY=VALUE, such as --set phase.steady.duration=30s',
+            "phase.9.users=3",
+            "override-unknown-element",
+            {"kind": "phase", "name": "9", "alternatives": ["warm-up", "steady", "stress"]},
         ),
-        ("phase.steady.users=many", '"many" is not a number of users\n  write a whole number of users, such as 50'),
-        ("gate.0.phase=stres", 'there is no phase "stres"\n  did you mean "stress"? (known: warm-up, steady, stress)'),
-        ("sampling.memry=false", 'unknown key "memry"\n  did you mean "memory"? (known: cpu, memory)'),
-        ("phase=3", "names no single value\n  write --set phase.warm-up.KEY=VALUE"),
+        ("gate.1.phase=x", "override-unknown-element", {"kind": "gate", "name": "1", "alternatives": ["0"]}),
+        ("phase.steady.user=3", "unknown-key", {"word": "user", "alternatives": "users"}),
+        ("phase.steady.users.to=3", "override-below-value", {"key": "users", "value": 50}),
+        ("phase.steady.users=many", "users-invalid", {"value": "many"}),
+        ("gate.0.phase=stres", "gate-unknown-phase", {"phase": "stres", "alternatives": "stress"}),
+        ("sampling.memry=false", "unknown-key", {"word": "memry", "alternatives": "memory"}),
+        ("phase=3", "override-of-whole-table", {}),
     ],
 )
-def test_a_fault_is_told_by_the_override_it_is_in(tmp_path: Path, override: str, problem: str) -> None:
-    assert plan_problems(tmp_path, "", PROFILE, override) == [f"--set {override}: {problem}"]
+def test_a_problem_is_reported_with_the_override_it_is_in(
+    tmp_path: Path, override: str, code: str, params: dict[str, object]
+) -> None:
+    (problem,) = plan_problems(tmp_path, "", PROFILE, override)
+    assert_found([problem], f"--set {override}", code, params)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "expected"),
+    ("key", "value", "code"),
     [
-        ("stop_timeout", "9" * 400, "is not a duration"),
-        ("stop_timeout", "9" * 5000, "is not a duration"),
-        ("stop_timeout", "[" * 3000, "is not a duration"),
-        ("stop_timeout", "[" * 3000 + "]" * 3000, "is not a duration"),
-        ("phase.steady.rate", "9" * 400, "is not an arrival rate"),
-        ("phase.steady.users", "9" * 400, "users are too many"),
-        ("phase.steady.users", "9" * 5000, "is not a number of users"),
-        ("phase.stress.rate.to", "9" * 400, "is not an arrival rate"),
-        ("phase.stress.until", f"p95 > {'9' * 400}ms", "the number is too large"),
-        ("gate.0.require", f"p95 < {'9' * 400}ms", "the number is too large"),
-        ("gate.0.require", f"p95 < baseline + {'9' * 400}%", "the number is too large"),
+        ("stop_timeout", "9" * 400, "duration-invalid"),
+        ("stop_timeout", "9" * 5000, "duration-without-unit"),
+        ("stop_timeout", "[" * 3000, "duration-invalid"),
+        ("stop_timeout", "[" * 3000 + "]" * 3000, "duration-invalid"),
+        ("phase.steady.rate", "9" * 400, "rate-invalid"),
+        ("phase.steady.users", "9" * 400, "users-too-many"),
+        ("phase.steady.users", "9" * 5000, "users-invalid"),
+        ("phase.stress.rate.to", "9" * 400, "rate-invalid"),
+        ("phase.stress.until", f"p95 > {'9' * 400}ms", "limit-too-large"),
+        ("gate.0.require", f"p95 < {'9' * 400}ms", "limit-too-large"),
+        ("gate.0.require", f"p95 < baseline + {'9' * 400}%", "limit-too-large"),
     ],
 )
-def test_numbers_and_nesting_beyond_all_use_are_told(tmp_path: Path, key: str, value: str, expected: str) -> None:
+def test_numbers_and_nesting_beyond_all_use_are_rejected(tmp_path: Path, key: str, value: str, code: str) -> None:
     (problem,) = plan_problems(tmp_path, "", PROFILE, f"{key}={value}")
-    assert expected in problem
+    assert problem.code == code
 
 
 def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
@@ -157,9 +155,13 @@ def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
 
 
 def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
-    assert plan_problems(tmp_path, "", None, "gate.0.require=p95 < 1s") == [
-        '--set gate.0.require=p95 < 1s: there is no gate "0"\n  there are none'
-    ]
+    (problem,) = plan_problems(tmp_path, "", None, "gate.0.require=p95 < 1s")
+    assert_found(
+        [problem],
+        "--set 'gate.0.require=p95 < 1s'",
+        "override-unknown-element",
+        {"kind": "gate", "name": "0", "alternatives": []},
+    )
 
 
 def test_a_value_of_python_stays_what_it_is_and_its_text_means_the_same(tmp_path: Path) -> None:
@@ -198,24 +200,28 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("override", "expected"),
+    ("override", "where", "code"),
     [
-        (("sampling.memory", None), "set['sampling.memory']: None is not a value that a plan can have"),
-        (("workers", {1: 2}), "set['workers']: {1: 2} is not a value that a plan can have"),
-        (("sampling", ENDLESS), "set['sampling']: is nested too deeply, or holds itself"),
-        (("seed", 10**400), "set['seed']: 1000"),
-        (("seed", 10**5000), "set['seed']: this is not a value that a plan can have"),
-        (("target.environment.X", "\udcff"), "set['target.environment.X']: '\\udcff' is not UTF-8"),
-        (("phase.steady.hodl", "3s"), "set['phase.steady.hodl']: unknown key \"hodl\""),
-        (("workers", "2"), "set['workers']: \"2\" is not a number of workers"),
-        ((3, "2"), "set[3]: is not a key"),
-        (("workers=3", "2"), "set['workers=3']: is not a key"),
+        (("sampling.memory", None), "set['sampling.memory']", "value-not-toml"),
+        (("workers", {1: 2}), "set['workers']", "value-not-toml"),
+        (("sampling", ENDLESS), "set['sampling']", "value-nested-too-deeply"),
+        (("seed", 10**400), "set['seed']", "value-not-toml"),
+        (("seed", 10**5000), "set['seed']", "value-not-toml"),
+        (("target.environment.X", "\udcff"), "set['target.environment.X']", "value-not-utf8"),
+        (("phase.steady.hodl", "3s"), "set['phase.steady.hodl']", "unknown-key"),
+        (("workers", "2"), "set['workers']", "number-out-of-range"),
+        ((3, "2"), "set[3]", "override-not-key-value"),
+        (("workers=3", "2"), "set['workers=3']", "override-not-key-value"),
     ],
 )
-def test_a_value_that_no_plan_has_is_told_by_its_key(tmp_path: Path, override: Override, expected: str) -> None:
+def test_a_value_that_no_plan_has_is_reported_with_its_key(
+    tmp_path: Path, override: Override, where: str, code: str
+) -> None:
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), overrides=[override])
-    assert str(raised.value).startswith(expected)
+    first = raised.value.problems[0]
+    assert (first.where, first.code) == (where, code)
+    assert str(first).isprintable() or "\n" in str(first)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan.model import Phase, Segment
-from harness.plan.phases import KINDS, NO_LOAD, Level
-from harness.plan.phases.base import DEFAULT_MAX_USERS
+from harness.plan.phases import phase_kind
+from harness.plan.phases.base import DEFAULT_MAX_USERS, NO_LOAD, Level
 from harness.plan.phases.stress import Staircase
 from tests.unit.plan.support import plan_of
 
@@ -118,7 +118,7 @@ def test_within_a_phase_the_load_never_jumps_nor_falls_below_nothing(
 ) -> None:
     for table in tables:
         kind = str(table.pop("kind"))
-        config = KINDS[kind].model_validate({**table, "name": "x"})
+        config = phase_kind(kind).model_validate({**table, "name": "x"})
         phase = config.resolve(level)
         for part, following in pairwise(phase.segments):
             assert part.end == following.start

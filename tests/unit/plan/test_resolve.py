@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.errors import ManyProblemsError
+from harness.errors import ManyProblemsError, Option
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
-from tests.unit.plan.support import describe, plan_of, target_problems
+from tests.unit.plan.support import assert_found, describe, found, plan_of, target_problems
 
 SCENARIO = """
 phases = [
@@ -137,66 +137,63 @@ def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host:
     assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"), own_hosts=True)
 
 
-_ALLOW = "if it is yours to load, write in pyproject.toml, under [tool.harness]: allowed_hosts = {}"
-
-
 @pytest.mark.parametrize(
-    ("host", "hint"),
+    ("host", "code", "name"),
     [
-        ("https://shop.example", _ALLOW.format('["shop.example"]')),
-        ("http://10.0.0.5", _ALLOW.format('["10.0.0.5"]')),
-        ("shop.example:80", _ALLOW.format('["shop.example"]')),
-        ("http://[::1", "write its whole URL, such as http://127.0.0.1:8000"),
+        ("https://shop.example", "scenario-host-not-allowed", "shop.example"),
+        ("http://10.0.0.5", "scenario-host-not-allowed", "10.0.0.5"),
+        ("shop.example:80", "scenario-host-not-allowed", "shop.example"),
+        ("http://[::1", "scenario-host-invalid", None),
     ],
 )
-def test_a_locustfile_that_names_another_machine_needs_the_users_word(tmp_path: Path, host: str, hint: str) -> None:
-    (expected,) = target_problems(describe(tmp_path, host=host), TargetOptions())
-    assert expected.endswith(f"shop.py: the scenario names the host {host}, which is not this machine\n  {hint}")
+def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
+    tmp_path: Path, host: str, code: str, name: str | None
+) -> None:
+    (problem,) = target_problems(describe(tmp_path, host=host), TargetOptions())
+    setting = {"host": name, "setting": f'allowed_hosts = ["{name}"]'} if name else {}
+    assert problem.where.endswith("shop.py")
+    assert_found([problem], problem.where, code, {"url": host, **setting})
     assert (
         resolve(describe(tmp_path, host=host), target=TargetOptions(host="http://localhost")).target.kind == "attached"
     )
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("options", "where", "code", "params"),
     [
         (
             TargetOptions(host="http://localhost", command="serve"),
-            "--host and --target: exclude one another\n  attach to a URL, or start a command",
+            "--host",
+            "host-with-target",
+            {"other": "--target"},
         ),
-        (
-            TargetOptions(command="serve", pid=5),
-            "--pid: the harness knows the process it starts\n  leave --pid out with --target",
-        ),
-        (TargetOptions(command=""), '--target: the command is empty\n  such as "uvicorn app:app --port {port}"'),
-        (TargetOptions(command="serve", ready="up"), '--ready: "up" is not a path\n  did you mean "/up"?'),
-        (
-            TargetOptions(pid=5),
-            "--pid: means nothing without a target that runs already\n  give its URL too: --host URL",
-        ),
-        (
-            TargetOptions(ready="/up"),
-            "--ready: means nothing for the embedded shop\n  give a command too: --target CMD",
-        ),
-        (
-            TargetOptions(host="localhost:80"),
-            '--host: "localhost:80" is not a URL\n  did you mean "http://localhost:80"?',
-        ),
-        (TargetOptions(host="http://"), '--host: "http://" is not a URL\n  such as http://127.0.0.1:8000'),
+        (TargetOptions(command="serve", pid=5), "--pid", "pid-with-target", {"other": "--target"}),
+        (TargetOptions(command=""), "--target", "target-command-empty", {}),
+        (TargetOptions(command="serve", ready="up"), "--ready", "ready-not-a-path", {"path": "up"}),
+        (TargetOptions(pid=5), "--pid", "pid-without-host", {"option": Option("host", "URL")}),
+        (TargetOptions(ready="/up"), "--ready", "ready-without-command", {"option": Option("target", "CMD")}),
+        (TargetOptions(host="localhost:80"), "--host", "url-without-scheme", {"url": "localhost:80"}),
+        (TargetOptions(host="http://"), "--host", "url-invalid", {"url": "http://"}),
     ],
 )
-def test_options_that_contradict_are_told(tmp_path: Path, options: TargetOptions, expected: str) -> None:
-    assert target_problems(describe(tmp_path), options) == [expected]
+def test_options_that_contradict_are_rejected(
+    tmp_path: Path, options: TargetOptions, where: str, code: str, params: dict[str, object]
+) -> None:
+    (problem,) = target_problems(describe(tmp_path), options)
+    assert_found([problem], where, code, params)
 
 
-def test_a_file_without_users_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ManyProblemsError, match=r"shop\.py: has no user class\n  write a class that derives from"):
-        resolve(describe(tmp_path, users=0))
+def test_a_file_without_users_is_rejected(tmp_path: Path) -> None:
+    (problem,) = target_problems(describe(tmp_path, users=0), TargetOptions())
+    assert problem.code == "scenario-without-users"
+    assert problem.where.endswith("shop.py")
 
 
-def test_a_worker_at_least_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(ManyProblemsError, match="--workers: 0 is not a number of workers\n  give at least 1"):
+def test_at_least_one_worker_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), workers=0)
+    (problem,) = [found(each) for each in raised.value.problems]
+    assert_found([problem], "--workers", "workers-out-of-range", {"count": 0, "least": 1})
 
 
 SHIPPED = Path(__file__).parents[3] / "profiles"
@@ -241,10 +238,10 @@ def test_what_a_call_states_comes_before_scenario_and_profile(tmp_path: Path) ->
     assert resolve(scenario, profile=profile, gates=[]).gates == ()
 
 
-def test_what_a_call_states_wrongly_is_told_with_its_line(tmp_path: Path) -> None:
+def test_what_a_call_states_wrongly_is_reported_with_its_line(tmp_path: Path) -> None:
     line = __file__, sys._getframe().f_lineno + 2
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), phases=[harness.steady(users=-3, hold="2s")], gates="p95 < 1s")  # type: ignore[arg-type]  # on purpose
-    expected = [str(problem) for problem in raised.value.problems]
-    assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in text for text in expected), expected
-    assert any(text.startswith("harness.run(gates): ") for text in expected), expected
+    places = [str(problem.where) for problem in raised.value.problems]
+    assert any(f"{Path(line[0]).name}:{line[1]}: steady(users)" in place for place in places), places
+    assert "harness.run(gates)" in places
