@@ -24,6 +24,7 @@ from scipy.special import gammaincinv
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
+from harness.plan.phases import phase_kind
 from harness.record.measurement import FunctionSamples, PhaseProfile
 from harness.record.profiles import Stack
 from harness.record.summary import Suspect
@@ -95,8 +96,9 @@ def suspects_of(run: RunRecording) -> list[Suspect]:
     """The functions that explain why the target costs more CPU than in the baseline; none without a baseline."""
     if run.baseline is None:
         return []
-    for kinds in (("steady",), ("steady", "ramp", "spike", "stress", "shape")):
-        records = [record for record in run.phases if record.plan.measured and record.plan.kind in kinds]
+    measured = [record for record in run.phases if record.plan.measured and phase_kind(record.plan.kind).has_load]
+    held = [record for record in measured if phase_kind(record.plan.kind).one_level]
+    for records in (held, measured):
         found = _compared(run, records)
         if found is not None:
             return found

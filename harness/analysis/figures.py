@@ -12,6 +12,7 @@ from harness.analysis.steps import held_level, step_lengths, steps_held
 from harness.metrics import RUN_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, Segment
+from harness.plan.phases import phase_kind
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
@@ -57,7 +58,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     phase = record.plan
     during = seconds_of(record, journal)
     users = [second.users for second in during]
-    held = steps_held(record) if phase.kind == "stress" else []
+    held = steps_held(record) if phase_kind(phase.kind).by_steps else []
     lateness = lateness_of(record, journal)
     return PhaseSummary(
         index=record.index,
@@ -124,7 +125,7 @@ def _cut_short(record: PhaseRecord) -> str | None:
 
 def goal_of(phase: Phase) -> str:
     """What was asked for, as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
-    if phase.kind == "pause":
+    if not phase_kind(phase.kind).has_load:
         return "no load"
     if not phase.segments:
         return "set by the scenario's load shape"

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.clocks import worst_clocks
+from harness.plan.phases import phase_kind
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, Second, WorkerSecond
 from harness.record.lateness import Lateness
@@ -54,7 +55,7 @@ def seconds_of(record: PhaseRecord, journal: Journal) -> list[Second]:
 def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
     """Why the generator was the limit in a phase, in one sentence with what would have helped; None: it was not."""
     seconds = seconds_of(record, journal)
-    if record.plan.kind == "pause" or not seconds:
+    if not phase_kind(record.plan.kind).has_load or not seconds:
         return None
     if not any(entry.requests for _, entry in record.endpoint_seconds):
         # More workers would not have helped: what is wrong is that no request was sent, and gates say so.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.functions import parse_frame, stacks_of
+from harness.plan.phases import phase_kind
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording
 
@@ -22,7 +23,7 @@ def leak_warnings(run: RunRecording) -> list[str]:
     """One warning for each measured steady phase in which the target's memory grew throughout."""
     warnings = []
     for record in run.phases:
-        if record.plan.kind != "steady" or not record.plan.measured:
+        if not phase_kind(record.plan.kind).one_level or not record.plan.measured:
             continue
         growth = _growth(record, run.readings, run.journal.epoch_s)
         if growth is not None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from harness.cli.std_streams import LOG_WIDTH
 from harness.metrics import RUN_METRICS
 from harness.plan.bench import name_of as test_name
+from harness.plan.phases import phase_kind
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.report.formatting import in_unit, plain
 
@@ -91,7 +92,7 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
     """A phase to show the limit of (a steady one if possible), and the P95 that gates compare with."""
     from harness.analysis.compare import against
 
-    phases = sorted(baseline.runs[0].phases, key=lambda phase: phase.kind != "steady")
+    phases = sorted(baseline.runs[0].phases, key=lambda phase: not phase_kind(phase.kind).one_level)
     for phase in phases:
         p95s = baseline.figures(phase.name, ALL, "p95")
         if p95s and not phase.generator_limited:

@@ -80,7 +80,7 @@ class Phases:
             users = self._runner.user_count
             self._environment.events.spawning_complete.fire(user_count=users)
             self._runner.send_message("spawning_complete", {"user_count": users})
-        if phase.kind == "shape":
+        if not phase.segments:  # a LoadTestShape sets the load
             self._run_shape()
         else:
             reason, held = self._run_segments(index, phase, at_s)

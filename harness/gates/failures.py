@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.metrics.formatting import amount
 from harness.plan.model import Gate, Phase
+from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary
 
 MANY = 0.01
@@ -18,7 +19,7 @@ def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) 
 
     Read it is by a gate, on all endpoints or on one, and by the ``until`` of a stress phase.
     """
-    if not phase.measured and phase.kind != "stress":
+    if not phase.measured and not phase_kind(phase.kind).by_steps:
         return None
     if summary.error_rate is None or summary.error_rate <= MANY or _reads_error_rate(phase, gates):
         return None

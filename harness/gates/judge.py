@@ -20,6 +20,7 @@ from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.verdict import decide
 from harness.plan.model import Gate
+from harness.plan.phases import phase_kind
 from harness.record.run_folder import RunFolder
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
 from harness.recording.run import RunRecording, read_run
@@ -71,7 +72,9 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     warnings: list[Message | str] = []
     for record, phase in zip(run.phases, phases, strict=True):
         if phase.generator_limited:
-            what = "its limit is the generator's, not the target's capacity; " if phase.kind == "stress" else ""
+            what = (
+                "its limit is the generator's, not the target's capacity; " if phase_kind(phase.kind).by_steps else ""
+            )
             warnings.append(f"phase {phase.name!r}: {what}{phase.generator_limited}")
         said = (waiting_for_users(record, run.journal), unread_failures(record.plan, phase, gates))
         warnings += [warning for warning in said if warning]

@@ -15,6 +15,7 @@ from harness.metrics.aggregate import Accumulator
 from harness.metrics.comparators import is_upper
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
+from harness.plan.phases import phase_kind
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.measurement import ALL
@@ -120,7 +121,7 @@ class GateWatch:
         # A ramp has not reached its level yet; a step's load is known from its start.
         first = plan.segments[0]
         sofar = max(levels[:reached])
-        if plan.kind == "ramp" and first.duration_s:
+        if phase_kind(plan.kind).grows_evenly and first.duration_s:
             sofar = first.start + (first.end - first.start) * min(1.0, elapsed_s / plan.duration_s)
         growth = max(levels) / sofar if sofar > 0 else 1.0
         peak = max(tally.by_second.values()) * max(1.0, growth)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from harness.metrics import RUN_METRICS
 from harness.metrics.comparators import Comparator, holds
+from harness.plan.phases import KINDS, MEMORY_PASS
 from harness.plan.toml_values import read_value, setting_text
 from harness.record.redaction import (
     REDACTED,
@@ -34,6 +35,12 @@ def _known(name: str) -> str:
     if name not in RUN_METRICS:
         raise ValueError(f"there is no metric {name}")
     return name
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in (*KINDS, MEMORY_PASS):
+        raise ValueError(f"there is no kind of phase {kind}")
+    return kind
 
 
 class _Frozen(BaseModel):
@@ -102,7 +109,7 @@ class Phase(_Frozen):
     """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
 
     name: str
-    kind: str
+    kind: Annotated[str, AfterValidator(_known_kind)]
     """One of :mod:`harness.plan.phases`."""
     model: Model
     segments: tuple[Segment, ...] = ()

@@ -8,18 +8,19 @@ from typing import Self
 
 from harness.errors import Message, message
 from harness.plan.model import Phase, Sampling
+from harness.plan.phases import MEMORY_PASS, phase_kind
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import ResourceWriter
 from harness.record.run_folder import RunFolder
 from harness.sampling.registry import SAMPLERS
 from harness.sampling.sampler import During, SampledTarget, Sampler, SamplerKind, SamplingContext
 
-_NO_LOAD_OF_ITS_OWN = {"pause": None, "diagnose": During.DIAGNOSE}
-
 
 def _part(phase: Phase) -> During | None:
     """The part of the run that a phase belongs to; None if no sampler of phases runs in it."""
-    return _NO_LOAD_OF_ITS_OWN.get(phase.kind, During.LOAD)
+    if phase.kind == MEMORY_PASS:
+        return During.DIAGNOSE
+    return During.LOAD if phase_kind(phase.kind).has_load else None
 
 
 class SamplingSession:

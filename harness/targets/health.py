@@ -136,7 +136,8 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
             "target-host-not-allowed",
             "load is sent to this machine only, and {host!r} is another one",
             where=url,
-            hint="If you may load {host}, {setting}; for this run alone, use {option}",
+            hint="If you may load {host}, write {setting} under [tool.harness] in pyproject.toml, "
+            "or use {option} for this run",
             host=host,
             setting=setting_to_allow(host, known),
             option=Option("allow_host", host),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary, Summary
 from harness.report.blocks import Block, Headline, Item, Items
 from harness.report.contents import Report
@@ -53,7 +54,7 @@ def amount(summary: Summary) -> str:
 def main_phase(summary: Summary) -> PhaseSummary | None:
     """The phase a reader wants first: the first steady one, else the first measured, else the first."""
     measured = [phase for phase in summary.phases if phase.measured]
-    steady = [phase for phase in measured if phase.kind == "steady"]
+    steady = [phase for phase in measured if phase_kind(phase.kind).one_level]
     return next(iter([*steady, *measured, *summary.phases]), None)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import harness
 from harness import HarnessError, Run
+from harness.errors import ManyProblemsError
 from tests.support.benches import bench_folder
 
 TEST = "micro/test_x.py::test_a"
@@ -31,8 +32,9 @@ def test_it_has_a_verdict_and_a_table(bench: Run) -> None:
 
 def test_it_is_judged_by_gates_of_benchmarks(bench: Run) -> None:
     assert bench.judge('bench("test_a").max < 1s').verdict.passed
-    with pytest.raises(HarnessError, match="does not say which benchmark"):
+    with pytest.raises(ManyProblemsError) as wrong:
         bench.judge("p95 < 5ms")
+    assert [problem.code for problem in wrong.value.problems] == ["requirement-without-benchmark"]
     with pytest.raises(HarnessError) as caught:
         bench.judge('bench("test_a").max < 1s', phase="steady")
     assert (caught.value.code, caught.value.where) == ("judge-not-of-a-bench", "phase=")

@@ -23,8 +23,9 @@ def test_what_is_set_is_a_text_or_a_key_with_its_value() -> None:
 
 def test_wrong_input_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(harness.HarnessError, match="there is no such scenario"):
+    with pytest.raises(harness.HarnessError) as raised:
         harness.run("nothing.py")
+    assert (raised.value.code, raised.value.where) == ("scenario-not-found", "nothing.py")
     assert not list(tmp_path.iterdir())
 
 
