@@ -3,39 +3,72 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any, TextIO
 
 from harness.record.redaction import REDACTED, may_hold_secret, private_key_begins, private_key_ends, redacted
 
-_LONGEST_PIECE = 1 << 16
-"""Of a line that is longer, this much is masked at a time."""
-_AHEAD = (4_000, 4_200, 5_000, 8_000, 16_000, 32_000)
-"""So much of it is looked at, but left for the next time: more than the longest name and what joins it to its value."""
-_LONGEST_WORD = 200
-_BETWEEN_WORDS = " \t,;&}>"
-"""Behind the last of these it is cut, where there is one in so many characters."""
+_LONGEST_LINE = 1 << 20
+"""Characters; the rest of a longer line is left out."""
+_LAST_WORD = re.compile(r"(?<![^\s/?#\"'<>])[^\s/?#\"'<>]*+\Z")
+"""Left out too, as it may be a secret that only what follows gives away: the password of ``http://user:password@…``."""
 _LONGEST_KEY = 400
-"""Lines; where a private key has no end after so many, what follows is none of it. One of 16,384 bits has 200."""
+"""Lines of a private key. One without an end hides no more than that; a key of 16,384 bits has 200."""
 
 
-class _Lines:
-    """Masks one piece of a log after the other, each of whole lines; a private key may go over many pieces."""
+class RedactedLines:
+    """Redacts text that comes in pieces. Each line is redacted when it is whole: a piece may end in half a secret."""
 
     def __init__(self) -> None:
+        self._rest = ""
+        """What has come of the last line."""
+        self._left_out = 0
+        """How many characters of it were left out, if it is too long."""
         self._key_lines = 0
-        """How many more lines may belong to the key that has begun and not ended."""
+        """How many more lines may belong to a private key that has begun and not ended."""
 
-    @property
-    def in_key(self) -> bool:
-        return self._key_lines > 0
+    def leaves(self, text: str) -> bool:
+        """Whether ``text`` is whole lines without anything to redact: many times as fast as :meth:`take`, which then
+        need not have it.
+        """
+        begins_line = not (self._rest or self._left_out or self._key_lines)
+        return begins_line and text.endswith("\n") and not may_hold_secret(text)
 
-    def redacted(self, text: str) -> str:
+    def take(self, text: str) -> str:
+        """What can be written now that ``text`` has come: the lines that are whole."""
+        found = ""
+        if self._left_out:
+            head, newline, text = text.partition("\n")
+            self._left_out += len(head)
+            if not newline:
+                return ""
+            found = self.end() + newline
+        whole, newline, rest = text.rpartition("\n")
+        if newline:
+            found += self._redacted(self._rest + whole) + newline
+            self._rest = ""
+        self._rest += rest
+        if len(self._rest) > _LONGEST_LINE:
+            shown = _LAST_WORD.sub("", self._rest[:_LONGEST_LINE])
+            self._left_out = len(self._rest) - len(shown)
+            self._rest = shown
+        return found
+
+    def end(self) -> str:
+        """What has come of the last line."""
+        found = self._redacted(self._rest) if self._rest else ""
+        if self._left_out:
+            found += f"{REDACTED} ({self._left_out:,} characters left out)"
+        self._rest, self._left_out = "", 0
+        return found
+
+    def _redacted(self, text: str) -> str:
         if not self._key_lines:
             return self._outside_key(text)
         end = private_key_ends(text)
         if end is None:
-            self._key_lines = max(self._key_lines - max(text.count("\n"), 1), 0)
-            return REDACTED + ("\n" if text.endswith("\n") else "")
+            self._key_lines = max(self._key_lines - text.count("\n") - 1, 0)
+            return REDACTED
         self._key_lines = 0
         return REDACTED + self._outside_key(text[end.end() :])
 
@@ -43,75 +76,11 @@ class _Lines:
         at = text.rfind("-----BEGIN ")
         if at >= 0 and private_key_begins(text, at) and not private_key_ends(text, at):
             self._key_lines = _LONGEST_KEY
-            return redacted(text) + ("\n" if text.endswith("\n") else "")
         return redacted(text)
 
 
-def _cut(text: str) -> int:
-    """Where a long piece of a line is cut: where that hides neither more nor less than in one. 0: nowhere.
-
-    What is shown of the line behind the cut tells whether a secret's name or the secret itself stands across it.
-    """
-    whole = redacted(text)
-    for ahead in _AHEAD:
-        end = len(text) - ahead
-        end = max(text.rfind(mark, end - _LONGEST_WORD, end) for mark in _BETWEEN_WORDS) + 1 or end
-        if whole == text:
-            return end
-        behind = redacted(text[end:])
-        if whole.endswith(behind) and whole == redacted(text[:end]) + behind:
-            return end
-    return 0
-
-
-class RedactedLines:
-    """Text that comes in pieces, masked line by line, each when it is whole: a piece may end in half a secret."""
-
-    def __init__(self) -> None:
-        self._lines = _Lines()
-        self._rest = ""
-        self._hides = False
-        """What is to come of a line too long to wait for its end, behind a secret that has none yet."""
-
-    def leaves(self, text: str) -> bool:
-        """Whether that is whole lines in which nothing can be masked, whatever came before them or will come: found
-        many times as fast as by :meth:`take`, to which it need not be given then.
-        """
-        begins_line = not (self._rest or self._hides or self._lines.in_key)
-        return begins_line and text.endswith("\n") and not may_hold_secret(text)
-
-    def take(self, text: str) -> str:
-        """What can be written now that ``text`` has come: the lines that are whole, and most of a very long one."""
-        found = []
-        if self._hides:
-            _, newline, text = text.partition("\n")
-            self._hides = not newline
-            found.append(newline)
-        whole, newline, rest = (self._rest + text).rpartition("\n")
-        if newline:
-            found.append(self._lines.redacted(whole + newline))
-        while len(rest) > _LONGEST_PIECE:
-            end = _cut(rest[:_LONGEST_PIECE])
-            if end:
-                found.append(self._lines.redacted(rest[:end]))
-                rest = rest[end:]
-            else:
-                found.append(self._lines.redacted(rest[:_LONGEST_PIECE]).removesuffix(REDACTED) + REDACTED)
-                self._hides = True
-                rest = ""
-        self._rest = rest
-        return "".join(found)
-
-    def end(self) -> str:
-        """What has no line's end yet."""
-        rest, self._rest = self._rest, ""
-        return self._lines.redacted(rest) if rest else ""
-
-
 class RedactedStream(io.TextIOBase):
-    """A text stream (standard error, say) whose lines are masked, each when it is whole, also where it was flushed
-    before.
-    """
+    """A text stream, such as standard error, that writes each line redacted, once it is whole."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -126,7 +95,7 @@ class RedactedStream(io.TextIOBase):
         return self._stream.errors
 
     def __getattr__(self, name: str) -> Any:
-        """What scenarios do with a standard stream besides (``buffer``, ``reconfigure``) goes past the mask."""
+        """What else scenarios do with a standard stream (``buffer``, ``reconfigure``) is not redacted."""
         return getattr(self._stream, name)
 
     def fileno(self) -> int:
@@ -148,6 +117,6 @@ class RedactedStream(io.TextIOBase):
         self._stream.flush()
 
     def close(self) -> None:
-        """Write what has no line's end yet."""
+        """Write the last line, which has no end yet."""
         self._stream.write(self._lines.end())
         self._stream.flush()

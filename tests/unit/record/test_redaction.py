@@ -56,7 +56,6 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         json.dumps(f"https:\\/\\/user:{SECRET}@host"),
         f"next=https%3A%2F%2Fuser%3A{SECRET}%40host%2Fpath",
         f"next=https%3a%2f%2f{SECRET}@host",
-        f"next=https%253A%252F%252Fuser%253A{SECRET}%2540host",
         f"server --db-pass={SECRET}",
         f"server --db-pass='{SECRET} {SECRET}' --port 1",
         f"server --stripe-key={SECRET} --redis-auth={SECRET}",
@@ -86,21 +85,11 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         f"DB_PASS={SECRET} server",
         f"{{'STRIPE_KEY': '{SECRET}'}}",
         # Bodies
-        f"<password>{SECRET}</password>",
-        f'<a:Password x="1">\n  <![CDATA[{SECRET}]]></a:Password>',
-        f'<entry key="api_key">{SECRET}</entry>',
-        f'<input name="csrf_token" value="{SECRET}">',
-        f"<input value={SECRET} type=password>",
-        f'<meta content=\\"{SECRET}\\" name=\\"csrf-token\\">',
-        f"&quot;password&quot;: &quot;{SECRET}&quot;",
-        f"%22password%22%3A%22{SECRET}%22",
         f'[("password", "{SECRET}")]',
         f"['server', '--password', '{SECRET}']",
-        f'form-data; name="password"\r\nContent-Type: text/plain\r\n\r\na\n{SECRET}\r\n--',
-        repr(f'form-data; name="password"\r\n\r\n{SECRET}\r\n--'.encode()),
     ],
 )
-def test_a_secret_is_masked(text: str) -> None:
+def test_a_secret_is_redacted(text: str) -> None:
     assert SECRET not in redacted(text)
     assert "***" in redacted(text)
     assert redacted(redacted(text)).replace("*", "") == redacted(text).replace("*", "")
@@ -153,9 +142,6 @@ def test_what_stands_beside_a_secret_stays() -> None:
         'process 7:"a --token ***";b --token *** "c" d'
     )
     assert redacted(f'{{"log": "token={SECRET}", "id": 7}}') == '{"log": "token=***", "id": 7}'
-    assert redacted(f'<input name="csrf" value="{SECRET}" id="7">') == '<input name="csrf" value="***" id="7">'
-    assert redacted(f'name="token"\r\n\r\na&quot;token&quot;:&quot;{SECRET}&quot;,b').endswith("&quot;***&quot;,b")
-    assert redacted(f'form-data; name="pwd"\r\n\r\n{SECRET}\r\n--b') == 'form-data; name="pwd"\r\n\r\n***\r\n--b'
 
 
 def test_words_of_a_command_line() -> None:
@@ -165,13 +151,13 @@ def test_words_of_a_command_line() -> None:
     )
 
 
-def test_words_that_give_a_secret_its_value_are_masked_whole() -> None:
+def test_words_that_give_a_secret_its_value_are_redacted_whole() -> None:
     words = (f"--my-token=ab,{SECRET}", f"target.environment.API_TOKEN=x {SECRET}", f"DB_PASS={SECRET}", "path=x")
     assert redacted_words(words) == ("--my-token=***", "target.environment.API_TOKEN=***", "DB_PASS=***", "path=x")
     assert redacted_words(["--stripe-key", SECRET, "--keyboard", "de"]) == ("--stripe-key", "***", "--keyboard", "de")
 
 
-def test_a_command_is_masked_word_by_word() -> None:
+def test_a_command_is_redacted_word_by_word() -> None:
     command = f"server {{port}} --db-password 'a {SECRET}' --name \"it's\""
     assert redacted_command(command) == "server {port} --db-password *** --name 'it'\"'\"'s'"
     assert redacted_command(f"env REDIS_AUTH={SECRET} sh -c \"server --token '{SECRET}'\"") == (
@@ -181,7 +167,7 @@ def test_a_command_is_masked_word_by_word() -> None:
         assert redacted_command(unchanged) == unchanged
 
 
-def test_settings_are_masked_by_name_too() -> None:
+def test_settings_are_redacted_by_name_too() -> None:
     last = {"DB_PASS": "***", "STRIPE_KEY": "***", "REDIS_AUTH": "***", "GITHUB_PAT": "***", "PATH": "x"}
     assert redacted_settings(dict.fromkeys(last, "x")) == last
     settings = {"DB_PASSWORD": SECRET, "PORT": "1", "DATABASE_URL": f"postgresql://a:{SECRET}@b/c", "TOKEN": ""}
@@ -220,79 +206,25 @@ def test_a_text_four_times_as_long_does_not_take_16_times_as_long(unit: str, bef
     pytest.fail(f"seconds by length: {shortest_s}")
 
 
-def masked_slowly(text: str) -> str:
-    """By each pattern at each place, as it is written."""
-    masker = redaction._redactor
-    for _, pattern, instead in redaction._PATTERNS:
-        text = pattern.sub(instead, text)
-    for pattern in (redaction._QUOTED_HEADER, *redaction._HEADERS, masker._part):
-        text = pattern.sub(r"\1***", text)
-    text = masker._option.sub(r"\1***", masker._tag.sub(redaction._redacted_tag, text))
-    text = masker._in_query.sub(r"\1***", masker._pair.sub(redaction._redacted_value, text))
-    return masker._named.sub(redaction._redacted_value, text)
+def redacted_by_all_patterns(text: str) -> str:
+    """By each pattern, whether or not a quick look at the text says that it can match."""
+    for _, pattern, replacement in redaction._BY_FORM:
+        text = pattern.sub(replacement, text)
+    for pattern, replacement in redaction._of_this_process._by_name:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 PIECES = (
-    *(
-        "password=",
-        "API-Key: ",
-        "DB_PASS=",
-        '"token":"',
-        "--a-key ",
-        '("my_secret", ',
-        "<i name='csrf' value=",
-        "?pwd=",
-    ),
-    *(
-        "Set-Cookie: ",
-        '"authorization',
-        "Bearer ",
-        "basic ",
-        "QWxhZGRpbjpvcGVu",
-        "eyJhbGciOiJ",
-        "://",
-        "%3A%2F%2F",
-        "@",
-    ),
-    *(
-        "%2540",
-        "-----BEGIN PRIVATE KEY-----",
-        "&key=",
-        'form-data; name="token"\n\n',
-        "--b",
-        "a:",
-        "v w",
-        "12",
-        " ",
-        ",",
-    ),
-    *(
-        '"',
-        "'",
-        "\\",
-        "\n",
-        "{",
-        "]",
-        ">",
-        "&quot;",
-        "é",
-        "\u0130",
-        "\u017fecret=",
-        "pass\u0131ng_sess\u0131onid: ",
-        "\u212aey",
-    ),
+    *("password=", "API-Key: ", "DB_PASS=", '"token":"', "--a-key ", '("my_secret", ', "?pwd=", "Set-Cookie: "),
+    *('"authorization', "Bearer ", "basic ", "QWxhZGRpbjpvcGVu", "eyJhbGciOiJ", "://", "%3A%2F%2F", "@", "%40"),
+    *("-----BEGIN PRIVATE KEY-----", "&key=", "a:", "v w", "12", " ", ",", '"', "'", "\\", "\n", "{", "]", ">", "é"),
 )
 
 
-def test_a_name_of_the_users_own_is_found_in_whatever_letters() -> None:
-    add_secret_names(["anahtar\u0131", "\u017fifre"])
-    for text in ("anahtar\u0131=hunter2", "ANAHTARI: hunter2", "\u017fifre=hunter2", "sifre=hunter2"):
-        assert "hunter2" not in redacted(text), text
-
-
-def test_no_place_is_passed_over_where_a_secret_may_stand() -> None:
+def test_no_secret_is_passed_over_by_a_quick_look() -> None:
     chance = random.Random(5)
     for _ in range(3_000):
         text = "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
         text = text.swapcase() if chance.random() < 0.2 else text
-        assert redacted(text) == masked_slowly(text)
+        assert redacted(text) == redacted_by_all_patterns(text)
