@@ -16,7 +16,7 @@ from harness.errors import HarnessError, Option
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import Problems, Where
+from harness.plan.problems import Problems, Where, shown
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.validation_errors import checked
@@ -129,7 +129,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
         raise HarnessError(
             "project-not-a-table",
             "this is not a table",
-            where=source.where(("project",)),
+            where=shown(source.where(("project",))),
             hint='write [project] and name = "…"',
         )
     name = project.get("name") or file.parent.name
@@ -139,7 +139,10 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     problems = Problems()
     if not isinstance(table, dict):
         raise HarnessError(
-            "bench-not-a-table", "this is not a table", where=source.where(_TABLE), hint="write [tool.harness.bench]"
+            "bench-not-a-table",
+            "this is not a table",
+            where=shown(source.where(_TABLE)),
+            hint="write [tool.harness.bench]",
         )
     below = ConfigSource(table, source.locations_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, problems)

@@ -6,12 +6,17 @@ Parsers of single values raise :class:`InvalidValue`. Whoever knows where the va
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness.errors import HarnessError, ManyProblemsError, Option
 
-Where = str | Option
-"""A file with line and key, or an option."""
+Where = str | Option | Callable[[], str]
+"""A file with line and key, or an option. A line that takes time to find is found when it is shown."""
+
+
+def shown(where: Where) -> str | Option:
+    return where if isinstance(where, str | Option) else where()
 
 
 class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failure of its own)
@@ -33,7 +38,7 @@ class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failu
 
     def at(self, where: Where) -> HarnessError:
         """The problem of a value that stands there."""
-        return HarnessError(self.code, self.template, where=where, hint=self.hint, **self.params)
+        return HarnessError(self.code, self.template, where=shown(where), hint=self.hint, **self.params)
 
 
 class Problems:
@@ -44,7 +49,7 @@ class Problems:
 
     def add(self, code: str, template: str, /, *, where: Where, hint: str | None = None, **params: Any) -> None:
         """Add one; the arguments are those of a ``HarnessError``."""
-        self._found.append(HarnessError(code, template, where=where, hint=hint, **params))
+        self._found.append(HarnessError(code, template, where=shown(where), hint=hint, **params))
 
     def add_invalid(self, error: InvalidValue, *, where: Where) -> None:
         self._found.append(error.at(where))

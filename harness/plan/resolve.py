@@ -30,7 +30,7 @@ from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
 from harness.plan.phases.base import NO_LOAD, PhaseConfig
 from harness.plan.phases.diagnose import diagnose
-from harness.plan.problems import InvalidValue, Problems, Where
+from harness.plan.problems import InvalidValue, Problems, Where, shown
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.settings import MOST_WORKERS, Settings
@@ -256,7 +256,7 @@ def _phase_names(source: ConfigSource, problems: Problems) -> list[str]:
                 where=where,
                 hint="the other is at {other}",
                 name=name,
-                other=locations[name],
+                other=shown(locations[name]),
             )
         names.append(str(name))
         locations.setdefault(str(name), where)

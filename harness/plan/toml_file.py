@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.config_source import ConfigSource, dotted, shown_path
-from harness.plan.toml_lines import key_lines
+from harness.plan.config_source import ConfigSource, KeyPath, dotted, shown_path
+from harness.plan.problems import Where
 
 
 def read_toml(path: Path) -> ConfigSource:
@@ -55,9 +58,35 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
             where=shown_path(path),
             hint="write them flat",
         ) from None
-    file = shown_path(path)
-    locations = {key: f"{file}:{line}: {dotted(key)}" for key, line in key_lines(text).items()}
-    return ConfigSource(data, {(): file, **locations})
+    places = _Places(shown_path(path), text)
+    locations: dict[KeyPath, Where] = {path: partial(places.of, path) for path in _paths(data)}
+    return ConfigSource(data, locations | {(): places.file})
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where keys stand in a file."""
+
+    file: str
+    text: str
+
+    def of(self, key: KeyPath) -> str:
+        return f"{self.file}:{self._lines[key]}: {dotted(key)}"
+
+    @cached_property
+    def _lines(self) -> dict[KeyPath, int]:
+        # Building the grammar takes longer than all else that is read here, and few files have a problem.
+        from harness.plan.toml_lines import key_lines
+
+        return key_lines(self.text)
+
+
+def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """The path of each value in a table or list."""
+    yield path
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in children:
+        yield from _paths(below, (*path, key))
 
 
 def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> HarnessError:

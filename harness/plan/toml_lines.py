@@ -1,22 +1,35 @@
-"""On which line each key of a TOML file stands, which ``tomllib`` does not tell.
+"""Finds the line of each key of a TOML file, which ``tomllib`` does not report.
 
-Reads only text that ``tomllib`` has parsed already, and so need not judge it: it follows brackets, strings and keys.
+Reads only text that ``tomllib`` has accepted, so the grammar need not reject anything: it follows keys and brackets.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from functools import cache
+
+from lark import Lark, Token, Tree
 
 from harness.plan.config_source import KeyPath
 
-_TOKEN = re.compile(
-    r'''(?P<text>"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')'''
-    r"""|(?P<comment>\#[^\n]*)|(?P<newline>\n)|(?P<mark>[\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.\#"']+)|(?P<space>[^\S\n]+)""",
-    re.DOTALL,
-)
+_GRAMMAR = r"""
+start: _statement? (_NL _statement?)*
+_statement: table | table_array | pair
+table: "[" key "]"
+table_array: "[" "[" key "]" "]"
+pair: key "=" _value
+key: (WORD | STRING) ("." (WORD | STRING))*
+_value: STRING | atom | array | inline
+atom: (WORD | ".")+
+array: "[" _NL* (_value _NL* ("," _NL* _value _NL*)* ("," _NL*)?)? "]"
+inline: "{" _NL* (pair _NL* ("," _NL* pair _NL*)* ("," _NL*)?)? "}"
+
+STRING: /\"\"\"(?:[^\\]|\\.)*?"{3,5}|'''.*?'{3,5}/s | /"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/
+WORD: /[^\s\[\]{}=,.#"']+/
+_NL: "\n"
+%ignore /[^\S\n]+|#[^\n]*/
+"""
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
@@ -24,98 +37,58 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
     ``text`` is valid TOML. Tables and elements of arrays of tables count from their header.
     """
-    return _Reader(text).lines
+    lines: dict[KeyPath, int] = {}
+    counts: defaultdict[KeyPath, int] = defaultdict(int)
+    table: KeyPath = ()
+    for statement in _parser().parse(text).children:
+        assert isinstance(statement, Tree)
+        if statement.data == "pair":
+            _add_pair(lines, table, statement)
+            continue
+        *above, last = _keys(statement)
+        table = ()
+        for key in above:
+            table = (*table, key)
+            if counts[table]:  # into the last element of an array of tables
+                table = (*table, counts[table] - 1)
+        table = (*table, last)
+        lines.setdefault(table, statement.meta.line)
+        if statement.data == "table_array":
+            counts[table] += 1
+            table = (*table, counts[table] - 1)
+            lines.setdefault(table, statement.meta.line)
+    return lines
 
 
-class _Reader:
-    """One pass over the tokens: ``_at`` is the next one, ``_table`` the table that keys belong to."""
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
 
-    def __init__(self, text: str) -> None:
-        self.lines: dict[KeyPath, int] = {}
-        self._counts: defaultdict[KeyPath, int] = defaultdict(int)
-        self._tokens = [
-            (match.lastgroup, match[0], 1 + text.count("\n", 0, match.start()))
-            for match in _TOKEN.finditer(text)
-            if match.lastgroup not in ("comment", "space")
-        ]
-        self._at = 0
-        self._table: KeyPath = ()
-        while self._at < len(self._tokens):
-            kind, token, _ = self._tokens[self._at]
-            if kind == "newline":
-                self._at += 1
-            elif token == "[":
-                self._header()
-            else:
-                self._pair(self._table)
 
-    def _header(self) -> None:
-        line = self._tokens[self._at][2]
-        array = self._tokens[self._at + 1][1] == "["
-        self._at += 2 if array else 1
-        keys = self._key()
-        self._at += 2 if array else 1
-        path = self._inside(keys[:-1]) + keys[-1:]
-        if array:
-            self.lines.setdefault(path, line)
-            self._counts[path] += 1
-            path = (*path, self._counts[path] - 1)
-        self.lines.setdefault(path, line)
-        self._table = path
+def _keys(statement: Tree[Token]) -> list[str]:
+    """The parts of the dotted key that a statement begins with."""
+    key = statement.children[0]
+    assert isinstance(key, Tree)
+    parts = [part for part in key.children if isinstance(part, Token)]
+    return [str(part) if part.type == "WORD" else next(iter(tomllib.loads(f"{part} = 0"))) for part in parts]
 
-    def _inside(self, keys: KeyPath) -> KeyPath:
-        """The path of a dotted key, going into the last element of each array of tables on the way."""
-        path: KeyPath = ()
-        for key in keys:
-            path = (*path, key)
-            if self._counts[path]:
-                path = (*path, self._counts[path] - 1)
-        return path
 
-    def _pair(self, table: KeyPath) -> None:
-        line = self._tokens[self._at][2]
-        path = table
-        for key in self._key():
-            path = (*path, key)
-            self.lines.setdefault(path, line)
-        self._at += 1  # =
-        self._value(path)
+def _add_pair(lines: dict[KeyPath, int], path: KeyPath, pair: Tree[Token]) -> None:
+    for key in _keys(pair):
+        path = (*path, key)
+        lines.setdefault(path, pair.meta.line)
+    _add_value(lines, path, pair.children[1])
 
-    def _key(self) -> KeyPath:
-        """The parts of a dotted key; stops before what follows it."""
-        parts: list[str] = []
-        while self._tokens[self._at][0] in ("bare", "text") or self._tokens[self._at][1] == ".":
-            kind, token, _ = self._tokens[self._at]
-            if token != ".":
-                parts.append(next(iter(tomllib.loads(f"{token} = 0"))) if kind == "text" else token)
-            self._at += 1
-        return tuple(parts)
 
-    def _value(self, path: KeyPath) -> None:
-        token = self._tokens[self._at][1]
-        if token == "{":
-            for _ in self._elements("}"):
-                self._pair(path)
-        elif token == "[":
-            for index in self._elements("]"):
-                self.lines[*path, index] = self._tokens[self._at][2]
-                self._value((*path, index))
-        else:  # a number may have a dot, a date a space: all up to the end of the value
-            while self._at < len(self._tokens) and not self._ends_value():
-                self._at += 1
-
-    def _elements(self, closing: str) -> Iterator[int]:
-        """Stops at each element of an array or inline table, which the caller reads; ends behind ``closing``."""
-        index = 0
-        self._at += 1
-        while self._tokens[self._at][1] != closing:
-            if self._tokens[self._at][0] == "newline" or self._tokens[self._at][1] == ",":
-                self._at += 1
-            else:
-                yield index
-                index += 1
-        self._at += 1
-
-    def _ends_value(self) -> bool:
-        kind, token, _ = self._tokens[self._at]
-        return kind == "newline" or (kind == "mark" and token in ",]}")
+def _add_value(lines: dict[KeyPath, int], path: KeyPath, value: Token | Tree[Token]) -> None:
+    if not isinstance(value, Tree):
+        return
+    for index, each in enumerate(value.children):
+        if value.data == "inline":
+            assert isinstance(each, Tree)
+            _add_pair(lines, path, each)
+        elif value.data == "array":
+            line = each.meta.line if isinstance(each, Tree) else each.line
+            assert line is not None
+            lines[*path, index] = line
+            _add_value(lines, (*path, index), each)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
+from harness.plan.problems import shown
 from harness.plan.profile import load_profile, profile_names
 from tests.unit.plan.support import assert_found, found, plan_problems
 
@@ -46,7 +47,7 @@ def test_a_file_is_taken_as_it_is(elsewhere: Path) -> None:
 def test_lines_may_end_as_on_windows(elsewhere: Path) -> None:
     path = elsewhere / "mine.toml"
     path.write_bytes(STEADY.replace("\n", "\r\n").encode())
-    assert load_profile("mine.toml").source.where(("phase", 0, "users")) == "mine.toml:3: phase[0].users"
+    assert shown(load_profile("mine.toml").source.where(("phase", 0, "users"))) == "mine.toml:3: phase[0].users"
 
 
 def test_a_misspelt_name_is_reported_with_the_right_one(elsewhere: Path) -> None:
