@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from harness.plan.phases import KINDS
-
 if TYPE_CHECKING:
     from harness.api.bench import bench
     from harness.api.plain_output import PlainOutput as LineWatcher
@@ -38,8 +36,13 @@ __all__ = [
     "RunInterrupted",
     "bench",
     "gate",
+    "pause",
+    "ramp",
     "run",
-    *KINDS,
+    "shape",
+    "spike",
+    "steady",
+    "stress",
 ]
 
 _HOME = {
@@ -56,11 +59,11 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     value: object
-    if name in KINDS:
-        value = importlib.import_module("harness.plan.dsl").PhaseFunction(name)
-    elif name in _HOME:
+    if name in _HOME:
         module, _, attribute = _HOME[name].partition(":")
         value = getattr(importlib.import_module(module), attribute or name)
+    elif name in importlib.import_module("harness.plan.phases").KINDS:
+        value = importlib.import_module("harness.plan.dsl").PhaseFunction(name)
     else:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
     globals()[name] = value
