@@ -1,1 +1,1 @@
-"""Measurements that back the figures in README.md: each a program that prints a table and a JSON line."""
+"""Benchmarks of the harness itself. See README.md in this folder."""

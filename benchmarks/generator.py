@@ -1,16 +1,16 @@
-"""How many requests a second one core of each load generator makes, and how much CPU time each request takes.
+"""Measures the requests per second of load generators on one core, and their CPU time per request.
 
-All load the same nginx in the same run, 32 users without wait: the generator pinned to one core, nginx to another, one
-after the other in every round, so that whatever else the machine does hits all alike. Rate and CPU time are taken from
-outside and alike for all: nginx's own count of requests, and the kernel's account of the generator's processes, over
-the same stretch. What the generator has recorded by its end stands beside what nginx has served.
+All of them put load on the same nginx with 32 users without wait times. The generator has one core and nginx another.
+Each round measures all of them in turn, so that other work on the machine affects all alike. Rate and CPU time are
+measured from outside over the same period: by the request counter of nginx, and by the kernel for the processes of the
+generator. The requests that the generator recorded are compared with those that nginx served.
 
-The harness puts its load as ``harness run`` does: by the same master and worker processes (both on the generator's
-core, and in its CPU time), every request recorded, merged and journaled. Locust runs by its own headless runner with
-its own statistics. wrk, hey and k6 take part where they are installed.
+The harness runs as in ``harness run``, with master and worker processes that record, merge and journal every request;
+both are on the generator's core and count towards its CPU time. Locust runs headless with its own statistics. wrk, hey
+and k6 are included if they are installed.
 
-    uv run python benchmarks/generator.py            # the table in README.md
-    uv run python benchmarks/generator.py --memory   # what a user with an open connection takes; what a long run adds
+    uv run python benchmarks/generator.py            # speed
+    uv run python benchmarks/generator.py --memory   # memory per user, and growth under steady load
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from harness.errors import HarnessError
 USERS = 32
 WARM_UP_S = 1.0
 REST_S = 0.5
-"""The load goes on for this long when the measured stretch is over."""
+"""The load continues for this long after the measured period."""
 END_S = 30.0
 BASELINE = "locust FastHttpUser"
 
@@ -60,27 +60,27 @@ export default function () {{ http.get("{url}/"); }}
 
 
 class Load(Protocol):
-    """A generator at work."""
+    """A running load generator."""
 
     def pids(self) -> list[int]:
-        """Its processes."""
+        """The ids of its processes."""
 
     def running(self) -> bool: ...
 
     def finish(self) -> None:
-        """It has been watched long enough: let it end in order, if it does not so by itself."""
+        """Ask it to end after the measurement, unless it ends by itself."""
 
     def recorded(self) -> int:
-        """How many requests it says it made; asked after its end."""
+        """How many requests it reports after its end."""
 
     def end(self) -> None:
-        """Leave nothing of it running."""
+        """Stop whatever is still running."""
 
 
 class Program:
-    """A generator that is a program of its own.
+    """A load generator that is a separate program.
 
-    ``count`` reads from what it printed how many requests it made. ``end_signal`` is for one that is not told a time.
+    ``count`` gets its output and returns its requests. ``end_signal`` ends a program that runs until it is stopped.
     """
 
     def __init__(
@@ -111,8 +111,13 @@ class Program:
         printed = self._output.read_text()
         try:
             return self._count(printed)
-        except (ValueError, LookupError, OSError) as fault:
-            raise HarnessError(f"{self._process.args!r} did not say what it made:\n{printed[-2000:]}") from fault
+        except (ValueError, LookupError, OSError) as error:
+            raise HarnessError(
+                "generator-output-unknown",
+                "the output of {command} has no number of requests:\n{output}",
+                command=self._process.args,
+                output=printed[-2000:],
+            ) from error
 
     def end(self) -> None:
         self._process.kill()
@@ -152,18 +157,18 @@ def _locust(folder: Path, url: str, core: int, base: str) -> Load:
         written: list[dict[str, int]] = json.loads(figures.with_suffix(".json").read_text())
         return sum(entry["num_requests"] for entry in written)
 
-    # Its -t counts from before its users are made.
+    # Locust's -t counts from before its users are created.
     return Program(command, core, folder, count, signal.SIGTERM)
 
 
 def wrk(folder: Path, url: str, seconds: int, core: int) -> Load:
     command: list[str | Path] = ["wrk", "-t1", f"-c{USERS}", f"-d{seconds}s", url]
-    return Program(command, core, folder, lambda printed: int(_found(r"(\d+) requests in", printed)))
+    return Program(command, core, folder, lambda printed: int(_find(r"(\d+) requests in", printed)))
 
 
 def hey(folder: Path, url: str, seconds: int, core: int) -> Load:
     command: list[str | Path] = ["hey", "-c", str(USERS), "-cpus", "1", "-z", f"{seconds}s", url]
-    return Program(command, core, folder, lambda printed: int(_found(r"\[200\]\s+(\d+) responses", printed)))
+    return Program(command, core, folder, lambda printed: int(_find(r"\[200\]\s+(\d+) responses", printed)))
 
 
 def k6(folder: Path, url: str, seconds: int, core: int) -> Load:
@@ -182,7 +187,7 @@ def _scenario(folder: Path, module: str, base: str) -> Path:
     return path
 
 
-def _found(pattern: str, text: str) -> str:
+def _find(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     if match is None:
         raise ValueError(f"no {pattern!r}")
@@ -198,16 +203,16 @@ GENERATORS = {
     "k6": k6,
 }
 PROGRAMS = ("wrk", "hey", "k6")
-"""Those that take part only where they are installed."""
+"""Measured only if they are installed."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one generator did in one round."""
+    """One generator in one round."""
 
     requests_s: float
     cpu_us: float
-    """CPU time of the generator a request."""
+    """CPU time of the generator per request."""
     recorded: int
     served: int
 
@@ -215,7 +220,7 @@ class Round:
 def measure(
     load: Callable[[Path, str, int, int], Load], nginx: Nginx, warm_up_s: float, seconds: float, core: int
 ) -> Round:
-    """Let one generator load ``nginx``, and watch it over ``seconds`` when it is in full swing."""
+    """Run one generator and measure it for ``seconds`` after its warm-up."""
     with tempfile.TemporaryDirectory() as folder:
         before = nginx.requests()
         running = load(Path(folder), nginx.url, math.ceil(warm_up_s + seconds + REST_S), core)
@@ -223,19 +228,19 @@ def measure(
             wait_until(lambda: nginx.requests() > before, "the first request", END_S)
             time.sleep(warm_up_s)
             pids = running.pids()
-            begun_s, begun_cpu_s, begun = time.perf_counter(), _cpu_s(pids), nginx.requests()
+            started_s, started_cpu_s, started = time.perf_counter(), _cpu_s(pids), nginx.requests()
             time.sleep(seconds)
             ended_s, ended_cpu_s, ended = time.perf_counter(), _cpu_s(pids), nginx.requests()
             running.finish()
             wait_until(lambda: not running.running(), "the end of the load", END_S)
         finally:
             running.end()
-        made = ended - begun
-        if not made:
-            raise HarnessError(f"the generator made no request in {seconds:g} s")
+        sent = ended - started
+        if not sent:
+            raise HarnessError("generator-idle", "the load generator sent no request in {seconds:g} s", seconds=seconds)
         return Round(
-            requests_s=made / (ended_s - begun_s),
-            cpu_us=(ended_cpu_s - begun_cpu_s) / made * 1e6,
+            requests_s=sent / (ended_s - started_s),
+            cpu_us=(ended_cpu_s - started_cpu_s) / sent * 1e6,
             recorded=running.recorded(),
             served=nginx.requests() - before,
         )
@@ -247,7 +252,7 @@ def _cpu_s(pids: list[int]) -> float:
 
 
 def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> None:
-    """All generators that are here, side by side, as a table and a JSON line."""
+    """Measure all installed generators side by side; print a table and a JSON line."""
     generator_core, server_core = two_cores()
     present = {name: load for name, load in GENERATORS.items() if name not in PROGRAMS or shutil.which(name)}
     done: dict[str, list[Round]] = {name: [] for name in present}
@@ -258,17 +263,17 @@ def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> 
                 done[name].append(measure(load, nginx, warm_up_s, seconds, generator_core))
 
     rows, result = [], {}
-    for name, its_rounds in done.items():
-        rate, cpu = Spread.of(r.requests_s for r in its_rounds), Spread.of(r.cpu_us for r in its_rounds)
-        # Of the same round each: what slowed the machine down for a while slowed both.
+    for name, own_rounds in done.items():
+        rate, cpu = Spread.of(r.requests_s for r in own_rounds), Spread.of(r.cpu_us for r in own_rounds)
+        # Ratios are within a round, because other work on the machine slows both alike.
         ratio = Spread.of(
-            mine.requests_s / baseline.requests_s for mine, baseline in zip(its_rounds, done[BASELINE], strict=True)
+            mine.requests_s / baseline.requests_s for mine, baseline in zip(own_rounds, done[BASELINE], strict=True)
         )
-        # The same by CPU time, which a core shared with others does not bend.
+        # CPU time does not depend on how the core is shared.
         ratio_of_cpu = Spread.of(
-            baseline.cpu_us / mine.cpu_us for mine, baseline in zip(its_rounds, done[BASELINE], strict=True)
+            baseline.cpu_us / mine.cpu_us for mine, baseline in zip(own_rounds, done[BASELINE], strict=True)
         )
-        recorded, served = sum(r.recorded for r in its_rounds), sum(r.served for r in its_rounds)
+        recorded, served = sum(r.recorded for r in own_rounds), sum(r.served for r in own_rounds)
         figures = [rate.text(), ratio.text(2), cpu.text(1), ratio_of_cpu.text(2), f"{recorded:,}", f"{served:,}"]
         rows.append([name, *figures])
         result[name] = {
@@ -280,8 +285,8 @@ def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> 
             "served": served,
         }
     show(
-        f"{USERS} users, no wait, one core; median (least–greatest) of {rounds} rounds of {seconds:g} s",
-        ["generator", "requests/s", "× FastHttpUser", "CPU µs a request", "× FastHttpUser", "recorded", "served"],
+        f"{USERS} users without wait times, one core; median (least–greatest) of {rounds} rounds of {seconds:g} s",
+        ["generator", "requests/s", "× FastHttpUser", "CPU µs/request", "× FastHttpUser", "recorded", "served"],
         rows,
         {"benchmark": "generator", "rounds": rounds, "seconds": seconds, "generators": result},
     )
@@ -289,13 +294,13 @@ def measure_speed(rounds: int, seconds: float, warm_up_s: float = WARM_UP_S) -> 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
-@click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(min=0.1), help="measured, each round")
-@click.option("--memory", is_flag=True, help="measure the harness's memory instead")
+@click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(min=0.1), help="measured per round")
+@click.option("--memory", is_flag=True, help="measure memory instead of speed")
 @click.option("--users", default=10_000, show_default=True, type=click.IntRange(min=1), help="idle, with --memory")
-@click.option("--minutes", default=1.0, show_default=True, help="of steady load, with --memory")
-@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+@click.option("--minutes", default=1.0, show_default=True, help="length of the steady load, with --memory")
+@click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, memory: bool, users: int, minutes: float, short: bool) -> None:
-    """Requests a second and CPU time a request of load generators side by side; or the harness's memory."""
+    """Measure the speed of load generators side by side, or the memory of the harness."""
     if memory and short:
         measure_memory(users=100, seconds=1.0)
     elif memory:

@@ -1,11 +1,11 @@
-"""What the load master costs: its CPU, its memory and how far it falls behind, with more and more workers.
+"""Measures CPU, memory and delay of the load master with an increasing number of workers.
 
-The real master process (ZeroMQ, Locust's runner, merging, the journal) on a core of its own; the workers are simulated
-by the dozen (``benchmarks/crowd.py``), but join, spawn a user each and report as real ones do: every second, all at the
-same moment, 50 endpoints and some 4,000 histogram buckets. What they have sent stands beside what the journal holds.
+The real master process (ZeroMQ, Locust's runner, merging, the journal) has its own core. The workers are simulated
+(``benchmarks/simulated_workers.py``), but join, spawn a user each and report like real ones: every second, all at the
+same time, 50 endpoints and about 4,000 histogram buckets. What they sent is compared with what is in the journal.
 
     uv run python benchmarks/master.py                  # 1,000 workers, then more, until the master breaks
-    uv run python benchmarks/master.py --workers 1000   # these only
+    uv run python benchmarks/master.py --workers 1000   # only 1,000
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from harness.record.journal import JournalFollower
 
 ENDPOINTS = 50
 REQUESTS = 4_500
-"""A second, of each worker: they fall into some 4,000 different buckets."""
+"""Requests per second and worker, which fall into about 4,000 different buckets."""
 LEVELS = (1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000)
 BROKEN_BEHIND_S = 2.0
-"""A master whose newest second is older than this does not keep up."""
+"""A master whose latest second is older than this does not keep up."""
 _CROWDS = 2
 _JOIN_S = 120.0
 _POLL_S = 0.1
@@ -55,18 +55,18 @@ class Idle(User):
 
 @dataclass(frozen=True)
 class Level:
-    """One run. CPU is in seconds a second: 0.5 is half a core."""
+    """One run. CPU use is in cores: 0.5 is half a core."""
 
     workers: int
     ramp_cpu: float
     cpu: float
     cpu_us: float
-    """Of steady CPU time for each worker's second: a machine that is shared with others does not bend it."""
+    """CPU time per report in the steady phase, which hardly depends on what else the machine does."""
     rss_bytes: int
     behind_s: float
-    """How long after its end the last whole second of the steady load was in the journal, at worst."""
+    """The greatest delay from the end of a second until it was complete in the journal."""
     senders_behind_s: float
-    """How much later than due a report was sent, at worst: from some 0.5 s on, the senders are the limit."""
+    """The greatest delay of a report. From about 0.5 s on, the simulated workers are the bottleneck."""
     sent: int
     recorded: int
 
@@ -76,7 +76,7 @@ class Level:
 
 
 class _Master:
-    """The master's process, its journal, and what it uses."""
+    """The process of the master, its journal and its resource use."""
 
     def __init__(self, folder: Path, workers: int, ramp_s: float, steady_s: float, core: int) -> None:
         scenario, plan, self.journal = folder / "scenario.py", folder / "plan.json", folder / "journal"
@@ -116,7 +116,12 @@ class _Master:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise HarnessError("the load master did not start", hint=self.log.read_text()[-2000:])
+            raise HarnessError(
+                "load-master-not-started",
+                "the load master did not start",
+                hint="{log}",
+                log=self.log.read_text()[-2000:],
+            )
         self.port = int(json.loads(line)["port"])
         self._usage = psutil.Process(self.process.pid)
 
@@ -133,11 +138,11 @@ class _Master:
 
 
 def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, requests: int) -> Level:
-    """One run with so many workers."""
+    """Run once with this number of workers."""
     core, other = two_cores()
     with tempfile.TemporaryDirectory() as name:
         master = _Master(Path(name), workers, ramp_s, steady_s, core)
-        crowds = []
+        senders = []
         try:
             count = min(_CROWDS, workers)
             for number in range(count):
@@ -151,24 +156,24 @@ def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, reques
                     "requests": requests,
                     "seed": number,
                 }
-                given = [text for key, value in options.items() for text in (f"--{key}", str(value))]
-                crowds.append(
+                arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+                senders.append(
                     start(
-                        [sys.executable, "-m", "benchmarks.simulated_workers", *given],
+                        [sys.executable, "-m", "benchmarks.simulated_workers", *arguments],
                         other,
                         env=master.environment,
                         stdout=subprocess.PIPE,
-                        stderr=(Path(name) / f"crowd-{number}.log").open("w"),
+                        stderr=(Path(name) / f"sender-{number}.log").open("w"),
                     )
                 )
-            return _follow(master, crowds, workers)
+            return _follow(master, senders, workers)
         finally:
-            for process in (*crowds, master.process):
+            for process in (*senders, master.process):
                 process.kill()
                 process.wait()
 
 
-def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) -> Level:
+def _follow(master: _Master, senders: list[subprocess.Popen[str]], workers: int) -> Level:
     """Watch the master from its first phase to its end."""
     follower = JournalFollower(master.journal)
     journal = follower.journal
@@ -181,7 +186,7 @@ def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) 
         return time.perf_counter(), master.cpu_s()
 
     wait_until(lambda: phases() == 1, "the first phase", _JOIN_S)
-    begun = usage()
+    started = usage()
     wait_until(lambda: phases() == 2, "the second phase", _JOIN_S)
     steady = usage()
     rss, behind_s, ended = 0, 0.0, steady
@@ -192,24 +197,24 @@ def _follow(master: _Master, crowds: list[subprocess.Popen[str]], workers: int) 
         rss, ended = max(rss, master.rss_bytes()), usage()
         time.sleep(_POLL_S)
     reported = sum(len(second.workers) for second in journal.seconds if second.second >= journal.phases[1].start_s)
-    told = [json.loads(crowd.communicate(timeout=_JOIN_S)[0]) for crowd in crowds]
+    results = [json.loads(sender.communicate(timeout=_JOIN_S)[0]) for sender in senders]
     master.process.wait(_JOIN_S)
     follower.poll()
     return Level(
         workers=workers,
-        ramp_cpu=(steady[1] - begun[1]) / (steady[0] - begun[0]),
+        ramp_cpu=(steady[1] - started[1]) / (steady[0] - started[0]),
         cpu=(ended[1] - steady[1]) / (ended[0] - steady[0]),
         cpu_us=1e6 * (ended[1] - steady[1]) / max(reported, 1),
         rss_bytes=rss,
         behind_s=behind_s,
-        senders_behind_s=max(crowd["behind_s"] for crowd in told),
-        sent=sum(crowd["sent"] for crowd in told),
+        senders_behind_s=max(sender["behind_s"] for sender in results),
+        sent=sum(sender["sent"] for sender in results),
         recorded=sum(int(second.table.requests.sum()) for second in journal.seconds),
     )
 
 
 def measure_levels(levels: tuple[int, ...], ramp_s: float, steady_s: float, endpoints: int, requests: int) -> None:
-    """Each number of workers, up to the first that the master cannot keep up with."""
+    """Run with each number of workers, until the master does not keep up."""
     allow_many_files()
     done: list[Level] = []
     for workers in levels:
@@ -253,11 +258,11 @@ def measure_levels(levels: tuple[int, ...], ramp_s: float, steady_s: float, endp
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(min=1), multiple=True, help="so many, and no more")
+@click.option("--workers", type=click.IntRange(min=1), multiple=True, help="only this number; can be repeated")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=1), help="of steady load")
-@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+@click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(workers: tuple[int, ...], seconds: float, short: bool) -> None:
-    """CPU, memory and delay of the load master, by how many workers report to it."""
+    """Measure CPU, memory and delay of the load master by the number of workers."""
     if short:
         measure_levels(workers or (50,), ramp_s=1, steady_s=3, endpoints=5, requests=100)
     else:

@@ -1,8 +1,8 @@
-"""What the harness's load worker holds: memory a user with an open connection, and what steady load adds to it.
+"""Measures the memory of a load worker: per user with an open connection, and its growth under steady load.
 
-Part of ``benchmarks/generator.py`` (``--memory``). Resident memory of the worker process, as the kernel tells it: with
-no users, then with so many who have each made a request and think for an hour; and again while a few users ask as
-fast as they can, for as long as is wanted.
+Part of ``benchmarks/generator.py`` (``--memory``). It reads the resident memory of the worker process without users,
+then with users that have each sent a request and wait for an hour, and again while a few users send requests without
+wait times.
 """
 
 from __future__ import annotations
@@ -41,28 +41,33 @@ class Busy(HttpUser):
 """
 _JOINING_A_SECOND = 1000
 _SPARE_FILES = 200
-"""What nginx and a worker need besides connections."""
+"""Files that nginx and a worker need besides connections."""
 _EMPTY_S = 1.5
 _HELD_S = 1.0
 _BUSY_USERS = 32
 _WARM_UP = 0.2
-"""This share of the steady load is left out: its users come, and what they need is made."""
+"""This share of the steady load is excluded, because users and caches are created in it."""
 _COMPARED = 0.1
-"""This share after it is compared with as much at the end."""
+"""The share after it that is compared with the same share at the end."""
 
 
 def measure_memory(users: int, seconds: float) -> None:
-    """Both measurements, as a table and a JSON line; ``seconds`` is how long the steady load lasts."""
+    """Print both measurements as a table and a JSON line. ``seconds`` is the length of the steady load."""
     files = allow_many_files()
     if users + _SPARE_FILES > files:
         raise HarnessError(
-            f"{users:,} open connections need as many files, and this process may open {files:,}",
-            hint=f"`ulimit -Hn {users + _SPARE_FILES}` as root, or fewer: --users {files - _SPARE_FILES}",
+            "too-few-files",
+            "{users:,} open connections need as many files, but this process may open only {files:,}",
+            hint="run `ulimit -Hn {needed}` as root, or pass --users {possible}",
+            users=users,
+            files=files,
+            needed=users + _SPARE_FILES,
+            possible=files - _SPARE_FILES,
         )
     generator_core, server_core = two_cores()
-    with tempfile.TemporaryDirectory() as given:
-        folder = Path(given)
-        # Twice as many: when the last sixteenth of them is in use, nginx begins to close idle ones.
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        # Twice as many, because nginx closes idle connections when the last sixteenth is in use.
         with Nginx(folder, server_core, connections=2 * users + _SPARE_FILES) as nginx:
             idle = _idle(folder, nginx, users, generator_core)
             steady = _steady(folder, nginx, seconds, generator_core)
@@ -85,7 +90,7 @@ def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
     scenario.write_text(_IDLE)
     joining_s = max(0.5, users / _JOINING_A_SECOND)
     held_s = _HELD_S + joining_s
-    """A busy machine may have them join late."""
+    """On a busy machine they may join late."""
     phases = [
         closed_phase(0, _EMPTY_S, name="empty"),
         closed_phase(users, joining_s, ramp=True, name="joining"),
@@ -95,7 +100,7 @@ def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
     load = HarnessLoad(folder / "idle", scenario, phases, nginx.url, core)
     try:
         worker = load.workers()[0]
-        wait_until(lambda: load.phases_begun() == 1, "the first phase", 30)
+        wait_until(lambda: load.phases_started() == 1, "the first phase", 30)
         time.sleep(_EMPTY_S * 0.6)
         empty = worker.memory_info().rss
         wait_until(lambda: nginx.connections() >= users, f"{users:,} connections", 30 + 2 * joining_s)
@@ -105,7 +110,13 @@ def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
     finally:
         load.end()
     if not open_connections == load.recorded() == users:
-        raise HarnessError(f"{open_connections:,} connections and {load.recorded():,} requests of {users:,} users")
+        raise HarnessError(
+            "users-missing",
+            "{users:,} users have {connections:,} connections and sent {requests:,} requests",
+            users=users,
+            connections=open_connections,
+            requests=load.recorded(),
+        )
     return {
         "users": users,
         "connections": open_connections,
@@ -123,7 +134,7 @@ def _steady(folder: Path, nginx: Nginx, seconds: float, core: int) -> dict[str, 
     resident: list[int] = []
     try:
         worker = load.workers()[0]
-        wait_until(lambda: load.phases_begun() == 1, "the first phase", 30)
+        wait_until(lambda: load.phases_started() == 1, "the first phase", 30)
         pause_s = min(1.0, seconds / 50)
         until_s = time.monotonic() + seconds
         while time.monotonic() < until_s:
@@ -132,8 +143,8 @@ def _steady(folder: Path, nginx: Nginx, seconds: float, core: int) -> dict[str, 
         wait_until(lambda: not load.running(), "the end of the load", 60)
     finally:
         load.end()
-    begin, count = int(len(resident) * _WARM_UP), max(1, int(len(resident) * _COMPARED))
-    early, late = statistics.median(resident[begin : begin + count]), statistics.median(resident[-count:])
+    first, count = int(len(resident) * _WARM_UP), max(1, int(len(resident) * _COMPARED))
+    early, late = statistics.median(resident[first : first + count]), statistics.median(resident[-count:])
     return {
         "seconds": seconds,
         "warm_up_s": seconds * _WARM_UP,

@@ -1,7 +1,7 @@
-"""What sampling its CPU takes from a target: requests served without py-spy, at a fixed rate, and as the harness does.
+"""Measures what CPU sampling costs a target: without py-spy, at a fixed rate, and as the harness samples.
 
-The embedded shop answers 8 users who never wait, as fast as it can; meanwhile the three follow each other, round by
-round. Every figure is compared with that of the same round without py-spy.
+The embedded shop serves 8 users without wait times, while each round measures all three ways. Each figure is compared
+with the one of the same round without py-spy.
 
     uv run python benchmarks/sampling.py --rounds 5
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_us, show, two_cores, wait_until
+from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_parent, show, two_cores, wait_until
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
@@ -34,7 +34,7 @@ from harness.targets.machine import usable_cores
 FIXED_HZ = 100
 USERS = 8
 SETTLING_S = 2.5
-"""py-spy starts, and the harness's finds its rate."""
+"""Time for py-spy to start, and for the harness to find its rate."""
 _SPARE_S = 60.0
 _SCENARIO = """
 from locust import task
@@ -50,7 +50,7 @@ class Busy(HttpUser):
 
 @dataclass(frozen=True)
 class Window:
-    """A few seconds under one way of sampling; ``cores`` is what py-spy took, in CPU seconds a second."""
+    """A few seconds with one way of sampling. ``cores`` is the CPU use of py-spy."""
 
     requests_s: float
     rate_hz: float
@@ -59,44 +59,44 @@ class Window:
 
 @contextmanager
 def _shop() -> Iterator[tuple[str, int]]:
-    """A shop's URL and process number."""
+    """Run a shop for a ``with`` block; yields its URL and process id."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.shop", "--port", str(port)], env=settings, preexec_fn=die_with_us
+        [sys.executable, "-m", "harness.shop", "--port", str(port)], env=settings, preexec_fn=die_with_parent
     )
     try:
-        wait_until(lambda: _answers(url), "the shop", 30)
+        wait_until(lambda: _is_up(url), "the shop", 30)
         yield url, process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def _answers(url: str) -> bool:
+def _is_up(url: str) -> bool:
     try:
-        return _ask(f"{url}/health") is not None
+        return _get_json(f"{url}/health") is not None
     except OSError:
         return False
 
 
-def _ask(url: str) -> object:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
-        return json.load(answer)
+def _get_json(url: str) -> object:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
+        return json.load(response)
 
 
 def _served(url: str) -> int:
-    """How many requests the shop has answered."""
-    told = _ask(f"{url}/served")
-    assert isinstance(told, dict)
-    return sum(entry["count"] for entry in told["requests"])
+    """How many requests the shop has served."""
+    counts = _get_json(f"{url}/served")
+    assert isinstance(counts, dict)
+    return sum(entry["count"] for entry in counts["requests"])
 
 
 def _requests_s(url: str, seconds: float) -> float:
-    begin_s, begin = time.monotonic(), _served(url)
+    before_s, before = time.monotonic(), _served(url)
     time.sleep(seconds)
-    return (_served(url) - begin) / (time.monotonic() - begin_s)
+    return (_served(url) - before) / (time.monotonic() - before_s)
 
 
 def _without(url: str, _pid: int, seconds: float) -> Window:
@@ -107,24 +107,24 @@ def _without(url: str, _pid: int, seconds: float) -> Window:
 def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
     py_spy = tool("py-spy")
     if py_spy is None:
-        raise HarnessError("py-spy is not installed beside this Python", hint="pip install py-spy")
+        raise HarnessError("py-spy-missing", "py-spy is not installed for this Python", hint="pip install py-spy")
     with tempfile.TemporaryDirectory() as folder:
         command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames", "--pid", str(pid)]
         command += ["--rate", str(FIXED_HZ), "--duration", "unlimited", "--format", "raw", "--output", f"{folder}/raw"]
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_us
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent
         )
         try:
             time.sleep(SETTLING_S)
-            begin = CpuTime.of(process.pid)
+            before = CpuTime.of(process.pid)
             requests_s = _requests_s(url, seconds)
             end = CpuTime.of(process.pid)
         finally:
             process.kill()
             process.wait()
-    if begin is None or end is None:
-        raise HarnessError("py-spy ended at once", hint="`harness doctor` says what it lacks")
-    return Window(requests_s, FIXED_HZ, end.cores_since(begin))
+    if before is None or end is None:
+        raise HarnessError("py-spy-exited", "py-spy ended at once", hint="`harness doctor` finds the reason")
+    return Window(requests_s, FIXED_HZ, end.cores_since(before))
 
 
 def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
@@ -137,7 +137,9 @@ def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
         finally:
             profiles = sampler.close()
     if not profiles or profiles[0].rate_hz is None:
-        raise HarnessError("the harness took no samples", hint="; ".join(map(str, sampler.notes)))
+        raise HarnessError(
+            "no-cpu-samples", "the harness took no samples", hint="{notes}", notes="; ".join(map(str, sampler.notes))
+        )
     return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
 
 
@@ -156,12 +158,12 @@ def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
         longest_s = rounds * len(WAYS) * (SETTLING_S + 2 * seconds) + _SPARE_S
         load = HarnessLoad(Path(folder), scenario, [closed_phase(USERS, longest_s)], url, two_cores()[0])
         try:
-            wait_until(lambda: load.phases_begun() == 1, "the load", 30)
+            wait_until(lambda: load.phases_started() == 1, "the load", 30)
             for _ in range(rounds):
                 for way, measure in WAYS.items():
                     windows[way].append(measure(url, pid, seconds))
                     if not load.running():
-                        raise HarnessError("the load ended before the rounds did")
+                        raise HarnessError("load-ended-early", "the load ended before the last round")
         finally:
             load.end()
     return windows
@@ -170,9 +172,9 @@ def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 50))
 @click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(0.2, 60), help="of each measurement")
-@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+@click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, short: bool) -> None:
-    """What py-spy takes from a target that is busy, at a fixed rate and at the harness's."""
+    """Measure what py-spy costs a busy target, at a fixed rate and as the harness samples."""
     windows = _measure(1, 0.5) if short else _measure(rounds, seconds)
     usual = [window.requests_s for window in windows["without"]]
     ways = {}
@@ -184,8 +186,8 @@ def main(rounds: int, seconds: float, short: bool) -> None:
             "cores": Spread.of(window.cores for window in seen),
         }
     show(
-        f"A shop under {USERS} users who never wait, sampled by py-spy: median (lowest–highest round)",
-        ["", "requests/s", "of those without", "samples/s", "cores"],
+        f"The shop under {USERS} users without wait times, sampled by py-spy; median (least–greatest) of the rounds",
+        ["py-spy", "requests/s", "relative", "samples/s", "cores"],
         [
             [
                 way,

@@ -1,7 +1,7 @@
-"""Many load workers in one process, as the master sees them: real runners that join, spawn users and report seconds.
+"""Simulates many load workers in one process, with real runners that join, spawn users and report every second.
 
-Part of ``benchmarks/master.py``. Their requests are made up once, by the real recorder, and reported again every second
-by every worker, so that this costs the machine little beside the master.
+Part of ``benchmarks/master.py``. Their requests are generated once with the real recorder, and each worker reports them
+every second, so that they take little CPU time compared with the master.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ from harness.record.journal import WorkerSecond
 from harness.record.second_table import SECOND, SecondTable
 
 PATTERNS = 8
-"""So many different seconds are made up."""
+"""How many different seconds are generated."""
 _MEDIAN_S, _SIGMA = 0.02, 0.5
-"""Of the log-normal response times."""
+"""Parameters of the log-normal response times."""
 _JOIN_AT_ONCE = 32
 _ROUNDS = 2
-"""So often each worker asks for the master's clock."""
+"""How often each worker reads the clock of the master."""
 
 
-class Crowd:
-    """So many workers, each with so many requests a second, spread over so many endpoints."""
+class SimulatedWorkers:
+    """A number of workers, each with the same number of requests per second and endpoints."""
 
     def __init__(
         self, port: int, scenario: Path, first: int, workers: int, endpoints: int, requests: int, seed: int
     ) -> None:
-        # One context, and so one I/O thread, for all: Locust makes one for each socket.
+        # One context, and so one I/O thread, for all. Locust creates one per socket.
         context = zmq.Context()
         context.set(zmq.MAX_SOCKETS, 8 * workers + 100)
         vars(zmq)["Context"] = lambda: context
@@ -65,10 +65,10 @@ class Crowd:
         self.sent = 0
         """Requests reported so far."""
         self.behind_s = 0.0
-        """How much after its time a report was sent, at worst: whether this process keeps up itself."""
+        """The greatest delay of a report, which shows whether this process keeps up."""
 
     def run(self) -> None:
-        """From joining to the end of the run."""
+        """Join, and report until the end of the run."""
         gevent.joinall(list(Pool(_JOIN_AT_ONCE).imap_unordered(self._join, self._indexes)))
 
     def _join(self, index: int) -> gevent.Greenlet[..., None]:
@@ -77,24 +77,24 @@ class Crowd:
         )
         runner = environment._create_runner(LoadWorkerRunner, "127.0.0.1", self._port)
         drop_stats(environment)
-        begun: AsyncResult[float] = AsyncResult()
+        started: AsyncResult[float] = AsyncResult()
         finish = Event()
-        runner.register_message(messages.BEGIN, lambda msg, **_: begun.set(msg.data["began_s"]))
+        runner.register_message(messages.BEGIN, lambda msg, **_: started.set(msg.data["began_s"]))
         runner.register_message(messages.PHASE, lambda **_: None)
         runner.register_message(messages.FINISH, lambda **_: finish.set())
         if not runner.align(_ROUNDS):
-            sys.exit("the load master answers nothing")
-        joined = {"index": index, "host": "crowd", "clock_ms": (0.0, 0.0)}
+            sys.exit("the load master does not respond")
+        joined = {"index": index, "host": "simulated", "clock_ms": (0.0, 0.0)}
         runner.send_message(messages.JOINED, joined)
-        return gevent.spawn(self._report, runner, index, begun, finish)
+        return gevent.spawn(self._report, runner, index, started, finish)
 
-    def _report(self, runner: LoadWorkerRunner, index: int, begun: AsyncResult[float], finish: Event) -> None:
-        began_s = begun.get()
+    def _report(self, runner: LoadWorkerRunner, index: int, started: AsyncResult[float], finish: Event) -> None:
+        began_s = started.get()
         assert began_s is not None
         endpoints: list[list[Any]] = self._names
         second = 0
         while True:
-            # One machine, one monotonic clock: the master's is this process's.
+            # The master is on the same machine, so it has the same monotonic clock.
             due_s = began_s + second + 1 + REPORT_DELAY_S
             if finish.wait(max(0.0, due_s - time.perf_counter())):
                 break
@@ -119,12 +119,12 @@ class Crowd:
         requests = int(table.requests.sum())
         self.sent += requests
         users = len(runner.user_greenlets)
-        fared = WorkerSecond(0, users=users, cpu=0.5, lag_ms=1.0, iterations=requests, late=0, waiting=0)
+        state = WorkerSecond(0, users=users, cpu=0.5, lag_ms=1.0, iterations=requests, late=0, waiting=0)
         runner.send_message(
             messages.SECOND,
             {
                 "second": second,
-                **fared.reported(),
+                **state.reported(),
                 "lateness": SecondTable.empty().to_wire(),
                 "endpoints": endpoints,
                 "requests": {**wire, "rows": rows.tobytes()},
@@ -135,16 +135,16 @@ class Crowd:
 
 
 def patterns(endpoints: int, requests: int, seed: int) -> list[tuple[SecondTable, dict[str, bytes]]]:
-    """Seconds as the recorder gives them, with log-normal response times and one request in 200 failed."""
+    """Seconds from the recorder, with log-normal response times and one failed request in 200."""
     rng = random.Random(seed)
     made = []
     for _ in range(PATTERNS):
         recorder = Recorder(PhaseTrack(), {})
-        begun_s = time.perf_counter()
+        started_s = time.perf_counter()
         for number in range(requests):
             took_s = rng.lognormvariate(0, _SIGMA) * _MEDIAN_S
             failure = "HTTP 500" if number % 200 == 199 else None
-            recorder.record("GET", f"/endpoint/{number % endpoints}", begun_s, begun_s + took_s, 2000, failure)
+            recorder.record("GET", f"/endpoint/{number % endpoints}", started_s, started_s + took_s, 2000, failure)
         wire = recorder.take(None)[0]
         table = SecondTable.from_wire(wire)
         made.append((table, wire))
@@ -154,20 +154,20 @@ def patterns(endpoints: int, requests: int, seed: int) -> list[tuple[SecondTable
 @click.command()
 @click.option("--port", type=int, required=True)
 @click.option("--scenario", type=click.Path(path_type=Path), required=True)
-@click.option("--first", type=int, required=True, help="the number of the first worker")
+@click.option("--first", type=int, required=True, help="number of the first worker")
 @click.option("--workers", type=int, required=True)
 @click.option("--endpoints", type=int, required=True)
-@click.option("--requests", type=int, required=True, help="a second, of each worker")
+@click.option("--requests", type=int, required=True, help="per second and worker")
 @click.option("--seed", type=int, required=True)
 def main(**options: Any) -> None:
-    """Run a crowd to the end of the run; the last line of standard output says what it sent."""
+    """Simulate workers until the end of the run; the last line of standard output has what they sent."""
     allow_many_files()
     spare_the_event_loop()
     use_keys(take_secret())
-    crowd = Crowd(**options)
-    crowd.run()
+    workers = SimulatedWorkers(**options)
+    workers.run()
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"sent": crowd.sent, "behind_s": crowd.behind_s, "cpu_s": used.ru_utime + used.ru_stime}))
+    print(json.dumps({"sent": workers.sent, "behind_s": workers.behind_s, "cpu_s": used.ru_utime + used.ru_stime}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The stall test: each load generator's account of a server that freezes, beside what is true.
+"""The stall test: what each load generator reports of a server that freezes, and what it should report.
 
-What is expected is reckoned from what the server noted itself: every freeze, from its begin to its end, and what a
-request takes it, through which arrivals pass one by one. It is what a client would see that takes no time itself.
+The expected percentiles are those of an ideal client that takes no time itself. They are computed from the server's own
+measurements: the start and end of each freeze, and how long it takes for a request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.noting import END_S, Floats, Freezes, Notes, harness_load, quantile_of, serving
+from benchmarks.reference import END_S, Floats, Freezes, ServerRecord, harness_load, quantile_of, serving
 from benchmarks.support import open_phase, start
 from harness.errors import HarnessError
 from harness.record.histogram import Histogram
@@ -55,8 +55,8 @@ export default function () {{ http.get("{url}/now"); }}
 
 
 @dataclass(frozen=True)
-class Stall:
-    """One generator's account of the freezing server, in ms, beside what is true."""
+class StallResult:
+    """Percentiles in ms that a load generator reports of the freezing server, and the expected ones."""
 
     p95: float
     p99: float
@@ -66,55 +66,57 @@ class Stall:
     served: int
     dropped: int
     own_p99: float | None = None
-    """The harness: how late it started arrivals by its own doing."""
+    """Only for the harness: lateness that it caused itself."""
 
 
-def waits_of(arrivals_s: Floats, freezes_s: Floats, cost_s: float) -> Floats:
-    """How long each of ``arrivals_s`` (ascending) takes at a server that is frozen in ``freezes_s`` (begin, end).
+def simulated_waits(arrivals_s: Floats, freezes_s: Floats, cost_s: float) -> Floats:
+    """The response time of each of ``arrivals_s`` (ascending) at a server that freezes in ``freezes_s`` (start, end).
 
-    Lindley's recursion (Lindley 1952): one begins when it has come and the one before is done, or when the freeze that
-    it falls into ends; it takes ``cost_s``.
+    By Lindley's recursion (Lindley 1952), a request starts when it has arrived and the one before has ended, or at the
+    end of the freeze that this falls into. It takes ``cost_s``.
     """
     ends_s = np.empty(len(arrivals_s))
     free_s, at, count = -np.inf, 0, len(freezes_s)
     for number, arrival_s in enumerate(arrivals_s.tolist()):
-        begin_s = max(arrival_s, free_s)
-        while at < count and freezes_s[at, 1] <= begin_s:
+        before_s = max(arrival_s, free_s)
+        while at < count and freezes_s[at, 1] <= before_s:
             at += 1
-        if at < count and freezes_s[at, 0] <= begin_s:
-            begin_s = float(freezes_s[at, 1])
-        ends_s[number] = free_s = begin_s + cost_s
+        if at < count and freezes_s[at, 0] <= before_s:
+            before_s = float(freezes_s[at, 1])
+        ends_s[number] = free_s = before_s + cost_s
     return ends_s - arrivals_s
 
 
-def expected_of(notes: Notes, rate: float, seconds: float) -> tuple[float, float]:
-    """P95 and P99 (ms) of evenly spaced arrivals, of which the first is the first request the server noted."""
-    arrivals_s = np.arange(round(rate * seconds), dtype=np.float64) / rate + notes.first_s
-    waits_s = waits_of(arrivals_s, notes.freezes, notes.cost_s)
+def expected_percentiles(record: ServerRecord, rate: float, seconds: float) -> tuple[float, float]:
+    """P95 and P99 (ms) of evenly spaced arrivals that start with the first request the server received."""
+    arrivals_s = np.arange(round(rate * seconds), dtype=np.float64) / rate + record.first_s
+    waits_s = simulated_waits(arrivals_s, record.freezes, record.cost_s)
     return quantile_of(waits_s, 0.95) * 1000, quantile_of(waits_s, 0.99) * 1000
 
 
-def stall_of_harness(rate: float, seconds: float, max_users: int, freezes: Freezes, cores: tuple[int, int]) -> Stall:
-    """The harness's open model against the freezing server."""
+def stall_of_harness(
+    rate: float, seconds: float, max_users: int, freezes: Freezes, cores: tuple[int, int]
+) -> StallResult:
+    """Run the open model of the harness against the freezing server."""
     with serving(cores[1], freezes) as (folder, server):
         load = harness_load(folder, server.url, [open_phase(rate, seconds, max_users)], GET_NOW, cores[0])
         journal = load.journal()
-        notes = server.end()
+        record = server.end()
     response = Histogram.merged([row.response for second in journal.seconds for row in second.endpoint_seconds])
     own = Histogram.merged([part.own for second in journal.seconds for part in second.lateness])
-    return Stall(
+    return StallResult(
         response.quantile_us(0.95) / 1000,
         response.quantile_us(0.99) / 1000,
-        *expected_of(notes, rate, seconds),
+        *expected_percentiles(record, rate, seconds),
         recorded=response.count,
-        served=notes.served,
+        served=record.served,
         dropped=round(rate * seconds) - response.count,
         own_p99=own.quantile_us(0.99) / 1000,
     )
 
 
-def stall_of_locust(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
-    """Locust's FastHttpUser in the closed model, each user paced to its part of the rate."""
+def stall_of_locust(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> StallResult:
+    """Run Locust's FastHttpUser in the closed model, each user paced to its share of the rate."""
     with serving(cores[1], freezes) as (folder, server):
         path, figures = folder / "getter.py", folder / "figures"
         path.write_text(_LOCUSTFILE.format(rate=rate, users=LOCUST_USERS))
@@ -122,61 +124,65 @@ def stall_of_locust(rate: float, seconds: float, freezes: Freezes, cores: tuple[
         command += ["--host", server.url, "-u", str(LOCUST_USERS), "-r", str(LOCUST_USERS), "-t", f"{seconds:g}s"]
         command += ["--stop-timeout", "5", "--json-file", figures]
         _run(command, folder, cores[0], seconds)
-        notes = server.end()
+        record = server.end()
         (entry,) = json.loads(figures.with_suffix(".json").read_text())
     times = {float(ms): count for ms, count in entry["response_times"].items()}
     values = np.repeat(np.array(sorted(times)), [times[ms] for ms in sorted(times)])
     p95, p99 = quantile_of(values, 0.95), quantile_of(values, 0.99)
     recorded = int(entry["num_requests"])
     dropped = max(0, round(rate * seconds) - recorded)
-    expected = expected_of(notes, rate, seconds)
-    return Stall(p95, p99, *expected, recorded=recorded, served=notes.served, dropped=dropped)
+    expected = expected_percentiles(record, rate, seconds)
+    return StallResult(p95, p99, *expected, recorded=recorded, served=record.served, dropped=dropped)
 
 
-def stall_of_k6(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
-    """k6's constant arrival rate with as many users as it is given."""
+def stall_of_k6(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> StallResult:
+    """Run k6 with a constant arrival rate and :data:`K6_USERS`."""
     with serving(cores[1], freezes) as (folder, server):
         script, figures = folder / "script.js", folder / "figures.json"
         script.write_text(_K6_SCRIPT.format(rate=round(rate), seconds=round(seconds), users=K6_USERS, url=server.url))
         command: list[str | Path] = ["k6", "run", "--quiet", "--summary-trend-stats", "p(95),p(99)"]
         command += ["--summary-export", figures, script]
         _run(command, folder, cores[0], seconds)
-        notes = server.end()
+        record = server.end()
         metrics = json.loads(figures.read_text())["metrics"]
     times = metrics["http_req_duration"]
     dropped = int(metrics.get("dropped_iterations", {}).get("count", 0))
     recorded = int(metrics["http_reqs"]["count"])
-    expected = expected_of(notes, rate, seconds)
-    return Stall(times["p(95)"], times["p(99)"], *expected, recorded=recorded, served=notes.served, dropped=dropped)
+    expected = expected_percentiles(record, rate, seconds)
+    return StallResult(
+        times["p(95)"], times["p(99)"], *expected, recorded=recorded, served=record.served, dropped=dropped
+    )
 
 
-def stall_of_wrk2(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> Stall:
-    """wrk2, the tool that made this error known; its figures are of what follows the 10 s of its calibration."""
+def stall_of_wrk2(rate: float, seconds: float, freezes: Freezes, cores: tuple[int, int]) -> StallResult:
+    """Run wrk2, which made this error known. Its figures exclude the first 10 s, in which it calibrates."""
     with serving(cores[1], freezes) as (folder, server):
         command: list[str | Path] = ["wrk2", "-t1", f"-c{WRK2_CONNECTIONS}", f"-d{round(seconds)}s"]
         command += [f"-R{round(rate)}", "--latency", f"{server.url}/now"]
         _run(command, folder, cores[0], seconds)
-        notes = server.end()
+        record = server.end()
         printed = (folder / "output").read_text()
     p95, p99, recorded = wrk2_figures(printed)
     dropped = max(0, round(rate * seconds) - recorded)
-    expected = expected_of(notes, rate, seconds)
-    return Stall(p95, p99, *expected, recorded=recorded, served=notes.served, dropped=dropped)
+    expected = expected_percentiles(record, rate, seconds)
+    return StallResult(p95, p99, *expected, recorded=recorded, served=record.served, dropped=dropped)
 
 
 def wrk2_figures(printed: str) -> tuple[float, float, int]:
-    """P95, P99 (ms) and requests from what ``wrk2 --latency`` prints: its spectrum's lines begin ``value quantile``."""
+    """P95, P99 (ms) and requests from the output of ``wrk2 --latency``, whose lines start with value and quantile."""
     spectrum = [(float(q), float(ms)) for ms, q in re.findall(r"^ +([\d.]+) +([01]\.\d{6}) +\d+ +", printed, re.M)]
     requests = re.search(r"(\d+) requests in", printed)
     if not spectrum or requests is None:
-        raise HarnessError(f"wrk2 did not say what it measured:\n{printed[-2000:]}")
+        raise HarnessError(
+            "wrk2-output-unknown", "the output of wrk2 has no results:\n{output}", output=printed[-2000:]
+        )
     quantiles, values_ms = zip(*spectrum, strict=True)
     p95, p99 = np.interp([0.95, 0.99], quantiles, values_ms)
     return float(p95), float(p99), int(requests[1])
 
 
 def _run(command: list[str | Path], folder: Path, core: int, seconds: float) -> None:
-    """Run a program to its end, its output in a file."""
+    """Run a program to its end; its output goes to a file."""
     with (folder / "output").open("w") as output:
         process = start(command, core, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:

@@ -1,6 +1,6 @@
-"""What the benchmarks share: two cores apart, an nginx to load, rounds with their spread, one way to show results.
+"""What the benchmarks share: separate cores, nginx as a target, the spread of rounds, and output of results.
 
-The table goes to standard error, for people; the last line on standard output is one JSON object, for programs.
+The table goes to standard error; the last line on standard output is a JSON object.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ http {{
 
 @dataclass(frozen=True)
 class Spread:
-    """Several rounds of one figure: their median, the least and the greatest."""
+    """Median, least and greatest value of one figure in several rounds."""
 
     median: float
     low: float
@@ -79,18 +79,20 @@ class Spread:
         return cls(statistics.median(ordered), ordered[0], ordered[-1])
 
     def text(self, digits: int = 0) -> str:
-        """``19,200 (18,900–19,400)``."""
+        """Such as ``19,200 (18,900–19,400)``."""
         return f"{self.median:,.{digits}f} ({self.low:,.{digits}f}–{self.high:,.{digits}f})"
 
 
 def two_cores() -> tuple[int, int]:
-    """A core for the generator and one for the server, that are not two threads of the same core where there is choice.
+    """A core for the generator and one for the server, on different physical cores if possible.
 
-    Raises :class:`HarnessError` where this process may use one only.
+    Raises :class:`HarnessError` if this process may use only one.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
-        raise HarnessError("this benchmark needs two cores: one for the generator, one for the server")
+        raise HarnessError(
+            "too-few-cores", "this benchmark needs two cores, one for the load generator and one for the server"
+        )
     first = allowed[0]
     siblings = Path(f"/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list")
     twins = _cpu_list(siblings.read_text()) if siblings.is_file() else {first}
@@ -98,14 +100,14 @@ def two_cores() -> tuple[int, int]:
 
 
 def _cpu_list(text: str) -> set[int]:
-    """The CPUs that the kernel's ``0-2,8`` names."""
+    """Parse a CPU list of the kernel, such as ``0-2,8``."""
     spans = (part.partition("-") for part in text.strip().split(","))
     return {cpu for low, _, high in spans for cpu in range(int(low), int(high or low) + 1)}
 
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Children started within run on ``core`` only."""
+    """Pin child processes that are started in a ``with`` block to ``core``."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -114,36 +116,38 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def die_with_us() -> None:
-    """For ``Popen(preexec_fn=…)``: the kernel kills the child as soon as this process ends."""
+def die_with_parent() -> None:
+    """For ``Popen(preexec_fn=…)``: the kernel kills the child when this process ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def start(command: Sequence[str | Path], core: int, **options: Any) -> subprocess.Popen[str]:
-    """Start a program on one core; it dies with this process. ``options`` are those of ``Popen``."""
+    """Start a program on one core. It ends with this process. ``options`` are those of ``Popen``."""
     with on_core(core):
-        return subprocess.Popen(list(map(str, command)), text=True, preexec_fn=die_with_us, **options)
+        return subprocess.Popen(list(map(str, command)), text=True, preexec_fn=die_with_parent, **options)
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_S) -> None:
-    """Return when ``ready()`` holds; raises :class:`HarnessError` (it says ``what`` did not come) after ``seconds``."""
+    """Wait until ``ready()`` is true. Raises :class:`HarnessError`, which names ``what``, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise HarnessError(f"{what} did not come within {seconds:g} s")
+            raise HarnessError("wait-timeout", "waited {seconds:g} s for {what}", what=what, seconds=seconds)
         time.sleep(0.02)
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program that the benchmark cannot do without; ``package`` is the Debian package that brings it."""
+    """The path of a required program. ``package`` is the Debian package that contains it."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if found is None:
-        raise HarnessError(f"{name} is not installed", hint=f"apt-get install {package}")
+        raise HarnessError(
+            "program-missing", "{name} is not installed", hint="apt-get install {package}", name=name, package=package
+        )
     return found
 
 
 class Nginx:
-    """An nginx of one process on a free loopback port: answers a small JSON, counts requests and connections."""
+    """A single-process nginx on a free loopback port that responds with a small JSON and counts requests."""
 
     def __init__(self, folder: Path, core: int, connections: int = 1024) -> None:
         self.port = free_port()
@@ -160,30 +164,32 @@ class Nginx:
             configuration,
         ]
         self.process = start(command, core)
-        self._asked = 0
+        self._status_requests = 0
         self._status = HTTPConnection("127.0.0.1", self.port, timeout=_START_S)
         try:
             wait_until(self._listens, "nginx")
-        except BaseException:  # raised again: an interrupt, too, must leave no nginx behind
+        except BaseException:  # an interrupt must not leave nginx behind; raised again
             self.end()
             raise
 
     def _listens(self) -> bool:
         if self.process.poll() is not None:
-            raise HarnessError(f"nginx ended at once with exit code {self.process.returncode}")
+            raise HarnessError(
+                "nginx-exited", "nginx ended at once with exit code {code}", code=self.process.returncode
+            )
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def connections(self) -> int:
-        """How many are open, but for that which this method uses."""
-        return int(self._ask().splitlines()[0].split()[2]) - 1
+        """How many connections are open, except the one of this method."""
+        return int(self._get_json().splitlines()[0].split()[2]) - 1
 
     def requests(self) -> int:
-        """How many requests it has taken in, but for those that were made to ask."""
-        return int(self._ask().splitlines()[2].split()[2]) - self._asked
+        """How many requests it has received, except those of this object."""
+        return int(self._get_json().splitlines()[2].split()[2]) - self._status_requests
 
-    def _ask(self) -> str:
-        self._asked += 1
+    def _get_json(self) -> str:
+        self._status_requests += 1
         self._status.request("GET", "/status")
         return self._status.getresponse().read().decode()
 
@@ -200,7 +206,7 @@ class Nginx:
 
 
 def closed_phase(users: int, seconds: float, *, ramp: bool = False, name: str = "steady") -> Phase:
-    """So many users for so long; with ``ramp`` they come evenly over that time."""
+    """A closed phase with ``users`` for ``seconds``. With ``ramp``, their number grows over that time."""
     segment = Segment(start=0 if ramp else users, end=users, duration_s=seconds)
     return Phase(
         name=name,
@@ -212,7 +218,7 @@ def closed_phase(users: int, seconds: float, *, ramp: bool = False, name: str = 
 
 
 def open_phase(rate: float, seconds: float, max_users: int, *, name: str = "steady") -> Phase:
-    """So many arrivals a second, evenly spaced, for so long."""
+    """An open phase with ``rate`` evenly spaced arrivals per second for ``seconds``."""
     return Phase(
         name=name,
         kind="steady",
@@ -224,7 +230,7 @@ def open_phase(rate: float, seconds: float, max_users: int, *, name: str = "stea
 
 
 class HarnessLoad:
-    """The master and worker processes of ``harness run`` on one core, without its samplers and gates."""
+    """The master and worker processes of ``harness run`` on one core, without samplers and gates."""
 
     def __init__(
         self, folder: Path, scenario: Path, phases: Sequence[Phase], url: str, core: int, *, workers: int = 1
@@ -248,7 +254,7 @@ class HarnessLoad:
             self._load = LoadProcesses(self._folder, plan, url)
 
     def pids(self) -> list[int]:
-        """The master's first, then the workers'."""
+        """The process ids of the master, then of the workers."""
         return self._load.pids()
 
     def workers(self) -> list[psutil.Process]:
@@ -258,10 +264,10 @@ class HarnessLoad:
         return self._load.running
 
     def finish(self) -> None:
-        """Its last phase ends it."""
+        """Do nothing: the load ends with its last phase."""
 
-    def phases_begun(self) -> int:
-        """How many of the phases have begun by now."""
+    def phases_started(self) -> int:
+        """How many phases have begun."""
         path = self._folder.journal
         self._follower = self._follower or (JournalFollower(path) if path.is_file() else None)
         if self._follower is None:
@@ -270,10 +276,16 @@ class HarnessLoad:
         return len(self._follower.journal.phases)
 
     def journal(self) -> Journal:
-        """All that was recorded; raises :class:`HarnessError` where the load did not come to its end."""
+        """The journal. Raises :class:`HarnessError` if the load did not finish."""
         journal = read_journal(self._folder.journal)
         if journal.end_reason != "done":
-            raise HarnessError(f"the load ended: {journal.end_reason}", hint=self._folder.log.read_text()[-2000:])
+            raise HarnessError(
+                "load-not-finished",
+                "the load did not finish: {reason}",
+                hint="{log}",
+                reason=journal.end_reason,
+                log=self._folder.log.read_text()[-2000:],
+            )
         return journal
 
     def recorded(self) -> int:
@@ -281,14 +293,14 @@ class HarnessLoad:
         return sum(row.requests for second in self.journal().seconds for row in second.endpoint_seconds)
 
     def end(self) -> None:
-        """Leave nothing of it running."""
+        """Stop whatever is still running."""
         if self.running():
             self._load.kill()
         self._load.end()
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, kernel, Python."""
+    """What the figures depend on: processor, cores, kernel and Python."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
@@ -299,19 +311,19 @@ def machine() -> dict[str, Any]:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for people: the first column holds names, the others figures."""
+    """Print a table whose first column has names and the others figures."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*row)
-    _people().print(table)
+    _console().print(table)
 
 
 def show_result(result: dict[str, Any]) -> None:
-    """Print the machine for people, and ``result`` with it as a JSON line; its values may be :class:`Spread`."""
+    """Print the machine, and ``result`` with it as a JSON line. Values may be :class:`Spread`."""
     described = machine()
-    _people().print(", ".join(f"{name} {value}" for name, value in described.items()), highlight=False)
+    _console().print(", ".join(f"{name} {value}" for name, value in described.items()), highlight=False)
     print(json.dumps({**result, "machine": described}, default=asdict), flush=True)
 
 
@@ -321,5 +333,5 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], resu
     show_result(result)
 
 
-def _people() -> Console:
+def _console() -> Console:
     return Console(stderr=True, width=None if sys.stderr.isatty() else 140)

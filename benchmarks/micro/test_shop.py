@@ -1,8 +1,8 @@
-"""What the shop does most, without a server around it: rendering, reads through the cache and past it, checkout.
+"""The shop's hot functions without a server: rendering, cached and uncached reads, checkout.
 
-On SQLite, with 3,000 products, as the shop starts by default. ``SHOP_DEFECTS`` holds here, too:
-``SHOP_DEFECTS=slow_serialization harness bench benchmarks/micro`` shows which of them it slows down. The payment vendor
-is left out, for its time is not the shop's.
+The shop has its defaults: SQLite and 3,000 products. ``SHOP_DEFECTS`` applies, too:
+``SHOP_DEFECTS=slow_serialization harness bench benchmarks/micro`` shows what that defect slows down. The payment vendor
+takes no time, because its time is not the shop's.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ PRODUCTS = 3000
 IN_CART = 10
 
 
-class PaidAtOnce(PaymentClient):
-    """A vendor that takes no time."""
+class InstantPayments(PaymentClient):
+    """A payment vendor that takes no time."""
 
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9")
 
     def charge(self, order_id: int, amount_cents: int) -> None:
-        """Every charge is paid."""
+        """Accept the charge."""
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +55,18 @@ def defects() -> Defects:
 
 @pytest.fixture(scope="module")
 def shop(database: Database, defects: Defects) -> Endpoints:
-    return Endpoints(database, open_backends("memory://", fresh=True), PaidAtOnce(), defects)
+    return Endpoints(database, open_backends("memory://", fresh=True), InstantPayments(), defects)
 
 
 @pytest.fixture(scope="module")
 def shop_without_cache(database: Database) -> Endpoints:
-    return Endpoints(database, open_backends("memory://", fresh=True), PaidAtOnce(), parse_defects("cache_off"))
+    return Endpoints(database, open_backends("memory://", fresh=True), InstantPayments(), parse_defects("cache_off"))
 
 
 @pytest.fixture(scope="module")
 def shopper(shop: Endpoints) -> str:
-    """Somebody who has logged in and has :data:`IN_CART` products in the cart, as the header tells the shop."""
-    authorization = f"Bearer {told(shop.log_in(LogIn(user='somebody')))['token']}"
+    """``Authorization`` of a user who has logged in and has :data:`IN_CART` products in the cart."""
+    authorization = f"Bearer {body_of(shop.log_in(LogIn(user='somebody')))['token']}"
     fill_cart(shop, authorization)
     return authorization
 
@@ -76,18 +76,18 @@ def fill_cart(shop: Endpoints, authorization: str) -> None:
         shop.add_to_cart(AddToCart(product_id=product, quantity=2), authorization)
 
 
-def told(response: Response) -> Any:
-    """What an answer says."""
+def body_of(response: Response) -> Any:
+    """The JSON body of a response."""
     return json.loads(bytes(response.body))
 
 
 def test_serialize_cart(benchmark: BenchmarkFixture, shop: Endpoints, shopper: str) -> None:
-    cart = told(shop.show_cart(shopper))
+    cart = body_of(shop.show_cart(shopper))
     assert json.loads(benchmark(render, cart)) == cart
 
 
 def test_serialize_page(benchmark: BenchmarkFixture, shop: Endpoints) -> None:
-    page = told(shop.list_products(1, 100))
+    page = body_of(shop.list_products(1, 100))
     assert json.loads(benchmark(render, page)) == page
 
 
@@ -96,23 +96,23 @@ def test_read_search_words(benchmark: BenchmarkFixture) -> None:
 
 
 def test_list_products(benchmark: BenchmarkFixture, shop: Endpoints) -> None:
-    assert len(told(benchmark(shop.list_products, 1, 20))["items"]) == 20
+    assert len(body_of(benchmark(shop.list_products, 1, 20))["items"]) == 20
 
 
 def test_list_products_uncached(benchmark: BenchmarkFixture, shop_without_cache: Endpoints) -> None:
-    assert len(told(benchmark(shop_without_cache.list_products, 1, 20))["items"]) == 20
+    assert len(body_of(benchmark(shop_without_cache.list_products, 1, 20))["items"]) == 20
 
 
 def test_search(benchmark: BenchmarkFixture, shop: Endpoints) -> None:
-    assert told(benchmark(shop.search, "bamboo la"))["total"] > 0
+    assert body_of(benchmark(shop.search, "bamboo la"))["total"] > 0
 
 
 def test_search_uncached(benchmark: BenchmarkFixture, shop_without_cache: Endpoints) -> None:
-    assert told(benchmark(shop_without_cache.search, "bamboo la"))["total"] > 0
+    assert body_of(benchmark(shop_without_cache.search, "bamboo la"))["total"] > 0
 
 
 def test_show_cart(benchmark: BenchmarkFixture, shop: Endpoints, shopper: str) -> None:
-    assert len(told(benchmark(shop.show_cart, shopper))["items"]) == IN_CART
+    assert len(body_of(benchmark(shop.show_cart, shopper))["items"]) == IN_CART
 
 
 def test_read_ledger(benchmark: BenchmarkFixture, database: Database) -> None:
@@ -120,12 +120,12 @@ def test_read_ledger(benchmark: BenchmarkFixture, database: Database) -> None:
 
 
 def test_check_out(benchmark: BenchmarkFixture, shop: Endpoints) -> None:
-    """A transaction for each call, so the cart is filled anew before each; last, for it adds orders."""
+    """Each call empties the cart, so it is filled before each. This comes last, because it adds orders."""
 
     def with_full_cart() -> tuple[tuple[str], dict[str, Any]]:
-        authorization = f"Bearer {told(shop.log_in(LogIn(user='buyer')))['token']}"
+        authorization = f"Bearer {body_of(shop.log_in(LogIn(user='buyer')))['token']}"
         fill_cart(shop, authorization)
         return (authorization,), {}
 
     receipt = benchmark.pedantic(shop.check_out, setup=with_full_cart, rounds=200, warmup_rounds=5)
-    assert told(receipt)["status"] == "paid"
+    assert body_of(receipt)["status"] == "paid"

@@ -1,4 +1,4 @@
-"""The benchmarks work: they run, count what the server counts, and print a JSON line. How fast is not judged here."""
+"""The benchmarks run, agree with the counts of the server and print a JSON line. Speed is not tested."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.stall import waits_of, wrk2_figures
+from benchmarks.stall import simulated_waits, wrk2_figures
 from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY
 from tests.support.programs import require_program
 
 
 def benchmark(name: str, *options: str) -> Any:
-    """The JSON line of ``benchmarks/NAME.py --short``."""
+    """The JSON line that ``benchmarks/NAME.py --short`` prints."""
     result = subprocess.run(
         [sys.executable, REPOSITORY / "benchmarks" / f"{name}.py", "--short", *options],
         capture_output=True,
         text=True,
         timeout=120,
-        # Lines are not counted in it: what is measured would be the counting.
+        # Without coverage, which would dominate what is measured.
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         preexec_fn=die_with_the_tests,
     )
@@ -32,20 +32,20 @@ def benchmark(name: str, *options: str) -> Any:
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def test_generators_side_by_side_record_what_the_server_has_served() -> None:
+def test_generators_record_what_the_server_has_served() -> None:
     require_program("nginx", "nginx-light")
     generators = benchmark("generator")["generators"]
     assert {"harness.HttpUser", "locust FastHttpUser", "locust HttpUser"} <= generators.keys()
     for name, figures in generators.items():
         assert figures["requests_s"]["median"] > 0, name
         assert figures["cpu_us"]["median"] > 0, name
-        # wrk and hey leave out what is under way at their end: one request a user.
+        # wrk and hey do not count requests in flight at their end, one per user.
         assert 0 <= figures["served"] - figures["recorded"] <= 32, name
     harness = generators["harness.HttpUser"]
     assert harness["recorded"] == harness["served"]
 
 
-def test_memory_of_idle_users_and_of_a_steady_load() -> None:
+def test_memory_of_idle_users_and_of_steady_load() -> None:
     require_program("nginx", "nginx-light")
     memory = benchmark("generator", "--memory")
     assert memory["idle"]["connections"] == memory["idle"]["users"] == 100
@@ -53,23 +53,23 @@ def test_memory_of_idle_users_and_of_a_steady_load() -> None:
     assert memory["steady"]["requests"] > 0
 
 
-def test_the_truth_of_the_numbers_is_measured_on_servers_that_know_it() -> None:
-    told = benchmark("truth")
-    (harness, locust) = told["stall"].values()
-    # Whatever the machine does beside it: an arrival in a freeze waits at least for the freeze's end.
+def test_recorded_times_are_compared_with_those_of_the_server() -> None:
+    truth = benchmark("truth")
+    (harness, locust) = truth["stall"].values()
+    # Even on a busy machine, an arrival in a freeze waits at least until its end.
     assert harness["expected_p95_ms"]["median"] > 40
     assert harness["p95_ms"]["median"] > 0.8 * harness["expected_p95_ms"]["median"]
     assert (harness["not_started"], harness["recorded"], harness["served"]) == (0, 1000, 1000)
     assert locust["recorded"] == locust["served"] > 0
-    (lognormal,) = told["known"]["distributions"].values()
+    (lognormal,) = truth["known"]["distributions"].values()
     assert lognormal["recorded"] == lognormal["served"] > 0
     for figures in lognormal["percentiles"].values():
-        # No answer is seen before it was given: a bucket's width apart, and the writing of it, in which it arrives.
+        # No response arrives before it was sent, give or take a bucket and the time of the write.
         least_us = -0.001 * figures["server_us"]["median"] - 20
         assert least_us < figures["service"]["off_us"]["median"] <= figures["response"]["off_us"]["median"]
 
 
-def test_wrk2_is_understood() -> None:
+def test_the_output_of_wrk2_is_parsed() -> None:
     printed = """
   Detailed Percentile spectrum:
        Value   Percentile   TotalCount 1/(1-Percentile)
@@ -84,20 +84,20 @@ def test_wrk2_is_understood() -> None:
     assert wrk2_figures(printed) == pytest.approx((250, 450, 60018))
 
 
-def test_what_a_freezing_server_makes_arrivals_wait_is_reckoned() -> None:
-    # Frozen from 1.0 to 1.5 s, and 10 ms a request: the second waits for the freeze, the third for the second too.
-    waits = waits_of(np.array([0.5, 1.2, 1.201, 3.0]), np.array([[1.0, 1.5]]), 0.01)
+def test_waits_at_a_freezing_server_are_simulated() -> None:
+    # Frozen from 1.0 to 1.5 s, 10 ms per request: the second waits for the freeze, the third also for the second.
+    waits = simulated_waits(np.array([0.5, 1.2, 1.201, 3.0]), np.array([[1.0, 1.5]]), 0.01)
     assert waits.tolist() == pytest.approx([0.01, 0.31, 0.319, 0.01])
 
 
-def test_all_that_many_workers_report_is_in_the_masters_journal() -> None:
+def test_the_journal_has_all_that_many_workers_report() -> None:
     (level,) = benchmark("master")["levels"]
     assert level["workers"] == 50
     assert level["recorded"] == level["sent"] >= 50 * 100 * 2
     assert level["cpu_us"] > 0
 
 
-def test_what_sampling_takes_from_a_target_is_measured() -> None:
+def test_the_cost_of_sampling_is_measured() -> None:
     ways = benchmark("sampling")["ways"]
     assert ways["without"]["cores"]["median"] == 0
     for way in ("100 a second", "as the harness does"):

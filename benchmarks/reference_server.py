@@ -1,21 +1,21 @@
-"""An HTTP server that knows the truth: it notes each answer's own service time, and can freeze on a schedule.
+"""An HTTP server that measures the service time of each response, and can freeze on a schedule.
 
-One thread over epoll, some 12 µs a request, so that what it notes is what happened and little lies beside it:
+It is one thread with epoll that takes about 12 µs per request:
 
-``GET /now``                                      answered at once
-``GET /lognormal``, ``/bimodal``, ``/heavy-tail``  after a time drawn from that distribution (:data:`DISTRIBUTIONS`);
-                                                  what follows (``/bimodal/again``) only makes it another path
+``GET /now``                                       responds at once
+``GET /lognormal``, ``/bimodal``, ``/heavy-tail``  respond after a time drawn from that distribution
+                                                   (:data:`DISTRIBUTIONS`); more path segments only change the path
 
-A service time is from when the request had reached the server's socket, by the kernel's own note (``SO_TIMESTAMPNS``),
-to when the answer has been given to the kernel. So it holds all that a client can know of the server: the wait in the
-socket while it slept or was at other requests, and the sleep that really took place, however late the timer woke.
-What is left to show in a comparison is the generator's own part, and the way through loopback.
+The service time starts when the request reaches the server's socket, by the timestamp of the kernel
+(``SO_TIMESTAMPNS``), and ends when the response has been passed to the kernel. It includes everything that a client can
+know of the server: the time in the socket while the server sleeps or handles other requests, and the actual sleep,
+however late the timer fires. So a comparison shows only the error of the load generator, and the way through loopback.
 
-    python -m benchmarks.noting_server --port PORT --notes FILE [--freeze 0.5 --every 5]
+    python -m benchmarks.reference_server --port PORT --output FILE [--freeze 0.5 --every 5]
 
-It stops at the end of its standard input, and writes ``FILE`` (numpy ``.npz``): ``freezes`` (begin and end, seconds of
-the monotonic clock), ``first_s`` (when the first request came), ``cost_s`` (how long a request took it where many stood
-waiting, as after a freeze), ``served`` (requests), and for each path ``service_s/PATH``.
+It stops at the end of standard input and writes ``FILE`` (numpy ``.npz``): ``freezes`` (start and end, in seconds of
+the monotonic clock), ``first_s`` (when the first request arrived), ``cost_s`` (how long it takes for a request while
+others wait, as after a freeze), ``served`` (requests), and ``service_s/PATH`` for each path.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from typing import Any
 
 import numpy as np
 
-ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
+_RESPONSE = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 _END_OF_REQUEST = b"\r\n\r\n"
 _READ_BYTES = 65536
 _BACKLOG = 8
-"""So many requests at once are a backlog."""
+"""Requests at once that count as a backlog."""
 
 _SO_TIMESTAMPNS = 35
 _timespec = struct.Struct("@ll")
-_NOTE_BYTES = socket.CMSG_SPACE(_timespec.size)
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_timespec.size)
 _CLOCK_MONOTONIC = 1
 _NONBLOCK_CLOEXEC = 0o2004000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -68,12 +68,12 @@ DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
     "bimodal": _bimodal,
     "heavy-tail": _heavy_tail,
 }
-"""Service times in seconds: median 50 ms; 30 ms, but 200 ms for a seventh (a cache missed; no percentile that is
-compared lies in the gap between the two); Pareto, 20 ms and up."""
+"""Service times in seconds. Log-normal: median 50 ms. Bimodal: 30 ms, or 200 ms for a seventh, like cache misses; no
+compared percentile lies in the gap between. Heavy tail: Pareto from 20 ms."""
 
 
-class _Alarm:
-    """A timerfd: epoll's own timeout has whole milliseconds, and answers would go out in bursts on its ticks."""
+class _Timer:
+    """A timerfd. The timeout of epoll has whole milliseconds, so responses would be sent in bursts."""
 
     def __init__(self) -> None:
         self.fd = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
@@ -82,7 +82,7 @@ class _Alarm:
         self._set_for = 0.0
 
     def set(self, at_s: float) -> None:
-        """Make the file readable at ``at_s`` (monotonic clock); only the last call counts."""
+        """Make the file readable at ``at_s`` (monotonic clock). Replaces an earlier time."""
         if at_s == self._set_for:
             return
         self._set_for = at_s
@@ -92,27 +92,27 @@ class _Alarm:
         if _libc.timerfd_settime(self.fd, absolute, ctypes.byref(spec), None):
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
-    def heard(self) -> None:
-        """It has gone off."""
+    def acknowledge(self) -> None:
+        """Reset the timer after it has fired."""
         os.read(self.fd, 8)
         self._set_for = 0.0
 
 
-class NotingServer:
-    """See the module's first lines. ``freeze_s`` 0: it never freezes."""
+class ReferenceServer:
+    """The server that the module describes. With ``freeze_s`` 0 it never freezes."""
 
     def __init__(self, port: int, freeze_s: float, every_s: float) -> None:
         self._freeze_s, self._every_s = freeze_s, every_s
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self._listener.setblocking(False)
         self._epoll = select.epoll()
-        self._alarm = _Alarm()
-        for fd in (self._listener.fileno(), self._alarm.fd, sys.stdin.fileno()):
+        self._timer = _Timer()
+        for fd in (self._listener.fileno(), self._timer.fd, sys.stdin.fileno()):
             self._epoll.register(fd, select.EPOLLIN)
         self._connections: dict[int, socket.socket] = {}
         self._unread: dict[int, bytes] = {}
         self._sleeping: list[tuple[float, int, float, str, socket.socket]] = []
-        """A heap: when to answer, a file number to order by, when the request came, its path and connection."""
+        """A heap of: when to respond, file number (to break ties), when the request arrived, path, connection."""
         self._draw = random.Random(1)
         self._freezes: list[tuple[float, float]] = []
         self._service_s: dict[str, list[float]] = {}
@@ -125,29 +125,29 @@ class NotingServer:
         while True:
             due_s = min(next_freeze_s, self._sleeping[0][0] if self._sleeping else float("inf"))
             if due_s < float("inf"):
-                self._alarm.set(due_s)
+                self._timer.set(due_s)
             events = self._epoll.poll()
-            turn_began_s = time.monotonic()
+            iteration_started_s = time.monotonic()
             for fd, _ in events:
                 if fd == self._listener.fileno():
                     self._accept()
-                elif fd == self._alarm.fd:
+                elif fd == self._timer.fd:
                     self._wake()
                 elif fd == sys.stdin.fileno():
                     return
                 else:
                     self._read(fd)
             if len(events) >= _BACKLOG:
-                self._backlog_s += time.monotonic() - turn_began_s
+                self._backlog_s += time.monotonic() - iteration_started_s
                 self._backlog_requests += len(events)
             if time.monotonic() >= next_freeze_s:
-                begun_s = time.monotonic()
+                started_s = time.monotonic()
                 time.sleep(self._freeze_s)
-                self._freezes.append((begun_s, time.monotonic()))
+                self._freezes.append((started_s, time.monotonic()))
                 next_freeze_s += self._every_s
 
     def save(self, path: Path) -> None:
-        """Write what was noted."""
+        """Write the measurements."""
         figures: dict[str, Any] = {f"service_s/{name}": values for name, values in self._service_s.items()}
         figures["freezes"] = np.array(self._freezes).reshape(-1, 2)
         figures["first_s"] = self._first_s
@@ -171,22 +171,22 @@ class NotingServer:
     def _read(self, fd: int) -> None:
         connection = self._connections[fd]
         try:
-            chunk, notes, _, _ = connection.recvmsg(_READ_BYTES, _NOTE_BYTES)
+            chunk, ancillary, _, _ = connection.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
         except BlockingIOError:
             return
         except OSError:
-            chunk, notes = b"", []
+            chunk, ancillary = b"", []
         if not chunk:
             self._epoll.unregister(fd)
             del self._connections[fd]
             connection.close()
             return
-        came_s = time.monotonic()
-        if notes:
-            whole_s, rest_ns = _timespec.unpack(notes[0][2])
-            came_s -= time.time() - whole_s - rest_ns * 1e-9
+        arrived_s = time.monotonic()
+        if ancillary:
+            whole_s, rest_ns = _timespec.unpack(ancillary[0][2])
+            arrived_s -= time.time() - whole_s - rest_ns * 1e-9
         if not self._first_s:
-            self._first_s = came_s
+            self._first_s = arrived_s
         request = self._unread[fd] + chunk
         if not request.endswith(_END_OF_REQUEST):
             self._unread[fd] = request
@@ -195,34 +195,34 @@ class NotingServer:
         path = request.split(b" ", 2)[1].decode()[1:]
         distribution = DISTRIBUTIONS.get(path.partition("/")[0])
         if distribution is None:
-            self._answer(connection, came_s, path)
+            self._respond(connection, arrived_s, path)
         else:
-            heapq.heappush(self._sleeping, (came_s + distribution(self._draw), fd, came_s, path, connection))
+            heapq.heappush(self._sleeping, (arrived_s + distribution(self._draw), fd, arrived_s, path, connection))
 
     def _wake(self) -> None:
-        self._alarm.heard()
+        self._timer.acknowledge()
         while self._sleeping and self._sleeping[0][0] <= time.monotonic():
-            _, _, begun_s, path, connection = heapq.heappop(self._sleeping)
-            self._answer(connection, begun_s, path)
+            _, _, started_s, path, connection = heapq.heappop(self._sleeping)
+            self._respond(connection, started_s, path)
 
-    def _answer(self, connection: socket.socket, begun_s: float, path: str) -> None:
-        # A client that has gone was served all the same.
+    def _respond(self, connection: socket.socket, started_s: float, path: str) -> None:
+        # A client that has closed the connection counts as served.
         with contextlib.suppress(OSError):
-            connection.send(ANSWER)
-        self._service_s.setdefault(path, []).append(time.monotonic() - begun_s)
+            connection.send(_RESPONSE)
+        self._service_s.setdefault(path, []).append(time.monotonic() - started_s)
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--port", type=int, required=True)
-    arguments.add_argument("--notes", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
     arguments.add_argument("--freeze", type=float, default=0.0)
     arguments.add_argument("--every", type=float, default=5.0)
-    given = arguments.parse_args()
-    server = NotingServer(given.port, given.freeze, given.every)
+    options = arguments.parse_args()
+    server = ReferenceServer(options.port, options.freeze, options.every)
     print("ready", flush=True)
     server.run()
-    server.save(given.notes)
+    server.save(options.output)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The noting server as benchmarks use it: started on a core of its own, loaded by the harness, asked for its notes."""
+"""Runs the reference server on its own core, puts load on it and reads its measurements."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ Floats = npt.NDArray[np.float64]
 
 
 class Freezes(NamedTuple):
-    """The server freezes for ``freeze_s`` in every ``every_s``."""
+    """The server freezes for ``freeze_s`` every ``every_s``."""
 
     freeze_s: float
     every_s: float
 
 
 END_S = 60.0
-"""How long a load or the server may take to end."""
+"""How long the load or the server may take to end."""
 
 
 @dataclass(frozen=True)
-class Notes:
-    """What the server noted; times in seconds of its clock."""
+class ServerRecord:
+    """What the server measured. Times are seconds of its monotonic clock."""
 
     first_s: float
-    """When the first request came."""
+    """When the first request arrived."""
     freezes: Floats
     cost_s: float
-    """How long a request takes it where many stand waiting."""
+    """How long it takes for a request while others wait."""
     served: int
     service_s: dict[str, Floats]
 
     @classmethod
-    def load(cls, path: Path) -> Notes:
+    def load(cls, path: Path) -> ServerRecord:
         with np.load(path) as file:
             return cls(
                 first_s=float(file["first_s"]),
@@ -59,38 +59,38 @@ class Notes:
 
 
 def quantile_of(values: Floats, q: float) -> float:
-    """The value that a share ``q`` of ``values`` does not exceed, as :meth:`Histogram.quantile_us` has it."""
+    """The value that a share ``q`` of ``values`` does not exceed, as in :meth:`Histogram.quantile_us`."""
     rank = max(1, math.ceil(q * len(values) - 1e-9))
     return float(np.partition(values, rank - 1)[rank - 1])
 
 
 class Server:
-    """The noting server on a core of its own; ``notes`` when it has ended."""
+    """The reference server on its own core."""
 
     def __init__(self, folder: Path, core: int, freezes: Freezes | None) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._notes = folder / "notes.npz"
+        self._output = folder / "record.npz"
         command: list[str | Path] = [
             sys.executable,
             "-m",
-            "benchmarks.noting_server",
+            "benchmarks.reference_server",
             "--port",
             str(port),
-            "--notes",
-            self._notes,
+            "--output",
+            self._output,
         ]
         if freezes is not None:
             command += ["--freeze", str(freezes.freeze_s), "--every", str(freezes.every_s)]
         self._process = start(command, core, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
-            raise HarnessError("the benchmark's server did not start")
+            raise HarnessError("benchmark-server-not-started", "the reference server did not start")
 
-    def end(self) -> Notes:
-        """Stop it and read what it noted."""
+    def end(self) -> ServerRecord:
+        """Stop the server and read its measurements."""
         self._process.communicate(timeout=END_S)
-        return Notes.load(self._notes)
+        return ServerRecord.load(self._output)
 
     def kill(self) -> None:
         self._process.kill()
@@ -99,7 +99,7 @@ class Server:
 
 @contextmanager
 def serving(core: int, freezes: Freezes | None = None) -> Iterator[tuple[Path, Server]]:
-    """A fresh server, and a folder for whoever loads it."""
+    """Run a server for a ``with`` block, with a temporary folder for the load generator."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), core, freezes)
         try:
@@ -109,7 +109,7 @@ def serving(core: int, freezes: Freezes | None = None) -> Iterator[tuple[Path, S
 
 
 def harness_load(folder: Path, url: str, phases: Sequence[Phase], locustfile: str, core: int) -> HarnessLoad:
-    """The harness's load of these phases by a scenario, when it has ended."""
+    """Run these phases of the harness to their end."""
     scenario = folder / "getter.py"
     scenario.write_text(locustfile)
     load = HarnessLoad(folder, scenario, phases, url, core)

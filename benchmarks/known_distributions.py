@@ -1,10 +1,10 @@
-"""Known distributions: what the harness records of a server that sleeps and notes how long it really did."""
+"""Compares the percentiles that the harness records with those that the server has measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.noting import harness_load, quantile_of, serving
+from benchmarks.reference import harness_load, quantile_of, serving
 from benchmarks.stall import GET_NOW
 from benchmarks.support import closed_phase, open_phase
 from harness.plan.model import Segment
@@ -35,20 +35,20 @@ class Getter(HttpUser):
 
 
 @dataclass(frozen=True)
-class Known:
-    """One distribution at one rate: each percentile (µs) as the server noted it, and as the harness recorded it."""
+class DistributionResult:
+    """Percentiles (µs) of one distribution at one rate, as measured by the server and as recorded by the harness."""
 
     server_us: dict[str, float]
     recorded_us: dict[str, dict[str, float]]
-    """By kind of time, one of :data:`KINDS`."""
+    """By kind of time; see :data:`KINDS`."""
     recorded: int
     served: int
     cpu: float
-    """Of the worker, in its busiest second."""
+    """CPU use of the worker in its busiest second."""
 
 
 def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
-    """Requests a second of one worker in the closed model without wait, answered at once."""
+    """Requests per second of one worker in the closed model, from a server that responds at once."""
     with serving(cores[1]) as (folder, server):
         journal = harness_load(folder, server.url, [closed_phase(PEAK_USERS, seconds)], GET_NOW, cores[0]).journal()
         server.end()
@@ -57,13 +57,13 @@ def peak_rate(seconds: float, cores: tuple[int, int]) -> float:
     return count / ((span.end_s or span.start_s) - span.start_s)
 
 
-def known(
+def measure_distribution(
     distribution: str, rate: float, seconds: float, ramp_s: float, settle_s: float, cores: tuple[int, int]
-) -> Known:
-    """The harness's open model against a server that answers after times of this distribution.
+) -> DistributionResult:
+    """Run the open model of the harness against a server whose service times have this distribution.
 
-    The rate is reached in ``ramp_s`` and held for ``settle_s`` before anything is compared, as a load that is to be
-    measured should be: users are made and connect then.
+    The rate rises for ``ramp_s`` and stays for ``settle_s`` before anything is compared, because users are created and
+    connect in that time.
     """
     ramp = Segment(start=0, end=rate, duration_s=ramp_s)
     held = open_phase(rate, settle_s + seconds, MAX_USERS)
@@ -71,7 +71,7 @@ def known(
     with serving(cores[1]) as (folder, server):
         locustfile = _LOCUSTFILE.format(path=distribution, unmeasured_s=ramp_s + settle_s)
         journal = harness_load(folder, server.url, [phase], locustfile, cores[0]).journal()
-        notes = server.end()
+        record = server.end()
     every = [
         row
         for second in journal.seconds
@@ -80,14 +80,14 @@ def known(
     ]
     response = Histogram.merged([row.response for row in every])
     service = Histogram.merged([row.service for row in every])
-    noted_us = notes.service_s[distribution] * 1e6
-    return Known(
-        server_us={name: quantile_of(noted_us, q) for name, q in QUANTILES.items()},
+    measured_us = record.service_s[distribution] * 1e6
+    return DistributionResult(
+        server_us={name: quantile_of(measured_us, q) for name, q in QUANTILES.items()},
         recorded_us={
             kind: {name: histogram.quantile_us(q) for name, q in QUANTILES.items()}
             for kind, histogram in zip(KINDS, (service, response), strict=True)
         },
         recorded=response.count,
-        served=len(noted_us),
+        served=len(measured_us),
         cpu=max(worker.cpu for second in journal.seconds for worker in second.workers),
     )
