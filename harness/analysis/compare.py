@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -25,6 +25,7 @@ from scipy.special import stdtrit
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.measurement import Interval
+from harness.record.summary import Meaning
 
 FLOOR = 0.015
 """Relative standard deviation between two runs of one build that is always reckoned with."""
@@ -35,7 +36,6 @@ _Z = 1.959963984540054
 
 
 Bounds = tuple[float, float | None]
-Meaning = Literal["better", "worse", "no clear change"]
 
 
 def against(observed: Interval, baselines: Sequence[Interval], metric: Metric[Any]) -> tuple[float, Interval]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.changes import changes_of
 from harness.analysis.compare import against, relative
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
@@ -58,6 +59,7 @@ def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = No
         )
         if suite.baseline
         else None,
+        changes=changes_of(suite),
     ).warned(*_warnings(suite, () if since else asked))
 
 

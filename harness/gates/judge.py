@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.attribution import suspects_of
+from harness.analysis.changes import changes_of
 from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
@@ -57,6 +58,7 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
         suspects=suspects_of(run),
         failures=failure_kinds(run.journal),
         baseline=_baseline(run),
+        changes=changes_of(run),
     ).warned(*_warnings(run, phases, asked))
 
 

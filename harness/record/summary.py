@@ -19,6 +19,7 @@ _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
 GateStatus = Literal["pass", "fail", "inconclusive"]
+Meaning = Literal["better", "worse", "no clear change"]
 
 
 class _Part(BaseModel):
@@ -236,6 +237,26 @@ class Notice(_Part):
         return Message(self.code, self.text.replace("{", "{{").replace("}", "}}"), self.params)
 
 
+class Change(_Part):
+    """One figure beside the baseline's.
+
+    ``baseline`` and ``observed`` are in ``unit``. ``change`` is relative (0.05: 5 % more), or for a share (``%``) the
+    difference of the shares. It is null if the baseline is 0.
+    """
+
+    phase: str
+    endpoint: str | None = None
+    """Null: all endpoints together. A benchmark's name, in the phase ``benchmarks``."""
+    metric: str
+    unit: str
+    baseline: float
+    observed: float
+    change: float | None
+    interval: tuple[float, float | None] | None
+    """Of the change, 95 %, with the noise of both sides. The upper end is null if the data cannot bound it."""
+    meaning: Meaning
+
+
 class BaselineRef(_Part):
     """What a run was compared with: the latest baseline run first."""
 
@@ -304,6 +325,8 @@ class Summary(_Part):
     suspects: list[Suspect] = []
     failures: list[FailureKind] = []
     baseline: BaselineRef | None = None
+    changes: list[Change] = []
+    """Of all figures that the baseline has, too; each measured phase in order."""
     artifacts: dict[str, str] = {}
 
     def warned(self, *warnings: Message | str) -> Self:

@@ -8,8 +8,7 @@ from harness.analysis.functions import working
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
-from harness.recording.bench import BenchRecording, read_suite
-from harness.recording.run import RunRecording, read_run
+from harness.recording import BenchRecording, RunRecording, open_recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def read_report(folder: RunFolder) -> Report:
     """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
     hint = "It was written by another version, or is damaged: `harness gate RUN` writes it anew."
     summary = read_model(folder.summary, Summary, hint=hint)
-    recorded = read_suite(folder) if folder.is_bench else read_run(folder)
+    recorded = open_recording(folder)
     return Report(summary, recorded, *_profiles(folder, recorded.profiles))
 
 

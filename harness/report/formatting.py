@@ -10,6 +10,7 @@ from datetime import datetime
 
 NONE = "–"
 _SPACE = "\u00a0"
+_AS_FACTOR = 10.0
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[@-Z\\^_])")
 _COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
@@ -85,9 +86,11 @@ def percent(share: float | None) -> str:
 
 
 def change(share: float | None) -> str:
-    """A relative change in per cent, with its sign: ``+12 %``."""
+    """A relative change in per cent with its sign (``+12 %``), from eleven times as much on as a factor (``×11``)."""
     if share is None or share != share:
         return NONE
+    if share >= _AS_FACTOR:
+        return f"×{number(1 + share)}"
     return f"{_sign(share)}{percent(abs(share))}"
 
 

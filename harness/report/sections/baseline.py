@@ -1,13 +1,15 @@
-"""The run beside its baseline: each figure, its change and the interval of that change."""
+"""Each figure beside the baseline's: the change, its interval and what it means."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from harness.report.comparison import Change, bench_changes, changes, not_compared
+from harness.analysis.changes import not_compared
+from harness.record.summary import Change, Summary
+from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report
-from harness.report.formatting import change, points
+from harness.report.formatting import change, counted, in_unit, points
 from harness.report.section import Section
 from harness.report.sections.verdict import main_phase
 
@@ -17,20 +19,63 @@ class BaselineChanges(Section):
     title = "Baseline"
     template = "baseline.html"
 
+    def text(self, summary: Summary) -> Sequence[Block]:
+        if not summary.changes:
+            return ()
+        worse, better = (_with_meaning(summary.changes, meaning) for meaning in ("worse", "better"))
+        counts = f"Of {counted(len(summary.changes), 'figure')}, {len(worse)} are worse and {len(better)} better."
+        if not worse and not better:
+            return [Paragraph(counts)]
+        is_run = summary.kind == "run"
+        columns: list[Column[Change]] = [
+            Column("Change", lambda row: Cell(relative(row, row.change), "bad" if row.meaning == "worse" else None)),
+            Column("95 % interval", interval_of, from_width=WIDE),
+            Column("Figure", lambda row: figure(row.metric), text=True),
+            Column("Endpoint" if is_run else "Benchmark", lambda row: row.endpoint or "all endpoints", text=True),
+            Column("Phase", lambda row: row.phase, text=True, shown=is_run),
+            Column("Baseline", lambda row: in_unit(row.baseline, row.unit)),
+            Column("This run", lambda row: in_unit(row.observed, row.unit)),
+        ]
+        return [Paragraph(counts), table(columns, [*worse, *better], top=True)]
+
     def values(self, report: Report) -> dict[str, Any]:
-        found = changes(report.run) if report.run else bench_changes(report.suite) if report.suite else []
+        changes = report.summary.changes
         main = main_phase(report.summary)
         return {
             "baseline": report.recorded.baseline,
-            "phases": _by_phase(found),
+            "phases": _by_phase(changes),
             "main": main.name if main else None,
-            "worse": sum(row.meaning == "worse" for row in found),
-            "better": sum(row.meaning == "better" for row in found),
-            "not_compared": not_compared(report.run) if report.run else [],
+            "worse": len(_with_meaning(changes, "worse")),
+            "better": len(_with_meaning(changes, "better")),
+            "not_compared": not_compared(report.recorded),
             "what": "Endpoint" if report.run else "Benchmark",
-            "figure": _figure,
-            "relative": _relative,
+            "figure": figure,
+            "relative": relative,
+            "interval_of": interval_of,
         }
+
+
+def figure(metric: str) -> str:
+    """``P95``, ``error rate``."""
+    return metric.upper() if metric[:1] == "p" and metric[1:].isdigit() else metric.replace("_", " ")
+
+
+def relative(row: Change, value: float | None) -> str:
+    """A change of ``row``: relative, or of a share in percentage points."""
+    return points(value) if row.unit == "%" else change(value)
+
+
+def interval_of(row: Change) -> str:
+    """The interval of the change."""
+    if row.interval is None:
+        return "–"
+    low, high = row.interval
+    return f"{relative(row, low)} … {'?' if high is None else relative(row, high)}"
+
+
+def _with_meaning(rows: Sequence[Change], meaning: str) -> list[Change]:
+    """Those rows, the largest change first."""
+    return sorted((row for row in rows if row.meaning == meaning), key=lambda row: -abs(row.change or 0))
 
 
 def _by_phase(rows: Sequence[Change]) -> dict[str, list[Change]]:
@@ -38,13 +83,3 @@ def _by_phase(rows: Sequence[Change]) -> dict[str, list[Change]]:
     for row in rows:
         phases.setdefault(row.phase, []).append(row)
     return phases
-
-
-def _figure(metric: str) -> str:
-    """``P95``, ``error rate``."""
-    return metric.upper() if metric[:1] == "p" and metric[1:].isdigit() else metric.replace("_", " ")
-
-
-def _relative(row: Change, value: float | None) -> str:
-    """A change of ``row``: relative, or of an error rate in percentage points."""
-    return points(value) if row.metric == "error_rate" else change(value)

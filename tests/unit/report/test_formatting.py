@@ -51,7 +51,9 @@ def test_shares_read_as_per_cent(share: float | None, text: str) -> None:
     assert formatting.percent(share) == text.replace(" ", SPACE)
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.12, "+12 %"), (-0.12, "−12 %"), (0.0, "±0 %"), (None, "–")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.12, "+12 %"), (-0.12, "−12 %"), (0.0, "±0 %"), (10.0, "×11"), (None, "–")]
+)
 def test_a_change_has_a_sign(share: float | None, text: str) -> None:
     assert formatting.change(share) == text.replace(" ", SPACE)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.changes import changes_of
 from harness.analysis.measurement import measure
 from harness.gates.judge import judge
 from harness.record.measurement import Baseline
 from harness.record.run_folder import write_text
+from harness.record.summary import Change
 from harness.recording import open_recording
-from harness.recording.run import read_run
 from harness.report import write_reports
-from harness.report.comparison import Change, changes
 from tests.support.recordings import Failing, lognormal, pause, record_run, steady
 
 
@@ -26,10 +26,10 @@ def compared(tmp_path: Path, before: dict[str, Any], now: dict[str, Any]) -> dic
     run = record_run(tmp_path, run_id="new", phases=phases, seed=2, **{"latency": lognormal(20), **now})
     known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
-    found = changes(read_run(run))
+    found = changes_of(open_recording(run))
     assert {change.phase for change in found} == {"steady"}
-    assert found[0].endpoint == ""
-    return {(change.endpoint, change.metric): change for change in found}
+    assert found[0].endpoint is None
+    return {(change.endpoint or "", change.metric): change for change in found}
 
 
 def test_twice_as_slow_is_worse(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(
     run = record_run(tmp_path, run_id="new", phases=[steady(80, 20), steady(10, 5, name="calm")])
     known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
-    assert {change.phase for change in changes(read_run(run))} == {"calm"}
+    assert {change.phase for change in changes_of(open_recording(run))} == {"calm"}
     write_text(run.summary, judge(run).to_json())
     write_reports(run)
     (reason,) = re.findall(r"<p class=\"note\" data-not-compared>(.*?)</p>", run.report.read_text())
@@ -88,4 +88,4 @@ def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    assert changes(read_run(record_run(tmp_path, phases=[steady(5, 3)]))) == []
+    assert changes_of(open_recording(record_run(tmp_path, phases=[steady(5, 3)]))) == []
