@@ -27,7 +27,7 @@ from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, new_secret
 from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files
 from harness.errors import HarnessError
-from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario
+from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario, Variant
 from harness.record.journal import JournalFollower
 
 ENDPOINTS = 50
@@ -93,7 +93,7 @@ class _Master:
                 ),
                 gates=(),
                 sampling=Sampling(cpu=None, memory=None),
-                target=AttachedTarget(url="http://127.0.0.1"),
+                targets=(Variant(target=AttachedTarget(url="http://127.0.0.1")),),
                 workers=workers,
                 seed=1,
             ).model_dump_json()

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from harness.control.load_processes import LoadProcesses
 from harness.errors import HarnessError
-from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment
+from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, Variant
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
 from harness.targets.health import free_port
@@ -243,7 +243,7 @@ class HarnessLoad:
             phases=tuple(phases),
             gates=(),
             sampling=Sampling(cpu=None, memory=None),
-            target=AttachedTarget(url=url),
+            targets=(Variant(target=AttachedTarget(url=url)),),
             workers=workers,
             seed=1,
         )

@@ -7,14 +7,16 @@ knows only segments.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from harness.metrics import RUN_METRICS
 from harness.metrics.comparators import Comparator, holds
 from harness.plan.phases import KINDS, MEMORY_PASS
 from harness.plan.toml_values import read_value, setting_text
+from harness.record.measurement import ONLY
 from harness.record.redaction import (
     REDACTED,
     is_secret,
@@ -239,6 +241,16 @@ class AllowedHost(_Frozen):
 Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discriminator="kind")]
 
 
+class Variant(_Frozen):
+    """A target, and the name of its figures: one in a normal run, several where builds run side by side."""
+
+    name: str = ONLY
+    target: Target
+
+    def redacted(self) -> Variant:
+        return self.model_copy(update={"target": self.target.redacted()})
+
+
 class RunPlan(_Frozen):
     """Everything needed to run it, and to run it again."""
 
@@ -249,7 +261,7 @@ class RunPlan(_Frozen):
     phases: tuple[Phase, ...]
     gates: tuple[Gate, ...]
     sampling: Sampling
-    target: Target
+    targets: tuple[Variant, ...]
     allowed_hosts: tuple[AllowedHost, ...] = ()
     """Where load may be sent beside this machine, and with what ceilings."""
     secret_names: tuple[str, ...] = Field((), validation_alias=AliasChoices("secret_names", "mask"))
@@ -270,6 +282,22 @@ class RunPlan(_Frozen):
     overrides: tuple[str, ...] = ()
     """The ``--set KEY=VALUE`` that were given, or would have been (``harness.run(set={…})``)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_target(cls, data: Any) -> Any:
+        """Plans of earlier versions have one target, without a name."""
+        if isinstance(data, Mapping) and "target" in data:
+            return {key: value for key, value in data.items() if key != "target"} | {
+                "targets": [{"target": data["target"]}]
+            }
+        return data
+
+    @property
+    def target(self) -> ShopTarget | CommandTarget | AttachedTarget:
+        """The target of a run of one variant."""
+        (variant,) = self.targets
+        return variant.target
+
     @property
     def key(self) -> tuple[str, str]:
         """Scenario and profile: runs that have them in common are comparable, in one environment."""
@@ -284,7 +312,7 @@ class RunPlan(_Frozen):
             update={
                 "scenario": self.scenario.redacted(),
                 "gates": tuple(gate.redacted() for gate in self.gates),
-                "target": self.target.redacted(),
+                "targets": tuple(variant.redacted() for variant in self.targets),
                 "arguments": redacted_words(self.arguments),
                 "overrides": tuple(map(_redacted_override, self.overrides)),
             }

@@ -25,6 +25,7 @@ from harness.plan.model import (
     Sampling,
     Scenario,
     Target,
+    Variant,
 )
 from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
@@ -131,7 +132,7 @@ def resolve(
             cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
         ),
-        target=chosen,
+        targets=(Variant(target=chosen),),
         allowed_hosts=allowed.all(),
         secret_names=secret_names,
         workers=making,

@@ -132,8 +132,9 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
         assert secret not in ran.result.out + ran.result.err
     plan = json.loads(ran.read("plan.json"))
     assert plan["arguments"] == ["--my-token", "***"]
-    assert plan["target"]["command"].endswith("{port} --db-password ***")
-    assert plan["target"]["environment"] == {"API_TOKEN": "***", "DB_PASS": "***"}
+    target = plan["targets"][0]["target"]
+    assert target["command"].endswith("{port} --db-password ***")
+    assert target["environment"] == {"API_TOKEN": "***", "DB_PASS": "***"}
     assert plan["overrides"][0] == 'target.environment={API_TOKEN = "***", DB_PASS = "***"}'
     assert "a user prints its token: *** x-tenant: ***" in ran.read("harness.log")
     assert "a child of a user prints x-tenant: ***" in ran.read("harness.log")

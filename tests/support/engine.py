@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.cluster.listen_address import ListenAddress
 from harness.control.load_processes import LoadProcesses
-from harness.plan.model import Model, Phase, RunPlan, Sampling, Scenario, Segment, ShopTarget
+from harness.plan.model import Model, Phase, RunPlan, Sampling, Scenario, Segment, ShopTarget, Variant
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder
@@ -54,7 +54,7 @@ def plan_of(
         phases=tuple(phases),
         gates=(),
         sampling=Sampling(cpu=None, memory=None),
-        target=ShopTarget(),
+        targets=(Variant(target=ShopTarget()),),
         workers=workers,
         seed=1,
         stop_timeout_s=stop_timeout_s,

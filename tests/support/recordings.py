@@ -31,6 +31,7 @@ from harness.plan.model import (
     Segment,
     ShopTarget,
     UserClass,
+    Variant,
 )
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.environment import Environment
@@ -245,7 +246,7 @@ def make_plan(
         phases=tuple(phases),
         gates=tuple(gate(entry) if isinstance(entry, str) else entry for entry in gates),
         sampling=Sampling(memory=MemorySampling(duration_s=5)),
-        target=ShopTarget(),
+        targets=(Variant(target=ShopTarget()),),
         workers=workers,
         seed=seed,
         stop_early=stop_early,

@@ -28,6 +28,7 @@ from harness.plan.model import (
     Sampling,
     Scenario,
     Target,
+    Variant,
 )
 from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import read_resources
@@ -93,7 +94,7 @@ def plan(target: Target, *kinds: str, sampling: Sampling | None = None) -> RunPl
         phases=phases,
         gates=(),
         sampling=sampling or Sampling(),
-        target=target,
+        targets=(Variant(target=target),),
         workers=1,
         seed=1,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, Sampling, Scenario, ShopTarget, Target
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, Sampling, Scenario, ShopTarget, Target, Variant
 from harness.targets.capture_environment import capture_environment, git_commit
 
 
@@ -20,7 +20,7 @@ def plan(target: Target, workers: int = 1) -> RunPlan:
         phases=(),
         gates=(),
         sampling=Sampling(),
-        target=target,
+        targets=(Variant(target=target),),
         workers=workers,
         seed=1,
     )

@@ -49,6 +49,16 @@ def test_a_plan_is_the_same_when_read_from_its_json(tmp_path: Path) -> None:
     assert RunPlan.model_validate_json(plan.model_dump_json()) == plan
 
 
+def test_a_plan_of_an_earlier_version_has_one_target_and_masks(tmp_path: Path) -> None:
+    stored = plan_of(tmp_path, SCENARIO).model_dump(mode="json")
+    (variant,) = stored.pop("targets")
+    stored |= {"target": variant["target"], "mask": ["x-tenant"]}
+    del stored["secret_names"]
+    plan = RunPlan.model_validate(stored)
+    assert (plan.target, plan.secret_names) == (ShopTarget(), ("x-tenant",))
+    assert [each.name for each in plan.targets] == [""]
+
+
 def test_a_file_that_says_nothing_of_load_is_run_with_a_few_users(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     assert [phase.description for phase in plan.phases[:2]] == ["0 → 10 users over 5 s", "10 users for 30 s"]

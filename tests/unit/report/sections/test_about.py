@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
+from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target, Variant
 from harness.report.sections.about import command_line
 from tests.support.recordings import make_plan, steady
 
@@ -19,7 +19,9 @@ from tests.support.recordings import make_plan, steady
     ],
 )
 def test_the_command_runs_the_same_again(target: Target, options: str) -> None:
-    plan = make_plan([steady()], profile="load").model_copy(update={"target": target, "overrides": ("a.b=1 s",)})
+    plan = make_plan([steady()], profile="load").model_copy(
+        update={"targets": (Variant(target=target),), "overrides": ("a.b=1 s",)}
+    )
     expected = f"harness run {plan.scenario.path} --profile load --set 'a.b=1 s' --workers 1 --seed 0{options}"
     assert command_line(plan) == expected
 
