@@ -6,7 +6,8 @@ from harness.metrics import BENCH_METRICS
 from harness.metrics.metric import Metric
 from harness.metrics.rounds import RoundTimes
 from harness.plan.bench import BenchGate
-from harness.plan.expression import check_sign, comparator_of, metric_of, number_of, parsed, tokens_of, wrong_unit
+from harness.plan.comparison_words import check_sign, comparator_of, metric_of, number_of, wrong_unit
+from harness.plan.expression import parsed, tokens_of
 from harness.plan.problems import InvalidValue
 
 _EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')

@@ -7,14 +7,14 @@ name the wrong word and suggest the right one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from harness.errors import alternatives
-from harness.metrics import RUN_METRICS, synonyms
-from harness.metrics.comparators import Comparator, is_upper
+from harness.metrics import RUN_METRICS
+from harness.metrics.comparators import is_upper
 from harness.metrics.metric import Metric
+from harness.plan.comparison_words import check_range, check_sign, comparator_of, metric_of, number_of, wrong_unit
 from harness.plan.model import Comparison, Condition
 from harness.plan.problems import InvalidValue
 
@@ -43,9 +43,6 @@ UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
 %ignore WS
 """
 
-_COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
-_COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
-_LARGEST = 1e15
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
 _EXPECTED = {
     "WORD": "a metric",
@@ -200,45 +197,6 @@ def _comparison(tokens: list[Token], text: str) -> Comparison:
     )
 
 
-def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Metric[_Data]:
-    """The metric of ``known`` that ``word`` in ``source`` is. Raises ``InvalidValue``."""
-    metric = known.get(word.lower())
-    if metric is None:
-        raise InvalidValue(
-            "metric-unknown",
-            "{text!q}: unknown metric {word!q}",
-            hint="{alternatives}",
-            text=source,
-            word=word,
-            alternatives=alternatives(word, known, synonyms(known)),
-        )
-    return metric
-
-
-def comparator_of(word: str, source: str) -> Comparator:
-    """The comparison that ``word`` in ``source`` is. Raises ``InvalidValue``."""
-    for comparator in _COMPARATORS:
-        if word == comparator:
-            return comparator
-    if likely := _COMPARATOR_FOR.get(word):
-        raise InvalidValue(
-            "comparison-misspelled",
-            "{text!q}: {word!q} is not a comparison",
-            hint='did you mean "{meant}"?',
-            text=source,
-            word=word,
-            meant=source.replace(word, likely, 1),
-        )
-    raise InvalidValue(
-        "comparison-unknown",
-        "{text!q}: {word!q} is not a comparison",
-        hint="known: {known}",
-        text=source,
-        word=word,
-        known=_COMPARATORS,
-    )
-
-
 def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tuple[float, str]:
     """The limit in the metric's own unit, or per cent of the baseline."""
     number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
@@ -260,78 +218,6 @@ def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tupl
     if unit_text not in unit.scales:
         raise wrong_unit(metric, unit_text, source, relative=baseline and not unit.is_share)
     if not baseline:
-        _check_range(metric, words["COMPARATOR"], value, source)
+        check_range(metric, words["COMPARATOR"], value, source)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
     return round(value * unit.scales[unit_text], 9), unit.name
-
-
-def number_of(text: str, source: str) -> float:
-    """The number that ``text`` in ``source`` is. Raises ``InvalidValue`` where it is beyond all use."""
-    number = float(text)
-    if abs(number) > _LARGEST:
-        raise InvalidValue(
-            "limit-too-large",
-            "{text!q}: the number is too large",
-            hint="write at most {most:.0e}",
-            text=source,
-            most=_LARGEST,
-        )
-    return number
-
-
-def check_sign(number: str, unit: str, source: str) -> None:
-    """Raises ``InvalidValue`` where a limit has a sign."""
-    if number[0] in "+-":
-        raise InvalidValue(
-            "limit-with-sign",
-            "{text!q}: a limit has no sign",
-            hint='write "{meant}"',
-            text=source,
-            meant=f"{number[1:]}{unit}",
-        )
-
-
-def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool) -> InvalidValue:
-    """``unit`` is none of ``metric``'s; ``relative``: the limit may be a percentage of the baseline instead."""
-    if relative:
-        return InvalidValue(
-            "limit-of-wrong-unit",
-            "{text!q}: {unit!q} is not a unit of {metric}",
-            hint="write it {wording}, such as {example}, or in per cent of the baseline, such as baseline + 10%",
-            text=source,
-            unit=unit,
-            metric=metric.name,
-            wording=metric.unit.wording,
-            example=metric.example,
-        )
-    return InvalidValue(
-        "limit-of-wrong-unit",
-        "{text!q}: {unit!q} is not a unit of {metric}",
-        hint="write it {wording}, such as {example}",
-        text=source,
-        unit=unit,
-        metric=metric.name,
-        wording=metric.unit.wording,
-        example=metric.example,
-    )
-
-
-def _check_range(metric: Metric[_Data], comparator: str, value: float, source: str) -> None:
-    if value > metric.unit.most:
-        raise InvalidValue(
-            "limit-out-of-range",
-            "{text!q}: {metric} is at most {most:g} {unit}",
-            hint="write, for example, {example}",
-            text=source,
-            metric=metric.name,
-            most=metric.unit.most,
-            unit=metric.unit.name,
-            example=metric.example,
-        )
-    if value == 0 and comparator == "<":
-        raise InvalidValue(
-            "limit-never-holds",
-            "{text!q} can never hold",
-            hint="nothing is below 0: raise the limit, or use <=",
-            text=source,
-        )

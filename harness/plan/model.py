@@ -15,16 +15,9 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from harness.metrics import RUN_METRICS
 from harness.metrics.comparators import Comparator, holds
 from harness.plan.phases import KINDS, MEMORY_PASS
-from harness.plan.toml_values import read_value, setting_text
+from harness.plan.toml_values import redacted_setting
 from harness.record.measurement import ONLY
-from harness.record.redaction import (
-    REDACTED,
-    is_secret,
-    redacted,
-    redacted_command,
-    redacted_settings,
-    redacted_words,
-)
+from harness.record.redaction import redacted, redacted_command, redacted_settings, redacted_words
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
@@ -314,7 +307,7 @@ class RunPlan(_Frozen):
                 "gates": tuple(gate.redacted() for gate in self.gates),
                 "targets": tuple(variant.redacted() for variant in self.targets),
                 "arguments": redacted_words(self.arguments),
-                "overrides": tuple(map(_redacted_override, self.overrides)),
+                "overrides": tuple(map(redacted_setting, self.overrides)),
             }
         )
 
@@ -334,25 +327,3 @@ class RunPlan(_Frozen):
     def all_workers(self) -> int:
         """On all machines together."""
         return self.workers + self.remote_workers
-
-
-def _redacted_override(text: str) -> str:
-    key, _, value_text = text.partition("=")
-    value = read_value(value_text)
-    hidden = _redacted_value(key.strip(), value)
-    return text if hidden == value else setting_text(key, hidden)
-
-
-def _redacted_value(name: str, value: object) -> object:
-    """As the target that it sets is masked: tables by their names, its command by its words."""
-    if is_secret(name):
-        return REDACTED if value != "" else value
-    match value:
-        case dict():
-            return {below: _redacted_value(below, item) for below, item in value.items()}
-        case list():
-            return [_redacted_value(name, item) for item in value]
-        case str():
-            return redacted_command(value) if name.rpartition(".")[2] == "command" else redacted(value)
-        case _:
-            return value

@@ -1,10 +1,12 @@
-"""Single TOML values as text on one line, as ``--set KEY=VALUE`` has them."""
+"""Reads, writes and redacts single TOML values on one line, as ``--set KEY=VALUE`` has them."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+
+from harness.record.redaction import REDACTED, is_secret, redacted, redacted_command
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -21,6 +23,29 @@ def read_value(text: str) -> object:
 def setting_text(key: str, value: object) -> str:
     """``KEY=VALUE``, such that :func:`read_value` reads ``value`` from it."""
     return f"{key}={value if isinstance(value, str) and read_value(value) == value else _toml(value)}"
+
+
+def redacted_setting(text: str) -> str:
+    """``KEY=VALUE`` without its secrets."""
+    key, _, value_text = text.partition("=")
+    value = read_value(value_text)
+    hidden = _redacted_value(key.strip(), value)
+    return text if hidden == value else setting_text(key, hidden)
+
+
+def _redacted_value(name: str, value: object) -> object:
+    """As the target that it sets is redacted: tables by their names, its command by its words."""
+    if is_secret(name):
+        return REDACTED if value != "" else value
+    match value:
+        case dict():
+            return {below: _redacted_value(below, item) for below, item in value.items()}
+        case list():
+            return [_redacted_value(name, item) for item in value]
+        case str():
+            return redacted_command(value) if name.rpartition(".")[2] == "command" else redacted(value)
+        case _:
+            return value
 
 
 def _toml(value: object) -> str:

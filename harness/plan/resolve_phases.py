@@ -1,0 +1,136 @@
+"""Makes the phases of a plan of the tables that a user wrote: their names, their checks, their levels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.errors import alternatives
+from harness.plan.config_source import ConfigSource, KeyPath
+from harness.plan.description import ScenarioDescription
+from harness.plan.model import Phase
+from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
+from harness.plan.phases.base import NO_LOAD, PhaseConfig
+from harness.plan.problems import InvalidValue, Problems, Where, shown
+from harness.plan.validation_errors import checked
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
+    """Each phase's name: its own, else its kind, with a number from the second on."""
+    names: list[str] = []
+    locations: dict[str, Where] = {}
+    for index, table in enumerate(source.data["phase"]):
+        name, where = table.get("name"), source.where(("phase", index, "name"))
+        if name is None:
+            names.append("")
+            continue
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            _reject_name(name, where, problems)
+        elif name == MEMORY_PASS:
+            problems.add(
+                "phase-name-reserved",
+                "{name!q} is the memory pass that the harness adds",
+                where=where,
+                hint="use another name",
+                name=name,
+            )
+        elif name in locations:
+            problems.add(
+                "phase-name-twice",
+                "two phases are named {name!q}",
+                where=where,
+                hint="the other is at {other}",
+                name=name,
+                other=shown(locations[name]),
+            )
+        names.append(str(name))
+        locations.setdefault(str(name), where)
+    for index, table in enumerate(source.data["phase"]):
+        if not names[index]:
+            kind = str(table.get("kind", "phase"))
+            tries = [kind, *(f"{kind}-{number}" for number in range(2, len(names) + 2))]
+            names[index] = next(name for name in tries if name not in names)
+    return names
+
+
+def _reject_name(name: object, where: Where, problems: Problems) -> None:
+    likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
+    if _NAME.fullmatch(likely):
+        problems.add(
+            "phase-name-misspelled",
+            "{name!q} is not a name",
+            where=where,
+            hint='did you mean "{meant}"?',
+            name=name,
+            meant=likely,
+        )
+    else:
+        problems.add(
+            "phase-name-invalid",
+            "{name!q} is not a name",
+            where=where,
+            hint="a name is a letter, then letters, digits, - and _",
+            name=name,
+        )
+
+
+def resolve_phases(
+    source: ConfigSource, names: list[str], description: ScenarioDescription, problems: Problems
+) -> list[Phase]:
+    tables = source.data["phase"]
+    if not tables and not len(problems):
+        problems.add(
+            "no-phases",
+            "there is no phase",
+            where=source.where(("phase",)),
+            hint='write, for example, steady(users=50, hold="30s")',
+        )
+    configs = [_phase_config(source, index, name, description, problems) for index, name in enumerate(names)]
+    phases: list[Phase] = []
+    level = NO_LOAD
+    for index, config in enumerate(configs):
+        if config is None:
+            break  # the levels of later phases are not known; their own keys are checked already
+        try:
+            phases.append(config.resolve(level))
+        except InvalidValue as error:
+            path: KeyPath = ("phase", index, error.key) if error.key else ("phase", index)
+            problems.add_invalid(error, where=source.where(path))
+            break
+        level = config.level_after(phases[-1])
+    return phases
+
+
+def _phase_config(
+    source: ConfigSource, index: int, name: str, description: ScenarioDescription, problems: Problems
+) -> PhaseConfig | None:
+    """The checked keys of one phase; None where there are problems."""
+    table: dict[str, Any] = {**source.data["phase"][index], "name": name}
+    path = ("phase", index)
+    kind = table.pop("kind", None)
+    if kind not in KINDS:
+        _reject_kind(kind, source.where((*path, "kind")), problems)
+        return None
+    before = len(problems)
+    model = phase_kind(kind)
+    for error in model.problems(table, description):
+        problems.add_invalid(error, where=source.where((*path, error.key) if error.key else path))
+    config = checked(model, table, path, source, problems)
+    return config if len(problems) == before else None
+
+
+def _reject_kind(kind: object, where: Where, problems: Problems) -> None:
+    if kind is None:
+        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="known: {known}", known=KINDS)
+        return
+    synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}
+    problems.add(
+        "phase-unknown-kind",
+        "unknown kind {kind!q}",
+        where=where,
+        hint="{alternatives}",
+        kind=kind,
+        alternatives=alternatives(str(kind), KINDS, synonyms),
+    )
