@@ -17,7 +17,8 @@ from harness.gates.live import failed_beyond_recovery
 from harness.metrics import formatting
 from harness.metrics.comparators import is_upper
 from harness.metrics.statistics import Exact, Maximum, Proportion, Quantile
-from harness.plan.model import Comparison, Gate
+from harness.plan.model import Gate
+from harness.plan.requirement import Comparison
 from harness.record.measurement import ALL, Interval
 from harness.record.summary import GateResult, GateStatus, PhaseSummary
 from harness.recording.run import PhaseRecord, RunRecording

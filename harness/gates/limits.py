@@ -6,7 +6,7 @@ import math
 
 from harness.metrics.comparators import Comparator, holds, is_upper
 from harness.plan.bench import BenchGate
-from harness.plan.model import Comparison
+from harness.plan.requirement import Comparison
 from harness.record.measurement import Interval
 from harness.record.summary import GateStatus
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from harness.metrics import BENCH_METRICS
 from harness.metrics.comparators import Comparator
+from harness.plan.frozen import Frozen
 from harness.record.redaction import redacted_words
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ def _known(name: str) -> str:
     return name
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class BenchGate(_Frozen):
+class BenchGate(Frozen):
     """One requirement on benchmarks, e.g. ``bench("test_search").mean <= baseline + 5%``.
 
     ``benchmark`` is a test's name, its whole id, or a pattern of either with ``*``. ``value`` is in ``unit``: seconds,
@@ -72,7 +69,7 @@ class BenchGate(_Frozen):
         return BENCH_METRICS[self.metric]
 
 
-class BenchPlan(_Frozen):
+class BenchPlan(Frozen):
     """Everything needed to run the suite again."""
 
     schema_version: Literal[1] = 1

@@ -15,8 +15,8 @@ from harness.metrics import RUN_METRICS
 from harness.metrics.comparators import is_upper
 from harness.metrics.metric import Metric
 from harness.plan.comparison_words import check_range, check_sign, comparator_of, metric_of, number_of, wrong_unit
-from harness.plan.model import Comparison, Condition
 from harness.plan.problems import InvalidValue
+from harness.plan.requirement import Comparison, Condition
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput

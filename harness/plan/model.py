@@ -8,28 +8,18 @@ knows only segments.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
-from harness.metrics import RUN_METRICS
-from harness.metrics.comparators import Comparator, holds
+from harness.plan.frozen import Frozen
 from harness.plan.phases import KINDS, MEMORY_PASS
+from harness.plan.requirement import Comparison, Condition
 from harness.plan.toml_values import redacted_setting
 from harness.record.measurement import ONLY
 from harness.record.redaction import redacted, redacted_command, redacted_settings, redacted_words
 
-if TYPE_CHECKING:
-    from harness.metrics.aggregate import Aggregate
-    from harness.metrics.metric import Metric
-
 Model = Literal["closed", "open"]
-
-
-def _known(name: str) -> str:
-    if name not in RUN_METRICS:
-        raise ValueError(f"there is no metric {name}")
-    return name
 
 
 def _known_kind(kind: str) -> str:
@@ -38,11 +28,7 @@ def _known_kind(kind: str) -> str:
     return kind
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Segment(_Frozen):
+class Segment(Frozen):
     """The goal goes linearly from ``start`` to ``end`` (users, or arrivals per second) in ``duration_s``."""
 
     start: float
@@ -50,45 +36,7 @@ class Segment(_Frozen):
     duration_s: float
 
 
-class Comparison(_Frozen):
-    """One requirement on one metric, e.g. ``p95 < 500ms`` or ``p95 <= baseline + 10%``.
-
-    ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
-    baseline's figure, changed by ``value``: by so many per cent of it where ``unit`` is ``%`` (of an ``error_rate``: by
-    percentage points), else in the metric's own unit. ``value`` is negative for ``baseline - 5%``.
-    """
-
-    metric: Annotated[str, AfterValidator(_known)]
-    comparator: Comparator
-    value: float
-    unit: str
-    baseline: bool = False
-    source: str
-    """What the user wrote."""
-
-    @property
-    def measures(self) -> Metric[Aggregate]:
-        """The metric that it is a requirement on."""
-        return RUN_METRICS[self.metric]
-
-    @property
-    def percent(self) -> bool:
-        """Whether ``value`` is a share of the baseline's figure."""
-        return self.unit == "%" and not self.measures.unit.is_share
-
-    def holds(self, value: float) -> bool:
-        """Whether ``value``, in the metric's unit, meets a requirement that compares with no baseline."""
-        return holds(value, self.comparator, self.value)
-
-
-class Condition(_Frozen):
-    """Comparisons joined by ``or`` (outer) and ``and`` (inner): true when all of any group are true."""
-
-    any_of: tuple[tuple[Comparison, ...], ...]
-    source: str
-
-
-class Gate(_Frozen):
+class Gate(Frozen):
     """One requirement on the run. ``phase`` None: every measured phase; ``endpoint`` None: all together."""
 
     comparison: Comparison
@@ -100,7 +48,7 @@ class Gate(_Frozen):
         return self.model_copy(update={"endpoint": self.endpoint and redacted(self.endpoint)})
 
 
-class Phase(_Frozen):
+class Phase(Frozen):
     """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
 
     name: str
@@ -125,22 +73,22 @@ class Phase(_Frozen):
         return sum(segment.duration_s for segment in self.segments)
 
 
-class CpuSampling(_Frozen):
+class CpuSampling(Frozen):
     rate_hz: int = 100
 
 
-class MemorySampling(_Frozen):
+class MemorySampling(Frozen):
     duration_s: float = 10.0
 
 
-class Sampling(_Frozen):
+class Sampling(Frozen):
     """What is sampled; None switches one off."""
 
     cpu: CpuSampling | None = CpuSampling()
     memory: MemorySampling | None = MemorySampling()
 
 
-class UserClass(_Frozen):
+class UserClass(Frozen):
     """One Locust user class of the scenario; ``tasks`` maps each task's name to its share of the iterations (0…1)."""
 
     name: str
@@ -153,7 +101,7 @@ class UserClass(_Frozen):
         return self.model_copy(update={"host": self.host and redacted(self.host)})
 
 
-class Scenario(_Frozen):
+class Scenario(Frozen):
     """The scenario file, as its description told (see ``harness.engine.scenario.describe``)."""
 
     path: str
@@ -176,24 +124,24 @@ class Scenario(_Frozen):
         return self.model_copy(update={"user_classes": tuple(user.redacted() for user in self.user_classes)})
 
 
-class ShopTarget(_Frozen):
+class ShopTarget(Frozen):
     """The embedded shop; ``environment`` is added to its process's."""
 
     kind: Literal["shop"] = "shop"
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
 
     def redacted(self) -> ShopTarget:
         return self.model_copy(update={"environment": redacted_settings(self.environment)})
 
 
-class CommandTarget(_Frozen):
+class CommandTarget(Frozen):
     """A target the harness starts: ``command`` may hold ``{port}``; ready when GET ``ready_path`` answers 2xx."""
 
     kind: Literal["command"] = "command"
     command: str
     ready_path: str = "/health"
     ready_timeout_s: float = 60.0
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
 
     def redacted(self) -> CommandTarget:
         return self.model_copy(
@@ -205,7 +153,7 @@ class CommandTarget(_Frozen):
         )
 
 
-class AttachedTarget(_Frozen):
+class AttachedTarget(Frozen):
     """A target that runs already. ``pid`` (on this machine) is what samplers look at; None: nothing is sampled."""
 
     kind: Literal["attached"] = "attached"
@@ -220,7 +168,7 @@ class AttachedTarget(_Frozen):
         return self.model_copy(update={"url": redacted(self.url)})
 
 
-class AllowedHost(_Frozen):
+class AllowedHost(Frozen):
     """A host beyond this machine that load may be sent to; or this one, where it has a ceiling.
 
     ``host`` as :func:`harness.plan.hosts.host_key` spells it; ``max_rate`` is the most requests a second that all
@@ -234,7 +182,7 @@ class AllowedHost(_Frozen):
 Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discriminator="kind")]
 
 
-class Variant(_Frozen):
+class Variant(Frozen):
     """A target, and the name of its figures: one in a normal run, several where builds run side by side."""
 
     name: str = ONLY
@@ -244,7 +192,7 @@ class Variant(_Frozen):
         return self.model_copy(update={"target": self.target.redacted()})
 
 
-class RunPlan(_Frozen):
+class RunPlan(Frozen):
     """Everything needed to run it, and to run it again."""
 
     schema_version: Literal[1] = 1

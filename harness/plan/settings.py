@@ -9,9 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictI
 
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
-from harness.plan.model import AllowedHost, Comparison
+from harness.plan.model import AllowedHost
 from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Duration
+from harness.plan.requirement import Comparison
 
 MOST_WORKERS = 1000
 

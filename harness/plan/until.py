@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.metrics.aggregate import Accumulator
-from harness.plan.model import Condition
+from harness.plan.requirement import Condition
 
 FEWEST_REQUESTS = 20
 """With fewer, the percentiles of a step mean nothing."""

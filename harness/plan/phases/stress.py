@@ -9,10 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.expression import parse_limit
-from harness.plan.model import Condition, Phase, Segment
+from harness.plan.model import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
 from harness.plan.problems import InvalidValue
 from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
+from harness.plan.requirement import Condition
 
 _Value = TypeVar("_Value", int, float)
 

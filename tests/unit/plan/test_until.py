@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.model import Condition
+from harness.plan.requirement import Condition
 from harness.plan.until import FEWEST_REQUESTS, StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
