@@ -9,12 +9,19 @@ import errno
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from harness import quick_start
+from harness.cli.std_streams import complain, open_closed
 from harness.errors import ExitCode, HarnessError
+
+if TYPE_CHECKING:
+    from harness.cli import outcome as outcome
+    from harness.cli import progress as progress
+
+__getattr__ = quick_start.lazy_modules(__name__)
 
 _MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
 """A full or read-only disk, a missing permission, too many open files: problems of the machine, not of the harness."""
@@ -89,8 +96,6 @@ def cli() -> None:
 
 def main() -> None:
     """The console script ``harness``."""
-    from harness.cli.std_streams import complain, open_closed
-
     open_closed()
     quick_start.end_at_once()
     try:

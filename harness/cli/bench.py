@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness import api, control
+from harness import api, cli, control
 from harness.api.options import BenchOptions
 from harness.cli import options
 
@@ -32,7 +32,7 @@ def command(as_json: bool, **given: Any) -> int:
       harness baseline set latest
       harness bench --gate 'bench("test_*").mean <= baseline + 10%'
     """
-    from harness.report.formatting import no_commands
+    from harness.report.formatting import no_commands  # pydantic comes with it, which --help does not need
 
     def hear(text: str) -> None:
         print(no_commands(text), end="", file=sys.stderr, flush=True)
@@ -42,8 +42,5 @@ def command(as_json: bool, **given: Any) -> int:
         finished = api.bench.run_benchmarks(BenchOptions(**given, hear=hear))
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
-
-    from harness.cli.outcome import show_outcome
-
-    show_outcome(finished.folder, finished.summary, as_json=as_json)
+    cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json)
     return finished.summary.exit_code

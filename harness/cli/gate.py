@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness import api, control
+from harness import api, cli, control
 from harness.cli import options
 
 
@@ -33,8 +33,5 @@ def command(
     """
     folder = control.run_lookup.find_or_fetch(run, out)
     summary = api.judge.judge_folder(folder, require, phase=phase, endpoint=endpoint, profile=profile)
-
-    from harness.cli.outcome import show_outcome  # an error in the options is reported before rich is loaded
-
-    show_outcome(folder, summary, as_json=as_json)
+    cli.outcome.show_outcome(folder, summary, as_json=as_json)
     return summary.exit_code

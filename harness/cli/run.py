@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness import api, control
+from harness import api, cli, control
 from harness.api.options import RunOptions
 from harness.cli import options
 from harness.cli.target_options import with_target_from
@@ -50,14 +50,11 @@ def command(as_json: bool, **given: Any) -> int:
       harness run my_locustfile.py --host http://10.0.0.9 --allow-host 10.0.0.9 \\
                                    --bind 10.0.0.5 --expect-workers 3
     """
-    from harness.cli.outcome import show_outcome
-    from harness.cli.progress import make_observer
-
     control.interrupts.raise_on_signals()
     try:
-        with make_observer() as observer:
+        with cli.progress.make_observer() as observer:
             finished = api.run.run_scenario(with_target_from(os.environ, RunOptions(**given, watcher=observer)))
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
-    show_outcome(finished.folder, finished.summary, as_json=as_json)
+    cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json)
     return finished.summary.exit_code

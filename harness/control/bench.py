@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import control
 from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
 from harness.errors import HarnessError, ManyProblemsError
@@ -71,13 +72,10 @@ def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
             with Interrupts() as interrupts:
                 _measure(folder, plan, interrupts, hear)
 
-            # Only now, because scipy, pyarrow and jinja2 take half a second.
-            from harness.control.finalize import conclude, copy_run
-
-            summary = conclude(folder, plan, environment, store)
+            summary = control.finalize.conclude(folder, plan, environment, store)
             if copies is not None:
                 hear(f"  copying the run folder to {copies}\n")
-                summary = copy_run(folder, summary, copies)
+                summary = control.finalize.copy_run(folder, summary, copies)
             return BenchOutcome(folder, summary)
 
 
