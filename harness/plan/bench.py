@@ -1,6 +1,6 @@
-"""The plan of ``harness bench``: which tests pytest is given, what must hold, what is looked at besides.
+"""The plan of ``harness bench``: which tests pytest runs, which gates must hold, what is profiled.
 
-Frozen, complete, JSON to and fro (``plan.json``), as :class:`harness.plan.model.RunPlan` is of a run under load.
+Frozen, complete, stored as ``plan.json``, like :class:`harness.plan.model.RunPlan`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.metrics.rounds import RoundTimes
 
 PROFILE = "bench"
-"""What stands for a profile's name: baselines and the catalogue go by suite, profile and environment."""
+"""The profile's name of every bench: baselines and the catalogue are keyed by suite, profile and environment."""
 
 
 def name_of(test: str) -> str:
@@ -30,9 +30,9 @@ def name_of(test: str) -> str:
 
 
 def reads(pattern: str, test: str) -> bool:
-    """Whether ``bench(pattern)`` means the benchmark of the id ``test``.
+    """Whether ``bench(pattern)`` covers the benchmark with the id ``test``.
 
-    By its id, its name, or its name without parameters; ``*`` stands for any characters.
+    By its id, its name, or its name without parameters; ``*`` matches any characters.
     """
     name = name_of(test)
     whole = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
@@ -75,16 +75,16 @@ class BenchPlan(Frozen):
     schema_version: Literal[1] = 1
     kind: Literal["bench"] = "bench"
     suite: str
-    """The project's name: baselines go by it, whatever part of the suite a run takes."""
+    """The project's name: baselines are keyed by it, whichever part of the suite a run covers."""
     folder: str
-    """Absolute: where pytest was started."""
+    """Absolute; where pytest was started."""
     arguments: tuple[str, ...]
-    """What pytest is given."""
+    """The arguments for pytest."""
     paths: tuple[str, ...] = ()
-    """The tests where ``arguments`` name none; none: those that pytest finds by itself."""
+    """The tests if ``arguments`` name none; empty: those that pytest finds by itself."""
     gates: tuple[BenchGate, ...]
     strict: bool = True
-    """Whether the gates were given for this call: one that names no benchmark is a fault, whatever tests are chosen."""
+    """Whether the gates were given for this call. Each must then name a benchmark, whatever tests are chosen."""
     profile: bool = False
     """Whether the slowest benchmarks are run again under py-spy."""
     memory: bool = False

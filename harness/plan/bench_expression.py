@@ -57,7 +57,7 @@ def parse_bench_gate(text: object) -> BenchGate:
 
 
 def _value(metric: Metric[RoundTimes], words: dict[str, str], source: str) -> tuple[float, bool]:
-    """The limit in the metric's own unit, or what the baseline is changed by; and whether that is per cent of it."""
+    """The limit in the metric's own unit, or the change from the baseline, and whether that is in per cent."""
     if "NUMBER" not in words:  # a bare ``baseline``
         return 0.0, True
     number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")

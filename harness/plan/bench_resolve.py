@@ -65,7 +65,7 @@ def resolve_bench(
     memory: bool = False,
     folder: Path | None = None,
 ) -> BenchPlan:
-    """The plan of running pytest with ``arguments`` in ``folder`` (the working one). Raises ``HarnessError``."""
+    """The plan for running pytest with ``arguments`` in ``folder``, by default here. Raises ``HarnessError``."""
     folder = (folder or Path.cwd()).resolve()
     name, table = _project(folder)
     given = requested_bench_gates(gates, gates_file)
@@ -116,7 +116,7 @@ def requested_bench_gates(
 
 
 def _project(folder: Path) -> tuple[str, _ProjectTable]:
-    """The name of the project that ``folder`` belongs to, and its table; empty where it says nothing of benches.
+    """The name of the project that ``folder`` belongs to, and its table, which is empty if there is none.
 
     Its paths are below the project's folder, wherever in it the bench is started.
     """
@@ -148,7 +148,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     settings = checked(_ProjectTable, table, (), below, problems)
     for index, path in enumerate(settings.paths if settings else ()):
         if not _is_there(file.parent / path.partition("::")[0]):
-            # pytest itself would look for tests everywhere instead.
+            # pytest would look for tests everywhere instead.
             problems.add(
                 "bench-path-not-found",
                 "there is no {path!q}",
@@ -164,11 +164,11 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
 
 
 def _is_there(location: Path) -> bool:
-    """Whether a path, or a pattern of paths, leads to anything."""
+    """Whether a path or a pattern matches anything."""
     try:
-        # A folder's own name may hold what a pattern is made of.
+        # A folder's own name may contain a pattern's characters.
         return location.exists() or any(Path(location.anchor).glob(str(location.relative_to(location.anchor))))
-    except (ValueError, OSError):  # no pattern, or no name that a file system has
+    except (ValueError, OSError):  # neither a pattern nor a possible file name
         return False
 
 

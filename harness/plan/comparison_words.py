@@ -19,7 +19,7 @@ _LARGEST = 1e15
 
 
 def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Metric[_Data]:
-    """The metric of ``known`` that ``word`` in ``source`` is. Raises ``InvalidValue``."""
+    """The metric that ``word`` in ``source`` names. Raises ``InvalidValue``."""
     metric = known.get(word.lower())
     if metric is None:
         raise InvalidValue(
@@ -34,7 +34,7 @@ def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Met
 
 
 def comparator_of(word: str, source: str) -> Comparator:
-    """The comparison that ``word`` in ``source`` is. Raises ``InvalidValue``."""
+    """The comparator that ``word`` in ``source`` is. Raises ``InvalidValue``."""
     for comparator in _COMPARATORS:
         if word == comparator:
             return comparator
@@ -58,7 +58,7 @@ def comparator_of(word: str, source: str) -> Comparator:
 
 
 def number_of(text: str, source: str) -> float:
-    """The number that ``text`` in ``source`` is. Raises ``InvalidValue`` where it is beyond all use."""
+    """The number ``text`` in ``source``. Raises ``InvalidValue`` if it is absurdly large."""
     number = float(text)
     if abs(number) > _LARGEST:
         raise InvalidValue(
@@ -84,7 +84,7 @@ def check_sign(number: str, unit: str, source: str) -> None:
 
 
 def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool) -> InvalidValue:
-    """``unit`` is none of ``metric``'s; ``relative``: the limit may be a percentage of the baseline instead."""
+    """The error for a unit that is not the metric's; ``relative``: a percentage of the baseline would be right too."""
     if relative:
         return InvalidValue(
             "limit-of-wrong-unit",

@@ -1,7 +1,7 @@
-"""What the short-lived child that imports a scenario tells of it, as JSON on its standard output.
+"""What the short-lived child process that imports a scenario reports, as JSON on its standard output.
 
 The controller never imports a scenario: importing Locust patches the interpreter, and a scenario may do anything.
-What the user wrote is passed on as it was written (``harness.plan.dsl.declared``) and checked in ``resolve``.
+The child passes on what the user wrote, unchecked (``harness.plan.dsl.declared``); ``resolve`` checks it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from harness.plan.model import UserClass
 
 
 class DescribeRequest(BaseModel):
-    """What the child is asked: ``files`` as ``harness.plan.locustfiles`` found them, ``arguments`` as they followed
-    ``--``.
-    """
+    """Input of the child: ``files`` as ``harness.plan.locustfiles`` found them, ``arguments`` as they follow ``--``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,11 +26,11 @@ class DescribeRequest(BaseModel):
 
 
 class ScenarioDescription(BaseModel):
-    """A scenario as its import showed it, with the user classes that arguments and tags leave.
+    """A scenario as its import showed it, with the user classes that remain after arguments and tags.
 
     ``file`` is absolute; ``name`` the file's name without ``.py``; ``files`` all of them where there are several.
     ``phases``, ``gates``, ``sampling`` and ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked:
-    lists of ``Spec.to_dict()`` where the user wrote what is right, anything where not, None where nothing.
+    lists of ``Spec.to_dict()`` where the user wrote them correctly, anything where not, None where nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

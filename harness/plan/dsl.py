@@ -18,14 +18,14 @@ from typing import Never, cast
 from harness.plan.phases import phase_kind
 
 Goal = int | float | str | tuple[int | float | str, ...]
-"""Users (50) or arrivals per second (200, ``"200/s"``); several where the load changes within the phase."""
+"""Users (50) or arrivals per second (200, ``"200/s"``); a tuple where the load changes within the phase."""
 Time = int | float | str
 """``"20s"``, ``"1m30s"``, ``"500ms"``, ``"2h"`` or seconds."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One call as it was written: ``arguments`` holds those that were given, by name."""
+    """One call: ``arguments`` are those that the user gave, by name."""
 
     call: str
     arguments: Mapping[str, object] = field(hash=False)
@@ -33,7 +33,7 @@ class Spec:
     line: int
 
     def to_dict(self, within: tuple[int, ...] = ()) -> dict[str, object]:
-        """JSON-able: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``.
+        """Ready for JSON: ``{"call": "ramp", "arguments": {"users": 50, "over": "15s"}, "file": …, "line": …}``.
 
         ``within`` as in :func:`plain`.
         """
@@ -51,7 +51,7 @@ class GateSpec(Spec):
 
 
 class PhaseFunction:
-    """``harness.steady`` and its like: records a call of the kind's own ``call``.
+    """``harness.steady`` and the other phase functions.
 
     The kind's file, and pydantic with it, is imported only when the function is called or looked at.
     """
@@ -94,13 +94,13 @@ def gate(
 BEYOND_INTEGERS = 1 << 63
 """TOML's whole numbers have 64 bits."""
 DEEPEST = 20
-"""Of lists and tables in one another."""
+"""Nested lists and tables."""
 STATED = ("phases", "gates", "sampling", "stop_early")
 """The variables of a scenario's module that the harness reads."""
 
 
 def declared(namespace: Mapping[str, object]) -> dict[str, object]:
-    """What a scenario's module states for the harness, JSON-able, by the names of :data:`STATED`.
+    """What a scenario's module states for the harness, by the names of :data:`STATED`, ready for JSON.
 
     Each is None where the scenario says nothing. A file that uses nothing of ``harness`` states nothing: an ordinary
     locustfile may have a variable ``phases`` of its own.
@@ -140,7 +140,7 @@ def _caller() -> tuple[str, int]:
 
 
 def plain(value: object, within: tuple[int, ...] = ()) -> object:
-    """The value as JSON can hold it; what JSON cannot hold as the text Python shows for it.
+    """The value as JSON can hold it; anything else as the text that Python shows for it.
 
     ``within`` are the ``id`` of the lists, tables and calls that it stands in.
     """

@@ -1,4 +1,4 @@
-"""Which hosts load may be sent to, and how much: ``allowed_hosts`` of the project and the profile, ``--allow-host``.
+"""Which hosts load may be sent to, and at what rate: ``allowed_hosts`` and ``--allow-host``.
 
 Hosts are distinguished by name, as URLs have them. This machine is always allowed. It is one host whatever it is
 called (``localhost``, ``127.0.0.1``, ``[::1]``): a rate limit for one of these names holds for all.
@@ -22,8 +22,9 @@ _is_name = re.compile(r"[\w.-]+").fullmatch
 
 
 def host_key(host: str) -> str:
-    """The one spelling that a host is known by: a name in small letters and as the DNS has it, an address as it is
-    usually written, :data:`LOCAL` for this machine.
+    """The one spelling of a host: a name in lower case as the DNS has it, an address in its usual form.
+
+    This machine is :data:`LOCAL`.
     """
     name = host.strip("[]").rstrip(".").lower()
     if name == LOCAL or name.endswith(f".{LOCAL}"):
@@ -33,12 +34,12 @@ def host_key(host: str) -> str:
         return LOCAL if address.is_loopback else str(address)
     try:
         return name.encode("idna").decode("ascii")
-    except UnicodeError:  # nothing can be called so; it is refused where it is looked for
+    except UnicodeError:  # no host can have this name; it is rejected when it is looked up
         return name
 
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """``host`` as an address; None where it is a name. An IPv4 address written as IPv6 is the IPv4 address."""
+    """``host`` as an address, None if it is a name. An IPv4 address in IPv6 form becomes the IPv4 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -47,7 +48,7 @@ def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def is_loopback(url_or_host: str) -> bool:
-    """Whether it names this machine by itself, without asking the DNS."""
+    """Whether it means this machine, without asking the DNS."""
     return host_of(url_or_host) == LOCAL
 
 
@@ -56,7 +57,7 @@ def host_of(url_or_host: str) -> str:
     text = f"[{url_or_host}]" if address_of(url_or_host) is not None and ":" in url_or_host else url_or_host
     try:
         name = urlsplit(text if "://" in text else f"//{text}").hostname
-    except ValueError:  # no URL: half an IPv6 address
+    except ValueError:  # not a URL, such as half an IPv6 address
         return ""
     return host_key(name) if name else ""
 
@@ -110,11 +111,11 @@ class AllowedHosts:
             self._by_key[entry.host] = AllowedHost(host=entry.host, max_rate=min(rates, default=None))
 
     def allows(self, host: str) -> bool:
-        """Whether load may be sent to that :func:`host_key`, as far as its name tells."""
+        """Whether load may be sent to that :func:`host_key`, going by its name."""
         return host == LOCAL or host in self._by_key
 
     def names(self, host: str) -> bool:
-        """Whether that :func:`host_key` is another machine, and allowed."""
+        """Whether that :func:`host_key` is another machine that is allowed."""
         return host != LOCAL and host in self._by_key
 
     def max_rate(self, host: str) -> int | None:

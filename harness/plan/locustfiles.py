@@ -14,7 +14,7 @@ _NO_SCENARIOS = ("_", "test_", "conftest.")
 
 @dataclass(frozen=True)
 class Locustfiles:
-    """A scenario as the user named it. ``files`` are absolute, at least one, in the order in which they are imported.
+    """A scenario as the user named it. ``files`` are absolute, at least one, in the order of import.
 
     ``name`` is the file's or folder's without ``.py``; of several, their names with ``+`` between.
     """
@@ -50,7 +50,7 @@ def _files_of(path: Path) -> list[Path]:
         )
     files = sorted(
         (Path(folder, name).resolve() for folder, _, names in os.walk(path) for name in names if _is_locustfile(name)),
-        # A folder's own files before those further down.
+        # A folder's own files come before those of its subfolders.
         key=lambda file: (len(file.parts), file),
     )
     package = path.resolve() / "__init__.py"
@@ -96,5 +96,5 @@ def _scenarios_near(path: Path) -> tuple[Path, Message]:
 
 
 def _is_locustfile(name: str) -> bool:
-    """What ``locust -f FOLDER`` takes. Modules that only others import are among them, and do no harm."""
+    """What ``locust -f FOLDER`` takes, modules that only others import included; they do no harm."""
     return name.endswith(".py") and not name.startswith("_")

@@ -1,8 +1,8 @@
-"""The resolved plan of a run: frozen, complete, JSON to and fro (``plan.json``). All behind it trusts it.
+"""The plan of a run: frozen, complete, stored as ``plan.json``. Everything after it relies on it being valid.
 
-A load goal is one of two kinds: *users* (closed model) or *arrivals per second* (open model). Whatever kind a phase
-is, it comes down to **segments**: pieces in which the goal runs linearly from one level to another. The load engine
-knows only segments.
+The goal of a phase is a number of *users* (closed model) or of *arrivals per second* (open model). Every kind of phase
+becomes **segments**, in each of which the goal goes linearly from one level to another. The load engine knows only
+segments.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Segment(Frozen):
 
 
 class Gate(Frozen):
-    """One requirement on the run. ``phase`` None: every measured phase; ``endpoint`` None: all together."""
+    """One requirement on the run: on every measured phase if ``phase`` is None, on all requests if ``endpoint`` is."""
 
     comparison: Comparison
     phase: str | None = None
     endpoint: str | None = None
 
     def redacted(self) -> Gate:
-        """With the endpoint's name as it is recorded."""
+        """With the endpoint's name as the run records it."""
         return self.model_copy(update={"endpoint": self.endpoint and redacted(self.endpoint)})
 
 
 class Phase(Frozen):
-    """One stretch of the run. ``segments`` is empty for ``shape`` (Locust's LoadTestShape sets the users)."""
+    """One part of the run. ``segments`` is empty where Locust's LoadTestShape sets the users."""
 
     name: str
     kind: Annotated[str, AfterValidator(_known_kind)]
@@ -57,19 +57,19 @@ class Phase(Frozen):
     model: Model
     segments: tuple[Segment, ...] = ()
     until: Condition | None = None
-    """Only ``stress``: the step in which this comes true is the last; the phase ends there."""
+    """The limit of a stress phase: the phase ends with the step in which it comes true."""
     max_users: int | None = None
-    """Only the open model, and always set there: how many users may run at once in all workers together."""
+    """How many users all workers together may run at once. Always set in the open model, and only there."""
     spacing: Literal["even", "poisson"] = "even"
-    """Only the open model: how arrivals are spread."""
+    """How the arrivals of the open model are spread."""
     measured: bool = True
-    """Whether gates that name no phase read it: steady, spike, shape; not ramp and stress, which warm up and break."""
+    """Whether gates that name no phase read it."""
     description: str
-    """What the phase does, as a person reads it: ``50 users for 30 s``."""
+    """What the phase does, for people: ``50 users for 30 s``."""
 
     @property
     def duration_s(self) -> float:
-        """The longest the phase can take; 0 for a shape, which ends itself."""
+        """The longest that the phase can take; 0 for a shape, which ends itself."""
         return sum(segment.duration_s for segment in self.segments)
 
 
@@ -102,12 +102,12 @@ class UserClass(Frozen):
 
 
 class Scenario(Frozen):
-    """The scenario file, as its description told (see ``harness.engine.scenario.describe``)."""
+    """The scenario file as ``harness.engine.scenario.describe`` found it."""
 
     path: str
-    """Absolute; of several files the first."""
+    """Absolute; the first of several files."""
     files: tuple[str, ...] = ()
-    """All of its files, absolute, where there are several (see ``harness.plan.locustfiles``)."""
+    """All of its files, absolute, if there are several (see ``harness.plan.locustfiles``)."""
     name: str
     """The file's name without ``.py``."""
     sha256: str
@@ -117,7 +117,7 @@ class Scenario(Frozen):
 
     @property
     def locustfiles(self) -> tuple[str, ...]:
-        """What is imported for it, in this order."""
+        """The files to import, in this order."""
         return self.files or (self.path,)
 
     def redacted(self) -> Scenario:
@@ -125,7 +125,7 @@ class Scenario(Frozen):
 
 
 class ShopTarget(Frozen):
-    """The embedded shop; ``environment`` is added to its process's."""
+    """The embedded shop; ``environment`` is added to that of its process."""
 
     kind: Literal["shop"] = "shop"
     environment: dict[str, str] = Field(default_factory=dict)
@@ -135,7 +135,7 @@ class ShopTarget(Frozen):
 
 
 class CommandTarget(Frozen):
-    """A target the harness starts: ``command`` may hold ``{port}``; ready when GET ``ready_path`` answers 2xx."""
+    """A target that the harness starts, ready when ``ready_path`` returns 2xx. ``command`` may contain ``{port}``."""
 
     kind: Literal["command"] = "command"
     command: str
@@ -154,25 +154,25 @@ class CommandTarget(Frozen):
 
 
 class AttachedTarget(Frozen):
-    """A target that runs already. ``pid`` (on this machine) is what samplers look at; None: nothing is sampled."""
+    """A running target. Samplers watch the process ``pid`` on this machine; without one, nothing is sampled."""
 
     kind: Literal["attached"] = "attached"
     url: str
     allowed: bool = False
-    """Whether the user has allowed its host, by name, although it is not this machine."""
+    """Whether the user allowed its host by name, since it is not this machine."""
     pid: int | None = None
     own_hosts: bool = False
-    """``url`` is the ``host`` of a user class: each class keeps its own, and those without one are pointed at it."""
+    """Whether ``url`` is the ``host`` of a user class. Each class keeps its own; those without one use ``url``."""
 
     def redacted(self) -> AttachedTarget:
         return self.model_copy(update={"url": redacted(self.url)})
 
 
 class AllowedHost(Frozen):
-    """A host beyond this machine that load may be sent to; or this one, where it has a ceiling.
+    """Another machine that load may be sent to, or this one if it has a rate limit.
 
     ``host`` as :func:`harness.plan.hosts.host_key` spells it; ``max_rate`` is the most requests a second that all
-    workers together send it, None: no limit.
+    workers together may send it; None: no limit.
     """
 
     host: str
@@ -193,7 +193,7 @@ class Variant(Frozen):
 
 
 class RunPlan(Frozen):
-    """Everything needed to run it, and to run it again."""
+    """Everything needed to make the run, and to repeat it."""
 
     schema_version: Literal[1] = 1
     scenario: Scenario
@@ -204,7 +204,7 @@ class RunPlan(Frozen):
     sampling: Sampling
     targets: tuple[Variant, ...]
     allowed_hosts: tuple[AllowedHost, ...] = ()
-    """Where load may be sent beside this machine, and with what ceilings."""
+    """Where load may be sent besides this machine, and at what rate."""
     secret_names: tuple[str, ...] = Field((), validation_alias=AliasChoices("secret_names", "mask"))
     """Names of the user's own secrets (``redact`` of the project and the profile)."""
     workers: int
@@ -215,13 +215,13 @@ class RunPlan(Frozen):
     stop_early: bool = False
     """End the run when a gate has failed beyond recovery."""
     stop_timeout_s: float = 10.0
-    """How long a user that is told to stop may finish its iteration before its request is interrupted."""
+    """How long a stopping user may take to finish its iteration before its request is interrupted."""
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    """What followed ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
+    """What follows ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
     overrides: tuple[str, ...] = ()
-    """The ``--set KEY=VALUE`` that were given, or would have been (``harness.run(set={…})``)."""
+    """Each ``--set KEY=VALUE``; those of ``harness.run(set={…})`` in the same form."""
 
     @model_validator(mode="before")
     @classmethod
@@ -241,14 +241,11 @@ class RunPlan(Frozen):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Scenario and profile: runs that have them in common are comparable, in one environment."""
+        """Scenario and profile: runs with the same ones are comparable, in one environment."""
         return self.scenario.name, self.profile
 
     def redacted(self) -> RunPlan:
-        """The plan as it may be recorded and shown: ``***`` for each secret that the user has put into it.
-
-        Whoever runs it again puts them in.
-        """
+        """The plan as it may be recorded and shown, with ``***`` for each secret. To run it again, put them back in."""
         return self.model_copy(
             update={
                 "scenario": self.scenario.redacted(),
@@ -261,7 +258,7 @@ class RunPlan(Frozen):
 
     @property
     def duration_s(self) -> float:
-        """The longest the phases can take; a shape, which ends itself, is not in it."""
+        """The longest that the phases can take, without a shape, which ends itself."""
         return sum(phase.duration_s for phase in self.phases)
 
     @property

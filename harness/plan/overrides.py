@@ -17,7 +17,7 @@ from harness.plan.problems import InvalidValue, Problems, Where
 from harness.plan.toml_values import read_value, setting_text
 
 Override = str | tuple[str, object]
-"""``KEY=VALUE``, its value read as TOML, and as a text where it is not TOML (``30s``); or the key and the value."""
+"""``KEY=VALUE``, its value read as TOML or, where it is not TOML (``30s``), as text; or the key and the value."""
 
 _EXAMPLE = Option("set", "phase.steady.duration=30s")
 _OTHER_GOAL = {"users": "rate", "rate": "users"}
@@ -72,7 +72,7 @@ def apply_override(
 
 
 def as_text(override: Override) -> str:
-    """``KEY=VALUE`` that changes the same value to the same when it is read again: for ``plan.json``, and to type."""
+    """The override as ``KEY=VALUE``, with the same effect: for ``plan.json``, and to type."""
     return override if isinstance(override, str) else setting_text(override[0], _as_toml_has_it(override[1]))
 
 

@@ -1,4 +1,4 @@
-"""``[tool.harness]`` of the project's ``pyproject.toml``: what holds for every run that is started below its folder."""
+"""Reads ``[tool.harness]`` of ``pyproject.toml``, which applies to every run started below its folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TABLE = ("tool", "harness")
 
 class _ProjectTable(GuardRails):
     bench: Any = None
-    """Read by :mod:`harness.plan.bench_resolve`; here so that the key is known."""
+    """Read by :mod:`harness.plan.bench_resolve`; declared here to make the key known."""
 
 
 def load_project(folder: Path, problems: Problems) -> GuardRails:
-    """That of the nearest ``pyproject.toml`` with such a table, in ``folder`` or above; else the defaults.
+    """The table of the nearest ``pyproject.toml`` that has one, in ``folder`` or above; else the defaults.
 
-    What is wrong with its keys is told to ``problems``; :class:`HarnessError` where the file is no TOML.
+    Problems of its keys go to ``problems``. Raises :class:`HarnessError` if the file is not TOML.
     """
     for above in (folder, *folder.parents):
         path = above / "pyproject.toml"
@@ -34,11 +34,11 @@ def load_project(folder: Path, problems: Problems) -> GuardRails:
 
 
 def _read(path: Path) -> ConfigSource | None:
-    """The table as it was written; None where the file has none, or cannot be read."""
+    """The table, unchecked; None if the file has none or cannot be read."""
     try:
         content = path.read_bytes()
     except OSError:
-        return None  # somebody else's file, above a folder of ours
+        return None  # someone else's file in a folder above
     source = parse_toml(path, content)
     tool = source.data.get("tool")
     table = tool.get("harness") if isinstance(tool, dict) else None

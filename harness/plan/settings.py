@@ -1,4 +1,4 @@
-"""The keys of a profile beside its phases: gates, sampling, target, and how the run is made."""
+"""The keys of a profile besides its phases: gates, sampling, target, and how the run is made."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _secret_name(value: object) -> str:
 
 
 class GateTable(_Table):
-    """``[[gate]]``: ``phase`` by default every steady, spike and shape phase; ``endpoint`` by default all together."""
+    """``[[gate]]``; by default it reads every measured phase, and all requests together."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "requires": "require", "expression": "require", "threshold": "require", "condition": "require",
@@ -98,13 +98,13 @@ class GateTable(_Table):
 
 
 class CpuTable(_Table):
-    """``cpu = {rate_hz = 100}``: at most so many times a second py-spy looks at the target's processes."""
+    """``cpu = {rate_hz = 100}``: how many samples per second py-spy takes of the target at most."""
 
     rate_hz: Annotated[int, _between(1, 1000)] = 100
 
 
 class MemoryTable(_Table):
-    """``memory = {duration = "10s"}``: how long the diagnose pass lasts."""
+    """``memory = {duration = "10s"}``: how long the diagnose phase lasts."""
 
     duration: Duration = 10.0
 
@@ -131,7 +131,7 @@ class TargetTable(_Table):
 
 
 class GuardRails(_Table):
-    """What protects others from a run: a profile has these keys, and so has the project's ``[tool.harness]``."""
+    """What protects others from a run: keys of a profile and of the project's ``[tool.harness]``."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "allow_hosts": "allowed_hosts", "allowed_host": "allowed_hosts", "hosts": "allowed_hosts", "masks": "redact",
@@ -159,7 +159,7 @@ class Settings(GuardRails):
 
     description: StrictStr = ""
     phase: Any = None
-    """Checked one by one, by its kind; here so that the key is known."""
+    """Checked by kind, one by one; declared here to make the key known."""
     gate: Any = None
     sampling: SamplingTable = SamplingTable()
     target: TargetTable = TargetTable()

@@ -16,14 +16,14 @@ from harness.plan.settings import TargetTable
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """``--host``, ``--pid``, ``--target`` and ``--ready`` as they were given; None where they were not."""
+    """``--host``, ``--pid``, ``--target`` and ``--ready``; None if not given."""
 
     host: str | None = None
     pid: int | None = None
     command: str | None = None
     ready: str | None = None
     allowed: tuple[str, ...] = ()
-    """Hosts beyond this machine that load may be sent to (``--allow-host``)."""
+    """Other machines that load may be sent to (``--allow-host``)."""
 
 
 def choose_target(

@@ -107,7 +107,7 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
 
 
 def _report_tuple(is_missing: bool, word: str, where: Where, problems: Problems) -> None:
-    """A call's tuple of levels has too few or too many: ``word`` is ``users[2] (step)`` or ``users[3]``."""
+    """Report a tuple with too few or too many levels: ``word`` is ``users[2] (step)`` or ``users[3]``."""
     if is_missing:
         problems.add(
             "level-missing",

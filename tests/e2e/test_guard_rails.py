@@ -171,7 +171,7 @@ def test_markdown_stays_what_it_was_meant_to_be(ran: Ran, name: str) -> None:
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or []}
     assert kinds.isdisjoint({"html_block", "html_inline", "image", "link_open", "code_inline", "fence", "strong_open"})
     heads = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
-    assert all(re.fullmatch(r"\W* ?(fail|broken): .*|Gates|Phases|Failures|Suspects|Warnings", head) for head in heads)
+    assert all(re.fullmatch(r"\W* ?(fail|broken): .*|Gates|Phases|Errors|Suspects|Warnings", head) for head in heads)
     for columns in _tables(tokens):
         assert len(set(columns)) == 1, columns
 

@@ -1,4 +1,4 @@
-"""Gates on benchmarks: what they mean, which benchmarks they name, and what a user is told of what means nothing."""
+"""Gates on benchmarks: what they mean, which benchmarks they cover, and how meaningless ones are rejected."""
 
 from __future__ import annotations
 

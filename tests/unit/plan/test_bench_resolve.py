@@ -52,7 +52,7 @@ def test_its_paths_are_below_the_project_wherever_the_bench_is_started(project: 
     assert (plan.suite, plan.paths) == ("shop", (str(project / "micro"),))
 
 
-def test_paths_that_there_are_not_are_told(project: Path) -> None:
+def test_missing_paths_are_reported(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(
         PROJECT.replace('["micro"]', '["micro/test_a.py::test_a", "mic*", "macro", "' + str(project) + '/*/"]')
@@ -63,7 +63,7 @@ def test_paths_that_there_are_not_are_told(project: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["**abc", "micro/**abc", "x" * 300])
-def test_a_path_that_can_be_none_is_told_like_one_that_is_not_there(path: str, project: Path) -> None:
+def test_an_impossible_path_is_reported_like_a_missing_one(path: str, project: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace('"micro"', f'"{path}"'))
     (problem,) = problems_of_bench(project)
     assert (problem.where.rpartition(".")[2], problem.code) == ("paths[0]", "bench-path-not-found")
@@ -75,7 +75,7 @@ def test_the_topmost_folder_and_one_named_like_a_pattern_are_paths(project: Path
     assert resolve_bench([], folder=project).paths == ("/", "[a]")
 
 
-def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> None:
+def test_a_string_in_place_of_a_list_is_reported(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(PROJECT.replace('["micro"]', '"micro"').replace('["staging.example"]', '"staging.example"'))
     (problem,) = problems_of_bench(project)
@@ -88,14 +88,14 @@ def test_a_text_where_a_list_belongs_is_told_with_the_list(project: Path) -> Non
     assert_found([problem], "pyproject.toml:5: tool.harness.allowed_hosts", "value-not-a-list", {})
 
 
-def test_a_project_that_is_no_table_is_told(project: Path) -> None:
+def test_a_project_that_is_no_table_is_rejected(project: Path) -> None:
     (project / "pyproject.toml").write_text('project = "shop"\n')
     with pytest.raises(HarnessError) as raised:
         resolve_bench([], folder=project)
     assert_found([found(raised.value, project)], "pyproject.toml:1: project", "project-not-a-table", {})
 
 
-def test_the_projects_secrets_are_masked_in_what_is_written(project: Path) -> None:
+def test_the_projects_secrets_are_redacted_in_what_is_written(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(PROJECT.replace("[tool.harness]", '[tool.harness]\nredact = ["tenant"]'))
     plan = resolve_bench(["--tenant", "acme", "--password=p4ss", "micro"], folder=project)

@@ -28,7 +28,7 @@ def test_a_call_records_its_arguments_and_the_line_it_begins_on() -> None:
     }
 
 
-def test_what_is_wrong_is_recorded_too_for_the_controller_to_tell() -> None:
+def test_wrong_arguments_are_recorded_for_the_controller_to_report() -> None:
     spec = steady(user=50, hold=Path("/x"))  # type: ignore[arg-type]  # a user's slips
     assert spec.to_dict()["arguments"] == {"user": 50, "hold": repr(Path("/x"))}
 

@@ -1,4 +1,4 @@
-"""Gate and limit expressions: what they mean, and what a user is told of what means nothing."""
+"""Gate and limit expressions: what they mean, and how meaningless ones are rejected."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_limit_that_cannot_break_is_rejected(text: str, code: str, params: dic
     assert_invalid(parse_limit, text, code, params)
 
 
-def test_a_throughput_may_be_a_limit_from_either_side() -> None:
+def test_a_throughput_can_be_a_limit_from_either_side() -> None:
     assert parse_limit("throughput > 900/s or throughput < 5/s").any_of[1][0].comparator == "<"
 
 
@@ -139,6 +139,6 @@ def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, va
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_read_or_told(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     with contextlib.suppress(InvalidValue):
         assert parse_limit(text).source == text.strip()

@@ -1,4 +1,4 @@
-"""Allowed hosts: how they are written, where they come from, and what is refused with which line to add."""
+"""Allowed hosts: how they are written, where they come from, and what is rejected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_project_profile_and_command_line_allow_together_and_the_lowest_ceiling_
     assert plan.secret_names == ("x-tenant", "pin")
 
 
-def test_the_line_to_add_is_whole(folder: Path) -> None:
+def test_the_setting_to_add_is_complete(folder: Path) -> None:
     (problem,) = target_problems(describe(folder), TargetOptions(host="http://10.1.1.1:80"))
     assert_found(
         [problem],
@@ -65,7 +65,7 @@ def test_the_line_to_add_is_whole(folder: Path) -> None:
     assert resolve(describe(folder), target=TargetOptions(host="http://10.0.0.9:80")).target.kind == "attached"
 
 
-def test_a_scenarios_own_host_may_be_an_allowed_one(folder: Path) -> None:
+def test_a_scenarios_own_host_can_be_an_allowed_one(folder: Path) -> None:
     plan = resolve(describe(folder, host="https://staging.example/api"))
     assert plan.target.kind == "attached"
     assert plan.target.allowed

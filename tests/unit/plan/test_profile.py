@@ -44,7 +44,7 @@ def test_a_file_is_taken_as_it_is(elsewhere: Path) -> None:
     assert load_profile("./mine.toml").source.data["phase"][0]["users"] == 5
 
 
-def test_lines_may_end_as_on_windows(elsewhere: Path) -> None:
+def test_lines_can_end_as_on_windows(elsewhere: Path) -> None:
     path = elsewhere / "mine.toml"
     path.write_bytes(STEADY.replace("\n", "\r\n").encode())
     assert shown(load_profile("mine.toml").source.where(("phase", 0, "users"))) == "mine.toml:3: phase[0].users"

@@ -1,4 +1,4 @@
-"""Durations, rates and users: what is read, and what a user is told of what is not."""
+"""Durations, rates and numbers of users: what is accepted, and how anything else is rejected."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_a_plan_is_the_same_when_read_from_its_json(tmp_path: Path) -> None:
     assert RunPlan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_a_plan_of_an_earlier_version_has_one_target_and_masks(tmp_path: Path) -> None:
+def test_a_plan_of_an_earlier_version_can_be_read(tmp_path: Path) -> None:
     stored = plan_of(tmp_path, SCENARIO).model_dump(mode="json")
     (variant,) = stored.pop("targets")
     stored |= {"target": variant["target"], "mask": ["x-tenant"]}
@@ -73,7 +73,7 @@ def test_a_load_test_shape_sets_the_load_where_the_file_states_no_phases(tmp_pat
     assert resolve(describe(tmp_path, SCENARIO, has_shape=True)).phases[0].kind == "ramp"
 
 
-def test_default_names_are_numbered_and_keep_clear_of_given_ones(tmp_path: Path) -> None:
+def test_default_names_are_numbered_and_differ_from_given_ones(tmp_path: Path) -> None:
     text = "phases = [pause(1), steady(users=1, hold=1, name='pause-2'), pause(1), pause(1)]"
     assert [phase.name for phase in plan_of(tmp_path, text).phases[:4]] == ["pause", "pause-2", "pause-3", "pause-4"]
 
@@ -91,7 +91,7 @@ def test_a_profile_without_gates_leaves_the_scenarios(tmp_path: Path) -> None:
     assert len(plan_of(tmp_path, SCENARIO, STEADY).gates) == 2
 
 
-def test_a_profile_may_say_that_there_are_no_gates(tmp_path: Path) -> None:
+def test_a_profile_can_drop_all_gates(tmp_path: Path) -> None:
     assert plan_of(tmp_path, SCENARIO, f"gate = []\n{STEADY}").gates == ()
 
 
@@ -137,7 +137,7 @@ def test_the_command_line_wins_over_the_profiles_target(tmp_path: Path) -> None:
     )
 
 
-def test_a_profile_may_name_a_target_that_runs(tmp_path: Path) -> None:
+def test_a_profile_can_name_a_running_target(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "", "allowed_hosts = ['10.0.0.5']\n[target]\nurl = 'http://10.0.0.5:80/api/'\n")
     assert plan.target == AttachedTarget(url="http://10.0.0.5:80/api", allowed=True)
 
