@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from harness.errors import Message, message
 from harness.record.journal import ClockReading, Journal
 from harness.record.summary import WorkerClock
 
 TOLERATED_MS = 50.0
-"""A worker's clock that may be further off than this is told."""
+"""A worker's clock that may be further off than this gets a warning."""
 
 
 def worst_clocks(journal: Journal) -> list[WorkerClock]:
-    """Of each worker the finding in which its clock may have stood furthest from the master's."""
+    """For each worker the reading in which its clock may have been furthest from the master's."""
     worst: dict[int, ClockReading] = {}
     for clock in journal.clocks:
         if clock.worker not in worst or clock.within_ms > worst[clock.worker].within_ms:
@@ -21,12 +22,16 @@ def worst_clocks(journal: Journal) -> list[WorkerClock]:
     ]
 
 
-def clock_warning(clocks: list[WorkerClock]) -> str | None:
+def clock_warning(clocks: list[WorkerClock]) -> Message | None:
     """A warning where requests may have been counted in the wrong second; None where they were not."""
     worst = max(clocks, key=lambda clock: clock.within, default=None)
     if worst is None or worst.within <= TOLERATED_MS:
         return None
-    return (
-        f"the clock of load worker {worst.worker} on {worst.host} may have been {worst.within:,.0f} ms off the "
-        "master's: its requests may be counted in the second before or after"
+    return message(
+        "worker-clock-off",
+        "the clock of load worker {worker} on {host} may have been {off_ms:,.0f} ms off the master's: its requests may "
+        "be counted in the second before or after",
+        worker=worst.worker,
+        host=worst.host,
+        off_ms=worst.within,
     )

@@ -1,12 +1,13 @@
-"""Which runs of the baseline a phase may be compared with: one rule for gates, changes, suspects and flame graphs.
+"""Which runs of the baseline a phase is compared with: one rule for gates, changes, suspects and flame graphs.
 
-A phase of the same name says little where it put another load on the target, or ran on another kind of machine: what
-differs then is what was asked for.
+A phase of the same name proves little if it put another load on the target or ran on another kind of machine: then the
+figures differ because something else was asked for.
 """
 
 from __future__ import annotations
 
 from harness.analysis.figures import goal_of
+from harness.errors import Message, message
 from harness.record.measurement import Measurement
 from harness.recording.run import PhaseRecord, RunRecording
 
@@ -24,24 +25,34 @@ def comparable(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
     return [kept for kept in of_same_load(run, record) if not _limited(kept, record)]
 
 
-def why_not_comparable(run: RunRecording, record: PhaseRecord) -> str | None:
+def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None:
     """Why runs of the baseline are left out of :func:`comparable`; None where none is."""
     if run.baseline is None:
         return None
     if _other_machine(run):
         assert run.environment is not None
-        return (
-            "the baseline was made on another machine or set-up "
-            f"(fingerprint {run.baseline.fingerprint}, here {run.environment.fingerprint}): "
-            f"`harness baseline set {run.folder.path}` makes one for this"
+        return message(
+            "baseline-other-machine",
+            "the baseline was made on another machine or set-up (fingerprint {baseline}, here {here}): "
+            "`harness baseline set {run}` makes one for this",
+            baseline=run.baseline.fingerprint,
+            here=run.environment.fingerprint,
+            run=str(run.folder.path),
         )
     others = _other_loads(run, record)
     if others:
-        made = ", ".join(dict.fromkeys(others.values()))
-        here = goal_of(record.plan)
-        return f"the baseline was made under another load ({made}; here {here}): set one of this plan"
+        return message(
+            "baseline-other-load",
+            "the baseline was made under another load ({baseline}; here {here}): set one with this plan",
+            baseline=", ".join(dict.fromkeys(others.values())),
+            here=goal_of(record.plan),
+        )
     if any(_limited(kept, record) for kept in run.baseline.runs):
-        return f"in the baseline the load generator was the limit in phase {record.plan.name!r}: set another one"
+        return message(
+            "baseline-generator-limited",
+            "in the baseline the load generator was the limit in phase {phase!r}: set another one",
+            phase=record.plan.name,
+        )
     return None
 
 

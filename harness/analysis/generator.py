@@ -1,31 +1,36 @@
 """Whether the load generator, and not the target, was the limit: then the run says nothing about the target.
 
-Where more than :data:`HELD` of a phase's requests waited for the rate ceiling that the user has set for their host, the
-ceiling was the limit. Else: a worker is one Python process, so one core. Three things show that it could not keep up,
-each by phase:
+If more than :data:`HELD` of a phase's requests waited for the rate limit that the user has set for their host, that
+limit was the cause. Otherwise: a worker is one Python process, so it has one core. Three things show, phase by phase,
+that it could not keep up:
 
-- it had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the seconds, whether it got
-  that core or something else on the machine did: requests queued in it;
-- its event loop stood still more than :data:`STALL` of the time: a share of all requests that is larger than what a
-  P95 leaves out waited in the generator, and the wait is more than :data:`DISTORTION` of that P95;
-- in the open model it was late by its own doing: the P95 of that is more than 1 ms and :data:`DISTORTION` of the
-  response time's. (Where all users are busy, it is the target that is slow, and response time rightly counts the wait.)
+- It had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the seconds, whether it got
+  that core or something else on the machine did. Requests then queue in the worker.
+- Its event loop was blocked for more than :data:`STALL` of the time, and for more than :data:`DISTORTION` of the P95.
+  That share of all requests is larger than what a P95 leaves out, so the wait shows in it.
+- In the open model, arrivals were late by its own doing: the P95 of that lateness is more than 1 ms and more than
+  :data:`DISTORTION` of the response time's. (Where all users are busy, the target is slow, and the wait rightly counts
+  as response time.)
 
-**How many workers it would have taken.** Let ``c`` be the CPU time that one iteration costs the workers (what all of
-them used in the phase, over the iterations they began) and ``r`` the iterations a second that the phase asks for: in
-the open model its highest arrival rate, in the closed one the rate that was reached, for what undisturbed users would
-have done is not known. ``r · c`` cores are then the work to be done, and ``ceil(r · c / COMFORTABLE)`` workers do it
-with room to spare, as utilisation law has it (Denning & Buzen 1978: utilisation is throughput times service demand).
+**How many workers were needed.** Let ``c`` be the CPU time that one iteration costs the workers (what all of them used
+in the phase, over the iterations they began) and ``r`` the iterations a second that the phase asks for: in the open
+model its highest arrival rate, in the closed one the rate that was reached, since nobody knows what undisturbed users
+would have done. The work is then ``r · c`` cores, and ``ceil(r · c / COMFORTABLE)`` workers do it with room to spare
+(utilisation law, Denning & Buzen 1978: utilisation is throughput times service demand).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from harness.analysis.clocks import worst_clocks
+from harness.errors import Message, Option, message
+from harness.metrics.aggregate import Aggregate
 from harness.plan.phases import phase_kind
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, Second, WorkerSecond
@@ -38,12 +43,12 @@ BUSY_SECONDS = 0.2
 STALL = 0.05
 DISTORTION = 0.1
 HELD = 0.01
-"""One request that waits is counted in each second in which it does."""
+"""A request that waits is counted in each second in which it does."""
 COMFORTABLE = 0.6
-"""The share of a core that a worker can use without a thought."""
+"""The share of a core up to which a worker has room to spare."""
 LATE_US = 1000
 """An arrival that is started more than this after its intended start is late."""
-_WORTH_TELLING = 0.05
+_NOTABLE = 0.05
 """CPU that was taken from a worker is named as a cause from this share on."""
 
 
@@ -52,12 +57,12 @@ def seconds_of(record: PhaseRecord, journal: Journal) -> list[Second]:
     return [second for second in journal.seconds if record.start_s <= second.second + 0.5 < record.end_s]
 
 
-def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
-    """Why the generator was the limit in a phase, in one sentence with what would have helped; None: it was not."""
+def generator_limit(record: PhaseRecord, journal: Journal) -> Message | None:
+    """Why the generator was the limit in a phase, and what would have helped; None where it was not."""
     seconds = seconds_of(record, journal)
     if not phase_kind(record.plan.kind).has_load or not seconds:
         return None
-    if not any(entry.requests for _, entry in record.endpoint_seconds):
+    if not any(part.requests for _, part in record.endpoint_seconds):
         # More workers would not have helped: what is wrong is that no request was sent, and gates say so.
         return None
     workers: dict[int, list[WorkerSecond]] = {}
@@ -65,79 +70,111 @@ def generator_limit(record: PhaseRecord, journal: Journal) -> str | None:
         for state in second.workers:
             workers.setdefault(state.worker, []).append(state)
     return (
-        _held_back(seconds, record)
+        _rate_limited(seconds, record)
         or _busy(workers, record)
         or _stalled(workers, record)
         or _late(workers, record, journal)
     )
 
 
-def _held_back(seconds: Sequence[Second], record: PhaseRecord) -> str | None:
+def _rate_limited(seconds: Sequence[Second], record: PhaseRecord) -> Message | None:
     held = [sum(state.held for state in second.workers) for second in seconds]
-    requests = sum(entry.requests for _, entry in record.endpoint_seconds)
+    requests = sum(part.requests for _, part in record.endpoint_seconds)
     if sum(held) <= HELD * requests:
         return None
-    waited_in = sum(count > 0 for count in held)
-    return (
-        f"in {waited_in} of {len(held)} s requests waited, unsent, for the rate ceiling of their host (max_rate in "
-        f"allowed_hosts), up to {max(held):,} in one; ask for less load, or raise the ceiling"
+    return message(
+        "generator-rate-limited",
+        "in {waited} of {seconds} s requests waited, unsent, for the rate limit of their host (max_rate in "
+        "allowed_hosts), up to {most:,} in one second; ask for less load, or raise the limit",
+        waited=sum(count > 0 for count in held),
+        seconds=len(held),
+        most=max(held),
     )
 
 
-def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
+def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Message | None:
     for worker, states in workers.items():
         busy = sum(state.wanted > BUSY for state in states)
         if busy > BUSY_SECONDS * len(states):
-            return (
-                f"load worker {worker} had work for more than {BUSY:.0%} of its core in {busy} of {len(states)} s"
-                f"{_taken(states)}; {_would_have_taken(workers, record)}"
+            return message(
+                "generator-busy",
+                "load worker {worker} had work for more than {share:.0%} of its core in {busy} of {seconds} s{taken}; "
+                "at least {needed} workers would have been needed ({option}, each with a core to itself)",
+                worker=worker,
+                share=BUSY,
+                busy=busy,
+                seconds=len(states),
+                taken=TakenCores.of(states),
+                **_needed(workers, record),
             )
     return None
 
 
-def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str | None:
-    response = Histogram.merged([entry.response for _, entry in record.endpoint_seconds])
-    p95_ms = response.quantile_us(0.95) / 1000 if response.count else math.inf
+def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Message | None:
+    p95_ms = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s).quantile(0.95)
     for worker, states in workers.items():
         stall_ms = float(np.mean([state.lag_ms for state in states]))
-        if stall_ms > 1000 * STALL and stall_ms > DISTORTION * p95_ms:
-            return (
-                f"the event loop of load worker {worker} stood still for {stall_ms:.0f} ms in a mean second, and "
-                f"response times hold that{_taken(states)}; give it a quieter machine, or {len(workers) + 1} workers "
-                f"(--workers {len(workers) + 1})"
+        if stall_ms > 1000 * STALL and p95_ms is not None and stall_ms > DISTORTION * p95_ms:
+            return message(
+                "generator-stalled",
+                "the event loop of load worker {worker} was blocked for {stall_ms:.0f} ms of an average second, which "
+                "response times include{taken}; use a quieter machine, or {needed} workers ({option})",
+                worker=worker,
+                stall_ms=stall_ms,
+                taken=TakenCores.of(states),
+                needed=len(workers) + 1,
+                option=Option("workers", len(workers) + 1),
             )
     return None
 
 
-def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: Journal) -> str | None:
+def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: Journal) -> Message | None:
     lateness = lateness_of(record, journal)
-    response = Histogram.merged([entry.response for _, entry in record.endpoint_seconds])
-    if lateness is None or not lateness.own.count or not response.count:
+    p95_ms = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s).quantile(0.95)
+    if lateness is None or not lateness.own.count or p95_ms is None:
         return None
     late_us = lateness.own.quantile_us(0.95)
-    if late_us <= max(LATE_US, DISTORTION * response.quantile_us(0.95)):
+    if late_us <= max(LATE_US, DISTORTION * 1000 * p95_ms):
         return None
-    states = [state for each in workers.values() for state in each]
-    return (
-        f"one arrival in 20 was started more than {late_us / 1000:.1f} ms late although a user was free"
-        f"{_taken(states)}; {_would_have_taken(workers, record)}"
+    return message(
+        "generator-late",
+        "1 in 20 arrivals started more than {late_ms:.1f} ms late although a user was free{taken}; at least {needed} "
+        "workers would have been needed ({option}, each with a core to itself)",
+        late_ms=late_us / 1000,
+        taken=TakenCores.of([state for each in workers.values() for state in each]),
+        **_needed(workers, record),
     )
 
 
-def _taken(states: Sequence[WorkerSecond]) -> str:
-    """What kept workers from their cores, where that is worth telling."""
-    causes = {
-        "other processes had the cores for {:.0%} of the time": np.mean([state.starved for state in states]),
-        "its control group's CPU quota was used up for {:.0%}": np.mean([state.throttled for state in states]),
-        "the hypervisor took {:.0%} of the machine": np.mean([state.stolen for state in states]),
-    }
-    told = [cause.format(share) for cause, share in causes.items() if share >= _WORTH_TELLING]
-    return f" ({', '.join(told)})" if told else ""
+@dataclass(frozen=True, slots=True)
+class TakenCores:
+    """The shares of the time (0…1) in which something kept workers from their cores; as the end of a sentence."""
+
+    starved: float
+    throttled: float
+    stolen: float
+
+    @classmethod
+    def of(cls, states: Sequence[WorkerSecond]) -> Self:
+        return cls(
+            float(np.mean([state.starved for state in states])),
+            float(np.mean([state.throttled for state in states])),
+            float(np.mean([state.stolen for state in states])),
+        )
+
+    def __str__(self) -> str:
+        causes = {
+            "other processes had the cores for {:.0%} of the time": self.starved,
+            "its control group's CPU quota was used up for {:.0%}": self.throttled,
+            "the hypervisor took {:.0%} of the machine": self.stolen,
+        }
+        shown = [cause.format(share) for cause, share in causes.items() if share >= _NOTABLE]
+        return f" ({', '.join(shown)})" if shown else ""
 
 
-def _would_have_taken(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> str:
+def _needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> dict[str, object]:
     needed = max(workers_needed(workers, record), len(workers) + 1)
-    return f"it would have taken at least {needed} workers (--workers {needed}, each with a core to itself)"
+    return {"needed": needed, "option": Option("workers", needed)}
 
 
 def workers_needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> int:
@@ -162,7 +199,7 @@ def lateness_of(record: PhaseRecord, journal: Journal) -> Lateness | None:
     return next(iter(Lateness.merged(parts)), None)
 
 
-def waiting_for_users(record: PhaseRecord, journal: Journal) -> str | None:
+def waiting_for_users(record: PhaseRecord, journal: Journal) -> Message | None:
     """A warning where the open model's arrivals waited for users; None where they did not."""
     if record.plan.model != "open":
         return None
@@ -170,10 +207,14 @@ def waiting_for_users(record: PhaseRecord, journal: Journal) -> str | None:
     full = sum(any(state.waiting for state in second.workers) for second in seconds)
     if not full:
         return None
-    limit = f"all {record.plan.max_users:,} users" if record.plan.max_users else "all users"
-    return (
-        f"phase {record.plan.name!r}: {limit} were busy at the end of {full} of {len(seconds)} s, so arrivals waited; "
-        "their response times count the wait, but the target never saw more requests at once (max_users)"
+    return message(
+        "arrivals-waited",
+        "phase {phase!r}: all {users:,} users were busy at the end of {full} of {seconds} s, so arrivals waited; their "
+        "response times include the wait, but the target never had more requests at once (max_users)",
+        phase=record.plan.name,
+        users=record.plan.max_users or 0,
+        full=full,
+        seconds=len(seconds),
     )
 
 

@@ -1,12 +1,14 @@
-"""Whether the target's memory grew without end: a robust slope over each steady phase, kept only where it lasts."""
+"""Whether the target's memory grew throughout a steady phase, by a robust slope over the phase."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from harness.analysis.functions import parse_frame, stacks_of
+from harness.errors import Message, message
 from harness.plan.phases import phase_kind
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording
@@ -15,11 +17,11 @@ FEWEST_READINGS = 10
 SMALLEST_GROWTH = 4 << 20
 SMALLEST_SHARE = 0.02
 LASTING = 0.5
-"""Warm-up slows down: the second half must grow at this share of the first half's rate, or more."""
+"""Warm-up slows down: the second half must grow at least at this share of the first half's rate."""
 _MIB = float(1 << 20)
 
 
-def leak_warnings(run: RunRecording) -> list[str]:
+def leak_warnings(run: RunRecording) -> list[Message]:
     """One warning for each measured steady phase in which the target's memory grew throughout."""
     warnings = []
     for record in run.phases:
@@ -27,23 +29,53 @@ def leak_warnings(run: RunRecording) -> list[str]:
             continue
         growth = _growth(record, run.readings, run.journal.epoch_s)
         if growth is not None:
-            slope, low, high, gained = (value / _MIB for value in growth)
-            requests = sum(entry.requests for _, entry in record.endpoint_seconds)
-            each = f", {growth[3] / requests / 1024:.1f} KiB a request" if requests else ""
             warnings.append(
-                f"target memory grew {slope:.2g} MiB/s [{low:.2g}…{high:.2g}] throughout phase {record.plan.name!r} "
-                f"({gained:.0f} MiB in {record.length_s:.0f} s{each}): it may leak{_culprit(run)}"
+                message(
+                    "target-memory-grew",
+                    "target memory grew {growth} throughout phase {phase!r}: it may leak{left}",
+                    growth=growth,
+                    phase=record.plan.name,
+                    left=_left_behind(run),
+                )
             )
     return warnings
 
 
-def _growth(
-    record: PhaseRecord, readings: Sequence[Reading], epoch_s: float
-) -> tuple[float, float, float, float] | None:
-    """Slope with its 95 % interval (bytes/s) and the growth over the phase (bytes); None where there is no lasting one.
+@dataclass(frozen=True, slots=True)
+class MemoryGrowth:
+    """How memory grew over a phase: bytes a second with the 95 % interval, bytes in all, and how long it took."""
 
-    Slopes are Theil's and Sen's (the median over all pairs of readings; Sen 1968, JASA 63), so that a step up or a
-    collection does not make one.
+    slope: float
+    low: float
+    high: float
+    gained: float
+    seconds: float
+    requests: int
+
+    def __str__(self) -> str:
+        slope, low, high, gained = (value / _MIB for value in (self.slope, self.low, self.high, self.gained))
+        each = f", {self.gained / self.requests / 1024:.1f} KiB a request" if self.requests else ""
+        return f"{slope:.2g} MiB/s [{low:.2g}…{high:.2g}] ({gained:.0f} MiB in {self.seconds:.0f} s{each})"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """The function that left most memory behind, as the end of a sentence; empty where no memory profile shows it."""
+
+    function: str | None
+    bytes: int
+
+    def __str__(self) -> str:
+        if self.function is None:
+            return ""
+        return f"; the memory profile shows {self.bytes / _MIB:.1f} MiB left behind by {self.function}"
+
+
+def _growth(record: PhaseRecord, readings: Sequence[Reading], epoch_s: float) -> MemoryGrowth | None:
+    """How memory grew; None where it did not grow throughout.
+
+    The slope is the Theil-Sen estimator (the median over all pairs of readings; Sen 1968, JASA 63), so that a step up
+    or a garbage collection does not make one.
     """
     seen = [
         (reading.epoch_s - epoch_s, reading.values["rss_bytes"])
@@ -54,7 +86,7 @@ def _growth(
     ]
     if len(seen) < FEWEST_READINGS:
         return None
-    # Loading scipy.stats takes a second; a controller that only follows the gates need not wait for it.
+    # Importing scipy.stats takes a second, and a controller that only follows the gates does not need it.
     from scipy.stats import theilslopes
 
     at_s, rss = np.array(seen).T
@@ -66,13 +98,13 @@ def _growth(
     lasting = low > 0 and second_low > 0 and second >= LASTING * first
     if not lasting or gained < max(SMALLEST_GROWTH, SMALLEST_SHARE * rss[0]):
         return None
-    return slope, low, high, float(gained)
+    requests = sum(part.requests for _, part in record.endpoint_seconds)
+    return MemoryGrowth(slope, low, high, float(gained), record.length_s, requests)
 
 
-def _culprit(run: RunRecording) -> str:
-    """Who left most of it behind, by the memory profile, as the end of a sentence.
-
-    Bytes count for the innermost function outside Python's standard library: that a list grew in there is no news.
+def _left_behind(run: RunRecording) -> LeftBehind:
+    """What the memory profile shows. Bytes count for the innermost function outside Python's standard library: that a
+    list grew inside of it is no news.
     """
     left: dict[str, int] = {}
     for profile in run.profiles.profiles:
@@ -82,6 +114,6 @@ def _culprit(run: RunRecording) -> str:
                 own = next((frame for frame in reversed(frames) if frame.file and not frame.is_standard), frames[-1])
                 left[own.key] = left.get(own.key, 0) + stack.weight
     if not left:
-        return ""
+        return LeftBehind(None, 0)
     name = max(left, key=lambda key: left[key])
-    return f"; the memory profile shows {left[name] / _MIB:.1f} MiB left behind by {name}"
+    return LeftBehind(name, left[name])

@@ -40,22 +40,22 @@ def measure(recording: RunRecording | BenchRecording) -> Measurement:
 
 
 def _phases(recording: RunRecording) -> list[PhaseMeasurement]:
-    return [
-        PhaseMeasurement(
-            variant=record.variant,
-            name=record.plan.name,
-            kind=record.plan.kind,
-            goal=goal_of(record.plan),
-            generator_limited=generator_limit(record, recording.journal),
-            endpoints={
-                endpoint: _endpoint(sample) for endpoint, sample in samples_of(record, recording.journal).items()
-            },
-            profile=phase_profile(recording, record),
-            resources=_resources(record, recording),
-        )
-        for record in recording.phases
-        if record.plan.measured
-    ]
+    return [_phase(record, recording) for record in recording.phases if record.plan.measured]
+
+
+def _phase(record: PhaseRecord, recording: RunRecording) -> PhaseMeasurement:
+    limit = generator_limit(record, recording.journal)
+    samples = samples_of(record, recording.journal)
+    return PhaseMeasurement(
+        variant=record.variant,
+        name=record.plan.name,
+        kind=record.plan.kind,
+        goal=goal_of(record.plan),
+        generator_limited=None if limit is None else str(limit),
+        endpoints={endpoint: _endpoint(sample) for endpoint, sample in samples.items()},
+        profile=phase_profile(recording, record),
+        resources=_resources(record, recording),
+    )
 
 
 def _endpoint(sample: Sample) -> EndpointMeasurement:

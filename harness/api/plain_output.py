@@ -6,8 +6,8 @@ import sys
 from collections import deque
 
 from harness.errors import Message
-from harness.gates.live import GateWatch, LiveGate
-from harness.gates.run_totals import RunTotals, arrivals, goal_at, quantile_ms
+from harness.gates.live import LiveGate, LiveGates
+from harness.gates.run_totals import RunTotals, arrivals, goal_at
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.run_folder import RunFolder
@@ -49,7 +49,7 @@ class PlainOutput:
 
     def __init__(self) -> None:
         self._totals: RunTotals | None = None
-        self._gates: GateWatch | None = None
+        self._gates: LiveGates | None = None
         self._marks: deque[tuple[PhaseSpan, bool]] = deque()
         """Starts (False) and ends (True) of phases that are not printed yet, in order."""
         self._begun = 0
@@ -63,7 +63,7 @@ class PlainOutput:
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._totals = RunTotals(plan)
-        self._gates = GateWatch(plan)
+        self._gates = LiveGates(self._totals)
         self._write("", one_line(f"{plan.scenario.name}, profile {plan.profile}, target: {target}"))
         self._write("", f"run folder: {folder.path}")
 
@@ -71,7 +71,6 @@ class PlainOutput:
         if self._totals is None or self._gates is None:
             return
         self._totals.update(journal)
-        self._gates.update(journal)
         self._collect(journal)
         self._print_marks(flush=self._totals.ended)
         running = self._running
@@ -122,7 +121,7 @@ class PlainOutput:
             one_line(phase.name),
             load_now(totals, phase, span),
             f"{number(window.rate)} requests/s",
-            f"P95 {ms(quantile_ms(window.response, 0.95))}",
+            f"P95 {ms(window.quantile(0.95))}",
             f"errors {errors(window.failures, window.requests)}",
         ]
         latest = totals.latest()
@@ -131,7 +130,7 @@ class PlainOutput:
         self._write(clock(totals.now_s), " · ".join(parts))
 
     def _print_end(self, totals: RunTotals, span: PhaseSpan) -> None:
-        phase, total = totals.phase(span), totals.totals.get(span.phase)
+        phase, total = totals.phase(span), totals.total(span.phase)
         end_s = span.end_s if span.end_s is not None else totals.now_s
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
@@ -140,13 +139,12 @@ class PlainOutput:
         if total is None or not total.requests:
             parts.append("no requests")
         else:
-            length_s = end_s - span.start_s
             parts += [
                 f"{number(total.requests)} requests",
-                rate(total.requests / length_s if length_s > 0 else None),
-                f"P50 {ms(quantile_ms(total.response, 0.5))}",
-                f"P95 {ms(quantile_ms(total.response, 0.95))}",
-                f"P99 {ms(quantile_ms(total.response, 0.99))}",
+                rate(total.rate or None),
+                f"P50 {ms(total.quantile(0.5))}",
+                f"P95 {ms(total.quantile(0.95))}",
+                f"P99 {ms(total.quantile(0.99))}",
                 f"errors {errors(total.failures, total.requests)}",
             ]
         self._write(clock(end_s), " · ".join(parts))

@@ -19,7 +19,7 @@ from harness.api.plain_output import clock, one_line
 from harness.cli import live_screen
 from harness.cli.live_screen import Line
 from harness.errors import Message
-from harness.gates.live import GateWatch
+from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
@@ -111,7 +111,7 @@ class PhaseTimeline:
 
     def __init__(self, plan: RunPlan, folder: str, target: str) -> None:
         self._totals = RunTotals(plan)
-        self._gates = GateWatch(plan)
+        self._gates = LiveGates(self._totals)
         self._folder = folder
         self._target = target
         self._figures: tuple[tuple[int, int], list[Line], list[Line]] | None = None
@@ -120,7 +120,6 @@ class PhaseTimeline:
         begun = len(self._totals.spans)
         grown = self._totals.update(journal)
         if grown or len(journal.phases) != begun:
-            self._gates.update(journal)
             self._figures = None
 
     def when(self, now: float) -> str:

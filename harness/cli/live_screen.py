@@ -15,9 +15,9 @@ from rich.text import Text
 from harness.analysis.generator import BUSY, DISTORTION, STALL
 from harness.api.plain_output import clock, errors, gate_name, load_now, one_line, stands
 from harness.gates.live import LiveGate
-from harness.gates.run_totals import KEPT_S, RunTotals, quantile_ms
+from harness.gates.run_totals import KEPT_S, RunTotals
+from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, RunPlan
-from harness.record.histogram import Histogram
 from harness.record.journal import PhaseSpan
 from harness.report.formatting import ms, number, percent
 
@@ -95,12 +95,11 @@ def _done(totals: RunTotals, phase: Phase, span: PhaseSpan, name: str) -> Text:
     held = ""
     if span.held_segment is not None:
         held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see LineWatcher._tell_end
-    total = totals.totals.get(span.phase)
+    total = totals.total(span.phase)
     figures = "no requests"
     if total is not None and total.requests:
-        length_s = max(span.end_s - span.start_s, 1e-9)
-        p95 = ms(quantile_ms(total.response, 0.95))
-        figures = f"{number(total.requests / length_s)}/s  P95 {p95}  errors {errors(total.failures, total.requests)}"
+        p95 = ms(total.quantile(0.95))
+        figures = f"{number(total.rate)}/s  P95 {p95}  errors {errors(total.failures, total.requests)}"
     mark = ("  ✔ ", "green") if span.reason == "done" else ("  ■ ", "yellow")
     return Text.assemble(mark, name, "  ", clock(span.end_s - span.start_s), "  ", figures, held)
 
@@ -129,7 +128,7 @@ def load(totals: RunTotals, width: int) -> list[Line]:
     span = totals.current
     if span is None:
         return [Line(0, Text("waiting for the load processes", style="dim"))]
-    phase, total, now = totals.phase(span), totals.totals.get(span.phase), totals.last(RECENT_S)
+    phase, total, now = totals.phase(span), totals.total(span.phase), totals.last(RECENT_S)
     requests, failures = (total.requests, total.failures) if total is not None else (0, 0)
     bad = "bold red" if failures else "bold"
     if width < _NARROW:
@@ -144,15 +143,14 @@ def load(totals: RunTotals, width: int) -> list[Line]:
         first.append("   waiting ", style="dim").append(
             number(latest.waiting), style="yellow" if latest.waiting else ""
         )
-    nothing = Histogram.empty()
     lines = [
         Line(0, first),
         Line(2, Text(_row(width, "", list(_SHOWN)), style="dim")),
-        Line(1, Text(_percentiles(width, f"last {RECENT_S} s", now.response))),
-        Line(3, Text(_percentiles(width, "phase", total.response if total is not None else nothing))),
+        Line(1, Text(_percentiles(width, f"last {RECENT_S} s", now))),
+        Line(3, Text(_percentiles(width, "phase", total))),
     ]
     if phase.model == "open":
-        lines.append(Line(4, Text(_percentiles(width, "· service", total.service if total is not None else nothing))))
+        lines.append(Line(4, Text(_percentiles(width, "· service", totals.service(span.phase)))))
     return lines
 
 
@@ -162,18 +160,18 @@ def _row(width: int, label: str, cells: Sequence[str]) -> str:
     return f"{label:<{_LABEL}}" + "".join(f"{cell:>{_FIGURE}}" for cell in cells[:room])
 
 
-def _percentiles(width: int, label: str, histogram: Histogram) -> str:
-    return _row(width, label, [ms(quantile_ms(histogram, q)) for q in _SHOWN.values()])
+def _percentiles(width: int, label: str, requests: Aggregate | None) -> str:
+    return _row(width, label, [ms(requests.quantile(q) if requests else None) for q in _SHOWN.values()])
 
 
 def sparklines(totals: RunTotals, width: int) -> list[Line]:
     """The last minute's throughput and P95, a character a second."""
     room = min(KEPT_S, width - _LABEL - _FIGURE)
-    moments = totals.recent(max(0, room))
-    if room < 8 or len(moments) < 2:
+    seconds = totals.recent(max(0, room))
+    if room < 8 or len(seconds) < 2:
         return []
-    rates: list[float | None] = [float(moment.all_requests) for moment in moments]
-    p95s = [moment.p95_ms for moment in moments]
+    rates: list[float | None] = [float(second.all.requests) for second in seconds]
+    p95s = [second.all.quantile(0.95) for second in seconds]
     return [
         Line(4, _spark("requests/s", rates, number(rates[-1]), "cyan")),
         Line(4, _spark("P95", p95s, ms(p95s[-1]), "magenta")),
@@ -224,12 +222,12 @@ def _hold(count: int) -> str:
 
 def generator(totals: RunTotals) -> list[Line]:
     """How the load generator fares; told loudly where it, and not the target, is the limit."""
-    moments = totals.recent(RECENT_S)
-    if not moments:
+    seconds = totals.recent(RECENT_S)
+    if not seconds:
         return []
-    cpu = sum(moment.cpu_max for moment in moments) / len(moments)
-    lag_ms = sum(moment.lag_ms_max for moment in moments) / len(moments)
-    p95_ms = quantile_ms(totals.last(RECENT_S).response, 0.95)
+    cpu = sum(second.cpu_max for second in seconds) / len(seconds)
+    lag_ms = sum(second.lag_ms_max for second in seconds) / len(seconds)
+    p95_ms = totals.last(RECENT_S).quantile(0.95)
     stalled = lag_ms > 1000 * STALL and p95_ms is not None and lag_ms > DISTORTION * p95_ms
     limited = cpu > BUSY or stalled
     text = Text.assemble(("generator  ", "dim"), f"CPU {percent(cpu)}   lag {ms(lag_ms)}")
@@ -252,15 +250,14 @@ def endpoints(totals: RunTotals, width: int, most: int) -> list[Line]:
     column = width - 4 * _FIGURE
     if column < 16 or most < 2 or not totals.endpoints:
         return []
-    each = [(endpoint, total, total.response) for endpoint, total in totals.endpoints.items()]
-    slowest = sorted(each, key=lambda entry: -(quantile_ms(entry[2], 0.95) or 0))[: most - 1]
+    slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[: most - 1]
     heads = "".join(f"{head:>{_FIGURE}}" for head in ("requests", "P50", "P95", "errors"))
     lines = [Line(8, Text(set_cell_size("slowest endpoints of the phase", column) + heads, style="dim"))]
-    for endpoint, total, response in slowest:
-        p50, p95 = ms(quantile_ms(response, 0.5)), ms(quantile_ms(response, 0.95))
+    for endpoint, total in slowest:
+        p50, p95 = ms(total.quantile(0.5)), ms(total.quantile(0.95))
         cells = (number(total.requests), p50, p95, number(total.failures))
         figures = "".join(f"{cell:>{_FIGURE}}" for cell in cells)
-        lines.append(Line(8, Text(set_cell_size("  " + one_line(str(endpoint)), column) + figures)))
+        lines.append(Line(8, Text(set_cell_size("  " + one_line(endpoint), column) + figures)))
     return lines
 
 

@@ -24,7 +24,7 @@ from harness.control.supervisor import (
 )
 from harness.control.user_code import verify_target
 from harness.errors import message
-from harness.gates.live import GateWatch
+from harness.gates.run_totals import RunTotals
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -98,7 +98,7 @@ def _run_in(
         observer.load_begins(public, folder, target.describe())
         stop_conditions = [interrupted(interrupts), target_lost(target)]
         if plan.stop_early:
-            stop_conditions.append(gate_lost(GateWatch(public)))
+            stop_conditions.append(gate_lost(RunTotals(public)))
         url = target.url
         if plan.remote_workers:
             url = reached_from_outside(target.url, listen_address, managed=target.managed)

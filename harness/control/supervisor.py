@@ -10,7 +10,8 @@ from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
 from harness.errors import Message, message
-from harness.gates.live import GateWatch
+from harness.gates.live import LiveGates
+from harness.gates.run_totals import RunTotals
 from harness.record.journal import EndReason, Journal, JournalFollower
 from harness.sampling.session import SamplingSession
 from harness.targets.start import Target
@@ -148,14 +149,22 @@ def target_lost(target: Target) -> StopCondition:
     return condition
 
 
-def gate_lost(gates: GateWatch) -> StopCondition:
+def gate_lost(totals: RunTotals) -> StopCondition:
     """Met once a gate has failed beyond recovery."""
+    gates = LiveGates(totals)
 
     def condition(journal: Journal) -> Stop | None:
-        gates.update(journal)
-        reason = gates.lost()
-        if reason is None:
+        totals.update(journal)
+        lost = gates.lost()
+        if lost is None:
             return None
-        return Stop("gate failed", message("run-stopped-early", "ending early: {reason}", reason=reason))
+        note = message(
+            "run-stopped-early",
+            "ending early: gate `{gate}` in {phase} can no longer hold: {reason}",
+            gate=lost.gate.comparison.source,
+            phase=lost.phase,
+            reason=lost.reason,
+        )
+        return Stop("gate failed", note)
 
     return condition

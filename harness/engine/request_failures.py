@@ -10,8 +10,6 @@ from collections.abc import Mapping
 
 from harness.errors import Message, message
 
-HOST_NOT_ALLOWED = "host not allowed: "
-"""How the text of :class:`HostNotAllowed` begins."""
 INTERRUPTED = "interrupted: the user was stopped before the response arrived"
 _MAX_EXCEPTIONS_SEARCHED = 30
 """Exceptions may be nested deeply, and by mistake in a circle."""

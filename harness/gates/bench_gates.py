@@ -1,21 +1,19 @@
-"""Gates on benchmarks: what each observed, its limit, and whether it held for sure, broke for sure, or cannot be told.
-
-The rule is that of runs (:mod:`harness.gates.evaluate`): all of the 95 % interval on one side of the limit, or
-*inconclusive*.
-"""
+"""The gates of a bench: what each observed of a benchmark, and whether it held."""
 
 from __future__ import annotations
 
-from harness.analysis.compare import against
+from functools import partial
+from typing import Any
+
 from harness.analysis.rounds import DISTURBED
-from harness.gates.limits import limit_of, side_of
-from harness.metrics import formatting
+from harness.errors import Message, message
+from harness.gates.evaluate import no_baseline
+from harness.gates.requirement import Finding, judged
+from harness.metrics.formatting import Known
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.record.measurement import BENCHMARKS, Figures, Interval
-from harness.record.summary import GateResult, GateStatus
+from harness.record.summary import GateResult
 from harness.recording.bench import BenchRecording
-
-_LEFT_OUT = "the tests chosen for this run leave it out"
 
 
 def results_of(
@@ -23,22 +21,33 @@ def results_of(
 ) -> list[GateResult]:
     """What ``gate`` gives: one result for each benchmark that it names and that was to run.
 
-    None where the bench's own call has left all of them out, which :func:`left_out` tells; of a gate that was
-    ``asked_since`` an inconclusive one, for nobody meant it to be left out.
+    None where the bench's own call has left all of them out, which :func:`left_out` reports. A gate that was
+    ``asked_since`` is then inconclusive, because nobody meant to leave it out.
     """
     report = suite.report
     named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
     if named:
         return [_result(gate, test, suite, figures.get(test)) for test in named]
     if _is_left_out(gate, suite):
-        return [_untold(gate, _LEFT_OUT)] if asked_since else []
-    known = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
-    return [_untold(gate, f"there was no benchmark {gate.benchmark!r}: {formatting.among(gate.benchmark, known)}")]
+        reason = message("gate-left-out", "the tests chosen for this run leave it out")
+        return [Finding("inconclusive", reason).result(gate)] if asked_since else []
+    known = Known(gate.benchmark, sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]}))
+    reason = message(
+        "gate-unknown-benchmark",
+        "there was no benchmark {benchmark!r}: {known}",
+        benchmark=gate.benchmark,
+        known=known,
+    )
+    return [Finding("inconclusive", reason).result(gate)]
 
 
-def left_out(gate: BenchGate, suite: BenchRecording) -> str | None:
+def left_out(gate: BenchGate, suite: BenchRecording) -> Message | None:
     """A warning where the user has chosen tests so that nothing of what the gate names was run."""
-    return f"gate `{gate.source}` was not judged: {_LEFT_OUT}" if _is_left_out(gate, suite) else None
+    if not _is_left_out(gate, suite):
+        return None
+    return message(
+        "gate-not-judged", "gate `{gate}` was not judged: the tests chosen for this run leave it out", gate=gate.source
+    )
 
 
 def _is_left_out(gate: BenchGate, suite: BenchRecording) -> bool:
@@ -48,94 +57,106 @@ def _is_left_out(gate: BenchGate, suite: BenchRecording) -> bool:
     return gate.benchmark in report.elsewhere or any(reads(gate.benchmark, test) for test in report.deselected)
 
 
-def _untold(gate: BenchGate, reason: str) -> GateResult:
-    return GateResult(require=gate.source, status="inconclusive", unit=gate.measures.unit.name, reason=reason)
-
-
 def _result(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures | None) -> GateResult:
-    result = GateResult(
-        require=gate.source,
-        endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None,
-        status="inconclusive",
-        unit=gate.measures.unit.name,
-    )
-    seen = figures.get(gate.metric) if figures else None
-    if figures is None or seen is None:
-        result.reason = _why_nothing(gate, test, suite, measured=figures is not None)
-        return result
-    baseline = None
-    if gate.baseline:
-        before = suite.baseline.figures(BENCHMARKS, test, gate.metric) if suite.baseline else []
-        if before:
-            baseline, seen = against(seen, before, gate.measures)
-        else:
-            result.reason = _no_reference(gate, suite)
-    result.observed = seen.value
-    result.interval = (seen.low, seen.high) if seen.low != seen.high else None
-    if gate.baseline and baseline is None:
-        return result
-    limit = limit_of(gate, baseline)
-    result.status = side_of(gate.comparator, seen, limit)
-    result.limit, result.baseline = limit, baseline
-    result.reason = _sentence(
-        gate,
-        result.status,
-        seen,
-        limit,
-        baseline,
-        rounds=figures["rounds"].value,
-        taken=next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test),
-    )
-    return result
+    names_several = gate.benchmark not in (test, name_of(test))
+    return _finding(gate, test, suite, figures).result(gate, endpoint=suite.shown(test) if names_several else None)
 
 
-def _why_nothing(gate: BenchGate, test: str, suite: BenchRecording, *, measured: bool) -> str:
-    if measured:
-        return f"{gate.metric} was not looked at: `harness bench --memory` does"
-    name, report = suite.shown(test), suite.report
-    for faults, what in ((report.failed, "failed"), (report.skipped, "was skipped")):
-        message = next((fault.message for fault in faults if fault.test == test), None)
-        if message is not None:
-            return f"{name} has no figures: its test {what}: {message}"
-    if suite.end is None or not report.finished:
-        return f"{name} has no figures: pytest died before it had written any"
-    if not suite.ran(test):
-        return f"{name} has no figures: the suite ended before it had run"
-    return f"{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off"
-
-
-def _no_reference(gate: BenchGate, suite: BenchRecording) -> str:
-    run = suite.folder.path
-    if suite.baseline is None:
-        return suite.no_baseline or (
-            "no baseline: `harness baseline set <a bench you trust>` keeps one for later benches of this suite and "
-            f"machine (this one: `harness baseline set {run}`)"
+def _finding(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures | None) -> Finding:
+    if figures is None:
+        return Finding("inconclusive", _why_no_figures(test, suite))
+    observed = figures.get(gate.metric)
+    if observed is None:
+        return Finding(
+            "inconclusive",
+            message(
+                "gate-memory-not-measured",
+                "{metric} was not measured: `harness bench --memory` measures it",
+                metric=gate.metric,
+            ),
         )
-    # Without the benchmark's name, which stands beside it: so many of one reason are told once.
-    what = f"its {gate.metric}" if gate.measures.needs == "memory" else "this benchmark"
-    return f"the baseline knows nothing of {what}: `harness baseline set {run} --add` would"
+    baselines: list[Interval] = []
+    if gate.baseline and suite.baseline is not None:
+        baselines = suite.baseline.figures(BENCHMARKS, test, gate.metric)
+    if gate.baseline and not baselines:
+        return Finding("inconclusive", _why_no_baseline(gate, suite), observed)
+    return judged(gate, observed, baselines, partial(_doubt, gate, test, suite, int(figures["rounds"].value)))
 
 
-def _sentence(
+def _why_no_figures(test: str, suite: BenchRecording) -> Message:
+    name, report = suite.shown(test), suite.report
+    failed = next((problem.message for problem in report.failed if problem.test == test), None)
+    if failed is not None:
+        return message(
+            "bench-no-figures-failed", "{name} has no figures: its test failed: {error}", name=name, error=failed
+        )
+    skipped = next((problem.message for problem in report.skipped if problem.test == test), None)
+    if skipped is not None:
+        return message(
+            "bench-no-figures-skipped", "{name} has no figures: its test was skipped: {why}", name=name, why=skipped
+        )
+    if suite.end is None or not report.finished:
+        return message(
+            "bench-no-figures-pytest-died", "{name} has no figures: pytest died before it wrote any", name=name
+        )
+    if not suite.ran(test):
+        return message("bench-no-figures-not-run", "{name} has no figures: the suite ended before it ran", name=name)
+    return message(
+        "bench-no-figures-not-called",
+        "{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off",
+        name=name,
+    )
+
+
+def _why_no_baseline(gate: BenchGate, suite: BenchRecording) -> Message:
+    run = str(suite.folder.path)
+    if suite.baseline is None:
+        return no_baseline(suite.no_baseline, run)
+    # Without the benchmark's name, so that many results with one reason are shown together.
+    return message(
+        "baseline-lacks-benchmark",
+        "the baseline has no {metric} of this benchmark: `harness baseline set {run} --add` adds it",
+        metric=gate.metric,
+        run=run,
+    )
+
+
+def _doubt(
     gate: BenchGate,
-    status: GateStatus,
-    seen: Interval,
-    limit: float,
-    baseline: float | None,
-    *,
-    rounds: float,
-    taken: float,
-) -> str:
-    unit = gate.measures.unit.name
-    said = f"{gate.metric} was {formatting.observed(seen, unit)}"
-    bound = formatting.bound(limit, baseline, unit)
-    if status != "inconclusive":
-        return f"{said}, {formatting.side(status, gate.comparator, seen.value, limit)} {bound}"
-    more = "more rounds tell more: --benchmark-min-rounds, --benchmark-max-time"
-    if seen.high is None:
-        return f"{said}; {rounds:,.0f} rounds are too few to hold against {bound}: {more}"
+    test: str,
+    suite: BenchRecording,
+    rounds: int,
+    observed: Interval,
+    limit: float,  # noqa: ARG001  (as for gates of a run)
+    figures: dict[str, Any],
+) -> Message:
+    taken = next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test)
+    if observed.high is None:
+        return message(
+            "gate-too-few-rounds",
+            "{metric} was {observed}; {rounds:,} rounds are too few to compare with the limit of {limit}: run more "
+            "with --benchmark-min-rounds or --benchmark-max-time",
+            rounds=rounds,
+            **figures,
+        )
     if taken > DISTURBED:
-        return f"{said}, too close to {bound} to tell: for {taken:.0%} of its time other work had the core"
-    if baseline is not None:
-        return f"{said}, too close to {bound} to tell from noise: keep more baseline runs; {more}"
-    return f"{said}, too close to {bound} to tell: {more}"
+        return message(
+            "gate-disturbed",
+            "{metric} was {observed}, too close to the limit of {limit} to tell: other work had the core for "
+            "{taken:.0%} of its time",
+            taken=taken,
+            **figures,
+        )
+    if gate.baseline:
+        return message(
+            "gate-rounds-within-noise",
+            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: keep more baseline runs, "
+            "or run more rounds with --benchmark-min-rounds or --benchmark-max-time",
+            **figures,
+        )
+    return message(
+        "gate-rounds-too-close",
+        "{metric} was {observed}, too close to the limit of {limit} to tell: run more rounds with "
+        "--benchmark-min-rounds or --benchmark-max-time",
+        **figures,
+    )

@@ -6,14 +6,15 @@ A benchmark whose test fails has failed the run, whatever its times: what comput
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from harness.analysis.changes import changes_of
 from harness.analysis.compare import against, relative
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
-from harness.errors import Message
+from harness.errors import Message, message
 from harness.gates.bench_gates import left_out, results_of
-from harness.gates.verdict import PARTLY, Decision, told, weighed
+from harness.gates.verdict import Decision, weigh
 from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
 from harness.record.measurement import BENCHMARKS, Figures
@@ -33,59 +34,116 @@ def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = No
     since = gates is not None
     results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
     results += [
-        GateResult(
-            require=f"{suite.shown(fault.test)} passes",
-            status="fail",
-            reason=f"the test failed: {fault.message}",
+        GateResult(require=f"{suite.shown(problem.test)} passes", status="fail").because(
+            message("bench-test-failed", "the test failed: {error}", error=problem.message)
         )
-        for fault in suite.report.failed
+        for problem in suite.report.failed
     ]
     decision = _decide(suite, asked, results)
     end = suite.end
-    return Summary(
-        kind="bench",
-        run_id=suite.run_id,
-        scenario=suite.plan.suite,
-        profile=PROFILE,
-        started_at=suite.started_at,
-        duration_s=end.duration_s if end else 0.0,
-        verdict=decision.verdict,
-        exit_code=decision.exit_code,
-        reasons=decision.reasons,
-        benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
-        gates=results,
-        baseline=BaselineRef(
-            run_ids=[run.run_id for run in suite.baseline.runs], fingerprint=suite.baseline.fingerprint
+    return (
+        Summary(
+            kind="bench",
+            run_id=suite.run_id,
+            scenario=suite.plan.suite,
+            profile=PROFILE,
+            started_at=suite.started_at,
+            duration_s=end.duration_s if end else 0.0,
+            verdict=decision.verdict,
+            exit_code=decision.exit_code,
+            benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
+            gates=results,
+            baseline=BaselineRef(
+                run_ids=[run.run_id for run in suite.baseline.runs], fingerprint=suite.baseline.fingerprint
+            )
+            if suite.baseline
+            else None,
+            changes=changes_of(suite),
         )
-        if suite.baseline
-        else None,
-        changes=changes_of(suite),
-    ).warned(*_warnings(suite, () if since else asked))
+        .decided(decision.reasons)
+        .warned(*_warnings(suite, () if since else asked))
+    )
 
 
 def _decide(suite: BenchRecording, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
-    failed, unsure = told(results)
+    unsure = []
     if asked and not results:
-        unsure.append("no gate was judged: the tests chosen for this run leave out what each of them names")
-    broken, interrupted = [], None
-    end, report = suite.end, suite.report
-    during = f" while {suite.shown(report.running)} ran" if report.running else ""
-    if end is None:
-        broken.append(f"the bench was killed{during}: what had been recorded by then is reported")
-    elif end.interrupted:
-        interrupted = f"the bench was interrupted after {end.duration_s:.0f} s{during}: {PARTLY}"
-    elif end.exit_status < 0:
-        broken.append(f"pytest was ended by signal {-end.exit_status}{during}; harness.log tells what it said")
-    elif end.exit_status == _INTERNAL_ERROR or not report.finished:
-        broken.append(f"pytest broke down (its exit status: {end.exit_status}){during}; harness.log tells what it said")
-    elif end.exit_status and not (end.exit_status == _TESTS_FAILED and report.failed):
-        what = "though no test failed" if end.exit_status == _TESTS_FAILED else "not all may have run"
-        broken.append(
-            f"pytest ended badly (its exit status: {end.exit_status}), {what}: harness.log tells what it said"
+        unsure.append(
+            message(
+                "no-gate-judged", "no gate was judged: the tests chosen for this run leave out what each of them names"
+            )
         )
-    elif not suite.benchmarks and not failed:
-        broken.append("not a single benchmark was measured")
-    return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)
+    broken, interrupted = _broken(suite, results), None
+    if suite.end is not None and suite.end.interrupted:
+        interrupted = message(
+            "bench-interrupted",
+            "the bench was interrupted after {seconds:.0f} s{during}: what ran is reported, not judged as a whole",
+            seconds=suite.end.duration_s,
+            during=During(suite),
+        )
+    return weigh(results, unsure=unsure, broken=broken, interrupted=interrupted)
+
+
+class During(str):
+    """In which test pytest was, as the end of a sentence; empty where it was in none."""
+
+    __slots__ = ()
+
+    def __new__(cls, suite: BenchRecording) -> Self:
+        running = suite.report.running
+        return super().__new__(cls, f" while {suite.shown(running)} ran" if running else "")
+
+
+def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Message]:
+    """Why the bench is not valid; empty where it is."""
+    end, report, during = suite.end, suite.report, During(suite)
+    if end is None:
+        return [
+            message(
+                "bench-killed",
+                "the bench was killed{during}: what had been recorded by then is reported",
+                during=during,
+            )
+        ]
+    if end.interrupted:
+        return []
+    if end.exit_status < 0:
+        return [
+            message(
+                "pytest-killed",
+                "pytest was ended by signal {signal}{during}; harness.log has its output",
+                signal=-end.exit_status,
+                during=during,
+            )
+        ]
+    if end.exit_status == _INTERNAL_ERROR or not report.finished:
+        return [
+            message(
+                "pytest-broke-down",
+                "pytest broke down with exit status {status}{during}; harness.log has its output",
+                status=end.exit_status,
+                during=during,
+            )
+        ]
+    if end.exit_status == _TESTS_FAILED and not report.failed:
+        return [
+            message(
+                "pytest-failed-without-test",
+                "pytest ended with exit status {status} though no test failed; harness.log has its output",
+                status=end.exit_status,
+            )
+        ]
+    if end.exit_status not in (0, _TESTS_FAILED):
+        return [
+            message(
+                "pytest-ended-badly",
+                "pytest ended with exit status {status}, so some tests may not have run; harness.log has its output",
+                status=end.exit_status,
+            )
+        ]
+    if not suite.benchmarks and not any(result.status == "fail" for result in results):
+        return [message("no-benchmarks-measured", "not a single benchmark was measured")]
+    return []
 
 
 def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> BenchmarkFigures:
@@ -120,33 +178,51 @@ def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> B
 
 def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message | str]:
     warnings: list[Message | str] = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
-    warnings += [f"{suite.shown(fault.test)} was skipped: {fault.message}" for fault in suite.report.skipped]
-    measured = {benchmark.test for benchmark in suite.benchmarks}
-    told_of = measured | {fault.test for fault in [*suite.report.skipped, *suite.report.failed]}
-    missing = [test for test in suite.report.benchmarks if test not in told_of]
     warnings += [
-        f"{suite.shown(test)} was not measured: its test does not call `benchmark(…)`"
+        message("bench-skipped", "{name} was skipped: {why}", name=suite.shown(problem.test), why=problem.message)
+        for problem in suite.report.skipped
+    ]
+    explained = {benchmark.test for benchmark in suite.benchmarks}
+    explained |= {problem.test for problem in [*suite.report.skipped, *suite.report.failed]}
+    missing = [test for test in suite.report.benchmarks if test not in explained]
+    warnings += [
+        message(
+            "bench-not-measured",
+            "{name} was not measured: its test does not call `benchmark(…)`",
+            name=suite.shown(test),
+        )
         for test in missing
         if suite.ran(test)
     ]
     left = sum(not suite.ran(test) for test in missing)
-    if left and suite.end is not None and suite.report.finished:  # of a pytest that died nobody knows
+    if left and suite.end is not None and suite.report.finished:  # if pytest died, nobody knows
         warnings.append(
-            f"{left} of {len(suite.report.benchmarks)} benchmarks were not run: the suite ended before them"
+            message(
+                "bench-not-run",
+                "{left} of {count} benchmarks were not run: the suite ended before them",
+                left=left,
+                count=len(suite.report.benchmarks),
+            )
         )
     warnings += _disturbed(suite)
     warnings += suite.profiles.notes
     warnings += suite.environment.notes if suite.environment else []
-    return list(dict.fromkeys(warnings))
+    return list({str(warning): warning for warning in warnings}.values())
 
 
-def _disturbed(suite: BenchRecording) -> list[str]:
+def _disturbed(suite: BenchRecording) -> list[Message]:
     worst = max(suite.benchmarks, key=lambda benchmark: benchmark.taken, default=None)
     if worst is None or worst.taken <= DISTURBED:
         return []
-    count = sum(benchmark.taken > DISTURBED for benchmark in suite.benchmarks)
     return [
-        f"other work had the core while {count} of {len(suite.benchmarks)} benchmarks were ready to run, of "
-        f"{suite.shown(worst.test)}'s time {worst.taken:.0%}: intervals reach down to what the functions may really "
-        "take; a quiet machine tells more"
+        message(
+            "bench-disturbed",
+            "other work had the core while {disturbed} of {count} benchmarks were ready to run ({taken:.0%} of "
+            "the time of {name}): their intervals reach down to what the functions may really take; use a quiet "
+            "machine for narrower ones",
+            disturbed=sum(benchmark.taken > DISTURBED for benchmark in suite.benchmarks),
+            count=len(suite.benchmarks),
+            name=suite.shown(worst.test),
+            taken=worst.taken,
+        )
     ]

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from harness.metrics.formatting import amount
+from harness.errors import Message, message
+from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary
 
 MANY = 0.01
-"""The share of failed requests (0…1) above which a phase is warned of."""
+"""The share of failed requests (0…1) from which on a phase gets a warning."""
 
 
-def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) -> str | None:
+def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) -> Message | None:
     """A warning where many requests of a measured or stress phase failed and nothing reads its ``error_rate``.
 
-    Read it is by a gate, on all endpoints or on one, and by the ``until`` of a stress phase.
+    It is read by a gate, on all endpoints or on one, or by the ``until`` of a stress phase.
     """
     if not phase.measured and not phase_kind(phase.kind).by_steps:
         return None
     if summary.error_rate is None or summary.error_rate <= MANY or _reads_error_rate(phase, gates):
         return None
-    name = json.dumps(phase.name, ensure_ascii=False)
-    return (
-        f"{amount(100 * summary.error_rate, '%')} of the requests of phase {phase.name!r} failed, and no gate "
-        f'reads error_rate there: gate("error_rate < 1%", phase={name}) would'
+    return message(
+        "failures-not-gated",
+        "{share} of the requests of phase {phase!r} failed, and no gate reads error_rate there; one would be "
+        'gate("error_rate < 1%", phase={phase!r})',
+        share=Amount(100 * summary.error_rate, "%"),
+        phase=phase.name,
     )
 
 

@@ -1,44 +1,49 @@
 """The scenario's ``verify`` as a gate: what must be true of the target after the run, whatever its speed.
 
 ``verify.json`` holds ``{"status": "pass" | "fail" | "error" | "interrupted", "message": str, "duration_s": float}``;
-``error`` means that ``verify`` itself broke, and so that nothing was checked.
+``error`` means that ``verify`` itself raised, so that nothing was checked.
 """
 
 from __future__ import annotations
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message, message
 from harness.record.run_folder import RunFolder, read_json
-from harness.record.summary import GateResult
+from harness.record.summary import GateResult, GateStatus
 
 
 def verify_result(folder: RunFolder) -> GateResult:
     """The result of the invariant gate. Raises :class:`HarnessError` where ``verify.json`` is damaged."""
+    status, reason = _finding(folder)
+    return GateResult(require="verify", status=status).because(reason)
+
+
+def _finding(folder: RunFolder) -> tuple[GateStatus, Message]:
     if not folder.verification.exists():
-        return GateResult(
-            require="verify",
-            status="inconclusive",
-            reason="the scenario's `verify` did not run, so nothing was checked",
-        )
+        return "inconclusive", message("verify-not-run", "the scenario's `verify` did not run: nothing was checked")
     found = read_json(folder.verification)
     status = found.get("status") if isinstance(found, dict) else None
-    message = str(found.get("message") or "") if isinstance(found, dict) else ""
-    if status == "pass":
-        return GateResult(require="verify", status="pass", reason=message or "the scenario's invariants hold")
-    if status == "fail":
-        return GateResult(
-            require="verify",
-            status="fail",
-            reason=f"an invariant of the scenario is broken: {message}",
-        )
-    if status == "error":
-        return GateResult(
-            require="verify", status="inconclusive", reason=f"`verify` itself broke, so nothing was checked: {message}"
-        )
-    if status == "interrupted":
-        return GateResult(
-            require="verify", status="inconclusive", reason="`verify` was interrupted, so not all was checked"
-        )
-    raise HarnessError("status: neither pass, fail, error nor interrupted", where=str(folder.verification))
+    text = str(found.get("message") or "") if isinstance(found, dict) else ""
+    match status:
+        case "pass" if text:
+            return "pass", message("verify-passed", "{message}", message=text)
+        case "pass":
+            return "pass", message("verify-held", "the scenario's invariants hold")
+        case "fail":
+            return "fail", message("verify-failed", "an invariant of the scenario is broken: {message}", message=text)
+        case "error":
+            return "inconclusive", message(
+                "verify-raised", "`verify` raised an error, so nothing was checked: {message}", message=text
+            )
+        case "interrupted":
+            return "inconclusive", message(
+                "verify-interrupted", "`verify` was interrupted, so not everything was checked"
+            )
+    raise HarnessError(
+        "verify-status-unknown",
+        "status {status!r} is not pass, fail, error or interrupted",
+        where=str(folder.verification),
+        status=status,
+    )
 
 
 def verify_was_interrupted(folder: RunFolder) -> bool:

@@ -15,7 +15,7 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.errors import Message
+from harness.errors import Message, message
 from harness.gates.evaluate import Evaluator
 from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
@@ -42,57 +42,69 @@ def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline
     if run.plan.scenario.has_verify:
         results.append(verify_result(folder))
     decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(folder))
-    return Summary(
-        run_id=run.run_id,
-        scenario=run.plan.scenario.name,
-        profile=run.plan.profile,
-        started_at=run.started_at,
-        duration_s=run.journal.last_s,
-        verdict=decision.verdict,
-        exit_code=decision.exit_code,
-        reasons=decision.reasons,
-        totals=totals_of(run.journal),
-        phases=phases,
-        gates=results,
-        generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
-        suspects=suspects_of(run),
-        failures=failure_kinds(run.journal),
-        baseline=_baseline(run),
-        changes=changes_of(run),
-    ).warned(*_warnings(run, phases, asked))
+    return (
+        Summary(
+            run_id=run.run_id,
+            scenario=run.plan.scenario.name,
+            profile=run.plan.profile,
+            started_at=run.started_at,
+            duration_s=run.journal.last_s,
+            verdict=decision.verdict,
+            exit_code=decision.exit_code,
+            totals=totals_of(run.journal),
+            phases=phases,
+            gates=results,
+            generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+            suspects=suspects_of(run),
+            failures=failure_kinds(run.journal),
+            baseline=_baseline(run),
+            changes=changes_of(run),
+        )
+        .decided(decision.reasons)
+        .warned(*_warnings(run, phases, asked))
+    )
 
 
 def _phase(run: RunRecording, number: int) -> PhaseSummary:
     record = run.phases[number]
     summary = phase_summary(record, run.journal)
-    summary.generator_limited = generator_limit(record, run.journal)
+    limit = generator_limit(record, run.journal)
+    summary.generator_limited = None if limit is None else str(limit)
     return summary
 
 
 def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[Message | str]:
     """What a reader of the figures should know, and what could not be sampled."""
-    warnings: list[Message | str] = []
+    found: list[Message | str | None] = []
     for record, phase in zip(run.phases, phases, strict=True):
-        if phase.generator_limited:
-            what = (
-                "its limit is the generator's, not the target's capacity; " if phase_kind(phase.kind).by_steps else ""
-            )
-            warnings.append(f"phase {phase.name!r}: {what}{phase.generator_limited}")
-        said = (waiting_for_users(record, run.journal), unread_failures(record.plan, phase, gates))
-        warnings += [warning for warning in said if warning]
-    warnings += leak_warnings(run)
-    clock = clock_warning(worst_clocks(run.journal))
-    warnings += [clock] if clock else []
-    warnings += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
-    warnings += run.profiles.notes
-    warnings += [
-        f"the profile {profile.path} is missing from the run folder"
+        found.append(_generator_warning(phase))
+        found.append(waiting_for_users(record, run.journal))
+        found.append(unread_failures(record.plan, phase, gates))
+    found += leak_warnings(run)
+    found.append(clock_warning(worst_clocks(run.journal)))
+    found += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
+    found += run.profiles.notes
+    found += [
+        message("profile-missing", "the profile {path} is missing from the run folder", path=profile.path)
         for profile in run.profiles.profiles
         if not (run.folder.path / profile.path).is_file()
     ]
     if run.environment is not None:
-        warnings += run.environment.notes
-    return list(dict.fromkeys(warnings))
+        found += run.environment.notes
+    return list({str(warning): warning for warning in found if warning is not None}.values())
+
+
+def _generator_warning(phase: PhaseSummary) -> Message | None:
+    if not phase.generator_limited:
+        return None
+    if phase_kind(phase.kind).by_steps:
+        return message(
+            "stress-generator-limited",
+            "phase {phase!r}: the limit is the generator's, not the target's capacity; {why}",
+            phase=phase.name,
+            why=phase.generator_limited,
+        )
+    return message("phase-generator-limited", "phase {phase!r}: {why}", phase=phase.name, why=phase.generator_limited)
 
 
 def _baseline(run: RunRecording) -> BaselineRef | None:

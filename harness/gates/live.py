@@ -1,7 +1,7 @@
 """Gates while the run goes on: how each stands now, and whether one has failed beyond recovery.
 
-Told every second, so it must be cheap: what each gate reads is added up as it comes in, nothing is read twice, and
-there are no intervals. How a gate stands here is news; whether it held is for :func:`harness.gates.judge.judge`.
+This is asked every second, so it has to be cheap: it reads totals and computes no intervals. How a gate stands here is
+news; whether it held is for :func:`harness.gates.judge.judge`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.gates.limits import limit_of
-from harness.metrics import formatting
-from harness.metrics.aggregate import Accumulator
+from harness.errors import Message, message
+from harness.gates.run_totals import RunTotals
+from harness.metrics.aggregate import Aggregate
 from harness.metrics.comparators import is_upper
+from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.plan.phases import phase_kind
-from harness.record.endpoint_second import EndpointSecond
+from harness.plan.requirement import Comparison
 from harness.record.journal import Journal, PhaseSpan
 from harness.record.measurement import ALL
 
 MARGIN = 1.5
-"""How far beyond what the rest of the phase could make good a gate must be to be given up."""
+"""How far a gate must be beyond what the rest of the phase could make good before it is given up."""
 _FEWEST_OVER = 20
 _FEWEST_FAILURES = 10
 _FEWEST_SECONDS = 3
@@ -29,8 +30,10 @@ _FEWEST_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class LiveGate:
-    """How one gate stands in one phase. ``holds`` is None as long as there is nothing to hold against the limit, which
-    a gate that compares with the baseline has only after the run.
+    """How one gate stands in one phase.
+
+    ``holds`` is None as long as nothing can be compared with the limit; a gate that compares with the baseline is
+    judged only after the run.
     """
 
     gate: Gate
@@ -41,151 +44,138 @@ class LiveGate:
     holds: bool | None
 
 
-class _Tally(Accumulator):
-    """What one phase and endpoint has seen so far."""
+@dataclass(frozen=True, slots=True)
+class LostGate:
+    """A gate that cannot hold any more in a phase, and why."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_second: dict[int, int] = {}
-
-    def add_second(self, second: int, series: EndpointSecond) -> None:
-        self.add(series)
-        self.by_second[second] = self.by_second.get(second, 0) + series.requests
+    gate: Gate
+    phase: str
+    reason: Message
 
 
-class GateWatch:
-    """Follows the gates of a run; :meth:`update` takes in what the journal has grown by."""
+class LiveGates:
+    """The gates of a run, judged by ``totals``, which the caller keeps up to date."""
 
-    def __init__(self, plan: RunPlan) -> None:
-        self._plan = plan
-        self._numbers = {phase.name: number for number, phase in enumerate(plan.phases)}
-        self._tallies: dict[tuple[int, str], _Tally] = {}
-        for gate in plan.gates:
-            for phase in self._phases(gate):
-                self._tallies[self._numbers[phase], gate.endpoint or ALL] = _Tally()
-        self._spans: dict[int, PhaseSpan] = {}
-        self._seen = 0
-        self._now_s = 0.0
-
-    def update(self, journal: Journal) -> None:
-        """Take in the seconds that ``journal`` has gained since the last call."""
-        for second in journal.arrived[self._seen :]:
-            for series in second.endpoint_seconds:
-                for key in (ALL, str(journal.endpoints[series.endpoint])):
-                    tally = self._tallies.get((series.phase, key))
-                    if tally is not None:
-                        tally.add_second(second.second, series)
-        self._seen = len(journal.arrived)
-        self._spans = {span.phase: span for span in journal.phases}
-        self._now_s = journal.last_s
+    def __init__(self, totals: RunTotals) -> None:
+        self._totals = totals
+        self._plan = totals.plan
+        self._numbers = {phase.name: number for number, phase in enumerate(self._plan.phases)}
 
     def standing(self) -> list[LiveGate]:
         """Every gate in every phase it reads, in the order of the plan."""
         return [self._live(gate, phase) for gate in self._plan.gates for phase in self._phases(gate)]
 
-    def lost(self) -> str | None:
-        """The first gate that has failed beyond recovery, in one sentence; None while all may still hold."""
+    def _live(self, gate: Gate, phase: str) -> LiveGate:
+        comparison = gate.comparison
+        total = self._totals.total(self._numbers[phase], gate.endpoint or ALL)
+        observed = comparison.measures.value(total) if total is not None else None
+        limit = None if comparison.baseline else comparison.value
+        holds = None if observed is None or comparison.baseline else comparison.holds(observed)
+        return LiveGate(gate, phase, observed, limit, comparison.measures.unit.name, holds)
+
+    def lost(self) -> LostGate | None:
+        """The first gate that has failed beyond recovery; None while all may still hold."""
         for gate in self._plan.gates:
             for phase in self._phases(gate):
-                why = self.beyond_recovery(gate, phase)
-                if why:
-                    return f"gate `{gate.comparison.source}` in {phase} cannot hold any more: {why}"
+                reason = self.beyond_recovery(gate, phase)
+                if reason is not None:
+                    return LostGate(gate, phase, reason)
         return None
 
-    def beyond_recovery(self, gate: Gate, phase: str) -> str | None:
+    def beyond_recovery(self, gate: Gate, phase: str) -> Message | None:
         """Why ``gate`` would fail in ``phase`` even if all goes well from here on; None while it may hold.
 
-        Reckons that the rest of the phase brings as many requests a second as its best second did, all of them good,
+        Assumes that the rest of the phase brings as many requests a second as its best second did, all of them good,
         and asks for :data:`MARGIN` on top. A gate against a baseline is never given up: noise is not known yet.
         """
-        number = self._numbers.get(phase, -1)
-        span, tally = self._spans.get(number), self._tallies.get((number, gate.endpoint or ALL))
-        if span is None or tally is None or not tally.requests or gate.comparison.baseline:
-            return None
-        if len(tally.by_second) < _FEWEST_SECONDS:
+        number, endpoint = self._numbers.get(phase, -1), gate.endpoint or ALL
+        span, sofar = self._totals.spans.get(number), self._totals.total(number, endpoint)
+        by_second = self._totals.by_second(number, endpoint)
+        if span is None or sofar is None or not sofar.requests or gate.comparison.baseline:
             return None
         plan = self._plan.phases[number]
-        if not plan.duration_s:
+        if len(by_second) < _FEWEST_SECONDS or not plan.duration_s:
             return None
-        return _lost(gate, tally, *self._expected(plan, span, tally))
-
-    def _expected(self, plan: Phase, span: PhaseSpan, tally: _Tally) -> tuple[float, float]:
-        """How many requests the phase may have at its end, and how long it will have been."""
-        end_s = self._now_s if span.end_s is None else span.end_s
-        elapsed_s = end_s - span.start_s
-        left_s = max(0.0, plan.duration_s - elapsed_s)
+        left_s = max(0.0, plan.duration_s - sofar.length_s)
         if span.end_s is not None and span.reason != "cut short":
             left_s = 0.0
-        reached = max(1, len(span.segments))
-        levels = [max(segment.start, segment.end) for segment in plan.segments]
-        # A ramp has not reached its level yet; a step's load is known from its start.
-        first = plan.segments[0]
-        sofar = max(levels[:reached])
-        if phase_kind(plan.kind).grows_evenly and first.duration_s:
-            sofar = first.start + (first.end - first.start) * min(1.0, elapsed_s / plan.duration_s)
-        growth = max(levels) / sofar if sofar > 0 else 1.0
-        peak = max(tally.by_second.values()) * max(1.0, growth)
-        return tally.requests + left_s * peak, elapsed_s + left_s
+        peak = max(by_second.values()) * _growth(plan, span, sofar.length_s)
+        return _why_lost(gate.comparison, sofar, sofar.requests + left_s * peak, sofar.length_s + left_s)
 
     def _phases(self, gate: Gate) -> list[str]:
         if gate.phase is not None:
             return [gate.phase] if gate.phase in self._numbers else []
         return [phase.name for phase in self._plan.phases if phase.measured]
 
-    def _live(self, gate: Gate, phase: str) -> LiveGate:
-        number = self._numbers[phase]
-        observed = self._observed(gate, number)
-        limit = None if gate.comparison.baseline else limit_of(gate.comparison, None)
-        holds = None
-        if observed is not None and limit is not None:
-            holds = gate.comparison.holds(observed)
-        return LiveGate(gate, phase, observed, limit, gate.comparison.measures.unit.name, holds)
 
-    def _observed(self, gate: Gate, number: int) -> float | None:
-        tally, span = self._tallies[number, gate.endpoint or ALL], self._spans.get(number)
-        if span is None or not tally.requests:
+def _growth(plan: Phase, span: PhaseSpan, elapsed_s: float) -> float:
+    """How many times as high as so far the load goal will be at most in the rest of the phase; at least 1."""
+    levels = [max(segment.start, segment.end) for segment in plan.segments]
+    sofar = max(levels[: max(1, len(span.segments))])
+    # A ramp has not reached its level yet; a step's load is known from its start.
+    first = plan.segments[0]
+    if phase_kind(plan.kind).grows_evenly and first.duration_s:
+        sofar = first.start + (first.end - first.start) * min(1.0, elapsed_s / plan.duration_s)
+    return max(1.0, max(levels) / sofar) if sofar > 0 else 1.0
+
+
+def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_s: float) -> Message | None:
+    """Why a requirement cannot hold over ``expected`` requests in ``length_s`` seconds; None while it may."""
+    metric, limit = comparison.measures, Amount(comparison.value, comparison.measures.unit.name)
+    match metric.statistic:
+        case Rate():
+            # Of a count that only some requests are in, no more than all of them can come.
+            best = Amount(expected / length_s, limit.unit)
+            if not is_upper(comparison.comparator) and best < limit / MARGIN:
+                return message(
+                    "gate-lost-rate",
+                    "at best {best} can still be reached; the limit is {limit}",
+                    best=best,
+                    limit=limit,
+                )
+        case _ if not is_upper(comparison.comparator):
             return None
-        elapsed_s = (self._now_s if span.end_s is None else span.end_s) - span.start_s
-        return gate.comparison.measures.value(tally.over(elapsed_s))
-
-
-def _lost(gate: Gate, tally: _Tally, expected: float, length_s: float) -> str | None:
-    comparison, limit, sofar = gate.comparison, gate.comparison.value, tally.over(length_s)
-    response, unit = sofar.response, comparison.measures.unit.name
-    statistic = comparison.measures.statistic
-    if not is_upper(comparison.comparator):
-        if isinstance(statistic, Rate) and expected / length_s < limit / MARGIN:
-            best = formatting.amount(expected / length_s, unit)
-            return f"at best {best} can still be reached, the limit is {formatting.amount(limit, unit)}"
-        return None
-    allowed: float
-    match statistic:
         case Quantile(q):
-            over, allowed = response.count_above(math.ceil(limit * 1000)), (1 - q) * expected
+            over, allowed = sofar.response.count_above(math.ceil(limit * 1000)), (1 - q) * expected
             if over >= _FEWEST_OVER and over > MARGIN * allowed:
-                return (
-                    f"{over:,} requests took longer than {formatting.amount(limit, unit)} already, of about "
-                    f"{expected:,.0f} that the phase will have only {allowed:,.0f} may"
+                return message(
+                    "gate-lost-percentile",
+                    "{over:,} requests already took longer than {limit}; of about {expected:,.0f} in the whole phase, "
+                    "at most {allowed:,.0f} may",
+                    over=over,
+                    limit=limit,
+                    expected=expected,
+                    allowed=allowed,
                 )
         case Proportion(count):
             counted, allowed = int(count(sofar)), limit / 100 * expected
-            if counted > MARGIN * allowed and (limit == 0 or counted >= _FEWEST_FAILURES):
-                return (
-                    f"{counted:,} requests have failed already, of about {expected:,.0f} that the phase will have "
-                    f"only {allowed:,.0f} may"
+            if counted > MARGIN * allowed and (not limit or counted >= _FEWEST_FAILURES):
+                return message(
+                    "gate-lost-failures",
+                    "{failures:,} requests have already failed; of about {expected:,.0f} in the whole phase, at most "
+                    "{allowed:,.0f} may",
+                    failures=counted,
+                    expected=expected,
+                    allowed=allowed,
                 )
         case Maximum():
-            if response.max_us / 1000 > limit:
-                return f"a request took {formatting.amount(response.max_us / 1000, unit)}"
+            longest = metric.value(sofar)
+            if longest is not None and longest > limit:
+                return message("gate-lost-maximum", "a request took {longest}", longest=Amount(longest, limit.unit))
         case Mean():
-            least = response.sum_us / 1000 / expected
+            least = Amount(sofar.response.sum_us / 1000 / expected, limit.unit)
             if least > MARGIN * limit:
-                return f"even if all requests to come took no time, the mean would be {formatting.amount(least, unit)}"
+                return message(
+                    "gate-lost-mean",
+                    "even if all requests to come took no time, the mean would be {least}",
+                    least=least,
+                )
     return None
 
 
-def failed_beyond_recovery(plan: RunPlan, journal: Journal, gate: Gate) -> str | None:
-    """Why ``gate`` cannot hold any more, from the journal so far; to follow a run, keep a :class:`GateWatch`."""
-    watch = GateWatch(plan.model_copy(update={"gates": (gate,)}))
-    watch.update(journal)
-    return watch.lost()
+def failed_beyond_recovery(plan: RunPlan, journal: Journal, gate: Gate) -> Message | None:
+    """Why ``gate`` cannot hold any more, from the journal so far; to follow a run, keep :class:`LiveGates`."""
+    totals = RunTotals(plan.model_copy(update={"gates": (gate,)}))
+    totals.update(journal)
+    lost = LiveGates(totals).lost()
+    return lost.reason if lost is not None else None

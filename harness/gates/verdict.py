@@ -1,8 +1,8 @@
 """The verdict: one word and one exit code for the whole run, and why.
 
-A run that is not valid is ``broken``, whatever its gates say; else one that was interrupted is ``inconclusive`` (exit
-code 130); else the worst gate decides: ``fail`` before ``inconclusive`` before ``pass``. A scenario that sets Locust's
-``environment.process_exit_code`` has judged the run itself: it failed.
+A run that is not valid is ``broken``, whatever its gates found. Otherwise one that was interrupted is ``inconclusive``
+(exit code 130). Otherwise the worst gate decides: ``fail`` before ``inconclusive`` before ``pass``. A scenario that
+sets Locust's ``environment.process_exit_code`` has judged the run itself: it failed.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.engine.request_failures import HOST_NOT_ALLOWED
-from harness.errors import ExitCode
-from harness.record.journal import EndReason, Journal
-from harness.record.summary import GateResult, GateStatus, PhaseSummary, Verdict
+from harness.errors import ExitCode, Message, message
+from harness.plan.hosts import HOST_NOT_ALLOWED
+from harness.record.journal import Journal
+from harness.record.summary import GateResult, PhaseSummary, Verdict
 from harness.recording.run import RunRecording
 
-_BROKEN_ENDS: dict[EndReason, str] = {
-    "target lost": "the target was lost: it died or stopped answering; target.log may tell why",
-    "workers lost": "the load workers were lost; harness.log tells why",
-    "error": "the run ended on an error; harness.log tells which",
-}
-_LOST = ("worker lost", "workers lost", "report refused")
-"""Events that tell of requests that are lacking."""
-PARTLY = "what ran is reported, not judged as a whole"
+_INCOMPLETE = ("worker lost", "workers lost", "report refused")
+"""Events after which requests are missing from the figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     verdict: Verdict
     exit_code: ExitCode
-    reasons: list[str]
+    reasons: list[Message]
 
 
 def decide(
@@ -40,27 +34,35 @@ def decide(
     *,
     verify_interrupted: bool = False,
 ) -> Decision:
-    """The verdict of a run, from how it ended and what its gates gave."""
-    failed, unsure = told(results)
-    failed += [event.message for event in run.journal.events if event.what == "exit code"]
-    broken = _broken(run, phases, results)
+    """The verdict of a run, from how it ended and what its gates found."""
+    failed = [
+        message("scenario-exit-code", "{event}", event=event.message)
+        for event in run.journal.events
+        if event.what == "exit code"
+    ]
     interrupted = None
     if run.journal.end_reason == "interrupted":
-        interrupted = f"the run was interrupted after {run.journal.last_s:.0f} s: {PARTLY}"
+        interrupted = message(
+            "run-was-interrupted",
+            "the run was interrupted after {seconds:.0f} s: what ran is reported, not judged as a whole",
+            seconds=run.journal.last_s,
+        )
     elif verify_interrupted:
-        interrupted = "the run was interrupted while the scenario's `verify` ran"
-    return weighed(results, failed=failed, unsure=unsure, broken=broken, interrupted=interrupted)
+        interrupted = message("run-interrupted-in-verify", "the run was interrupted while the scenario's `verify` ran")
+    return weigh(results, failed=failed, broken=_broken(run, phases, results), interrupted=interrupted)
 
 
-def weighed(
+def weigh(
     results: Sequence[GateResult],
     *,
-    failed: list[str],
-    unsure: list[str],
-    broken: list[str],
-    interrupted: str | None,
+    failed: Sequence[Message] = (),
+    unsure: Sequence[Message] = (),
+    broken: Sequence[Message] = (),
+    interrupted: Message | None = None,
 ) -> Decision:
-    """The verdict, from why the run was interrupted or is not valid, and from what failed or could not be told."""
+    """The verdict from what gates found, and from what else failed, is uncertain, or makes the run invalid."""
+    failed = [*(reason_of(result) for result in results if result.status == "fail"), *failed]
+    unsure = [*(reason_of(result) for result in results if result.status == "inconclusive"), *unsure]
     if interrupted:
         return Decision("inconclusive", ExitCode.INTERRUPTED, [interrupted, *broken, *failed])
     if broken:
@@ -70,54 +72,87 @@ def weighed(
     if unsure:
         return Decision("inconclusive", ExitCode.INCONCLUSIVE, unsure)
     if not results:
-        return Decision("pass", ExitCode.PASS, ["there are no gates: nothing was required of this run"])
-    held = "the gate held" if len(results) == 1 else f"all {len(results)} gates held"
-    return Decision("pass", ExitCode.PASS, [held])
+        reason = message("no-gates", "there are no gates: nothing was required of this run")
+    elif len(results) == 1:
+        reason = message("gate-held", "the gate held")
+    else:
+        reason = message("gates-held", "all {count} gates held", count=len(results))
+    return Decision("pass", ExitCode.PASS, [reason])
 
 
-def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
+def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
     """Why the run itself is not valid; empty where it is."""
     journal = run.journal
-    reasons: list[str] = []
-    if journal.end_reason is None:
-        reasons.append(f"the run was killed after {journal.last_s:.0f} s: what had been recorded by then is reported")
-    elif journal.end_reason in _BROKEN_ENDS:
-        reasons.append(_BROKEN_ENDS[journal.end_reason])
-    reasons += [event.message for event in journal.events if event.what in _LOST]
+    reasons: list[Message] = []
+    match journal.end_reason:
+        case None:
+            reasons.append(
+                message(
+                    "run-killed",
+                    "the run was killed after {seconds:.0f} s: what had been recorded by then is reported",
+                    seconds=journal.last_s,
+                )
+            )
+        case "target lost":
+            reasons.append(message("target-was-lost", "the target died or stopped responding; target.log may show why"))
+        case "workers lost":
+            reasons.append(message("workers-lost", "the load workers were lost; harness.log shows why"))
+        case "error":
+            reasons.append(message("run-error", "the run ended with an error; harness.log shows it"))
+    reasons += [
+        message("requests-missing", "{event}", event=event.message)
+        for event in journal.events
+        if event.what in _INCOMPLETE
+    ]
     if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
-        reasons.append("not a single request was recorded")
+        reasons.append(message("no-requests", "not a single request was recorded"))
     reasons += _refused(journal, phases)
-    reasons += _voided(phases, results)
+    reasons += _generator_limited(phases, results)
     return reasons
 
 
-def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[str]:
+def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
     """Where the guard rails let no request through, there was no load to judge."""
     refused = [failure for failure in journal.failures if failure.failure.startswith(HOST_NOT_ALLOWED)]
     requests = sum(phase.requests for phase in phases)
     if not refused or sum(failure.count for failure in refused) < requests:
         return []
-    return [f"not a single request was let through: {refused[0].failure}"]
+    return [message("all-hosts-refused", "not a single request was let through: {failure}", failure=refused[0].failure)]
 
 
-def _voided(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[str]:
+def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
     """Where the generator was the limit in every phase that counts, the run says nothing about the target."""
     read = {result.phase for result in results if result.phase is not None}
     counted = [phase for phase in phases if phase.measured and (phase.name in read or not read)]
     limited = [phase for phase in counted if phase.generator_limited]
     if not counted or len(limited) < len(counted):
         return []
-    return [f"the load generator was the limit wherever the run was measured: {limited[0].generator_limited}"]
+    return [
+        message(
+            "generator-limited",
+            "the load generator was the limit wherever the run was measured: {why}",
+            why=limited[0].generator_limited,
+        )
+    ]
 
 
-def told(results: Sequence[GateResult]) -> tuple[list[str], list[str]]:
-    """What is said of the gates that failed, and of those that could not be told."""
-    failed = [_said(result) for result in results if result.status == "fail"]
-    return failed, [_said(result) for result in results if result.status == "inconclusive"]
+@dataclass(frozen=True, slots=True)
+class GateName:
+    """A gate as a sentence names it: ``gate `p95 < 500ms` on POST /checkout in steady``."""
+
+    require: str
+    endpoint: str | None
+    phase: str | None
+
+    def __str__(self) -> str:
+        on = f" on {self.endpoint}" if self.endpoint else ""
+        during = f" in {self.phase}" if self.phase else ""
+        return f"gate `{self.require}`{on}{during}"
 
 
-def _said(result: GateResult) -> str:
-    where = f" on {result.endpoint}" if result.endpoint else ""
-    when = f" in {result.phase}" if result.phase else ""
-    words: dict[GateStatus, str] = {"pass": "held", "fail": "failed", "inconclusive": "is inconclusive"}
-    return f"gate `{result.require}`{where}{when} {words[result.status]}: {result.reason}"
+def reason_of(result: GateResult) -> Message:
+    """What a gate that failed, or was inconclusive, contributes to the reasons of the verdict."""
+    gate = GateName(result.require, result.endpoint, result.phase)
+    if result.status == "fail":
+        return message("gate-failed", "{gate} failed: {reason}", gate=gate, reason=result.reason)
+    return message("gate-inconclusive", "{gate} is inconclusive: {reason}", gate=gate, reason=result.reason)

@@ -20,8 +20,8 @@ class Aggregate:
     length_s: float
 
     @classmethod
-    def of(cls, parts: Iterable[EndpointSecond], length_s: float) -> Self:
-        """The sum of ``parts``."""
+    def of(cls, parts: Iterable[EndpointSecond | Aggregate], length_s: float) -> Self:
+        """The sum of ``parts``, spread over ``length_s`` seconds."""
         parts = list(parts)
         return cls(
             sum(part.requests for part in parts),
@@ -29,6 +29,11 @@ class Aggregate:
             Histogram.merged([part.response for part in parts]),
             length_s,
         )
+
+    @property
+    def rate(self) -> float:
+        """Requests a second; 0 where no time has passed."""
+        return self.requests / self.length_s if self.length_s > 0 else 0.0
 
     def quantile(self, q: float) -> float | None:
         """The response time in ms that a share ``q`` (0…1) of all requests does not exceed."""

@@ -1,14 +1,17 @@
-"""How figures and limits are said to a person: three digits, a unit, no false precision."""
+"""How figures are shown to people: three significant digits and a unit.
+
+The classes are numbers that format themselves, so that the parameters of a message stay figures.
+"""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
-from harness.metrics.comparators import Comparator, is_upper
 from harness.record.measurement import Interval
-from harness.record.summary import GateStatus
 
 
 def number(value: float) -> str:
@@ -24,48 +27,79 @@ def number(value: float) -> str:
 
 _STEPS = {"s": ((1e-6, 1e-9, "ns"), (1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms")),
           "B": ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (math.inf, 1e9, "GB"))}  # fmt: skip
-"""Of units that are scaled: below so much, this is one of that unit."""
+"""Of units that are scaled: below the first number, one of the named unit is the second number."""
 
 
-def amount(value: float, unit: str) -> str:
-    """A figure with its unit: ``480 ms``, ``1.2 %``, ``450/s``; of ``s`` and ``B`` scaled: ``3.2 µs``, ``1.5 MB``."""
-    scale, shown = _scale(value, unit)
-    return f"{number(value / scale)}{shown}" if shown in ("/s", "") else f"{number(value / scale)} {shown}"
+class Amount(float):
+    """A figure in ``unit`` that reads ``480 ms``, ``1.2 %`` or ``450/s``; ``s`` and ``B`` are scaled: ``3.2 µs``."""
+
+    unit: str
+
+    def __new__(cls, value: float, unit: str) -> Self:
+        amount = super().__new__(cls, value)
+        amount.unit = unit
+        return amount
+
+    def __str__(self) -> str:
+        scale, unit = self._scale()
+        return f"{number(self / scale)}{unit}" if unit in ("/s", "") else f"{number(self / scale)} {unit}"
+
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)
+
+    def _scale(self) -> tuple[float, str]:
+        steps = _STEPS.get(self.unit, ())
+        return next(((scale, unit) for below, scale, unit in steps if abs(self) < below), (1.0, self.unit))
 
 
-def observed(interval: Interval, unit: str) -> str:
-    """A figure and its interval: ``480 ms [455…512]``; a figure that is exact has none."""
-    scale, _ = _scale(interval.value, unit)
-    said, low = amount(interval.value, unit), number(interval.low / scale)
-    if interval.high is None:
-        return f"{said} [{low} or more]"
-    return said if interval.low == interval.high else f"{said} [{low}…{number(interval.high / scale)}]"
+class Estimate(Amount):
+    """A figure with its 95 % interval: ``480 ms [455…512]``. An exact one reads ``480 ms``."""
+
+    interval: Interval
+
+    def __new__(cls, interval: Interval, unit: str) -> Self:
+        estimate = super().__new__(cls, interval.value, unit)
+        estimate.interval = interval
+        return estimate
+
+    def __str__(self) -> str:
+        (scale, _), text = self._scale(), super().__str__()
+        low, high = self.interval.low, self.interval.high
+        if high is None:
+            return f"{text} [{number(low / scale)} or more]"
+        return text if low == high else f"{text} [{number(low / scale)}…{number(high / scale)}]"
 
 
-def bound(limit: float, baseline: float | None, unit: str) -> str:
-    """What a figure is held against: ``the limit of 500 ms (baseline 450 ms)``."""
-    said = f"the limit of {amount(limit, unit)}"
-    return said if baseline is None else f"{said} (baseline {amount(baseline, unit)})"
+class Limit(Amount):
+    """What a figure must not exceed, or fall below: ``500 ms``, or ``495 ms (baseline 450 ms)``."""
+
+    baseline: float | None
+
+    def __new__(cls, value: float, unit: str, baseline: float | None = None) -> Self:
+        limit = super().__new__(cls, value, unit)
+        limit.baseline = baseline
+        return limit
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.baseline is None else f"{text} (baseline {Amount(self.baseline, self.unit)})"
 
 
-def side(status: GateStatus, comparator: Comparator, value: float, limit: float) -> str:
-    """Where the figure of a gate that passed or failed lies: ``within``, ``at``, ``over`` or ``under`` its limit."""
-    if status == "pass":
-        return "within"
-    if value == limit:
-        return "at"
-    return "over" if is_upper(comparator) else "under"
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names there are, with the nearest one to a name that is not: ``did you mean 'b'? there were: a, b``."""
 
+    asked: str
+    names: Sequence[str]
 
-def _scale(value: float, unit: str) -> tuple[float, str]:
-    steps = _STEPS.get(unit, ())
-    return next(((scale, shown) for below, scale, shown in steps if abs(value) < below), (1.0, unit))
+    def __str__(self) -> str:
+        if not self.names:
+            return "there were none"
+        nearest = difflib.get_close_matches(self.asked, self.names, n=1)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        return f"{hint}there were: {', '.join(self.names)}"
 
 
 def among(name: str, known: Sequence[str]) -> str:
-    """What there is instead of ``name``: the nearest first asked for, then all."""
-    if not known:
-        return "there were none"
-    close = difflib.get_close_matches(name, known, n=1)
-    ask = f"did you mean {close[0]!r}? " if close else ""
-    return f"{ask}there were: {', '.join(known)}"
+    """As :class:`Known`, as text."""
+    return str(Known(name, known))

@@ -7,6 +7,7 @@ A figure that does not exist (a percentile of no requests) is ``null``.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -108,6 +109,27 @@ class PhaseSummary(Figures):
     endpoints: list[EndpointFigures] = []
 
 
+class Notice(_Part):
+    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
+
+    code: str
+    params: dict[str, Any] = {}
+    text: str
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """``message`` as JSON holds it."""
+        params = {
+            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
+            for name, value in message.params.items()
+        }
+        return cls(code=message.code, params=params, text=str(message))
+
+    def message(self) -> Message:
+        """The message again; its sentence is the one that was written."""
+        return Message(self.code, self.text.replace("{", "{{").replace("}", "}}"), self.params)
+
+
 class GateResult(_Part):
     """What one gate required, what was observed, and whether it held.
 
@@ -129,6 +151,14 @@ class GateResult(_Part):
     baseline: float | None = None
     reason: str = ""
     """One sentence a person can act on."""
+    code: str = ""
+    """What the reason says, for programs: ``gate-over-limit``; ``params`` are the figures and names in it."""
+    params: dict[str, Any] = {}
+
+    def because(self, reason: Message) -> Self:
+        """This result with its reason."""
+        notice = Notice.of(reason)
+        return self.model_copy(update={"reason": notice.text, "code": notice.code, "params": notice.params})
 
     @property
     def asked(self) -> str:
@@ -216,27 +246,6 @@ class FailureKind(_Part):
     samples: list[dict[str, str]] = []
 
 
-class Notice(_Part):
-    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
-
-    code: str
-    params: dict[str, Any] = {}
-    text: str
-
-    @classmethod
-    def of(cls, message: Message) -> Self:
-        """``message`` as JSON holds it."""
-        params = {
-            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
-            for name, value in message.params.items()
-        }
-        return cls(code=message.code, params=params, text=str(message))
-
-    def message(self) -> Message:
-        """The message again; its sentence is the one that was written."""
-        return Message(self.code, self.text.replace("{", "{{").replace("}", "}}"), self.params)
-
-
 class Change(_Part):
     """One figure beside the baseline's.
 
@@ -313,6 +322,8 @@ class Summary(_Part):
     exit_code: int
     reasons: list[str] = []
     """Why the verdict is what it is, most important first."""
+    verdict_reasons: list[Notice] = []
+    """The reasons again, each with its code and parameters."""
     warnings: list[str] = []
     """What could not be sampled, checked or kept; none changes the verdict."""
     notices: list[Notice] = []
@@ -328,6 +339,11 @@ class Summary(_Part):
     changes: list[Change] = []
     """Of all figures that the baseline has, too; each measured phase in order."""
     artifacts: dict[str, str] = {}
+
+    def decided(self, reasons: Sequence[Message]) -> Self:
+        """This summary with the reasons of its verdict."""
+        notices = [Notice.of(reason) for reason in reasons]
+        return self.model_copy(update={"reasons": [notice.text for notice in notices], "verdict_reasons": notices})
 
     def warned(self, *warnings: Message | str) -> Self:
         """This summary with ``warnings`` added."""

@@ -65,7 +65,7 @@ def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path) -> None:
     first = harness("bench", *out, *QUICK, "--junit-prefix", "token=s3cr3t", "--memory", "--json", cwd=project)
     before = summary_in(first.out)
     assert (before.verdict, first.code) == ("inconclusive", 3)
-    assert "no baseline: `harness baseline set" in before.gates[0].reason
+    assert before.gates[0].code == "baseline-missing"
     assert "configfile: pyproject.toml" in first.err
     assert [row.name for row in before.benchmarks] == ["test_count_words", "test_steady"]
     assert all(row.rounds >= 5 and row.allocations is not None for row in before.benchmarks)

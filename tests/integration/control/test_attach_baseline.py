@@ -48,7 +48,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_baseline_that_was_set_since_is_found(reports: Path) -> None:
     first, second = ended_run(reports, 1), ended_run(reports, 2)
-    assert second.judge().gates[0].reason.startswith("no baseline: `harness baseline set <a run you trust>`")
+    assert second.judge().gates[0].code == "baseline-missing"
     set_baseline(second)
     set_baseline(first)
     assert [gate.status for gate in second.judge("p95 <= baseline + 300%").gates] == ["pass"]

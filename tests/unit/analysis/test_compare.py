@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.compare import against
 from harness.analysis.intervals import interval_of
-from harness.gates.limits import limit_of, side_of
+from harness.gates.requirement import limit_of, side_of
 from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_requirement
 from harness.record.measurement import Interval

@@ -1,4 +1,4 @@
-"""Memory that grows throughout is told, with who holds it; warm-up and noise are not."""
+"""Memory that grows throughout gets a warning that names the function; warm-up and noise do not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.leaks import leak_warnings
+from harness.analysis.leaks import LeftBehind, MemoryGrowth, leak_warnings
+from harness.errors import Message
 from harness.plan.model import Phase
 from harness.record.profiles import Stack
 from harness.recording.run import read_run
@@ -23,7 +24,7 @@ LEAKED = [
 
 def warnings(
     tmp_path: Path, rss: Callable[[float], float], phases: list[Phase] | None = None, leaked: list[Stack] | None = None
-) -> list[str]:
+) -> list[Message]:
     folder = record_run(
         tmp_path,
         phases=phases or [ramp(seconds=5), steady(seconds=30), diagnose()],
@@ -33,17 +34,23 @@ def warnings(
     return leak_warnings(read_run(folder))
 
 
-def test_steady_growth_is_told_with_its_rate_and_its_function(tmp_path: Path) -> None:
-    (said,) = warnings(tmp_path, lambda second: 100 * MIB + 1.8 * MIB * second, leaked=LEAKED)
-    assert said.startswith("target memory grew 1.8 MiB/s [1.8…1.8] throughout phase 'steady' (52 MiB in 30 s, ")
-    assert said.endswith("40.0 MiB left behind by remember (harness/shop/defective.py)")
+def test_steady_growth_is_reported_with_its_rate_and_its_function(tmp_path: Path) -> None:
+    (warning,) = warnings(tmp_path, lambda second: 100 * MIB + 1.8 * MIB * second, leaked=LEAKED)
+    growth = warning.params["growth"]
+    assert isinstance(growth, MemoryGrowth)
+    assert (growth.slope, growth.low, growth.high) == pytest.approx((1.8 * MIB,) * 3)
+    assert growth.gained == pytest.approx(52 * MIB, rel=0.01)
+    assert str(growth).startswith("1.8 MiB/s [1.8…1.8] (52 MiB in 30 s, ")
+    assert warning.params["phase"] == "steady"
+    assert warning.params["left"] == LeftBehind("remember (harness/shop/defective.py)", 40 << 20)
 
 
 def test_growth_through_collections_and_noise_is_still_seen(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).normal(0, 1.5 * MIB, 100)
-    (said,) = warnings(tmp_path, lambda second: 100 * MIB + MIB * second + float(noise[int(second)]))
-    assert "it may leak" in said
-    assert "left behind" not in said
+    (warning,) = warnings(tmp_path, lambda second: 100 * MIB + MIB * second + float(noise[int(second)]))
+    assert warning.code == "target-memory-grew"
+    assert warning.params["left"] == LeftBehind(None, 0)
+    assert "left behind" not in str(warning)
 
 
 @pytest.mark.parametrize(
@@ -73,5 +80,5 @@ def test_without_a_request_nothing_is_said_of_requests(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path, phases=[steady(seconds=30)], requests_per_user_s=0, target_rss=lambda second: 1e8 + 2e6 * second
     )
-    (said,) = leak_warnings(read_run(folder))
-    assert "a request" not in said
+    (warning,) = leak_warnings(read_run(folder))
+    assert "a request" not in str(warning)

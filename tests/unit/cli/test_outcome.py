@@ -56,7 +56,7 @@ def test_a_judged_run_is_shown_whole(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert re.search(r"✖ fail +p95 < 5ms +steady +\S+ ms +\S+ ms … \S+ ms +5 ms", text)
     assert re.search(r"✖ p95 < 5ms in steady: p95 was .*, over the limit of 5 ms", text)
     # One reason for all the phases that the gate reads.
-    assert text.count("no baseline: `harness baseline set ") == 1
+    assert text.count(f"{folder.run_id}`)") == 1
     assert "? p95 <= baseline + 10% in ramp and 3 more: no baseline" in text
     assert re.search(r"^Phase +Goal +Requests +Rate +Errors +P50 +P95 +P95 service +P99 +Max$", text, re.M)
     assert re.search(r"^steady +60 users +[\d,]+ +\S+/s +\S+ %( +\S+ ms){5}$", text, re.M)

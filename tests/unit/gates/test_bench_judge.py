@@ -71,18 +71,20 @@ def test_a_slower_function_fails_against_the_baseline_and_is_named(tmp_path: Pat
     )
     summary = judged(slow)
     assert [(gate.endpoint, gate.status) for gate in summary.gates] == [("test_a", "pass"), ("test_b", "fail")]
-    assert "on test_b failed: mean was 3 ms" in summary.reasons[0]
-    assert "over the limit of 2.2 ms (baseline 2 ms)" in summary.reasons[0]
+    failed = summary.gates[1]
+    assert (failed.code, failed.params["metric"]) == ("gate-over-limit", "mean")
+    assert (failed.observed, failed.limit, failed.baseline) == pytest.approx((3e-3, 2.2e-3, 2e-3), rel=0.01)
+    assert summary.verdict_reasons[0].params["gate"]["endpoint"] == "test_b"
     assert [round(row.change or 0, 1) for row in summary.benchmarks] == [0.0, 0.5]
 
 
-def test_a_change_within_what_runs_differ_by_is_not_told(tmp_path: Path) -> None:
+def test_a_change_within_what_runs_differ_by_is_inconclusive(tmp_path: Path) -> None:
     baseline = baseline_of(bench_folder(tmp_path, {A: about(1e-3)}))
     gates = ['bench("test_a").mean <= baseline + 2%']
     near = bench_folder(tmp_path, {A: about(1.02e-3)}, gates=gates, baseline=baseline, name="20260103T030405Z-s-b-1")
     summary = judged(near)
     assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
-    assert "too close to the limit" in only(summary.gates).reason
+    assert only(summary.gates).code == "gate-rounds-within-noise"
 
 
 def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> None:
@@ -102,8 +104,9 @@ def test_a_neighbour_fails_no_gate(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], waited_s={A: sum(rounds) / 2})
     summary = judged(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
     assert only(summary.gates).status == "inconclusive"
-    assert "for 50% of its time other work had the core" in only(summary.gates).reason
-    assert "a quiet machine tells more" in summary.warnings[0]
+    assert only(summary.gates).code == "gate-disturbed"
+    assert only(summary.gates).params["taken"] == pytest.approx(0.5)
+    assert (summary.notices[0].code, summary.notices[0].params["disturbed"]) == ("bench-disturbed", 1)
 
 
 def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> None:
@@ -111,24 +114,27 @@ def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> No
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
     summary = judged(bench_folder(tmp_path, {}, gates=['bench("test_a").mean < 1s'], report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
-    assert "`test_a passes` failed: the test failed: assert 1 == 2 (x.py:3)" in summary.reasons[0]
-    assert "test_a has no figures: its test failed" in summary.gates[0].reason
+    no_figures, failed = summary.gates
+    assert (failed.require, failed.code) == ("test_a passes", "bench-test-failed")
+    assert failed.params == {"error": "assert 1 == 2 (x.py:3)"}
+    assert (no_figures.code, no_figures.params["name"]) == ("bench-no-figures-failed", "test_a")
 
 
 @pytest.mark.parametrize(
-    ("gate", "reason"),
+    ("gate", "code", "params"),
     [
-        ('bench("test_a").peak < 1MB', "peak was not looked at: `harness bench --memory` does"),
-        ('bench("test_a").mean <= baseline + 5%', "no baseline: `harness baseline set"),
-        ('bench("tst_a").mean < 1s', "there was no benchmark 'tst_a': did you mean 'test_a'?"),
-        ('bench("test_b").mean < 1s', "test_b has no figures: its test was skipped: later"),
+        ('bench("test_a").peak < 1MB', "gate-memory-not-measured", {"metric": "peak"}),
+        ('bench("test_a").mean <= baseline + 5%', "baseline-missing", {}),
+        ('bench("tst_a").mean < 1s', "gate-unknown-benchmark", {"benchmark": "tst_a"}),
+        ('bench("test_b").mean < 1s', "bench-no-figures-skipped", {"name": "test_b", "why": "later"}),
     ],
 )
-def test_what_cannot_be_told_says_why(tmp_path: Path, gate: str, reason: str) -> None:
+def test_an_inconclusive_gate_says_why(tmp_path: Path, gate: str, code: str, params: dict[str, object]) -> None:
     report = SuiteReport(finished=True, benchmarks=[A, B], skipped=[TestProblem(test=B, message="later")])
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate], report=report))
     assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
-    assert reason in only(summary.gates).reason
+    assert only(summary.gates).code == code
+    assert params.items() <= only(summary.gates).params.items()
 
 
 def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> None:
@@ -142,25 +148,26 @@ def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("end", "finished", "verdict", "code", "reason"),
+    ("end", "finished", "verdict", "exit_code", "code"),
     [
-        ({"exit_status": 2, "interrupted": True}, True, "inconclusive", 130, "interrupted after 1 s while test_b ran:"),
-        ({"exit_status": -11}, False, "broken", 4, "pytest was ended by signal 11 while test_b ran;"),
-        ({"exit_status": 3}, True, "broken", 4, "pytest broke down (its exit status: 3) while test_b"),
-        ({"exit_status": 0}, True, "broken", 4, "not a single benchmark was measured"),
+        ({"exit_status": 2, "interrupted": True}, True, "inconclusive", 130, "bench-interrupted"),
+        ({"exit_status": -11}, False, "broken", 4, "pytest-killed"),
+        ({"exit_status": 3}, True, "broken", 4, "pytest-broke-down"),
+        ({"exit_status": 0}, True, "broken", 4, "no-benchmarks-measured"),
     ],
 )
 def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
-    tmp_path: Path, end: dict[str, int], finished: bool, verdict: str, code: int, reason: str
+    tmp_path: Path, end: dict[str, int], finished: bool, verdict: str, exit_code: int, code: str
 ) -> None:
     ended = SuiteEnd.model_validate({"started_at": "2026-01-02T03:04:05Z", "duration_s": 1.0, **end})
     report = SuiteReport(finished=finished, benchmarks=[A], running=B)
     gates = ['bench("test_a").mean < 1s']
     summary = judged(bench_folder(tmp_path, {}, gates=gates, report=report, end=ended))
-    assert ("pytest died" in only(summary.gates).reason) == (not finished)
+    assert (only(summary.gates).code == "bench-no-figures-pytest-died") == (not finished)
     assert finished or summary.warnings == []
-    assert (summary.verdict, summary.exit_code) == (verdict, code)
-    assert reason in summary.reasons[0]
+    assert (summary.verdict, summary.exit_code) == (verdict, exit_code)
+    assert summary.verdict_reasons[0].code == code
+    assert "test_b" in summary.reasons[0] or code == "no-benchmarks-measured"
 
 
 @pytest.mark.parametrize("status", [1, 2, 4, 5, 137])
@@ -170,28 +177,25 @@ def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: 
     gates = ['bench("test_a").mean < 1s']
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
-    assert f"pytest ended badly (its exit status: {status})" in summary.reasons[0]
-    assert summary.warnings == ["1 of 2 benchmarks were not run: the suite ended before them"]
+    assert summary.verdict_reasons[0].code == ("pytest-failed-without-test" if status == 1 else "pytest-ended-badly")
+    assert summary.verdict_reasons[0].params == {"status": status}
+    assert [notice.code for notice in summary.notices] == ["bench-not-run"]
 
 
-def test_a_test_that_pytest_did_not_come_to_is_not_said_to_call_nothing(tmp_path: Path) -> None:
+def test_a_test_that_was_not_reached_is_not_blamed_for_calling_nothing(tmp_path: Path) -> None:
     """As with ``-x``: pytest ends with 1 where it ended before its last test, too."""
     gates = ['bench("test_b").mean < 1s']
     failed = [TestProblem(test=A, message="assert 1 == 2 (x.py:3)")]
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
-    said = {}
+    found = {}
     for name, waited_s in (("left", {A: 0.0}), ("reached", {A: 0.0, B: 0.0})):
         report = SuiteReport(finished=True, benchmarks=[A, B], failed=failed, waited_s=waited_s)
         summary = judged(bench_folder(tmp_path / name, {}, gates=gates, report=report, end=end))
-        said[name] = (summary.gates[0].reason, summary.warnings)
-    assert said["left"] == (
-        "test_b has no figures: the suite ended before it had run",
-        ["1 of 2 benchmarks were not run: the suite ended before them"],
-    )
-    assert said["reached"] == (
-        "test_b has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off",
-        ["test_b was not measured: its test does not call `benchmark(…)`"],
-    )
+        found[name] = (summary.gates[0].code, [notice.code for notice in summary.notices])
+    assert found == {
+        "left": ("bench-no-figures-not-run", ["bench-not-run"]),
+        "reached": ("bench-no-figures-not-called", ["bench-not-measured"]),
+    }
 
 
 def test_a_bench_of_a_version_that_kept_more_or_less_is_read(tmp_path: Path) -> None:
@@ -202,19 +206,21 @@ def test_a_bench_of_a_version_that_kept_more_or_less_is_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("left_out", [{"elsewhere": ["test_b"]}, {"deselected": [B]}])
-def test_gates_on_what_was_left_out_are_not_judged_and_told(tmp_path: Path, left_out: dict[str, list[str]]) -> None:
+def test_gates_on_what_was_left_out_get_a_warning_instead_of_a_result(
+    tmp_path: Path, left_out: dict[str, list[str]]
+) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], **left_out)
     gates = ['bench("test_b").mean < 1us', 'bench("test_a").mean < 1s']
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report))
     assert ([gate.require for gate in summary.gates], summary.verdict) == ([gates[1]], "pass")
-    assert "was not judged: the tests chosen for this run leave it out" in summary.warnings[0]
+    assert (summary.notices[0].code, summary.notices[0].params) == ("gate-not-judged", {"gate": gates[0]})
 
 
-def test_that_none_of_its_gates_was_judged_is_no_pass(tmp_path: Path) -> None:
+def test_a_bench_of_which_no_gate_was_judged_does_not_pass(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], elsewhere=["test_b"])
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
     assert (summary.gates, summary.verdict, summary.exit_code) == ([], "inconclusive", 3)
-    assert summary.reasons == ["no gate was judged: the tests chosen for this run leave out what each of them names"]
+    assert [reason.code for reason in summary.verdict_reasons] == ["no-gate-judged"]
 
 
 def test_a_gate_that_is_asked_later_for_what_was_left_out_does_not_pass(tmp_path: Path) -> None:
@@ -222,7 +228,7 @@ def test_a_gate_that_is_asked_later_for_what_was_left_out_does_not_pass(tmp_path
     folder = bench_folder(tmp_path, {A: about(1e-3)}, report=report)
     summary = judge_bench_again(folder, [parse_bench_gate('bench("test_b").mean < 1us')])
     assert (only(summary.gates).status, summary.exit_code, summary.warnings) == ("inconclusive", 3, [])
-    assert only(summary.gates).reason == "the tests chosen for this run leave it out"
+    assert only(summary.gates).code == "gate-left-out"
 
 
 def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:

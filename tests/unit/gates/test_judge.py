@@ -1,4 +1,4 @@
-"""The verdict on whole run folders: each way a run can go, and what is said of it."""
+"""The verdict on whole run folders: each way a run can go, and its reasons."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_all_gates_held(tmp_path: Path) -> None:
     )
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("pass", 0)
-    assert summary.reasons == ["all 7 gates held"]
+    (held,) = summary.verdict_reasons
+    assert (held.code, held.params) == ("gates-held", {"count": 7})
     first = summary.gates[0]
     assert first.interval is not None
     assert first.observed is not None
@@ -72,20 +73,23 @@ def test_all_gates_held(tmp_path: Path) -> None:
     assert [entry.phase for entry in summary.gates[:2]] == ["ramp", "steady"]
 
 
-def test_a_failed_gate_says_what_was_seen_its_interval_and_the_limit(tmp_path: Path) -> None:
+def test_a_failed_gate_reports_the_figure_its_interval_and_the_limit(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 < 20ms", "steady", "POST /checkout")])
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     assert only(summary).status == "fail"
-    reason = summary.reasons[0]
-    assert reason.startswith("gate `p95 < 20ms` on POST /checkout in steady failed: p95 was ")
-    assert "over the limit of 20 ms" in reason
-    assert "…" in reason
+    result, reason = only(summary), summary.verdict_reasons[0]
+    assert (result.code, result.params["limit"]) == ("gate-over-limit", 20)
+    assert result.params["observed"] == result.observed
+    assert reason.code == "gate-failed"
+    assert reason.params["gate"] == {"require": "p95 < 20ms", "endpoint": "POST /checkout", "phase": "steady"}
+    assert reason.text == summary.reasons[0]
+    assert result.reason in reason.text
 
 
 def test_a_throughput_that_is_too_low_is_under_its_limit(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("throughput >= 500/s", "steady")])
-    assert "under the limit of 500/s" in only(judge(folder)).reason
+    assert only(judge(folder)).code == "gate-under-limit"
 
 
 def test_a_figure_too_close_to_its_limit_is_inconclusive(tmp_path: Path) -> None:
@@ -94,24 +98,24 @@ def test_a_figure_too_close_to_its_limit_is_inconclusive(tmp_path: Path) -> None
     folder = record_run(tmp_path, phases=PHASES, gates=[gate(f"p95 < {p95:.0f}ms", "steady")])
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("inconclusive", 3)
-    assert "too close to the limit" in only(summary).reason
-    assert "run longer" in only(summary).reason
+    assert only(summary).code == "gate-too-close"
 
 
-def test_too_few_requests_for_a_percentile_say_how_many_it_takes(tmp_path: Path) -> None:
+def test_too_few_requests_for_a_percentile_report_how_many_are_needed(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(users=2, seconds=20)], gates=["p99 < 500ms"])
     result = only(judge(folder))
     assert result.status == "inconclusive"
     assert result.interval is not None
     assert result.interval[1] is None
-    assert "requests are too few to hold against the limit of 500 ms (in 20 s it takes 573)" in result.reason
+    assert result.code == "gate-too-few-requests"
+    assert (result.params["limit"], result.params["seconds"], result.params["needed"]) == (500, 20, 573)
 
 
-def test_too_few_requests_without_a_failure_say_how_many_it_takes(tmp_path: Path) -> None:
+def test_too_few_requests_without_a_failure_report_how_many_are_needed(tmp_path: Path) -> None:
     result = only(judge(record_run(tmp_path, phases=[steady(users=1, seconds=10)], gates=["error_rate < 1%"])))
     assert result.status == "inconclusive"
-    assert result.reason.startswith("error_rate was 0 % [0…")
-    assert "(in 10 s it takes " in result.reason
+    assert (result.code, result.observed) == ("gate-too-few-requests", 0)
+    assert result.params["requests"] < result.params["needed"]
 
 
 def test_no_failure_allowed_is_a_rule_for_the_run(tmp_path: Path) -> None:
@@ -143,16 +147,17 @@ def test_a_gate_on_what_was_not_there_names_what_was(tmp_path: Path) -> None:
     )
     summary = judge(folder)
     assert summary.exit_code == 3
-    unknown, misspelt, idle = (result.reason for result in summary.gates)
-    assert "did you mean 'steady'?" in unknown
-    assert "did you mean 'POST /checkout'?" in misspelt
-    assert "GET /products/{id}" in misspelt
-    assert idle == "no request was sent in phase 'pause'"
+    unknown, misspelt, idle = summary.gates
+    assert (unknown.code, unknown.params["phase"]) == ("gate-unknown-phase", "stedy")
+    assert "'steady'" in unknown.reason
+    assert (misspelt.code, misspelt.params["endpoint"]) == ("gate-unknown-endpoint", "POST /chekout")
+    assert {"POST /checkout", "GET /products/{id}"} <= set(misspelt.params["known"]["names"])
+    assert (idle.code, idle.params) == ("gate-no-requests", {"phase": "pause"})
 
 
 def test_a_run_without_gates_passes_and_says_so(tmp_path: Path) -> None:
     summary = judge(record_run(tmp_path, phases=PHASES))
-    assert (summary.verdict, summary.reasons) == ("pass", ["there are no gates: nothing was required of this run"])
+    assert (summary.verdict, [reason.code for reason in summary.verdict_reasons]) == ("pass", ["no-gates"])
 
 
 def test_other_gates_can_be_asked_of_the_same_folder(tmp_path: Path) -> None:
@@ -185,12 +190,11 @@ def test_without_a_baseline_a_relative_gate_says_how_to_set_one(tmp_path: Path) 
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline + 10%", "steady")])
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("inconclusive", 3)
-    assert only(summary).reason.startswith("no baseline: ")
-    assert f"harness baseline set {folder.path}" in only(summary).reason
+    assert (only(summary).code, only(summary).params) == ("baseline-missing", {"run": str(folder.path)})
 
 
 @pytest.mark.parametrize(("slower", "status"), [(0.8, "pass"), (1.4, "fail")])
-def test_a_run_is_held_against_its_baseline(tmp_path: Path, slower: float, status: str) -> None:
+def test_a_run_is_compared_with_its_baseline(tmp_path: Path, slower: float, status: str) -> None:
     before = record_run(tmp_path, run_id="before", phases=PHASES, latency=lognormal(20), seed=1)
     folder = record_run(
         tmp_path,
@@ -205,7 +209,7 @@ def test_a_run_is_held_against_its_baseline(tmp_path: Path, slower: float, statu
     assert result.status == status
     assert result.baseline is not None
     assert result.limit == pytest.approx(result.baseline * 1.1)
-    assert "(baseline " in result.reason
+    assert result.params["limit"] == result.limit
     assert summary.baseline is not None
     assert summary.baseline.run_ids == ["before"]
 
@@ -216,7 +220,7 @@ def test_a_difference_within_the_noise_is_inconclusive(tmp_path: Path) -> None:
         tmp_path, phases=PHASES, latency=bursty(21.5, seed=2), seed=2, gates=[gate("p95 <= baseline + 10%", "steady")]
     )
     baseline_of(before, into=folder)
-    assert "to tell from noise" in only(judge(folder)).reason
+    assert only(judge(folder)).code == "gate-within-noise"
 
 
 def test_no_failure_never_breaks_a_gate_against_a_baseline(tmp_path: Path) -> None:
@@ -230,21 +234,24 @@ def test_a_baseline_of_another_machine_is_not_compared_with(tmp_path: Path) -> N
     before = record_run(tmp_path, run_id="before", phases=PHASES, environment=make_environment("aaaa"))
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline + 10%", "steady")])
     baseline_of(before, into=folder, fingerprint="aaaa")
-    assert "another machine" in only(judge(folder)).reason
+    result = only(judge(folder))
+    assert (result.code, result.params["baseline"]) == ("baseline-other-machine", "aaaa")
 
 
 def test_a_baseline_that_knows_nothing_of_the_endpoint(tmp_path: Path) -> None:
     before = record_run(tmp_path, run_id="before", phases=PHASES, endpoints={"GET /": 1})
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline", "steady", "POST /cart")])
     baseline_of(before, into=folder)
-    assert "knows nothing of phase 'steady' and endpoint 'POST /cart'" in only(judge(folder)).reason
+    result = only(judge(folder))
+    assert result.code == "baseline-lacks-figure"
+    assert result.params == {"metric": "p95", "phase": "steady", "endpoint": "POST /cart"}
 
 
 def test_a_baseline_whose_generator_was_the_limit_is_not_compared_with(tmp_path: Path) -> None:
     before = record_run(tmp_path, run_id="before", phases=PHASES, worker=lambda _: WorkerState(cpu=0.99))
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline + 10%", "steady")])
     baseline_of(before, into=folder)
-    assert "in the baseline the load generator was the limit" in only(judge(folder)).reason
+    assert only(judge(folder)).code == "baseline-generator-limited"
 
 
 def test_a_baseline_of_another_load_is_not_compared_with(tmp_path: Path) -> None:
@@ -254,18 +261,13 @@ def test_a_baseline_of_another_load_is_not_compared_with(tmp_path: Path) -> None
     baseline_of(before, into=folder)
     result = only(judge(folder))
     assert result.status == "inconclusive"
-    assert result.reason == ("the baseline was made under another load (10 users; here 30 users): set one of this plan")
+    assert result.code == "baseline-other-load"
+    assert result.params == {"baseline": "10 users", "here": "30 users"}
     baseline_of(before, like, into=folder)
     assert only(judge(folder)).status == "pass"
 
 
 # ------------------------------------------------------------------------------------------ failures
-
-
-UNREAD = (
-    "100 % of the requests of phase 'steady' failed, and no gate reads error_rate there: "
-    'gate("error_rate < 1%", phase="steady") would'
-)
 
 
 @pytest.mark.parametrize(
@@ -278,17 +280,17 @@ UNREAD = (
         ([], 0.004, False),
     ],
 )
-def test_failures_that_no_gate_reads_are_warned_of(
+def test_failures_that_no_gate_reads_get_a_warning(
     tmp_path: Path, gates: list[Gate], share: float, warned: bool
 ) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=gates, failures=[Failing(share, phase="steady")])
-    assert (UNREAD in judge(folder).warnings) is warned
-    assert any("no gate reads error_rate" in warning for warning in judge(folder).warnings) is warned
+    unread = [notice.params for notice in judge(folder).notices if notice.code == "failures-not-gated"]
+    assert unread == ([{"share": 100, "phase": "steady"}] if warned else [])
 
 
 def test_a_stress_phase_may_read_its_failures_itself(tmp_path: Path) -> None:
     unread = judge(record_run(tmp_path, run_id="a", phases=[stress()], failures=[Failing(0.2)]))
-    assert any("of phase 'stress' failed" in warning for warning in unread.warnings)
+    assert [notice.code for notice in unread.notices] == ["failures-not-gated"]
     until = stress(until="error_rate > 50%")
     assert judge(record_run(tmp_path, run_id="b", phases=[until], failures=[Failing(0.2)])).warnings == []
 
@@ -300,32 +302,34 @@ def test_a_killed_run_is_broken_and_keeps_its_figures(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[*PHASES, stress()], gates=["p95 < 20ms"], stop_at_s=12.4, end_reason=None)
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
-    assert summary.reasons[0].startswith("the run was killed after 12 s")
+    assert summary.verdict_reasons[0].code == "run-killed"
+    assert summary.verdict_reasons[0].params["seconds"] == pytest.approx(12, abs=0.5)
     assert summary.phases[1].requests > 0
     assert summary.phases[1].cut_short == "it ran 6.8 s of 20 s"
     assert [result.status for result in summary.gates] == ["fail", "fail", "inconclusive"]
-    assert summary.gates[2].reason == "nothing was seen of phase 'stress': it never began"
+    assert summary.gates[2].code == "gate-phase-not-begun"
 
 
 def test_an_interrupted_run_is_inconclusive_with_its_own_exit_code(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=["p95 < 500ms"], stop_at_s=12, end_reason="interrupted")
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("inconclusive", 130)
-    assert "interrupted after" in summary.reasons[0]
+    assert summary.verdict_reasons[0].code == "run-was-interrupted"
     assert summary.gates[0].status == "pass"
     assert summary.gates[1].status == "inconclusive"
-    assert "the phase was cut short (it ran 6.8 s of 20 s); until then p95 was" in summary.gates[1].reason
+    assert summary.gates[1].code == "gate-phase-cut-short"
+    assert summary.gates[1].params["reason"]["code"] == "gate-within-limit"
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
-    [("target lost", "target.log"), ("workers lost", "load workers were lost"), ("error", "harness.log")],
+    ("end", "code"),
+    [("target lost", "target-was-lost"), ("workers lost", "workers-lost"), ("error", "run-error")],
 )
-def test_a_run_that_lost_something_is_broken(tmp_path: Path, end: str, said: str) -> None:
+def test_a_run_that_lost_something_is_broken(tmp_path: Path, end: str, code: str) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=["p95 < 500ms"], stop_at_s=12, end_reason=end)  # type: ignore[arg-type]  # parametrized literals
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
-    assert said in summary.reasons[0]
+    assert summary.verdict_reasons[0].code == code
 
 
 def test_a_lost_worker_breaks_the_run_even_if_it_went_on(tmp_path: Path) -> None:
@@ -338,7 +342,7 @@ def test_a_lost_worker_breaks_the_run_even_if_it_went_on(tmp_path: Path) -> None
 def test_a_run_that_sent_nothing_is_broken(tmp_path: Path) -> None:
     summary = judge(record_run(tmp_path, phases=PHASES, requests_per_user_s=0))
     assert summary.exit_code == 4
-    assert summary.reasons == ["not a single request was recorded"]
+    assert [reason.code for reason in summary.verdict_reasons] == ["no-requests"]
     assert summary.phases[1].error_rate is None
     assert summary.phases[1].response_ms.p95 is None
 
@@ -346,7 +350,8 @@ def test_a_run_that_sent_nothing_is_broken(tmp_path: Path) -> None:
 def test_a_run_whose_every_request_was_refused_is_broken_and_says_what_to_add(tmp_path: Path) -> None:
     refused = 'host not allowed: 10.1.2.3 (to load it, add "10.1.2.3" to allowed_hosts)'
     summary = judge(record_run(tmp_path / "all", phases=PHASES, failures=[Failing(1.0, refused)]))
-    assert (summary.exit_code, summary.reasons) == (4, [f"not a single request was let through: {refused}"])
+    (reason,) = summary.verdict_reasons
+    assert (summary.exit_code, reason.code, reason.params) == (4, "all-hosts-refused", {"failure": refused})
     summary = judge(record_run(tmp_path / "most", phases=PHASES, failures=[Failing(0.9, refused)]))
     assert summary.exit_code == 0
 
@@ -380,49 +385,52 @@ def test_a_phase_limited_by_the_generator_decides_nothing(tmp_path: Path) -> Non
     assert [result.status for result in summary.gates] == ["pass", "inconclusive"]
     assert summary.exit_code == 3
     assert summary.generator.saturated
+    assert summary.gates[1].code == "gate-generator-limited"
     assert "--workers 2" in summary.gates[1].reason
-    assert any("not the target's capacity" in warning for warning in summary.warnings)
+    assert "stress-generator-limited" in [notice.code for notice in summary.notices]
 
 
 def test_a_run_limited_by_the_generator_throughout_is_void(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=["p95 < 1ms"], worker=lambda _: WorkerState(cpu=0.98))
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
-    assert "the load generator was the limit wherever the run was measured" in summary.reasons[0]
+    assert summary.verdict_reasons[0].code == "generator-limited"
 
 
 # ------------------------------------------------------------------------------------------ invariants
 
 
 @pytest.mark.parametrize(
-    ("verify", "status", "exit_code", "said"),
+    ("verify", "status", "exit_code", "code"),
     [
-        ({"status": "pass", "message": "", "duration_s": 0.1}, "pass", 0, "invariants hold"),
-        ({"status": "fail", "message": "3 sold too many", "duration_s": 0.1}, "fail", 1, "3 sold too many"),
-        ({"status": "error", "message": "KeyError: 'left'", "duration_s": 0.1}, "inconclusive", 3, "itself broke"),
-        (None, "inconclusive", 3, "did not run"),
-        ({"status": "interrupted", "message": ""}, "inconclusive", 130, "was interrupted"),
+        ({"status": "pass", "message": "", "duration_s": 0.1}, "pass", 0, "verify-held"),
+        ({"status": "fail", "message": "3 sold too many", "duration_s": 0.1}, "fail", 1, "verify-failed"),
+        ({"status": "error", "message": "KeyError: 'left'", "duration_s": 0.1}, "inconclusive", 3, "verify-raised"),
+        (None, "inconclusive", 3, "verify-not-run"),
+        ({"status": "interrupted", "message": ""}, "inconclusive", 130, "verify-interrupted"),
     ],
 )
 def test_invariants_are_a_gate(
-    tmp_path: Path, verify: dict[str, object] | None, status: str, exit_code: int, said: str
+    tmp_path: Path, verify: dict[str, object] | None, status: str, exit_code: int, code: str
 ) -> None:
     summary = judge(record_run(tmp_path, phases=PHASES, verify=verify, has_verify=True))
     assert only(summary).require == "verify"
     assert (only(summary).status, summary.exit_code) == (status, exit_code)
-    assert said in only(summary).reason
+    assert only(summary).code == code
 
 
 @pytest.mark.parametrize("verify", [{"status": "maybe"}, {}])
 def test_a_damaged_verification_is_named(tmp_path: Path, verify: dict[str, object]) -> None:
-    with pytest.raises(HarnessError, match=r"verify\.json: status"):
-        judge(record_run(tmp_path, phases=PHASES, verify=verify))
+    folder = record_run(tmp_path, phases=PHASES, verify=verify)
+    with pytest.raises(HarnessError) as raised:
+        judge(folder)
+    assert (raised.value.code, raised.value.where) == ("verify-status-unknown", str(folder.verification))
 
 
-# ------------------------------------------------------------------------------------------ what else is told
+# ------------------------------------------------------------------------------------------ warnings
 
 
-def test_warnings_tell_what_could_not_be_sampled(tmp_path: Path) -> None:
+def test_warnings_report_what_could_not_be_sampled(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,
         phases=PHASES,

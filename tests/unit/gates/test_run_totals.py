@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import Message
-from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at, quantile_ms
+from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Endpoint, Journal, read_journal
 from harness.record.second_table import SecondTable
 from tests.support.endpoint_seconds import table_of
-from tests.support.recordings import EPOCH_S, Failing, WorkerState, lognormal, record_run, steady, stress
+from tests.support.recordings import EPOCH_S, Failing, WorkerState, gate, lognormal, record_run, steady, stress
 from tests.support.replay import plan_in, replay
 
 
@@ -55,15 +55,22 @@ def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:
         failures=[Failing(0.1, "HTTP 500", "POST /cart")],
     )
     for phase in (0, 1):
-        every, total = series_of(journal, phase), totals.totals[phase]
+        every, total, service = series_of(journal, phase), totals.total(phase), totals.service(phase)
+        assert total is not None
+        assert service is not None
         assert total.requests == sum(series.requests for series in every) > 0
         assert total.failures == sum(series.failures for series in every)
         for mine, theirs in (
             (total.response, Histogram.merged([series.response for series in every])),
-            (total.service, Histogram.merged([series.service for series in every])),
+            (service.response, Histogram.merged([series.service for series in every])),
         ):
             assert [mine.quantile_us(q) for q in (0.5, 0.95, 1.0)] == [theirs.quantile_us(q) for q in (0.5, 0.95, 1.0)]
-    assert quantile_ms(totals.totals[1].response, 0.5) > quantile_ms(totals.totals[1].service, 0.5)  # type: ignore[operator]
+    assert total is not None
+    assert service is not None
+    response_ms, service_ms = total.quantile(0.5), service.quantile(0.5)
+    assert response_ms is not None
+    assert service_ms is not None
+    assert response_ms > service_ms
     assert totals.failures == {(Endpoint("POST", "/cart"), "HTTP 500"): sum(count.count for count in journal.failures)}
     assert totals.epoch_s == EPOCH_S
     assert totals.ended
@@ -74,10 +81,10 @@ def test_a_journal_read_at_once_gives_what_following_it_gave(tmp_path: Path) -> 
     at_once = RunTotals(totals.plan)
     assert at_once.update(journal)
     assert not at_once.update(journal)
-    assert at_once.totals[0].requests == totals.totals[0].requests
-    assert list(at_once.moments) == list(totals.moments)
-    assert len(totals.moments) == KEPT_S
-    assert next(reversed(totals.moments)) == journal.seconds[-1].second
+    assert at_once.requests == totals.requests
+    assert list(at_once.seconds) == list(totals.seconds)
+    assert len(totals.seconds) == KEPT_S
+    assert next(reversed(totals.seconds)) == journal.seconds[-1].second
 
 
 def test_the_endpoints_are_those_of_the_phase_that_runs(tmp_path: Path) -> None:
@@ -91,17 +98,17 @@ def test_what_a_worker_reports_late_is_added_once(tmp_path: Path) -> None:
     journal = read_journal(run.journal)
     totals = RunTotals(plan_in(run))
     totals.update(journal)
-    before = totals.totals[0].requests, totals.moments[2].all_requests
+    before = totals.requests, totals.seconds[2].all.requests
     late = series_of(journal, 0)[0]
     tables = {"series": table_of(2, [late]).to_wire(), "lateness": SecondTable.empty().to_wire()}
     journal.add({"kind": "second", "second": 2, "users": 3, "workers": [], **tables})
     assert totals.update(journal)
     assert not totals.update(journal)
-    assert (totals.totals[0].requests, totals.moments[2].all_requests) == (
+    assert (totals.requests, totals.seconds[2].all.requests) == (
         before[0] + late.requests,
         before[1] + late.requests,
     )
-    assert list(totals.moments) == sorted(totals.moments)
+    assert list(totals.seconds) == sorted(totals.seconds)
 
 
 def test_the_window_of_a_phase_holds_only_that_phase(tmp_path: Path) -> None:
@@ -113,7 +120,7 @@ def test_the_window_of_a_phase_holds_only_that_phase(tmp_path: Path) -> None:
     assert of_second.response.count == of_second.requests
     assert totals.last(10, phase=first).rate == pytest.approx(240, rel=0.4)
     both = totals.last(100)
-    assert both.requests == sum(total.requests for total in totals.totals.values())
+    assert both.requests == totals.requests
 
 
 def test_before_the_first_second_there_is_nothing(tmp_path: Path) -> None:
@@ -121,7 +128,7 @@ def test_before_the_first_second_there_is_nothing(tmp_path: Path) -> None:
     assert totals.current is None
     assert totals.latest() is None
     assert totals.last(5).rate == 0
-    assert quantile_ms(totals.last(5).response, 0.95) is None
+    assert totals.last(5).quantile(0.95) is None
     assert arrivals(totals.recent(3)) == 0
 
 
@@ -134,3 +141,14 @@ def test_the_goal_is_that_of_the_step_which_runs(tmp_path: Path) -> None:
     moment = totals.latest()
     assert moment is not None
     assert moment.waiting == 7
+
+
+def test_a_gated_endpoint_of_an_earlier_phase_is_kept(tmp_path: Path) -> None:
+    gates = [gate("p95 < 500ms", "steady", "POST /cart")]
+    totals, journal = followed(tmp_path, phases=[steady(20, 3), steady(20, 3, name="next")], gates=gates)
+    kept, dropped = totals.total(0, "POST /cart"), totals.total(0, "GET /products")
+    (number,) = [number for number, endpoint in journal.endpoints.items() if str(endpoint) == "POST /cart"]
+    counted = [series.requests for series in series_of(journal, 0) if series.endpoint == number]
+    assert kept is not None
+    assert kept.requests == sum(counted) == sum(totals.by_second(0, "POST /cart").values()) > 0
+    assert dropped is None

@@ -1,31 +1,48 @@
-"""Figures are said with three digits and a unit."""
+"""Figures are shown with three digits and a unit, and stay figures."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from harness.metrics import formatting
+from harness.errors import message
+from harness.metrics.formatting import Amount, Estimate, Known, Limit, number
 from harness.record.measurement import Interval
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [(0, "0"), (0.04123, "0.0412"), (0.5, "0.5"), (1.0, "1"), (48.26, "48.3"), (480, "480"), (999.6, "1,000"),
      (1239.7, "1,240"), (15000, "15,000"), (-12.34, "-12.3"), (float("inf"), "inf")],
 )  # fmt: skip
-def test_numbers(value: float, said: str) -> None:
-    assert formatting.number(value) == said
+def test_numbers(value: float, text: str) -> None:
+    assert number(value) == text
 
 
 def test_amounts_and_intervals() -> None:
-    assert formatting.amount(480, "ms") == "480 ms"
-    assert formatting.amount(450, "/s") == "450/s"
-    assert formatting.observed(Interval(value=480, low=455, high=512), "ms") == "480 ms [455…512]"
-    assert formatting.observed(Interval(value=480, low=455, high=None), "ms") == "480 ms [455 or more]"
-    assert formatting.observed(Interval(value=480, low=480, high=480), "ms") == "480 ms"
+    assert str(Amount(480, "ms")) == "480 ms"
+    assert str(Amount(450, "/s")) == "450/s"
+    assert str(Estimate(Interval(value=480, low=455, high=512), "ms")) == "480 ms [455…512]"
+    assert str(Estimate(Interval(value=480, low=455, high=None), "ms")) == "480 ms [455 or more]"
+    assert str(Estimate(Interval(value=480, low=480, high=480), "ms")) == "480 ms"
+    assert str(Limit(500, "ms")) == "500 ms"
+    assert str(Limit(495, "ms", baseline=450)) == "495 ms (baseline 450 ms)"
 
 
-def test_what_there_is_instead() -> None:
-    assert formatting.among("stedy", ["ramp", "steady"]) == "did you mean 'steady'? there were: ramp, steady"
-    assert formatting.among("x", ["ramp", "steady"]) == "there were: ramp, steady"
-    assert formatting.among("x", []) == "there were none"
+@pytest.mark.parametrize(("value", "unit", "text"), [(3.2e-6, "s", "3.2 µs"), (1.5e6, "B", "1.5 MB"), (7, "", "7")])
+def test_seconds_and_bytes_are_scaled(value: float, unit: str, text: str) -> None:
+    assert str(Amount(value, unit)) == text
+
+
+def test_an_amount_in_a_message_stays_a_number() -> None:
+    limit = message("x", "the limit is {limit}, or {limit:.1f}", limit=Amount(500, "ms"))
+    assert str(limit) == "the limit is 500 ms, or 500.0"
+    assert limit.params["limit"] == 500
+    assert json.dumps(limit.params) == '{"limit": 500.0}'
+
+
+def test_names_that_exist_come_with_the_nearest() -> None:
+    assert str(Known("stedy", ["ramp", "steady"])) == "did you mean 'steady'? there were: ramp, steady"
+    assert str(Known("x", ["ramp", "steady"])) == "there were: ramp, steady"
+    assert str(Known("x", [])) == "there were none"
