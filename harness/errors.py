@@ -85,6 +85,24 @@ class Message:
         """The sentence, with options spelled in ``style``."""
         return _filled(self.template, self.params, style)
 
+    def map_texts(self, change: Callable[[str], str]) -> Message:
+        """This message with every text among its parameters changed (redacted, say)."""
+        return Message(self.code, self.template, {name: _map_texts(each, change) for name, each in self.params.items()})
+
+    def to_data(self) -> dict[str, Any]:
+        """As maps, lists, numbers and texts, for JSON and msgpack; see :meth:`from_data`."""
+        return {"code": self.code, "template": self.template, "params": _params_to_data(self.params)}
+
+    @classmethod
+    def from_data(cls, data: Any) -> Message:
+        """The message that another process sent. Raises ``ValueError`` if ``data`` is none."""
+        try:
+            restored = cls(str(data["code"]), str(data["template"]), _params_from_data(data["params"]))
+            restored.text()
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError("not a message") from error
+        return restored
+
 
 def message(code: str, template: str, /, **params: object) -> Message:
     """A :class:`Message`, its parameters given by keyword."""
@@ -158,6 +176,34 @@ class HarnessError(Exception):
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
 
+    def reason(self) -> Message:
+        """What is wrong, to be part of another message."""
+        return Message(self.code, self.template, self.params)
+
+    def to_data(self) -> dict[str, Any]:
+        """As maps, lists, numbers and texts, for another process; see :meth:`from_data`."""
+        return {
+            "code": self.code,
+            "template": self.template,
+            "where": _to_data(self.where_at),
+            "hint": self.hint_template,
+            "exit_code": int(self.exit_code),
+            "params": _params_to_data(self.params),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> HarnessError:
+        """The error that a child process reported."""
+        where = _from_data(data["where"])
+        return HarnessError(
+            data["code"],
+            data["template"],
+            where=where if isinstance(where, Option | str) else None,
+            hint=data["hint"],
+            exit_code=ExitCode(data["exit_code"]),
+            **_params_from_data(data["params"]),
+        )
+
 
 class ManyProblemsError(HarnessError):
     """Several problems of one input, reported together. The exit code is that of the first."""
@@ -221,6 +267,44 @@ def quoted(value: object) -> str:
     except (ValueError, RecursionError):  # more digits than Python writes, deeper than it goes
         text = "this"
     return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _map_texts(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, Message):
+        return value.map_texts(change)
+    if isinstance(value, Option):
+        return Option(value.name, _map_texts(value.value, change))
+    if isinstance(value, list | tuple):
+        return [_map_texts(each, change) for each in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _params_to_data(params: Mapping[str, object]) -> dict[str, object]:
+    return {name: _to_data(value) for name, value in params.items()}
+
+
+def _params_from_data(data: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _from_data(value) for name, value in data.items()}
+
+
+def _to_data(value: object) -> object:
+    if isinstance(value, Message):
+        return value.to_data()
+    if isinstance(value, Option):
+        return {"option": value.name, "value": _to_data(value.value)}
+    if isinstance(value, list | tuple):
+        return [_to_data(each) for each in value]
+    return value if value is None or type(value) in (bool, int, float, str) else str(value)
+
+
+def _from_data(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_from_data(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "option" in value:
+        return Option(value["option"], value["value"])
+    return Message.from_data(value)
 
 
 def _escaped(text: str) -> str:

@@ -234,7 +234,7 @@ def generator_of(journal: Journal, limited: bool) -> Generator:
         throttled_max=max((state.throttled for state in states), default=0.0),
         stolen_max=max((state.stolen for state in states), default=0.0),
         lag_ms=lag,
-        dropped=sum(event.count for event in journal.events if event.what == "dropped"),
+        dropped=sum(event.count for event in journal.events if event.kind == "dropped"),
         late=sum(state.late for state in states),
         own_lateness_ms=lag_of(own),
         workers=max((len(second.workers) for second in journal.seconds), default=0),

@@ -45,7 +45,7 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
     from harness.cluster.secret import VARIABLE, given_secret
     from harness.report.formatting import plain
 
-    host, port = split_address(master, "--master")
+    host, port = split_address(master, "master")
     secret = given_secret(secret_file)
     if secret is None:
         raise HarnessError(
@@ -55,5 +55,5 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
             variable=VARIABLE,
         )
     return control.remote_worker.work(
-        host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(line), err=True)
+        host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(str(line)), err=True)
     )

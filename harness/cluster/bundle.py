@@ -1,9 +1,9 @@
-"""The files of a scenario that a worker on another machine is given, and how they are laid down there.
+"""Collects the files of a scenario that remote workers need, and writes them there.
 
-Sent are the scenario's files, the modules they import from their own folders or from the folder ``harness`` was called
-in (with what these import in turn), and the files there that they name in a string, such as ``"users.csv"``. All of it
-is found in the source, without running any. Not sent: installed packages, files named in other ways, and what nobody
-means to give away by naming it: dot-files (``.env``, all below ``.git``), and links that lead out of these folders.
+Sent are the scenario's files, the modules they import from their own folders or the working folder (and what these
+import in turn), and the files there that they name in a string, such as ``"users.csv"``. They are found in the source,
+without running it. Not sent: installed packages, files named in other ways, and files that nobody means to give away:
+dot-files (``.env``, all below ``.git``), and links that lead out of these folders.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message, message
 
 MOST_BYTES = 16 << 20
 MOST_FILES = 1000
@@ -33,16 +33,30 @@ class Bundle:
     def size(self) -> int:
         return sum(map(len, self.files.values()))
 
-    def describe(self) -> str:
-        """What is sent, as a person reads it: ``shop.py, helper.py and 3 more files (12 kB)``."""
+    def describe(self) -> Message:
+        """What remote workers are sent, the scenario's own files first."""
         names = [*self.scenario, *(name for name in self.files if name not in self.scenario)]
-        more = f" and {len(names) - _SHOWN} more files" if len(names) > _SHOWN else ""
-        return f"{', '.join(names[:_SHOWN])}{more} ({max(1, self.size // 1000):,} kB)"
+        size_kb = max(1, self.size // 1000)
+        if len(names) <= _SHOWN:
+            return message(
+                "bundle-sent",
+                "workers are sent {files} ({size_kb:,} kB); whatever else the scenario opens or imports must be there",
+                files=names,
+                size_kb=size_kb,
+            )
+        return message(
+            "large-bundle-sent",
+            "workers are sent {files} and {more} more files ({size_kb:,} kB); whatever else the scenario opens or "
+            "imports must be there",
+            files=names[:_SHOWN],
+            more=len(names) - _SHOWN,
+            size_kb=size_kb,
+        )
 
-    def lay_down(self, folder: Path) -> list[Path]:
-        """Write the files below ``folder``, for this user alone; the paths of the scenario's own.
+    def write_to(self, folder: Path) -> list[Path]:
+        """Write the files below ``folder``, readable by this user only; the paths of the scenario's own files.
 
-        Raises ``ValueError`` where a path would lead out of the folder, or a file of the scenario is missing.
+        Raises ``ValueError`` if a path leads out of the folder, or a file of the scenario is missing.
         """
         for name, content in self.files.items():
             path = PurePosixPath(name)
@@ -58,10 +72,9 @@ class Bundle:
 
 
 def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
-    """The files to send of the scenario of these absolute paths, for a harness called in ``cwd``.
+    """The files to send for the scenario at these absolute paths, if harness was called in ``cwd``.
 
-    Raises :class:`HarnessError` where they are more than :data:`MOST_FILES` or :data:`MOST_BYTES`, or one cannot be
-    read.
+    Raises :class:`HarnessError` if there are more than :data:`MOST_FILES` or :data:`MOST_BYTES`, or one cannot be read.
     """
     own = [Path(path) for path in scenario]
     tops = {_top(path) for path in own}
@@ -75,12 +88,15 @@ def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
             continue
         try:
             size += path.stat().st_size  # before it is read: it may be larger than memory
-            _refuse_too_much(size, len(found) + 1, own[0])
+            _check_size(size, len(found) + 1, own[0])
             found[path] = content = path.read_bytes()
-        except OSError as fault:
+        except OSError as error:
             raise HarnessError(
-                f"cannot be read, so it cannot be sent to workers: {fault.strerror}", where=str(path)
-            ) from fault
+                "bundle-file-unreadable",
+                "cannot be read, so it cannot be sent to workers: {reason}",
+                where=str(path),
+                reason=error.strerror,
+            ) from error
         if path.suffix == ".py":
             left += _packages_of(path)
             left += _needed_by(path, content, [*dict.fromkeys([*(each.parent for each in own), *sorted(tops), root])])
@@ -89,20 +105,23 @@ def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
 
 
 def _may_be_sent(path: Path, root: Path) -> bool:
-    """Whether it lies below ``root``, wherever links lead, and nothing on the way there is hidden."""
+    """Whether it lies below ``root``, also with links followed, and no part of its path is hidden."""
     for file, folder in ((path, root), (path.resolve(), root.resolve())):
         if not file.is_relative_to(folder) or any(part.startswith(".") for part in file.relative_to(folder).parts):
             return False
     return True
 
 
-def _refuse_too_much(size: int, files: int, scenario: Path) -> None:
+def _check_size(size: int, files: int, scenario: Path) -> None:
     if size > MOST_BYTES or files > MOST_FILES:
         raise HarnessError(
-            f"the scenario with what it imports and names is too large to be sent to workers: more than "
-            f"{MOST_BYTES >> 20} MiB or {MOST_FILES:,} files",
+            "bundle-too-large",
+            "the scenario and the files it imports and names are too large to be sent to workers: more than "
+            "{most_mib} MiB or {most_files:,} files",
             where=str(scenario),
-            hint="Keep large files on each machine, at a path that is not below the scenario's folder.",
+            hint="Keep large files on each machine, in a path outside the scenario's folder.",
+            most_mib=MOST_BYTES >> 20,
+            most_files=MOST_FILES,
         )
 
 
@@ -126,9 +145,9 @@ def _needed_by(path: Path, content: bytes, folders: list[Path]) -> Iterator[Path
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
-        return  # whoever imports it will hear of it
-    # Docstrings speak of files; they open none.
-    spoken = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        return  # importing it reports the error
+    # Docstrings mention files without opening them.
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -138,7 +157,7 @@ def _needed_by(path: Path, content: bytes, folders: list[Path]) -> Iterator[Path
             base = node.module.split(".") if node.module else []
             for alias in node.names:
                 yield from _modules([*base, alias.name], above)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in spoken:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
             yield from _named(node.value, folders)
 
 

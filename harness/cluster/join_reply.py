@@ -1,26 +1,26 @@
-"""What the master answers a machine that asks to join: the run's plan and its scenario, laid down in a folder here.
+"""The master's reply to a join request: the run's plan and its scenario, written to a folder here.
 
-In that folder, ``scenario/`` holds what was sent, as the scenario finds it; what the harness itself writes lies beside
-it, so that no file of a scenario is in its way. The master knows the secret, but may err: nothing it sends is trusted
-to be what it should.
+In that folder, ``scenario/`` holds what was sent. What the harness itself writes lies beside it, so that no file of a
+scenario is in its way. The master knows the secret, but may be wrong: all that it sends is validated.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
 from harness.cluster.join_request import unpack
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Message
 from harness.plan.model import RunPlan
 from harness.record.run_folder import write_text
 
 
 def scenario_folder(folder: Path) -> Path:
-    """Where scenarios are to run: they may open files by paths relative to where harness was called."""
+    """The working folder of the workers: scenarios may open files by paths relative to where harness was called."""
     return folder / "scenario"
 
 
@@ -29,7 +29,7 @@ def plan_file(folder: Path) -> Path:
 
 
 class JoinAccepted(BaseModel):
-    """The master lets this machine in. ``indexes``: the numbers of its workers; ``plan``: a ``RunPlan`` as JSON."""
+    """The master accepts this machine. ``indexes``: the numbers of its workers; ``plan``: a ``RunPlan`` as JSON."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,39 +38,50 @@ class JoinAccepted(BaseModel):
     target: str
     scenario: tuple[str, ...]
     files: dict[str, bytes]
-    warnings: list[str]
+    warnings: list[dict[str, Any]]
 
     @classmethod
     def read(cls, message: bytes, master: str) -> JoinAccepted | None:
-        """The welcome that this message of the master is; None where it is another, and the answer is yet to come.
+        """The acceptance in this message of the master; None if it is another message, and the reply is yet to come.
 
-        Raises :class:`HarnessError` where the master refuses this machine, or makes no sense.
+        Raises :class:`HarnessError` if the master rejects this machine, or the reply cannot be understood.
         """
         try:
             kind, data = unpack(message)
             if kind == messages.ACCEPTED:
                 return cls.model_validate(data)
-            refusal = str(data["message"]) if kind == messages.REJECTED else None
-        except (ValueError, LookupError, TypeError) as fault:
-            raise _not_understood(master) from fault
-        if refusal is not None:
-            raise HarnessError(f"the master refuses this machine: {refusal}", where=master)
+            reason = Message.from_data(data["reason"]) if kind == messages.REJECTED else None
+        except (ValueError, LookupError, TypeError) as error:
+            raise _not_understood(master) from error
+        if reason is not None:
+            raise HarnessError(
+                "join-rejected", "the master rejects this machine: {reason}", where=master, reason=reason
+            )
         return None
 
-    def lay_down(self, folder: Path, master: str) -> RunPlan:
-        """Write scenario and plan, which is this machine's from here on: its paths are.
+    def differences(self) -> list[Message]:
+        """What to warn of. Raises ``ValueError`` if the master sent something else."""
+        return [Message.from_data(warning) for warning in self.warnings]
 
-        Raises :class:`HarnessError` where they cannot be written, or make no sense.
+    def write_to(self, folder: Path, master: str) -> RunPlan:
+        """Write the scenario and the plan, with the paths of this machine; the plan.
+
+        Raises :class:`HarnessError` if they cannot be written or understood.
         """
         here = scenario_folder(folder)
         try:
             sent = RunPlan.model_validate_json(self.plan)
             here.mkdir(mode=0o700)
-            files = tuple(map(str, Bundle(self.scenario, self.files).lay_down(here)))
-        except OSError as fault:
-            raise HarnessError(f"the scenario cannot be laid down: {fault}", where=str(here)) from fault
-        except ValueError as fault:
-            raise _not_understood(master) from fault
+            files = tuple(map(str, Bundle(self.scenario, self.files).write_to(here)))
+        except OSError as error:
+            raise HarnessError(
+                "scenario-not-written",
+                "the scenario cannot be written: {reason}",
+                where=str(here),
+                reason=error.strerror or str(error),
+            ) from error
+        except ValueError as error:
+            raise _not_understood(master) from error
         own = {"path": files[0], "files": files if sent.scenario.files else ()}
         plan = sent.model_copy(update={"scenario": sent.scenario.model_copy(update=own)})
         write_text(plan_file(folder), plan.model_dump_json())
@@ -79,8 +90,9 @@ class JoinAccepted(BaseModel):
 
 def _not_understood(master: str) -> HarnessError:
     return HarnessError(
-        "the master sent something that cannot be understood",
+        "join-reply-not-understood",
+        "the master sent a reply that cannot be understood",
         where=master,
-        hint="Is the same harness installed there?",
+        hint="Install the same version of harness on both machines.",
         exit_code=ExitCode.BROKEN,
     )

@@ -1,9 +1,9 @@
-"""The shared secret that guards joining a run, and the keys made from it.
+"""The shared secret that protects a run, and the keys derived from it.
 
-Master and workers speak CURVE (ZeroMQ's CurveZMQ, RFC 26: Curve25519, fresh keys for every connection). Both sides'
-key pairs are derived from the secret, so who does not know it knows neither the master's public key, without which no
-handshake can even begin, nor the one client key that the master lets in. Replayed bytes fail for want of the fresh
-keys. scrypt makes guessing a weak secret dear: 2**14 rounds of 16 MiB cost about 40 ms a guess.
+Master and workers speak CURVE (ZeroMQ's CurveZMQ, RFC 26: Curve25519, fresh keys for every connection). Both key pairs
+are derived from the secret. Without it, a stranger knows neither the master's public key, which a handshake needs to
+begin, nor the one client key that the master accepts. Replayed bytes fail because each connection has fresh keys.
+scrypt makes guessing a weak secret expensive: 2**14 rounds of 16 MiB cost about 40 ms a guess.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class Keys:
-    """What both sides know: the master's key pair, and the one that all workers have."""
+    """The master's key pair, and the one that all workers share."""
 
     master: KeyPair
     worker: KeyPair
@@ -52,15 +52,15 @@ class Keys:
 
 
 def new_secret() -> str:
-    """A secret nobody guesses: 144 bits."""
+    """A random secret of 144 bits."""
     return secrets.token_urlsafe(18)
 
 
 def given_secret(file: Path | None) -> str | None:
-    """The secret of ``--secret-file`` or, without one, of ``HARNESS_SECRET``; None where neither is given.
+    """The secret from ``--secret-file`` or else from ``HARNESS_SECRET``; None if neither is given.
 
-    The variable is taken out of the environment: what this process starts (a target, say) is not to know it.
-    Raises :class:`HarnessError` where the file cannot be read, or the secret is too short to be one.
+    The variable is removed from the environment, so that processes started here (a target, say) do not inherit it.
+    Raises :class:`HarnessError` if the file cannot be read, or the secret is too short.
     """
     secret = os.environ.pop(VARIABLE, None)
     where = VARIABLE
@@ -68,22 +68,28 @@ def given_secret(file: Path | None) -> str | None:
         where = str(file)
         try:
             secret = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as fault:
-            reason = fault.strerror if isinstance(fault, OSError) else "it is not text"
-            raise HarnessError(f"the secret cannot be read: {reason}", where=where) from fault
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise HarnessError(
+                "secret-unreadable", "the secret cannot be read: {reason}", where=where, reason=reason
+            ) from error
     if secret is not None and len(secret) < SHORTEST:
         raise HarnessError(
-            f"the secret has {len(secret)} characters, at least {SHORTEST} are needed",
+            "secret-too-short",
+            "the secret has {length} characters, but needs at least {shortest}",
             where=where,
-            hint=f"Take a random one, such as {new_secret()}",
+            hint="Use a random one, such as {example}",
+            length=len(secret),
+            shortest=SHORTEST,
+            example=new_secret(),
         )
     return secret
 
 
 def take_secret() -> Keys:
-    """The keys of a load process, which finds the secret in its environment.
+    """The keys of a load process, from the secret in its environment.
 
-    Taken out there, so no process that it starts gets it. ``/proc/PID/environ`` still shows it, to this user's
-    processes (the scenario's among them) and to root.
+    The variable is removed, so that no process started here inherits it. ``/proc/PID/environ`` still shows it to this
+    user's processes (the scenario's among them) and to root.
     """
     return Keys.derive(os.environ.pop(VARIABLE))

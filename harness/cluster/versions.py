@@ -1,14 +1,16 @@
-"""What a worker elsewhere runs, beside what the master runs: which differences refuse it, and which are only told.
+"""Compares a remote worker's versions with the master's: some differences reject the worker, others only warn.
 
-What decides *what* is done and how it is counted must be the same: the harness, its messages, Locust (whose runner,
-dispatcher and users these are). Python and gevent decide only how fast; each worker tells how busy it was, and a
-worker that was the limit voids its phase, so a difference there is a warning.
+The harness, its messages and Locust decide *what* is done and how it is counted, so they must be the same. Python and
+gevent only decide how fast. Each worker reports how busy it was, and a saturated worker voids its phase, so there a
+warning is enough.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
+
+from harness.errors import Message, message
 
 WIRE = 2
 """The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
@@ -22,14 +24,28 @@ def versions() -> dict[str, str]:
     return {"messages": str(WIRE), **found, "python": ".".join(platform.python_version_tuple()[:2])}
 
 
-def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[str], list[str]]:
-    """What differs, as a person reads it: that for which the worker is refused, and that which is only told."""
-
-    def of(names: tuple[str, ...]) -> list[str]:
-        return [
-            f"{name} {worker.get(name, 'unknown')} here, {master.get(name, 'unknown')} at the master"
-            for name in names
-            if master.get(name) != worker.get(name)
-        ]
-
-    return of(_MUST_AGREE), of(_SHOULD_AGREE)
+def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[Message], list[Message]]:
+    """The differences for which a worker is rejected, and those that are only warned of."""
+    rejected = [
+        message(
+            "version-must-agree",
+            "{name} {worker} on the worker, {master} on the master",
+            name=name,
+            worker=worker.get(name, "unknown"),
+            master=master.get(name, "unknown"),
+        )
+        for name in _MUST_AGREE
+        if master.get(name) != worker.get(name)
+    ]
+    warned = [
+        message(
+            "version-should-agree",
+            "{name} {worker} on the worker, {master} on the master: this worker may be faster or slower for that",
+            name=name,
+            worker=worker.get(name, "unknown"),
+            master=master.get(name, "unknown"),
+        )
+        for name in _SHOULD_AGREE
+        if master.get(name) != worker.get(name)
+    ]
+    return rejected, warned

@@ -1,4 +1,4 @@
-"""Starts and ends the load master and its workers: processes of their own, which die with the controller."""
+"""Starts and ends the load master and its local workers, as processes that die with the controller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from typing import Any, Self
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
 from harness.engine.process_setup import TARGET_VARIABLE
-from harness.errors import ExitCode, HarnessError
+from harness.engine.scenario.child_result import one_line
+from harness.errors import ExitCode, HarnessError, Message, Option, message
 from harness.plan.model import RunPlan
 from harness.record.journal import EndReason
 from harness.record.redacted_log import BackgroundRedactedLog
@@ -27,28 +28,29 @@ _START_TIMEOUT_S = 60.0
 _MASTER_ENDS_S = 30.0
 _POLL_S = 0.1
 _WORKERS_END_S = 3.0
-"""Once the master has ended nobody hears what workers have to tell; one that had not joined waits for it in vain."""
+"""Once the master has ended, nothing that a worker sends arrives; one that had not joined would wait in vain."""
 
 
 class LoadProcesses:
-    """The master and its workers; a context manager that ends whatever still runs. The thread that makes
-    it stays until the run's end: the kernel ends a child with the *thread* that started it.
+    """The master and its workers; a context manager that ends whatever still runs.
+
+    Create it in a thread that lives until the run's end: the kernel ends a child with the *thread* that started it.
     """
 
     def __init__(
         self, folder: RunFolder, plan: RunPlan, target_url: str, listen_address: ListenAddress | None = None
     ) -> None:
         listen_address = listen_address or ListenAddress()
-        # The folder's plan lacks the user's secrets. This one is in no file system, and gone with who reads it.
+        # The folder's plan is redacted. This one is in no file system, and gone with its last reader.
         self._plan = os.memfd_create("plan")
         os.write(self._plan, plan.model_dump_json().encode())
         self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
-        # Not as arguments, which everybody sees: the kernel shows an environment to its own user (and root) only.
+        # Not as arguments, which every user can see: the kernel shows an environment to its own user and root only.
         self._environment = os.environ | {VARIABLE: listen_address.secret, TARGET_VARIABLE: target_url}
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
-        self._said = b""
+        self._received = b""
         common = ["--plan", f"/proc/self/fd/{self._plan}", "--parent", str(os.getpid())]
         bind = ["--bind", listen_address.host, "--port", str(listen_address.port)]
         self._master = self._start(
@@ -85,47 +87,55 @@ class LoadProcesses:
         while time.monotonic() < deadline and self._master.poll() is None:
             for line in self._lines(_POLL_S):
                 if "error" in line:
-                    raise HarnessError(f"the load master cannot listen: {line['error']}", where="--bind")
+                    raise HarnessError(
+                        "master-cannot-listen",
+                        "the load master cannot listen: {reason}",
+                        where=Option("bind"),
+                        reason=line["error"],
+                    )
                 return int(line["port"])
         self._log.pump()
         raise HarnessError(
+            "master-not-started",
             "the load master did not start",
             where=str(self._log_path),
-            hint=_last_line(self._log_path),
+            hint="It printed: {last_line}",
             exit_code=ExitCode.BROKEN,
+            last_line=_last_line(self._log_path) or "nothing",
         )
 
     def _lines(self, timeout_s: float) -> list[dict[str, Any]]:
-        """What the master has answered since the last call; waits so long for something."""
+        """The master's lines since the last call; waits up to ``timeout_s`` for the first."""
         assert self._master.stdout is not None
         stdout = self._master.stdout.fileno()
         while select.select([stdout], [], [], timeout_s)[0]:
             read = os.read(stdout, 65536)
             if not read:
                 break
-            self._said += read
+            self._received += read
             timeout_s = 0.0
-        *whole, self._said = self._said.split(b"\n")
+        *whole, self._received = self._received.split(b"\n")
         return [json.loads(line) for line in whole]
 
-    def news(self) -> list[str]:
-        """What the master has to tell people since the last call; it is told here which workers have ended."""
+    def news(self) -> list[Message]:
+        """The master's messages for people since the last call; also tells the master which workers have ended."""
         for index, worker in enumerate(self._workers):
             if index not in self._ended and worker.poll() is not None:
                 self._ended.add(index)
                 self._log.pump()  # its last words are in the log
-                self._tell(f"failed {index} {ended(worker.returncode, self._log_path)}")
-        return [line["say"] for line in self._lines(0.0)]
+                reason = describe_exit(worker.returncode, self._log_path)
+                self._send(f"failed {index} {json.dumps(reason.to_data())}")
+        return [Message.from_data(line["say"]) for line in self._lines(0.0)]
 
     def stop(self, reason: EndReason) -> None:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
-        self._tell(f"stop {reason}")
+        self._send(f"stop {reason}")
 
     def abort(self) -> None:
-        """After :meth:`stop`: cut off what users are still at."""
-        self._tell("abort")
+        """After :meth:`stop`: abort running requests."""
+        self._send("abort")
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._master.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended already
             self._master.stdin.write(f"{line}\n".encode())
@@ -143,7 +153,7 @@ class LoadProcesses:
     def end(self) -> None:
         """Wait a little for an orderly end, then kill what is left."""
         processes = [self._master, *self._workers]
-        if self._master.poll():  # it failed: nobody counts any more what the workers send
+        if self._master.poll():  # it failed: nothing that the workers send is recorded
             self.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._master.wait(_MASTER_ENDS_S)
@@ -176,12 +186,16 @@ class LoadProcesses:
         self.end()
 
 
-def ended(code: int, log: Path) -> str:
-    """How a load process ended, on one line, with the last one that it wrote where it ended itself."""
+def describe_exit(code: int, log: Path) -> Message:
+    """How a load process ended; if it ended by itself, with the last line that it wrote."""
     if code < 0:
-        return f"it was killed by {signal.Signals(-code).name}"
-    words = " ".join((_last_line(log) or "it said nothing").split())
-    return f"it ended with code {code}: {words}"
+        return message("process-killed", "it was killed by {signal}", signal=signal.Signals(-code).name)
+    last_line = _last_line(log)
+    if last_line is None:
+        return message("process-ended-silently", "it ended with code {exit_code} and wrote nothing", exit_code=code)
+    return message(
+        "process-ended", "it ended with code {exit_code}: {last_line}", exit_code=code, last_line=one_line(last_line)
+    )
 
 
 def _last_line(log: Path) -> str | None:

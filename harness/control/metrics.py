@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from harness.cluster.listen_address import joined, split_address
+from harness.cluster.listen_address import format_address, split_address
 from harness.control.observer import RunObserver
 from harness.errors import HarnessError, Message, Option
 from harness.plan.model import RunPlan
@@ -159,7 +159,7 @@ def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
     Raises :class:`HarnessError` if this machine does not have the address, or its port is in use.
     """
     local = f"{_LOOPBACK}:{address}" if address.isdigit() else address
-    host, port = split_address(local, _OPTION, default=None)
+    host, port = split_address(local, "metrics_port", default=None)
     metrics = RunMetrics()
     registry = CollectorRegistry()
     registry.register(metrics)
@@ -171,7 +171,7 @@ def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
             "cannot listen on {address}: {reason}",
             where=Option("metrics_port"),
             hint="Choose another port, or an address of this machine.",
-            address=joined(host, port),
+            address=format_address(host, port),
             reason=error.strerror,
         ) from error
     try:

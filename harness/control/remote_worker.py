@@ -1,9 +1,8 @@
 """``harness worker``: load workers of this machine for a master elsewhere, for one run.
 
-It asks to join, lays down what the master sends in a private temporary folder, sees whether the scenario can be
-imported here, starts the workers, and stays with them: it tells the master when one has died, and ends them when the
-master is gone. The folder and the processes are gone when it ends, however that comes but by SIGKILL (which ends the
-processes too).
+It asks to join, writes what the master sends to a private temporary folder, checks that the scenario can be imported
+here, starts the workers and supervises them: it tells the master when one has died, and ends them when the master is
+lost. When it ends, it removes the folder and the processes. Only SIGKILL leaves the folder behind.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from zmq.utils.monitor import recv_monitor_message
 from harness.cluster import messages
 from harness.cluster.join_reply import JoinAccepted, plan_file, scenario_folder
 from harness.cluster.join_request import join_request, pack
-from harness.cluster.listen_address import joined
+from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
-from harness.control.load_processes import ended
+from harness.control.load_processes import describe_exit
 from harness.control.user_code import describe_scenario
 from harness.engine.process_setup import TARGET_VARIABLE
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, Message, Option, message, problems_of
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names, redacted
 
@@ -43,20 +42,20 @@ WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
 _ANSWER_S = 30.0
 _TRIES = 3
-"""So often the secret must have been refused: a single connection may fail for other reasons."""
+"""Rejections before the secret is taken to be wrong: a single connection may fail for other reasons."""
 _END_THEMSELVES_S = 1.2
 """How long workers may take to end when the master is gone; then they are killed."""
 _POLL_MS = 50
 _REFUSALS = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 
-Say = Callable[[str], None]
+Say = Callable[[Message], None]
 
 
 def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCode:
-    """Take part in one run with so many workers; the exit code when it has ended.
+    """Take part in one run with this number of workers; the exit code when it has ended.
 
-    Raises :class:`HarnessError` where there is no master, where it refuses this machine (exit code 2), or where it is
-    lost (exit code 4).
+    Raises :class:`HarnessError` if there is no master, if it rejects this machine (exit code 2), or if the connection
+    to it is lost (exit code 4).
     """
     with Interrupts() as interrupts, _Connection(host, port, secret) as master:
         accepted = master.join(workers, say, lambda: interrupts.count > 0)
@@ -64,27 +63,34 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
             return ExitCode.INTERRUPTED
         with tempfile.TemporaryDirectory(prefix="harness-worker-") as name:
             folder = Path(name).resolve()
-            plan = accepted.lay_down(folder, joined(host, port))
+            plan = accepted.write_to(folder, format_address(host, port))
             add_secret_names(plan.secret_names)
             with contextlib.chdir(scenario_folder(folder)):
                 try:
                     _import(plan, lambda: interrupts.count > 0)
-                except HarnessError as fault:
-                    master.tell_failure(accepted.indexes, fault.message)
+                except HarnessError as error:
+                    master.report_failure(accepted.indexes, error.reason())
                     raise
-                for warning in accepted.warnings:
-                    say(f"{warning}: this worker may be faster or slower for that")
-                numbers = " and ".join(map(str, accepted.indexes))
-                target = redacted(accepted.target)
-                say(f"joining {plan.scenario.name}, profile {plan.profile}, as worker {numbers}: {target}")
+                for difference in accepted.differences():
+                    say(difference)
+                say(
+                    message(
+                        "worker-joining",
+                        "joining {scenario}, profile {profile}, as worker {numbers}: {target}",
+                        scenario=plan.scenario.name,
+                        profile=plan.profile,
+                        numbers=[str(index) for index in accepted.indexes],
+                        target=redacted(accepted.target),
+                    )
+                )
                 with _Workers(host, port, secret, folder, accepted.target, accepted.indexes) as children:
                     return _stay(master, children, interrupts, say)
 
 
 def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
-    """See that the scenario can be imported here, in the working folder.
+    """Check that the scenario can be imported here, in the working folder.
 
-    Raises :class:`HarnessError` where it cannot, ``KeyboardInterrupt`` when interrupted.
+    Raises :class:`HarnessError` if it cannot, ``KeyboardInterrupt`` when interrupted.
     """
     files = ",".join(plan.scenario.locustfiles)
     try:
@@ -95,24 +101,34 @@ def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
             exclude_tags=plan.exclude_tags,
             interrupted=interrupted,
         )
-    except HarnessError as fault:
-        told = fault.message if fault.where is None else f"{fault.where}: {fault.message}"
+    except HarnessError as error:
         raise HarnessError(
-            told.replace(f"{Path.cwd()}/", ""),
-            hint="What the scenario imports, but for its own modules, must be installed here; files that it opens are "
-            "sent where it names them in a string.",
-        ) from fault
+            "scenario-unusable-here",
+            "{problems}",
+            hint="Install here what the scenario imports beyond its own modules. Files that it opens are sent if it "
+            "names them in a string.",
+            problems=[_located(problem) for problem in problems_of(error)],
+        ) from error
+
+
+def _located(problem: HarnessError) -> Message:
+    if problem.where is None:
+        return problem.reason()
+    place = problem.where.replace(f"{Path.cwd()}/", "")
+    return message("located-problem", "{place}: {problem}", place=place, problem=problem.reason())
 
 
 class _Connection:
-    """To the master, beside those of the workers: who asks to join, and tells of those that cannot tell any more."""
+    """The connection that asks the master to join, and later reports workers that died."""
 
     def __init__(self, host: str, port: int, secret: str) -> None:
-        self._shown = joined(host, port)
+        self._address = format_address(host, port)
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as fault:
-            raise HarnessError(f"the host {host!r} is not known", where="--master") from fault
+        except (OSError, UnicodeError) as error:
+            raise HarnessError(
+                "master-host-unknown", 'the host "{host}" cannot be resolved', where=Option("master", host), host=host
+            ) from error
         self._name = f"join-{socket.gethostname()}-{secrets.token_hex(8)}"
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -121,25 +137,25 @@ class _Connection:
         self._socket.connect(address_of(host, port))
 
     def join(self, workers: int, say: Say, interrupted: Callable[[], bool]) -> JoinAccepted | None:
-        """What the master answers; None: interrupted. Raises :class:`HarnessError` where it does not let us in."""
-        if not self._knock(say, interrupted):
+        """The master's reply; None: interrupted. Raises :class:`HarnessError` if it does not accept this machine."""
+        if not self._connect(say, interrupted):
             return None
         self._socket.send(pack(messages.JOIN, join_request(workers), self._name))
         deadline = time.monotonic() + _ANSWER_S
         while time.monotonic() < deadline and not interrupted():
             if not self._socket.poll(_POLL_MS):
                 continue
-            if (accepted := JoinAccepted.read(self._socket.recv(), self._shown)) is not None:
+            if (accepted := JoinAccepted.read(self._socket.recv(), self._address)) is not None:
                 return accepted
         if interrupted():
             return None
-        raise HarnessError("the master does not answer", where=self._shown, exit_code=ExitCode.BROKEN)
+        raise HarnessError("master-silent", "the master does not reply", where=self._address, exit_code=ExitCode.BROKEN)
 
-    def _knock(self, say: Say, interrupted: Callable[[], bool]) -> bool:
-        """Wait until the master has let us in; False: interrupted."""
+    def _connect(self, say: Say, interrupted: Callable[[], bool]) -> bool:
+        """Wait for the handshake with the master; False: interrupted."""
         deadline = time.monotonic() + WAIT_S
         refused = 0
-        told = False
+        waiting = False
         while time.monotonic() < deadline and not interrupted():
             if not self._events.poll(_POLL_MS):
                 continue
@@ -149,19 +165,28 @@ class _Connection:
             refused += bool(event & _REFUSALS)
             if refused >= _TRIES:
                 raise HarnessError(
-                    "what listens there does not know this secret, or is no harness",
-                    where=self._shown,
-                    hint=f"Take the {VARIABLE} that the master shows, or give both the same --secret-file.",
+                    "secret-rejected",
+                    "the program that listens there has another secret, or is not harness",
+                    where=self._address,
+                    hint="Use the {variable} that the master shows, or give both the same {option}.",
+                    variable=VARIABLE,
+                    option=Option("secret_file", "FILE"),
                 )
-            if event == zmq.EVENT_CLOSED and not refused and not told:
-                told = True
-                say(f"nothing listens at {self._shown} yet; waiting for it")
+            if event == zmq.EVENT_CLOSED and not refused and not waiting:
+                waiting = True
+                say(message("master-awaited", "nothing listens at {address} yet; waiting", address=self._address))
         if interrupted():
             return False
-        raise HarnessError(f"no master was found within {WAIT_S:.0f} s", where=self._shown, exit_code=ExitCode.BROKEN)
+        raise HarnessError(
+            "master-not-found",
+            "no master was found within {wait_s:.0f} s",
+            where=self._address,
+            exit_code=ExitCode.BROKEN,
+            wait_s=WAIT_S,
+        )
 
     def is_lost(self) -> bool:
-        """Whether the master has gone; what it says meanwhile, to see whether we are there, is taken off."""
+        """Whether the connection was lost. Messages by which the master checks the connection are discarded."""
         while self._socket.poll(0):
             self._socket.recv()
         lost = False
@@ -169,9 +194,11 @@ class _Connection:
             lost |= recv_monitor_message(self._events)["event"] == zmq.EVENT_DISCONNECTED
         return lost
 
-    def tell_failure(self, indexes: list[int], words: str) -> None:
+    def report_failure(self, indexes: list[int], reason: Message) -> None:
+        """Tell the master that these workers have ended before their time."""
         for index in indexes:
-            self._socket.send(pack(messages.FAILED, {"index": index, "message": words}, self._name), zmq.NOBLOCK)
+            data = {"index": index, "reason": reason.to_data()}
+            self._socket.send(pack(messages.FAILED, data, self._name), zmq.NOBLOCK)
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +206,7 @@ class _Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.destroy(LINGER_MS)  # what is still to be sent has so long
+        self._context.destroy(LINGER_MS)  # time for what is still to be sent
 
 
 class _Workers:
@@ -202,12 +229,12 @@ class _Workers:
                     start_new_session=True,
                 )
 
-    def take_ended(self) -> dict[int, str | None]:
-        """Those that have ended since the last call, with how, as a person reads it; None: as they should."""
+    def take_ended(self) -> dict[int, Message | None]:
+        """The workers that have ended since the last call, and how; None: as they should."""
         over = {index: code for index, child in self.running.items() if (code := child.poll()) is not None}
         for index in over:
             del self.running[index]
-        return {index: ended(code, self._logs[index]) if code else None for index, code in over.items()}
+        return {index: describe_exit(code, self._logs[index]) if code else None for index, code in over.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -223,14 +250,15 @@ class _Workers:
 
 
 def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: Say) -> ExitCode:
-    """Until the workers have ended, the master is gone, or somebody wants this machine back."""
-    failed: list[str] = []
+    """Wait until the workers have ended, the master is lost, or the user interrupts."""
+    failed: list[Message] = []
     lost_at: float | None = None
     while workers.running:
         time.sleep(_POLL_MS / 1000)
         if interrupts.count:
-            say("interrupted: leaving the run, which goes on without this machine")
-            master.tell_failure(list(workers.running), "it was interrupted where it ran")
+            say(message("worker-interrupted", "interrupted: leaving the run, which goes on without this machine"))
+            reason = message("worker-interrupted-there", "it was interrupted on its machine")
+            master.report_failure(list(workers.running), reason)
             return ExitCode.INTERRUPTED
         if master.is_lost() and lost_at is None:
             lost_at = time.monotonic()
@@ -238,14 +266,22 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
             break
         for index, how in workers.take_ended().items():
             if how is not None and lost_at is None:
-                master.tell_failure([index], how)
-                say(f"worker {index}: {how}")
+                master.report_failure([index], how)
+                say(message("worker-ended", "worker {worker}: {reason}", worker=index, reason=how))
             failed += [how] if how is not None else []
     if lost_at is not None and (workers.running or failed):
         raise HarnessError(
-            "the master is gone, so its workers have ended; requests under way were cut off", exit_code=ExitCode.BROKEN
+            "master-lost",
+            "the connection to the master was lost: the workers ended and aborted their requests",
+            exit_code=ExitCode.BROKEN,
         )
     if failed:
-        raise HarnessError(failed[0], hint="The master knows of it.", exit_code=ExitCode.BROKEN)
-    say("the run has ended")
+        raise HarnessError(
+            "worker-failed",
+            "a worker failed: {reason}",
+            hint="The master has been told.",
+            exit_code=ExitCode.BROKEN,
+            reason=failed[0],
+        )
+    say(message("run-ended", "the run has ended"))
     return ExitCode.PASS

@@ -28,7 +28,6 @@ from harness.gates.run_totals import RunTotals
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
 from harness.record.summary import Summary
@@ -155,5 +154,5 @@ def _verify(
         return
     observer.notify(message("run-verifying", "checking the scenario's invariants"))
     before = interrupts.count
-    found = verify_target(locustfiles, target.url, interrupted=lambda: interrupts.count > before)
-    write_json(folder.verification, {**found, "message": redacted(found["message"])})
+    verification = verify_target(locustfiles, target.url, interrupted=lambda: interrupts.count > before)
+    write_json(folder.verification, verification.to_data())

@@ -83,7 +83,7 @@ class EventNotifier:
         events = [event.message for event in journal.events[self._events :]]
         self._events = len(journal.events)
         for text in [*self._load.news(), *events]:
-            self._observer.notify(message("load-event", "{text}", text=text))
+            self._observer.notify(text)
 
 
 class LoadStopper:

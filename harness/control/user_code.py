@@ -1,11 +1,10 @@
-"""Asks short-lived children what only user code can tell: what a scenario holds, and whether its invariants hold."""
+"""Runs user code in short-lived children: to describe a scenario, and to check its invariants."""
 
 from __future__ import annotations
 
 import json
 import os
 import select
-import shlex
 import signal
 import subprocess
 import sys
@@ -13,20 +12,21 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE
-from harness.errors import HarnessError, ManyProblemsError, first_problem
+from harness.errors import HarnessError, ManyProblemsError, Message, first_problem, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
+from harness.record.redaction import redacted
 
 DESCRIBE_TIMEOUT_S = 60.0
 VERIFY_TIMEOUT_S = 60.0
 _POLL_MS = 100
 _LAST_BYTES = 16_384
-"""So much of standard error is looked at where a child ended without an answer."""
+"""How much of standard error is searched for the last lines of a child that returned no result."""
 
 
 def describe_scenario(
@@ -37,14 +37,14 @@ def describe_scenario(
     exclude_tags: Sequence[str] = (),
     interrupted: Callable[[], bool] = lambda: False,
 ) -> ScenarioDescription:
-    """What the scenario holds, all faults of it told at once.
+    """What the scenario contains.
 
-    ``scenario`` is a file, a folder, or files with commas between; ``arguments`` are the locustfile's own. Raises
-    :class:`HarnessError` where it is missing or cannot be used, ``KeyboardInterrupt`` as soon as ``interrupted()`` is
-    true: for callers that count signals (``harness.control.interrupts``).
+    ``scenario`` is a file, a folder, or files separated by commas; ``arguments`` are the locustfile's own. Raises
+    :class:`HarnessError` with all problems if it is missing or cannot be used, ``KeyboardInterrupt`` as soon as
+    ``interrupted()`` is true: for callers that count signals (``harness.control.interrupts``).
     """
     found = find_locustfiles(scenario)
-    question = DescribeRequest(
+    request = DescribeRequest(
         name=found.name,
         files=tuple(map(str, found.files)),
         arguments=tuple(arguments),
@@ -53,76 +53,90 @@ def describe_scenario(
     )
     path = found.files[0]
     try:
-        answer = _ask(
+        result = _run_child(
             "harness.engine.scenario.describe",
             [],
-            {DESCRIBE_VARIABLE: question.model_dump_json()},
+            {DESCRIBE_VARIABLE: request.model_dump_json()},
             path,
             DESCRIBE_TIMEOUT_S,
             interrupted,
         )
     except _InterruptedError:
         raise KeyboardInterrupt from None
-    if "faults" in answer:
-        by_itself = f"Try it by itself: python {shlex.quote(str(path))}"
-        faults = [
-            HarnessError(fault["message"], where=fault["where"], hint=fault.get("hint") or by_itself)
-            for fault in answer["faults"]
-        ]
-        raise faults[0] if len(faults) == 1 else ManyProblemsError(faults)
+    if "problems" in result:
+        problems = [HarnessError.from_data(problem) for problem in result["problems"]]
+        raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)
     try:
-        return ScenarioDescription.model_validate(answer["description"])
+        return ScenarioDescription.model_validate(result["description"])
     except ValidationError as error:
-        raise HarnessError(first_problem(error), where=str(path)) from error
+        problem = first_problem(error)
+        raise HarnessError(
+            "scenario-not-describable", "cannot be described: {problem}", where=str(path), problem=problem
+        ) from error
+
+
+class Verification(NamedTuple):
+    """The result of a scenario's ``verify``. ``reason`` is why it did not pass."""
+
+    status: Literal["pass", "fail", "error", "interrupted"]
+    reason: Message | None
+    duration_s: float
+
+    def to_data(self) -> dict[str, Any]:
+        """As ``verify.json`` keeps it, without secrets."""
+        reason = self.reason and self.reason.map_texts(redacted)
+        data = {"status": self.status, "message": str(reason or ""), "duration_s": self.duration_s}
+        return data | ({"code": reason.code, "params": reason.to_data()["params"]} if reason else {})
 
 
 def verify_target(
     files: Sequence[str | Path], url: str, *, interrupted: Callable[[], bool] = lambda: False
-) -> dict[str, Any]:
-    """Run the scenario's ``verify``: ``{"status", "message", "duration_s"}``, as ``harness.engine.scenario.verify``
-    has it.
-
-    It is ended as soon as ``interrupted()`` is true; the status is ``interrupted`` then.
-    """
+) -> Verification:
+    """Run the scenario's ``verify``. It is ended as soon as ``interrupted()`` is true."""
     begun = time.monotonic()
     try:
-        told, names = {TARGET_VARIABLE: url}, [*map(str, files)]
-        return _ask("harness.engine.scenario.verify", names, told, Path(files[0]), VERIFY_TIMEOUT_S, interrupted)
+        result = _run_child(
+            "harness.engine.scenario.verify",
+            [*map(str, files)],
+            {TARGET_VARIABLE: url},
+            Path(files[0]),
+            VERIFY_TIMEOUT_S,
+            interrupted,
+        )
     except _InterruptedError:
-        status, message = "interrupted", "verify was interrupted"
-    except HarnessError as fault:
-        status, message = "error", " · ".join([fault.message, *(fault.hint or "").split("\n  ")]).rstrip(" ·")
-    return {"status": status, "message": message, "duration_s": time.monotonic() - begun}
+        reason = message("verify-interrupted", "verify was interrupted")
+        return Verification("interrupted", reason, time.monotonic() - begun)
+    except HarnessError as error:
+        return Verification("error", error.reason(), time.monotonic() - begun)
+    reason_data = result["reason"]
+    return Verification(result["status"], reason_data and Message.from_data(reason_data), result["duration_s"])
 
 
 class _InterruptedError(Exception):
-    """The child was not waited for any longer, because the user wished so."""
+    """The user did not want to wait for the child."""
 
 
-def _ask(
+def _run_child(
     module: str,
     arguments: list[str],
-    told: Mapping[str, str],
+    variables: Mapping[str, str],
     scenario: Path,
     timeout_s: float,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What the child answers; ``told`` is added to its environment.
+    """The child's result; ``variables`` are added to its environment.
 
-    The kernel ends a child with the thread that started it: this one waits for it.
-
-    Raises :class:`_InterruptedError`, and :class:`HarnessError` where no answer comes.
-
-    Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
+    Raises :class:`_InterruptedError`, and :class:`HarnessError` if the child returns no result.
     """
-    with tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as errors:
+    # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             # -P: modules come from where they are installed, never from the folder that harness was called in.
             [sys.executable, "-P", "-m", "harness.quick_start", module, "--parent", str(os.getpid()), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=answered,
+            stdout=output,
             stderr=errors,
-            env=os.environ | told,
+            env=os.environ | variables,
             start_new_session=True,
         )
         try:
@@ -131,28 +145,32 @@ def _ask(
             # Before the child is reaped, as long as its number is its own; with it goes whatever it has started.
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-        answered.seek(0)
+        output.seek(0)
         try:
-            # A child that answered and then did not end (a thread of the scenario goes on) has answered.
-            answer = json.loads(answered.read())
-        except ValueError as fault:
+            # A child that wrote its result and then did not end (a thread of the scenario goes on) has succeeded.
+            result = json.loads(output.read())
+        except ValueError as error:
             if not in_time:
                 raise HarnessError(
-                    f"the scenario did not answer within {timeout_s:.0f} s",
+                    "scenario-timeout",
+                    "the scenario did not finish within {timeout_s:.0f} s",
                     where=str(scenario),
-                    hint="A scenario is imported in every load process: it must not wait for anything on import.",
-                ) from fault
+                    hint="Every load process imports the scenario: it must not wait for anything on import.",
+                    timeout_s=timeout_s,
+                ) from error
             raise HarnessError(
-                f"the process that runs the scenario ended with code {child.returncode} and no answer",
+                "scenario-process-ended",
+                "the process that runs the scenario ended with code {code_of_process}, having printed: {last_lines}",
                 where=str(scenario),
-                hint="\n  ".join(_last_lines(errors)) or None,
-            ) from fault
-    assert isinstance(answer, dict)
-    return answer
+                code_of_process=child.returncode,
+                last_lines=" · ".join(_last_lines(errors)) or "nothing",
+            ) from error
+    assert isinstance(result, dict)
+    return result
 
 
 def _ends(child: subprocess.Popen[bytes], timeout_s: float, interrupted: Callable[[], bool]) -> bool:
-    """Wait for the child's end without reaping it; False where it does not come in time."""
+    """Wait for the child's end without reaping it; False if it does not come in time."""
     deadline = time.monotonic() + timeout_s
     handle = os.pidfd_open(child.pid)
     try:

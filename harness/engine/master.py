@@ -1,9 +1,10 @@
-"""The load master: the clock of the phases. Runs Locust's ``MasterRunner``, merges the workers' seconds, journals them.
+"""The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
 
 Started as ``python -m harness.quick_start harness.engine.master``, with the run's secret and the target's URL in its
-environment. On standard output it answers ``{"port": …}`` or ``{"error": …}``, then ``{"say": …}`` for people, one a
-line. On standard input it obeys the controller's lines: ``stop REASON`` ends the run cleanly, ``abort`` at once;
-``failed INDEX WORDS`` tells that a worker of this machine has ended. See :func:`main` for its arguments.
+environment. It writes one JSON object a line to standard output: ``{"port": …}`` or ``{"error": …}`` first, then
+``{"say": …}``, each a message for people. On standard input it reads the controller's commands: ``stop REASON`` ends
+the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine
+has ended. See :func:`main` for its arguments.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
+from harness.engine.error_counts import ErrorCounts
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import (
     ListenerError,
@@ -46,6 +48,7 @@ from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.engine.worker_registry import WorkerRegistry
+from harness.errors import Message, message
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import SCHEMA, EndReason
@@ -84,11 +87,11 @@ class LoadMaster:
         self._asked_to_finish: set[str] = set()
         self._finished: set[str] = set()
         self._dropped = 0
-        self._errors: Counter[str] = Counter()
+        self._errors = ErrorCounts()
         self._refused: Counter[str] = Counter()
         """Reports that were left out, by worker."""
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
-        logging.getLogger().addHandler(ListenerFailures(self._on_listener_failure))
+        logging.getLogger().addHandler(ListenerFailures(self._errors.add))
         runner.register_message(messages.FINISHED, self._on_finished)
         runner.register_message(messages.FAILED, self._on_failed)
         runner.register_message(messages.QUIT, self._on_quit)
@@ -110,7 +113,7 @@ class LoadMaster:
         if not self._await_workers():
             self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
             if self._run_state.stop_reason is None:
-                self._run_state.event("workers lost", self._registry.failure or f"only {self._registry.missing()}")
+                self._run_state.event("workers lost", self._registry.failure or self._registry.count())
             self._say_good_bye()
             self._run_state.write({"kind": "end", "at_s": 0.0, "reason": self._run_state.stop_reason or "workers lost"})
             return self._run_state.stop_reason or "workers lost"
@@ -167,14 +170,20 @@ class LoadMaster:
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
         if code:
-            self._run_state.event("exit code", f"the scenario set environment.process_exit_code = {code}")
+            self._run_state.event(
+                "exit code",
+                message(
+                    "scenario-exit-code",
+                    "the scenario set environment.process_exit_code = {exit_code}",
+                    exit_code=int(code),
+                ),
+            )
 
     def _tell_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
-            self._run_state.event("scenario", error + (f", {count:,} times" if count > 1 else ""), count)
-
-    def _on_listener_failure(self, words: str) -> None:
-        self._errors[words] += 1
+            if count > 1:
+                error = message("scenario-error-repeated", "{error}, {count:,} times", error=error, count=count)
+            self._run_state.event("scenario", error, count)
 
     # What the workers send
 
@@ -194,7 +203,13 @@ class LoadMaster:
         self._refused[worker] += 1
         if self._refused[worker] == 1 and len(self._refused) <= _SHOWN_ERRORS:
             self._run_state.event(
-                "report refused", f"what load worker {worker} reported cannot be read, and is lacking: {why}"
+                "report refused",
+                message(
+                    "report-rejected",
+                    "a report of load worker {worker} cannot be read and is missing: {problem}",
+                    worker=self._registry.describe(worker),
+                    problem=why,
+                ),
             )
 
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
@@ -205,10 +220,10 @@ class LoadMaster:
     def _on_finished(self, msg: Any, **_: Any) -> None:
         if msg.node_id not in self._asked_to_finish:
             # Its connection was gone for so long that it took the master for lost; this came when it was back.
-            self._lose(msg.node_id, "it had lost the connection, and ended")
+            self._lose(msg.node_id, message("worker-ended-early", "it lost the connection and ended"))
         self._finished.add(msg.node_id)
         self._dropped += msg.data["dropped"]
-        self._errors.update(msg.data["errors"])
+        self._errors.add_wire(msg.data["errors"])
         if self._environment.process_exit_code is None:
             # Set by a task, say: where Locust runs alone, that is the process it is set in.
             self._environment.process_exit_code = msg.data["exit_code"]
@@ -228,19 +243,22 @@ class LoadMaster:
         self._run_state.write(frame)
 
     def _on_failed(self, msg: Any, **_: Any) -> None:
-        self.worker_failed(int(msg.data["index"]), one_line(str(msg.data["message"])))
+        self.worker_failed(int(msg.data["index"]), Message.from_data(msg.data["reason"]))
 
-    def worker_failed(self, index: int, words: str) -> None:
-        """The worker with that number has ended before its time; these were its last words."""
+    def worker_failed(self, index: int, reason: Message) -> None:
+        """The worker with that number has ended before its time."""
         worker = self._registry.worker_at(index)
         if self._registry.open:
-            self._registry.failed(index, words)
+            self._registry.failed(index, reason)
         elif worker is not None:
-            self._lose(worker, words)
+            self._lose(worker, reason)
 
     def _on_quit(self, **_: Any) -> None:
         if self._run_state.stop_reason is None:
-            self._run_state.event("scenario", "the scenario ended the run: it stopped or quit its runner")
+            self._run_state.event(
+                "scenario",
+                message("scenario-ended-run", "the scenario ended the run: it stopped or quit its runner"),
+            )
             self.stop("scenario")
 
     def _watch(self) -> None:
@@ -249,12 +267,12 @@ class LoadMaster:
             gevent.sleep(1)
             self._write_seconds(self._merger.overdue(self._run_state.now_s()))
 
-    def _lose(self, worker: str, what: str) -> None:
+    def _lose(self, worker: str, reason: Message) -> None:
         """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""
         if self._registry.open:
             lost = self._registry.workers.get(worker)
             if lost is not None:
-                self._registry.failed(lost.index, what)
+                self._registry.failed(lost.index, reason)
             return
         if worker not in self._workers or worker in self._finished:
             return
@@ -263,13 +281,29 @@ class LoadMaster:
         self._runner.forget_users_of(worker)
         # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
         self._ask_to_finish(worker, 0.0)
-        left = f"{len(self._workers)} left, which take over its users" if self._workers else "none is left"
         lost = self._registry.workers[worker]
-        self._run_state.event("worker lost", f"load worker {lost.index} on {lost.host} is lost: {what}; {left}")
-        if not self._workers:
-            self.stop("workers lost")
+        if self._workers:
+            text = message(
+                "worker-lost",
+                "load worker {worker} on {host} was lost: {reason}; workers left to take over its users: {left}",
+                worker=lost.index,
+                host=lost.host,
+                reason=reason,
+                left=len(self._workers),
+            )
         else:
+            text = message(
+                "last-worker-lost",
+                "load worker {worker} on {host}, the last one, was lost: {reason}",
+                worker=lost.index,
+                host=lost.host,
+                reason=reason,
+            )
+        self._run_state.event("worker lost", text)
+        if self._workers:
             self._phases.take_over()
+        else:
+            self.stop("workers lost")
 
     def _ask_to_finish(self, worker: str, wait_s: float) -> None:
         self._asked_to_finish.add(worker)
@@ -287,13 +321,22 @@ class LoadMaster:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:
                 self._run_state.event(
-                    "worker lost", f"{len(missing)} load worker(s) did not end in time; their last seconds are lost"
+                    "worker lost",
+                    message(
+                        "workers-end-timeout",
+                        "load workers that did not end in time, so that their last seconds are missing: {count}",
+                        count=len(missing),
+                    ),
                 )
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:
-            message = f"{self._dropped:,} arrivals still waited for a user at the end; none was started"
-            self._run_state.event("dropped", message, self._dropped)
+            text = message(
+                "arrivals-dropped",
+                "arrivals that still waited for a user at the end and were never started: {count:,}",
+                count=self._dropped,
+            )
+            self._run_state.event("dropped", text, self._dropped)
 
 
 def _obey(master: LoadMaster) -> None:
@@ -306,8 +349,8 @@ def _obey(master: LoadMaster) -> None:
         elif command == "abort":
             master.abort()
         elif command == "failed":
-            index, _, words = rest.partition(" ")
-            master.worker_failed(int(index), words)
+            index, _, reason = rest.partition(" ")
+            master.worker_failed(int(index), Message.from_data(json.loads(reason)))
 
 
 def main() -> None:
@@ -336,6 +379,9 @@ def main() -> None:
     def answer(**line: Any) -> None:
         os.write(stdout, json.dumps(line).encode() + b"\n")
 
+    def say(text: Message) -> None:
+        answer(say=text.map_texts(lambda each: redacted(one_line(each))).to_data())
+
     scenario = load_scenario(plan.scenario.locustfiles)
     environment = make_environment(scenario, plan, host=target, is_master=True)
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
@@ -351,13 +397,13 @@ def main() -> None:
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(given.journal) as journal:
-        registry = WorkerRegistry(runner, plan, target, bundle, lambda line: answer(say=redacted(one_line(line))))
+        registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
         master = LoadMaster(plan, environment, runner, run_state, registry)
         gevent.spawn(_obey, master)
         answer(port=runner.server.port)
         if bundle is not None:
-            answer(say=one_line(f"they are sent {bundle.describe()}; all else that it opens or imports must be there"))
+            say(bundle.describe())
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)

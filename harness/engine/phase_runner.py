@@ -11,6 +11,7 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
+from harness.errors import Message, message
 from harness.plan.model import Phase, RunPlan
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
@@ -152,9 +153,8 @@ class Phases:
         assert phase.until is not None
         broken = self._steps[index, number].breaks(phase.until, phase.segments[number].duration_s)
         if broken is not None:
-            level = phase.segments[number].end
-            unit = "users" if phase.model == "closed" else "arrivals/s"
-            self._run_state.event("limit broke", f"phase {phase.name} at {level:,.0f} {unit}: {broken}")
+            goal = phase.segments[number].end
+            self._run_state.event("limit broke", _limit_broken(phase, goal, broken))
         return broken is not None
 
     def _steer_users(self, start: float, end: float, duration_s: float) -> None:
@@ -183,7 +183,10 @@ class Phases:
                 users, rate, *classes = tick or (0, 0)
             except Exception as error:  # user code may raise anything
                 logger.exception("the scenario's LoadTestShape raised")
-                self._run_state.event("error", f"LoadTestShape.tick() failed: {type(error).__name__}: {error}")
+                failure = f"{type(error).__name__}: {error}"
+                self._run_state.event(
+                    "error", message("shape-raised", "LoadTestShape.tick() raised {error}", error=failure)
+                )
                 self._run_state.stop("error")
                 return
             if tick is None:
@@ -192,3 +195,21 @@ class Phases:
                 self._ask_for(users, rate, False, *classes)
                 last = tick
             self._run_state.wait(1)
+
+
+def _limit_broken(phase: Phase, goal: float, finding: str) -> Message:
+    if phase.model == "closed":
+        return message(
+            "limit-broken-at-users",
+            "phase {phase} at {users:,.0f} users: {finding}",
+            phase=phase.name,
+            users=goal,
+            finding=finding,
+        )
+    return message(
+        "limit-broken-at-rate",
+        "phase {phase} at {rate:,.0f} arrivals/s: {finding}",
+        phase=phase.name,
+        rate=goal,
+        finding=finding,
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 
-from gevent.event import Event
+from gevent.event import Event as Signal
 
+from harness.errors import Message
+from harness.record.events import Event, EventKind
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal import EndReason
 from harness.record.redaction import redacted
@@ -24,7 +26,7 @@ class RunState:
         self.stop_reason: EndReason | None = None
         self.fault: OSError | None = None
         """Why the journal takes nothing more."""
-        self._stop = Event()
+        self._stop = Signal()
 
     def now_s(self) -> float:
         """Seconds since the run began."""
@@ -62,8 +64,8 @@ class RunState:
             self.fault = fault
             self.stop("error")
 
-    def event(self, what: str, message: str, count: int = 0) -> None:
-        """Note down what the report should tell."""
-        message = redacted(message)
-        logger.info("%s: %s", what, message)
-        self.write({"kind": "event", "at_s": self.now_s(), "what": what, "message": message, "count": count})
+    def event(self, kind: EventKind, message: Message, count: int = 0) -> None:
+        """Record what the report should mention, without secrets."""
+        event = Event(self.now_s(), kind, message.map_texts(redacted), count)
+        logger.info("%s: %s", kind, event.message)
+        self.write(event.to_frame())

@@ -13,7 +13,6 @@ import random
 import socket
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
+from harness.engine.error_counts import ErrorCounts
 from harness.engine.host_guard import Guard, install_guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
@@ -34,7 +34,8 @@ from harness.engine.locust.listeners import (
     fire_init,
     fire_quit,
     hold_back_spawning_complete,
-    tell_users_that_cannot_be_made,
+    report_failed_users,
+    user_not_created,
 )
 from harness.engine.locust.patches import (
     apply_rate_limits,
@@ -52,10 +53,11 @@ from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arriva
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
-from harness.engine.recorder import FAILURE_KINDS, OTHER_FAILURES, IntendedStarts, Recorder, describe_failure
+from harness.engine.recorder import IntendedStarts, Recorder, describe_failure
 from harness.engine.reporter import Reporter
-from harness.engine.scenario.child_result import blame
+from harness.engine.scenario.child_result import locate
 from harness.engine.scenario.scenario_file import load_scenario
+from harness.errors import message
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names
 
@@ -93,7 +95,7 @@ class LoadWorker:
         self._partition = ArrivalPartition(iter(()), 0, 1)
         """This worker's arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
-        self._errors: Counter[str] = Counter()
+        self._errors = ErrorCounts()
         self._aborted = False
         self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
         listen_first(environment.events.request, self._recorder.on_request)
@@ -105,8 +107,8 @@ class LoadWorker:
         if guarding.rate_limiters:
             apply_rate_limits(guarding)
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
-        tell_users_that_cannot_be_made(runner, self._count_error)
-        logging.getLogger().addHandler(ListenerFailures(self._count_error))
+        report_failed_users(runner, self._errors.add)
+        logging.getLogger().addHandler(ListenerFailures(self._errors.add))
         environment.events.user_error.add_listener(self._on_user_error)
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
@@ -178,8 +180,8 @@ class LoadWorker:
         try:
             user = user_class(self._environment)
         except Exception as error:  # user code may raise anything: its arrival waits for another user
-            logger.exception("a user of class %s cannot be made", user_class.__name__)
-            self._count_error(f"a user cannot be made: {describe_failure(error, None)}")
+            logger.exception("a user of class %s could not be created", user_class.__name__)
+            self._errors.add(user_not_created(error))
         else:
             user.start(self._runner.user_greenlets)
 
@@ -201,7 +203,7 @@ class LoadWorker:
 
     def _tell_finished(self, dropped: int) -> None:
         code = self._environment.process_exit_code
-        data = {"dropped": dropped, "errors": self._errors, "exit_code": None if code is None else int(code)}
+        data = {"dropped": dropped, "errors": self._errors.to_wire(), "exit_code": None if code is None else int(code)}
         self._runner.send_message(messages.FINISHED, data)
 
     def _on_abort(self, **_: Any) -> None:
@@ -226,10 +228,8 @@ class LoadWorker:
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
-        self._count_error(f"a task raised {describe_failure(exception, None)}")
-
-    def _count_error(self, words: str) -> None:
-        self._errors[words if words in self._errors or len(self._errors) < FAILURE_KINDS else OTHER_FAILURES] += 1
+        error = describe_failure(exception, None)
+        self._errors.add(message("task-raised", "a task raised {error}", error=error))
 
 
 def main() -> None:
@@ -254,8 +254,8 @@ def main() -> None:
         scenario = load_scenario(plan.scenario.locustfiles)
     except (Exception, SystemExit) as error:  # user code may raise anything
         logger.exception("the scenario cannot be imported")
-        fault = blame(error, Path(plan.scenario.path))
-        sys.exit(f"{fault['where']}: {fault['message']}")
+        raised = locate(error, Path(plan.scenario.path))
+        sys.exit(f"{raised.place}: {raised.error}")
     environment = make_environment(scenario, plan, host=target)
     host, port = given.master
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))

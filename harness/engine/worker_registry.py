@@ -16,6 +16,7 @@ from harness.cluster.bundle import Bundle
 from harness.cluster.join_request import loopback
 from harness.cluster.versions import differences, versions
 from harness.engine.locust.runners import LoadMasterRunner
+from harness.errors import Message, Option, message
 from harness.plan.hosts import is_loopback
 from harness.plan.model import RunPlan
 
@@ -34,10 +35,15 @@ class RegisteredWorker:
 
 
 class WorkerRegistry:
-    """Numbers from 0 are for local workers, those behind them for others. ``say`` tells people one line."""
+    """Numbers from 0 are for local workers, those behind them for others. ``say`` shows people one message."""
 
     def __init__(
-        self, runner: LoadMasterRunner, plan: RunPlan, target: str, bundle: Bundle | None, say: Callable[[str], None]
+        self,
+        runner: LoadMasterRunner,
+        plan: RunPlan,
+        target: str,
+        bundle: Bundle | None,
+        say: Callable[[Message], None],
     ) -> None:
         self._runner = runner
         self._plan = plan
@@ -49,7 +55,7 @@ class WorkerRegistry:
         """By the connection that asked to join: the machine's name and the numbers it was given."""
         self.workers: dict[str, RegisteredWorker] = {}
         """By Locust's id of the worker."""
-        self.failure: str | None = None
+        self.failure: Message | None = None
         """Why the run cannot begin any more: a local worker has failed."""
         self.open = True
         """Whether workers may still join."""
@@ -66,24 +72,46 @@ class WorkerRegistry:
         self.workers = dict(sorted(self.workers.items(), key=lambda item: item[1].index))
         return self.workers
 
-    def missing(self) -> str:
-        """Who has not joined, as a person reads it."""
-        return f"{len(self.workers)} of {self._plan.all_workers} load workers have joined"
+    def count(self) -> Message:
+        """How many workers have joined."""
+        return message(
+            "workers-joined",
+            "{joined} of {expected} load workers have joined",
+            joined=len(self.workers),
+            expected=self._plan.all_workers,
+        )
+
+    def describe(self, worker: str) -> str:
+        """The number of the worker with that id, or the id of a stranger."""
+        return str(self.workers[worker].index) if worker in self.workers else worker
 
     def worker_at(self, index: int) -> str | None:
         """The id of the worker with that number; None where it has not joined."""
         return next((worker for worker, joined in self.workers.items() if joined.index == index), None)
 
-    def failed(self, index: int, words: str) -> None:
+    def failed(self, index: int, reason: Message) -> None:
         """A worker has ended before the run began."""
         worker = self.worker_at(index)
         if worker is not None:
             del self.workers[worker]
         if index < self._plan.workers:
-            self.failure = f"load worker {index} has ended before the run began: {words}"
+            self.failure = message(
+                "worker-ended-before-start",
+                "load worker {worker} ended before the run began: {reason}",
+                worker=index,
+                reason=reason,
+            )
             return
         host = next((host for host, numbers in self._guests.values() if index in numbers), "another machine")
-        self._say(f"a worker on {host} has ended: {words}; {self.missing()}")
+        self._say(
+            message(
+                "remote-worker-ended",
+                "a worker on {host} ended: {reason}; {count}",
+                host=host,
+                reason=reason,
+                count=self.count(),
+            )
+        )
         for _, numbers in self._guests.values():
             numbers.discard(index)
         self._free.add(index)
@@ -94,7 +122,7 @@ class WorkerRegistry:
             if not self._runner.is_there(guest):
                 del self._guests[guest]
                 for index in numbers:
-                    self.failed(index, "the connection is gone")
+                    self.failed(index, message("worker-disconnected", "its connection was lost"))
 
     def _on_join_request(self, msg: Any, **_: Any) -> None:
         guest, data = msg.node_id, msg.data
@@ -102,15 +130,15 @@ class WorkerRegistry:
         refusal, warnings = self._judge(data)
         if refusal is not None:
             logger.info("refused %s: %s", host, refusal)
-            self._say(f"{host} cannot join: {refusal}")
-            self._runner.send_message(messages.REJECTED, {"message": refusal}, client_id=guest)
+            self._say(message("join-rejected-host", "{host} cannot join: {reason}", host=host, reason=refusal))
+            self._runner.send_message(messages.REJECTED, {"reason": refusal.to_data()}, client_id=guest)
             return
         assert self._bundle is not None
         given = sorted(self._free)[: data["workers"]]
         self._free -= set(given)
         self._guests[guest] = (host, set(given))
         for warning in warnings:
-            self._say(f"{host}: {warning}; it may be faster or slower for that")
+            self._say(message("remote-version-differs", "{host}: {difference}", host=host, difference=warning))
         self._runner.send_message(
             messages.ACCEPTED,
             {
@@ -119,26 +147,37 @@ class WorkerRegistry:
                 "target": self._target,
                 "scenario": self._bundle.scenario,
                 "files": self._bundle.files,
-                "warnings": warnings,
+                "warnings": [warning.to_data() for warning in warnings],
             },
             client_id=guest,
         )
 
-    def _judge(self, data: dict[str, Any]) -> tuple[str | None, list[str]]:
-        """Why that machine may not join (None: it may), and what should be told."""
-        refused, warned = differences(versions(), data["versions"])
-        if refused:
-            return f"its versions differ: {', '.join(refused)}; install the same there", []
+    def _judge(self, data: dict[str, Any]) -> tuple[Message | None, list[Message]]:
+        """Why that machine may not join (None: it may), and what to warn of."""
+        rejected, warned = differences(versions(), data["versions"])
+        if rejected:
+            return message(
+                "join-versions-differ",
+                "its versions differ: {differences}; install the same versions there",
+                differences=rejected,
+            ), []
         if self._bundle is None:
-            return "this run takes no workers from elsewhere", []
+            return message("join-local-run", "this run takes no workers from other machines"), []
         if not self.open:
-            return "the run has begun", []
+            return message("join-too-late", "the run has begun"), []
         if data["workers"] > len(self._free):
-            return f"the run wants {len(self._free)} more workers, and not {data['workers']}", []
+            return message(
+                "join-too-many-workers",
+                "the run needs {free} more workers, not {offered}",
+                free=len(self._free),
+                offered=int(data["workers"]),
+            ), []
         if is_loopback(self._target) and data["loopback"] != loopback():
-            return (
-                f"the target {self._target} is reached from the master's machine only, and from there it would be "
-                "another; give --host an address that all machines reach"
+            return message(
+                "join-target-on-loopback",
+                "only the master's machine reaches the target {target}; give {option} an address that all reach",
+                target=self._target,
+                option=Option("host"),
             ), []
         return None, warned
 
@@ -149,5 +188,13 @@ class WorkerRegistry:
         )
         if self._plan.remote_workers:
             error_ms, bound_ms = data["clock_ms"]
-            clock = f"clock within {abs(error_ms) + bound_ms:.1f} ms"
-            self._say(f"worker {data['index']} on {data['host']} has joined ({clock}); {self.missing()}")
+            self._say(
+                message(
+                    "worker-joined",
+                    "worker {worker} on {host} joined (clock within {clock_ms:.1f} ms); {count}",
+                    worker=data["index"],
+                    host=data["host"],
+                    clock_ms=abs(error_ms) + bound_ms,
+                    count=self.count(),
+                )
+            )

@@ -82,7 +82,11 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         found.append(unread_failures(record.plan, phase, gates))
     found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
-    found += [f"{event.what}: {event.message}" for event in run.journal.events if event.what != "limit broke"]
+    found += [
+        message("run-event", "{kind}: {event}", kind=event.kind, event=event.message)
+        for event in run.journal.events
+        if event.kind != "limit broke"
+    ]
     found += run.profiles.notes
     found += [
         message("profile-missing", "the profile {path} is missing from the run folder", path=profile.path)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 from harness.errors import ExitCode, Message, message
 from harness.plan.hosts import HOST_NOT_ALLOWED
+from harness.record.events import REQUESTS_MISSING
 from harness.record.journal import Journal
 from harness.record.summary import GateResult, PhaseSummary, Verdict
 from harness.recording.run import RunRecording
-
-_INCOMPLETE = ("worker lost", "workers lost", "report refused")
-"""Events after which requests are missing from the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,7 @@ def decide(
     verify_interrupted: bool = False,
 ) -> Decision:
     """The verdict of a run, from how it ended and what its gates found."""
-    failed = [
-        message("scenario-exit-code", "{event}", event=event.message)
-        for event in run.journal.events
-        if event.what == "exit code"
-    ]
+    failed = [event.message for event in run.journal.events if event.kind == "exit code"]
     interrupted = None
     if run.journal.end_reason == "interrupted":
         interrupted = message(
@@ -99,11 +93,7 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
             reasons.append(message("workers-lost", "the load workers were lost; harness.log shows why"))
         case "error":
             reasons.append(message("run-error", "the run ended with an error; harness.log shows it"))
-    reasons += [
-        message("requests-missing", "{event}", event=event.message)
-        for event in journal.events
-        if event.what in _INCOMPLETE
-    ]
+    reasons += [event.message for event in journal.events if event.kind in REQUESTS_MISSING]
     if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
         reasons.append(message("no-requests", "not a single request was recorded"))
     reasons += _refused(journal, phases)

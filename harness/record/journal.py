@@ -16,7 +16,7 @@ second      ``second, users, workers, series, lateness``: all requests that *end
             (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
-event       ``at_s, what, message, count``: a thing worth telling (a worker lost, the target gone, the run interrupted)
+event       ``at_s, what, message, count, code, template, params``: see :class:`harness.record.events.Event`
 end         ``at_s, reason``: last frame; one without it was killed
 ==========  =========================================================================================================
 """
@@ -31,6 +31,7 @@ import numpy as np
 
 from harness.errors import ExitCode, HarnessError
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.events import Event
 from harness.record.frame_fields import check_fields
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
@@ -164,16 +165,6 @@ class ClockReading:
         return abs(self.error_ms) + self.bound_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """``count`` is how many things it tells of, where that is a figure (``dropped``: arrivals)."""
-
-    at_s: float
-    what: str
-    message: str
-    count: int = 0
-
-
 @dataclass(slots=True)
 class Journal:
     """A journal as typed values. Grows by :meth:`add` while a run is followed."""
@@ -244,7 +235,7 @@ class Journal:
                 self._know([frame["endpoint"]])
                 self.samples.append(FailureSample(**_fields(frame)))
             case "event":
-                self.events.append(Event(**_fields(frame)))
+                self.events.append(Event.from_frame(frame))
             case "end":
                 self.end_s, self.end_reason = frame["at_s"], frame["reason"]
             case _:

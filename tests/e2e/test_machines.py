@@ -149,7 +149,7 @@ def test_a_worker_that_is_cut_off_is_told_and_the_others_are_counted_to_the_last
     assert [each.code for each in results] == [0, 0], results
     assert result.code == 4, result.err
     summary = result.json()
-    assert any("load worker" in reason and "is lost" in reason for reason in summary["reasons"]), summary["reasons"]
+    assert any("load worker" in reason and "lost" in reason for reason in summary["reasons"]), summary["reasons"]
     following.poll()
     journal = following.journal
     recorded = by_place(journal)

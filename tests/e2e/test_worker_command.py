@@ -67,31 +67,30 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
 
     missing = finish(waiting)
     assert missing.code == 2
-    assert "yet; waiting for it" in missing.err
-    assert (
-        "scenario.py:4: the scenario cannot be imported: ModuleNotFoundError: No module named 'vendor'" in missing.err
-    )
+    assert f"nothing listens at {address}" in missing.err
+    assert "scenario.py:4: " in missing.err
+    assert "ModuleNotFoundError: No module named 'vendor'" in missing.err
     stranger = harness("worker", "--master", address, cwd=there, env={"HARNESS_SECRET": "another secret"})
-    assert (stranger.code, "does not know this secret" in stranger.err) == (2, True), stranger
+    assert (stranger.code, "HARNESS_SECRET" in stranger.err) == (2, True), stranger
     joined = finish(work("--workers", "2", env=secret | installed))
     result = finish(run)
 
     assert (joined.code, joined.err.splitlines()[-1]) == (0, "the run has ended"), joined
     assert "No module named 'vendor'" in result.err
-    assert "2 of 2 load workers have joined" in result.err
+    assert "2 of 2" in result.err
     assert result.json()["totals"]["requests"] == server.served["GET /ann"] > 0
     assert not list(there.glob("harness-worker-*"))
 
 
 def test_a_secret_that_is_missing_is_told(tmp_path: Path) -> None:
     nothing = harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
-    assert (nothing.code, "the secret of the run is missing" in nothing.err) == (2, True), nothing
+    assert (nothing.code, "HARNESS_SECRET" in nothing.err) == (2, True), nothing
 
 
 def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     waiting = start("worker", "--master", address, cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
     assert waiting.stderr is not None
-    assert "waiting for it" in waiting.stderr.readline()
+    assert address in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
     assert finish(waiting).code == 130

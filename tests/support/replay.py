@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import groupby
 
 from harness.control.observer import RunObserver
-from harness.errors import message
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameReader
 from harness.record.journal import Journal
@@ -40,7 +39,7 @@ def replay(
         for frame in frames:
             journal.add(frame)
         for event in journal.events[told:]:
-            observer.notify(message("load-event", "{text}", text=event.message))
+            observer.notify(event.message)
         told = len(journal.events)
         observer.update(journal)
         after(journal)

@@ -12,6 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, MasterRunner, WorkerRunner
 
 from harness.engine.recorder import describe_failure
+from harness.errors import Message, message
 
 _LISTENER_FAILED = "Uncaught exception in event handler"
 _HANDLER_FAILED = "Uncaught exception in handler for"
@@ -26,35 +27,33 @@ class ListenerError(Exception):
 
 
 class ListenerFailures(logging.Handler):
-    """Hears of what listeners, message handlers and greenlets of a scenario raised: Locust tells its log alone.
+    """Reports what listeners, message handlers and greenlets of a scenario raised; Locust only logs it."""
 
-    ``tell`` is given one line each time.
-    """
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, report: Callable[[Message], None]) -> None:
         super().__init__(logging.ERROR)
-        self._tell = tell
+        self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if text.startswith((_LISTENER_FAILED, _HANDLER_FAILED)):
-            self._tell(f"a listener raised {text.strip().splitlines()[-1]}")
+            error = text.strip().splitlines()[-1]
+            self._report(message("listener-raised", "a listener raised {error}", error=error))
         elif text.startswith(_GREENLET_FAILED) and record.exc_info and record.exc_info[0]:
-            raised = traceback.format_exception_only(*record.exc_info[:2])[-1]
-            self._tell(f"a greenlet ended with {raised.strip()}")
+            error = traceback.format_exception_only(*record.exc_info[:2])[-1].strip()
+            self._report(message("greenlet-raised", "a greenlet ended with {error}", error=error))
 
 
 def fire_init(environment: Environment) -> None:
     """Fire ``init``. Raises :class:`ListenerError` where a listener raised, after all have been called."""
-    failures: list[str] = []
-    hears = ListenerFailures(failures.append)
-    logging.getLogger().addHandler(hears)
+    failures: list[Message] = []
+    handler = ListenerFailures(failures.append)
+    logging.getLogger().addHandler(handler)
     try:
         environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     finally:
-        logging.getLogger().removeHandler(hears)
+        logging.getLogger().removeHandler(handler)
     if log.unhandled_greenlet_exception:
-        raise ListenerError(f"the event init: {'; '.join(failures)}")
+        raise ListenerError(f"the event init: {'; '.join(map(str, failures))}")
 
 
 def hold_back_spawning_complete(environment: Environment) -> Callable[[], None]:
@@ -94,19 +93,24 @@ def start_test(environment: Environment, runner: MasterRunner, users: int) -> No
     runner.start(0, 1)
 
 
-def tell_users_that_cannot_be_made(runner: WorkerRunner, tell: Callable[[str], None]) -> None:
-    """Where making a user raises, Locust makes none of those it still had to make: the load is less than was asked."""
+def report_failed_users(runner: WorkerRunner, report: Callable[[Message], None]) -> None:
+    """Report users whose constructor raises: Locust then makes none of the remaining ones, and the load is too low."""
     spawn_users = runner.spawn_users
 
-    def spawn_and_tell(*arguments: Any, **more: Any) -> Any:
+    def spawn_or_report(*arguments: Any, **more: Any) -> Any:
         try:
             return spawn_users(*arguments, **more)
         except Exception as error:  # user code may raise anything; those that were made before go on
-            logger.exception("a user cannot be made")
-            tell(f"a user cannot be made: {describe_failure(error, None)}")
+            logger.exception("a user could not be created")
+            report(user_not_created(error))
             return []
 
-    setattr(runner, "spawn_users", spawn_and_tell)  # noqa: B010
+    setattr(runner, "spawn_users", spawn_or_report)  # noqa: B010
+
+
+def user_not_created(error: Exception) -> Message:
+    """The constructor of a user class raised ``error``."""
+    return message("user-not-created", "a user could not be created: {error}", error=describe_failure(error, None))
 
 
 def fire_quit(environment: Environment) -> None:

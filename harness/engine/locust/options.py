@@ -1,8 +1,7 @@
-"""Locust's options for a run: those the locustfile added itself, as the user gave them after ``--``, and what Locust's
-own say of this run.
+"""Parses what a user gave after ``--``: the options that the locustfile adds itself.
 
-The locustfile's own (``events.init_command_line_parser``) come from the command line, the environment and Locust's
-configuration files, as Locust takes them. Locust's own do not: load, target and tags are the plan's.
+They (``events.init_command_line_parser``) come from the command line, the environment and Locust's configuration files,
+as with Locust. Locust's own options do not: the plan sets load, target and tags.
 """
 
 from __future__ import annotations
@@ -14,35 +13,50 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from locust import LoadTestShape, argument_parser
 
+from harness.errors import Message, Option, message
+
 COMMON = ("num_users", "spawn_rate", "run_time")
 """Locust's options that a ``LoadTestShape`` with ``use_common_options`` reads."""
 
-_LOAD = "the load is set by phases: --set phase.steady.users=50, or a profile"
-_RESULTS = "leave it out: the report, summary.json and timeline.parquet hold all figures"
+
+def _before_dashes(option: str, value: str | None = None) -> Message:
+    return message("option-before-dashes", "Give {option} before the --.", option=Option(option, value))
+
+
+_LOAD = message(
+    "load-by-phases", "Phases set the load: {set}, or a profile.", set=Option("set", "phase.steady.users=50")
+)
+_RESULTS = message(
+    "results-in-run-folder", "Leave it out: the report, summary.json and timeline.parquet hold all figures."
+)
 _INSTEAD = {
-    "locustfile": "it is SCENARIO, the first word after harness run",
-    "host": "give --host before the --",
+    "locustfile": message("scenario-first", "Give the file as SCENARIO, the first word after harness run."),
+    "host": _before_dashes("host"),
     "num_users": _LOAD,
     "spawn_rate": _LOAD,
     "run_time": _LOAD,
-    "tags": "give --tags before the --",
-    "exclude_tags": "give --exclude-tags before the --",
-    "stop_timeout": "give --set stop_timeout=10s before the --",
-    "processes": "give --workers before the --",
-    "expect_workers": "give --workers before the --",
+    "tags": _before_dashes("tags"),
+    "exclude_tags": _before_dashes("exclude_tags"),
+    "stop_timeout": message(
+        "option-before-dashes", "Give {option} before the --.", option=Option("set", "stop_timeout=10s")
+    ),
+    "processes": _before_dashes("workers"),
+    "expect_workers": _before_dashes("workers"),
     "csv_prefix": _RESULTS,
     "html_file": _RESULTS,
     "json": _RESULTS,
     "json_file": _RESULTS,
 }
+_LEAVE_OUT = message("leave-out", "Leave it out.")
 
 
 class ArgumentsError(Exception):
-    """What follows ``--`` is wrong. ``hint`` says what would be right."""
+    """An argument after ``--`` is wrong. ``remedy`` says what would be right."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+    def __init__(self, problem: Message, remedy: Message) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.remedy = remedy
 
 
 def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Namespace:
@@ -63,8 +77,10 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             options: Namespace = parser.parse_args(list(arguments))
     except SystemExit:
-        said = printed.getvalue().partition("error: ")[2].strip() or "asks for help"
-        raise ArgumentsError(" ".join(said.split()), _known(own)) from None
+        error = " ".join(printed.getvalue().partition("error: ")[2].split())
+        if not error:
+            raise ArgumentsError(message("help-requested", "no load is needed for help"), _known(own)) from None
+        raise ArgumentsError(message("argument-rejected", "{error}", error=error), _known(own)) from None
     configured = _configured(parser)
     allowed = {"user_classes", *(COMMON if shape is not None and shape.use_common_options else ())}
     for dest, default in defaults.items():
@@ -73,8 +89,8 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
             setattr(options, dest, default)
         elif dest not in allowed:
             option = next(action.option_strings[-1] for action in parser._actions if action.dest == dest)
-            hint = _INSTEAD.get(dest, "leave it out")
-            raise ArgumentsError(f"{option} is an option of Locust's own, not of the locustfile", hint)
+            problem = message("locust-option", "{option} is an option of Locust, not of the locustfile", option=option)
+            raise ArgumentsError(problem, _INSTEAD.get(dest, _LEAVE_OUT))
     return options
 
 
@@ -111,6 +127,8 @@ def _configured(parser: argument_parser.LocustArgumentParser) -> set[str]:
     }
 
 
-def _known(own: Iterable[Action]) -> str:
+def _known(own: Iterable[Action]) -> Message:
     known = [f"{'/'.join(action.option_strings)} ({action.help or action.dest})" for action in own]
-    return f"the locustfile's own: {', '.join(known)}" if known else "the locustfile adds none of its own"
+    if not known:
+        return message("locustfile-without-options", "The locustfile adds no options of its own.")
+    return message("locustfile-options", "The locustfile has these options: {known}.", known=known)

@@ -20,13 +20,14 @@ import zmq
 from gevent import GreenletExit
 from gevent.event import Event
 from locust.env import Environment
-from locust.rpc import Message
+from locust.rpc import Message as LocustMessage
 from locust.runners import STATE_MISSING, STATE_STOPPED, MasterRunner, WorkerRunner
 from zmq.utils.monitor import parse_monitor_message
 
 from harness.cluster import messages
 from harness.cluster.clock import MasterClock, Reading
 from harness.engine.locust.secure_sockets import WorkerSocket
+from harness.errors import Message, message
 
 HEARTBEAT_S = 5.0
 """They carry the clock, and clocks drift by microseconds in this time; who is there is told by the connection."""
@@ -51,7 +52,7 @@ class LoadMasterRunner(MasterRunner):
         self._heard: dict[str, float] = {}
         self.ending = False
         """Set when the run is over: from then on ``stop`` and ``quit`` are the harness's own."""
-        self.on_lost: Callable[[str, str], None] = _nothing
+        self.on_lost: Callable[[str, Message], None] = _nothing
         """Called with a worker's id and what happened to it."""
         self.on_clock: Callable[[str, float, float], None] = _nothing
         """Called with a worker's id, how far its run clock is off and the bound of that, in ms."""
@@ -63,7 +64,7 @@ class LoadMasterRunner(MasterRunner):
 
     def is_there(self, client_id: str) -> bool:
         """Whether that peer's connection stands, by sending it something."""
-        return bool(self.server.send_to_client(Message("heartbeat", None, client_id)))
+        return bool(self.server.send_to_client(LocustMessage("heartbeat", None, client_id)))
 
     def forget_users_of(self, client_id: str) -> None:
         """Count no more on a worker that was lost; its users are for the others, with the next ``start``."""
@@ -99,9 +100,16 @@ class LoadMasterRunner(MasterRunner):
                 if client.state == STATE_MISSING or quiet_s < _QUIET_S:
                     continue
                 if not self.is_there(client.id):
-                    self.on_lost(client.id, "its connection is gone")
+                    self.on_lost(client.id, message("worker-disconnected", "its connection was lost"))
                 elif quiet_s > STUCK_S:
-                    self.on_lost(client.id, f"it has said nothing for {quiet_s:.0f} s, though its machine answers")
+                    self.on_lost(
+                        client.id,
+                        message(
+                            "worker-silent",
+                            "it has sent nothing for {quiet_s:.0f} s, though its machine responds",
+                            quiet_s=quiet_s,
+                        ),
+                    )
 
     def client_listener(self) -> NoReturn:
         turn_s = time.perf_counter()
@@ -112,7 +120,7 @@ class LoadMasterRunner(MasterRunner):
                 gevent.sleep(0)
                 turn_s = time.perf_counter()
 
-    def handle_message(self, client_id: str, msg: Message) -> None:
+    def handle_message(self, client_id: str, msg: LocustMessage) -> None:
         self._heard[client_id] = time.perf_counter()
         try:
             if msg.type == messages.SECOND:
@@ -122,7 +130,7 @@ class LoadMasterRunner(MasterRunner):
                 self._on_heartbeat(client_id, msg.data)
             elif msg.type in ("quit", "client_stopped") and not self.ending:
                 # Locust would forget it without a word, and with the last one end the run as if that had been wanted.
-                self.on_lost(client_id, "it has left the run")
+                self.on_lost(client_id, message("worker-left", "it left the run"))
             else:
                 super().handle_message(client_id, msg)
         except Exception:  # malformed in a way nobody foresaw: the message is lost, the run is not
@@ -138,7 +146,7 @@ class LoadMasterRunner(MasterRunner):
         client.cpu_usage, client.memory_usage = data["current_cpu_usage"], data["current_memory_usage"]
         self.environment.events.heartbeat_sent.fire(client_id=client_id, timestamp=time.time())
         answer = {"sent": data["sent"], "asked": asked_s, "answered": time.perf_counter()}
-        self.server.send_to_client(Message("heartbeat", answer, client_id))
+        self.server.send_to_client(LocustMessage("heartbeat", answer, client_id))
         if data["clock_ms"] is not None:
             self.on_clock(client_id, *data["clock_ms"])
 
@@ -154,7 +162,7 @@ class LoadMasterRunner(MasterRunner):
             return
         super().stop(send_stop_to_client=False)
         for worker in self.clients.all:
-            self.server.send_to_client(Message("quit", None, worker.id))
+            self.server.send_to_client(LocustMessage("quit", None, worker.id))
         # A worker's "quit" takes it off the list, behind its last report. (Locust always waits the whole time.)
         deadline = time.monotonic() + _LAST_WORDS_S
         while any(worker.state != STATE_MISSING for worker in self.clients.all) and time.monotonic() < deadline:
@@ -211,7 +219,7 @@ class LoadWorkerRunner(WorkerRunner):
             "sent": time.perf_counter(),
         }
         self.clock_ms = None
-        self.client.send(Message("heartbeat", beat, self.client_id))
+        self.client.send(LocustMessage("heartbeat", beat, self.client_id))
 
     def worker(self) -> NoReturn:
         self.last_received_spawn_timestamp = 0
@@ -222,7 +230,7 @@ class LoadWorkerRunner(WorkerRunner):
             except Exception:  # a listener of the scenario may raise anything; the next message still counts
                 logger.exception("the message %s of the master could not be followed", msg.type)
 
-    def handle_message(self, msg: Message) -> None:
+    def handle_message(self, msg: LocustMessage) -> None:
         received_s = time.perf_counter()
         if msg.type == "quit":
             logger.info("the run is over")

@@ -1,4 +1,4 @@
-"""How a child that runs user code answers: one JSON value, apart from anything the user code prints."""
+"""How a child process that runs user code returns its result: one JSON value, apart from what that code prints."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _LONGEST = 500
+
+
+class RaisedError(NamedTuple):
+    """An error of user code: what it says, and the last line of the scenario's folder that it passed through."""
+
+    error: str
+    place: str
 
 
 def claim_stdout() -> int:
@@ -19,29 +26,28 @@ def claim_stdout() -> int:
     return kept
 
 
-def answer(stdout: int, value: Any) -> None:
-    """Write the child's one result to what :func:`claim_stdout` gave."""
+def write_result(stdout: int, value: Any) -> None:
+    """Write the child's one result to what :func:`claim_stdout` returned."""
     sys.stdout.flush()
     with os.fdopen(stdout, "w", encoding="utf-8") as result:
         json.dump(value, result)
 
 
-def blame(error: BaseException, scenario: Path) -> dict[str, str]:
-    """An error of user code: what it says, and the last line of the scenario's folder that it came through."""
-    where = str(scenario)
+def locate(error: BaseException, scenario: Path) -> RaisedError:
+    """What ``error`` says and where the scenario raised it, as ``FILE:LINE``; the file alone if no line is known."""
+    place = str(scenario)
     if isinstance(error, SyntaxError) and error.filename:
-        where = f"{error.filename}:{error.lineno}"
-        return {"message": one_line(f"not valid Python: {error.msg}"), "where": where}
+        return RaisedError(one_line(f"not valid Python: {error.msg}"), f"{error.filename}:{error.lineno}")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).is_relative_to(scenario.parent):
-            where = f"{frame.filename}:{frame.lineno}"
+            place = f"{frame.filename}:{frame.lineno}"
             break
     text = str(error)
     name = type(error).__name__
-    return {"message": one_line(f"{name}: {text}" if text else name), "where": where}
+    return RaisedError(one_line(f"{name}: {text}" if text else name), place)
 
 
-def one_line(message: str) -> str:
-    """A message of user code on one line, cut to 500 characters, and of characters that UTF-8 can hold."""
-    line = " ".join(message.encode("utf-8", errors="replace").decode("utf-8").split())
+def one_line(text: str) -> str:
+    """Text of user code on one line, cut to 500 characters, without characters that UTF-8 cannot encode."""
+    line = " ".join(text.encode("utf-8", errors="replace").decode("utf-8").split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -1,15 +1,15 @@
-"""The child that imports a scenario and tells what it holds.
+"""The child process that imports a scenario and describes it.
 
 Started as ``python -m harness.quick_start harness.engine.scenario.describe --parent PID``, with a
-:class:`DescribeRequest` as JSON in its environment; it dies with that parent. It answers ``{"description": …}`` (see
-``harness.plan.description``) or ``{"faults": […]}``, each with ``"message"``, ``"where"`` and, where there is one,
-``"hint"``.
+:class:`DescribeRequest` as JSON in its environment; it dies with that parent. Its result is ``{"description": …}`` (see
+``harness.plan.description``) or ``{"problems": […]}`` (:meth:`harness.errors.HarnessError.to_data`).
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,38 +20,42 @@ from locust.env import Environment
 from harness.engine.locust.environment import chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
 from harness.engine.process_setup import DESCRIBE_VARIABLE, die_with_parent, take
-from harness.engine.scenario.child_result import answer, blame, claim_stdout, one_line
+from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
-from harness.engine.scenario.user_class_checks import Fault, user_faults
+from harness.engine.scenario.user_class_checks import user_class_problems
+from harness.errors import HarnessError, Option, alternatives
 from harness.plan.description import DescribeRequest
 from harness.plan.dsl import STATED, declared, uses_harness
 
 
-def describe(question: DescribeRequest) -> dict[str, Any]:
-    """``{"description": …}`` or ``{"faults": […]}``. Raises whatever importing a file raises."""
-    files = [Path(file) for file in question.files]
+def describe(request: DescribeRequest) -> dict[str, Any]:
+    """The child's result. Raises whatever importing a file raises."""
+    files = [Path(file) for file in request.files]
     scenario = load_scenario(files)
-    faults = [*_argument_faults(scenario, question), *_stated_twice(scenario)]
-    shown = user_faults(scenario, scenario.user_classes, files[0])
-    if faults or shown:
-        return {"faults": [*shown, *faults]}
-    options = parse_arguments(question.arguments, scenario.shape)
+    problems = [
+        *user_class_problems(scenario, scenario.user_classes, files[0]),
+        *_argument_problems(scenario, request),
+        *_stated_twice(scenario),
+    ]
+    if problems:
+        return _failed(problems)
+    options = parse_arguments(request.arguments, scenario.shape)
     user_classes = chosen_classes(scenario, options.user_classes)
-    if question.tags or question.exclude_tags:
+    if request.tags or request.exclude_tags:
         environment = Environment(
             user_classes=list(user_classes),
-            tags=list(question.tags) or None,
-            exclude_tags=list(question.exclude_tags) or None,
+            tags=list(request.tags) or None,
+            exclude_tags=list(request.exclude_tags) or None,
         )
         keep_tagged(environment)
         if user_classes and not environment.user_classes:
-            return {"faults": [_nothing_tagged(question)]}
+            return _failed([_nothing_tagged(request)])
         user_classes = environment.user_classes
     return {
         "description": {
             "file": str(files[0]),
             "files": [str(file) for file in files] if len(files) > 1 else [],
-            "name": question.name,
+            "name": request.name,
             "sha256": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest(),
             "user_classes": [
                 _describe_user(user_class)
@@ -65,52 +69,79 @@ def describe(question: DescribeRequest) -> dict[str, Any]:
     }
 
 
+def _failed(problems: list[HarnessError]) -> dict[str, Any]:
+    return {"problems": [problem.to_data() for problem in problems]}
+
+
 def _declared(scenario: ScenarioFile) -> dict[str, object]:
-    """What the files state for the harness; :func:`_stated_twice` has seen that no two state the same."""
+    """What the files state for the harness; :func:`_stated_twice` has checked that no two state the same."""
     stated = dict.fromkeys(STATED)
     for module in scenario.modules:
         stated |= {name: value for name, value in declared(vars(module)).items() if value is not None}
     return stated
 
 
-def _stated_twice(scenario: ScenarioFile) -> list[Fault]:
-    faults: list[Fault] = []
+def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
+    problems: list[HarnessError] = []
     for name in (*STATED, "verify"):
         modules = [module for module in scenario.stating(name) if uses_harness(vars(module))]
         if len(modules) > 1:
             places = [str(module.__file__) for module in modules]
-            hint = f"Keep one; the other is in {', '.join(places[1:])}."
-            faults.append({"message": f"{name} is stated in {len(places)} files", "where": places[0], "hint": hint})
-    return faults
+            problems.append(
+                HarnessError(
+                    "scenario-stated-twice",
+                    "{name} is stated in {count} files",
+                    where=places[0],
+                    hint="Keep one; also stated in {others}.",
+                    name=name,
+                    count=len(places),
+                    others=places[1:],
+                )
+            )
+    return problems
 
 
-def _argument_faults(scenario: ScenarioFile, question: DescribeRequest) -> list[Fault]:
-    """What is wrong with what followed ``--``."""
-    where = f"-- {' '.join(question.arguments)}"
+def _argument_problems(scenario: ScenarioFile, request: DescribeRequest) -> list[HarnessError]:
+    """What is wrong with the arguments that followed ``--``."""
+    where = f"-- {' '.join(request.arguments)}"
     try:
-        names = parse_arguments(question.arguments, scenario.shape).user_classes
+        names = parse_arguments(request.arguments, scenario.shape).user_classes
     except ArgumentsError as error:
-        return [{"message": one_line(str(error)), "where": where, "hint": one_line(error.hint)}]
+        return [
+            HarnessError(
+                "locust-arguments",
+                "{problem}",
+                where=where,
+                hint="{remedy}",
+                problem=error.problem.map_texts(one_line),
+                remedy=error.remedy.map_texts(one_line),
+            )
+        ]
     known = [user_class.__name__ for user_class in scenario.user_classes]
     unknown = [name for name in names if name not in known]
     if not unknown:
         return []
     return [
-        {
-            "message": f"there is no user class {', '.join(unknown)}",
-            "where": where,
-            "hint": f"there are: {', '.join(known)}" if known else "the scenario has no user class",
-        }
+        HarnessError(
+            "user-class-unknown",
+            "there is no user class {unknown}",
+            where=where,
+            hint="{known}",
+            unknown=unknown,
+            known=alternatives(unknown[0], known),
+        )
     ]
 
 
-def _nothing_tagged(question: DescribeRequest) -> Fault:
-    words = [
-        f"{option} {tag}"
-        for option, tags in (("--tags", question.tags), ("--exclude-tags", question.exclude_tags))
-        for tag in tags
-    ]
-    return {"message": "these tags leave no task", "where": " ".join(words), "hint": "See @tag in the scenario."}
+def _nothing_tagged(request: DescribeRequest) -> HarnessError:
+    given = [Option("tags", tag) for tag in request.tags]
+    given += [Option("exclude_tags", tag) for tag in request.exclude_tags]
+    return HarnessError(
+        "tags-leave-no-task",
+        "no task is left by {tags}",
+        hint="See @tag in the scenario.",
+        tags=given,
+    )
 
 
 def _describe_user(user_class: type[User]) -> dict[str, Any]:
@@ -130,11 +161,18 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     given = parser.parse_args()
     die_with_parent(given.parent)
-    question = DescribeRequest.model_validate_json(take(DESCRIBE_VARIABLE))
+    request = DescribeRequest.model_validate_json(take(DESCRIBE_VARIABLE))
     stdout = claim_stdout()
     try:
-        answer(stdout, describe(question))
+        write_result(stdout, describe(request))
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        blamed = blame(error, Path(question.files[0]))
-        message = f"the scenario cannot be imported: {blamed['message']}"
-        answer(stdout, {"faults": [{"message": message, "where": blamed["where"]}]})
+        raised = locate(error, Path(request.files[0]))
+        problem = HarnessError(
+            "scenario-import-failed",
+            "the scenario cannot be imported: {error}",
+            where=raised.place,
+            hint="Try it by itself: python {file}",
+            error=raised.error,
+            file=shlex.quote(request.files[0]),
+        )
+        write_result(stdout, _failed([problem]))

@@ -1,4 +1,4 @@
-"""What makes a user class unable to run although Locust imports it, told before the target is started."""
+"""Finds user classes that Locust imports but cannot run, before the target is started."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from locust import MarkovTaskSet, TaskSet, User
 from harness.engine.locust.event_hooks import listeners_of
 from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
-
-Fault = dict[str, str]
-"""``message``, ``where`` and ``hint``."""
+from harness.errors import HarnessError
 
 _CHANGERS = (locust.events.init, locust.events.test_start)
 """Events whose listeners may give classes their tasks before any user runs."""
 
 
-def user_faults(scenario: ScenarioFile, user_classes: Sequence[type[User]], path: Path) -> list[Fault]:
-    """Everything that is wrong with these user classes. Abstract classes are not among them."""
-    faults: list[Fault] = []
+def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User]], path: Path) -> list[HarnessError]:
+    """All problems of these user classes. Abstract classes are not among them."""
+    problems: list[HarnessError] = []
     for name, count in Counter(user_class.__name__ for user_class in user_classes).items():
         if count > 1:
             places = [_place(user_class, path) for user_class in user_classes if user_class.__name__ == name]
-            others = "".join(f"; the other is at {place}" for place in dict.fromkeys(places[1:]) if place != places[0])
-            faults.append(
-                _fault(
-                    f"two user classes are named {name}",
-                    places[0],
-                    "Each needs a name of its own; a second name for the same class (B = A) counts, too" + others + ".",
+            problems.append(
+                HarnessError(
+                    "user-class-named-twice",
+                    "two user classes are named {name}",
+                    where=places[0],
+                    hint="Give each its own name; a second name for the same class (B = A) counts too. They are at "
+                    "{places}.",
+                    name=name,
+                    places=list(dict.fromkeys(places)),
                 )
             )
     given_later = _mention_tasks([*_listeners(), *_functions(scenario.modules)])
@@ -42,48 +43,65 @@ def user_faults(scenario: ScenarioFile, user_classes: Sequence[type[User]], path
     for user_class in user_classes:
         if user_class not in checked:
             checked.add(user_class)
-            faults += _task_faults(user_class, path, checked, given_later=given_later)
+            problems += _task_problems(user_class, path, checked, given_later=given_later)
     if user_classes and not any(user_class.weight > 0 or user_class.fixed_count > 0 for user_class in user_classes):
-        names = ", ".join(user_class.__name__ for user_class in user_classes)
-        faults.append(
-            _fault(
-                f"no user class has a weight: {names}",
-                _place(user_classes[0], path),
-                "Give one of them a weight over 0, or a fixed_count.",
+        names = [user_class.__name__ for user_class in user_classes]
+        problems.append(
+            HarnessError(
+                "user-classes-without-weight",
+                "no user class has a weight: {names}",
+                where=_place(user_classes[0], path),
+                hint="Give one of them a weight above 0, or a fixed_count.",
+                names=names,
             )
         )
-    return faults
+    return problems
 
 
-def _task_faults(
+def _task_problems(
     holder: type[User] | type[TaskSet], path: Path, checked: set[type], *, given_later: bool
-) -> list[Fault]:
-    """What is wrong with the tasks of a user class, or of a ``TaskSet`` in it, and in those in that."""
-    faults: list[Fault] = []
+) -> list[HarnessError]:
+    """The problems with the tasks of a user class, or of a ``TaskSet`` in it, and so on."""
+    problems: list[HarnessError] = []
     name, place = holder.__name__, _place(holder, path)
     for task in {id(task): task for task in holder.tasks}.values():
         if not callable(task):
-            faults.append(
-                _fault(
-                    f"tasks of {name} holds {task!r}, which is no task",
-                    place,
-                    "A task is a function that takes the user, or a TaskSet class.",
+            problems.append(
+                HarnessError(
+                    "not-a-task",
+                    "tasks of {name} contains {value}, which is not a task",
+                    where=place,
+                    hint="A task is a function that takes the user, or a TaskSet class.",
+                    name=name,
+                    value=one_line(repr(task)),
                 )
             )
         elif isinstance(task, type) and issubclass(task, TaskSet) and task not in checked:
             checked.add(task)
-            faults += _task_faults(task, path, checked, given_later=given_later)
+            problems += _task_problems(task, path, checked, given_later=given_later)
     if holder.tasks or given_later or _makes_own_tasks(holder):
-        return faults
+        return problems
     if issubclass(holder, User):
-        hint = "Put @task before a method (a weight of 0 makes it none), or set abstract = True in a base class."
+        missing = HarnessError(
+            "user-class-without-task",
+            "{name} has no task",
+            where=place,
+            hint="Put @task before a method (with a weight above 0), or set abstract = True in a base class.",
+            name=name,
+        )
     else:
-        hint = "Put @task before a method of this TaskSet (a weight of 0 makes it none), or give it a list, tasks."
-    return [*faults, _fault(f"{name} has no task", place, hint)]
+        missing = HarnessError(
+            "task-set-without-task",
+            "{name} has no task",
+            where=place,
+            hint="Put @task before a method of this TaskSet (with a weight above 0), or give it a list named tasks.",
+            name=name,
+        )
+    return [*problems, missing]
 
 
 def _makes_own_tasks(holder: type[User] | type[TaskSet]) -> bool:
-    """Whether it may get on without tasks of its class: it chooses them itself, or a method has to do with tasks."""
+    """Whether it may work without tasks in its class: it chooses them itself, or a method mentions tasks."""
     if issubclass(holder, MarkovTaskSet) or holder.run not in (User.run, TaskSet.run):
         return True
     if issubclass(holder, TaskSet) and not _is_locusts(holder.get_next_task):
@@ -116,10 +134,6 @@ def _functions(modules: Iterable[ModuleType]) -> list[Any]:
 
 def _mention_tasks(functions: Iterable[Any]) -> bool:
     return any("tasks" in function.__code__.co_names for function in functions)
-
-
-def _fault(message: str, where: str, hint: str) -> Fault:
-    return {"message": one_line(message), "where": where, "hint": hint}
 
 
 def _place(holder: type, path: Path) -> str:

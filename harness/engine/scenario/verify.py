@@ -1,11 +1,11 @@
-"""The child that runs a scenario's ``verify(target)`` after the run.
+"""The child process that runs a scenario's ``verify(target)`` after the run.
 
 Started as ``python -m harness.quick_start harness.engine.scenario.verify --parent PID FILE…``, with the target's URL
 in its environment; it dies with that parent.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
-It answers ``{"status": "pass" | "fail" | "error", "message", "duration_s"}``; ``error`` is a ``verify`` that broke.
-(The controller notes ``interrupted`` where the user did not wait for it.)
+Its result is ``{"status": "pass" | "fail" | "error", "reason", "duration_s"}``: ``error`` means that ``verify`` itself
+broke, and ``reason`` is a message (:meth:`harness.errors.Message.to_data`), None if it passed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import locust  # noqa: F401  (patches the interpreter for gevent, and must come 
 import requests
 
 from harness.engine.process_setup import TARGET_VARIABLE, die_with_parent, take
-from harness.engine.scenario.child_result import answer, blame, claim_stdout, one_line
+from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import load_scenario
+from harness.errors import Message, message
 
 _TIMEOUT_S = 30
 
@@ -33,28 +34,26 @@ class VerifiedTarget:
         self.url = url
 
     def get(self, path: str) -> Any:
-        """The JSON that GET ``path`` answers. Raises ``AssertionError`` where the answer is not 2xx."""
+        """The JSON in the response to GET ``path``. Raises ``AssertionError`` if its status is not 2xx."""
         response = requests.get(f"{self.url}{path}", timeout=_TIMEOUT_S)
         assert response.ok, f"GET {path} answered {response.status_code}: {response.text[:200]}"
         return response.json()
 
 
-def verify(files: Sequence[Path], url: str) -> dict[str, str]:
-    """Import the scenario and run its ``verify``."""
+def verify(files: Sequence[Path], url: str) -> tuple[str, Message | None]:
+    """Import the scenario and run its ``verify``: the status, and the reason unless it passed."""
     path = files[0]
     try:
         hook = load_scenario(files).verify
         assert hook is not None, "the scenario has no verify any more"
         hook(VerifiedTarget(url))
     except AssertionError as error:
-        return {
-            "status": "fail",
-            "message": one_line(str(error)) or f"an assertion failed at {blame(error, path)['where']}",
-        }
+        if text := one_line(str(error)):
+            return "fail", message("invariant-broken", "{error}", error=text)
+        return "fail", message("assertion-failed", "an assertion failed at {place}", place=locate(error, path).place)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        blamed = blame(error, path)
-        return {"status": "error", "message": f"{blamed['where']}: {blamed['message']}"}
-    return {"status": "pass", "message": ""}
+        return "error", message("verify-raised", "{place}: {error}", **locate(error, path)._asdict())
+    return "pass", None
 
 
 def main() -> None:
@@ -66,5 +65,6 @@ def main() -> None:
     die_with_parent(given.parent)
     stdout = claim_stdout()
     begun = time.perf_counter()
-    result = verify(given.scenario, take(TARGET_VARIABLE))
-    answer(stdout, {**result, "duration_s": time.perf_counter() - begun})
+    status, reason = verify(given.scenario, take(TARGET_VARIABLE))
+    result = {"status": status, "reason": reason and reason.to_data(), "duration_s": time.perf_counter() - begun}
+    write_result(stdout, result)

@@ -11,6 +11,7 @@ from harness.cluster.join_request import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses
+from harness.errors import Message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
@@ -50,6 +51,11 @@ def refusal_to(peer: Peer) -> object:
         return heard[1] if heard and heard[0] == messages.REJECTED else None
 
     return wait_until(refused, what="a reply to a join request")
+
+
+def code_of(reply: object) -> str:
+    assert isinstance(reply, dict)
+    return Message.from_data(reply["reason"]).code
 
 
 def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
@@ -99,13 +105,13 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     journal = put_load(plan, server.url, tmp_path, once(knock), listen_address=listen_address)
 
     assert answers[:2] == [None, None]
-    assert "takes no workers from elsewhere" in str(answers[2])
-    assert "harness 0.0.1 here" in str(answers[3])
+    assert code_of(answers[2]) == "join-local-run"
+    assert code_of(answers[3]) == "join-versions-differ"
     assert journal.end_reason == "done"
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
     # The join request was understood once; played back it was not.
-    assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from elsewhere") == 1
+    assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from other machines") == 1
 
 
 def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
@@ -135,8 +141,11 @@ def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_words(
     journal = put_load(plan, server.url, tmp_path)
     assert journal.end_reason == "workers lost"
     (event,) = journal.events
-    assert "load worker 0 has ended before the run began" in event.message
-    assert event.message.endswith("LookupError: no licence here")
+    assert (event.message.code, event.message.params["worker"]) == ("worker-ended-before-start", 0)
+    reason = event.message.params["reason"]
+    assert isinstance(reason, Message)
+    assert reason.code == "process-ended"
+    assert str(reason.params["last_line"]).endswith("LookupError: no licence here")
 
 
 def test_a_task_that_quits_the_runner_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_a_task_that_quits_the_runner_ends_the_run_in_order(server: CountingServ
     """
     plan = plan_of(scenario(tmp_path, quitter), [phase((4, 4, 40))], workers=2)
     journal = put_load(plan, server.url, tmp_path)
-    assert (journal.end_reason, [event.what for event in journal.events]) == ("scenario", ["scenario"])
+    assert (journal.end_reason, [event.kind for event in journal.events]) == ("scenario", ["scenario"])
     assert journal.phases[0].reason == "cut short"
     assert requests_by_endpoint(journal) == server.served
 

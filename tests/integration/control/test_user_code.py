@@ -1,4 +1,4 @@
-"""Children that run user code: they answer whatever the scenario leaves behind, and leave no process themselves."""
+"""Children that run user code return their result whatever the scenario leaves behind, and leave no process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.control import user_code
 from harness.control.user_code import describe_scenario, verify_target
-from harness.errors import HarnessError, ManyProblemsError
+from harness.errors import HarnessError, ManyProblemsError, Message, Option
 from tests.support.children import die_with_the_tests, wait_until
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
@@ -30,9 +31,9 @@ def scenario(folder: Path, text: str, name: str = "shop.py") -> Path:
     return path
 
 
-def fault_of(path: Path) -> HarnessError:
+def error_of(path: Path, arguments: Sequence[str] = ()) -> HarnessError:
     with pytest.raises(HarnessError) as raised:
-        describe_scenario(path)
+        describe_scenario(path, arguments=arguments)
     return raised.value
 
 
@@ -57,7 +58,7 @@ def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> N
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")
     result = verify_target([path], "http://127.0.0.1:9")
-    assert (result["status"], result["message"]) == ("fail", "one was sold twice")
+    assert (result.status, str(result.reason)) == ("fail", "one was sold twice")
     wait_until(lambda: have_ended(tmp_path), what="the end of what verify started")
 
 
@@ -66,7 +67,7 @@ def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) 
         'import os, sys\ndef verify(target):\n    assert "s3cret" not in str([sys.orig_argv, *os.environ.values()])\n'
     )
     result = verify_target([scenario(tmp_path, USER + looks)], "http://me:s3cret@127.0.0.1:9")
-    assert (result["status"], result["message"]) == ("pass", "")
+    assert (result.status, result.reason) == ("pass", None)
     asked = 'import sys\nassert "Buyer" not in str(sys.orig_argv)\nclass Buyer(Shopper): pass\n'
     described = describe_scenario(scenario(tmp_path, USER + asked), arguments=["Buyer"])
     assert [user.name for user in described.user_classes] == ["Buyer"]
@@ -76,23 +77,24 @@ def test_a_scenario_that_never_answers_is_ended_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_code, "DESCRIBE_TIMEOUT_S", 8.0)
-    fault = fault_of(scenario(tmp_path, USER + LEAVES_A_PROCESS + "left.wait()\n"))
-    assert fault.message == "the scenario did not answer within 8 s"
+    error = error_of(scenario(tmp_path, USER + LEAVES_A_PROCESS + "left.wait()\n"))
+    assert (error.code, error.params["timeout_s"]) == ("scenario-timeout", 8.0)
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
 def test_verify_ends_when_the_user_does_not_wait_for_it(tmp_path: Path) -> None:
     path = scenario(tmp_path, USER + "import time\ndef verify(target):\n    time.sleep(100)\n")
     result = verify_target([path], "http://127.0.0.1:9", interrupted=lambda: True)
-    assert result["status"] == "interrupted"
-    assert result["duration_s"] < 100
+    assert result.status == "interrupted"
+    assert result.duration_s < 100
 
 
 def test_a_verify_that_ends_its_process_is_told_by_its_last_words(tmp_path: Path) -> None:
     dies = "def verify(target):\n    import os\n    os.write(2, b'no more\\n')\n    os._exit(7)\n"
     result = verify_target([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
-    assert result["status"] == "error"
-    assert result["message"] == "the process that runs the scenario ended with code 7 and no answer · no more"
+    assert result.status == "error"
+    assert result.reason is not None
+    assert (result.reason.code, result.reason.params["last_lines"]) == ("scenario-process-ended", "no more")
 
 
 @pytest.mark.parametrize(("sent", "and_its_own"), [(signal.SIGINT, True), (signal.SIGKILL, False)])
@@ -118,29 +120,29 @@ def test_children_end_with_the_harness(tmp_path: Path, sent: signal.Signals, and
 
 
 def test_a_child_without_an_answer_is_told_by_its_last_words(tmp_path: Path) -> None:
-    fault = fault_of(scenario(tmp_path, "import os\nos.write(2, b'no more\\n')\nos._exit(7)\n"))
-    assert fault.message == "the process that runs the scenario ended with code 7 and no answer"
-    assert fault.hint == "no more"
+    error = error_of(scenario(tmp_path, "import os\nos.write(2, b'no more\\n')\nos._exit(7)\n"))
+    assert error.code == "scenario-process-ended"
+    assert error.params == {"code_of_process": 7, "last_lines": "no more"}
 
 
 def test_the_hint_after_a_failed_import_can_be_pasted(tmp_path: Path) -> None:
     path = scenario(tmp_path, "import nowhere\n", "it's a shop.py")
-    fault = fault_of(path)
-    assert fault.message.startswith("the scenario cannot be imported: ModuleNotFoundError: No module named 'nowhere'")
-    assert fault.where == f"{path}:1"
-    assert fault.hint is not None
-    assert shlex.split(fault.hint.partition(": ")[2]) == ["python", str(path)]
+    error = error_of(path)
+    assert (error.code, error.where) == ("scenario-import-failed", f"{path}:1")
+    assert error.params["error"] == "ModuleNotFoundError: No module named 'nowhere'"
+    assert error.hint is not None
+    assert shlex.split(error.hint.partition(": ")[2]) == ["python", str(path)]
 
 
 def test_long_messages_are_one_line_and_cut(tmp_path: Path) -> None:
-    message = fault_of(scenario(tmp_path, "raise ValueError('first\\nsecond ' + 'x' * 5000)\n")).message
-    assert "ValueError: first second xxx" in message
-    assert message.endswith("x…")
-    assert len(message.removeprefix("the scenario cannot be imported: ")) == 500
+    raised = error_of(scenario(tmp_path, "raise ValueError('first\\nsecond ' + 'x' * 5000)\n")).params["error"]
+    assert str(raised).startswith("ValueError: first second xxx")
+    assert str(raised).endswith("x…")
+    assert len(str(raised)) == 500
     path = scenario(tmp_path, USER + "def verify(target):\n    assert False, 'a\\n' + chr(0xdc80) + 'b' * 5000\n")
     result = verify_target([path], "http://127.0.0.1:9")
-    assert result["message"].startswith("a ?bbb")
-    assert len(result["message"]) == 500
+    assert str(result.reason).startswith("a ?bbb")
+    assert len(str(result.reason)) == 500
 
 
 CANNOT_RUN = """from locust import SequentialTaskSet, TaskSet, User, task
@@ -174,29 +176,30 @@ B = A
 @pytest.mark.traced
 def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     path = scenario(tmp_path, CANNOT_RUN)
-    fault = fault_of(path)
-    assert isinstance(fault, ManyProblemsError)
-    assert [(one.message, one.where) for one in fault.problems] == [
-        ("two user classes are named A", f"{path}:22"),
-        ("tasks of Counted holds 3, which is no task", f"{path}:11"),
-        ("Emptied has no task", f"{path}:4"),
-        ("Idle has no task", f"{path}:2"),
-        ("Hollow has no task", f"{path}:14"),
-        ("Inner has no task", f"{path}:19"),
-        ("tasks of Odd holds 'buy', which is no task", f"{path}:9"),
-        ("tasks of Odd holds ['unhashable'], which is no task", f"{path}:9"),
-        ("Unweighted has no task", f"{path}:6"),
+    error = error_of(path)
+    assert isinstance(error, ManyProblemsError)
+    assert [(one.code, one.params["name"], one.params.get("value"), one.where) for one in error.problems] == [
+        ("user-class-named-twice", "A", None, f"{path}:22"),
+        ("not-a-task", "Counted", "3", f"{path}:11"),
+        ("user-class-without-task", "Emptied", None, f"{path}:4"),
+        ("user-class-without-task", "Idle", None, f"{path}:2"),
+        ("task-set-without-task", "Hollow", None, f"{path}:14"),
+        ("task-set-without-task", "Inner", None, f"{path}:19"),
+        ("not-a-task", "Odd", "'buy'", f"{path}:9"),
+        ("not-a-task", "Odd", "['unhashable']", f"{path}:9"),
+        ("user-class-without-task", "Unweighted", None, f"{path}:6"),
     ]
-    assert all(one.hint for one in fault.problems)
+    assert all(one.hint for one in error.problems)
 
 
 def test_one_fault_is_told_as_itself(tmp_path: Path) -> None:
     path = scenario(tmp_path, "from locust import User, task\nclass Idle(User):\n    pass\n")
-    fault = fault_of(path)
-    assert (fault.message, fault.where) == ("Idle has no task", f"{path}:2")
+    error = error_of(path)
+    assert (error.code, error.params["name"], error.where) == ("user-class-without-task", "Idle", f"{path}:2")
     text = "from locust import User\nclass Left(User):\n    weight = 0\n    tasks = [print]\n"
-    fault = fault_of(scenario(tmp_path, text))
-    assert (fault.message, fault.where) == ("no user class has a weight: Left", f"{path}:2")
+    error = error_of(scenario(tmp_path, text))
+    assert (error.code, error.params["names"]) == ("user-classes-without-weight", ["Left"])
+    assert error.where == f"{path}:2"
 
 
 CAN_RUN = """from locust import MarkovTaskSet, SequentialTaskSet, TaskSet, User, events, task, transition
@@ -268,29 +271,38 @@ def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> 
     assert (buyer.name, buyer.tasks) == ("Buyer", {"pay": 1.0})
     (looker,) = describe_scenario(path, arguments=["--size", "5", "Looker"]).user_classes
     assert looker.name == "Looker"
-    with pytest.raises(HarnessError, match="these tags leave no task") as nothing:
+    with pytest.raises(HarnessError) as nothing:
         describe_scenario(path, tags=["sell"], exclude_tags=["buy"])
-    assert nothing.value.where == "--tags sell --exclude-tags buy"
+    assert nothing.value.code == "tags-leave-no-task"
+    assert nothing.value.params["tags"] == [Option("tags", "sell"), Option("exclude_tags", "buy")]
 
 
 @pytest.mark.traced
 @pytest.mark.parametrize(
-    ("arguments", "message", "hint"),
+    ("arguments", "code", "named"),
     [
-        (["--size", "x"], "argument --size: invalid int value: 'x'", "the locustfile's own: --size (how many)"),
-        (["--sise=4"], "unrecognized arguments: --sise=4 Did you mean '--size'?", "the locustfile's own: --size"),
-        (["--users", "5"], "--users is an option of Locust's own, not of the locustfile", "the load is set by phases"),
-        (["Byer"], "there is no user class Byer", "there are: Buyer, Looker"),
+        (["--size", "x"], "argument-rejected", "--size (how many)"),
+        (["--sise=4"], "argument-rejected", "--size (how many)"),
+        (["--users", "5"], "locust-option", "--set phase.steady.users=50"),
     ],
 )
-def test_wrong_arguments_are_told_with_what_would_be_right(
-    tmp_path: Path, arguments: list[str], message: str, hint: str
+def test_wrong_arguments_are_reported_with_what_would_be_right(
+    tmp_path: Path, arguments: list[str], code: str, named: str
 ) -> None:
-    with pytest.raises(HarnessError) as raised:
-        describe_scenario(scenario(tmp_path, TAGGED), arguments=arguments)
-    assert (raised.value.message, raised.value.where) == (message, f"-- {' '.join(arguments)}")
-    assert raised.value.hint is not None
-    assert raised.value.hint.startswith(hint)
+    error = error_of(scenario(tmp_path, TAGGED), arguments)
+    problem = error.params["problem"]
+    assert isinstance(problem, Message)
+    assert (error.code, error.where, problem.code) == ("locust-arguments", f"-- {' '.join(arguments)}", code)
+    assert arguments[0] in str(problem)
+    assert named in str(error.hint)
+
+
+def test_an_unknown_user_class_is_reported_with_the_nearest(tmp_path: Path) -> None:
+    error = error_of(scenario(tmp_path, TAGGED), ["Byer"])
+    assert (error.code, error.params["unknown"]) == ("user-class-unknown", ["Byer"])
+    known = error.params["known"]
+    assert isinstance(known, Message)
+    assert known.params == {"close": "Buyer", "known": ["Buyer", "Looker"]}
 
 
 def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_path: Path) -> None:
@@ -300,8 +312,8 @@ def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_p
     assert (described.name, described.files, len(described.user_classes)) == ("shop+more", (str(shop), str(other)), 1)
     assert len(described.phases) == 1
     scenario(tmp_path, USER + "from harness import steady\nphases = [steady()]\n")
-    with pytest.raises(HarnessError, match="phases is stated in 2 files"):
-        describe_scenario(tmp_path)
+    error = error_of(tmp_path)
+    assert (error.code, error.params["name"], error.params["count"]) == ("scenario-stated-twice", "phases", 2)
 
 
 @pytest.mark.traced
@@ -324,5 +336,6 @@ def test_a_scenario_whose_import_lasts_can_be_interrupted(tmp_path: Path) -> Non
 
 
 def test_a_test_that_runs_a_scenario_is_none(tmp_path: Path) -> None:
-    fault = fault_of(scenario(tmp_path, "def test_sale(load_test):\n    load_test('shop.py')\n"))
-    assert "test_sale puts load on a target itself: run it by pytest" in fault.message
+    error = error_of(scenario(tmp_path, "def test_sale(load_test):\n    load_test('shop.py')\n"))
+    assert error.code == "scenario-import-failed"
+    assert "test_sale" in str(error.params["error"])

@@ -211,7 +211,7 @@ def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: Coun
     """
     plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)], stop_timeout_s=1)
     journal = put_load(plan, server.url, tmp_path)
-    assert (journal.end_reason, [event.what for event in journal.events]) == ("done", ["dropped", "scenario"])
+    assert (journal.end_reason, [event.kind for event in journal.events]) == ("done", ["dropped", "scenario"])
 
 
 def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
@@ -299,10 +299,11 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert any(endpoint == "GET /garbage" for endpoint, _ in kinds)
     assert {sample.detail.get("status") for sample in journal.samples} >= {"503"}
     assert journal.seconds[2].users == 4
-    raised = {event.message: (event.what, event.count) for event in journal.events}
+    raised = {str(event.message.params["error"]): event for event in journal.events}
     for error, path in (("KeyError: 'missing'", "/b"), ("RuntimeError: a mistake in the scenario", "/c")):
         count = server.served[f"GET {path}"]
-        assert raised.pop(f"a task raised {error}, {count} times") == ("scenario", count)
+        event = raised.pop(f"a task raised {error}")
+        assert (event.kind, event.message.code, event.count) == ("scenario", "scenario-error-repeated", count)
     assert not raised
 
 
@@ -376,8 +377,9 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     (span,) = journal.phases
     assert (span.reason, span.held_segment, len(span.segments)) == ("limit broke", 1, 4)
     (event,) = journal.events
-    assert event.what == "limit broke"
-    assert "at 8 users: p95 > 100ms (was 2" in event.message
+    assert (event.kind, event.message.code) == ("limit broke", "limit-broken-at-users")
+    assert event.message.params["users"] == 8
+    assert str(event.message.params["finding"]).startswith("p95 > 100ms (was 2")
 
 
 def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:
@@ -416,7 +418,7 @@ def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_
     plan = plan_of(scenario(tmp_path, by_worker), [phase((50, 50, 9), model="open")], workers=2)
     journal = put_load(plan, server.url, tmp_path, kill_one)
     (lost,) = journal.events
-    assert (lost.what, journal.end_reason) == ("worker lost", "done")
+    assert (lost.kind, journal.end_reason) == ("worker lost", "done")
     # From one moment on the other worker has all arrivals; before, it had every second one. Each once.
     due_s = [(number + 0.5) / 50 for number in range(450)]
     shared = sum(at_s < lost.at_s + TAKE_OVER_S - journal.phases[0].start_s for at_s in due_s)
@@ -439,7 +441,7 @@ def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: C
 
     plan = plan_of(scenario(tmp_path, GETTER), [phase((10, 10, 12))], workers=2)
     journal = put_load(plan, server.url, tmp_path, stand_still_until_it_is_noticed)
-    assert [event.what for event in journal.events] == ["worker lost"]
+    assert [event.kind for event in journal.events] == ["worker lost"]
     assert requests_by_endpoint(journal) == server.served
 
 
@@ -506,7 +508,9 @@ def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, 
     shape = phase(kind="shape", name="shape")
     journal = put_load(plan_of(scenario(tmp_path, raising), [shape], has_shape=True), server.url, tmp_path)
     assert (journal.end_reason, journal.phases[0].reason) == ("error", "cut short")
-    assert [event.message for event in journal.events] == ["LoadTestShape.tick() failed: ValueError: no such stage"]
+    (event,) = journal.events
+    assert event.message.code == "shape-raised"
+    assert event.message.params == {"error": "ValueError: no such stage"}
     assert requests_by_endpoint(journal) == server.served
     assert server.served.total() > 0
 
@@ -571,8 +575,8 @@ def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: Counting
     journal = put_load(plan, server.url, tmp_path)
     assert journal.end_reason == "scenario"
     assert [span.reason for span in journal.phases] == ["cut short"]
-    told = [(event.what, event.message) for event in journal.events]
-    assert ("exit code", "the scenario set environment.process_exit_code = 5") in told
+    exit_codes = [event.message.params["exit_code"] for event in journal.events if event.kind == "exit code"]
+    assert exit_codes == [5]
     assert requests_by_endpoint(journal) == server.served
     assert server.served["GET /last"] > 0
 
@@ -734,5 +738,5 @@ def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer
     )
     journal = put_load(plan_of(scenario(tmp_path, lying), [phase((5, 5, 2))]), server.url, tmp_path)
     assert requests_by_endpoint(journal) == server.served
-    assert [event.what for event in journal.events] == ["report refused"]
+    assert [event.kind for event in journal.events] == ["report refused"]
     assert journal.end_reason == "done"

@@ -39,9 +39,8 @@ def test_a_worker_that_says_good_bye_unasked_is_lost(server: CountingServer, tmp
     plan = plan_of(getter(tmp_path, leaving), [phase((4, 4, 2.5))], workers=2)
     journal = put_load(plan, server.url, tmp_path)
     (event,) = journal.events
-    assert event.what == "worker lost"
-    assert "load worker 0 on" in event.message
-    assert "1 left, which take over its users" in event.message
+    assert (event.kind, event.message.code) == ("worker lost", "worker-lost")
+    assert (event.message.params["worker"], event.message.params["left"]) == (0, 1)
     assert journal.end_reason == "done"
     assert {worker.worker for second in journal.seconds[-1:] for worker in second.workers} == {1}
 

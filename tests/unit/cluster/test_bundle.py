@@ -10,7 +10,7 @@ import pytest
 
 from harness.cluster import bundle
 from harness.cluster.bundle import Bundle, collect
-from harness.errors import HarnessError
+from tests.support.errors import harness_error
 
 
 def write(folder: Path, **files: str) -> None:
@@ -102,28 +102,28 @@ def test_a_scenario_that_is_a_link_or_hidden_is_what_was_asked_for(tmp_path: Pat
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="cannot be read, so it cannot be sent to workers: No such file") as fault:
+    with harness_error("bundle-file-unreadable") as error:
         collect([tmp_path / "gone.py"], tmp_path)
-    assert fault.value.where == str(tmp_path / "gone.py")
+    assert error.value.where == str(tmp_path / "gone.py")
 
 
 def test_a_file_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     write(tmp_path, big_DOT_py="open('rows.csv')", rows_DOT_csv="")
     os.truncate(tmp_path / "rows.csv", 1 << 42)  # sparse: no memory would hold it
-    with pytest.raises(HarnessError, match="too large to be sent to workers"):
+    with harness_error("bundle-too-large"):
         collect([tmp_path / "big.py"], tmp_path)
 
 
 def test_more_than_a_worker_should_be_sent_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, big_DOT_py="open('rows.csv')", rows_DOT_csv="1234567890")
     monkeypatch.setattr(bundle, "MOST_BYTES", 20)
-    with pytest.raises(HarnessError, match="too large to be sent to workers"):
+    with harness_error("bundle-too-large"):
         collect([tmp_path / "big.py"], tmp_path)
 
 
 def test_it_is_laid_down_for_its_owner_alone(tmp_path: Path) -> None:
     files = {"a/scenario.py": b"x = 1", "b.csv": b"\xff"}
-    (path,) = Bundle(("a/scenario.py",), files).lay_down(tmp_path)
+    (path,) = Bundle(("a/scenario.py",), files).write_to(tmp_path)
     assert (path, path.read_bytes()) == (tmp_path / "a" / "scenario.py", b"x = 1")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -132,4 +132,4 @@ def test_it_is_laid_down_for_its_owner_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../out.py", "/tmp/out.py", "a/../../out.py", ""])
 def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="leads out of the folder"):
-        Bundle((name,), {name: b""}).lay_down(tmp_path / "inside")
+        Bundle((name,), {name: b""}).write_to(tmp_path / "inside")

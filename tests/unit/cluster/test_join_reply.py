@@ -10,11 +10,11 @@ import pytest
 from harness.cluster.join_reply import JoinAccepted
 from harness.cluster.join_request import pack
 from harness.cluster.messages import ACCEPTED, REJECTED
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, message
+from tests.support.errors import harness_error
 from tests.support.recordings import make_plan, steady
 
 MASTER = "10.0.0.5"
-WORDS = "the master sent something that cannot be understood"
 
 
 def welcome(**changed: Any) -> bytes:
@@ -33,7 +33,7 @@ def welcome(**changed: Any) -> bytes:
 def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Path) -> None:
     answer = JoinAccepted.read(welcome(), MASTER)
     assert answer is not None
-    plan = answer.lay_down(tmp_path, MASTER)
+    plan = answer.write_to(tmp_path, MASTER)
     assert plan.scenario.path == str(tmp_path / "scenario" / "plan.json")
     assert (tmp_path / "scenario" / "plan.json").read_text() == "{}"
     assert '"phases"' in (tmp_path / "plan.json").read_text()
@@ -53,9 +53,9 @@ def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Pa
     ],
 )
 def test_an_answer_that_makes_no_sense_is_told(sent: bytes) -> None:
-    with pytest.raises(HarnessError, match=WORDS) as fault:
+    with harness_error("join-reply-not-understood") as error:
         JoinAccepted.read(sent, MASTER)
-    assert fault.value.exit_code == ExitCode.BROKEN
+    assert error.value.exit_code == ExitCode.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,15 @@ def test_an_answer_that_makes_no_sense_is_told(sent: bytes) -> None:
 def test_a_scenario_that_cannot_be_one_is_told(tmp_path: Path, changed: dict[str, Any]) -> None:
     answer = JoinAccepted.read(welcome(**changed), MASTER)
     assert answer is not None
-    with pytest.raises(HarnessError, match=WORDS):
-        answer.lay_down(tmp_path, MASTER)
+    with harness_error("join-reply-not-understood"):
+        answer.write_to(tmp_path, MASTER)
 
 
 def test_a_refusal_is_told() -> None:
-    with pytest.raises(HarnessError, match="the master refuses this machine: no room"):
-        JoinAccepted.read(pack(REJECTED, {"message": "no room"}, "master"), MASTER)
+    reason = message("join-too-late", "the run has begun")
+    with harness_error("join-rejected") as error:
+        JoinAccepted.read(pack(REJECTED, {"reason": reason.to_data()}, "master"), MASTER)
+    assert error.value.params["reason"] == reason
 
 
 def test_another_message_is_not_the_answer() -> None:

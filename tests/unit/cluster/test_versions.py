@@ -13,15 +13,17 @@ def test_the_same_installation_differs_in_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["messages", "harness", "locust"])
 def test_what_decides_the_numbers_must_agree(name: str) -> None:
-    refused, warned = differences(versions(), versions() | {name: "0.9"})
-    assert refused == [f"{name} 0.9 here, {versions()[name]} at the master"]
+    rejected, warned = differences(versions(), versions() | {name: "0.9"})
+    assert [difference.params for difference in rejected] == [
+        {"name": name, "worker": "0.9", "master": versions()[name]}
+    ]
     assert warned == []
 
 
 @pytest.mark.parametrize("name", ["python", "gevent"])
 def test_what_decides_only_the_speed_is_told(name: str) -> None:
-    refused, warned = differences(versions(), versions() | {name: "0.9"})
-    assert (refused, len(warned)) == ([], 1)
+    rejected, warned = differences(versions(), versions() | {name: "0.9"})
+    assert (rejected, len(warned)) == ([], 1)
 
 
 def test_a_worker_that_does_not_say_is_another() -> None:

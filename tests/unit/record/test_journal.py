@@ -35,7 +35,7 @@ def test_a_whole_run_is_read(tmp_path: Path) -> None:
     assert journal.phases[2].segments == (25.25, 30.25)
     assert journal.end_reason == "done"
     assert journal.last_s == journal.end_s
-    assert journal.events[0].message == "load worker 2 is gone"
+    assert str(journal.events[0].message) == "load worker 2 is gone"
     failed = sum(series.failures for second in journal.seconds for series in second.endpoint_seconds)
     assert failed == sum(failure.count for failure in journal.failures) > 0
     assert journal.samples[0].detail["url"].endswith("/cart")

@@ -1,0 +1,35 @@
+"""Events of a run: what happened beside requests, worth reporting to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from harness.errors import Message, message
+
+EventKind = Literal[
+    "dropped", "error", "exit code", "limit broke", "report refused", "scenario", "worker lost", "workers lost"
+]
+REQUESTS_MISSING: frozenset[EventKind] = frozenset({"report refused", "worker lost", "workers lost"})
+"""After these, requests that were made are missing from the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at ``at_s``. ``count`` is how many things it is about (``dropped``: arrivals)."""
+
+    at_s: float
+    kind: EventKind
+    message: Message
+    count: int = 0
+
+    def to_frame(self) -> dict[str, Any]:
+        """As the journal keeps it: the whole text, and what it was made from."""
+        what = {"at_s": self.at_s, "what": self.kind, "message": str(self.message), "count": self.count}
+        return {"kind": "event", **what, **self.message.to_data()}
+
+    @classmethod
+    def from_frame(cls, frame: dict[str, Any]) -> Self:
+        """Journals from before events had codes hold the text alone. Raises ``ValueError`` for a broken frame."""
+        text = Message.from_data(frame) if "code" in frame else message("event", "{text}", text=frame["message"])
+        return cls(frame["at_s"], frame["what"], text, frame.get("count", 0))

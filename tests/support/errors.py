@@ -1,0 +1,12 @@
+"""Expecting an error of the product by its code, whatever its sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import HarnessError
+
+
+def harness_error(code: str) -> pytest.RaisesExc[HarnessError]:
+    """``pytest.raises`` for the :class:`HarnessError` with that code."""
+    return pytest.RaisesExc(HarnessError, check=lambda error: error.code == code)
