@@ -46,7 +46,7 @@ class BenchOutcome:
 def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> BenchOutcome:
     """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
-    ``hear`` is given what pytest says, line by line, masked and harmless to a terminal; not any more after an
+    ``hear`` is given what pytest says, line by line, redacted and harmless to a terminal; not any more after an
     ``OSError``: nobody reads it. What else it raises is raised when the bench has ended.
     Raises :class:`HarnessError` (exit code 2) where nothing could be measured: no such benchmark, a file that cannot be
     imported, pytest-benchmark not installed; ``KeyboardInterrupt`` where it was interrupted before a benchmark was

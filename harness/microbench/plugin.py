@@ -2,7 +2,7 @@
 
 ``-p harness.microbench.plugin --harness-bench=FILE``: FILE says what is asked
 (:class:`harness.microbench.request.Request`), and the findings (:class:`harness.record.suite.SuiteReport`) go where it
-says, masked. A gate that names no benchmark ends
+says, redacted. A gate that names no benchmark ends
 pytest before anything runs.
 """
 
@@ -153,7 +153,7 @@ class _Notes:
         if path is None:
             return
         for entry in output_json["benchmarks"]:
-            entry["extra_info"] = _masked_texts(entry["extra_info"])
+            entry["extra_info"] = _redacted_texts(entry["extra_info"])
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
         write_rounds(path, {test: seconds for test, seconds in rounds.items() if seconds})
 
@@ -170,12 +170,12 @@ def _is_benchmark(item: pytest.Item) -> bool:
     return not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def _masked_texts(value: Any, name: str = "") -> Any:
+def _redacted_texts(value: Any, name: str = "") -> Any:
     """What a test has noted down of itself (any JSON value), without secrets: by their names, or their form."""
     if isinstance(value, dict):
-        return {key: _masked_texts(inner, str(key)) for key, inner in value.items()}
+        return {key: _redacted_texts(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_masked_texts(inner, name) for inner in value]
+        return [_redacted_texts(inner, name) for inner in value]
     return redacted_settings({name: value})[name] if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""One pytest session as a child process: started, its output masked and handed on, ended whatever happens to us."""
+"""One pytest session as a child process: started, its output redacted and handed on, ended whatever happens to us."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _alone(environment: Mapping[str, str]) -> dict[str, str]:
 class Session:
     """A running pytest. A context manager: on leaving, nothing of it is left, nor of what its tests have started.
 
-    Its output goes to ``log`` and ``hear``, which never fails, line by line and masked. It is supervised as a target
+    Its output goes to ``log`` and ``hear``, which never fails, line by line and redacted. It is supervised as a target
     is, so that nothing outlives the harness either, however that ends.
     """
 

@@ -33,7 +33,7 @@ class Address:
     """The file of a SQLite store; None also for SQLite's own ``file:`` URIs, which may mean other things."""
 
     def without_secrets(self, text: str) -> str:
-        """``text`` (a driver's message) with this address's passwords masked."""
+        """``text`` (a driver's message) with this address's passwords redacted."""
         secrets = [str(self.url.password or ""), *(str(self.url.query.get(key, "")) for key in _SECRET)]
         for secret in filter(None, secrets):
             text = text.replace(secret, "***")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import harness
 from harness.plan.model import Phase, Segment
-from harness.plan.phases import phase_kind
+from harness.plan.phases import KINDS, phase_kind
 from harness.plan.phases.base import DEFAULT_MAX_USERS, NO_LOAD, Level
 from harness.plan.phases.stress import Staircase
 from tests.unit.plan.support import plan_of
@@ -100,6 +101,14 @@ def test_a_ramp_after_stress_does_not_begin_at_a_level_that_may_never_have_run(t
 def test_a_ramp_after_a_pause_begins_at_nothing(tmp_path: Path) -> None:
     phases = phases_of(tmp_path, "steady(users=20, hold=1)", "pause(1)", "ramp(users=50, over=1)")
     assert shape_of(phases[2]) == [(0, 50, 1)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_the_registry_is_a_function_for_scenarios(kind: str) -> None:
+    assert phase_kind(kind).kind == kind
+    call = getattr(harness, kind)(name="x").to_dict()
+    assert (call["call"], call["arguments"], call["file"]) == (kind, {"name": "x"}, __file__)
+    assert getattr(harness, kind).__doc__ == phase_kind(kind).call.__doc__
 
 
 LEVELS = st.builds(Level, st.sampled_from(["closed", "open"]), st.integers(0, 500))
