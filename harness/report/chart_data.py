@@ -68,8 +68,7 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
 
 def _tone(phase: Phase) -> str:
     """A kind's colour follows from its place in the registry."""
-    kinds = list(KINDS)
-    return _TONES[kinds.index(phase.kind) % len(_TONES)] if phase.kind in kinds else "grey"
+    return _TONES[KINDS.index(phase.kind) % len(_TONES)] if phase.kind in KINDS else "grey"
 
 
 def _limits(summary: Summary) -> list[dict[str, Any]]:

@@ -21,12 +21,12 @@ class ProfileStacks:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A judged run or bench. ``missing`` lists profiles that the run folder should hold and does not."""
+    """A judged run or bench. ``missing`` are profiles whose files are gone from the run folder."""
 
     summary: Summary
     recorded: RunRecording | BenchRecording
     profiles: list[ProfileStacks]
-    missing: list[str]
+    missing: list[Profile]
 
     @property
     def run(self) -> RunRecording | None:
@@ -51,14 +51,14 @@ def read_report(folder: RunFolder) -> Report:
     return Report(summary, recorded, *_profiles(folder, recorded.profiles))
 
 
-def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[str]]:
+def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[Profile]]:
     profiles: list[ProfileStacks] = []
-    missing: list[str] = []
+    missing: list[Profile] = []
     for profile in index.profiles:
         path = folder.path / profile.path
         if path.is_file():
             stacks = read_folded(path)
             profiles.append(ProfileStacks(profile, working(stacks) if profile.kind == "cpu" else stacks))
         else:
-            missing.append(f"the profile {profile.path} is missing from the run folder")
+            missing.append(profile)
     return profiles, missing

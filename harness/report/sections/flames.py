@@ -37,10 +37,15 @@ class Flames(Section):
             "memory": memory,
             "part": "Phase" if report.run else "Benchmark",
             "main": main.name if main else None,
-            "no_cpu": _why_no_cpu(report),
-            "no_memory": _why_no_memory(report),
+            "no_cpu": _missing(report, cpu=True) or _why_no_cpu(report),
+            "no_memory": _missing(report, cpu=False) or _why_no_memory(report),
             "notes": [str(note) for note in report.recorded.profiles.notes],
         }
+
+
+def _missing(report: Report, *, cpu: bool) -> str:
+    files = [profile.path for profile in report.missing if (profile.kind == "cpu") == cpu]
+    return f"Missing from the run folder: {', '.join(files)}." if files else ""
 
 
 def _why_no_cpu(report: Report) -> str:

@@ -37,7 +37,7 @@ class Verdict(Section):
         return {
             "ending": _ending(report),
             "facts": _bench_facts(report.summary) if report.suite else _run_facts(report.summary),
-            "warnings": [*report.summary.warnings, *report.missing],
+            "warnings": list(dict.fromkeys(report.summary.warnings)),
         }
 
 

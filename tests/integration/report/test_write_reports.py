@@ -143,11 +143,10 @@ def test_a_suspect_is_shown_with_its_callers(rich: RunFolder) -> None:
     assert f"called by {' ← '.join(callers)}" in text_of(rich)
 
 
-def test_a_profile_whose_file_is_gone_is_a_warning(tmp_path: Path) -> None:
+def test_a_profile_whose_file_is_gone_is_named(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(5, 4)], profiles=Profiles(cpu={"steady": shop_stacks(5)}))
     next(folder.cpu.iterdir()).unlink()
-    (warnings,) = re.findall(r'<details class="warnings".*?</details>', page_of(draw(folder)), re.DOTALL)
-    assert "cpu/0-steady.folded" in warnings
+    assert re.search(r'data-empty="CPU"[^/]*</b>[^<]*cpu/0-steady\.folded', page_of(draw(folder)))
 
 
 def test_a_run_of_two_seconds(tmp_path: Path) -> None:
