@@ -18,7 +18,7 @@ from harness.report.time_series import (
     endpoint_over_time,
     errors_over_time,
     heat_step_s,
-    series_of,
+    seconds_of,
 )
 
 _TONES = ("sky", "green", "orange", "red", "grey", "blue", "purple")
@@ -32,10 +32,10 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
     ids = busiest_endpoints(journal)
     endpoints: list[dict[str, Any]] = []
     for endpoint in (None, *ids):
-        series = series_of(journal, endpoint)
+        seconds = seconds_of(journal, endpoint)
         name = "All endpoints" if endpoint is None else plain(str(journal.endpoints[endpoint]))
         endpoints.append(
-            {"name": name, **endpoint_over_time(series, axis), "distributions": distributions(series, plan, bounds)}
+            {"name": name, **endpoint_over_time(seconds, axis), "distributions": distributions(seconds, plan, bounds)}
         )
     return {
         "step_s": axis.step_s,

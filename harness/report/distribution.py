@@ -50,14 +50,14 @@ def range_bounds_ms(plan: RunPlan) -> tuple[float, float]:
 
 
 def distributions(
-    series: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: tuple[float, float]
+    seconds: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: tuple[float, float]
 ) -> dict[str, Any]:
     """What :func:`_distribution` returns, by phase (its index as text; ``measured``: all measured phases together).
 
     A phase without requests is missing.
     """
     by_phase: defaultdict[str, list[EndpointSecond]] = defaultdict(list)
-    for _, part in series:
+    for _, part in seconds:
         by_phase[str(part.phase)].append(part)
         if part.phase < len(plan.phases) and plan.phases[part.phase].measured:
             by_phase["measured"].append(part)

@@ -33,12 +33,12 @@ def busiest_endpoints(journal: Journal) -> list[int]:
     return [endpoint for endpoint, _ in requests.most_common(MOST_ENDPOINTS)]
 
 
-def series_of(journal: Journal, endpoint: int | None) -> list[tuple[int, EndpointSecond]]:
-    """(second, series) of one endpoint, or of all together (None)."""
+def seconds_of(journal: Journal, endpoint: int | None) -> list[tuple[int, EndpointSecond]]:
+    """What one endpoint did in each second, or each of all endpoints (None)."""
     return [
-        (second.second, series)
+        (second.second, endpoint_second)
         for second in journal.seconds
-        for series in EndpointSecond.all_of(
+        for endpoint_second in EndpointSecond.all_of(
             second.table, None if endpoint is None else np.flatnonzero(second.table.endpoint == endpoint).tolist()
         )
     ]
@@ -66,35 +66,37 @@ class TimeAxis:
         return rounded(counts / self.lengths)
 
 
-def endpoint_over_time(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> dict[str, Any]:
+def endpoint_over_time(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> dict[str, Any]:
     """One endpoint's figures by point: rates per second, response times in ms (None if no request completed)."""
-    response = HistogramTable.of([(second // axis.step_s, part.response) for second, part in series], axis.points)
+    response = HistogramTable.of([(second // axis.step_s, part.response) for second, part in seconds], axis.points)
     quantiles = response.quantiles_ms(_SHARES)
     failures = np.zeros(axis.points)
-    for second, part in series:
+    for second, part in seconds:
         failures[second // axis.step_s] += part.failures
     figures: dict[str, Any] = {
-        "started": axis.rates(_started(series, axis)),
-        "ended": axis.rates(response.totals()),
+        "started": axis.rates(_started(seconds, axis)),
+        "completed": axis.rates(response.totals()),
         "failed": axis.rates(failures),
         "max": rounded(np.where(response.totals() > 0, response.maxima / 1000, np.nan)),
-        "heat": _heat(series, axis),
+        "heat": _heat(seconds, axis),
     }
     for name, row in zip(("p50", "p95", "p99"), quantiles, strict=True):
         figures[name] = rounded(row)
-    open_model = [(second // axis.step_s, part.service) for second, part in series if part.service is not part.response]
+    open_model = [
+        (second // axis.step_s, part.service) for second, part in seconds if part.service is not part.response
+    ]
     if open_model:
         figures["service_p95"] = rounded(HistogramTable.of(open_model, axis.points).quantiles_ms((0.95,))[0])
     return figures
 
 
-def _started(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> Floats:
+def _started(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> Floats:
     """Requests by the point in which they were sent: the second in which each completed less its service time.
 
     When within its second a request completed is not recorded, so its start is divided between the two seconds
     that it may lie in.
     """
-    table = HistogramTable.of([(second, part.service) for second, part in series], axis.seconds)
+    table = HistogramTable.of([(second, part.service) for second, part in seconds], axis.seconds)
     middle_s = (lowest_of(table.indices) + highest_of(table.indices)) / 2e6
     earliest = np.maximum(table.keys - middle_s, 0.0)
     whole = np.floor(earliest).astype(np.int64)
@@ -111,10 +113,10 @@ def log_rows(indices: Narrow, per_decade: int) -> Ints:
     return rows
 
 
-def _heat(series: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> list[int]:
+def _heat(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> list[int]:
     """The cells of the latency heat map that are not empty, flat: column, row, count, column, row, count …"""
     width = heat_step_s(axis)
-    table = HistogramTable.of([(second // width, part.response) for second, part in series], axis.seconds)
+    table = HistogramTable.of([(second // width, part.response) for second, part in seconds], axis.seconds)
     rows = log_rows(table.indices, HEAT_ROWS_PER_DECADE)
     cells = table.summed(table.keys * 256 + rows, 0)
     filled = np.flatnonzero(cells)

@@ -30,8 +30,8 @@ function chartKinds(data, state) {
   };
 
   const overTime = {
-    throughput: ({ ended, failed }) => ({
-      traces: [area("responses", ended, "blue"), line("failed", failed, "red", { line: { dash: "dot" } })],
+    throughput: ({ completed, failed }) => ({
+      traces: [area("responses", completed, "blue"), line("failed", failed, "red", { line: { dash: "dot" } })],
       y: perSecond,
     }),
     percentiles: (endpoint) => ({
@@ -42,8 +42,8 @@ function chartKinds(data, state) {
       ],
       y: logMs(endpoint.max, endpoint.p50, limits().map((limit) => limit.y0)), shapes: limits(),
     }),
-    started: ({ started, ended }) => ({
-      traces: [line("started", started, "green"), line("responses", ended, "blue", { line: { dash: "dot" } })],
+    started: ({ started, completed }) => ({
+      traces: [line("started", started, "green"), line("responses", completed, "blue", { line: { dash: "dot" } })],
       y: perSecond,
     }),
     "errors-chart": () => errors(),
@@ -88,7 +88,7 @@ function chartKinds(data, state) {
       };
     },
     scatter: () => {
-      const load = data.endpoints[0].ended;
+      const load = data.endpoints[0].completed;
       const { p95 } = data.endpoints[state.endpoint];
       const traces = data.phases.filter((phase) => shownPhase(phase)).map((phase) => {
         const points = times.flatMap((time, point) => {

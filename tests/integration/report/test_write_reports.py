@@ -67,11 +67,11 @@ def test_the_charts_count_every_request(rich: RunFolder) -> None:
     data = island(rich, "charts-data")
     totals = json.loads(rich.summary.read_text(encoding="utf-8"))["totals"]
     everything = data["endpoints"][0]
-    assert sum(everything["ended"]) == totals["requests"]
+    assert sum(everything["completed"]) == totals["requests"]
     assert sum(everything["failed"]) == totals["failures"] == sum(data["errors"]["cells"][3::4])
     assert sum(everything["heat"][2::3]) == totals["requests"]
     assert sum(everything["started"]) == pytest.approx(totals["requests"], rel=1e-3)
-    apart = [sum(endpoint["ended"]) for endpoint in data["endpoints"][1:]]
+    apart = [sum(endpoint["completed"]) for endpoint in data["endpoints"][1:]]
     assert sum(apart) == totals["requests"]
     phases = [sum(everything["distributions"][str(index)]["ranges"]) for index in range(4)]
     assert sum(phases) == totals["requests"]
@@ -150,7 +150,9 @@ def test_a_profile_whose_file_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_a_run_of_two_seconds(tmp_path: Path) -> None:
-    assert len(island(draw(record_run(tmp_path, phases=[steady(5, 2)])), "charts-data")["endpoints"][0]["ended"]) <= 3
+    assert (
+        len(island(draw(record_run(tmp_path, phases=[steady(5, 2)])), "charts-data")["endpoints"][0]["completed"]) <= 3
+    )
 
 
 def test_a_run_without_a_request_draws_no_charts(tmp_path: Path) -> None:

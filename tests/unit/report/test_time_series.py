@@ -16,12 +16,12 @@ from harness.report.time_series import (
     errors_over_time,
     generator_over_time,
     resources_over_time,
-    series_of,
+    seconds_of,
 )
 from tests.support.endpoint_seconds import table_of
 
 
-def series(values_us: list[int], endpoint: int = 0, *, service_us: list[int] | None = None) -> EndpointSecond:
+def endpoint_second(values_us: list[int], endpoint: int = 0, *, service_us: list[int] | None = None) -> EndpointSecond:
     response = Histogram.of(values_us)
     service = response if service_us is None else Histogram.of(service_us)
     return EndpointSecond(0, 0, endpoint, len(values_us), 0, 0, response, service, Histogram.empty())
@@ -53,46 +53,46 @@ def test_a_run_of_nothing_has_one_point() -> None:
 
 def test_percentiles_of_joined_seconds_are_those_of_all_their_requests() -> None:
     fast, slow = [1000] * 90, [9000] * 10
-    journal = journal_of({0: [series(fast)], 1: [series(slow)], 2399: []})
+    journal = journal_of({0: [endpoint_second(fast)], 1: [endpoint_second(slow)], 2399: []})
     axis = TimeAxis(journal)
     assert axis.step_s == 2
-    figures = endpoint_over_time(series_of(journal, None), axis)
+    figures = endpoint_over_time(seconds_of(journal, None), axis)
     assert figures["p50"][0] == pytest.approx(1.0, rel=1e-3)
     assert figures["p95"][0] == pytest.approx(9.0, rel=1e-3)
     assert figures["max"][0] == 9.0
-    assert figures["ended"][:2] == [50.0, 0.0]
+    assert figures["completed"][:2] == [50.0, 0.0]
     assert figures["p50"][1] is None
 
 
 def test_the_last_step_divides_by_the_seconds_it_has() -> None:
-    journal = journal_of({second: [series([1000] * 10)] for second in range(1201)})
-    ended = endpoint_over_time(series_of(journal, 0), TimeAxis(journal))["ended"]
-    assert ended[0] == ended[-1] == 10.0
+    journal = journal_of({second: [endpoint_second([1000] * 10)] for second in range(1201)})
+    completed = endpoint_over_time(seconds_of(journal, 0), TimeAxis(journal))["completed"]
+    assert completed[0] == completed[-1] == 10.0
 
 
 def test_requests_started_are_all_there_and_lie_before_their_ends() -> None:
-    journal = journal_of({0: [], 5: [series([2_500_000] * 8)]})
-    started = endpoint_over_time(series_of(journal, None), TimeAxis(journal))["started"]
+    journal = journal_of({0: [], 5: [endpoint_second([2_500_000] * 8)]})
+    started = endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["started"]
     assert sum(started) == pytest.approx(8)
     assert [second for second, count in enumerate(started) if count] == [2, 3]
 
 
 def test_service_time_is_there_only_in_the_open_model() -> None:
-    journal = journal_of({0: [series([9000], service_us=[1000])]})
-    assert endpoint_over_time(series_of(journal, None), TimeAxis(journal))["service_p95"] == [1.0]
-    journal = journal_of({0: [series([9000])]})
-    assert "service_p95" not in endpoint_over_time(series_of(journal, None), TimeAxis(journal))
+    journal = journal_of({0: [endpoint_second([9000], service_us=[1000])]})
+    assert endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["service_p95"] == [1.0]
+    journal = journal_of({0: [endpoint_second([9000])]})
+    assert "service_p95" not in endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))
 
 
 def test_the_heat_map_counts_every_request_once() -> None:
-    journal = journal_of({0: [series([10, 10, 1_000_000])], 1: [series([10], 1)]})
-    cells = np.array(endpoint_over_time(series_of(journal, None), TimeAxis(journal))["heat"]).reshape(-1, 3)
+    journal = journal_of({0: [endpoint_second([10, 10, 1_000_000])], 1: [endpoint_second([10], 1)]})
+    cells = np.array(endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["heat"]).reshape(-1, 3)
     # 10 µs lies 1 decade above 1 µs, and 1 s (in its bucket of 0.1 %) just below 6: of 20 rows each.
     assert cells.tolist() == [[0, 20, 2], [0, 119, 1], [1, 20, 1]]
 
 
 def test_endpoints_come_busiest_first() -> None:
-    assert busiest_endpoints(journal_of({0: [series([1], 0), series([1, 1], 1)]})) == [1, 0]
+    assert busiest_endpoints(journal_of({0: [endpoint_second([1], 0), endpoint_second([1, 1], 1)]})) == [1, 0]
 
 
 def test_failures_beyond_the_most_frequent_errors_are_joined() -> None:
