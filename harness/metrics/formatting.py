@@ -14,14 +14,13 @@ from typing import Self
 from harness.record.measurement import Interval
 
 
-def number(value: float) -> str:
-    """Three significant digits, with thousands separated: ``0.412``, ``48.3``, ``1,240``."""
+def number(value: float, digits: int = 3) -> str:
+    """``digits`` significant digits, more if the value is larger than that: ``0.412``, ``48.3``, ``1,240``."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    if abs(value) >= 999.5:
+    if abs(value) >= 10**digits - 0.5:
         return f"{round(value):,}"
-    text = f"{value:.{digits}f}"
+    text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from harness.metrics import formatting
+
 NONE = "–"
 _SPACE = "\u00a0"
 _AS_FACTOR = 10.0
@@ -40,25 +42,12 @@ def number(value: float | None, digits: int = 3) -> str:
     """``value`` with ``digits`` significant digits (more if it is larger than that), thousands separated by commas."""
     if value is None or value != value:
         return NONE
-    if value == 0:
-        return "0"
-    if isinstance(value, int):
-        return f"{value:,}"
-    rounded = float(f"{value:.{digits}g}")
-    whole = len(str(int(abs(rounded)))) if abs(rounded) >= 1 else 0
-    if whole >= digits:
-        return f"{round(value):,}"
-    text = f"{rounded:.{max(0, digits - 1 - _exponent(rounded))}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{value:,}" if isinstance(value, int) else formatting.number(value, digits)
 
 
 def counted(count: int, what: str) -> str:
     """``1 benchmark``, ``2,400 rounds``."""
     return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".split("e")[1])
 
 
 def ms(value: float | None) -> str:
