@@ -19,7 +19,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "requirement-invalid",
             "{text!q} is not a requirement",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=text,
             examples=_EXAMPLES,
         )
@@ -27,7 +27,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "requirement-without-benchmark",
             "{text!q} does not name a benchmark",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=text,
             examples=_EXAMPLES,
         )
@@ -38,7 +38,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "benchmark-name-empty",
             "{text!q}: the benchmark's name is empty",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=source,
             examples=_EXAMPLES,
         )
@@ -72,7 +72,7 @@ def _value(metric: Metric[RoundTimes], words: dict[str, str], source: str) -> tu
         raise InvalidValue(
             "limit-without-unit",
             "{text!q}: a unit is missing",
-            hint="{metric} is {wording}",
+            hint="{metric} is {wording}.",
             text=source,
             metric=metric.name,
             wording=metric.unit.wording,

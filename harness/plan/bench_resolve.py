@@ -106,7 +106,7 @@ def requested_bench_gates(
                 "gates-file-empty",
                 "there is no gate in it",
                 where=file.where(()),
-                hint="write [[gate]] and require = …",
+                hint="Write [[gate]] and require = …",
             )
     texts: dict[KeyPath, Where] = {("gates", index): option for index in range(len(gates))}
     source = ConfigSource({"gates": list(gates)}, texts)
@@ -130,7 +130,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
             "project-not-a-table",
             "this is not a table",
             where=shown(source.where(("project",))),
-            hint='write [project] and name = "…"',
+            hint='Write [project] and name = "…".',
         )
     name = project.get("name") or file.parent.name
     table: object = source.data
@@ -142,7 +142,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
             "bench-not-a-table",
             "this is not a table",
             where=shown(source.where(_TABLE)),
-            hint="write [tool.harness.bench]",
+            hint="Write [tool.harness.bench]",
         )
     below = ConfigSource(table, source.locations_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, problems)
@@ -153,7 +153,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
                 "bench-path-not-found",
                 "there is no {path!q}",
                 where=below.where(("paths", index)),
-                hint="write files or folders of tests, relative to the folder of pyproject.toml",
+                hint="Write files or folders of tests, relative to the folder of pyproject.toml.",
                 path=path,
             )
     problems.raise_if_any()

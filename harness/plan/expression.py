@@ -67,7 +67,7 @@ def parse_requirement(text: object) -> Comparison:
     condition = _parse(text)
     if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
         raise InvalidValue(
-            "requirement-joined", "{text!q} joins requirements", hint="write a gate for each requirement", text=text
+            "requirement-joined", "{text!q} joins requirements", hint="Write a gate for each requirement.", text=text
         )
     return condition.any_of[0][0]
 
@@ -84,7 +84,7 @@ def parse_limit(text: object) -> Condition:
                 raise InvalidValue(
                     "limit-with-baseline",
                     "{text!q} compares with a baseline, which is known only after the run",
-                    hint='write the limit itself, such as "p95 > 500ms"; a gate can compare with the baseline',
+                    hint='Write the limit itself, such as "p95 > 500ms"; a gate can compare with the baseline.',
                     text=comparison.source,
                 )
             if comparison.measures.better == "lower" and is_upper(comparison.comparator):
@@ -104,7 +104,7 @@ def _parse(text: object) -> Condition:
         raise InvalidValue(
             "requirement-invalid",
             "{text!q} is not a requirement",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=text,
             examples=_EXAMPLES,
         )
@@ -112,7 +112,7 @@ def _parse(text: object) -> Condition:
         raise InvalidValue(
             "requirement-on-benchmark",
             "{text!q} is a gate on a benchmark",
-            hint="a run has no benchmarks; use it with `harness bench`",
+            hint="A run has no benchmarks; use it with `harness bench`",
             text=text,
         )
     tree = parsed(text, "condition", _EXAMPLES)
@@ -145,7 +145,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
         return InvalidValue(
             "requirement-unexpected-character",
             "{text!q}: unexpected {character!q} at column {column}",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=text,
             character=text[error.column - 1],
             column=error.column,
@@ -156,7 +156,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
         return InvalidValue(
             "requirement-incomplete",
             "{text!q} is incomplete: expected {expected!o}",
-            hint="write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}",
             text=text,
             expected=expected,
             examples=examples,
@@ -164,7 +164,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
     return InvalidValue(
         "requirement-unexpected-word",
         "{text!q}: expected {expected!o} at column {column}",
-        hint="write, for example, {examples!o}",
+        hint="Write, for example, {examples!o}",
         text=text,
         expected=expected,
         column=error.column,
@@ -209,7 +209,7 @@ def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tupl
         raise InvalidValue(
             "limit-without-unit",
             "{text!q}: a unit is missing",
-            hint='did you mean "{meant}"?',
+            hint='Did you mean "{meant}"?',
             text=source,
             meant=f"{head}{completed}{tail}",
         )

@@ -28,7 +28,7 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
                 "gate-without-measured-phase",
                 "a gate without a phase reads {measured} phases, and there are none",
                 where=source.where(path),
-                hint="name the phase to read: {known}",
+                hint="Name the phase to read: {known}",
                 measured=[kind for kind in KINDS if _measured(kind)],
                 known=list(kinds),
             )
@@ -49,7 +49,7 @@ def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, probl
             "gate-on-diagnose",
             "the diagnose phase runs under memray, so its times mean nothing",
             where=where,
-            hint="known: {known}",
+            hint="Known: {known}",
             known=readable,
         )
     elif phase not in kinds:
@@ -66,7 +66,7 @@ def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, probl
             "gate-on-phase-without-load",
             "{phase!q} has no load to measure",
             where=where,
-            hint="known: {known}",
+            hint="Known: {known}",
             phase=phase,
             known=readable,
         )

@@ -71,14 +71,14 @@ def parse_host(value: object) -> object:
         raise InvalidValue(
             "host-invalid",
             "{value!q} is not a host",
-            hint='write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}',
+            hint='Write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}',
             value=value,
         )
     name, most = table.get("host"), table.get("max_rate")
     unknown = sorted(set(table) - {"host", "max_rate"})
     if unknown:
         raise InvalidValue(
-            "unknown-key", "unknown key {word!q}", hint="an entry has the keys host and max_rate", word=unknown[0]
+            "unknown-key", "unknown key {word!q}", hint="An entry has the keys host and max_rate.", word=unknown[0]
         )
     if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
         likely = host_of(name) if isinstance(name, str) else ""
@@ -86,16 +86,16 @@ def parse_host(value: object) -> object:
             raise InvalidValue(
                 "host-more-than-a-name",
                 "{value!q} is more than a host's name",
-                hint='did you mean "{meant}"?',
+                hint='Did you mean "{meant}"?',
                 value=name,
                 meant=likely,
             )
-        raise InvalidValue("host-invalid", "{value!q} is not a host", hint="write its name alone", value=name)
+        raise InvalidValue("host-invalid", "{value!q} is not a host", hint="Write its name alone.", value=name)
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
         raise InvalidValue(
             "host-rate-invalid",
             "{value!q} is not a rate limit",
-            hint="write whole requests per second, from 1 to {most:,}",
+            hint="Write whole requests per second, from 1 to {most:,}",
             value=most,
             most=MOST_RATE,
         )

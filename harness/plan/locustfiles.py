@@ -59,7 +59,7 @@ def _files_of(path: Path) -> list[Path]:
             "scenario-folder-empty",
             "the folder has no Python file",
             where=str(path),
-            hint="files whose names begin with _ are skipped",
+            hint="Files whose names begin with _ are skipped.",
         )
     return files or [package]
 
@@ -71,7 +71,7 @@ def _no_scenario(path: Path) -> HarnessError:
             "scenario-is-profile",
             "this is a profile, not a scenario",
             where=str(path),
-            hint="name the scenario first, then {option}",
+            hint="Name the scenario first, then {option}",
             option=Option("profile", path.stem if path.parent.name == "profiles" else path),
         )
     folder, others = _scenarios_near(path)

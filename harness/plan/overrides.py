@@ -51,7 +51,7 @@ def apply_override(
             "override-not-key-value",
             "is not KEY=VALUE",
             where=location,
-            hint="write KEY=VALUE, such as {example}",
+            hint="Write KEY=VALUE, such as {example}",
             example=_EXAMPLE,
         )
         return
@@ -88,7 +88,7 @@ def _override_element(
             "override-of-whole-table",
             "names no single value",
             where=location,
-            hint="write {example}",
+            hint="Write {example}",
             example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE"),
         )
         return
@@ -127,7 +127,7 @@ def _put(
                     "override-below-value",
                     "{key!q} is {value!q}, which has no keys",
                     where=location,
-                    hint="write KEY=VALUE, such as {example}",
+                    hint="Write KEY=VALUE, such as {example}",
                     key=key,
                     value=below,
                     example=_EXAMPLE,
@@ -154,7 +154,7 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
         raise InvalidValue(
             "value-nested-too-deeply",
             "is nested too deeply, or contains itself",
-            hint="give a value that a profile could have",
+            hint="Give a value that a profile could have.",
         )
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -163,7 +163,7 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
             value.encode()
         except UnicodeEncodeError as error:
             raise InvalidValue(
-                "value-not-utf8", "{value!r} is not UTF-8", hint="give names and values as text in UTF-8", value=value
+                "value-not-utf8", "{value!r} is not UTF-8", hint="Give names and values as text in UTF-8.", value=value
             ) from error
         return str.__str__(value)
     if isinstance(value, bool):
@@ -179,7 +179,7 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
     raise InvalidValue(
         "value-not-toml",
         "{value!q} is not a value that a plan can have",
-        hint="give a string, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
-        "sampling.memory off",
+        hint="Give a string, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
+        "sampling.memory off.",
         value=value,
     )

@@ -17,10 +17,10 @@ _LONG_UNITS = {"hour": "h", "hr": "h", "minute": "m", "min": "m", "second": "s",
                "millisecond": "ms", "msec": "ms", "milli": "ms"}  # fmt: skip
 _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", re.IGNORECASE)
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
-_DURATION_HINT = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
-_RATE_HINT = 'write an arrival rate as "200/s", or as a number of arrivals per second'
-_USERS_HINT = "write a whole number of users, such as 50"
-_PAUSE_HINT = 'for a phase without load use kind "pause"'
+_DURATION_HINT = 'Write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds.'
+_RATE_HINT = 'Write an arrival rate as "200/s", or as a number of arrivals per second.'
+_USERS_HINT = "Write a whole number of users, such as 50."
+_PAUSE_HINT = 'For a phase without load use kind "pause".'
 MOST_USERS = 10_000_000
 
 
@@ -65,7 +65,7 @@ def _no_duration(value: str, unsigned: str) -> InvalidValue:
         return InvalidValue(
             "duration-without-unit",
             "{value!q} has no unit",
-            hint='did you mean "{meant}"? A duration has a unit, such as "30s" or "500ms".',
+            hint='Did you mean "{meant}"? A duration has a unit, such as "30s" or "500ms".',
             value=value,
             meant=f"{unsigned}s",
         )
@@ -76,7 +76,7 @@ def _no_duration(value: str, unsigned: str) -> InvalidValue:
         return InvalidValue(
             "duration-misspelled",
             "{value!q} is not a duration",
-            hint='did you mean "{meant}"?',
+            hint='Did you mean "{meant}"?',
             value=value,
             meant=f"{long['number']}{unit}",
         )
@@ -117,7 +117,7 @@ def parse_users(value: object) -> int:
         raise InvalidValue(
             "users-too-many",
             "{value!q} users are too many",
-            hint="write at most {most:,}",
+            hint="Write at most {most:,}",
             value=value,
             most=MOST_USERS,
         )

@@ -79,7 +79,7 @@ def resolve(
             "scenario-without-users",
             "has no user class",
             where=shown_path(description.file),
-            hint="write a class that derives from harness.HttpUser or a Locust user, with at least one @task",
+            hint="Write a class that derives from harness.HttpUser or a Locust user, with at least one @task.",
         )
     fewest = 0 if remote_workers else 1
     for count, least, where in (
@@ -91,7 +91,7 @@ def resolve(
                 "workers-out-of-range",
                 "{count} is not a number of workers",
                 where=where,
-                hint="give a number from {least} to {most:,}",
+                hint="Give a number from {least} to {most:,}",
                 count=count,
                 least=least,
                 most=MOST_WORKERS,
@@ -170,7 +170,7 @@ def _check_rate_limits(
                 "rate-limit-below-workers",
                 "{host} is limited to {max_rate:,} requests/s, fewer than there are load workers",
                 where="max_rate",
-                hint="give {option}",
+                hint="Give {option}",
                 host=entry.host,
                 max_rate=entry.max_rate,
                 option=Option("workers", entry.max_rate),
@@ -182,7 +182,7 @@ def _check_rate_limits(
                 "phase-above-rate-limit",
                 "{rate:,.0f} arrivals/s are more than the {max_rate:,} requests/s that {host} is limited to",
                 where=source.where(("phase", index, "rate")),
-                hint="ask for at most {max_rate:,}/s, or raise max_rate in allowed_hosts",
+                hint="Ask for at most {max_rate:,}/s, or raise max_rate in allowed_hosts.",
                 rate=peak,
                 max_rate=most,
                 host=host,
@@ -219,7 +219,7 @@ def _compose(
                 "not-a-list-of-tables",
                 "{key} is not a list of tables",
                 where=source.where((key,)),
-                hint="head each with [[{key}]], in two brackets",
+                hint="Head each with [[{key}]], in two brackets.",
                 key=key,
             )
             source.data[key] = []

@@ -33,7 +33,7 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
                 "phase-name-reserved",
                 "{name!q} is the memory pass that the harness adds",
                 where=where,
-                hint="use another name",
+                hint="Use another name.",
                 name=name,
             )
         elif name in locations:
@@ -41,7 +41,7 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
                 "phase-name-twice",
                 "two phases are named {name!q}",
                 where=where,
-                hint="the other is at {other}",
+                hint="The other is at {other}",
                 name=name,
                 other=shown(locations[name]),
             )
@@ -62,7 +62,7 @@ def _reject_name(name: object, where: Where, problems: Problems) -> None:
             "phase-name-misspelled",
             "{name!q} is not a name",
             where=where,
-            hint='did you mean "{meant}"?',
+            hint='Did you mean "{meant}"?',
             name=name,
             meant=likely,
         )
@@ -71,7 +71,7 @@ def _reject_name(name: object, where: Where, problems: Problems) -> None:
             "phase-name-invalid",
             "{name!q} is not a name",
             where=where,
-            hint="a name is a letter, then letters, digits, - and _",
+            hint="A name is a letter, then letters, digits, - and _",
             name=name,
         )
 
@@ -85,7 +85,7 @@ def resolve_phases(
             "no-phases",
             "there is no phase",
             where=source.where(("phase",)),
-            hint='write, for example, steady(users=50, hold="30s")',
+            hint='Write, for example, steady(users=50, hold="30s").',
         )
     configs = [_phase_config(source, index, name, description, problems) for index, name in enumerate(names)]
     phases: list[Phase] = []
@@ -123,7 +123,7 @@ def _phase_config(
 
 def _reject_kind(kind: object, where: Where, problems: Problems) -> None:
     if kind is None:
-        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="known: {known}", known=KINDS)
+        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="Known: {known}", known=KINDS)
         return
     synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}
     problems.add(

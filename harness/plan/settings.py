@@ -27,7 +27,7 @@ def _endpoint(value: object) -> str:
         raise InvalidValue(
             "endpoint-invalid",
             "{value!q} is not an endpoint",
-            hint='write method and name, such as "{example}"',
+            hint='Write method and name, such as "{example}".',
             value=value,
             example=example,
         )
@@ -59,7 +59,7 @@ def _switch(value: object) -> object:
         raise InvalidValue(
             "switch-invalid",
             "{value!q} is not a table, true or false",
-            hint="write false to switch it off",
+            hint="Write false to switch it off.",
             value=value,
         )
     return value
@@ -68,7 +68,7 @@ def _switch(value: object) -> object:
 def _environment_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InvalidValue(
-            "environment-value-invalid", "{value!q} is not a string", hint="put the value in quotes", value=value
+            "environment-value-invalid", "{value!q} is not a string", hint="Put the value in quotes.", value=value
         )
     return str(value)
 
@@ -78,7 +78,7 @@ def _secret_name(value: object) -> str:
         raise InvalidValue(
             "secret-name-invalid",
             "{value!q} is not a name",
-            hint='write the name of the secret, such as "x-tenant"',
+            hint='Write the name of the secret, such as "x-tenant".',
             value=value,
         )
     return value.strip()

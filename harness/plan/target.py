@@ -63,7 +63,7 @@ def choose_target(
             "pid-without-host",
             "is only for a target that is already running",
             where=Option("pid"),
-            hint="give its URL too: {option}",
+            hint="Give its URL too: {option}",
             option=Option("host", "URL"),
         )
     if options.ready is not None:
@@ -71,7 +71,7 @@ def choose_target(
             "ready-without-command",
             "is only for a target that the harness starts by a command",
             where=Option("ready"),
-            hint="give the command too: {option}",
+            hint="Give the command too: {option}",
             option=Option("target", "CMD"),
         )
     return ShopTarget(environment=table.environment)
@@ -84,7 +84,7 @@ def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems:
             "scenario-host-invalid",
             "the scenario's host {url} is not a URL",
             where=where,
-            hint="write the whole URL, such as http://127.0.0.1:8000",
+            hint="Write the whole URL, such as http://127.0.0.1:8000",
             url=url,
         )
         return
@@ -92,7 +92,7 @@ def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems:
         "scenario-host-not-allowed",
         "the scenario's host {url} is not this machine",
         where=where,
-        hint="if {host} is yours to load, write {setting} under [tool.harness] in pyproject.toml",
+        hint="If {host} is yours to load, write {setting} under [tool.harness] in pyproject.toml.",
         url=url,
         host=host,
         setting=setting_to_allow(host, allowed.all()),
@@ -108,7 +108,8 @@ def _attached(
             "host-not-allowed",
             "{url} is not this machine, and load goes only to allowed hosts",
             where=where,
-            hint="if {host} is yours to load, give {option}, or write {setting} under [tool.harness] in pyproject.toml",
+            hint="If {host} is yours to load, give {option}, or write {setting} under [tool.harness] in "
+            "pyproject.toml.",
             url=url,
             host=host,
             option=Option("allow_host", host),
@@ -129,7 +130,7 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
             "host-with-target",
             "cannot be combined with {other}",
             where=Option("host"),
-            hint="attach to a URL, or start a command",
+            hint="Attach to a URL, or start a command.",
             other=Option("target"),
         )
     if options.command is not None and options.pid is not None:
@@ -137,7 +138,7 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
             "pid-with-target",
             "cannot be combined with {other}: the harness knows the process that it starts",
             where=Option("pid"),
-            hint="leave it out",
+            hint="Leave it out.",
             other=Option("target"),
         )
     for where, command in ((Option("target"), options.command), (source.where(("target", "command")), table.command)):
@@ -146,33 +147,33 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
                 "target-command-empty",
                 "the command is empty",
                 where=where,
-                hint='write, for example, "uvicorn app:app --port {{port}}"',
+                hint='Write, for example, "uvicorn app:app --port {{port}}".',
             )
     for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
             problems.add(
-                "ready-not-a-path", "{path!q} is not a path", where=where, hint='did you mean "/{path}"?', path=path
+                "ready-not-a-path", "{path!q} is not a path", where=where, hint='Did you mean "/{path}"?', path=path
             )
     if table.url is not None and table.command is not None:
         problems.add(
             "target-url-and-command",
             "has both url and command",
             where=source.where(("target", "url")),
-            hint="keep url to attach to a running target, or command to have one started",
+            hint="Keep url to attach to a running target, or command to have one started.",
         )
 
 
 def _checked_url(url: str, where: Where, problems: Problems) -> str:
     if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
         problems.add(
-            "url-without-scheme", "{url!q} is not a URL", where=where, hint='did you mean "http://{url}"?', url=url
+            "url-without-scheme", "{url!q} is not a URL", where=where, hint='Did you mean "http://{url}"?', url=url
         )
     elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
         problems.add(
             "url-invalid",
             "{url!q} is not a URL",
             where=where,
-            hint="write, for example, http://127.0.0.1:8000",
+            hint="Write, for example, http://127.0.0.1:8000",
             url=url,
         )
     return url.rstrip("/")

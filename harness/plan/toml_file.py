@@ -22,7 +22,7 @@ def read_toml(path: Path) -> ConfigSource:
             "file-unreadable",
             "cannot be read: {reason}",
             where=shown_path(path),
-            hint="give the path of a TOML file",
+            hint="Give the path of a TOML file.",
             reason=error.strerror,
         ) from None
     return parse_toml(path, content)
@@ -37,7 +37,7 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
             "file-not-utf8",
             "byte {byte} is not UTF-8",
             where=shown_path(path),
-            hint="save the file as UTF-8",
+            hint="Save the file as UTF-8.",
             byte=error.start,
         ) from None
     try:
@@ -49,14 +49,14 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
             "toml-number-too-long",
             "a whole number is too long",
             where=shown_path(path),
-            hint="TOML's whole numbers have 64 bits",
+            hint="TOML's whole numbers have 64 bits.",
         ) from None
     except RecursionError:
         raise HarnessError(
             "toml-nested-too-deeply",
             "lists or tables are nested too deeply",
             where=shown_path(path),
-            hint="write them flat",
+            hint="Write them flat.",
         ) from None
     places = _Places(shown_path(path), text)
     locations: dict[KeyPath, Where] = {path: partial(places.of, path) for path in _paths(data)}
@@ -100,7 +100,7 @@ def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Ha
         "toml-invalid",
         "not TOML: {reason}",
         where=f"{shown_path(path)}:{line}",
-        hint="the line is: {text}",
+        hint="The line is: {text}",
         reason=message or error,
         text=lines[line - 1].strip(),
     )

@@ -64,7 +64,7 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
             "key-missing",
             "{word!q} is missing",
             where=where,
-            hint="add {word} = {example}, for example",
+            hint="Add {word} = {example}, for example.",
             word=word,
             example=_EXAMPLES.get(str(below[-1]), "…"),
         )
@@ -92,13 +92,13 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
             alternatives=alternatives(str(value), choices),
         )
     elif wanted == "a list" and isinstance(value, str):
-        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="write [{value!q}]", value=value)
+        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="Write [{value!q}]", value=value)
     elif wanted:
         problems.add(
             "value-of-wrong-type",
             "{value!q} is not {wanted}",
             where=where,
-            hint="write {wanted}",
+            hint="Write {wanted}.",
             value=value,
             wanted=wanted,
         )
@@ -113,11 +113,11 @@ def _report_tuple(is_missing: bool, word: str, where: Where, problems: Problems)
             "level-missing",
             "{word!q} is missing",
             where=where,
-            hint="give all levels, such as (50, 400, 50)",
+            hint="Give all levels, such as (50, 400, 50).",
             word=word,
         )
     else:
-        problems.add("level-surplus", "{word} is one level too many", where=where, hint="leave it out", word=word)
+        problems.add("level-surplus", "{word} is one level too many", where=where, hint="Leave it out.", word=word)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -127,17 +127,17 @@ class GoalConfig(PhaseConfig):
             yield InvalidValue(
                 "phase-two-goals",
                 "has both users and rate",
-                hint="keep one: users for the closed model, rate (arrivals/s) for the open",
+                hint="Keep one: users for the closed model, rate (arrivals/s) for the open.",
                 key="rate",
             )
         if not goals and set(table) <= set(cls.model_fields):  # else the goal may be behind an unknown key
-            yield InvalidValue("phase-without-goal", "has no goal", hint="add users, or rate in arrivals per second")
+            yield InvalidValue("phase-without-goal", "has no goal", hint="Add users, or rate in arrivals per second.")
         for key in ("max_users", "spacing"):
             if key in table and goals == ["users"]:
                 yield InvalidValue(
                     "phase-key-of-open-model",
                     "{word} has no effect with users",
-                    hint="{word} is for rate, the open model",
+                    hint="{word} is for rate, the open model.",
                     key=key,
                     word=key,
                 )
@@ -166,7 +166,7 @@ def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
         raise InvalidValue(
             "goal-is-one-value",
             "{value!q} is one value where several are needed",
-            hint="give {parts}",
+            hint="Give {parts}",
             value=value,
             parts=parts,
         )

@@ -29,7 +29,7 @@ class Shape(PhaseConfig):
             yield InvalidValue(
                 "shape-not-in-scenario",
                 "the scenario has no LoadTestShape",
-                hint="write one in the scenario, or use another kind of phase",
+                hint="Write one in the scenario, or use another kind of phase.",
                 key="kind",
             )
 

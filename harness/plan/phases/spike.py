@@ -73,7 +73,7 @@ class Spike(GoalConfig):
             raise InvalidValue(
                 "spike-not-above-base",
                 "the peak of {peak} is not above the base of {base}",
-                hint="raise the peak, or give a lower base (by default it is the level of the phase before)",
+                hint="Raise the peak, or give a lower base (by default it is the level of the phase before).",
                 peak=str(level),
                 base=number_text(base),
                 key="base" if self.base is not None else "rate" if self.model == "open" else "users",

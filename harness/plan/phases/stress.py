@@ -37,13 +37,13 @@ class Staircase(BaseModel, Generic[_Value]):
             raise InvalidValue(
                 "stress-not-upwards",
                 "goes from {start:g} to {end:g}, not up",
-                hint="to must be more than from",
+                hint='"to" must be more than "from".',
                 start=self.from_,
                 end=self.to,
             )
         if (self.to - self.from_) / self.step > MAX_STEPS:
             raise InvalidValue(
-                "stress-too-many-steps", "has more than {most:,} steps", hint="take a larger step", most=MAX_STEPS
+                "stress-too-many-steps", "has more than {most:,} steps", hint="Take a larger step.", most=MAX_STEPS
             )
         return self
 
