@@ -122,10 +122,12 @@ class RedirectRefused(RequestFailure):
 
 
 class TunnelRefused(RequestFailure):
-    """The proxy answered CONNECT with a status other than 2xx."""
+    """The proxy responded to CONNECT with a status other than 2xx."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(message("tunnel-refused", "the proxy answered CONNECT with status {status}", status=status))
+        super().__init__(
+            message("tunnel-refused", "the proxy responded to CONNECT with status {status}", status=status)
+        )
 
 
 def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:

@@ -134,7 +134,7 @@ class ConnectionPool:
             origin_pool.close()
 
     def __del__(self) -> None:
-        # Users do not close their pool; it goes with them.
+        # A dropped user must not keep connections open.
         self.close()
 
 

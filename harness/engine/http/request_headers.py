@@ -26,6 +26,9 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 
+_process_caches: dict[tuple[Any, ...], RequestHeaderCache] = {}
+"""One dictionary of caches for the process, because users of a class have the same settings."""
+
 HeaderFields = Mapping[str, Any] | None
 """Headers of one request, as a scenario passes them. A list becomes one line per value."""
 
@@ -84,27 +87,27 @@ class RequestHeaderCache:
             cache = _process_caches[key] = cls(origin, defaults, authorization)
         return cache
 
-    def for_request(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
+    def for_request(self, custom: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
         """The headers of one request; ``authorization`` comes from ``auth=`` and ``content_type`` from its body."""
         # The key includes the text of each value: 1, True and 1.0 are equal, but sent differently.
-        fields = (*given.items(), *map(str, given.values())) if given else ()
+        fields = (*custom.items(), *map(str, custom.values())) if custom else ()
         key = (content_type, authorization, *fields)
         try:
             headers = self._cached.get(key)
         except TypeError:  # a list is among the values
-            return self._build(given, authorization, content_type)
+            return self._build(custom, authorization, content_type)
         if headers is None:
-            headers = self._build(given, authorization, content_type)
+            headers = self._build(custom, authorization, content_type)
             if len(self._cached) >= _MAX_CACHED:
                 self._cached.pop(next(iter(self._cached)))
             self._cached[key] = headers
         return headers
 
-    def _build(self, given: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
+    def _build(self, custom: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
         """Merge as Locust's FastHttpSession and geventhttpclient do: later headers win, in any case."""
         fields = self._defaults.copy()
-        fields.update(given or {})
-        names = {name.lower() for name in given or ()}
+        fields.update(custom or {})
+        names = {name.lower() for name in custom or ()}
         if authorization or self._authorization:
             fields["Authorization"] = authorization or self._authorization or ""
         if "accept-encoding" not in names:
@@ -117,7 +120,3 @@ class RequestHeaderCache:
         elif content_type is not None and (content_type.startswith("multipart/") or "content-type" not in fields):
             fields["Content-Type"] = content_type
         return RequestHeaders(self._origin, fields)
-
-
-_process_caches: dict[tuple[Any, ...], RequestHeaderCache] = {}
-"""One for the process, because users of a class have the same settings."""

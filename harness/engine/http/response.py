@@ -53,12 +53,12 @@ class Response:
     )
 
     def __init__(
-        self, prepared: PreparedRequest, status: int, head: bytes, content: bytes | None, elapsed_s: float | None
+        self, prepared: PreparedRequest, status: int, raw_headers: bytes, content: bytes | None, elapsed_s: float | None
     ) -> None:
         self._prepared = prepared
         self.status_code = status
         """0 if no response arrived."""
-        self._raw_headers = head
+        self._raw_headers = raw_headers
         self._content = content
         self._elapsed_s = elapsed_s
         self.arrived_s: float | None = None

@@ -19,6 +19,8 @@ _MAX_IDLE_PARSERS = 64
 
 _header_cache = ResponseHeaderCache()
 """One for the process, because users of a class receive the same headers."""
+_idle_parsers: list[ResponseParser] = []
+"""One list for the process, because a parser is needed only while a response arrives."""
 
 
 class ResponseParser:
@@ -249,10 +251,6 @@ class ResponseParser:
             self._chunks.clear()
             self.body = b""
             _idle_parsers.append(self)
-
-
-_idle_parsers: list[ResponseParser] = []
-"""One list for the process, because a parser is needed only while a response arrives."""
 
 
 def parse_headers(raw_headers: bytes) -> Headers:
