@@ -34,7 +34,7 @@ from harness.engine.process_setup import allow_many_files
 from harness.engine.recorder import Recorder
 from harness.engine.reporter import REPORT_DELAY_S
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.record.journal import WorkerSecond
+from harness.record.journal_entries import WorkerSecond
 from harness.record.second_table import SECOND, SecondTable
 
 PATTERNS = 8

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.errors import Message, message
-from harness.record.journal import ClockReading, Journal
+from harness.record.journal import Journal
+from harness.record.journal_entries import ClockReading
 from harness.record.summary import WorkerClock
 
 TOLERATED_MS = 50.0

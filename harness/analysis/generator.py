@@ -33,7 +33,8 @@ from harness.errors import Message, Option, message
 from harness.metrics.aggregate import Aggregate
 from harness.plan.phases import phase_kind
 from harness.record.histogram import Histogram
-from harness.record.journal import Journal, Second, WorkerSecond
+from harness.record.journal import Journal
+from harness.record.journal_entries import Second, WorkerSecond
 from harness.record.lateness import Lateness
 from harness.record.summary import Generator, Lag
 from harness.recording.run import PhaseRecord

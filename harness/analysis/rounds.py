@@ -1,23 +1,23 @@
-"""95 % intervals for what the rounds of one benchmark showed, which are not independent of each other.
+"""95 % intervals for the rounds of one benchmark, which are not independent of each other.
 
-As for requests (:mod:`harness.analysis.intervals`, whose methods these are): what slows one round (a neighbour, the
-clock of the core, a collection) slows those after it too, so the spread is taken between blocks of consecutive rounds,
-by the moving-block bootstrap's variance in closed form (Künsch 1989), with Student's t for few blocks.
+Whatever slows one round (a neighbour, the clock of the core, a collection) slows the following rounds, too. So, as for
+requests (:mod:`harness.analysis.intervals`), the spread is taken between blocks of consecutive rounds: the variance of
+the moving-block bootstrap in closed form (Künsch 1989), with Student's t for few blocks.
 
-- *mean*, and *ops*, which is its inverse: that variance of the sum.
+- *mean*, and *ops*, its inverse: the variance of the sum.
 - *median and percentiles*: the times up to which the share of rounds may be the percentile's (test inversion,
-  Woodruff 1952), the share's interval that of Clopper & Pearson for the effective number of rounds.
-- *stddev*: the delta method on the mean of squares about the mean.
-- *min, max, rounds* are what they are. So is what memray counted.
+  Woodruff 1952). The share's interval is that of Clopper & Pearson for the effective number of rounds.
+- *stddev*: the delta method on the mean squared deviation.
+- *min, max, rounds* and the figures of memray are exact.
 
-Where others took the core (``Benchmark.taken``), times say more of them than of the function. Of all rounds' time no
-more was waiting than the kernel counted, so the mean may be less by that share. How single rounds shared it is not
-known: percentiles and extremes may be any less, down to what the least round shows, less that share too, for a
-neighbour also slows a round that never waits (the core's other thread, caches; here the least round took 1.5 times as
-long while others had the core for 70 %). Intervals reach down to there, so that a neighbour does not fail a gate.
+If others had the core (``Benchmark.taken``), the times are too long. The rounds waited no longer than the kernel
+counted, so the mean may be lower by that share. How the rounds shared the waiting is unknown: percentiles and extremes
+may be as low as the fastest round, less that share, for a neighbour also slows rounds that never wait (the core's other
+thread, caches: the fastest round took 1.5 times as long while others had the core for 70 % of the time). Intervals are
+widened down to there, so that a neighbour does not fail a gate.
 
-The spread within one process is not all there is: two processes of one build differ by more (layout of memory, hash
-seeds). :mod:`harness.gates.against_baseline` reckons with that wherever two runs are compared.
+Two processes of one build differ more than the rounds of one process (memory layout, hash seeds).
+:mod:`harness.analysis.compare` allows for that when runs are compared.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ DISTURBED = 0.01
 
 
 def interval_of(benchmark: Benchmark, metric: Metric[RoundTimes], memory: MemoryFigures | None) -> Interval | None:
-    """A metric's figure and its 95 % interval, in the metric's unit; None where memory was not looked at.
+    """A metric's figure and its 95 % interval, in the metric's unit; None if memory was not traced.
 
-    ``high`` is None where the rounds are too few to bound it from above: of a single round nothing is bounded.
+    ``high`` is None if the rounds are too few to bound it from above, as a single round always is.
     """
     data = RoundTimes(benchmark.rounds, memory)
     value = metric.value(data)
@@ -73,7 +73,7 @@ def _bounds(statistic: object, value: float, data: RoundTimes) -> Bounds:
 
 
 def _widened(statistic: object, low: float, high: float | None, data: RoundTimes, *, left: float) -> Bounds:
-    """The interval where others had the core, so that only the share ``left`` of its time was surely its own."""
+    """The interval if others had the core: only the share ``left`` of its time was certainly its own."""
     match statistic:
         case Exact():
             return low, high
@@ -105,14 +105,14 @@ def _around(value: float, deviations: Rounds) -> Bounds:
     if len(deviations) < 2:
         return 0.0, None
     variance, degrees = block_variance(deviations)
-    # Never narrower than that of independent rounds.
+    # Never narrower than for independent rounds.
     n = len(deviations)
     half = student(degrees) * math.sqrt(max(variance, float(np.square(deviations).sum()) * n / (n - 1)))
     return max(0.0, value - half), value + half
 
 
 def _inverse(low: float, high: float | None) -> Bounds:
-    """Of calls a second, from the mean's; without an upper end where the mean may be 0."""
+    """The interval of calls a second, from that of the mean; without an upper end if the mean may be 0."""
     return 0.0 if not high else 1 / high, 1 / low if low > 0 else None
 
 
@@ -127,7 +127,7 @@ def _quantile(value: float, q: float, data: RoundTimes) -> Bounds:
     def share(at: int) -> tuple[float, float]:
         return share_bounds((rounds <= times[at]).astype(np.float64), np.ones(n))
 
-    # The share of rounds up to a time only grows with it, so each end is found by halving.
+    # The share of rounds up to a time grows with that time, so bisection finds each end.
     below = bisect_left(range(here), q, key=lambda at: share(at)[1])
     above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share(at)[0])
     low = 0.0 if share_bounds(np.zeros(n), np.ones(n))[1] >= q else float(times[below])

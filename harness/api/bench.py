@@ -43,7 +43,7 @@ def run_benchmarks(options: BenchOptions) -> Run:
         profile=options.profile,
         memory=options.memory,
     )
-    outcome = control.bench.bench(plan, out=Path(options.out), hear=options.hear)
+    outcome = control.bench.bench(plan, out=Path(options.out), on_output=options.hear)
     finished = Run(outcome.folder, outcome.summary)
     if finished.verdict.interrupted:
         raise RunInterrupted(finished)

@@ -9,7 +9,8 @@ from harness.errors import Message
 from harness.gates.live import LiveGate, LiveGates
 from harness.gates.run_totals import RunTotals, arrivals, goal_at
 from harness.plan.model import Phase, RunPlan
-from harness.record.journal import Journal, PhaseSpan
+from harness.record.journal import Journal
+from harness.record.journal_entries import PhaseSpan
 from harness.record.run_folder import RunFolder
 from harness.report.formatting import in_unit, ms, no_commands, number, percent, plain, rate
 

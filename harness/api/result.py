@@ -172,7 +172,14 @@ class Run:
         Sources are ``target``, ``machine``, ``generator``, ``load`` and the workers. For one column each:
         ``run.resources.pivot_table(index="at_s", columns=["source", "name"], values="value")``.
         """
-        return api.tables.resources(self.folder)
+        return self.stream("resources")
+
+    def stream(self, name: str) -> pd.DataFrame:
+        """The table of a recorded stream: ``"requests"``, ``"resources"``, …, as in its Parquet file.
+
+        Raises :class:`HarnessError` if the run did not record it.
+        """
+        return api.tables.stream(self.folder, name)
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows."""

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.figures import latency_of
+from harness.errors import HarnessError
+from harness.metrics.formatting import among
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
@@ -20,8 +22,8 @@ from harness.record.summary import (
     Summary,
     Suspect,
 )
-from harness.recording.run import read_run
-from harness.recording.streams import RESOURCES
+from harness.recording import open_recording
+from harness.recording.streams import STREAMS
 from harness.recording.streams.requests import endpoint_seconds
 
 _COUNTS = ("requests", "failures", "error_rate", "throughput_rps", "bytes_received")
@@ -99,9 +101,18 @@ def timeline(folder: RunFolder, plan: RunPlan) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["second", "phase", "method", "name", *counts, *times])
 
 
-def resources(folder: RunFolder) -> pd.DataFrame:
-    assert RESOURCES.table is not None
-    frame: pd.DataFrame = RESOURCES.table.of(read_run(folder)).to_pandas()
+def stream(folder: RunFolder, name: str) -> pd.DataFrame:
+    tables = {stream.name: stream.table for stream in STREAMS if stream.table and stream.recorded_in(folder)}
+    if name not in tables:
+        raise HarnessError(
+            "stream-not-recorded",
+            "this run has no table of the stream {stream!r}",
+            where=str(folder.path),
+            hint="{choices}",
+            stream=name,
+            choices=among(name, list(tables)),
+        )
+    frame: pd.DataFrame = tables[name].of(open_recording(folder)).to_pandas()
     return frame
 
 

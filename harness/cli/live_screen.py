@@ -18,7 +18,7 @@ from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, RunPlan
-from harness.record.journal import PhaseSpan
+from harness.record.journal_entries import PhaseSpan
 from harness.report.formatting import ms, number, percent
 
 RECENT_S = 5

@@ -1,4 +1,4 @@
-"""One bench from plan to verdict: pytest, then what was asked besides, then judge and report."""
+"""Runs a benchmark suite from plan to verdict: pytest, then profiles and memory if asked, then the report."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from harness.microbench.session import Ended, Outlet, Session, need_pytest_bench
 from harness.plan.bench import PROFILE, BenchPlan, name_of
 from harness.record.profiles import ProfileIndex
 from harness.record.redaction import redacted_words
-from harness.record.run_folder import RunFolder, new_run_id, read_model, write_json, write_text
+from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
 from harness.record.running import marked_as_running
-from harness.record.suite import SuiteEnd, SuiteReport, read_benchmarks
+from harness.record.suite import SuiteEnd, SuiteReport
 from harness.record.summary import Summary
+from harness.recording.streams.rounds import read_benchmarks, read_report
 from harness.report.formatting import plain
 from harness.store import open_store
 from harness.targets.capture_environment import capture_bench_environment
@@ -43,24 +44,25 @@ class BenchOutcome:
     summary: Summary
 
 
-def bench(plan: BenchPlan, *, out: Path, hear: Callable[[str], object]) -> BenchOutcome:
-    """Make the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
+def bench(plan: BenchPlan, *, out: Path, on_output: Callable[[str], object]) -> BenchOutcome:
+    """Create the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
-    ``hear`` is given what pytest says, line by line, redacted and harmless to a terminal; not any more after an
-    ``OSError``: nobody reads it. What else it raises is raised when the bench has ended.
-    Raises :class:`HarnessError` (exit code 2) where nothing could be measured: no such benchmark, a file that cannot be
-    imported, pytest-benchmark not installed; ``KeyboardInterrupt`` where it was interrupted before a benchmark was
-    found. A bench that began always gives an outcome.
+    ``on_output`` gets pytest's output line by line, redacted and safe for a terminal. After an ``OSError`` it is no
+    longer called; any other exception it raises is raised when the bench has ended.
+
+    Raises :class:`HarnessError` (exit code 2) if nothing could be measured: no such benchmark, a file that cannot be
+    imported, pytest-benchmark not installed. Raises ``KeyboardInterrupt`` if it was interrupted before a benchmark was
+    found. Any other bench has an outcome.
     """
     need_pytest_benchmark(plan.arguments)
-    outlet = Outlet(lambda text: hear(plain(text)))
+    outlet = Outlet(lambda text: on_output(plain(text)))
     try:
         return _bench(plan, out, outlet)
     finally:
-        outlet.raise_fault()
+        outlet.raise_error()
 
 
-def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
+def _bench(plan: BenchPlan, out: Path, on_output: Outlet) -> BenchOutcome:
     shown = plan.redacted()
     copies = artifact_location()
     with open_store(None, out) as store:
@@ -70,17 +72,17 @@ def _bench(plan: BenchPlan, out: Path, hear: Outlet) -> BenchOutcome:
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             write_json(folder.environment, environment.model_dump())
             with Interrupts() as interrupts:
-                _measure(folder, plan, interrupts, hear)
+                _measure(folder, plan, interrupts, on_output)
 
             summary = control.finalize.conclude(folder, plan, environment, store)
             if copies is not None:
-                hear(f"  copying the run folder to {copies}\n")
+                on_output(f"  copying the run folder to {copies}\n")
                 summary = control.finalize.copy_run(folder, summary, copies)
             return BenchOutcome(folder, summary)
 
 
-def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: Outlet) -> None:
-    """The suite, and what was asked besides, into ``folder``; which is removed where nothing could be measured."""
+def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, on_output: Outlet) -> None:
+    """Run the suite, then profiles and memory if asked, into ``folder``; remove it if nothing could be measured."""
     request = Request(
         report=str(folder.suite.absolute()),
         secret_names=plan.secret_names,
@@ -91,14 +93,14 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: O
     ).write(folder.path / "request.json")
     started, begun = datetime.now(UTC), time.monotonic()
     command = pytest_command(plan, request, [*_MEASURED, f"--benchmark-json={folder.benchmarks.absolute()}"])
-    with Session(command, folder.log, hear) as session:
+    with Session(command, folder.log, on_output) as session:
         ended = session.wait(lambda: interrupts.count)
     request.unlink()
-    report = read_model(folder.suite, SuiteReport) if folder.suite.exists() else SuiteReport()
+    report = read_report(folder)
     try:
-        _refuse_empty(report, ended, plan, folder.log)
+        _reject_empty(report, ended, plan, folder.log)
     except (HarnessError, KeyboardInterrupt):
-        shutil.rmtree(folder.path)  # it is no run: nothing was measured, and why has been told
+        shutil.rmtree(folder.path)  # nothing was measured, and the error says why
         raise
     end = SuiteEnd(
         started_at=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -108,37 +110,37 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, hear: O
     )
     write_json(folder.suite_end, end.model_dump())
     if not ended.interrupted:
-        _look_closer(folder, plan, report, lambda: interrupts.count, lambda text: hear(f"  {text}\n"))
+        _profile_and_trace(folder, plan, report, lambda: interrupts.count, lambda text: on_output(f"  {text}\n"))
         if interrupts.count:
             write_json(folder.suite_end, end.model_copy(update={"interrupted": True}).model_dump())
 
 
-def _look_closer(
+def _profile_and_trace(
     folder: RunFolder,
     plan: BenchPlan,
     report: SuiteReport,
     interrupts: Callable[[], int],
-    say: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> None:
-    """Profiles and memory, where they were asked: in sessions of their own, so that no time is bent by them."""
+    """Profiles and memory, if asked, in sessions of their own, so that they distort no times."""
     index = ProfileIndex()
     measured = read_benchmarks(folder.benchmarks, folder.rounds, report)
     if plan.profile:
         slowest = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())[:SLOWEST]
         tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest]
-        found, notes = profile_benchmarks(tests, plan, folder, interrupts=interrupts, say=say)
+        found, notes = profile_benchmarks(tests, plan, folder, interrupts=interrupts, on_progress=on_progress)
         index.profiles += found
         index.notes += notes
     if plan.memory and not interrupts():
-        found, notes = trace_benchmarks(report.benchmarks, plan, folder, interrupts=interrupts, say=say)
+        found, notes = trace_benchmarks(report.benchmarks, plan, folder, interrupts=interrupts, on_progress=on_progress)
         index.profiles += found
         index.notes += notes
     if plan.profile or plan.memory:
         index.save(folder.profiles)
 
 
-def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path) -> None:
-    """Raise where pytest came to no benchmark at all; ``log`` is what it said."""
+def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path) -> None:
+    """Raise if pytest found or ran no benchmark at all; ``log`` has its output."""
     if ended.interrupted:
         if not report.benchmarks:
             raise KeyboardInterrupt("interrupted before a benchmark was found")
@@ -146,8 +148,13 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
     if report.collect_faults:
         raise ManyProblemsError(
             [
-                HarnessError(f"pytest cannot collect it: {fault.message}", where=fault.test)
-                for fault in report.collect_faults
+                HarnessError(
+                    "bench-not-collected",
+                    "pytest cannot collect it: {error}",
+                    where=problem.test,
+                    error=problem.message,
+                )
+                for problem in report.collect_faults
             ]
         )
     if report.unknown:
@@ -155,33 +162,42 @@ def _refuse_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
         raise ManyProblemsError(
             [
                 HarnessError(
-                    f"there is no benchmark {name!r}, which a gate names",
+                    "bench-unknown",
+                    "a gate names the benchmark {name!r}, which does not exist",
                     where=f'bench("{name}")',
-                    hint=f"{among(name, names)}; tests that this command leaves out by their path are not known",
+                    hint="{choices}; tests outside the paths of this command are not known",
+                    name=name,
+                    choices=among(name, names),
                 )
                 for name in report.unknown
             ]
         )
+    command = shlex.join(["pytest", *redacted_words(plan.arguments)])
     if ended.status == _NOTHING_COLLECTED or (ended.status == 0 and not report.benchmarks):
         raise HarnessError(
-            "there are no benchmarks among these tests",
-            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
-            hint="A benchmark is a test that takes the fixture `benchmark` of pytest-benchmark: "
+            "bench-none-found",
+            "none of these tests is a benchmark",
+            where=command,
+            hint="A benchmark is a test that uses pytest-benchmark's fixture `benchmark`: "
             "def test_search(benchmark): benchmark(search, 'lamp')",
         )
     if ended.status == 0 and not (report.waited_s or report.failed or report.skipped):
         raise HarnessError(
+            "bench-none-ran",
             "pytest ran none of these benchmarks",
-            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
-            hint="Leave out what keeps it from running them (--collect-only, --setup-plan): they are to be measured.",
+            where=command,
+            hint="Remove the option that keeps pytest from running them (--collect-only, --setup-plan).",
         )
     if not report.benchmarks:
         raise HarnessError(
-            f"pytest could not begin (its exit status: {ended.status}){_last_words(log)}",
-            where=shlex.join(["pytest", *redacted_words(plan.arguments)]),
+            "bench-not-started",
+            "pytest could not start (exit status {status})\n  {output}",
+            where=command,
+            status=ended.status,
+            output=_last_lines(log),
         )
 
 
-def _last_words(log: Path) -> str:
+def _last_lines(log: Path) -> str:
     lines = [line for line in plain(log.read_text(errors="replace")).splitlines() if line.strip()]
-    return "\n  ".join([":", *lines[-_LAST_LINES:]]) if lines else ""
+    return "\n  ".join(lines[-_LAST_LINES:] or ["It printed nothing."])

@@ -1,4 +1,4 @@
-"""What is done with a run folder whose load, or benchmarks, have ended: compare, judge, draw, put into the store."""
+"""Finishes a run whose load or benchmarks have ended: compares, judges, writes reports, puts it into the store."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _HISTORY = 50
 
 
 def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environment, store: Store) -> Summary:
-    """Judge a run or bench that has just ended, against the store's baseline if there is one; write reports; record it.
+    """Judge a run that has just ended against the store's baseline, if there is one; write its reports; store it.
 
-    A store that fails now does not lose the run: it is told as a warning in the result.
+    If the store fails, the run is still judged and reported; the result gets a warning.
     """
-    warnings: list[Message | str] = []
+    warnings: list[Message] = []
     try:
         baseline = store.baseline_for(*plan.key, environment.fingerprint)
-    except HarnessError as fault:
-        warnings.append(f"the baseline could not be read: {fault.message}")
+    except HarnessError as error:
+        warnings.append(message("baseline-unreadable", "cannot read the baseline: {error}", error=error.message))
     else:
         if baseline is not None:
             write_json(folder.comparison, baseline.model_dump(by_alias=True))
     if isinstance(plan, BenchPlan):
-        warnings += _remember(folder, plan, environment, store)
+        warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
     recording.write_tables()
     summary = write_results(folder, judged(folder), warnings=warnings)
@@ -49,17 +49,18 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
         store.record_run(entry, rounds)
-    except HarnessError as fault:
-        summary = write_results(folder, summary, warnings=[f"the run is not in the store: {fault.message}"])
+    except HarnessError as error:
+        warning = message("run-not-stored", "the run is not in the store: {error}", error=error.message)
+        summary = write_results(folder, summary, warnings=[warning])
     return summary
 
 
-def _remember(folder: RunFolder, plan: BenchPlan, environment: Environment, store: Store) -> list[str]:
-    """Note the benches before this one in its folder, for the report is drawn from it alone; warnings."""
+def _write_history(folder: RunFolder, plan: BenchPlan, environment: Environment, store: Store) -> list[Message]:
+    """Write the benches before this one into its folder, from which alone reports are drawn; returns warnings."""
     try:
         write_history(folder.history, store.benchmark_history(plan.suite, environment.fingerprint, most=_HISTORY))
-    except HarnessError as fault:
-        return [f"the benches before this one could not be read: {fault.message}"]
+    except HarnessError as error:
+        return [message("history-unreadable", "cannot read the benches before this one: {error}", error=error.message)]
     return []
 
 
@@ -79,27 +80,27 @@ def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summa
 
 
 def judged(folder: RunFolder) -> Summary:
-    """The result of a run or a bench under its own gates; nothing is written."""
+    """The result of a run or a bench under its own gates. Writes nothing."""
     return judge_suite(read_suite(folder)) if folder.is_bench else judge(folder)
 
 
 def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
-    """Judge a run folder under its own gates (None) or others, and write its results anew.
+    """Judge a run again, under its own gates (None) or others, and write its results.
 
-    A gate that reads a baseline gets the one that the store has by now, where none was there at the run's end.
+    If the run had no baseline at its end, gates are compared with the one that the store has now.
     """
     no_baseline = fetch_baseline(folder, gates)
     return write_results(folder, judge(folder, gates=gates, no_baseline=no_baseline))
 
 
 def judge_bench_again(folder: RunFolder, gates: Sequence[BenchGate] | None) -> Summary:
-    """As :func:`judge_again`, of a bench."""
+    """:func:`judge_again` for a bench."""
     no_baseline = fetch_baseline(folder, gates)
     return write_results(folder, judge_suite(replace(read_suite(folder), no_baseline=no_baseline), gates=gates))
 
 
 def draw_again(folder: RunFolder) -> None:
-    """Draw the reports anew; a run that was killed before it was judged is judged first."""
+    """Write the reports again; a run that was killed before it was judged is judged first."""
     if folder.summary.exists():
         write_reports(folder)
     elif folder.is_bench:
@@ -108,7 +109,7 @@ def draw_again(folder: RunFolder) -> None:
         judge_again(folder, None)
 
 
-def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message | str] = ()) -> Summary:
+def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message] = ()) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
     result = summary.warned(*warnings).model_copy(update={"artifacts": _artifacts(folder)})
     write_text(folder.summary, result.to_json())

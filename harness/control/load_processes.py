@@ -20,7 +20,7 @@ from harness.engine.process_setup import TARGET_VARIABLE
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError, Message, Option, message
 from harness.plan.model import RunPlan
-from harness.record.journal import EndReason
+from harness.record.journal_entries import EndReason
 from harness.record.redacted_log import BackgroundRedactedLog
 from harness.record.run_folder import RunFolder
 

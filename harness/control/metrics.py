@@ -22,7 +22,8 @@ from harness.errors import HarnessError, Message, Option
 from harness.plan.model import RunPlan
 from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
-from harness.record.journal import Endpoint, Journal, Second
+from harness.record.journal import Journal
+from harness.record.journal_entries import Endpoint, Second
 from harness.record.run_folder import RunFolder
 from harness.record.second_table import KINDS, RESPONSE
 

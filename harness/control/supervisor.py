@@ -12,7 +12,8 @@ from harness.control.observer import RunObserver
 from harness.errors import Message, message
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
-from harness.record.journal import EndReason, Journal, JournalFollower
+from harness.record.journal import Journal, JournalFollower
+from harness.record.journal_entries import EndReason
 from harness.sampling.session import SamplingSession
 from harness.targets.start import Target
 

@@ -51,7 +51,8 @@ from harness.engine.worker_registry import WorkerRegistry
 from harness.errors import Message, message
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame, FrameWriter
-from harness.record.journal import SCHEMA, EndReason
+from harness.record.journal import SCHEMA
+from harness.record.journal_entries import EndReason
 from harness.record.redaction import add_secret_names, redacted
 from harness.record.second_table import SecondTable
 

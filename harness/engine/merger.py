@@ -15,7 +15,7 @@ import numpy as np
 from harness.engine.recorder import OTHER_ENDPOINTS
 from harness.engine.worker_report import WorkerReport
 from harness.record.frames import Frame
-from harness.record.journal import WorkerSecond
+from harness.record.journal_entries import WorkerSecond
 from harness.record.second_accumulator import SecondAccumulator
 from harness.record.second_table import SecondTable
 

@@ -15,7 +15,7 @@ from harness.errors import Message, message
 from harness.plan.model import Phase, RunPlan
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.journal import PhaseEndReason
+from harness.record.journal_entries import PhaseEndReason
 from harness.record.second_table import SecondTable
 
 LAST_SECOND_S = 1.5

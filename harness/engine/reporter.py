@@ -7,7 +7,7 @@ import time
 import gevent
 
 from harness.cluster import messages
-from harness.engine.cpu_meter import CpuMeter
+from harness.cpu_meter import CpuMeter
 from harness.engine.garbage import Collector
 from harness.engine.host_guard import Guard
 from harness.engine.lateness_recorder import LatenessRecorder
@@ -15,7 +15,7 @@ from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.timer import Timer
 from harness.engine.recorder import Recorder
-from harness.record.journal import WorkerSecond
+from harness.record.journal_entries import WorkerSecond
 
 REPORT_DELAY_S = 0.02
 """A second is reported this much after its end: requests that ended on its edge have been recorded by then."""

@@ -10,7 +10,7 @@ from gevent.event import Event as Signal
 from harness.errors import Message
 from harness.record.events import Event, EventKind
 from harness.record.frames import Frame, FrameWriter
-from harness.record.journal import EndReason
+from harness.record.journal_entries import EndReason
 from harness.record.redaction import redacted
 
 logger = logging.getLogger(__name__)

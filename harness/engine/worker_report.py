@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import first_problem
-from harness.record.journal import WorkerSecond
+from harness.record.journal_entries import WorkerSecond
 from harness.record.second_table import LIMITS, PHASE, SECOND, SecondTable
 
 AHEAD_S = 2.0

@@ -99,13 +99,9 @@ class Evaluator:
         return why_not_comparable(run, record) or unknown
 
 
-def no_baseline(why: str | Message | None, run: str) -> Message:
+def no_baseline(why: Message | None, run: str) -> Message:
     """Why a gate cannot compare with a baseline; ``why`` is the reason, where the caller knows one."""
-    if isinstance(why, Message):
-        return why
-    if why is not None:
-        return message("baseline-not-available", "{why}", why=why)
-    return message(
+    return why or message(
         "baseline-missing",
         "no baseline to compare with: keep a run you trust as one with `harness baseline set RUN` (this run: "
         "`harness baseline set {run}`)",

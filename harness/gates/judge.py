@@ -27,7 +27,7 @@ from harness.record.summary import BaselineRef, PhaseSummary, Summary
 from harness.recording.run import RunRecording, read_run
 
 
-def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: str | None = None) -> Summary:
+def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: Message | None = None) -> Summary:
     """Judge a run under its plan's gates, or under ``gates``. Writes nothing; ``artifacts`` is for who writes files.
 
     ``no_baseline`` says why the folder has none, where that is known.

@@ -18,7 +18,8 @@ from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.plan.phases import phase_kind
 from harness.plan.requirement import Comparison
-from harness.record.journal import Journal, PhaseSpan
+from harness.record.journal import Journal
+from harness.record.journal_entries import PhaseSpan
 from harness.record.measurement import ALL
 
 MARGIN = 1.5

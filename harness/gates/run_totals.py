@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from harness.metrics.aggregate import Accumulator, Aggregate
 from harness.plan.model import Phase, RunPlan
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.journal import Endpoint, Journal, PhaseSpan, Second
+from harness.record.journal import Journal
+from harness.record.journal_entries import Endpoint, PhaseSpan, Second
 from harness.record.measurement import ALL
 
 KEPT_S = 60

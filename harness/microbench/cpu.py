@@ -1,4 +1,4 @@
-"""The slowest benchmarks once more, each in a session of its own under py-spy; nothing of it counts for their times.
+"""Profiles the slowest benchmarks, each again in its own session under py-spy; their times do not count.
 
 Of what py-spy sees of a whole pytest only what lies below pytest-benchmark's loop is kept: the function's own cost.
 """
@@ -27,7 +27,7 @@ _LOOP = re.compile(r"\brunner \(pytest_benchmark/fixture\.py")
 _OPTIONS = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet", "--benchmark-max-time=2")
 _FEWEST = 20
 _PAUSE_S = 0.5
-"""How long the tests wait for py-spy, which takes some 0.3 s to its first sample."""
+"""How long the tests wait for py-spy, which needs about 0.3 s before its first sample."""
 
 
 def profile_benchmarks(
@@ -36,7 +36,7 @@ def profile_benchmarks(
     folder: RunFolder,
     *,
     interrupts: Callable[[], int],
-    say: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> tuple[list[Profile], list[Message]]:
     """Profiles of ``tests`` (each with its place in the suite, which is the profile's ``phase``), and notes."""
     profiles: list[Profile] = []
@@ -44,7 +44,7 @@ def profile_benchmarks(
     for place, test in tests:
         if interrupts():
             break
-        say(f"profiling {test}")
+        on_progress(f"profiling {test}")
         found, found_notes = _profile(place, test, plan, folder, interrupts)
         profiles += found
         notes |= dict.fromkeys(found_notes)
@@ -63,7 +63,7 @@ def _profile(
     try:
         with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
             sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
-            # Not before: py-spy makes nothing of a Python that has not begun, or is about to become another one.
+            # Not before: py-spy cannot read a Python that is starting, or about to exec another.
             session.wait_for(report.exists, interrupts)
             sampler.begin_phase(place, test)
             session.wait(interrupts)
@@ -82,12 +82,12 @@ def _profile(
 
 
 def _cut(path: Path) -> int:
-    """Leave of each stack what lies below the benchmark's loop, drop all others; how many samples are left."""
+    """Keep of each stack what is below the benchmark's loop, drop all others; returns how many samples are kept."""
     weights: Counter[tuple[str, ...]] = Counter()
     for stack in read_folded(path):
         inside = [at for at, frame in enumerate(stack.frames) if _LOOP.search(frame)]
         if inside:
-            # Nothing below it: a function in C, which py-spy does not see.
+            # Nothing below it: a C function, which py-spy does not see.
             weights[stack.frames[inside[-1] + 1 :] or stack.frames[inside[-1] :]] += stack.weight
     write_folded(path, [Stack(frames, weight) for frames, weight in weights.items()])
     return weights.total()

@@ -1,4 +1,4 @@
-"""Each benchmark's function called once more under memray: what it held at the most, and how much it allocated.
+"""Traces the memory of each benchmark: calls its function once more under memray.
 
 One pytest session traces (see :func:`harness.microbench.plugin.pytest_configure`); one more process reads the traces,
 ``python -m harness.microbench.memory FOLDER``, for that may take memory and seconds that the controller must not.
@@ -32,7 +32,7 @@ _PLUGIN = "microbench/plugin.py"
 
 
 class Traces(BaseModel):
-    """What the traces told, and why one cannot be read; each by the benchmark's id."""
+    """The results of the traces, and why one is unreadable, by the benchmark's id."""
 
     figures: dict[str, MemoryFigures] = {}
     damaged: dict[str, str] = {}
@@ -44,10 +44,10 @@ def trace_benchmarks(
     folder: RunFolder,
     *,
     interrupts: Callable[[], int],
-    say: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> tuple[list[Profile], list[Message]]:
     """Trace ``tests`` (the suite, in its order) and write their figures; profiles of them, and notes."""
-    say("tracing memory")
+    on_progress("tracing memory")
     folder.memory.mkdir(exist_ok=True)
     request = Request(
         report=str((folder.memory / "suite.json").absolute()),
@@ -100,7 +100,7 @@ def trace_benchmarks(
 
 
 def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | Message:
-    """What another process reads; or why it did not, as a note."""
+    """The traces as read by another process, or a note that says why it failed."""
     command = [sys.executable, "-P", "-m", "harness.microbench.memory", str(folder.memory)]
     child = start_child(command, subprocess.PIPE, subprocess.PIPE)
     deadline = time.monotonic() + _READ_TIMEOUT_S
@@ -143,14 +143,14 @@ def _profiles(tests: Sequence[str], read: Collection[str], folder: RunFolder) ->
 
 
 def read_traces(folder: Path) -> Traces:
-    """All that were traced into ``folder``; folded profiles are written beside them."""
+    """Read all traces in ``folder``, and write folded profiles beside them."""
     found = Traces()
     for trace in sorted(folder.glob("*.bin")):
         test = trace.with_suffix(".test").read_text(encoding="utf-8")
         try:
             found.figures[test] = _read(trace)
-        except (OSError, RuntimeError, ValueError) as fault:  # cut off in its head, within, or of another memray
-            found.damaged[test] = str(fault)
+        except (OSError, RuntimeError, ValueError) as error:  # cut off, or written by another version of memray
+            found.damaged[test] = str(error)
     return found
 
 
@@ -173,7 +173,7 @@ def _read(trace: Path) -> MemoryFigures:
 
 
 def _below_call(stack: Stack) -> Stack | None:
-    """What lies below the call of the benchmark's function; None where it is the tracing's own."""
+    """The stack below the call of the benchmark's function; None if it is the tracer's own."""
     at = next((at for at, frame in enumerate(stack.frames) if _is_call(frame)), None)
     return None if at is None else Stack(stack.frames[at + 1 :] or stack.frames[at:], stack.weight)
 

@@ -1,9 +1,8 @@
-"""What ``harness bench`` has inside pytest: notes down which benchmarks there are and what became of each test.
+"""The pytest plugin of ``harness bench``: records which benchmarks there are and what became of each test.
 
-``-p harness.microbench.plugin --harness-bench=FILE``: FILE says what is asked
-(:class:`harness.microbench.request.Request`), and the findings (:class:`harness.record.suite.SuiteReport`) go where it
-says, redacted. A gate that names no benchmark ends
-pytest before anything runs.
+``-p harness.microbench.plugin --harness-bench=FILE``: FILE is a :class:`harness.microbench.request.Request`, which
+names the file for the redacted :class:`harness.record.suite.SuiteReport`. If a gate names no benchmark, pytest ends
+before any test runs.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from harness.engine.cpu_meter import CpuMeter
+from harness.cpu_meter import CpuMeter
 from harness.microbench.request import Request
 from harness.plan.bench import reads
 from harness.record.redaction import add_secret_names, redacted, redacted_settings, redacted_words
 from harness.record.run_folder import write_text
-from harness.record.suite import SuiteReport, TestProblem, write_rounds
+from harness.record.suite import SuiteReport, TestProblem
 
 _OPTION = "--harness-bench"
 _FIXTURES = {"benchmark", "benchmark_weave"}
@@ -32,11 +31,11 @@ _BESIDES = (
     *("benchmark_json", "benchmark_save", "benchmark_autosave"),
     *("benchmark_compare", "benchmark_compare_fail", "benchmark_histogram"),
 )
-"""What pytest-benchmark makes of times, which are bent where one looks closer."""
+"""Options of pytest-benchmark that use the times, which profiling and tracing distort."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(_OPTION, metavar="FILE", help="What `harness bench` asks; it gives this itself.")
+    parser.addoption(_OPTION, metavar="FILE", help="Used by `harness bench` itself.")
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-benchmark reads its options when it is configured
@@ -47,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     request = Request.model_validate_json(Path(asked).read_bytes())
     add_secret_names(request.secret_names)
     if request.paths and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
-        # It heeds `testpaths`, as which it was given them, only where it was started in its rootdir.
+        # pytest uses `testpaths`, through which it got them, only if it was started in its rootdir.
         config.args = list(request.paths)
     if request.only is not None:
         for name in _BESIDES:
@@ -55,11 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if request.memory is not None:
         config.option.benchmark_only = False  # from addopts; it and --benchmark-disable exclude each other
         _trace_memory(Path(request.memory))
-    config.pluginmanager.register(_Notes(request), "harness-bench-notes")
+    config.pluginmanager.register(_Recorder(request), "harness-bench-recorder")
 
 
-class _Notes:
-    """Follows one session and writes what it saw when the tests are known, and again at the end."""
+class _Recorder:
+    """Follows one session; writes its report when the tests are known, and again at the end."""
 
     def __init__(self, request: Request) -> None:
         self._path = Path(request.report)
@@ -80,7 +79,7 @@ class _Notes:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self._report.collect_faults.append(
-                TestProblem(test=report.nodeid, message=redacted(_collect_fault(report)))
+                TestProblem(test=report.nodeid, message=redacted(_collect_error(report)))
             )
 
     @pytest.hookimpl(trylast=True)
@@ -98,18 +97,18 @@ class _Notes:
         report.deselected = [test for test in self._collected if test not in self._chosen]
         if not report.collect_faults:
             unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
-            # Of a whole suite, and of what was asked for this call, it is a fault; else the rest may have the name.
+            # For a whole suite, or gates given for this call, it is an error; else another test may have the name.
             if self._strict or self._is_whole(session.config):
                 report.unknown = unknown
             else:
                 report.elsewhere = unknown
         self._write()
         if report.unknown:
-            pytest.exit("a gate names a benchmark that there is not", returncode=pytest.ExitCode.USAGE_ERROR)
+            pytest.exit("a gate names a benchmark that does not exist", returncode=pytest.ExitCode.USAGE_ERROR)
         time.sleep(self._pause_s)
 
     def _is_whole(self, config: pytest.Config) -> bool:
-        """Whether the arguments name no tests, or all that pytest would be given without."""
+        """Whether the arguments name no tests, or all of the suite."""
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             return True
         here = config.invocation_params.dir
@@ -124,7 +123,7 @@ class _Notes:
         self._note_running(nodeid, None)
 
     def _note_running(self, nodeid: str, running: str | None) -> None:
-        if nodeid in self._chosen:  # of other tests, which are skipped, there may be very many
+        if nodeid in self._chosen:  # the other tests are skipped, and may be very many
             self._report.running = running
             self._write()
 
@@ -140,7 +139,7 @@ class _Notes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._report.failed.append(TestProblem(test=report.nodeid, message=redacted(_fault(report))))
+            self._report.failed.append(TestProblem(test=report.nodeid, message=redacted(_failure(report))))
         elif report.skipped and report.nodeid in self._report.benchmarks:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
             reason = redacted(reason.removeprefix("Skipped: "))
@@ -148,10 +147,13 @@ class _Notes:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Keep the rounds apart: see :mod:`harness.record.suite`. A second call is for what the user saves, whole."""
+        """Write the rounds to a file of their own, see :mod:`harness.record.suite`; a second call is the user's."""
         path, self._rounds = self._rounds, None
         if path is None:
             return
+        # Here, since the measured process should load no more than it must.
+        from harness.recording.streams.rounds import write_rounds
+
         for entry in output_json["benchmarks"]:
             entry["extra_info"] = _redacted_texts(entry["extra_info"])
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
@@ -171,7 +173,7 @@ def _is_benchmark(item: pytest.Item) -> bool:
 
 
 def _redacted_texts(value: Any, name: str = "") -> Any:
-    """What a test has noted down of itself (any JSON value), without secrets: by their names, or their form."""
+    """A test's ``extra_info`` (any JSON value) with its secrets redacted, by their names or their form."""
     if isinstance(value, dict):
         return {key: _redacted_texts(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -179,7 +181,7 @@ def _redacted_texts(value: Any, name: str = "") -> Any:
     return redacted_settings({name: value})[name] if isinstance(value, str) else value
 
 
-def _fault(report: pytest.TestReport) -> str:
+def _failure(report: pytest.TestReport) -> str:
     """Where and why a test failed, in one line."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None:
@@ -189,31 +191,31 @@ def _fault(report: pytest.TestReport) -> str:
     return f"{why[0] if why else 'it failed'}{during} ({Path(crash.path).name}:{crash.lineno})"[:_LONGEST]
 
 
-def _collect_fault(report: pytest.CollectReport) -> str:
-    """Why a file could not be imported: the last line of the error that Python or pytest told."""
+def _collect_error(report: pytest.CollectReport) -> str:
+    """Why a file could not be imported: the last line of the error."""
     lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
-    told = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
-    return (told or lines or ["it cannot be collected"])[-1][:_LONGEST]
+    errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+    return (errors or lines or ["it cannot be collected"])[-1][:_LONGEST]
 
 
 def _trace_memory(folder: Path) -> None:
-    """Have each benchmark call its function twice, the second time under memray, instead of measuring rounds.
+    """Make each benchmark call its function twice, the second time under memray, instead of measuring rounds.
 
-    The first call fills caches and imports modules: what only that takes is no part of the function's cost.
-    pytest-benchmark runs with ``--benchmark-disable`` then, which calls the function once and keeps no time.
+    The first call fills caches and imports modules, which is not part of the function's cost. pytest-benchmark runs
+    with ``--benchmark-disable`` meanwhile, which calls the function once and measures no time.
     """
     from pytest_benchmark.fixture import BenchmarkFixture
 
     def traced(function: Callable[..., Any], fixture: Any) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            def measured() -> Any:  # by this frame what the function allocates is told from what the tracing does
+            def measured() -> Any:  # this frame separates the function's allocations from the tracer's
                 return function(*args, **kwargs)
 
             path = folder / f"{len(list(folder.glob('*.bin'))):03d}.bin"
             path.with_suffix(".test").write_text(fixture.fullname, encoding="utf-8")
             with _tracker(path):
-                # CPython keeps freed lists, dicts, … for the next ones: what others have left of them, this call would
-                # not allocate. A full collection lets go of them; it is in here, for starting the tracer leaves some.
+                # CPython reuses freed lists and dicts, so this call would not allocate what others have freed. A full
+                # collection releases them. It must be in here, since starting the tracer leaves some, too.
                 gc.collect()
                 return measured()
 
@@ -241,19 +243,19 @@ def _trace_memory(folder: Path) -> None:
                 teardown(*given, **named)
         return result
 
-    # pytest-benchmark has no hook here; the session measures no time, so that nothing else of it is touched.
+    # pytest-benchmark has no hook for this. The session measures no times, so nothing else changes.
     BenchmarkFixture.__call__ = once  # type: ignore[method-assign, assignment]
     BenchmarkFixture.pedantic = pedantic  # type: ignore[method-assign, assignment]
 
 
 def _tracker(path: Path) -> AbstractContextManager[object]:
-    """Of memray, which notes this process's command line in its trace: without secrets."""
+    """A memray tracker. It records this process's command line in its trace, so that is redacted."""
     import memray
 
     words = sys.argv
     sys.argv = list(redacted_words(words))
     try:
-        # Small objects come from pymalloc, which memray looks into only when told.
+        # Small objects come from pymalloc, which memray does not trace by default.
         return memray.Tracker(path, trace_python_allocators=True)
     finally:
         sys.argv = words

@@ -1,4 +1,4 @@
-"""What ``harness bench`` asks of its plugin inside pytest."""
+"""What ``harness bench`` asks its plugin inside pytest to do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from pydantic import BaseModel
 
 
 class Request(BaseModel):
-    """Where the findings go, and what is asked. All paths are absolute.
+    """What a session does, and where its results go. All paths are absolute.
 
-    ``report`` is for a :class:`harness.record.suite.SuiteReport`; ``secret_names`` name the user's own secrets.
-    ``paths`` are the tests where pytest's arguments name none.
+    ``report`` is the file for the :class:`harness.record.suite.SuiteReport`; ``secret_names`` name the user's secrets.
+    ``paths`` are the tests to run if pytest's arguments name none.
 
-    The session that measures: ``rounds`` is for every round, ``gated`` are the names that gates use, ``strict`` whether
-    each must be a benchmark's also where the arguments choose tests. Those that look closer: ``only`` are the ids of
-    the tests to run, ``pause_s`` is how long to wait before the first, ``memory`` is a folder: each benchmark is traced
-    into a file there.
+    The measuring session writes all rounds to ``rounds``. ``gated`` are the names in gates; with ``strict`` each must
+    be that of a benchmark even if the arguments choose tests. The other sessions run only the tests ``only`` and wait
+    ``pause_s`` before the first. With ``memory``, each benchmark is traced into a file in that folder.
     """
 
     report: str

@@ -1,4 +1,4 @@
-"""One row of a :class:`SecondTable` as a typed value, for those who read a run series by series."""
+"""One row of a :class:`SecondTable` as a typed value."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.record.second_table import FAILED, KINDS, MAXIMA_US, RESPONSE, SERV
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EndpointSecond:
-    """What ended in one second, of one phase (that in which it was *started*), segment and endpoint.
+    """The requests of one phase (in which they *started*), segment and endpoint that ended in one second.
 
-    ``response`` holds all requests, failed ones too; ``failed`` the failed ones alone; ``service`` is the same as
-    ``response`` in the closed model (and then the very same object).
+    ``response`` has all requests, ``failed`` only those that failed. In the closed model ``service`` is the same object
+    as ``response``.
     """
 
     phase: int
@@ -31,7 +31,7 @@ class EndpointSecond:
 
     @classmethod
     def all_of(cls, table: SecondTable, rows: Iterable[int] | None = None) -> list[EndpointSecond]:
-        """A series for each row of a table, or for some rows; its histograms are views of the table's buckets."""
+        """One for each row of a table, or for some rows. The histograms are views of the table's buckets."""
         ends = np.cumsum(table.sizes)
         begins = ends - table.sizes.ravel()
         sums_us, maxima_us = table.rows[:, SUMS_US:MAXIMA_US].ravel(), table.rows[:, MAXIMA_US:SIZES].ravel()

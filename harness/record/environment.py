@@ -1,4 +1,4 @@
-"""``environment.json``: on what a run was made. Runs of one fingerprint may be compared; others not."""
+"""``environment.json``: the machine and versions of a run. Only runs of one fingerprint are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Environment(BaseModel):
     """The machine, the versions and the commits of a run.
 
     ``fingerprint`` is a short hash over what decides the speed: processor model, cores, memory, system, Python
-    version, kind of target and number of workers; not over commits, for those are what runs are compared by.
+    version, kind of target and number of workers. Commits are not part of it: they are what is compared.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -24,9 +24,9 @@ class Environment(BaseModel):
     versions: dict[str, str]
     """Packages that matter: harness, locust, gevent, py-spy, memray."""
     scenario_commit: str | None
-    """Git commit of the scenario's checkout, with ``+`` behind it where there were changes; None outside git."""
+    """Git commit of the scenario's checkout, followed by ``+`` if there were changes; None outside git."""
     target_commit: str | None
     target: str
-    """What the target is, as a person reads it."""
+    """The target, for people."""
     notes: list[str] = []
-    """What makes this machine a doubtful one to measure on (frequency scaling, other load, no ptrace …)."""
+    """What makes measurements on this machine doubtful (frequency scaling, other load, no ptrace …)."""

@@ -1,4 +1,4 @@
-"""Files of a run folder are ordinary ones: what is not would be waited for, for ever."""
+"""Only regular files of a run folder are read: opening a pipe would wait forever."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from harness.errors import HarnessError
 
 
 def ordinary(path: Path) -> Path:
-    """``path`` itself, which may be missing. Raises :class:`HarnessError` where it is a pipe, a device or a folder."""
+    """``path`` itself, which may not exist. Raises :class:`HarnessError` if it is a pipe, a device or a folder."""
     if path.exists() and not path.is_file():
         raise HarnessError(
-            "the file cannot be read: it is no ordinary one",
+            "not-a-file",
+            "cannot read the file: it is not a regular file",
             where=str(path),
             hint="Copy the run folder again from where it was made.",
         )

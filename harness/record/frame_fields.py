@@ -1,8 +1,7 @@
-"""What the frames of a journal and of the resources hold: each field's type and range, checked where they are read.
+"""The type and range of each field of a journal's frames, checked when they are read.
 
-A checksum only tells that a frame is as it was written. These tell that what was written makes sense, so that whoever
-works with it need not ask. Fields that are not named here are left to a later version; ``series`` and ``lateness`` are
-checked by :class:`harness.record.second_table.SecondTable`.
+A checksum only shows that a frame is as it was written; this shows that its values make sense. Unknown fields are left
+to later versions. :class:`harness.record.second_table.SecondTable` checks ``series`` and ``lateness``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Epoch = Annotated[float, Field(ge=0, lt=1e10)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 _Second = Annotated[int, Field(ge=0, lt=10_000_000)]
-"""Of a run: 115 days are more than any, and all its seconds still fit into memory."""
+"""At most 115 days: longer than any run, and all its seconds still fit into memory."""
 _Moment = Annotated[float, Field(ge=0, lt=10_000_000)]
 _Figure = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
@@ -46,7 +45,7 @@ class _Worker(_Frame):
 
 class _Clock(_Frame):
     worker: _Index
-    at_s: _Figure  # before the run's start, its clock can be compared already
+    at_s: _Figure  # negative: clocks are compared before the run starts, too
     error_ms: _Figure
     bound_ms: _Figure
 
@@ -76,7 +75,7 @@ _WorkerWire = Annotated[
     Field(strict=False),
     BeforeValidator(_with_held),
 ]
-"""A ``WorkerSecond``: msgpack makes lists of tuples."""
+"""A ``WorkerSecond``; msgpack turns tuples into lists."""
 
 
 class _SecondFrame(_Frame):
@@ -113,12 +112,6 @@ class _End(_Frame):
     reason: Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
 
 
-class _Resources(_Frame):
-    epoch_s: _Epoch
-    source: str
-    values: dict[str, _Figure]
-
-
 _KINDS: dict[str, type[_Frame]] = {
     "start": _Start,
     "endpoint": _Endpoint,
@@ -132,19 +125,15 @@ _KINDS: dict[str, type[_Frame]] = {
     "sample": _Sample,
     "event": _Event,
     "end": _End,
-    "resources": _Resources,
 }
 
 
 def check_fields(frame: dict[str, Any]) -> None:
-    """Raises ``ValueError`` naming the first field that is missing or holds what it cannot.
-
-    A frame of another kind is as good as any.
-    """
+    """Raises ``ValueError`` with the first field that is missing or has a wrong value. Other kinds pass."""
     fields = _KINDS.get(frame["kind"])
     if fields is None:
         return
     try:
         fields.model_validate(frame)
-    except ValidationError as fault:
-        raise ValueError(first_problem(fault)) from fault
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from error

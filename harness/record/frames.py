@@ -1,7 +1,7 @@
-"""Append-only files of frames: length, CRC, msgpack payload. A file whose writer was killed reads up to its last frame.
+"""Append-only files of frames: length, CRC, msgpack payload. If the writer was killed, all whole frames are readable.
 
 Layout: the magic, then frames of ``<u4 length> <u4 crc32 of the payload> <payload>``, all little-endian. A frame is a
-map with the key ``kind``. A reader stops at the first frame that is cut off; it refuses one whose checksum is wrong.
+map with the key ``kind``. A reader stops at a frame that is cut off and rejects one with a wrong checksum.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgpack
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Message, message
 from harness.record.files import ordinary
 
 MAGIC = b"HARNESS1"
@@ -26,7 +26,7 @@ Frame = dict[str, Any]
 
 
 class FrameWriter:
-    """Appends frames to a new file; each is handed to the kernel at once, so SIGKILL loses none that was written."""
+    """Appends frames to a new file. Each goes to the kernel at once, so that SIGKILL loses none that was written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class FrameWriter:
         self._file.write(MAGIC)
 
     def write(self, frame: Frame) -> None:
-        """Append one frame. Raises ``OSError`` where the disk is full; the file stays whole, and can be written on."""
+        """Append one frame. Raises ``OSError`` if the disk is full; the file stays valid, and writing can go on."""
         payload = msgpack.packb(frame, use_bin_type=True)
         whole = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
         begin = self._file.tell()
@@ -42,7 +42,7 @@ class FrameWriter:
             while whole:
                 whole = whole[self._file.write(whole) or 0 :]
         except OSError:
-            # Half a frame would spoil all that is written behind it, once there is room again.
+            # Half a frame would make everything after it unreadable.
             self._file.seek(begin)
             self._file.truncate()
             raise
@@ -60,9 +60,9 @@ class FrameWriter:
 
 
 class FrameReader:
-    """Reads the frames of a file from its start; may be asked again for those that were appended since.
+    """Reads the frames of a file from its start, and later those that were appended since.
 
-    ``cut_off`` is true while the file ends in the middle of a frame: its writer is still at it, or was killed.
+    ``cut_off`` is true while the file ends in the middle of a frame: its writer is still writing, or was killed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,9 +71,9 @@ class FrameReader:
         self.cut_off = False
 
     def new_frames(self) -> Iterator[Frame]:
-        """The frames that were appended since the last call. A file that is not there yet has none.
+        """The frames that were appended since the last call; none if there is no file yet.
 
-        Raises :class:`HarnessError` where the file is not of this format or is damaged before its end.
+        Raises :class:`HarnessError` if the file has another format, or is damaged before its end.
         """
         if not ordinary(self.path).exists():
             return
@@ -84,7 +84,7 @@ class FrameReader:
                     self.cut_off = MAGIC.startswith(magic)
                     if self.cut_off:
                         return
-                    raise self._damaged(0, "it does not begin as a journal does")
+                    raise self._damaged(0, message("wrong-magic", "it does not begin as a journal does"))
                 self._offset = len(MAGIC)
             file.seek(self._offset)
             while True:
@@ -94,33 +94,42 @@ class FrameReader:
                     return
                 length, crc = _HEAD.unpack(head)
                 if length > _LONGEST:
-                    raise self._damaged(self._offset, f"a frame claims {length:,} bytes")
+                    raise self._damaged(
+                        self._offset, message("frame-too-long", "a frame claims {length:,} bytes", length=length)
+                    )
                 payload = file.read(length)
                 if len(payload) < length:
                     self.cut_off = True
                     return
                 if zlib.crc32(payload) != crc:
-                    raise self._damaged(self._offset, "a frame's checksum is wrong")
+                    raise self._damaged(self._offset, message("wrong-checksum", "the checksum of a frame is wrong"))
                 try:
                     frame = msgpack.unpackb(payload, raw=False, strict_map_key=False)
-                except ValueError as fault:
-                    raise self._damaged(self._offset, f"a frame cannot be read ({fault})") from fault
+                except ValueError as error:
+                    unreadable = message("frame-not-msgpack", "a frame is not valid msgpack ({error})", error=error)
+                    raise self._damaged(self._offset, unreadable) from error
                 if not isinstance(frame, dict) or not isinstance(frame.get("kind"), str):
-                    raise self._damaged(self._offset, "a frame has no kind")
+                    raise self._damaged(self._offset, message("frame-without-kind", "a frame has no kind"))
                 self._offset += _HEAD.size + length
                 yield frame
 
-    def not_understood(self, frame: Frame, fault: Exception) -> HarnessError:
-        """What is told of a whole frame that does not hold what its kind should."""
+    def not_understood(self, frame: Frame, error: Exception) -> HarnessError:
+        """The error of a whole frame that does not hold what its kind should."""
         return HarnessError(
-            f"a frame of kind {frame['kind']!r} cannot be understood: {fault}",
+            "frame-not-understood",
+            "cannot read a frame of kind {kind!r}: {error}",
             where=str(self.path),
-            hint="It was written by another version of the harness, or is damaged.",
+            hint="The file is damaged, or another version of the harness wrote it.",
+            kind=frame["kind"],
+            error=error,
         )
 
-    def _damaged(self, offset: int, what: str) -> HarnessError:
+    def _damaged(self, offset: int, problem: Message) -> HarnessError:
         return HarnessError(
-            f"the file is damaged at byte {offset:,}: {what}",
+            "frames-damaged",
+            "the file is damaged at byte {offset:,}: {problem}",
             where=str(self.path),
-            hint="Copy the run folder again from where it was made; `harness run` makes a new one.",
+            hint="Copy the run folder again from where it was made, or run again.",
+            offset=offset,
+            problem=problem,
         )

@@ -32,12 +32,12 @@ LAST_BUCKET = (_VALUE_BITS - SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
 
 Ints = npt.NDArray[np.int64]
 Narrow = npt.NDArray[np.integer[Any]]
-"""Whole numbers in whatever type they were recorded in: reckon with them only where numpy widens the result."""
+"""Whole numbers in the type in which they were recorded; compute with them only where numpy widens the result."""
 
 
 def rank_of(q: float, count: int) -> int:
     """Which of ``count`` values in order, counted from 1, is their ``q`` quantile: the ``ceil(q · count)``-th."""
-    # Less a little: 0.55 · 100 is 55.00000000000001 in floats, and means the 55th.
+    # Slightly less: 0.55 · 100 is 55.00000000000001 in floats, and means the 55th.
     return max(1, math.ceil(q * count - 1e-9))
 
 
@@ -52,9 +52,9 @@ def bucket_of(value_us: int) -> int:
 
 
 def buckets_of(values_us: Ints) -> Ints:
-    """As :func:`bucket_of`, for an array of values."""
+    """:func:`bucket_of` for an array of values."""
     values = np.clip(np.asarray(values_us, dtype=np.int64), 0, MAX_VALUE_US)
-    # frexp's exponent is the bit length: exact, for all values are below 2**53.
+    # frexp's exponent is the bit length, exact below 2**53.
     shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - SUB_BUCKET_BITS, 0)
     buckets: Ints = shift * _HALF + (values >> shift)
     return buckets
@@ -117,9 +117,9 @@ class Histogram:
         return cls(filled, summed[filled].astype(np.int64), sum_us, max_us)
 
     def minus(self, part: Histogram) -> Histogram:
-        """What is left when ``part``, which must be contained in this histogram, is taken out.
+        """This histogram without ``part``, which it must contain.
 
-        The maximum is that of the highest bucket left, cut to this histogram's own.
+        The maximum is that of the highest bucket left, at most this histogram's own.
         """
         if not part.count:
             return self
@@ -153,12 +153,12 @@ class Histogram:
         return int(self.indices[np.searchsorted(np.cumsum(self.counts), rank_of(q, self.count))])
 
     def count_above(self, value_us: int) -> int:
-        """How many values surely lie above ``value_us``: those of the buckets above its own."""
+        """How many values certainly exceed ``value_us``: those in the buckets above its own."""
         return int(self.counts[self.indices > bucket_of(value_us)].sum())
 
 
 class HistogramSum:
-    """A histogram that grows: one array over all buckets, for merging sparse ones costs more with every part."""
+    """A histogram that grows: one array over all buckets, since merging sparse ones costs more with every part."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(LAST_BUCKET + 1, dtype=np.int64)

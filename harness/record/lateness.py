@@ -1,4 +1,4 @@
-"""How late a load generator started the arrivals of an open model: what of it was the target's doing, what its own."""
+"""How late arrivals of the open model started, and how much of that the load generator caused itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from harness.record.second_table import SecondTable
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lateness:
-    """How long after their intended start a phase's arrivals were started; in µs, all of them, punctual ones too.
+    """How long after its intended start each arrival of a phase started, in µs; punctual arrivals are included.
 
-    ``delay`` holds the whole of it, whatever its cause. ``own`` holds the part that is the generator's: all of it where
-    a user was free, else only the time until the generator turned to the arrival; the rest it waited for a user, which
-    the target kept busy.
+    ``delay`` is the whole delay. ``own`` is the part that the generator caused: if a user was free, all of it; if not,
+    the time until the generator turned to the arrival. The rest of the time the target kept all users busy.
     """
 
     phase: int
@@ -27,7 +26,7 @@ class Lateness:
 
     @classmethod
     def table(cls, phases: Ints, delays_us: Ints, own_us: Ints) -> SecondTable:
-        """Single arrivals, an entry each, as a table of a row a phase (of no segment, endpoint or second)."""
+        """Single arrivals, an entry each, as a table with a row per phase. It has no segment, endpoint or second."""
         yes = np.ones(len(phases), dtype=np.bool_)
         none = np.zeros(len(phases), dtype=np.int64)
         arrivals = SecondAccumulator()
@@ -44,14 +43,12 @@ class Lateness:
 
     @classmethod
     def all_of(cls, table: SecondTable) -> list[Lateness]:
-        """The rows of a table: ``delay`` stands where requests have their response time, ``own`` where the service
-        time is.
-        """
+        """The rows of a table. ``delay`` is in the column of the response time, ``own`` in that of the service time."""
         return [cls(row.phase, row.response, row.service) for row in EndpointSecond.all_of(table)]
 
     @classmethod
     def merged(cls, parts: list[Lateness]) -> list[Lateness]:
-        """The sum of ``parts``, one for each phase."""
+        """The sum of ``parts``, one per phase."""
         phases = sorted({part.phase for part in parts})
         return [
             cls(

@@ -1,8 +1,8 @@
-"""The index of a run's CPU and memory profiles: which file holds which phase, and what could not be sampled.
+"""The index of a run's CPU and memory profiles: which file has which phase, and what could not be sampled.
 
-A profile is a *folded* text file (Brendan Gregg's collapsed stacks): ``frame;frame;frame weight`` a line, root first,
-a frame as ``function (file.py:line)``. The weight counts samples (CPU) or bytes (memory). Raw files (memray's
-``.bin``) lie beside them, so other tools can open them.
+A profile is a *folded* text file (Brendan Gregg's collapsed stacks). A line is ``frame;frame;frame weight``, root
+first, a frame is ``function (file.py:line)``. The weight counts samples (CPU) or bytes (memory). The raw files of tools
+(memray's ``.bin``) are kept beside them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
 class Profile:
     """One folded file. ``path`` is relative to the run folder; ``phase`` is the phase's index in the plan.
 
-    ``unit`` is ``samples`` (then ``rate_hz`` samples a second were taken) or ``bytes``; ``raw`` names the tool's own
-    file, where there is one. ``duration_s`` is the time the sampler was on, from ``offset_s`` after the phase's begin;
-    ``cores`` the CPU that it took meanwhile (CPU seconds a second), where that is known.
+    ``unit`` is ``samples`` (taken at ``rate_hz``) or ``bytes``; ``raw`` is the tool's own file, if there is one. The
+    sampler ran for ``duration_s``, from ``offset_s`` after the start of the phase, and used ``cores`` (CPU seconds a
+    second), if that is known.
     """
 
     kind: ProfileKind
@@ -76,14 +76,14 @@ class ProfileIndex:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One line of a folded file: frames from the root inwards, and their weight."""
+    """One line of a folded file: frames, the root first, and their weight."""
 
     frames: tuple[str, ...]
     weight: int
 
 
 def read_folded(path: Path) -> list[Stack]:
-    """The stacks of a folded file. Raises :class:`HarnessError` naming the line that is none."""
+    """The stacks of a folded file. Raises :class:`HarnessError` with the line that is not one."""
     stacks: list[Stack] = []
     with ordinary(path).open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
@@ -91,7 +91,11 @@ def read_folded(path: Path) -> list[Stack]:
                 continue
             text, _, weight = line.rstrip("\n").rpartition(" ")
             if not text or not weight.isdigit():
-                raise HarnessError("not a line of a folded profile: `frame;frame weight`", where=f"{path}:{number}")
+                raise HarnessError(
+                    "profile-damaged",
+                    "not a line of a folded profile, `frame;frame weight`",
+                    where=f"{path}:{number}",
+                )
             stacks.append(Stack(tuple(text.split(";")), int(weight)))
     return stacks
 

@@ -1,4 +1,4 @@
-"""The run folder: where each thing that a run produced lies. It is the only thing handed on from a run."""
+"""The run folder: the paths of everything that a run leaves behind."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import HarnessError, first_problem
+from harness.errors import HarnessError, Option, first_problem
 from harness.record.files import ordinary
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_JSON_FAULT = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
+_JSON_ERROR = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 _STARTED = "%Y%m%dT%H%M%SZ"
-_DAMAGED = "The file is damaged, or of another version of the harness."
+_DAMAGED = "The file is damaged, or another version of the harness wrote it."
 
 
 def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
@@ -33,7 +33,7 @@ def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
 
 
 def started_by_id(run_id: str) -> datetime | None:
-    """When a run began, as its id tells; None where it is none of :func:`new_run_id`: a folder may be renamed."""
+    """When a run began, by its id; None if :func:`new_run_id` did not make it: folders can be renamed."""
     try:
         return datetime.strptime(run_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
     except ValueError:
@@ -41,7 +41,7 @@ def started_by_id(run_id: str) -> datetime | None:
 
 
 class RunFolder:
-    """The paths of one run's folder. Making one touches nothing; :meth:`create` and :meth:`open` do."""
+    """The paths of one run's folder. Constructing it does not touch the disk; :meth:`create` and :meth:`open` do."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,106 +74,111 @@ class RunFolder:
 
     @property
     def is_bench(self) -> bool:
-        """Whether ``harness bench`` made it. Raises :class:`HarnessError` where plan.json is missing or damaged."""
+        """Whether ``harness bench`` made it. Raises :class:`HarnessError` if plan.json is missing or damaged."""
         plan = read_json(self.plan)
         return isinstance(plan, dict) and plan.get("kind") == "bench"
 
     @property
     def started_at(self) -> datetime:
-        """As its name says; one that somebody has renamed is as old as its plan."""
+        """When the run started, by its name; a renamed folder is as old as its plan."""
         return started_by_id(self.run_id) or datetime.fromtimestamp(self.plan.stat().st_mtime, UTC)
 
     @classmethod
     def create(cls, parent: Path, run_id: str) -> RunFolder:
-        """Make the folder. Raises :class:`HarnessError` where it cannot be written."""
+        """Create the folder. Raises :class:`HarnessError` if that fails."""
         folder = cls(parent / run_id)
         try:
             folder.path.mkdir(parents=True)
-        except OSError as fault:
+        except OSError as error:
             raise HarnessError(
-                f"the run folder cannot be made: {fault.strerror or fault}",
+                "run-folder-not-made",
+                "cannot create the run folder: {error}",
                 where=str(folder.path),
-                hint="Give a folder that can be written: --out DIR",
-            ) from fault
+                hint="Choose a folder that you can write to: {option}",
+                error=error.strerror or error,
+                option=Option("out", "DIR"),
+            ) from error
         return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run folder. Raises :class:`HarnessError` where ``path`` is none."""
+        """An existing run folder. Raises :class:`HarnessError` if ``path`` is not one."""
         if not path.is_dir():
             raise HarnessError(
-                "there is no such run folder", where=str(path), hint="`ls reports/` shows those there are."
+                "run-folder-not-found", "no such run folder", where=str(path), hint="List the runs: ls reports/"
             )
         folder = cls(path)
         if not folder.plan.is_file():
             raise HarnessError(
-                "this is not a run folder: it holds no plan.json",
+                "not-a-run-folder",
+                "this is not a run folder: it has no plan.json",
                 where=str(path),
-                hint="A run folder is made by `harness run`, below reports/ or --out DIR.",
+                hint="`harness run` creates run folders in reports/, or in the folder given with {option}.",
+                option=Option("out"),
             )
         return folder
 
 
 def find_run(name: str, parent: Path) -> RunFolder:
-    """The run folder that ``name`` means: a path, a run-id below ``parent``, or ``latest``.
+    """The run folder called ``name``: a path, a run-id below ``parent``, or ``latest``.
 
-    Raises :class:`HarnessError` where there is none.
+    Raises :class:`HarnessError` if there is none.
     """
     if name == "latest":
         runs = sorted(
             path.parent for path in parent.glob("[!.]*/plan.json")
-        )  # not one that is being fetched, or removed
+        )  # hidden folders are being fetched or removed
         if not runs:
-            raise HarnessError("there is no run yet", where=str(parent), hint="`harness run SCENARIO` makes one.")
+            raise HarnessError("no-run-yet", "no run yet", where=str(parent), hint="Start one: harness run SCENARIO")
         return RunFolder.open(runs[-1])
     below = parent / name
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file at once: a reader, or a crash, never sees half of it."""
+    """Write a file atomically: no reader ever sees half of it, nor does a crash leave half of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:  # raised again: an interrupt, too, must leave no half file behind
+    except BaseException:  # raised again: interrupts, too, must leave no half file behind
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
 def write_json(path: Path, value: Any) -> None:
-    """As :func:`write_text`, for a JSON value. Half characters, which user code may have made, become ``?``."""
+    """Write a JSON value with :func:`write_text`. Lone surrogates, which user code can produce, become ``?``."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a run folder. Raises :class:`HarnessError` where it is missing or damaged, naming the line."""
+    """Read a JSON file of a run folder. Raises :class:`HarnessError` if it is missing or damaged, with the line."""
     try:
         content = ordinary(path).read_bytes()
-    except FileNotFoundError as fault:
-        raise HarnessError("the file is missing from the run folder", where=str(path)) from fault
-    except OSError as fault:
-        raise HarnessError(f"the file cannot be read: {fault}", where=str(path)) from fault
+    except FileNotFoundError as error:
+        raise HarnessError("file-missing", "the file is missing from the run folder", where=str(path)) from error
+    except OSError as error:
+        raise HarnessError("file-unreadable", "cannot read the file: {error}", where=str(path), error=error) from error
     try:
-        # Stricter than Python's own reader: no NaN, no half characters, no endless nesting, which fail later and worse.
+        # Stricter than Python's reader: no NaN, lone surrogates or endless nesting, which would fail later and worse.
         return from_json(content, allow_inf_nan=False)
-    except ValueError as fault:
-        found = _JSON_FAULT.fullmatch(str(fault))
-        what, line = (found[1], found[2]) if found else (str(fault), "1")
-        raise HarnessError(f"not valid JSON: {what}", where=f"{path}:{line}") from fault
+    except ValueError as error:
+        found = _JSON_ERROR.fullmatch(str(error))
+        what, line = (found[1], found[2]) if found else (str(error), "1")
+        raise HarnessError("invalid-json", "not valid JSON: {error}", where=f"{path}:{line}", error=what) from error
 
 
 def read_model(path: Path, model: type[Model], *, hint: str = _DAMAGED) -> Model:
-    """As :func:`read_json`, for a file of one of our formats. Raises :class:`HarnessError` naming the first bad key."""
+    """Read a JSON file as ``model``. Raises :class:`HarnessError` as :func:`read_json`, and with the first bad key."""
     try:
         return model.model_validate(read_json(path))
-    except ValidationError as fault:
-        raise not_of_the_format(path, fault, hint) from fault
+    except ValidationError as error:
+        raise not_of_the_format(path, error, hint) from error
 
 
-def not_of_the_format(path: Path, fault: ValidationError, hint: str = _DAMAGED) -> HarnessError:
-    """What is told of a file whose values are not what they should be: its first bad key."""
-    return HarnessError(first_problem(fault), where=str(path), hint=hint)
+def not_of_the_format(path: Path, error: ValidationError, hint: str = _DAMAGED) -> HarnessError:
+    """The error of a file with a wrong value: its first bad key."""
+    return HarnessError("file-damaged", "{problem}", where=str(path), hint=hint, problem=first_problem(error))

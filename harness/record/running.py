@@ -1,4 +1,4 @@
-"""Whether a run is still going on: its process holds a lock on a file of its run folder, which ends with it."""
+"""Whether a run is still in progress: its process holds a lock on a file in the run folder until it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOCK = ".running"
 
 @contextmanager
 def marked_as_running(folder: RunFolder) -> Iterator[None]:
-    """Until the end of this block, or of this process however it ends, the run is known to be going on."""
+    """Mark the run as in progress until this block ends, or this process, however it ends."""
     path = folder.path / LOCK
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -24,12 +24,12 @@ def marked_as_running(folder: RunFolder) -> Iterator[None]:
 
 
 def is_running(folder: RunFolder) -> bool:
-    """Whether a process, of this machine or of one that shares its files, is still making this run."""
+    """Whether a process of this machine, or of one that shares its files, is still making this run."""
     try:
-        with (folder.path / LOCK).open("r+") as file:  # "r+": NFS gives an exclusive lock only to one that may write
+        with (folder.path / LOCK).open("r+") as file:  # "r+": NFS gives an exclusive lock only to writers
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except (BlockingIOError, PermissionError):  # not even allowed to ask: then it is another user's
+    except (BlockingIOError, PermissionError):  # without the permission to ask, it is another user's
         return True
     return False

@@ -1,8 +1,8 @@
-"""Series of one second that grow: by single requests in a worker, by workers' tables in the master.
+"""Adds up one second of all endpoints: single requests in a worker, the workers' tables in the master.
 
-Buckets are counted in pages of 256 (a quarter of a power of two of microseconds), which are made when something falls
-into them: an endpoint's response times of one second lie in a few of the 108. Adding to a page costs numpy 2-3 ns a
-bucket; sorting sparse histograms together cost 60. Smaller pages are dearer to find, larger ones to read out.
+Buckets are counted in pages of 256 (a quarter of a power of two of microseconds). A page is allocated when its first
+value arrives; an endpoint's response times of one second lie in a few of the 108 pages. Adding to a page costs
+2-3 ns a bucket; merging sparse histograms by sorting costs 60. Smaller pages cost more to find, larger ones to read.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from harness.record.second_table import FAILED, KINDS, RESPONSE, SERVICE, Bools,
 _PAGE_BITS = 8
 _PAGE = 1 << _PAGE_BITS
 _PAGES = (LAST_BUCKET >> _PAGE_BITS) + 1
-"""A histogram has at most so many pages."""
+"""The most pages that a histogram can have."""
 _NONE = -1
 
 _ENDPOINT_BITS = 21
 _SEGMENT_BITS = 21
 
-# The columns of a row's figures: those of a table, but for its keys and sizes.
+# The columns of a row's figures: those of a table without its keys and sizes.
 _REQUESTS, _FAILURES, _BYTES, _SUMS, _MAXIMA, _COLUMNS = (
     column - columns.REQUESTS
     for column in (
@@ -40,13 +40,13 @@ _KINDS = np.arange(KINDS)
 
 
 def packed(phase: Ints, segment: Ints, endpoint: Ints) -> Ints:
-    """One number for each (phase, segment, endpoint), all within :data:`harness.record.second_table.LIMITS`."""
+    """One number per (phase, segment, endpoint); each must be within :data:`harness.record.second_table.LIMITS`."""
     keys: Ints = (phase << _SEGMENT_BITS | segment) << _ENDPOINT_BITS | endpoint
     return keys
 
 
 class SecondAccumulator:
-    """All series of one second, exact in every bucket."""
+    """All endpoints of one second, exact in every bucket."""
 
     def __init__(self) -> None:
         self._rows: dict[int, int] = {}
@@ -54,7 +54,7 @@ class SecondAccumulator:
         self._is_open: list[bool] = []
         self._figures = np.zeros(0, dtype=np.int64)
         self._page_of = np.zeros(0, dtype=np.int64)
-        """By histogram (row x kind) and page of its buckets: where that is in ``_counts``; or :data:`_NONE`."""
+        """By histogram (row x kind) and page: where the page is in ``_counts``, or :data:`_NONE`."""
         self._counts = np.zeros(0, dtype=np.int64)
         self._pages = 0
 
@@ -72,7 +72,7 @@ class SecondAccumulator:
         failed: Bools,
         timed: Bools,
     ) -> None:
-        """Add single requests, an entry each; ``keys`` as of :func:`packed`. Without ``timed`` one is counted only."""
+        """Add single requests, an entry each; ``keys`` are from :func:`packed`. Untimed ones are only counted."""
         different, first, which = np.unique(keys, return_index=True, return_inverse=True)
         rows = self._rows_of(different, is_open[first])[which]
         at = rows * _COLUMNS
@@ -96,7 +96,7 @@ class SecondAccumulator:
         self._count(rows * KINDS + kind, buckets_of(values_us), np.ones(len(rows), dtype=np.int64))
 
     def add_table(self, table: SecondTable, endpoints: Ints) -> None:
-        """Add the rows of a table, whatever second they name; row ``i`` is of endpoint ``endpoints[i]`` here."""
+        """Add the rows of a table, whatever their second. Row ``i`` belongs to endpoint ``endpoints[i]`` here."""
         if not len(table):
             return
         rows = self._rows_of(packed(table.phase, table.segment, endpoints), table.rows[:, columns.IS_OPEN])
@@ -110,7 +110,7 @@ class SecondAccumulator:
         )
 
     def _rows_of(self, keys: Ints, is_open: Narrow | Bools) -> Ints:
-        """The row of each key; a key that is new gets one."""
+        """The row of each key; a new key gets a new row."""
         known = self._rows
         rows = [known.get(key, _NONE) for key in keys.tolist()]
         if _NONE in rows:
@@ -135,7 +135,7 @@ class SecondAccumulator:
         np.add.at(self._counts, pages << _PAGE_BITS | buckets & (_PAGE - 1), counts)
 
     def table(self, second: int) -> SecondTable:
-        """All that was added so far, as of that second; rows in the order in which they came, buckets ascending."""
+        """What was added so far, as of ``second``; rows in the order in which they came, buckets ascending."""
         n = len(self._rows)
         cells = np.flatnonzero(self._page_of[: n * KINDS * _PAGES] != _NONE)
         counts = self._counts[: self._pages * _PAGE].reshape(-1, _PAGE)[self._page_of[cells]].ravel()
@@ -155,7 +155,7 @@ class SecondAccumulator:
 
 
 def _grown(array: Ints, length: int, filled_with: int) -> Ints:
-    """``array`` with room for ``length`` entries at least; twice as long as before where it must grow."""
+    """``array`` with room for at least ``length`` entries; an array that must grow doubles."""
     if len(array) >= length:
         return array
     grown = np.full(max(length, 2 * len(array)), filled_with, dtype=np.int64)

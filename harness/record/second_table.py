@@ -1,9 +1,8 @@
-"""Series of many seconds and endpoints as flat arrays: what workers send, what the journal holds.
+"""Seconds of many endpoints as flat arrays: what workers send and the journal holds.
 
-A row is what ended in one second, of one phase, segment and endpoint. It has three histograms (:data:`RESPONSE`,
-:data:`SERVICE`, :data:`FAILED`), whose buckets stand one behind the other in two long arrays. So a second of any number
-of endpoints is read, checked and added by a handful of numpy calls, and takes the bytes that it holds: a bucket 2, its
-count mostly 1.
+A row has the requests of one phase, segment and endpoint that ended in one second. Its three histograms
+(:data:`RESPONSE`, :data:`SERVICE`, :data:`FAILED`) lie one behind the other in two long arrays. A handful of numpy
+calls reads, checks and adds a second of any number of endpoints. A bucket takes 2 bytes, its count mostly 1.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ KINDS = 3
 
 SECOND, PHASE, SEGMENT, ENDPOINT, IS_OPEN, REQUESTS, FAILURES, BYTES = range(8)
 SUMS_US, MAXIMA_US, SIZES = 8, 11, 14
-"""The first of three columns each, by kind of histogram: the sum and maximum of its values, and its buckets' number."""
+"""The first of three columns each, one per histogram: sum and maximum of its values, and its number of buckets."""
 COLUMNS = 17
 
 MOST_ROWS = 1 << 16
 MOST_BUCKETS = 1 << 24
-"""A table with more is refused: what is read from outside must not take all memory."""
+"""A larger table is rejected: what comes from outside must not take all memory."""
 _LARGEST = 1 << 53
 LIMITS = np.array([1 << 31, 1 << 16, 1 << 21, 1 << 21, 2, *[_LARGEST] * 9, *[LAST_BUCKET + 2] * KINDS], dtype=np.uint64)
-"""Each column's values are from 0 to below this."""
+"""Each column's values lie between 0 and below its limit."""
 
 _COUNT_TYPES = {1: "<u1", 2: "<u2", 4: "<u4"}
-"""Of bucket counts on the wire, by width: the narrowest that holds them all."""
+"""The type of bucket counts on the wire, by width: the narrowest that holds them all."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -42,7 +41,7 @@ Bools = npt.NDArray[np.bool_]
 class SecondTable:
     """``n`` rows and their ``m`` buckets.
 
-    ``rows`` (n, :data:`COLUMNS`): a row's key, figures, and the sizes of its histograms. ``buckets``, ``counts`` (m):
+    ``rows`` (n, :data:`COLUMNS`): each row's key, figures and histogram sizes. ``buckets`` and ``counts`` (m): those
     of each row's three histograms, in order.
     """
 
@@ -85,7 +84,7 @@ class SecondTable:
 
     @classmethod
     def joined(cls, parts: list[SecondTable]) -> Self:
-        """The rows of all parts, one part behind the other."""
+        """The rows of all parts, one part after the other."""
         if not parts:
             return cls.empty()
         return cls(
@@ -95,7 +94,7 @@ class SecondTable:
         )
 
     def of(self, rows: Bools) -> SecondTable:
-        """These rows (n, bool) alone."""
+        """Only these rows (n, bool)."""
         here = np.repeat(np.repeat(rows, KINDS), self.sizes.ravel())
         return SecondTable(self.rows[rows], self.buckets[here], self.counts[here])
 
@@ -113,15 +112,15 @@ class SecondTable:
     def from_wire(cls, wire: Any) -> Self:
         """The inverse of :meth:`to_wire`, for bytes from anywhere; the arrays are views of them.
 
-        Raises ``ValueError`` where the parts do not fit together or say what cannot be: then nothing is trusted.
+        Raises ``ValueError`` if the parts do not fit together or hold an impossible value.
         """
         parts = [wire.get(name) for name in ("rows", "buckets", "counts")] if isinstance(wire, dict) else []
         whole = [part for part in parts if isinstance(part, bytes)]
         if len(whole) < 3:
-            raise ValueError("a series table is a map of rows, buckets and counts, as bytes")
+            raise ValueError("a second table is a map of rows, buckets and counts, as bytes")
         rows, buckets, counts = whole
         if len(rows) > 8 * COLUMNS * MOST_ROWS or len(buckets) > 2 * MOST_BUCKETS:
-            raise ValueError(f"a series table has at most {MOST_ROWS:,} rows and {MOST_BUCKETS:,} buckets")
+            raise ValueError(f"a second table has at most {MOST_ROWS:,} rows and {MOST_BUCKETS:,} buckets")
         width = 2 * len(counts) // len(buckets) if buckets else 1
         table = cls(
             np.frombuffer(rows, "<i8").reshape(-1, COLUMNS),
@@ -134,21 +133,21 @@ class SecondTable:
     def _check(self) -> None:
         sizes = self.sizes.ravel()
         if len(self.counts) != len(self.buckets):
-            raise ValueError("buckets and counts of a series table differ in length")
-        # Without its sign, what is below 0 is above every limit.
+            raise ValueError("buckets and counts of a second table differ in length")
+        # Read as unsigned, a value below 0 is above every limit.
         if (self.rows.view(np.uint64) >= LIMITS).any():
-            raise ValueError("a key or a figure of a series table is out of range")
+            raise ValueError("a key or a figure of a second table is out of range")
         if int(sizes.sum()) != len(self.buckets):
-            raise ValueError("buckets and sizes of a series table differ in length")
+            raise ValueError("buckets and sizes of a second table differ in length")
         if not len(self.buckets):
             return
         if self.buckets.max() > LAST_BUCKET:
-            raise ValueError("a bucket of a series table is out of range")
-        # What is counted up to each histogram's end, less what was up to the end of the one before: its own.
+            raise ValueError("a bucket of a second table is out of range")
+        # The count up to each histogram's end, minus the count up to the end before: its own count.
         up_to = np.zeros(len(self.counts) + 1, dtype=np.int64)
         np.cumsum(self.counts, out=up_to[1:])
         up_to_its_end = up_to[np.cumsum(sizes)]
         counted = up_to_its_end.copy()
         counted[1:] -= up_to_its_end[:-1]
         if (counted.reshape(-1, KINDS) > self.rows[:, [REQUESTS, REQUESTS, FAILURES]]).any():
-            raise ValueError("histograms of a series table count more than there were requests")
+            raise ValueError("histograms of a second table count more than there were requests")

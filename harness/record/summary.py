@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 from harness.errors import Message, Option
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that JSON may hold as they are, and that steer terminals and turn the direction of texts."""
+"""Characters that JSON allows unescaped and that control terminals or change the direction of text."""
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
 GateStatus = Literal["pass", "fail", "inconclusive"]
@@ -41,17 +41,17 @@ class Latency(_Part):
 
 
 class Figures(_Part):
-    """What one endpoint, or all together, did in one phase."""
+    """The figures of one endpoint, or of all together, in one phase."""
 
     requests: int = 0
     failures: int = 0
     error_rate: float | None = None
     throughput_rps: float = 0.0
-    """Requests started in the phase, a second of it."""
+    """Requests that started in the phase, per second."""
     bytes_received: int = 0
     response_ms: Latency = Latency()
     ok_response_ms: Latency = Latency()
-    """Over the successful requests alone."""
+    """Over the successful requests only."""
     service_ms: Latency = Latency()
 
 
@@ -89,23 +89,23 @@ class PhaseSummary(Figures):
     start_s: float
     end_s: float
     goal: str = Field("", alias="target")
-    """What was asked for, as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
+    """The planned load, for people: ``50 users``, ``200 → 2,000 arrivals/s``."""
     users: float = 0.0
-    """Mean of the users that ran."""
+    """Mean number of users that ran."""
     users_max: int = 0
     iterations: int = 0
     late: int = 0
-    """Open model: arrivals started more than 1 ms after their intended start."""
+    """Open model: arrivals that started more than 1 ms after their intended start."""
     lateness_ms: Lag = Lag()
-    """Open model: how much later than intended arrivals were started, for whatever reason; of all of them."""
+    """Open model: how much later than intended arrivals started, for whatever reason; over all arrivals."""
     own_lateness_ms: Lag = Lag()
-    """Of that, what was the generator's own doing: the rest they waited for a user that the target kept busy."""
+    """The part of it that the generator caused: the rest of the time all users waited for the target."""
     cut_short: str | None = None
     held: float | None = None
     """A stress phase: the level (users or arrivals per second) of its last step that held."""
     steps: list[StepFigures] = []
     generator_limited: str | None = None
-    """Why the generator and not the target was the limit in this phase; its gates are then inconclusive."""
+    """Why the load generator was the bottleneck in this phase; its gates are then inconclusive."""
     endpoints: list[EndpointFigures] = []
 
 
@@ -134,20 +134,20 @@ class GateResult(_Part):
     """What one gate required, what was observed, and whether it held.
 
     ``observed``, ``limit`` and ``interval`` (95 %) are in ``unit`` (``ms``, ``%``, ``/s``; of benchmarks ``s``, ``/s``,
-    ``B`` or none); a gate on an invariant (the scenario's ``verify``, a benchmark's own assertions) has none.
+    ``B`` or none). A gate on an invariant (the scenario's ``verify``, a benchmark's own assertions) has none of them.
     """
 
     require: str
     phase: str | None = None
-    """The phase the gate read; one gate over several phases gives one result for each."""
+    """The phase that the gate read; a gate over several phases has one result for each."""
     endpoint: str | None = None
-    """Or the benchmark, where the gate names several."""
+    """Or the benchmark, if the gate names several."""
     status: GateStatus
     observed: float | None = None
     unit: str = ""
     limit: float | None = None
     interval: tuple[float, float | None] | None = None
-    """The upper end is null where the requests are too few to bound a percentile from above."""
+    """The upper end is null if the requests are too few to bound a percentile from above."""
     baseline: float | None = None
     reason: str = ""
     """One sentence a person can act on."""
@@ -174,9 +174,9 @@ class Totals(_Part):
 
 
 class WorkerClock(_Part):
-    """One load worker's run clock beside the master's: the finding in which the two may have stood furthest apart.
+    """The reading of one load worker's run clock in which it may have differed most from the master's.
 
-    ``offset`` is how far it was off, ``bound`` how wrong that finding can be (half the round trip), both in ms.
+    ``offset`` is the difference, ``bound`` the error of that reading (half the round trip), both in ms.
     """
 
     worker: int
@@ -186,15 +186,15 @@ class WorkerClock(_Part):
 
     @property
     def within(self) -> float:
-        """The two clocks stood no further apart than this, in ms."""
+        """The most that the two clocks differed, in ms."""
         return abs(self.offset) + self.bound
 
 
 class Generator(_Part):
-    """How the load generator itself fared.
+    """The state of the load generator.
 
-    ``cpu_max`` is the busiest worker second, as a share of one core; ``starved_max``, ``throttled_max``, ``stolen_max``
-    the seconds in which most was taken from one (see :class:`harness.record.journal.WorkerSecond`).
+    ``cpu_max`` is the busiest second of a worker, as a share of one core. ``starved_max``, ``throttled_max`` and
+    ``stolen_max`` are the worst seconds of a worker (see :class:`harness.record.journal_entries.WorkerSecond`).
     """
 
     saturated: bool = False
@@ -205,19 +205,19 @@ class Generator(_Part):
     lag_ms: Lag = Lag()
     dropped: int = 0
     late: int = 0
-    """Arrivals started more than 1 ms after their intended start (counted, none dropped)."""
+    """Arrivals that started more than 1 ms after their intended start. None is dropped."""
     own_lateness_ms: Lag = Lag()
-    """How late arrivals were started by the generator's own doing: all of them, those too that were in time."""
+    """How late the generator itself made arrivals start, over all arrivals."""
     workers: int = 0
     clock_ms: float | None = None
-    """No worker's seconds are further off the master's than this."""
+    """The most that any worker's clock differed from the master's."""
     clocks: list[WorkerClock] = []
 
 
 class Suspect(_Part):
-    """A function (with what it calls) that costs the target more CPU a request than in the baseline.
+    """A function (with what it calls) that costs the target more CPU per request than in the baseline.
 
-    Shares are of the target's CPU samples (0…1); ``change`` is their difference and ``interval`` its 95 % interval.
+    Shares are those of the target's CPU samples (0…1), ``change`` is their difference, ``interval`` its 95 % interval.
     """
 
     function: str
@@ -228,10 +228,10 @@ class Suspect(_Part):
     change: float
     interval: tuple[float, float]
     cpu_ms_baseline: float = 0.0
-    """CPU time a request (of any endpoint) spends in the function, in ms."""
+    """CPU time in the function per request (of any endpoint), in ms."""
     cpu_ms_run: float = 0.0
     callers: list[str] = []
-    """The functions that grew only because they call this one, the nearest first."""
+    """The functions that grew only because they call this one, the closest first."""
 
 
 class FailureKind(_Part):
@@ -267,23 +267,23 @@ class Change(_Part):
 
 
 class BaselineRef(_Part):
-    """What a run was compared with: the latest baseline run first."""
+    """What the run was compared with, the latest run first."""
 
     run_ids: list[str]
     fingerprint: str
 
 
 class BenchmarkFigures(_Part):
-    """What ``harness bench`` measured of one benchmark: seconds of one call, over all its rounds."""
+    """The figures of one benchmark, over all its rounds: seconds of one call."""
 
     test: str
     """Its whole id: ``benchmarks/micro/test_shop.py::test_search``."""
     name: str
-    """As gates and reports call it: the test's name, or its id where two have one name."""
+    """Its name in gates and reports: the test's name, or its id if two tests have the same name."""
     group: str | None = None
     rounds: int
     iterations: int
-    """Calls a round; its time is divided by them."""
+    """Calls per round; its time is divided by them."""
     min_s: float
     mean_s: float
     mean_interval_s: tuple[float, float | None]
@@ -295,14 +295,14 @@ class BenchmarkFigures(_Part):
     ops: float
     """Calls a second, by the mean."""
     taken: float = 0.0
-    """The share (0…1) of its time in which it was ready to run and others had the core."""
+    """The share (0…1) of its time in which it was ready to run while others had the core."""
     peak_bytes: int | None = None
-    """With ``--memory``: held at the most during one call."""
+    """With ``--memory``: the most it held during one call."""
     allocations: int | None = None
     allocated_bytes: int | None = None
     baseline_mean_s: float | None = None
     change: float | None = None
-    """Of the mean, relative to the baseline's; ``change_interval`` (95 %) holds the noise of both sides."""
+    """The relative change of the mean; ``change_interval`` (95 %) includes the noise of both sides."""
     change_interval: tuple[float, float | None] | None = None
 
 
@@ -311,7 +311,7 @@ class Summary(_Part):
 
     schema_: int = Field(1, alias="schema")
     kind: Literal["run", "bench"] = "run"
-    """``bench``: made by ``harness bench``; ``scenario`` is then the suite's name, and ``benchmarks`` its figures."""
+    """In a ``bench``, ``scenario`` is the name of the suite, and ``benchmarks`` has the figures."""
     run_id: str
     scenario: str
     profile: str
@@ -321,7 +321,7 @@ class Summary(_Part):
     verdict: Verdict
     exit_code: int
     reasons: list[str] = []
-    """Why the verdict is what it is, most important first."""
+    """The reasons for the verdict, the most important first."""
     verdict_reasons: list[Notice] = []
     """The reasons again, each with its code and parameters."""
     warnings: list[str] = []
@@ -356,6 +356,6 @@ class Summary(_Part):
         )
 
     def to_json(self) -> str:
-        """As it stands in ``summary.json``; a terminal, which ``--json`` may go to, takes no orders of it."""
+        """The content of ``summary.json``. Control characters are escaped: it may go to a terminal."""
         text = self.model_dump_json(by_alias=True, indent=2)
         return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pyarrow.parquet
 
+from harness.errors import Message
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -30,8 +31,8 @@ class Recording(ABC):
 
     folder: RunFolder
     plan: RunPlan | BenchPlan
-    no_baseline: str | None = None
-    """Why there is no baseline, where whoever has looked for one knows."""
+    no_baseline: Message | None = None
+    """Why there is no baseline, if a search for one has found out."""
     _data: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -9,7 +9,8 @@ from functools import cached_property
 from harness.errors import HarnessError
 from harness.plan.model import Phase, RunPlan
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.journal import Journal, PhaseSpan
+from harness.record.journal import Journal
+from harness.record.journal_entries import PhaseSpan
 from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading

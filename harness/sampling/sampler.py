@@ -14,9 +14,10 @@ from typing import ClassVar, Protocol
 
 from harness.errors import Message, Option, message
 from harness.plan.model import Sampling
+from harness.record.frame_log import LogWriter
 from harness.record.line_charts import LineChart
 from harness.record.profiles import Profile
-from harness.record.resources import Reading, ResourceWriter
+from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder
 
 
@@ -59,7 +60,7 @@ class SamplingContext:
     target: SampledTarget
     settings: Sampling
     folder: RunFolder
-    readings: ResourceWriter
+    readings: LogWriter[Reading]
     """Takes the values of samplers that write to the stream ``resources``. Safe to call from any thread."""
     generator_pids: Callable[[], list[int]]
     """The process ids of the load generator. They change: workers come and go."""

@@ -10,7 +10,7 @@ from harness.errors import Message, message
 from harness.plan.model import Phase, Sampling
 from harness.plan.phases import MEMORY_PASS, phase_kind
 from harness.record.profiles import ProfileIndex
-from harness.record.resources import ResourceWriter
+from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.registry import SAMPLERS
 from harness.sampling.sampler import During, SampledTarget, Sampler, SamplerKind, SamplingContext
@@ -43,7 +43,7 @@ class SamplingSession:
     ) -> None:
         self._phases = phases
         self._folder = folder
-        self._readings = ResourceWriter(folder.resources)
+        self._readings = READINGS.writer(folder.resources)
         self._context = SamplingContext(target, settings, folder, self._readings, generator_pids, cores)
         parts = {During.WHOLE_RUN, *map(_part, phases)}
         self._wanted = [kind for kind in kinds if kind.during in parts and kind.enabled(settings)]

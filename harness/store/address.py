@@ -1,7 +1,6 @@
-"""Which database the store is: ``HARNESS_STORE``, or ``store.sqlite`` in the folder of the runs.
+"""The database of the store: ``HARNESS_STORE``, or ``store.sqlite`` in the folder of the runs.
 
-The default lies beside the run folders, so that a folder of runs is complete in itself: copied or archived, it still
-knows its baselines.
+By default it is beside the run folders, so that a folder of runs keeps its baselines when it is copied or archived.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ FILE_NAME = "store.sqlite"
 
 _SECRET = ("password", "sslpassword")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-_FORMS = "sqlite:////absolute/path/store.sqlite, or postgresql://user@host/database with PGPASSWORD or ~/.pgpass"
+_FORMS = "Write sqlite:////absolute/path/store.sqlite, or postgresql://user@host/database with PGPASSWORD or ~/.pgpass."
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A database as SQLAlchemy opens it (``url``) and as people may see it (``shown``: no password in it)."""
+    """A database: ``url`` for SQLAlchemy, and ``shown`` for people, without a password."""
 
     url: URL
     shown: str
     file: Path | None = None
-    """The file of a SQLite store; None also for SQLite's own ``file:`` URIs, which may mean other things."""
+    """The file of a SQLite store; None also for SQLite's ``file:`` URIs, which need not name a file."""
 
     def without_secrets(self, text: str) -> str:
         """``text`` (a driver's message) with this address's passwords redacted."""
@@ -41,25 +40,29 @@ class Address:
 
 
 def resolve(url: str | None, reports: Path) -> Address:
-    """The address that ``url`` names; ``None``: ``HARNESS_STORE``, and where that is not set, the file in ``reports``.
+    """The address of ``url``; if it is None, that of ``HARNESS_STORE``, or else of the file in ``reports``.
 
-    Raises :class:`HarnessError` where it is no URL of SQLite or PostgreSQL. The message never repeats a URL that
-    could not be read, for it may hold a password.
+    Raises :class:`HarnessError` if it is not a URL of SQLite or PostgreSQL. The message never repeats an unreadable
+    URL, which may contain a password.
     """
     text = url if url is not None else os.environ.get(VARIABLE)
     if not text:
         return _file(URL.create("sqlite", database=str(reports / FILE_NAME)))
     try:
         parsed = make_url(text)
-    except (ArgumentError, ValueError) as fault:  # ValueError: a port that is no number
-        raise HarnessError("not the URL of a database", where=VARIABLE, hint=f"Give {_FORMS}") from fault
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
+        raise HarnessError("store-url-invalid", "not the URL of a database", where=VARIABLE, hint=_FORMS) from error
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise HarnessError("the URL names no file", where=VARIABLE, hint=f"Give {_FORMS}")
+            raise HarnessError("store-url-without-file", "the URL names no file", where=VARIABLE, hint=_FORMS)
         return _file(parsed)
     if parsed.drivername not in _POSTGRESQL:
         raise HarnessError(
-            f"the store is SQLite or PostgreSQL, not {parsed.drivername!r}", where=VARIABLE, hint=f"Give {_FORMS}"
+            "store-kind-unknown",
+            "the store is SQLite or PostgreSQL, not {kind!r}",
+            where=VARIABLE,
+            hint=_FORMS,
+            kind=parsed.drivername,
         )
     parsed = parsed.set(drivername="postgresql+psycopg")
     redacted = parsed.set(drivername="postgresql")
@@ -70,5 +73,5 @@ def resolve(url: str | None, reports: Path) -> Address:
 def _file(url: URL) -> Address:
     name = str(url.database)
     if "\0" in name:
-        raise HarnessError("a file's name holds no NUL", where=VARIABLE, hint=f"Give {_FORMS}")
+        raise HarnessError("store-url-with-nul", "the file name has a NUL character", where=VARIABLE, hint=_FORMS)
     return Address(url, name, file=None if name.startswith("file:") else Path(name))

@@ -1,4 +1,4 @@
-"""Connections to the store: one writer at a time, waiting readers never, and every fault told as one message.
+"""Connections to the store: one writer at a time, no waiting readers, and every database error as one message.
 
 Writes are few (one a run) and short, so they take turns: ``BEGIN IMMEDIATE`` on SQLite, an advisory lock on
 PostgreSQL. That makes *look, then write* (replace a baseline, upgrade the tables) safe on both in the same way.
@@ -15,20 +15,20 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from harness.errors import HarnessError, how_to_install
-from harness.store.address import Address
+from harness.store.address import VARIABLE, Address
 
 _WAIT_S = 30
 _IDLE_S = 10
-"""A runner that freezes, or is cut off, while it writes loses its turn after this, so before others give up waiting."""
+"""A runner that freezes, or is cut off, while it writes loses its turn after this time, before others give up."""
 
 _CONNECT_S = 10
 _WRITES = "harness_writes"
 _LOCK = int.from_bytes(b"harness")
-"""PostgreSQL's advisory locks are numbers, each database has its own."""
+"""The number of the advisory lock; each PostgreSQL database has its own locks."""
 
 
 def connect(address: Address) -> Engine:
-    """The engine for ``address``; nothing is opened yet. Raises :class:`HarnessError` where the driver is missing.
+    """The engine for ``address``, not connected yet. Raises :class:`HarnessError` if the driver is missing.
 
     No pool: a run asks the store before its load and again an hour later, and an idle connection would be cut.
     """
@@ -39,12 +39,14 @@ def connect(address: Address) -> Engine:
         return engine
     try:
         engine = _engine(address, {"connect_timeout": _CONNECT_S})
-    except ImportError as fault:
+    except ImportError as error:
         raise HarnessError(
+            "postgresql-driver-missing",
             "the driver for PostgreSQL is not installed",
             where=address.shown,
-            hint=how_to_install("postgresql"),
-        ) from fault
+            hint="{install}",
+            install=how_to_install("postgresql"),
+        ) from error
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -52,35 +54,54 @@ def connect(address: Address) -> Engine:
 def _engine(address: Address, arguments: dict[str, Any]) -> Engine:
     try:
         return create_engine(address.url, poolclass=NullPool, connect_args=arguments)
-    except (ValueError, TypeError, ArgumentError) as fault:  # an option after "?" that is none, or has no such value
-        raise HarnessError(f"not the URL of a database: {fault}", where=address.shown) from fault
+    except (ValueError, TypeError, ArgumentError) as error:  # an unknown option after "?", or a wrong value
+        raise HarnessError(
+            "store-url-invalid", "not the URL of a database: {error}", where=address.shown, error=error
+        ) from error
 
 
 def writer(engine: Engine) -> Engine:
-    """The same engine, its transactions excluding each other, in all processes."""
+    """The same engine with transactions that exclude each other, across all processes."""
     return engine.execution_options(**{_WRITES: True})
 
 
 @contextmanager
 def reported_errors(address: Address) -> Iterator[None]:
-    """Turn a fault of the database into one :class:`HarnessError` that names file or server."""
+    """Turn an error of the database into one :class:`HarnessError` that names the file or server."""
     try:
         yield
-    except DBAPIError as fault:
-        lines = address.without_secrets(str(fault.orig)).strip().splitlines()
-        message = lines[0] if lines else type(fault.orig).__name__
+    except DBAPIError as error:
+        lines = address.without_secrets(str(error.orig)).strip().splitlines()
+        reason = lines[0] if lines else type(error.orig).__name__
         if address.url.get_backend_name() == "postgresql":
-            hint = "Is the server up, and are user, password and database right? HARNESS_STORE names the store."
-        elif isinstance(fault, OperationalError):
-            hint = "The file and its folder must be writable, and no other process may hold the file for long."
-        else:
-            hint = "The file is damaged, or no SQLite file. Move it away and the next run makes a new one."
-        raise HarnessError(f"the store cannot be used: {message}", where=address.shown, hint=hint) from fault
+            raise HarnessError(
+                "store-server-failed",
+                "cannot use the store: {reason}",
+                where=address.shown,
+                hint="Check that the server runs, and the user, password and database in {variable}.",
+                reason=reason,
+                variable=VARIABLE,
+            ) from error
+        if isinstance(error, OperationalError):
+            raise HarnessError(
+                "store-file-failed",
+                "cannot use the store: {reason}",
+                where=address.shown,
+                hint="The file and its folder must be writable, and no other process may keep the file locked.",
+                reason=reason,
+            ) from error
+        raise HarnessError(
+            "store-file-damaged",
+            "cannot use the store: {reason}",
+            where=address.shown,
+            hint="The file is damaged, or not a SQLite file. Move it away, and the next run creates a new one.",
+            reason=reason,
+        ) from error
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:
-    # Python's sqlite3 would else begin transactions itself, only before some statements: the tables' upgrade would
-    # not be one transaction, and "BEGIN IMMEDIATE" could not be said.
+    # Otherwise Python's sqlite3 begins transactions itself, and only before some statements: upgrading the tables would
+    # not be one transaction, and BEGIN IMMEDIATE would be impossible.
     connection.isolation_level = None
 
 

@@ -1,7 +1,7 @@
-"""A benchmark's rounds as the store keeps them: every one, or, of very many, means of as many of them each.
+"""Packs the rounds of a benchmark for the store: all of them, or if there are very many, means of several.
 
-A function that takes a microsecond has 200,000 rounds a second. The run folder holds each; a team's store, with a bench
-a night for years, holds at most :data:`MOST` values of a benchmark: the means of equally many rounds, in order.
+A function that takes a microsecond has 200,000 rounds a second. The run folder has each of them. A team's store, with a
+bench each night for years, has at most :data:`MOST` values of a benchmark: means of equally many rounds, in order.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def pack(rounds: Rounds) -> bytes:
 
 
 def unpack(packed: bytes) -> Rounds:
-    """What :func:`pack` was given, as far as it keeps it."""
+    """The rounds, or their means, that :func:`pack` kept."""
     return np.frombuffer(zlib.decompress(packed), dtype="<f8").astype(np.float64)

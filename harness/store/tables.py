@@ -1,12 +1,13 @@
-"""The store's tables: one row a run, one row a baseline run, one row a benchmark of a bench.
+"""The store's tables: a row per run, per run of a baseline, and per benchmark of a bench.
 
-What is searched by has a column of its own; the rest is the JSON text of the run folder's own formats. It is text
-and not ``JSONB`` since a failure's sample may hold ``\\u0000``, which ``JSONB`` refuses.
+What is searched for has its own column; the rest is JSON in the formats of the run folder. It is text, not ``JSONB``:
+a sample of a failure may contain ``\\u0000``, which ``JSONB`` rejects.
 
 A baseline is a set of runs: its rows name runs, whose measurements are what later runs are compared with. A run that a
-baseline names is never deleted. The names begin with ``harness_``, for a team's database may hold other tables.
+baseline names is never deleted. Names begin with ``harness_``, since a team's database may have other tables.
+
 A change here needs a migration (``migrations/versions``); a test compares the two. Migrations only add what may be left
-out: a run that began under an older harness ends by writing into the store that a newer one has upgraded meanwhile.
+out: a run that began under an older harness writes into a store that a newer one has upgraded in the meantime.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, in UTC. SQLite keeps no time zone, so it is put back on reading."""
+    """A moment in UTC. SQLite stores no time zone, so it is added when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -49,7 +50,7 @@ class RunRow(Base):
     verdict: Mapped[str]
     exit_code: Mapped[int]
     folder: Mapped[str]
-    """The run folder; relative to the folder of runs where it lies below it, so that both can be moved together."""
+    """The run folder; relative if it is below the folder of runs, so that both can be moved together."""
     artifact: Mapped[str | None]
     """Where the copy of the run folder is (``harness.control.artifacts``); null where none was made."""
     summary: Mapped[str]
@@ -59,7 +60,7 @@ class RunRow(Base):
 
 
 class BenchmarkRow(Base):
-    """One benchmark of one bench: what its rounds came to, and the rounds."""
+    """One benchmark of one bench: its figures and its rounds."""
 
     __tablename__ = "harness_benchmark"
     __table_args__ = (Index(None, "test", "run_id"),)

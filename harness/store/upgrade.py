@@ -1,4 +1,4 @@
-"""Brings a store's tables to this harness's version: Alembic migrations, run when a store is opened.
+"""Upgrades a store's tables to this version of the harness when the store is opened, with Alembic.
 
 Any number of processes may open one store at once: the first upgrades it in one transaction, the others wait and
 find it done. Alembic is loaded only where there is something to do: each run opens a store, few upgrade one.
@@ -11,6 +11,7 @@ from importlib.resources import as_file, files
 from sqlalchemy import Connection, Engine, inspect, text
 
 from harness.errors import HarnessError
+from harness.store.address import VARIABLE
 from harness.store.engine import writer
 
 VERSION_TABLE = "harness_store_version"
@@ -19,7 +20,7 @@ NEWEST = "0004"
 
 
 def upgrade(engine: Engine, shown: str) -> None:
-    """Create or upgrade the tables. Raises :class:`HarnessError` where a newer harness has written them.
+    """Create or upgrade the tables. Raises :class:`HarnessError` if a newer harness has written them.
 
     ``shown`` names the store in that message.
     """
@@ -33,7 +34,7 @@ def upgrade(engine: Engine, shown: str) -> None:
 
 
 def _version(connection: Connection) -> str | None:
-    """The revision that the tables have; None where there are none yet."""
+    """The revision of the tables; None if there are none yet."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
@@ -51,9 +52,13 @@ def _migrate(connection: Connection, found: str | None, shown: str) -> None:
         known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
         if found is not None and found not in known:
             raise HarnessError(
-                f"a newer harness has written this store: it is of version {found}, this one knows up to {NEWEST}",
+                "store-newer",
+                "a newer harness wrote this store: its version is {found}, this harness reads up to {newest}",
                 where=shown,
-                hint="Upgrade this one (pip install -U harness), or name another store with HARNESS_STORE.",
+                hint="Upgrade the harness (pip install -U harness), or choose another store with {variable}.",
+                found=found,
+                newest=NEWEST,
+                variable=VARIABLE,
             )
         config.attributes["connection"] = connection
         command.upgrade(config, NEWEST)

@@ -10,7 +10,8 @@ from harness.plan.bench import BenchPlan, name_of
 from harness.plan.bench_expression import parse_bench_gate
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, write_json, write_text
-from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, write_memory, write_rounds
+from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, write_memory
+from harness.recording.streams.rounds import write_rounds
 
 FINGERPRINT = "0123456789ab"
 

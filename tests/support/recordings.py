@@ -11,10 +11,10 @@ from the run's start), and the answer one response time for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +33,20 @@ from harness.plan.model import (
     UserClass,
     Variant,
 )
-from harness.record.endpoint_second import EndpointSecond
 from harness.record.environment import Environment
-from harness.record.frames import FrameWriter
-from harness.record.histogram import Histogram
-from harness.record.journal import SCHEMA, EndReason, WorkerSecond
-from harness.record.lateness import Lateness
+from harness.record.events import Event, EventKind
+from harness.record.journal_entries import (
+    Endpoint,
+    EndReason,
+    FailureSample,
+    PhaseEndReason,
+    PhaseSpan,
+    WorkerSecond,
+)
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
-from harness.record.resources import Reading, ResourceWriter
-from harness.record.run_folder import RunFolder, write_json, write_text
-from harness.record.second_table import SecondTable
-from tests.support.endpoint_seconds import table_of
+from harness.record.resources import Reading
+from harness.record.run_folder import RunFolder, write_json
+from harness.recording.writer import SUCCEEDED, RecordedLoad, Requests, write_run
 
 Floats = npt.NDArray[np.float64]
 Latency = Callable[[np.random.Generator, Floats, str], Floats]
@@ -188,7 +191,7 @@ class Failing:
 
 @dataclass(frozen=True)
 class WorkerState:
-    """How the load workers fared in a second; see :class:`harness.record.journal.WorkerSecond`."""
+    """How the load workers fared in a second; see :class:`harness.record.journal_entries.WorkerSecond`."""
 
     cpu: float = 0.4
     lag_ms: float = 2.0
@@ -320,8 +323,6 @@ def record_run(
         stop_early=stop_early,
     )
     folder = RunFolder.create(parent, run_id)
-    write_text(folder.plan, plan.model_dump_json(indent=2) + "\n")
-    write_text(folder.environment, (environment or make_environment()).model_dump_json(indent=2) + "\n")
     if verify is not None:
         write_json(folder.verification, dict(verify))
 
@@ -335,13 +336,15 @@ def record_run(
         failures,
         np.random.default_rng(seed),
     )
-    requests = [draw.phase(number, span) for number, span in enumerate(spans)]
     state = worker or (lambda _: WorkerState())
-    last_s = spans[-1].end_s
-    with FrameWriter(folder.journal) as journal:
-        _write_journal(journal, run_id, spans, draw, requests, state, workers, events, end_reason, stop_at_s)
-    _write_resources(folder, last_s, state, target_rss or (lambda _: 120e6), np.random.default_rng(seed + 1))
-    _write_profiles(folder, spans, profiles or Profiles())
+    write_run(
+        folder,
+        plan,
+        environment or make_environment(),
+        _load(run_id, spans, draw, state, workers, events, end_reason, stop_at_s),
+        _readings(spans[-1].end_s, state, target_rss or (lambda _: 120e6), np.random.default_rng(seed + 1)),
+        _profiles(folder, spans, profiles or Profiles()),
+    )
     return folder
 
 
@@ -353,8 +356,16 @@ class _Span:
     start_s: float
     end_s: float
     pieces: tuple[tuple[Segment, float, float], ...]
-    reason: str
+    reason: PhaseEndReason
     held: int | None
+
+    def recorded(self, number: int, *, killed: bool) -> PhaseSpan:
+        """As the journal has it."""
+        segments = tuple(start for _, start, _ in self.pieces)
+        if killed:
+            return PhaseSpan(number, self.start_s, None, None, None, segments)
+        held = self.held if self.reason != "cut short" else None
+        return PhaseSpan(number, self.start_s, self.end_s, self.reason, held, segments)
 
 
 def _spans(phases: Sequence[Phase], lead_in_s: float, held_steps: int | None, stop_at_s: float | None) -> list[_Span]:
@@ -365,7 +376,7 @@ def _spans(phases: Sequence[Phase], lead_in_s: float, held_steps: int | None, st
             break
         segments = list(phase.segments)
         held: int | None = None
-        reason = "done"
+        reason: PhaseEndReason = "done"
         if phase.kind == "stress":
             count = len(segments) if held_steps is None else held_steps
             held = count - 1 if count else None
@@ -385,23 +396,6 @@ def _spans(phases: Sequence[Phase], lead_in_s: float, held_steps: int | None, st
     return spans
 
 
-@dataclass(frozen=True)
-class _Requests:
-    """Every request of one phase, one entry each."""
-
-    segment: npt.NDArray[np.int64]
-    endpoint: npt.NDArray[np.int64]
-    start_s: Floats
-    response_us: npt.NDArray[np.int64]
-    service_us: npt.NDArray[np.int64]
-    failure: npt.NDArray[np.int64]
-    """Index into the recording's failures; -1: succeeded."""
-
-    @property
-    def second(self) -> npt.NDArray[np.int64]:
-        return (self.start_s + self.response_us / 1e6).astype(np.int64)
-
-
 @dataclass
 class _Draw:
     endpoints: list[str]
@@ -412,8 +406,7 @@ class _Draw:
     failures: Sequence[Failing]
     rng: np.random.Generator
 
-    def phase(self, number: int, span: _Span) -> _Requests:
-        del number
+    def phase(self, number: int, span: _Span) -> Requests:
         segments, starts = [], []
         for index, (segment, start, end) in enumerate(span.pieces):
             factor = 1.0 if span.plan.model == "open" else self.requests_per_user_s
@@ -440,139 +433,80 @@ class _Draw:
                 if failing.endpoint in (None, name) and failing.phase in (None, span.plan.name):
                     failure[mine & (failure < 0) & (self.rng.uniform(size=len(start_s)) < failing.share)] = kind
         service_us = np.maximum(1, np.rint(service_ms * 1000)).astype(np.int64)
-        response_us = service_us + np.rint(delay_ms * 1000).astype(np.int64)
-        return _Requests(segment_of, endpoint, start_s, response_us, service_us, failure)
+        return Requests(
+            phase=number,
+            is_open=span.plan.model == "open",
+            segment=segment_of,
+            endpoint=endpoint,
+            start_s=start_s,
+            response_us=service_us + np.rint(delay_ms * 1000).astype(np.int64),
+            service_us=service_us,
+            bytes_received=np.full(len(start_s), 2_000),
+            failure=failure,
+        )
 
-    def kind(self, failure: int) -> str:
-        return self.failures[failure].failure
+    def samples(self, requests: Requests) -> Iterator[FailureSample]:
+        """The first failure of each kind and endpoint, every fifth second."""
+        failed = np.flatnonzero((requests.failure != SUCCEEDED) & (requests.second % 5 == 0))
+        keys = np.stack([requests.second[failed], requests.endpoint[failed], requests.failure[failed]], axis=1)
+        _, first = np.unique(keys, axis=0, return_index=True)
+        for at in failed[first].tolist():
+            endpoint, failing = int(requests.endpoint[at]), self.failures[int(requests.failure[at])]
+            url = f"http://127.0.0.1:8080{self.endpoints[endpoint].partition(' ')[2]}"
+            yield FailureSample(
+                endpoint,
+                requests.phase,
+                float(requests.start_s[at]),
+                failing.failure,
+                {"url": url, "status": "500"},
+            )
 
 
-def _write_journal(
-    journal: FrameWriter,
+def _load(
     run_id: str,
     spans: Sequence[_Span],
     draw: _Draw,
-    requests: Sequence[_Requests],
     state: Callable[[float], WorkerState],
     workers: int,
     events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]],
     end_reason: EndReason | None,
     stop_at_s: float | None,
-) -> None:
-    journal.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": EPOCH_S})
-    for number, endpoint in enumerate(draw.endpoints):
-        method, _, name = endpoint.partition(" ")
-        journal.write({"kind": "endpoint", "id": number, "method": method, "name": name})
-    frames = [*_marks(spans, killed=end_reason is None)]
-    for at_s, what, text, *count in events:
-        frames.append((at_s, {"kind": "event", "at_s": at_s, "what": what, "message": text, "count": sum(count)}))
+) -> RecordedLoad:
+    requests = [draw.phase(number, span) for number, span in enumerate(spans)]
     last = max([int(np.ceil(spans[-1].end_s)) - 1, *(int(part.second.max()) for part in requests if len(part.start_s))])
     if end_reason is None and stop_at_s is not None:
         last = int(stop_at_s) - 1
-    for second in range(last + 1):
-        frames += [(second + 1.0, frame) for frame in _second(second, spans, draw, requests, state, workers)]
-    # Stable: what happened within a second stands before the frame that sums it up.
-    for _, frame in sorted(frames, key=lambda entry: entry[0]):
-        journal.write(frame)
-    if end_reason is not None:
-        journal.write({"kind": "end", "at_s": max(last + 1.0, spans[-1].end_s), "reason": end_reason})
 
+    def fared(second: int, iterations: int) -> list[WorkerSecond]:
+        now, users = asdict(state(float(second))), _users(second + 0.5, spans)
+        return [
+            WorkerSecond(worker=index + 1, users=share(users, index), iterations=share(iterations, index), **now)
+            for index in range(workers)
+        ]
 
-def _marks(spans: Sequence[_Span], *, killed: bool) -> list[tuple[float, dict[str, Any]]]:
-    marks: list[tuple[float, dict[str, Any]]] = []
-    for number, span in enumerate(spans):
-        marks.append((span.start_s, {"kind": "phase", "phase": number, "at_s": span.start_s}))
-        for index, (_, start, _) in enumerate(span.pieces):
-            marks.append((start, {"kind": "segment", "phase": number, "segment": index, "at_s": start}))
-        if not (killed and span is spans[-1]):
-            held = span.held if span.reason != "cut short" else None
-            frame = {"kind": "phase_end", "phase": number, "at_s": span.end_s, "reason": span.reason}
-            marks.append((span.end_s, {**frame, "held_segment": held}))
-    return marks
+    def share(whole: int, index: int) -> int:
+        return whole // workers + (1 if index < whole % workers else 0)
 
-
-def _second(
-    second: int,
-    spans: Sequence[_Span],
-    draw: _Draw,
-    requests: Sequence[_Requests],
-    state: Callable[[float], WorkerState],
-    workers: int,
-) -> list[dict[str, Any]]:
-    series: list[EndpointSecond] = []
-    extra: list[dict[str, Any]] = []
-    count = 0
-    for number, part in enumerate(requests):
-        here = part.second == second
-        for segment, which in sorted(set(zip(part.segment[here].tolist(), part.endpoint[here].tolist(), strict=True))):
-            mine = here & (part.segment == segment) & (part.endpoint == which)
-            failed = mine & (part.failure >= 0)
-            response = Histogram.of(part.response_us[mine])
-            is_open = spans[number].plan.model == "open"
-            count += int(mine.sum())
-            series.append(
-                EndpointSecond(
-                    phase=number,
-                    segment=segment,
-                    endpoint=which,
-                    requests=int(mine.sum()),
-                    failures=int(failed.sum()),
-                    bytes_received=int(mine.sum()) * 2_000,
-                    response=response,
-                    service=Histogram.of(part.service_us[mine]) if is_open else response,
-                    failed=Histogram.of(part.response_us[failed]),
-                )
-            )
-            extra += _failures(second, number, which, part, failed, draw)
-    now = state(float(second))
-    users = _users(second + 0.5, spans)
-    fared = [
-        WorkerSecond(
-            worker=index + 1,
-            users=users // workers + (1 if index < users % workers else 0),
-            cpu=now.cpu,
-            lag_ms=now.lag_ms,
-            iterations=count // workers + (1 if index < count % workers else 0),
-            late=now.late,
-            waiting=now.waiting,
-            starved=now.starved,
-            throttled=now.throttled,
-            stolen=now.stolen,
-            held=now.held,
-        )
-        for index in range(workers)
-    ]
-    tables = {
-        "series": table_of(second, series).to_wire(),
-        "lateness": _lateness(second, spans, requests, waiting=now.waiting > 0).to_wire(),
-    }
-    return [{"kind": "second", "second": second, "users": users, "workers": fared, **tables}, *extra]
-
-
-def _lateness(second: int, spans: Sequence[_Span], requests: Sequence[_Requests], *, waiting: bool) -> SecondTable:
-    phases, delays_us = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for number, part in enumerate(requests):
-        if spans[number].plan.model == "open":
-            here = part.second == second
-            delays_us.append((part.response_us - part.service_us)[here])
-            phases.append(np.full(int(here.sum()), number))
-    delay_us = np.concatenate(delays_us)
-    return Lateness.table(np.concatenate(phases), delay_us, 0 * delay_us if waiting else delay_us)
-
-
-def _failures(
-    second: int, phase: int, endpoint: int, part: _Requests, failed: npt.NDArray[np.bool_], draw: _Draw
-) -> list[dict[str, Any]]:
-    frames: list[dict[str, Any]] = []
-    for kind in sorted(set(part.failure[failed].tolist())):
-        these = failed & (part.failure == kind)
-        who = {"endpoint": endpoint, "phase": phase, "failure": draw.kind(kind)}
-        frames.append({"kind": "failure", "second": second, "count": int(these.sum()), **who})
-        if second % 5 == 0:
-            at_s = float(part.start_s[these][0])
-            detail = {"url": f"http://127.0.0.1:8080{draw.endpoints[endpoint].partition(' ')[2]}", "status": "500"}
-            frames.append({"kind": "sample", "at_s": at_s, "detail": detail, **who})
-    return frames
+    return RecordedLoad(
+        run_id=run_id,
+        epoch_s=EPOCH_S,
+        endpoints=[Endpoint(method, name) for method, _, name in (key.partition(" ") for key in draw.endpoints)],
+        spans=[
+            span.recorded(number, killed=end_reason is None and span is spans[-1]) for number, span in enumerate(spans)
+        ],
+        requests=requests,
+        workers=fared,
+        seconds=last + 1,
+        failures=[failing.failure for failing in draw.failures],
+        samples=[sample for part in requests for sample in draw.samples(part)],
+        events=[
+            Event(at_s, cast(EventKind, kind), message("event", "{text}", text=text), sum(count))
+            for at_s, kind, text, *count in events
+        ],
+        waited=lambda second: state(float(second)).waiting > 0,
+        end_s=max(last + 1.0, spans[-1].end_s),
+        end_reason=end_reason,
+    )
 
 
 def _users(at_s: float, spans: Sequence[_Span]) -> int:
@@ -584,26 +518,20 @@ def _users(at_s: float, spans: Sequence[_Span]) -> int:
     return 0
 
 
-def _write_resources(
-    folder: RunFolder,
-    last_s: float,
-    state: Callable[[float], WorkerState],
-    rss: Callable[[float], float],
-    rng: np.random.Generator,
-) -> None:
-    writer = ResourceWriter(folder.resources)
+def _readings(
+    last_s: float, state: Callable[[float], WorkerState], rss: Callable[[float], float], rng: np.random.Generator
+) -> Iterator[Reading]:
     for second in range(int(last_s) + 1):
         at = EPOCH_S + second + 0.5
         noise = float(rng.normal())
         target = {"cpu_percent": 55 + 4 * noise, "rss_bytes": float(rss(float(second)))}
-        writer.write(Reading(at, "target", {**target, "threads": 12.0, "fds": 40.0, "processes": 1.0}))
+        yield Reading(at, "target", {**target, "threads": 12.0, "fds": 40.0, "processes": 1.0})
         cpu = 100 * state(float(second)).cpu
-        writer.write(Reading(at, "generator", {"cpu_percent": cpu, "rss_bytes": 90e6, "threads": 6.0, "fds": 80.0}))
-        writer.write(Reading(at, "machine", {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2}))
-    writer.close()
+        yield Reading(at, "generator", {"cpu_percent": cpu, "rss_bytes": 90e6, "threads": 6.0, "fds": 80.0})
+        yield Reading(at, "machine", {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2})
 
 
-def _write_profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> None:
+def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:
     index = ProfileIndex(notes=[message("note", "{text}", text=note) for note in profiles.notes])
     for number, span in enumerate(spans):
         duration_s = span.end_s - span.start_s
@@ -621,4 +549,4 @@ def _write_profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profile
             write_folded(path, list(profiles.leaked))
             relative = str(path.relative_to(folder.path))
             index.profiles.append(Profile("memory-leaked", number, relative, "bytes", duration_s))
-    index.save(folder.profiles)
+    return index

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from harness.record.columns import numbers, texts
 from harness.record.journal import Journal
-from harness.record.resources import Reading, read_resources
+from harness.record.resources import READINGS, Reading
 from harness.recording.stream import Stream, Table
 from harness.recording.streams.requests import REQUESTS
 
@@ -62,7 +62,7 @@ def _load(journal: Journal) -> Iterator[Reading]:
 RESOURCES = Stream(
     name="resources",
     files=("resources", *REQUESTS.files),
-    read=lambda folder: read_resources(folder.resources),
+    read=lambda folder: READINGS.read(folder.resources),
     table=Table("resources.parquet", _table),
     artifacts={"resources": "resources.parquet"},
 )

@@ -8,7 +8,9 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.api.result import Run
+from harness.control.attach_baseline import fetch_baseline
 from harness.control.finalize import conclude
+from harness.errors import Message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
@@ -40,6 +42,14 @@ def set_baseline(run: Run) -> None:
         store.set_baseline(entry, replace=False)
 
 
+def why_none(folder: RunFolder) -> Message:
+    """Why judging again finds no baseline; its gate says so."""
+    why = fetch_baseline(folder, None)
+    assert why is not None
+    assert Run(folder).judge().gates[0].reason == str(why)
+    return why
+
+
 @pytest.fixture
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("HARNESS_STORE", raising=False)
@@ -67,10 +77,7 @@ def test_a_gate_that_reads_none_gets_none(reports: Path) -> None:
 def test_a_run_is_not_compared_with_itself(reports: Path) -> None:
     run = ended_run(reports, 1)
     set_baseline(run)
-    renamed = Run(RunFolder(run.path.rename(reports / "renamed")))
-    assert renamed.judge().gates[0].reason == (
-        "no baseline but this run itself: the next run of this scenario and profile is compared with it"
-    )
+    assert why_none(RunFolder(run.path.rename(reports / "renamed"))).code == "baseline-is-this-run"
 
 
 def test_a_baseline_of_another_profile_or_machine_is_named(reports: Path) -> None:
@@ -79,21 +86,23 @@ def test_a_baseline_of_another_profile_or_machine_is_named(reports: Path) -> Non
         set_baseline(run)
     here = make_environment().fingerprint
     run = ended_run(reports, 3)
-    assert (
-        run.judge()
-        .gates[0]
-        .reason.startswith(
-            f"no baseline of {run.plan.scenario.name} · load · environment {here}, as this run is, but of "
-            f"load · environment another; smoke · environment {here}: only like is compared with like"
-        )
+    why = why_none(run.folder)
+    assert (why.code, why.params) == (
+        "baseline-of-others-only",
+        {
+            "scenario": run.plan.scenario.name,
+            "profile": "load",
+            "fingerprint": here,
+            "others": f"load · environment another; smoke · environment {here}",
+        },
     )
 
 
 def test_where_there_is_no_store_it_says_so(reports: Path) -> None:
     run = ended_run(reports, 1)
     (reports / "store.sqlite").unlink()
-    assert run.judge().gates[0].reason.startswith(f"no baseline: there is no store in {reports}, and HARNESS_STORE")
+    assert why_none(run.folder).code == "baseline-no-store"
     assert not (reports / "store.sqlite").exists()
     (reports / "store.sqlite").write_text("what is this? " * 100)
-    reason = run.judge().gates[0].reason
-    assert reason == f"no baseline: {reports}/store.sqlite: the store cannot be used: file is not a database"
+    why = why_none(run.folder)
+    assert (why.code, why.params["where"]) == ("baseline-not-read", f"{reports}/store.sqlite")

@@ -10,7 +10,8 @@ import pytest
 
 from harness.microbench.request import Request
 from harness.record.run_folder import read_model
-from harness.record.suite import SuiteReport, read_benchmarks
+from harness.record.suite import SuiteReport
+from harness.recording.streams.rounds import read_benchmarks
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("ignore:Not saving anything")

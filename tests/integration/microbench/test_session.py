@@ -42,7 +42,7 @@ def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
     outlet = Outlet(closed)
     with Session([sys.executable, "-c", TALKS], Path("/dev/full"), outlet) as session:
         assert session.wait(quiet) == Ended(0, interrupted=False)
-    outlet.raise_fault()  # none
+    outlet.raise_error()  # none
 
 
 def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_path: Path) -> None:

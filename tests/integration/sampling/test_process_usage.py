@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from harness.plan.model import Sampling
-from harness.record.resources import ResourceWriter, read_resources
+from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
 from harness.sampling.sampler import PID_UNKNOWN, MemoryAgent, SamplingContext
@@ -50,7 +50,7 @@ class ProcessAsTarget:
 
 
 def context(folder: RunFolder, pid: int | None, generator_pids: Callable[[], list[int]]) -> SamplingContext:
-    writer = ResourceWriter(folder.resources)
+    writer = READINGS.writer(folder.resources)
     return SamplingContext(ProcessAsTarget(pid), Sampling(), folder, writer, generator_pids, cores=2)
 
 
@@ -95,13 +95,13 @@ def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with running(IDLE) as process:
         sampler = ProcessUsageSampler(context(folder, process.pid, lambda: [4194999]))
-        assert wait_until(lambda: any(reading.source == "target" for reading in read_resources(folder.resources)))
+        assert wait_until(lambda: any(reading.source == "target" for reading in READINGS.read(folder.resources)))
         process.kill()
-    seen = len(read_resources(folder.resources))
-    assert wait_until(lambda: len(read_resources(folder.resources)) > seen + 1)
+    seen = len(READINGS.read(folder.resources))
+    assert wait_until(lambda: len(READINGS.read(folder.resources)) > seen + 1)
     sampler.close()
     assert sampler.notes == []
-    readings = read_resources(folder.resources)
+    readings = READINGS.read(folder.resources)
     assert readings[-1].source == "machine"
     assert {reading.source for reading in readings} == {"machine", "target"}
     machine = readings[-1].values
@@ -120,4 +120,4 @@ def test_an_error_in_sampling_is_noted_and_ends_nothing_else(tmp_path: Path) -> 
     assert sampler.notes[0] == PID_UNKNOWN
     assert sampler.notes[1].code == "sampling-ended-early"
     assert sampler.notes[1].params["reason"] == "no workers here"
-    assert read_resources(RunFolder(folder.path).resources) == []
+    assert READINGS.read(RunFolder(folder.path).resources) == []

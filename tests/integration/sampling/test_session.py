@@ -31,7 +31,7 @@ from harness.plan.model import (
     Variant,
 )
 from harness.record.profiles import ProfileIndex, read_folded
-from harness.record.resources import read_resources
+from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
 from harness.sampling.sampler import PID_UNKNOWN, SampledTarget
@@ -212,7 +212,7 @@ def test_the_index_is_saved_and_the_raw_files_are_kept(sampled: tuple[RunFolder,
 
 def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex]) -> None:
     folder, _ = sampled
-    readings = read_resources(folder.resources)
+    readings = READINGS.read(folder.resources)
     assert {reading.source for reading in readings} == {"target", "generator", "machine"}
     target = [reading.values for reading in readings if reading.source == "target"]
     assert len(target) >= 2

@@ -1,5 +1,6 @@
 """A store that cannot be used is told in one message: which store, what is wrong, what would be right."""
 
+import re
 import socket
 import sqlite3
 import sys
@@ -16,11 +17,11 @@ from tests.support.baselines import make_entry, make_summary
 from tests.support.postgresql import PostgreSQL
 
 
-def _fault_of_opening(url: str | None, reports: Path) -> str:
-    with pytest.raises(HarnessError) as told:
+def _error_of_opening(url: str | None, reports: Path) -> HarnessError:
+    with pytest.raises(HarnessError) as raised:
         open_store(url, reports)
-    assert told.value.exit_code is ExitCode.USAGE
-    return str(told.value)
+    assert raised.value.exit_code is ExitCode.USAGE
+    return raised.value
 
 
 def test_the_folder_of_the_runs_is_made_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,22 +32,22 @@ def test_the_folder_of_the_runs_is_made_where_it_is_missing(tmp_path: Path, monk
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    message = _fault_of_opening(None, tmp_path / "file" / "reports")
-    assert "the folder for the store cannot be made: Not a directory" in message
-    assert str(tmp_path / "file" / "reports") in message
+    error = _error_of_opening(None, tmp_path / "file" / "reports")
+    assert (error.code, error.params["error"]) == ("store-folder-not-made", "Not a directory")
+    assert error.where == str(tmp_path / "file" / "reports")
 
 
 def test_another_folder_is_not_made_but_asked_for(tmp_path: Path) -> None:
-    message = _fault_of_opening(f"sqlite:///{tmp_path}/typo/store.sqlite", tmp_path)
-    assert f"{tmp_path}/typo: the store's folder does not exist" in message
+    error = _error_of_opening(f"sqlite:///{tmp_path}/typo/store.sqlite", tmp_path)
+    assert (error.code, error.where) == ("store-folder-missing", f"{tmp_path}/typo")
     assert not (tmp_path / "typo").exists()
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("not a database, but longer than its header of 100 bytes " * 9)
-    message = _fault_of_opening(None, tmp_path)
-    assert f"{tmp_path}/store.sqlite: the store cannot be used: file is not a database" in message
-    assert "Move it away" in message
+    error = _error_of_opening(None, tmp_path)
+    assert (error.code, error.where) == ("store-file-damaged", f"{tmp_path}/store.sqlite")
+    assert error.params["reason"] == "file is not a database"
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
@@ -56,15 +57,15 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)  # all but the page that lists the tables
     path.write_bytes(content)
-    message = _fault_of_opening(None, tmp_path)
-    assert f"{path}: the store cannot be used: database disk image is malformed" in message
+    error = _error_of_opening(None, tmp_path)
+    assert (error.code, error.where) == ("store-file-damaged", str(path))
+    assert error.params["reason"] == "database disk image is malformed"
 
 
 def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").mkdir()
-    message = _fault_of_opening(None, tmp_path)
-    assert "unable to open database file" in message
-    assert "must be writable" in message
+    error = _error_of_opening(None, tmp_path)
+    assert (error.code, error.params["reason"]) == ("store-file-failed", "unable to open database file")
 
 
 def test_a_store_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
@@ -72,8 +73,9 @@ def test_a_store_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))
     with open_store(f"sqlite:///file:{tmp_path}/store.sqlite?mode=ro&uri=true", Path()) as store:
         assert len(store.list_runs()) == 1
-        with pytest.raises(HarnessError, match="attempt to write a readonly database"):
+        with pytest.raises(HarnessError) as raised:
             store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    assert raised.value.params["reason"] == "attempt to write a readonly database"
 
 
 def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
@@ -84,10 +86,12 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         holder = engine.connect(resolve(store_url, tmp_path))
         with (
             writer(holder).begin(),
-            pytest.raises(HarnessError, match=r"database is locked|lock timeout") as told,
+            pytest.raises(HarnessError) as raised,
         ):
             store.record_run(RunEntry(make_summary(), "f1", tmp_path))
-        assert store.shown in str(told.value)
+        assert raised.value.code in ("store-file-failed", "store-server-failed")
+        assert re.search("database is locked|lock timeout", str(raised.value.params["reason"]))
+        assert raised.value.where == store.shown
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, all is well
         assert len(store.list_runs()) == 1
 
@@ -118,26 +122,26 @@ def test_a_row_that_cannot_be_read_is_named(store_url: str, tmp_path: Path) -> N
             store.list_runs()
         with pytest.raises(HarnessError) as of_baseline:
             store.baseline_for("flash_sale", "load", "f1")
-    for told, what in ((of_run, "the summary of run"), (of_baseline, "the baseline run")):
-        assert f"{what} {make_summary().run_id} in the store is damaged, or of another version" in str(told.value)
+    for raised, what in ((of_run, "summary"), (of_baseline, "measurement")):
+        assert raised.value.code == "store-row-damaged"
+        assert raised.value.params == {"what": what, "run_id": make_summary().run_id}
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
         port = taken.getsockname()[1]
-        message = _fault_of_opening(f"postgresql://ann:secret@127.0.0.1:{port}/perf", tmp_path)
-    assert f"postgresql://ann:***@127.0.0.1:{port}/perf: the store cannot be used" in message
-    assert "refused" in message
-    assert "Is the server up" in message
-    assert "secret" not in message
+        error = _error_of_opening(f"postgresql://ann:secret@127.0.0.1:{port}/perf", tmp_path)
+    assert (error.code, error.where) == ("store-server-failed", f"postgresql://ann:***@127.0.0.1:{port}/perf")
+    assert "refused" in str(error.params["reason"])
+    assert "secret" not in str(error)
 
 
 def test_without_the_driver_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)  # Python's way to say: this cannot be imported
-    message = _fault_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
-    assert message.startswith("postgresql://ann:***@127.0.0.1/perf: the driver for PostgreSQL is not installed")
-    assert "uv sync --extra postgresql" in message
+    error = _error_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
+    assert (error.code, error.where) == ("postgresql-driver-missing", "postgresql://ann:***@127.0.0.1/perf")
+    assert "uv sync --extra postgresql" in str(error.params["install"])
 
 
 def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> None:

@@ -109,12 +109,16 @@ def test_tables_hold_what_was_recorded(run: Run) -> None:
     assert endpoints.loc[("steady", "POST", "/cart"), "ok_p99_ms"] == run.phase("steady").endpoint("POST /cart").ok.p99
     assert run.steps["level"].tolist() == [20, 40]
     assert run.failures["count"].sum() == totals.failures
-    pd.testing.assert_frame_equal(run.resources, pd.read_parquet(_with_tables(run) / "resources.parquet"))
 
 
-def _with_tables(run: Run) -> Path:
+def test_each_recorded_stream_is_the_table_that_is_exported(run: Run) -> None:
     open_recording(run.folder).write_tables()
-    return run.path
+    pd.testing.assert_frame_equal(run.resources, pd.read_parquet(run.path / "resources.parquet"))
+    requests, exported = run.stream("requests"), pd.read_parquet(run.path / "timeline.parquet")
+    assert requests["requests"].tolist() == exported["requests"].tolist()
+    with pytest.raises(HarnessError, check=lambda error: error.code == "stream-not-recorded") as raised:
+        run.stream("rounds")
+    assert raised.value.params["stream"] == "rounds"
 
 
 def test_a_killed_run_is_judged_when_it_is_read_and_nothing_is_written(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from harness.errors import Message
 from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
-from harness.record.journal import Endpoint, Journal, read_journal
+from harness.record.journal import Journal, read_journal
+from harness.record.journal_entries import Endpoint
 from harness.record.second_table import SecondTable
 from tests.support.endpoint_seconds import table_of
 from tests.support.recordings import EPOCH_S, Failing, WorkerState, gate, lognormal, record_run, steady, stress

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.record.journal import Journal, Second
+from harness.record.journal import Journal
+from harness.record.journal_entries import Second
 from harness.record.resources import Reading
 from harness.report.line_charts import line_charts
 from harness.report.time_series import TimeAxis

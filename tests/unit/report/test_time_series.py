@@ -7,7 +7,8 @@ import pytest
 
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
-from harness.record.journal import Endpoint, FailureCount, Journal, Second, WorkerSecond
+from harness.record.journal import Journal
+from harness.record.journal_entries import Endpoint, FailureCount, Second, WorkerSecond
 from harness.record.resources import Reading
 from harness.report.time_series import (
     TimeAxis,

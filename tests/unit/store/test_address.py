@@ -44,21 +44,23 @@ def test_a_drivers_message_loses_the_passwords(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "code", "params"),
     [
-        ("store.sqlite", "not the URL of a database"),
-        ("postgresql://ann:secret@db:port/perf", "not the URL of a database"),
-        ("mysql://ann:secret@db/perf", "SQLite or PostgreSQL, not 'mysql'"),
-        ("postgresql+psycopg2://ann:secret@db/perf", "not 'postgresql+psycopg2'"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///:memory:", "names no file"),
+        ("store.sqlite", "store-url-invalid", {}),
+        ("postgresql://ann:secret@db:port/perf", "store-url-invalid", {}),
+        ("mysql://ann:secret@db/perf", "store-kind-unknown", {"kind": "mysql"}),
+        ("postgresql+psycopg2://ann:secret@db/perf", "store-kind-unknown", {"kind": "postgresql+psycopg2"}),
+        ("sqlite://", "store-url-without-file", {}),
+        ("sqlite:///:memory:", "store-url-without-file", {}),
     ],
 )
-def test_a_wrong_url_is_told_with_the_right_form_and_without_its_password(url: str, says: str, tmp_path: Path) -> None:
-    with pytest.raises(HarnessError) as told:
+def test_a_wrong_url_is_reported_with_the_right_form_and_without_its_password(
+    url: str, code: str, params: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(HarnessError) as raised:
         resolve(url, tmp_path)
-    assert says in str(told.value)
-    assert "HARNESS_STORE" in str(told.value)
-    assert "postgresql://user@host/database" in str(told.value)
-    assert redacted(str(told.value)) == str(told.value)
-    assert "secret" not in str(told.value)
+    assert (raised.value.code, raised.value.params, raised.value.where) == (code, params, "HARNESS_STORE")
+    text = str(raised.value)
+    assert "postgresql://user@host/database" in text
+    assert redacted(text) == text
+    assert "secret" not in text

@@ -16,7 +16,7 @@ _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 class CpuShares(NamedTuple):
-    """Shares of the time since the reading before; see :class:`harness.record.journal.WorkerSecond`."""
+    """Shares of the time since the reading before; see :class:`harness.record.journal_entries.WorkerSecond`."""
 
     used: float
     starved: float

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.cpu_meter import CpuMeter
+from harness.cpu_meter import CpuMeter
 
 
 @pytest.fixture

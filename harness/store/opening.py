@@ -1,0 +1,52 @@
+"""Opens a store, creating or upgrading its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import HarnessError, Option
+from harness.store.address import VARIABLE, resolve
+from harness.store.baselines import Store
+from harness.store.engine import connect, reported_errors
+from harness.store.upgrade import upgrade
+
+
+def open_store(url: str | None, reports: Path) -> Store:
+    """Open the store, creating or upgrading its tables.
+
+    ``url`` is a SQLAlchemy URL of SQLite or PostgreSQL; None: ``HARNESS_STORE``, else ``store.sqlite`` in ``reports``
+    (the folder that run folders are made in, made here where it is missing).
+
+    Raises :class:`HarnessError` where the URL is wrong, the driver is missing, the file is damaged, the server does
+    not answer, or a newer harness has written the store.
+    """
+    address = resolve(url, reports)
+    if address.file is not None:
+        _need_folder(address.file.parent, make=address.file.parent == reports)
+    engine = connect(address)
+    with reported_errors(address):
+        upgrade(engine, address.shown)
+    return Store(engine, address, reports)
+
+
+def _need_folder(folder: Path, *, make: bool) -> None:
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            "store-folder-not-made",
+            "cannot create the folder of the store: {error}",
+            where=str(folder),
+            hint="Choose a folder that you can write to: {option}",
+            error=error.strerror or error,
+            option=Option("out", "DIR"),
+        ) from error
+    if not folder.is_dir():
+        raise HarnessError(
+            "store-folder-missing",
+            "the folder of the store does not exist",
+            where=str(folder),
+            hint="Create it, or change {variable}.",
+            variable=VARIABLE,
+        )

@@ -1,0 +1,192 @@
+"""The runs of a store: recorded with their figures, listed, found, and taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from harness.errors import HarnessError
+from harness.plan.bench import PROFILE as BENCH
+from harness.record.measurement import Measurement
+from harness.record.suite import PastBench, Rounds
+from harness.record.summary import BenchmarkFigures, Summary
+from harness.store.database import Database, given
+from harness.store.rounds import pack, unpack
+from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """A run in the catalogue: its summary, its environment's fingerprint, and its folder."""
+
+    summary: Summary
+    fingerprint: str
+    folder: Path
+    artifact: str | None = None
+    """Where its copy is, below the artifact location of that time; None if it was not copied."""
+    measurement: Measurement | None = None
+    """Its figures with their intervals; None keeps those that the catalogue has."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run in the catalogue without its figures: what pruning needs to know."""
+
+    run_id: str
+    scenario: str
+    profile: str
+    started_at: datetime
+    verdict: str
+    folder: Path
+    artifact: str | None
+
+
+class RunCatalogue(Database):
+    """The runs of a store."""
+
+    def record_run(self, entry: RunEntry, rounds: Mapping[str, Rounds] | None = None) -> None:
+        """Put a run into the catalogue, or replace its entry after it was copied or judged again.
+
+        Where its copy is stays noted, unless ``entry`` names another place. ``rounds`` are those of a bench (seconds,
+        by the benchmark's id), kept with its figures as :mod:`harness.store.rounds` does; without, what is kept stays.
+        """
+        summary = entry.summary
+        row = self._row(entry)
+        benchmarks = [
+            BenchmarkRow(
+                run_id=summary.run_id,
+                test=figures.test,
+                figures=figures.model_dump_json(),
+                rounds=pack(rounds[figures.test]),
+            )
+            for figures in summary.benchmarks
+            if rounds is not None
+        ]
+        with self._writing() as session:
+            for each in (row, *benchmarks):
+                session.merge(each)
+
+    def list_runs(self, scenario: str | None = None, profile: str | None = None) -> list[RunEntry]:
+        """The runs of one scenario, one profile, or all, the latest first."""
+        query = select(RunRow).filter_by(**given(scenario=scenario, profile=profile))
+        with self._reading() as session:
+            rows = session.scalars(query.order_by(RunRow.started_at.desc(), RunRow.run_id.desc())).all()
+        return [
+            RunEntry(
+                self._parsed(row.summary, Summary, "summary", row.run_id),
+                row.fingerprint,
+                self._reports / row.folder,
+                row.artifact,
+            )
+            for row in rows
+        ]
+
+    def stored_runs(self) -> list[StoredRun]:
+        """All runs, the latest first, with those whose figures this harness cannot read."""
+        columns = (RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.started_at, RunRow.verdict)
+        query = select(*columns, RunRow.folder, RunRow.artifact).order_by(
+            RunRow.started_at.desc(), RunRow.run_id.desc()
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return [StoredRun(*row[:5], self._reports / row.folder, row.artifact) for row in rows]
+
+    def artifact_of(self, run_id: str) -> str | None:
+        """Where the copy of that run is; None if the run is unknown, or was not copied."""
+        with self._reading() as session:
+            return session.scalar(select(RunRow.artifact).filter_by(run_id=run_id))
+
+    def forget_run(self, run_id: str) -> bool:
+        """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""
+        of_a_baseline = select(BaselineRow.run_id)
+        query = delete(RunRow).where(RunRow.run_id == run_id, RunRow.run_id.not_in(of_a_baseline))
+        with self._writing() as session:
+            taken = bool(session.scalars(query.returning(RunRow.run_id)).all())
+            if taken:
+                session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
+        return taken
+
+    def benchmark_rounds(self, run_id: str) -> dict[str, Rounds]:
+        """The stored rounds of each benchmark of a bench, by its id."""
+        query = select(BenchmarkRow.test, BenchmarkRow.rounds).filter_by(run_id=run_id)
+        with self._reading() as session:
+            return {test: unpack(packed) for test, packed in session.execute(query).all()}
+
+    def benchmark_history(self, suite: str, fingerprint: str, *, most: int) -> list[PastBench]:
+        """The ``most`` latest benches of a suite in one environment, the earliest first."""
+        benches = (
+            select(RunRow.run_id, RunRow.started_at)
+            .filter_by(scenario=suite, profile=BENCH, fingerprint=fingerprint)
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
+            .limit(most)
+        )
+        with self._reading() as session:
+            found = session.execute(benches).all()
+            rows = session.execute(
+                select(BenchmarkRow.run_id, BenchmarkRow.figures).where(
+                    BenchmarkRow.run_id.in_([run_id for run_id, _ in found])
+                )
+            ).all()
+        texts: dict[str, list[str]] = {}
+        for run_id, text in rows:
+            texts.setdefault(run_id, []).append(text)
+        return [
+            PastBench(
+                run_id=run_id,
+                started_at=started_at.isoformat(),
+                benchmarks=[
+                    self._parsed(text, BenchmarkFigures, "benchmark", run_id) for text in texts.get(run_id, [])
+                ],
+            )
+            for run_id, started_at in reversed(found)
+        ]
+
+    def measurement_of(self, run_id: str) -> Measurement | None:
+        """What a run measured; None if the catalogue does not have it."""
+        with self._reading() as session:
+            text = session.scalar(select(RunRow.measurement).filter_by(run_id=run_id))
+        return None if text is None else self._parsed(text, Measurement, "measurement", run_id)
+
+    def verdicts(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """The verdicts of those of these runs that the catalogue has."""
+        query = select(RunRow.run_id, RunRow.verdict).where(RunRow.run_id.in_(list(run_ids)))
+        with self._reading() as session:
+            return {row.run_id: row.verdict for row in session.execute(query)}
+
+    def _row(self, entry: RunEntry) -> RunRow:
+        summary = entry.summary
+        row = RunRow(
+            run_id=summary.run_id,
+            scenario=summary.scenario,
+            profile=summary.profile,
+            fingerprint=entry.fingerprint,
+            started_at=_moment(summary.started_at, summary.run_id),
+            verdict=summary.verdict,
+            exit_code=summary.exit_code,
+            folder=self._portable(entry.folder),
+            summary=summary.model_dump_json(by_alias=True),
+        )
+        # A merged row changes only the columns that were set.
+        if entry.artifact is not None:
+            row.artifact = entry.artifact
+        if entry.measurement is not None:
+            row.measurement = entry.measurement.model_dump_json()
+        return row
+
+    def _portable(self, folder: Path) -> str:
+        whole, reports = folder.resolve(), self._reports.resolve()
+        return str(whole.relative_to(reports) if whole.is_relative_to(reports) else whole)
+
+
+def _moment(iso: str, run_id: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError as error:
+        raise HarnessError(
+            "started-at-invalid", "started_at is not an ISO 8601 time: {value!r}", where=f"run {run_id}", value=iso
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
