@@ -1,17 +1,17 @@
-"""Which code did it: the functions whose CPU cost grew against the baseline, the most specific first.
+"""Names the functions whose CPU cost grew against the baseline, the most specific first.
 
-What is compared is **CPU time a request**: samples / rate / requests sent while the sampler was on. Shares alone
-mislead: where one function gets ten times slower, the shares of all others fall although they cost what they did. Time
-alone misleads too: on a machine that is slower today all functions grow alike. So a suspect must have grown in both.
+Compared is **CPU time per request**: samples / sampling rate / requests sent while the sampler was on. Shares alone
+mislead: if one function gets ten times slower, the shares of all others fall although they cost what they did. Time
+alone misleads too: on a machine that is slower today, all functions grow alike. So a suspect must have grown in both.
 
-Counts of samples are taken as Poisson counts with their exact interval (Garwood 1936, Biometrika 28), but a stack
-lasts over several samples, so several (:func:`worth_one`, or what the baseline's runs show, if that is more) are worth
-one. Differences of times and of shares get their interval from those of both sides (MOVER, Zou & Donner 2008; for
-shares, on Wilson's, that is Newcombe's method 10, 1998, Statistics in Medicine 17).
+Counts of samples are taken as Poisson counts with their exact interval (Garwood 1936, Biometrika 28). But a stack lasts
+over several samples, so several samples (:func:`worth_one`, or more if the baseline's runs show it) are worth one.
+Differences of times and of shares get their interval from those of both sides (MOVER, Zou & Donner 2008; for shares,
+on Wilson's intervals, which is Newcombe's method 10, 1998, Statistics in Medicine 17).
 
-Of a chain of callers that grew together only one is named: the deepest that explains the growth. One does not go
-down into Python's standard library, nor into a function that others use as well and that grew less in proportion, for
-there the caller is what changed.
+Of a chain of callers that grew together only one is named: the deepest that explains the growth. The search does not go
+down into Python's standard library, nor into a function that others use as well and that grew less in proportion: then
+the caller is what changed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from harness.record.summary import Suspect
 from harness.recording.run import PhaseRecord, RunRecording
 
 PERSISTENCE_S = 0.02
-"""How long a stack stays as it is, about: after so long it is still there with probability 1/e."""
+"""About how long a stack stays the same: after that time it is still there with probability 1/e."""
 SMALLEST_GROWTH = 0.02
-"""A function that grew by less than this share of what a request costs in all is not worth a word."""
+"""A function that grew by less than this share of the whole cost of a request is not reported."""
 MOST_SUSPECTS = 10
 _EXPLAINS = 0.8
 _AS_NEW = 0.95
 _SURE = 0.0005
-"""One-sided level for being a suspect: hundreds of functions are looked at, so 95 % would name some by chance."""
+"""One-sided level for a suspect: hundreds of functions are compared, so 95 % would name some by chance."""
 _TAIL = 0.025
 _Z = 1.959963984540054
 _NOTHING = FunctionSamples(own=0, total=0)
@@ -75,7 +75,7 @@ class _Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Grown:
-    """A function that surely costs more than it did."""
+    """A function that certainly costs more than it did."""
 
     key: str
     base: _Cost
@@ -150,7 +150,7 @@ def _pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
 
 
 def _grown(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[_Grown]:
-    """Every function that grew, surely and by enough, in time a request and in share."""
+    """Every function that certainly grew by enough, in time per request and in share."""
     base = _pooled(before)
     whole = base.samples / base.rate_hz / base.requests
     grown = []
@@ -174,7 +174,7 @@ def _grown(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[_Grown]:
 
 
 def worth_one(rate_hz: float) -> float:
-    """How many samples tell as much as an independent one: 4.1 at 100 a second, 1.2 at 20.
+    """How many samples are worth one independent sample: 4.1 at 100 a second, 1.2 at 20.
 
     By how much the variance of a mean exceeds that of independent values where the correlation of neighbours is ``r``
     and falls by powers of it: (1 + r) / (1 - r) (Bayley & Hammersley 1946, Supplement to the J. R. Stat. Soc. 8).
@@ -227,7 +227,7 @@ def _is_wrapper(outer: _Grown, inner: _Grown, under: dict[tuple[str, str], int],
 
 
 def _is_callee(inner: _Grown, outer: _Grown, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
-    """Whether ``inner`` grew only because ``outer``, which is news itself, calls it."""
+    """Whether ``inner`` grew only because ``outer``, which is new itself, calls it."""
     if depth[inner.key] <= depth[outer.key]:
         return False
     called = under.get((outer.key, inner.key), 0) * inner.now.seconds * outer.newness

@@ -1,16 +1,16 @@
-"""A run's figure against the baseline's: how far apart they are, with the noise of both sides.
+"""Compares a figure with the baseline's: how far apart they are, with the noise of both sides.
 
 Figures are compared as ratios, in logarithms: twice as slow is as far as half as fast. Two estimates of the noise of
-that ratio are at hand, and the wider one counts, so that neither can talk a difference into being real:
+that ratio are at hand. The wider one counts, so that neither can make a difference real by itself:
 
-- *within the runs*: the intervals of both sides, joined by MOVER (Zou & Donner 2008, Statistics in Medicine 27:
-  the interval of a difference from the intervals of its parts, which need not be symmetric), and a floor for what no
-  run can see from inside: :data:`FLOOR`, by which runs of one build differ even on a quiet machine (start-up,
-  memory layout, neighbours; Kalibera & Jones 2013, ISMM, find between-run variation to dominate);
-- *between the baseline's runs*: their standard deviation, moderated towards that floor as long as the runs are few
-  (as in Smyth 2004, SAGMB 3(1)), times Student's t: how far one more run of the same build would stray.
+- *Within the runs*: the intervals of both sides, combined by MOVER (Zou & Donner 2008, Statistics in Medicine 27: the
+  interval of a difference from the intervals of its parts, which need not be symmetric), and :data:`FLOOR` for what no
+  run can see from inside. Runs of one build differ by that much even on a quiet machine, because of start-up, memory
+  layout and neighbours (Kalibera & Jones 2013, ISMM, find that between-run variation dominates).
+- *Between the baseline's runs*: their standard deviation, moderated towards that floor while the runs are few (as in
+  Smyth 2004, SAGMB 3(1)), times Student's t: how far one more run of the same build would stray.
 
-Error rates, which may be 0, are compared by difference instead.
+Shares such as the error rate may be 0, so they are compared by difference. Exact counts have no noise.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.record.measurement import Interval
 from harness.record.summary import Meaning
 
 FLOOR = 0.015
-"""Relative standard deviation between two runs of one build that is always reckoned with."""
+"""Relative standard deviation between two runs of one build that is always assumed."""
 
 _PRIOR_RUNS = 2.0
 """How many runs' worth of evidence the floor is."""
@@ -76,7 +76,7 @@ def relative(observed: Interval, baseline: float, metric: Metric[Any]) -> tuple[
 
 
 def meaning_of(interval: Bounds | None, metric: Metric[Any]) -> Meaning:
-    """What the interval of a change says: one that holds 0 is within the noise."""
+    """What the interval of a change means: one that holds 0 is within the noise."""
     if interval is None:
         return "no clear change"
     low, high = interval
@@ -98,7 +98,7 @@ def _by_difference(observed: Interval, baselines: Sequence[Interval]) -> tuple[f
 
 
 def _between(runs: np.ndarray[tuple[int], np.dtype[np.float64]], floor: float) -> float:
-    """Half the 95 % prediction interval for one more run; 0 where there is but one to go by."""
+    """Half the 95 % prediction interval for one more run; 0 where the baseline has only one."""
     m = len(runs)
     if m < 2:
         return 0.0

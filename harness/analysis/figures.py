@@ -1,4 +1,4 @@
-"""What each phase, step and endpoint did: the figures of the summary, from histograms merged exactly."""
+"""The figures of each phase, step and endpoint, for the summary."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _cut_short(record: PhaseRecord) -> str | None:
 
 
 def goal_of(phase: Phase) -> str:
-    """What was asked for, as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
+    """The load goal as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
     if not phase_kind(phase.kind).has_load:
         return "no load"
     if not phase.segments:
@@ -135,7 +135,7 @@ def goal_of(phase: Phase) -> str:
 
 
 def _levels(segments: Sequence[Segment]) -> list[float]:
-    """First, highest or lowest on the way, and last level; one where they are the same."""
+    """First level, highest or lowest in between, and last; equal neighbours once."""
     path = [segments[0].start, *(level for segment in segments for level in (segment.start, segment.end))]
     first, last = path[0], path[-1]
     turn = max(path) if max(path) > max(first, last) else last
@@ -144,7 +144,7 @@ def _levels(segments: Sequence[Segment]) -> list[float]:
 
 
 def totals_of(journal: Journal) -> Totals:
-    """Everything that was recorded, in phases that are measured and in those that are not."""
+    """Everything that was recorded, in measured phases and in others."""
     requests, failures, bytes_received = sum(
         (second.table.rows[:, REQUESTS : BYTES + 1].sum(axis=0) for second in journal.seconds),
         start=np.zeros(3, dtype=np.int64),
@@ -158,7 +158,7 @@ def totals_of(journal: Journal) -> Totals:
 
 
 def failure_kinds(journal: Journal) -> list[FailureKind]:
-    """Failures by endpoint and kind over the whole run, the most frequent first, with the failed requests kept."""
+    """Failures by endpoint and kind over the whole run, the most frequent first, with their recorded requests."""
     counts: dict[tuple[int, str], list[tuple[int, int]]] = {}
     for failure in journal.failures:
         counts.setdefault((failure.endpoint, failure.failure), []).append((failure.second, failure.count))

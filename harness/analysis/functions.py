@@ -1,4 +1,4 @@
-"""Folded stacks by function: who was on top of the stack, who was anywhere on it."""
+"""Samples by function: how often each was on top of a stack, and how often anywhere on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _WAITS = {
     ("_worker", "concurrent/futures/thread.py"),
     ("accept", "socket.py"),
 }
-"""Where a thread that has nothing to do waits: function (without its class) and file."""
+"""Where an idle thread waits: function (without its class) and file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of a stack; ``line`` 0 where it is not known, ``file`` empty for what is no function of a file."""
+    """One frame of a stack; ``line`` is 0 where it is unknown, ``file`` is empty where there is no file."""
 
     function: str
     file: str
@@ -36,7 +36,7 @@ class Frame:
 
     @property
     def key(self) -> str:
-        """The function as profiles are compared by it: ``function (file.py)``, for lines move between builds."""
+        """``function (file.py)``: profiles are compared by it, because line numbers move between builds."""
         return f"{self.function} ({self.file})" if self.file else self.function
 
     @property
@@ -56,15 +56,15 @@ class Frame:
 def working(stacks: Sequence[Stack]) -> list[Stack]:
     """The stacks of threads at work.
 
-    py-spy does not stop the target to look at it, so it takes some threads that wait for working ones. How many grows
-    with idle time, not with work: counted, they would make every function costlier the less there is to do.
+    py-spy does not stop the target while it samples, so it takes some waiting threads for working ones. Their number
+    grows with idle time, not with work. If they were counted, every function would cost more the less there is to do.
     """
     return [stack for stack in stacks if not parse_frame(stack.frames[-1]).is_waiting]
 
 
 @lru_cache(maxsize=1 << 16)
 def parse_frame(text: str) -> Frame:
-    """A frame as folded, ``function (file.py:line)``; text of another form is a function of no file."""
+    """A frame as folded, ``function (file.py:line)``; any other text is a function without a file."""
     match = _FRAME.fullmatch(text)
     return Frame(match["function"], match["file"], int(match["line"] or 0)) if match else Frame(text, "", 0)
 
@@ -82,7 +82,7 @@ def functions_of(stacks: Sequence[Stack]) -> dict[str, FunctionSamples]:
 
 
 def stacks_of(run: RunRecording, profile: Profile) -> list[Stack]:
-    """The stacks of a profile; none where its file is missing (what could not be sampled does not stop judging).
+    """The stacks of a profile; none where its file is missing, because a lost profile must not stop the judging.
 
     Raises :class:`HarnessError` where it is damaged.
     """
@@ -119,7 +119,7 @@ def _is_cpu_of(profile: Profile, record: PhaseRecord) -> bool:
 
 
 def _requests_during(record: PhaseRecord, profile: Profile) -> float:
-    """The phase's requests while the sampler was on; those of a second in which it began or ended by their part."""
+    """The phase's requests while the sampler was on; seconds that it covers in part count in part."""
     start_s = record.start_s + profile.offset_s
     end_s = min(start_s + profile.duration_s, record.end_s)
     return sum(

@@ -179,7 +179,7 @@ def _needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> dict
 
 
 def workers_needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> int:
-    """How many workers do what the phase asks for; the formula is in the module's first lines. 0: nothing tells."""
+    """How many workers do what the phase asks for; the formula is in the module's docstring. 0 where it is unknown."""
     used_s = sum(state.cpu for states in workers.values() for state in states)
     begun = sum(state.iterations for states in workers.values() for state in states)
     seconds = max((len(states) for states in workers.values()), default=0)

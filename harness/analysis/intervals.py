@@ -1,25 +1,25 @@
-"""95 % intervals for what one run observed, for requests that are not independent of each other.
+"""95 % intervals for the figures of one run, whose requests are not independent of each other.
 
-A garbage collection, a cold cache or a neighbour slows all requests of a second alike, and the next second's too. An
-interval that takes n requests for n independent ones is then several times too narrow, and a gate read by it is
-decided by luck. So the spread is taken between *blocks of seconds*:
+A garbage collection, a cold cache or a neighbour slows all requests of one second alike, and those of the next. An
+interval that treats n requests as n independent ones is then several times too narrow, and luck decides its gate. So
+the spread is taken between *blocks of seconds*:
 
 - The standard error is that of the moving-block bootstrap over the phase's seconds (Künsch 1989, Annals of
-  Statistics 17(3); Liu & Singh 1992). Every figure here is a ratio of sums over seconds, or the inverse of one, and
-  for these the bootstrap's variance has a closed form, the variance of overlapping block means (Meketon & Schmeiser
-  1984; Künsch 1989, section 3): nothing is drawn, nothing is seeded, and the same run always gets the same interval.
-- Blocks are √n seconds long (Flegal & Jones 2010, Annals of Statistics 38(2)). Few blocks say little about how
-  blocks differ, so the factor is Student's t with the 1.5 (n/b - 1) degrees of freedom that overlapping blocks are
-  worth (Meketon & Schmeiser 1984), instead of 1.96: short phases get wide intervals.
-- Blocks of finite length miss what is correlated over longer times and come out too small; the lugsail correction
-  (Vats & Flegal 2022, Biometrika 109(3)), twice the variance from long blocks less that from short ones, makes up
-  for it, and is used only where it widens.
+  Statistics 17(3); Liu & Singh 1992). Every figure here is a ratio of sums over seconds, or the inverse of one. For
+  these the bootstrap's variance has a closed form, the variance of overlapping block means (Meketon & Schmeiser
+  1984; Künsch 1989, section 3). Nothing is drawn at random, so the same run always gets the same interval.
+- Blocks are √n seconds long (Flegal & Jones 2010, Annals of Statistics 38(2)). A few blocks show little of how blocks
+  differ, so the factor is Student's t with the 1.5 (n/b - 1) degrees of freedom that overlapping blocks are worth
+  (Meketon & Schmeiser 1984), instead of 1.96. Short phases get wide intervals.
+- Blocks of finite length miss correlation over longer times, and the variance comes out too small. The lugsail
+  correction (Vats & Flegal 2022, Biometrika 109(3)), twice the variance from long blocks minus that from short ones,
+  makes up for it. It is used only where it widens the interval.
 - A percentile's interval holds the times up to which the share of requests may be the percentile's (test inversion:
   Woodruff 1952, JASA 47; Francisco & Fuller 1991, Annals of Statistics 19(1)). A share's interval is the exact
-  binomial one for the *effective* number of requests, as many independent ones as would vary alike (Korn & Graubard
+  binomial one for the *effective* number of requests: as many independent ones as would vary alike (Korn & Graubard
   1998, Survey Methodology 24).
-- An error rate's is Wilson's (1927) for the effective number of requests, which is never more than the real one:
-  0 failures of 50 are [0 %, 7 %], not [0 %, 0 %].
+- A proportion's interval is Wilson's (1927) for the effective number of requests, which is never more than the real
+  one: 0 failures of 50 are [0 %, 7 %], not [0 %, 0 %].
 
 No interval is ever narrower than that of independent requests.
 """

@@ -1,4 +1,4 @@
-"""The requests of one phase and endpoint, cut into seconds: what every figure and every interval is computed from."""
+"""The requests of one phase and endpoint, second by second: the input of every interval."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Sample:
     """``n`` seconds of requests.
 
     Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``planned`` (the same, weighted
-    with the load goal, so that a ramp's rise is not taken for noise), ``requests``, ``failures``, ``timed`` (requests
+    with the load goal, so that a ramp's rise does not count as noise), ``requests``, ``failures``, ``timed`` (requests
     with a response time) and ``sum_us`` (of their response times). The response times themselves are flat: entry ``i``
-    says that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
+    means that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
 
     A request belongs to the second in which it ended; those that ended after their phase count in its last second.
     """
@@ -55,7 +55,7 @@ class Sample:
         return Histogram(indices, summed[indices].astype(np.int64), int(self.sum_us.sum()), self.max_us)
 
     def within(self, bucket: int) -> Floats:
-        """How many requests of each second took no longer than ``bucket`` says; shape ``(n,)``."""
+        """How many requests of each second took no longer than the times in ``bucket``; shape ``(n,)``."""
         here = self.buckets <= bucket
         return np.bincount(self.seconds[here], weights=self.counts[here], minlength=self.n).astype(np.float64)
 

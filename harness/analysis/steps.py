@@ -1,8 +1,8 @@
-"""Which steps of a stress phase held, judged on all that was recorded of them.
+"""Which steps of a stress phase held, judged by all that was recorded of them.
 
-While the run goes on a step is judged about a second after its end, when requests that hang have not ended yet: a
-target that stands still altogether looks fine then. Here the requests are all there, those that ended or were
-interrupted later too.
+While the run goes on, a step is judged about a second after its end, when slow requests have not ended yet. A target
+that hangs altogether looks fine at that moment. Here all requests are known, also those that ended or were interrupted
+later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.plan.until import StepTotals
 from harness.recording.run import PhaseRecord
 
 _WHOLE = 0.999
-"""The share of its time after which a step was finished: times in the journal are rounded."""
+"""The share of its time after which a step counts as finished: times in the journal are rounded."""
 
 
 def step_lengths(record: PhaseRecord) -> list[tuple[float, float]]:
@@ -23,9 +23,9 @@ def step_lengths(record: PhaseRecord) -> list[tuple[float, float]]:
 
 
 def steps_held(record: PhaseRecord) -> list[bool | None]:
-    """For each step that began whether it held: its ``until`` is not true on its final figures.
+    """For each step that began, whether it held: its ``until`` is not true of its final figures.
 
-    None: nothing tells, since the phase has no ``until``, or the step was not finished or has too few requests.
+    None where that cannot be known: the phase has no ``until``, or the step was not finished or has too few requests.
     """
     until = record.plan.until
     lengths = step_lengths(record)
@@ -40,15 +40,15 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     for number, (start_s, end_s) in enumerate(lengths):
         planned_s = record.plan.segments[number].duration_s
         finished.append(end_s - start_s >= _WHOLE * planned_s)
-        tells = finished[-1] and figures[number].has_enough
-        held.append(figures[number].breaks(until, planned_s) is None if tells else None)
+        conclusive = finished[-1] and figures[number].has_enough
+        held.append(figures[number].breaks(until, planned_s) is None if conclusive else None)
     if record.span.reason == "limit broke" and False not in held and True in finished:
-        # The phase was ended for a step that broke; what came in late does not take that back.
+        # The phase was ended because a step broke; requests that arrived late do not take that back.
         held[len(finished) - 1 - finished[::-1].index(True)] = False
     return held
 
 
 def held_level(record: PhaseRecord, held: list[bool | None]) -> float | None:
-    """The level of the last step that held before the first that did not; None: there is none."""
+    """The level of the last step that held before the first that did not; None where no step held."""
     before = [number for number, step in takewhile(lambda entry: entry[1] is not False, enumerate(held)) if step]
     return record.plan.segments[before[-1]].end if before else None

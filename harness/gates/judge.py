@@ -28,9 +28,9 @@ from harness.recording.run import RunRecording, read_run
 
 
 def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: Message | None = None) -> Summary:
-    """Judge a run under its plan's gates, or under ``gates``. Writes nothing; ``artifacts`` is for who writes files.
+    """Judge a run under its plan's gates, or under ``gates``. Writes nothing; the caller fills in ``artifacts``.
 
-    ``no_baseline`` says why the folder has none, where that is known.
+    ``no_baseline`` is why the folder has none, if the caller knows.
 
     Raises :class:`harness.errors.HarnessError` where the folder holds no run, or one that is damaged.
     """

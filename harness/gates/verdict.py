@@ -111,7 +111,7 @@ def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
 
 
 def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
-    """Where the generator was the limit in every phase that counts, the run says nothing about the target."""
+    """Where the generator was the limit in every phase that counts, the run proves nothing about the target."""
     read = {result.phase for result in results if result.phase is not None}
     counted = [phase for phase in phases if phase.measured and (phase.name in read or not read)]
     limited = [phase for phase in counted if phase.generator_limited]

@@ -53,7 +53,7 @@ def test_a_build_that_is_30_percent_slower_fails(runs: int) -> None:
 
 
 @pytest.mark.no_cover  # the same few lines thousands of times: tracing them would double what that takes
-def test_a_build_that_is_30_percent_slower_seldom_passes_even_when_runs_differ() -> None:
+def test_a_build_30_percent_slower_seldom_passes_even_when_runs_differ() -> None:
     assert statuses(slower=1.3, runs=2, between=0.05)["pass"] < 0.02
 
 
@@ -76,11 +76,11 @@ def test_the_noise_of_both_sides_counts() -> None:
     )
 
 
-def test_two_exact_figures_still_have_the_noise_that_no_run_sees_from_inside() -> None:
+def test_two_exact_figures_still_have_the_noise_between_runs() -> None:
     assert 0.06 < width(exact(100), [exact(100)]) < 0.12
 
 
-def test_baseline_runs_that_differ_widen_the_interval_and_more_of_them_narrow_it() -> None:
+def test_baseline_runs_that_differ_widen_the_interval_more_runs_narrow_it() -> None:
     agreeing = width(exact(100), [exact(100), exact(101)])
     differing = width(exact(100), [exact(90), exact(111)])
     many = width(exact(100), [exact(90), exact(111)] * 4)
@@ -93,7 +93,7 @@ def test_the_baseline_is_the_geometric_mean_of_its_runs() -> None:
     assert seen.value == 100
 
 
-def test_what_is_not_bounded_stays_so() -> None:
+def test_an_interval_without_an_upper_end_keeps_none() -> None:
     _, seen = against(Interval(value=100, low=0, high=None), [exact(100)], RUN_METRICS["p99"])
     assert (seen.low, seen.high) == (0, None)
     _, seen = against(exact(100), [Interval(value=100, low=90, high=None)], RUN_METRICS["p99"])

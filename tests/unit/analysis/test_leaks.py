@@ -72,11 +72,11 @@ def test_too_short_a_phase_says_nothing(tmp_path: Path) -> None:
     assert warnings(tmp_path, lambda second: 100 * MIB + 10 * MIB * second, phases=[steady(seconds=6)]) == []
 
 
-def test_only_steady_phases_are_looked_at(tmp_path: Path) -> None:
+def test_only_steady_phases_are_checked(tmp_path: Path) -> None:
     assert warnings(tmp_path, lambda second: 100 * MIB + 10 * MIB * second, phases=[ramp(seconds=30)]) == []
 
 
-def test_without_a_request_nothing_is_said_of_requests(tmp_path: Path) -> None:
+def test_without_requests_no_growth_a_request_is_reported(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path, phases=[steady(seconds=30)], requests_per_user_s=0, target_rss=lambda second: 1e8 + 2e6 * second
     )

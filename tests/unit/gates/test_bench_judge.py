@@ -52,7 +52,7 @@ def baseline_of(*folders: RunFolder) -> Baseline:
         ('bench("test_a").max < 900us', "fail", 1),
     ],
 )
-def test_a_limit_is_held_against_the_interval(tmp_path: Path, gate: str, status: str, code: int) -> None:
+def test_the_whole_interval_is_compared_with_the_limit(tmp_path: Path, gate: str, status: str, code: int) -> None:
     summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate]))
     result = only(summary.gates)
     assert (result.status, summary.exit_code) == (status, code)
@@ -99,7 +99,7 @@ def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> 
         assert only(judged(folder).gates).status == status
 
 
-def test_a_neighbour_fails_no_gate(tmp_path: Path) -> None:
+def test_a_noisy_neighbour_fails_no_gate(tmp_path: Path) -> None:
     rounds = [0.5e-3, *about(1e-3)]
     report = SuiteReport(finished=True, benchmarks=[A], waited_s={A: sum(rounds) / 2})
     summary = judged(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
@@ -198,7 +198,7 @@ def test_a_test_that_was_not_reached_is_not_blamed_for_calling_nothing(tmp_path:
     }
 
 
-def test_a_bench_of_a_version_that_kept_more_or_less_is_read(tmp_path: Path) -> None:
+def test_a_bench_of_another_version_is_read(tmp_path: Path) -> None:
     folder = bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_a").mean < 1s'])
     for file in (folder.suite, folder.suite_end):
         write_json(file, {**read_json(file), "taken": {A: 0.5}})
@@ -251,7 +251,7 @@ def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
     assert read_suite(folder).benchmarks[0].rounds[0] == about(1e-3)[0]
 
 
-def test_one_that_was_killed_and_renamed_began_when_its_plan_was_written(tmp_path: Path) -> None:
+def test_a_killed_and_renamed_bench_began_when_its_plan_was_written(tmp_path: Path) -> None:
     folder = bench_folder(tmp_path, {A: about(1e-3)})
     folder.suite_end.unlink()
     os.utime(folder.plan, (0, 0))

@@ -135,7 +135,7 @@ def test_an_error_rate_over_its_limit_fails(tmp_path: Path) -> None:
     assert summary.gates[1].observed == pytest.approx(8, abs=2)
 
 
-def test_a_gate_on_what_was_not_there_names_what_was(tmp_path: Path) -> None:
+def test_a_gate_on_an_unknown_phase_or_endpoint_names_the_known_ones(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,
         phases=[*PHASES, pause()],
@@ -347,7 +347,7 @@ def test_a_run_that_sent_nothing_is_broken(tmp_path: Path) -> None:
     assert summary.phases[1].response_ms.p95 is None
 
 
-def test_a_run_whose_every_request_was_refused_is_broken_and_says_what_to_add(tmp_path: Path) -> None:
+def test_a_run_whose_every_request_was_refused_is_broken(tmp_path: Path) -> None:
     refused = 'host not allowed: 10.1.2.3 (to load it, add "10.1.2.3" to allowed_hosts)'
     summary = judge(record_run(tmp_path / "all", phases=PHASES, failures=[Failing(1.0, refused)]))
     (reason,) = summary.verdict_reasons
@@ -390,7 +390,7 @@ def test_a_phase_limited_by_the_generator_decides_nothing(tmp_path: Path) -> Non
     assert "stress-generator-limited" in [notice.code for notice in summary.notices]
 
 
-def test_a_run_limited_by_the_generator_throughout_is_void(tmp_path: Path) -> None:
+def test_a_run_limited_by_the_generator_throughout_is_broken(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=["p95 < 1ms"], worker=lambda _: WorkerState(cpu=0.98))
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("broken", 4)

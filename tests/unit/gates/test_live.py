@@ -54,7 +54,7 @@ def test_gates_that_follow_a_run_stand_as_if_read_at_once(tmp_path: Path) -> Non
         assert gates.standing() == standing(plan, follower.journal)
 
 
-def test_before_a_phase_nothing_is_held_against_its_limit(tmp_path: Path) -> None:
+def test_before_a_phase_no_gate_holds_or_fails(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[ramp(), steady()], gates=["p95 < 30ms"], stop_at_s=3)
     _, waiting = standing(plan_of(folder), read_journal(folder.journal))
     assert (waiting.observed, waiting.holds) == (None, None)
@@ -112,11 +112,13 @@ def test_a_gate_is_given_up_only_when_the_rest_cannot_help(
     ("error_rate < 1%", 0.2, True), ("error_rate < 1%", 0.015, False), ("error_rate <= 0%", 0.01, True),
     ("error_rate < 1%", 0.0, False),
 ])  # fmt: skip
-def test_failures_that_no_success_can_make_good(tmp_path: Path, asked: str, share: float, given_up: bool) -> None:
+def test_a_gate_is_given_up_when_too_many_requests_have_failed(
+    tmp_path: Path, asked: str, share: float, given_up: bool
+) -> None:
     assert (lost(tmp_path, asked, failures=[Failing(share)]) is not None) == given_up
 
 
-def test_the_load_that_is_still_to_come_is_reckoned_with(tmp_path: Path) -> None:
+def test_the_load_that_is_still_to_come_counts(tmp_path: Path) -> None:
     assert lost(tmp_path / "a", "throughput > 300/s", phase=ramp(users=200, seconds=20)) is None
     assert lost(tmp_path / "b", "throughput > 300/s", phase=stress(levels=(20, 40, 400, 400), every=5)) is None
     assert lost(tmp_path / "c", "throughput > 300/s", phase=stress(levels=(20, 20, 20, 20), every=5)) is not None
@@ -135,7 +137,7 @@ def test_a_gate_on_an_unknown_phase_is_left_to_the_judge(tmp_path: Path) -> None
     assert LiveGates(RunTotals(plan)).beyond_recovery(plan.gates[0], "stedy") is None
 
 
-def test_a_phase_that_has_ended_is_not_hoped_for(tmp_path: Path) -> None:
+def test_a_phase_that_has_ended_brings_no_more_requests(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(), steady(name="after")], gates=[gate("p50 < 1ms", "steady")])
     plan = plan_of(folder)
     found = failed_beyond_recovery(plan, read_journal(folder.journal), plan.gates[0])
