@@ -1,4 +1,4 @@
-"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not hold."""
+"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not pass."""
 
 from __future__ import annotations
 

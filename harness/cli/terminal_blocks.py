@@ -62,17 +62,17 @@ def _item(item: Item) -> Padding:
 
 
 def _table(table: Table, width: int) -> Iterator[RenderableType]:
-    shown = [place for place, head in enumerate(table.heads) if width >= head.from_width]
+    shown = [index for index, head in enumerate(table.heads) if width >= head.from_width]
     rows = table.rows[: _TOP if table.top else None]
     lines = rich_table.Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for place in shown:
-        head = table.heads[place]
+    for index in shown:
+        head = table.heads[index]
         if head.text:
             lines.add_column(head.title, overflow="fold")
         else:
             lines.add_column(head.title, justify="right", no_wrap=True)
     for row in rows:
-        lines.add_row(*(_cell(row[place], width) for place in shown))
+        lines.add_row(*(_cell(row[index], width) for index in shown))
     yield lines
     if left := len(table.rows) - len(rows):
         yield Text(f"  and {left} more in the report")

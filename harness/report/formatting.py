@@ -50,28 +50,34 @@ def counted(count: int, what: str) -> str:
     return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
 
 
+def in_unit(value: float | None, unit: str) -> str:
+    """A figure in ``unit``: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``, or any other."""
+    return NONE if value is None or value != value else str(formatting.Amount(value, unit)).replace(" ", _SPACE)
+
+
 def ms(value: float | None) -> str:
     """Milliseconds, from 10 s upwards in seconds."""
-    if value is None or value != value:
-        return NONE
-    if value >= 10_000:
-        return f"{number(value / 1000)}{_SPACE}s"
-    return f"{number(value)}{_SPACE}ms"
+    return in_unit(value, "ms")
 
 
 def seconds(value: float | None) -> str:
     """Seconds in the unit that suits them: ``312 ns``, ``4.7 µs``, ``12 ms``, ``1.5 s``."""
-    if value is None or value != value:
-        return NONE
-    for below, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if abs(value) < below:
-            return f"{number(value * scale)}{_SPACE}{unit}"
-    return f"{number(value)}{_SPACE}s"
+    return in_unit(value, "s")
+
+
+def rate(value: float | None) -> str:
+    """Per second."""
+    return in_unit(value, "/s")
+
+
+def size(value: float | None) -> str:
+    """Bytes, in steps of 1,000."""
+    return in_unit(value, "B")
 
 
 def percent(share: float | None) -> str:
     """A share (0…1) in per cent."""
-    return NONE if share is None or share != share else f"{number(share * 100, 2 if share < 0.1 else 3)}{_SPACE}%"
+    return in_unit(None if share is None else share * 100, "%")
 
 
 def change(share: float | None) -> str:
@@ -94,23 +100,6 @@ def _sign(value: float) -> str:
     return "+" if value > 0 else "−" if value < 0 else "±"
 
 
-def rate(value: float | None) -> str:
-    """Per second."""
-    return NONE if value is None else f"{number(float(value))}/s"
-
-
-def size(value: float | None) -> str:
-    """Bytes, in steps of 1,000."""
-    if value is None:
-        return NONE
-    amount, unit = float(value), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(amount) < 1000 or unit == "TB":
-            break
-        amount /= 1000
-    return f"{number(amount)}{_SPACE}{unit}"
-
-
 def duration(seconds: float | None) -> str:
     """``34 s``, ``1 min 30 s``, ``1 h 2 min``."""
     if seconds is None:
@@ -131,23 +120,6 @@ def moment(iso: str) -> str:
     except ValueError:
         return iso
     return f"{at.day} {at:%B %Y, %H:%M:%S} {at.tzname() or 'UTC'}"
-
-
-def in_unit(value: float | None, unit: str) -> str:
-    """A gate's figure in the gate's unit: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``, or any other."""
-    match unit:
-        case "s":
-            return seconds(value)
-        case "B":
-            return size(value)
-        case "ms":
-            return ms(value)
-        case "%":
-            return percent(None if value is None else value / 100)
-        case "/s":
-            return rate(value)
-        case _:
-            return f"{number(value)}{_SPACE}{unit}".rstrip() if value is not None else NONE
 
 
 def interval(bounds: tuple[float, float | None] | None, unit: str) -> str:

@@ -50,9 +50,9 @@ class HistogramTable:
         """How many values each key counts."""
         return self.summed(self.keys, len(self.maxima))
 
-    def summed(self, places: Ints, size: int) -> Ints:
-        """The counts added up by ``places`` (one for each row, 0…``size``-1)."""
-        sums: Ints = np.bincount(places, weights=self.counts, minlength=size).astype(np.int64)
+    def summed(self, bins: Ints, size: int) -> Ints:
+        """The counts added up by ``bins`` (one for each row, 0…``size``-1)."""
+        sums: Ints = np.bincount(bins, weights=self.counts, minlength=size).astype(np.int64)
         return sums
 
     def quantiles_ms(self, shares: Sequence[float]) -> Floats:

@@ -138,13 +138,13 @@ def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis) -> 
     for failure in journal.failures:
         totals[failure.failure] += failure.count
     errors = [error for error, _ in totals.most_common(_MOST_ERRORS)]
-    places = {error: place for place, error in enumerate(errors)}
-    endpoint_places = {endpoint: place for place, endpoint in enumerate(endpoints)}
+    error_index = {error: index for index, error in enumerate(errors)}
+    endpoint_index = {endpoint: index for index, endpoint in enumerate(endpoints)}
     cells: defaultdict[tuple[int, int, int], int] = defaultdict(int)
     for failure in journal.failures:
         point = min(failure.second // axis.step_s, axis.points - 1)
-        error = places.get(failure.failure, len(errors))
-        cells[endpoint_places.get(failure.endpoint, -1), error, point] += failure.count
+        error = error_index.get(failure.failure, len(errors))
+        cells[endpoint_index.get(failure.endpoint, -1), error, point] += failure.count
     names = [plain(error) for error in errors] + (["other errors"] if len(totals) > len(errors) else [])
     return {"names": names, "cells": [number for cell, count in sorted(cells.items()) for number in (*cell, count)]}
 

@@ -26,14 +26,14 @@ class Flames(Section):
     def values(self, report: Report) -> dict[str, Any]:
         flames = flame_data(report)
         memory = [
-            (place, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
-            for place, flame in enumerate(flames)
+            (index, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
+            for index, flame in enumerate(flames)
             if flame["kind"] != "cpu"
         ]
         main = main_phase(report.summary)
         return {
             "data": flames,
-            "cpu": [(place, flame["phase"]) for place, flame in enumerate(flames) if flame["kind"] == "cpu"],
+            "cpu": [(index, flame["phase"]) for index, flame in enumerate(flames) if flame["kind"] == "cpu"],
             "memory": memory,
             "part": "Phase" if report.run else "Benchmark",
             "main": main.name if main else None,

@@ -45,7 +45,7 @@ def test_times_are_in_ms_and_long_ones_in_seconds(value: float | None, text: str
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(None, "–"), (0.0, "0 %"), (0.00412, "0.41 %"), (0.1234, "12.3 %"), (1.0, "100 %")]
+    ("share", "text"), [(None, "–"), (0.0, "0 %"), (0.00412, "0.412 %"), (0.1234, "12.3 %"), (1.0, "100 %")]
 )
 def test_shares_read_as_per_cent(share: float | None, text: str) -> None:
     assert formatting.percent(share) == text.replace(" ", SPACE)
