@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import alternatives
 from harness.plan.description import ScenarioDescription
 from harness.plan.phases import phase_kind
 from harness.plan.problems import Problems, Where
@@ -200,9 +199,9 @@ def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problem
                 "unknown-key",
                 "unknown key {word!q}",
                 where=f"{location}({argument})",
-                hint="{alternatives}",
+                hint='Did you mean "{meant}"?',
                 word=argument,
-                alternatives=alternatives(argument, [meant], {argument: meant}),
+                meant=meant,
             )
         key = kind.call_keys.get(argument, argument)
         table[key] = value

@@ -14,6 +14,8 @@ from harness.plan.profile import load_profile
 from harness.plan.settings import GateTable
 from harness.plan.validation_errors import checked
 
+_ALL_KINDS = (*KINDS, MEMORY_PASS)
+
 
 def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problems) -> list[Gate]:
     """The gates of ``source``; ``kinds`` maps each phase to its kind. Adds what is wrong to ``problems``."""
@@ -23,7 +25,7 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
         phase = table.get("phase")
         if isinstance(phase, str):
             _check_gated_phase(phase, kinds, source.where((*path, "phase")), problems)
-        elif phase is None and kinds and not any(_measured(kind) for kind in kinds.values()):
+        elif phase is None and kinds and all(kind in _ALL_KINDS and not _measured(kind) for kind in kinds.values()):
             problems.add(
                 "gate-without-measured-phase",
                 "a gate without a phase reads {measured} phases, and there are none",
@@ -39,7 +41,7 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
 
 
 def _measured(kind: object) -> bool:
-    return kind in KINDS and phase_kind(str(kind)).measured
+    return kind in _ALL_KINDS and phase_kind(str(kind)).measured
 
 
 def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, problems: Problems) -> None:

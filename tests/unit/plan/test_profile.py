@@ -222,3 +222,9 @@ def test_problems_of_scenario_profile_and_overrides_are_reported_together(tmp_pa
         "quick.toml:4",
         "scenarios/shop.py:2",
     ]
+
+
+def test_an_unknown_kind_of_phase_is_no_problem_of_the_gates_too(tmp_path: Path) -> None:
+    profile = STEADY.replace("steady", "stedy") + "[[gate]]\nrequire = 'p95 < 1s'\n"
+    (problem,) = plan_problems(tmp_path, "", profile)
+    assert problem.code == "phase-unknown-kind"
