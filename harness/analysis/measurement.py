@@ -24,10 +24,14 @@ from harness.recording.run import PhaseRecord
 
 
 def measure(recording: RunRecording | BenchRecording) -> Measurement:
-    """Every measured phase of a run that began, or every benchmark of a bench that has rounds.
+    """Every measured phase of a run that began, or every benchmark of a bench that has rounds. Computed once.
 
-    Raises :class:`HarnessError` where a profile is damaged.
+    Raises :class:`HarnessError` if the recording is damaged.
     """
+    return recording.once("measurement", lambda: _measurement(recording))
+
+
+def _measurement(recording: RunRecording | BenchRecording) -> Measurement:
     scenario, profile = recording.plan.key
     phases = _benchmarks(recording) if isinstance(recording, BenchRecording) else _phases(recording)
     return Measurement(

@@ -64,4 +64,4 @@ def _judge_bench(folder: RunFolder, require: Sequence[str], **others: object) ->
                 require=Option("require", 'bench("test_search").mean < 2ms'),
             )
     gates = requested_bench_gates(require, None, option=Option("require"))
-    return control.finalize.judge_bench_again(folder, gates)
+    return control.finalize.judge_again(folder, gates)

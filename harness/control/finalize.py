@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
@@ -17,8 +18,7 @@ from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
-from harness.recording import open_recording
-from harness.recording.bench import read_suite
+from harness.recording import BenchRecording, RunRecording, open_recording
 from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
@@ -44,7 +44,7 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
     recording.write_tables()
-    summary = write_results(folder, judged(folder), warnings=warnings)
+    summary = write_results(folder, _judge(recording), warnings=warnings)
     try:
         entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
@@ -79,34 +79,35 @@ def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summa
     return summary
 
 
+Gates = Sequence[Gate] | Sequence[BenchGate]
+
+
 def judged(folder: RunFolder) -> Summary:
     """The result of a run or a bench under its own gates. Writes nothing."""
-    return judge_suite(read_suite(folder)) if folder.is_bench else judge(folder)
+    return _judge(open_recording(folder))
 
 
-def judge_again(folder: RunFolder, gates: Sequence[Gate] | None) -> Summary:
-    """Judge a run again, under its own gates (None) or others, and write its results.
+def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
+    """Judge a run or a bench again, under its own gates (None) or others of its kind, and write its results.
 
-    If the run had no baseline at its end, gates are compared with the one that the store has now.
+    If it had no baseline at its end, gates are compared with the one that the store has now.
     """
     no_baseline = fetch_baseline(folder, gates)
-    return write_results(folder, judge(folder, gates=gates, no_baseline=no_baseline))
+    return write_results(folder, _judge(replace(open_recording(folder), no_baseline=no_baseline), gates))
 
 
-def judge_bench_again(folder: RunFolder, gates: Sequence[BenchGate] | None) -> Summary:
-    """:func:`judge_again` for a bench."""
-    no_baseline = fetch_baseline(folder, gates)
-    return write_results(folder, judge_suite(replace(read_suite(folder), no_baseline=no_baseline), gates=gates))
+def _judge(recording: RunRecording | BenchRecording, gates: Gates | None = None) -> Summary:
+    if isinstance(recording, BenchRecording):
+        return judge_suite(recording, gates=cast("Sequence[BenchGate] | None", gates))
+    return judge(recording, gates=cast("Sequence[Gate] | None", gates))
 
 
 def draw_again(folder: RunFolder) -> None:
     """Write the reports again; a run that was killed before it was judged is judged first."""
     if folder.summary.exists():
         write_reports(folder)
-    elif folder.is_bench:
-        judge_bench_again(folder, None)
     else:
-        judge_again(folder, None)
+        judge_again(folder)
 
 
 def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message] = ()) -> Summary:

@@ -1,13 +1,12 @@
-"""From a run folder to its summary: every figure, every gate, the verdict and the exit code.
+"""From a recording to its summary: every figure, every gate, the verdict and the exit code.
 
-Reads nothing but the folder, so that a run can be judged again anywhere, under other gates, and a run that was killed
+Reads nothing but the run folder: a run can be judged again anywhere, under other gates, and a run that was killed
 can be judged for what it left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.analysis.attribution import suspects_of
 from harness.analysis.changes import changes_of
@@ -22,26 +21,22 @@ from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.verdict import decide
 from harness.plan.model import Gate
 from harness.plan.phases import phase_kind
-from harness.record.run_folder import RunFolder
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
-from harness.recording.run import RunRecording, read_run
+from harness.recording.run import RunRecording
 
 
-def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None, no_baseline: Message | None = None) -> Summary:
+def judge(run: RunRecording, *, gates: Sequence[Gate] | None = None) -> Summary:
     """Judge a run under its plan's gates, or under ``gates``. Writes nothing; the caller fills in ``artifacts``.
 
-    ``no_baseline`` is why the folder has none, if the caller knows.
-
-    Raises :class:`harness.errors.HarnessError` where the folder holds no run, or one that is damaged.
+    Raises :class:`harness.errors.HarnessError` if the recording is damaged.
     """
-    run = replace(read_run(folder), no_baseline=no_baseline)
     phases = [_phase(run, number) for number in range(len(run.phases))]
     evaluator = Evaluator(run, phases)
     asked = run.plan.gates if gates is None else gates
     results = [result for gate in asked for result in evaluator.results(gate)]
     if run.plan.scenario.has_verify:
-        results.append(verify_result(folder))
-    decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(folder))
+        results.append(verify_result(run.folder))
+    decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(run.folder))
     return (
         Summary(
             run_id=run.run_id,

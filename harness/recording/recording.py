@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -47,9 +48,13 @@ class Recording(ABC):
 
     def read(self, stream: Stream[Data]) -> Data:
         """What was recorded of ``stream``."""
-        if stream.name not in self._data:
-            self._data[stream.name] = stream.read(self.folder)
-        data: Data = self._data[stream.name]
+        return self.once(stream.name, lambda: stream.read(self.folder))
+
+    def once(self, name: str, make: Callable[[], Data]) -> Data:
+        """What ``make`` returns, computed with the first call for ``name`` only."""
+        if name not in self._data:
+            self._data[name] = make()
+        data: Data = self._data[name]
         return data
 
     @cached_property

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.measurement import measure
-from harness.gates.judge import judge
 from harness.record.measurement import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import RunFolder, write_text
 from harness.recording import open_recording
 from harness.report import write_reports
+from tests.support.judged import judge
 from tests.support.recordings import Failing, Profiles, diagnose, ramp, record_run, steady, stress
 
 HOSTILE = "GET /</script><script>alert(1)</script>|`x`\x00\x1b[31mred\x1b[0m%{y}"

@@ -10,12 +10,12 @@ import pytest
 
 from harness.analysis.changes import changes_of
 from harness.analysis.measurement import measure
-from harness.gates.judge import judge
 from harness.record.measurement import Baseline
 from harness.record.run_folder import write_text
 from harness.record.summary import Change
 from harness.recording import open_recording
 from harness.report import write_reports
+from tests.support.judged import judge
 from tests.support.recordings import Failing, lognormal, pause, record_run, steady
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from harness.control.load_processes import LoadProcesses
 from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
-from harness.gates.judge import judge
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import Gate
 from harness.record.journal import Journal
@@ -28,6 +27,7 @@ from tests.support.engine import (
     scenario,
     service_of,
 )
+from tests.support.judged import judge
 
 GETTER = """
     from locust import constant, task

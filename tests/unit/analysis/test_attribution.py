@@ -12,7 +12,6 @@ import pytest
 from harness.analysis.attribution import suspects_of
 from harness.analysis.functions import Frame, functions_of, parse_frame, phase_profile
 from harness.analysis.measurement import measure
-from harness.gates.judge import judge
 from harness.plan.model import Phase
 from harness.record.measurement import ALL, Baseline, FunctionSamples
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
@@ -20,6 +19,7 @@ from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.summary import Suspect
 from harness.recording import open_recording
 from harness.recording.run import read_run
+from tests.support.judged import judge
 from tests.support.recordings import Profiles, ramp, record_run, steady, stress
 
 ROOT = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")

@@ -11,10 +11,10 @@ import pytest
 from harness import HarnessError, Run
 from harness.api.verdict import Verdict
 from harness.errors import Message
-from harness.gates.judge import judge
 from harness.record.run_folder import write_text
 from harness.record.summary import Summary
 from harness.recording import open_recording
+from tests.support.judged import judge
 from tests.support.recordings import Failing, diagnose, gate, pause, ramp, record_run, steady, stress
 from tests.support.reported import HOSTILE
 

@@ -11,9 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from harness.cli.outcome import show_outcome
-from harness.gates.judge import judge
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
+from tests.support.judged import judge
 from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress
 from tests.support.streams import stream_that_takes_nothing
 from tests.support.summaries import a_summary

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure
-from harness.control.finalize import judge_bench_again, judged, write_results
+from harness.control.finalize import judge_again, judged, write_results
 from harness.plan.bench_expression import parse_bench_gate
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
@@ -226,7 +226,7 @@ def test_a_bench_of_which_no_gate_was_judged_does_not_pass(tmp_path: Path) -> No
 def test_a_gate_that_is_asked_later_for_what_was_left_out_does_not_pass(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], deselected=[B])
     folder = bench_folder(tmp_path, {A: about(1e-3)}, report=report)
-    summary = judge_bench_again(folder, [parse_bench_gate('bench("test_b").mean < 1us')])
+    summary = judge_again(folder, [parse_bench_gate('bench("test_b").mean < 1us')])
     assert (only(summary.gates).status, summary.exit_code, summary.warnings) == ("inconclusive", 3, [])
     assert only(summary.gates).code == "gate-left-out"
 
@@ -239,7 +239,7 @@ def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:
 
 def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
     folder = bench_folder(tmp_path, {A: about(1e-3), "m.py::test_<b>[&]": about(2e-3)})
-    summary = judge_bench_again(folder, [parse_bench_gate('bench("test_a").p95 < 1us')])
+    summary = judge_again(folder, [parse_bench_gate('bench("test_a").p95 < 1us')])
     assert summary.exit_code == 1
     page = folder.report.read_text(encoding="utf-8")
     assert "test_&lt;b&gt;[&amp;]" in page

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.gates.judge import judge
 from harness.record.frames import FrameReader, FrameWriter
 from harness.record.run_folder import RunFolder, write_text
 from harness.report import write_reports
+from tests.support.judged import judge
 from tests.support.recordings import CPU_STACKS, Failing, Profiles, ramp, record_run, steady, stress
 
 NONSENSE: list[Any] = [None, "x", -1, 100_000]

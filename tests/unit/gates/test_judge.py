@@ -9,13 +9,13 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.errors import HarnessError
-from harness.gates.judge import judge
 from harness.plan.model import Gate
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
 from harness.record.summary import GateResult, Summary
 from harness.recording import open_recording
+from tests.support.judged import judge
 from tests.support.recordings import (
     CPU_STACKS,
     Failing,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from harness.errors import Message
-from harness.gates.judge import judge
 from harness.gates.live import LiveGate, LiveGates, failed_beyond_recovery
 from harness.gates.run_totals import RunTotals
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder, read_json
+from tests.support.judged import judge
 from tests.support.recordings import Failing, Floats, Latency, gate, lognormal, ramp, record_run, steady, stress
 
 

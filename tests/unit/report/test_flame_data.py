@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from harness.analysis.measurement import measure
-from harness.gates.judge import judge
 from harness.record.measurement import Baseline
 from harness.record.profiles import Stack
 from harness.record.run_folder import write_text
 from harness.recording import open_recording
 from harness.report.contents import read_report
 from harness.report.flame_data import flame_data
+from tests.support.judged import judge
 from tests.support.recordings import Profiles, record_run, steady
 
 
