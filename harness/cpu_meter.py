@@ -1,7 +1,7 @@
-"""How much CPU a worker used, and how much it wanted and did not get: a starved generator measures itself.
+"""Measures how much CPU a worker used, and how much it needed but did not get.
 
-CPU use alone does not show a generator that is the limit: where a neighbour, a quota or the hypervisor takes the cores,
-a worker at 40 % may have had work to do all the time. The kernel counts what it had to wait for.
+CPU use alone does not show that the generator was the bottleneck: if a neighbour, a quota or the hypervisor takes the
+cores, a worker at 40 % may have had work to do all the time. The kernel counts the time it had to wait.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class CpuShares(NamedTuple):
 
 
 class CpuMeter:
-    """This process's. What the kernel does not tell (no schedstat, no cgroup with a quota) counts as 0.
+    """Measures this process. What the kernel does not report (no schedstat, no cgroup with a quota) counts as 0.
 
     ``proc`` and ``cgroup_root`` are where the kernel's files are mounted.
     """
@@ -36,7 +36,7 @@ class CpuMeter:
         self._before = self._read()
 
     def read(self) -> CpuShares:
-        """The shares since the last call, or since the meter was made."""
+        """The shares since the last call, or since construction."""
         now = self._read()
         before, self._before = self._before, now
         elapsed_s = max(now.at_s - before.at_s, 1e-6)
@@ -45,7 +45,7 @@ class CpuMeter:
         return CpuShares(
             used=(now.used_s - before.used_s) / elapsed_s,
             starved=_share(now.starved_s - before.starved_s, elapsed_s),
-            # The kernel adds it up over the cores on which the group was held up.
+            # The kernel adds this up over the cores on which the group was throttled.
             throttled=_share(throttled_s, elapsed_s),
             stolen=_share(now.stolen_ticks - before.stolen_ticks, machine) if machine else 0.0,
         )
@@ -62,7 +62,7 @@ class CpuMeter:
         )
 
     def _starved_s(self) -> float:
-        """How long the main thread, which does all of a worker's work, stood in a run queue: schedstat, 2nd field."""
+        """How long the main thread, which does all of a worker's work, waited in a run queue (schedstat, 2nd field)."""
         try:
             return int((self._proc / "self/schedstat").read_text().split()[1]) / 1e9
         except (OSError, IndexError):
@@ -93,10 +93,9 @@ def _share(part: float, whole: float) -> float:
 
 
 def _quota_files(proc: Path, root: Path) -> Iterator[Path]:
-    """``cpu.stat`` of this process's control group and of all above it, each of which may have a quota of its own.
+    """``cpu.stat`` of this process's control group and of all its ancestors, each of which may have a quota.
 
-    In a container the path that the process is told may be the host's, and not be there: then the mount's root is its
-    group.
+    In a container, the group's path may be the host's and not exist: then the root of the mount is the group.
     """
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()

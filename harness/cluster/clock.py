@@ -1,13 +1,14 @@
-"""The run's clock on a worker: the master's, found out over the network and followed while the run lasts.
+"""The run's clock on a worker: follows the master's clock over the network.
 
-Every process measures on its machine's monotonic clock, which nobody sets; those of two machines differ by any amount
-and drift apart by some millionths. A worker asks the master for its clock as NTP does (RFC 5905, section 8): it notes
-when it asks (``t0``) and is answered (``t3``), the master when it was asked (``t1``) and answers (``t2``). Then
+Every process uses the monotonic clock of its machine, which is never adjusted. Those of two machines differ by any
+amount and drift apart by some parts per million. A worker asks the master for its clock as NTP does (RFC 5905,
+section 8): it notes when it sends the request (``t0``) and receives the reply (``t3``), the master when it receives the
+request (``t1``) and sends the reply (``t2``). Then
 
     offset = ((t1 - t0) + (t2 - t3)) / 2        what to add to the worker's clock to get the master's
-    bound  = ((t3 - t0) - (t2 - t1)) / 2        by so much the offset can be wrong at most: half the round trip
+    bound  = ((t3 - t0) - (t2 - t1)) / 2        the largest possible error of the offset: half the round trip
 
-Of the last answers that with the least bound counts (the clock filter, section 10): it waited least in queues.
+Of the last replies, the one with the smallest bound counts (the clock filter, section 10): it waited least in queues.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from collections import deque
 from dataclasses import dataclass
 
 _DRIFT = 15e-6
-"""How much two clocks may drift apart in a second (RFC 5905's PHI): an older answer is worth less by that."""
+"""How far two clocks may drift apart in a second (RFC 5905's PHI); an older reply is less certain by that."""
 _SLEW = 500e-6
-"""The run clock is moved by at most so much a second (as ntpd does), so that it never bends a response time."""
+"""The run clock is slewed by at most this much a second (as in ntpd), so that it distorts no response time."""
 STEP_S = 0.05
-"""Beyond that it is set at once: the machine was suspended, and nothing measured across that is worth keeping."""
+"""A larger error is corrected at once: the machine was suspended, and measurements across that are worthless."""
 _KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One answer of the master: the offset in seconds and how wrong it can be, as of ``at_s`` of the worker's clock."""
+    """One reply of the master: the offset and its bound in seconds, at ``at_s`` of the worker's clock."""
 
     offset_s: float
     bound_s: float
@@ -41,7 +42,7 @@ class Reading:
 
 
 class MasterClock:
-    """Follows the master's clock by its answers; where both are the same within what can be told, it does nothing."""
+    """Follows the master's clock by its replies; changes nothing while both agree within the bound."""
 
     def __init__(self) -> None:
         self._readings: deque[Reading] = deque(maxlen=_KEPT)
@@ -53,7 +54,7 @@ class MasterClock:
 
     @property
     def offset_s(self) -> float:
-        """What is added to this machine's clock to get the master's, as it is reckoned with at present."""
+        """What is currently added to this machine's clock to get the master's."""
         return self._followed_s
 
     def error(self, now_s: float) -> tuple[float, float]:
@@ -62,13 +63,13 @@ class MasterClock:
         return best.offset_s - self._followed_s, best.bound_at(now_s)
 
     def set(self, now_s: float) -> None:
-        """Take the best reading as it is: before the run, when nothing is measured yet."""
+        """Adopt the best reading at once: before the run, when nothing is measured yet."""
         error_s, bound_s = self.error(now_s)
         if abs(error_s) > bound_s:
             self._move(error_s, now_s)
 
     def follow(self, now_s: float) -> float:
-        """Come nearer to the master's clock where that is surely off; by how much ``offset_s`` has changed."""
+        """Approach the master's clock if the error exceeds its bound; the change of ``offset_s``."""
         error_s, bound_s = self.error(now_s)
         if abs(error_s) <= bound_s:
             self._moved_at_s = now_s

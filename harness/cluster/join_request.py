@@ -1,6 +1,6 @@
-"""What a machine says that wants to join a run with workers, and whether the master may take it.
+"""The request by which a remote machine asks to join a run, and the format of such messages.
 
-Said over the connection of ``harness.cluster.transport``, in Locust's form of messages: ``(type, data, sender)`` in
+They travel over the connection of ``harness.cluster.transport`` in Locust's format: ``(type, data, sender)`` in
 msgpack.
 """
 
@@ -24,7 +24,7 @@ def join_request(workers: int) -> dict[str, Any]:
 
 
 def loopback() -> str:
-    """Names what loopback addresses lead to from this process: the same for two processes if that is the same."""
+    """Identifies the loopback network of this process: equal for two processes if they share it."""
     return f"{_BOOT.read_text(encoding='ascii').strip()}/{_NETWORK.stat().st_ino}"
 
 
@@ -33,9 +33,9 @@ def pack(kind: str, data: dict[str, Any], sender: str) -> bytes:
 
 
 def unpack(message: bytes) -> tuple[str, dict[str, Any]]:
-    """Type and data. Raises ``ValueError`` where it is no such message."""
+    """Type and data. Raises ``ValueError`` if it is not such a message."""
     try:
         kind, data, _ = msgpack.unpackb(message, raw=False, strict_map_key=False)
-    except (TypeError, msgpack.UnpackException) as fault:
-        raise ValueError("not a message") from fault
+    except (TypeError, msgpack.UnpackException) as error:
+        raise ValueError("not a message") from error
     return kind, data or {}

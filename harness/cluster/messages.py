@@ -1,28 +1,28 @@
-"""What master and workers say to each other beside Locust's own messages. All are msgpack maps.
+"""The messages between master and workers, besides Locust's own. All are msgpack maps.
 
 =====================  ==============================================================================================
 to the worker
 ``harness.begin``      ``began_s``: the run's second 0 on the master's monotonic clock; from then on a report a
                        second is due
 ``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], open, spacing, max_users, seed, worker,
-                       workers, from_s``: a phase begins; sent again when a worker was lost, with the shares of the
-                       others from the moment ``from_s`` of the run on, which is after ``at_s`` then
-``harness.finish``     ``wait_s``: give arrivals that are due but have no user that long to get one, then stop all
-                       users (each may end its iteration within the stop timeout) and send what is left
-``harness.abort``      cut off what users are still at, after ``harness.finish``
-``harness.accepted``   ``indexes, plan, target, scenario, files, warnings``: to ``harness.join``, what the worker is
-                       to run: the plan as JSON, a bundle (see ``harness.cluster.bundle``), a number for each process
-``harness.rejected``   ``message``: to ``harness.join``, why not
+                       workers, from_s``: a phase begins; sent again when a worker is lost, with the new division of
+                       arrivals from ``from_s`` of the run on, which is then after ``at_s``
+``harness.finish``     ``wait_s``: wait that long for arrivals that are due and have no user, then stop all users
+                       (each may finish its iteration within the stop timeout) and send what is left
+``harness.abort``      abort running requests, after ``harness.finish``
+``harness.accepted``   ``indexes, plan, target, scenario, files, warnings``: reply to ``harness.join``: the plan as
+                       JSON, a bundle (see ``harness.cluster.bundle``), a number for each worker
+``harness.rejected``   ``reason``: reply to ``harness.join``, why not
 to the master
-``harness.join``       ``versions, host, loopback, workers``: a machine elsewhere wants to join with so many workers
+``harness.join``       ``versions, host, loopback, workers``: a remote machine asks to join with so many workers
 ``harness.joined``     ``index, host, clock_ms [error, bound]``: a worker is ready for the run
-``harness.failed``     ``index, message``: a worker has ended before its time, with these last words
+``harness.failed``     ``index, reason``: a worker has ended before its time
 ``harness.quit``       the scenario stopped or quit its runner: the run is to end
-``harness.second``     all up to the end of a second that was not sent yet, and how the worker fared: see
+``harness.second``     what was recorded up to the end of a second, and the state of the worker: see
                        :class:`harness.engine.worker_report.WorkerReport`; ``requests`` and ``lateness`` are flat arrays
                        (:class:`harness.record.second_table.SecondTable`)
-``harness.finished``   ``dropped, errors, exit_code``: the worker has stopped and sent everything; ``errors`` counts by
-                       kind what tasks and listeners raised; ``exit_code`` is the scenario's, None where it set none
+``harness.finished``   ``dropped, errors, exit_code``: the worker has stopped and sent everything; ``errors`` counts
+                       what tasks and listeners raised; ``exit_code`` is the scenario's, None if it set none
 =====================  ==============================================================================================
 """
 

@@ -1,9 +1,9 @@
-"""Garbage collection that does not stand in the users' way.
+"""Full garbage collections only when they pay, because each one stops all users.
 
-CPython looks through *all* objects for garbage whenever their number has grown by a quarter. While 5,000 users joined,
-that stopped a worker six times for 50–230 ms here, and each stop is in the response times of every user it met. Young
-objects are still looked through as ever (that takes a millisecond); a full collection is made only when it may free
-much: when half of the users have gone, for a user and its client refer to each other, or when memory has doubled.
+CPython searches *all* objects for garbage whenever their number has grown by a quarter. While 5,000 users started, that
+stopped a worker six times for 50–230 ms, and each stop is in the response times of every user it hit. Young objects are
+still collected as usual, which takes a millisecond. A full collection runs only when it may free much: when half of the
+users have gone (a user and its client refer to each other), or when memory has doubled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 _NEVER = 1 << 30
 _FEWEST_GONE = 100
-"""Fewer users than this leave nothing worth a collection behind."""
+"""Fewer stopped users than this are not worth a collection."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -25,9 +25,9 @@ def resident_bytes() -> int:
 
 
 class Collector:
-    """Makes this process's full collections, when :meth:`look` is called and finds one due.
+    """Runs this process's full collections, when :meth:`collect_if_due` is called.
 
-    Whatever exists when it is made (modules, the scenario) is taken to last and never looked through again.
+    Objects that exist at construction (modules, the scenario) are expected to last and never searched again.
     """
 
     def __init__(self, resident: Callable[[], int] = resident_bytes) -> None:
@@ -39,8 +39,8 @@ class Collector:
         self._most_users = 0
         self._resident_then = resident()
 
-    def look(self, users: int) -> bool:
-        """Collect if it is due, ``users`` being how many there are; whether it was. Meant for once a second."""
+    def collect_if_due(self, users: int) -> bool:
+        """Collect if it is due, given the number of ``users``; whether it was. Call it once a second."""
         self._most_users = max(self._most_users, users)
         gone = self._most_users - users
         if max(users, _FEWEST_GONE) > gone and self._resident() < 2 * self._resident_then:

@@ -1,9 +1,9 @@
-"""Where a load worker may connect to: this machine, and the hosts that the plan allows.
+"""Limits where a load worker may connect: to this machine, and to the hosts that the plan allows.
 
-It is asked at the one place that no Python library gets around: the interpreter's own audit event (PEP 578) of every
-connect and of every datagram with an address. Requests on a connection that is open raise none, so they cost nothing.
-An event names an address. Which host it belongs to is known from the name that was looked for before, in gevent's
-resolver. ZeroMQ, by which a worker is tied to its master, is no Python and is not asked, nor are Unix sockets.
+It checks the interpreter's audit event (PEP 578) of every connect and of every datagram with an address, which no
+Python library can avoid. Requests on an open connection raise no event, so they cost nothing. An event holds an
+address; its host is known from the name that gevent's resolver looked up before. ZeroMQ, which connects a worker to its
+master, is not Python and raises no event, and Unix sockets are not checked.
 """
 
 from __future__ import annotations
@@ -23,44 +23,46 @@ from harness.plan.model import RunPlan
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _IP = (socket.AF_INET, socket.AF_INET6)
 _REMEMBERED = 1000
-"""So many addresses that are not allowed are known by name, for messages."""
+"""Addresses that are not allowed, kept with their names for messages."""
 
 
 class Guard:
-    """What the plan allows. ``own`` are addresses that need no leave and count as this machine: that of a target which
-    the harness has started, as workers elsewhere see it. ``worker`` of ``workers`` workers keep the ceilings together.
+    """Enforces ``hosts`` in one worker, number ``worker`` of ``workers``, which share the rate limits among them.
+
+    ``own`` are addresses that count as this machine: that of a target that the harness has started, as remote workers
+    see it.
     """
 
     def __init__(self, hosts: AllowedHosts, own: Iterable[str] = (), *, worker: int = 0, workers: int = 1) -> None:
         self._own = frozenset(own)
-        # Both names of this machine may have a ceiling; the lowest holds.
+        # Several names of this machine may have a rate limit; the lowest holds.
         self._hosts = AllowedHosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
         self._found: set[str] = set()
-        """Addresses that the names of allowed hosts have."""
+        """Addresses of allowed hosts."""
         self._asked: dict[str, str] = {}
-        """By address: the name, not allowed, that it was found by."""
+        """By address that is not allowed: the name that it was looked up by."""
         self.rate_limiters: dict[str, RateLimiter] = {
             entry.host: RateLimiter(entry.max_rate // workers + (worker < entry.max_rate % workers))
             for entry in self._hosts.all()
             if entry.max_rate is not None
         }
         self._by_another_name: dict[str, RateLimiter] = {}
-        """Of names and addresses that were found to lead to a host with a ceiling."""
+        """By names and addresses that turned out to lead to a host with a rate limit."""
 
     def install(self) -> None:
-        """From now on, for the rest of the process."""
+        """Guard this process until it ends."""
         sys.addaudithook(_hook(self.check))
         hub: Any = get_hub()
-        hub.resolver = _Noting(hub.resolver, self)
+        hub.resolver = _NotingResolver(hub.resolver, self)
 
     def take_held(self) -> int:
-        """How many requests have waited for a ceiling since the last call."""
+        """How many requests have waited for a rate limit since the last call."""
         return sum(rate_limiter.take_held() for rate_limiter in self.rate_limiters.values())
 
     def rate_limiter(self, host: str) -> RateLimiter | None:
-        """Of requests to a host, as a URL names it; None where there is none.
+        """The rate limiter for requests to ``host``, as a URL names it; None if it has none.
 
-        That of an address is known for other names of it as soon as they were looked for.
+        The limiter of an address is known for its other names once they have been looked up.
         """
         if not self.rate_limiters:
             return None
@@ -68,11 +70,12 @@ class Guard:
         return self.rate_limiters.get(key) or self._by_another_name.get(key)
 
     def require(self, host: str, addresses: Iterable[str] | None) -> None:
-        """Raises :class:`HostNotAllowed` where a request may not go to ``host``, which has these addresses; None: a
-        proxy is to find them, so the name alone decides.
+        """Raises :class:`HostNotAllowed` if a request must not go to ``host``, which has these addresses.
+
+        If ``addresses`` is None, a proxy will look them up, and the name alone decides.
         """
         if self._hosts.allows(self._key(host)):
-            # A name of this machine, too, must lead here.
+            # Even a name of this machine must lead here.
             if addresses is None or self._key(host) != LOCAL or all(map(self._is_allowed, addresses)):
                 return
         elif addresses is not None and all(self._hosts.allows(self._key(address)) for address in addresses):
@@ -80,7 +83,7 @@ class Guard:
         raise HostNotAllowed(host)
 
     def note(self, host: Any, addresses: Sequence[str]) -> None:
-        """A name was looked for, and these are its addresses."""
+        """Take note that ``host`` was looked up, and has these addresses."""
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
         key = self._key(name)
         if self.rate_limiters:
@@ -95,9 +98,10 @@ class Guard:
         self._asked.update(dict.fromkeys(addresses, name))
 
     def _note_rate_limiter(self, key: str, addresses: list[str]) -> None:
-        """A host's ceiling holds for its address, too, and for each name that is let through for that address alone.
+        """Apply a host's rate limit to its address, and to each name that is allowed only because of that address.
 
-        One that is allowed by its own name may share the address (a CDN's): only the address's own ceiling is its, too.
+        A host that is allowed by its own name may share the address (of a CDN). Then only a limit of the address itself
+        applies to it.
         """
         own = self.rate_limiters.get(key)
         if own is not None:
@@ -112,7 +116,7 @@ class Guard:
                 return
 
     def check(self, family: int, address: Any) -> None:
-        """Raises :class:`HostNotAllowed` where a socket of that family may not connect there."""
+        """Raises :class:`HostNotAllowed` if a socket of that family must not connect to ``address``."""
         if family not in _IP or not isinstance(address, tuple) or not address:
             return
         host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
@@ -120,7 +124,7 @@ class Guard:
             raise HostNotAllowed(self._asked.get(host, host))
 
     def _is_allowed(self, address: str) -> bool:
-        """Of an address, or of a name where the system is to look for it."""
+        """Whether an address is allowed, or a name that the system will look up."""
         return address.partition("%")[0] in self._found or self._hosts.allows(self._key(address))
 
     def _key(self, host: str) -> str:
@@ -129,7 +133,7 @@ class Guard:
 
 
 def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -> Callable[[str, Any], None]:
-    """It is called until the interpreter's very end, when a module's names are gone: so it holds all it needs."""
+    """The hook is called until the interpreter ends, when module names are gone: so it holds all that it needs."""
 
     def on_audit(event: str, arguments: Any) -> None:
         if event in events and arguments[1] is not None:
@@ -138,8 +142,8 @@ def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -
     return on_audit
 
 
-class _Noting:
-    """gevent's resolver, whose findings a guard notes."""
+class _NotingResolver:
+    """gevent's resolver; tells the guard what it found."""
 
     def __init__(self, resolver: Any, guard: Guard) -> None:
         self._resolver = resolver
@@ -164,18 +168,19 @@ class _Noting:
         return getattr(self._resolver, name)
 
 
-_installed: Guard | None = None
+_process_guard: Guard | None = None
+"""The one guard of this process: an audit hook cannot be removed."""
 
 
 def install_guard(plan: RunPlan, target: str, index: int) -> Guard:
-    """Guard this worker's process, number ``index``, for good; ``target`` is the target's URL, as it reaches it."""
-    global _installed
+    """Guard the process of worker number ``index`` until it ends; ``target`` is the target's URL as seen from here."""
+    global _process_guard
     own = [] if plan.target.kind == "attached" else [host_of(target)]
-    _installed = Guard(AllowedHosts(plan.allowed_hosts), own, worker=index, workers=plan.all_workers)
-    _installed.install()
-    return _installed
+    _process_guard = Guard(AllowedHosts(plan.allowed_hosts), own, worker=index, workers=plan.all_workers)
+    _process_guard.install()
+    return _process_guard
 
 
 def guard() -> Guard | None:
-    """The one that this process has; None outside load workers."""
-    return _installed
+    """The guard of this process; None outside load workers."""
+    return _process_guard

@@ -1,7 +1,7 @@
-"""How late arrivals were started, noted one by one and reckoned by numpy, some hundreds at a time.
+"""Records how late arrivals were started; numpy aggregates them some hundreds at a time.
 
-So many that it is cheap, and so few that no user waits for it: a second's worth at once, at 8,000 arrivals/s, stopped
-all users for 2 ms, and each stop is in a response time.
+That many make it cheap, and that few keep users from waiting for it: a whole second's worth, at 8,000 arrivals/s,
+stopped all users for 2 ms, and each stop is in a response time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from harness.record.lateness import Lateness
 from harness.record.second_table import SecondTable
 
 _FOLD_AT = 3 * 512
-"""So many numbers, three an arrival."""
+"""Numbers to aggregate at a time, three an arrival."""
 
 
 class LatenessRecorder:
-    """One worker's; ``track`` knows which phase an arrival belongs to: that in which it was due."""
+    """The recorder of one worker. An arrival belongs to the phase in which it was due, which ``track`` knows."""
 
     def __init__(self, track: PhaseTrack) -> None:
         self._track = track
@@ -25,9 +25,7 @@ class LatenessRecorder:
         self._tables: list[SecondTable] = []
 
     def note(self, due_s: float, delay_s: float, own_s: float) -> None:
-        """An arrival due at ``due_s`` (of the run) was started ``delay_s`` later; ``own_s`` of that was the generator's
-        own doing.
-        """
+        """An arrival due at ``due_s`` of the run started ``delay_s`` late; the generator caused ``own_s`` of that."""
         noted = self._noted
         noted += (due_s, delay_s, own_s)
         if len(noted) >= _FOLD_AT:
@@ -41,7 +39,7 @@ class LatenessRecorder:
         self._tables.append(Lateness.table(phases, delay_us, own_us))
 
     def take(self) -> SecondTable:
-        """Hand over and forget all that was noted; see :meth:`harness.record.lateness.Lateness.table`."""
+        """Return and forget all that was noted; see :meth:`harness.record.lateness.Lateness.table`."""
         self._fold()
         tables, self._tables = self._tables, []
         return SecondTable.joined(tables)

@@ -58,7 +58,7 @@ from harness.record.second_table import SecondTable
 
 WORKERS_JOIN_S = 60.0
 OTHERS_JOIN_S = 600.0
-"""People have to go to the other machines and type a command there."""
+"""People have to start workers on the other machines."""
 _REAP_S = 1.0
 _POLL_S = 0.05
 _SHOWN_ERRORS = 10
@@ -67,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 
 class LoadMaster:
-    """Runs the phases of a plan over the workers that have joined ``runner``."""
+    """Runs the phases of a plan over the workers that have joined."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class LoadMaster:
         self._finished: set[str] = set()
         self._dropped = 0
         self._errors = ErrorCounts()
-        self._refused: Counter[str] = Counter()
-        """Reports that were left out, by worker."""
+        self._rejected: Counter[str] = Counter()
+        """Rejected reports, by worker."""
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         logging.getLogger().addHandler(ListenerFailures(self._errors.add))
         runner.register_message(messages.FINISHED, self._on_finished)
@@ -106,16 +106,16 @@ class LoadMaster:
         self._run_state.stop(reason)
 
     def abort(self) -> None:
-        """After :meth:`stop`: users finish nothing more."""
+        """After :meth:`stop`: abort running requests."""
         self._runner.send_message(messages.ABORT, {})
 
     def run(self, run_id: str) -> EndReason:
-        """The whole run, from the workers' joining to the last frame."""
+        """Run from the moment that workers may join to the last frame of the journal."""
         if not self._await_workers():
             self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
             if self._run_state.stop_reason is None:
                 self._run_state.event("workers lost", self._registry.failure or self._registry.count())
-            self._say_good_bye()
+            self._fire_quitting()
             self._run_state.write({"kind": "end", "at_s": 0.0, "reason": self._run_state.stop_reason or "workers lost"})
             return self._run_state.stop_reason or "workers lost"
         workers = self._registry.close_registration()
@@ -140,33 +140,33 @@ class LoadMaster:
         self._runner.mark_stopped()
         self._environment.events.test_stop.fire(environment=self._environment)
         watch.kill()
-        self._say_good_bye()
-        self._tell_errors()
+        self._fire_quitting()
+        self._report_errors()
         reason: EndReason = self._run_state.stop_reason or "done"
         self._run_state.write({"kind": "end", "at_s": self._run_state.now_s(), "reason": reason})
         return reason
 
     def _await_workers(self) -> bool:
-        begun = looked = time.monotonic()
+        begun = reaped = time.monotonic()
         longest_s = OTHERS_JOIN_S if self._plan.remote_workers else WORKERS_JOIN_S
         while not self._registry.complete:
             now = time.monotonic()
             if self._run_state.wait(_POLL_S) or self._registry.failure is not None or now - begun > longest_s:
                 return False
-            if now - looked > _REAP_S:
-                looked = now
+            if now - reaped > _REAP_S:
+                reaped = now
                 self._registry.reap_disconnected()
         return True
 
     def _await_test_start(self) -> None:
-        """Until the workers have run the scenario's ``test_start``: what it takes is no request's response time."""
+        """Wait until the workers have run the scenario's ``test_start``, which must not delay requests."""
         deadline = time.monotonic() + WORKERS_JOIN_S
         while self._runner.preparing_test and time.monotonic() < deadline:
             if self._run_state.wait(_POLL_S):
                 return
 
-    def _say_good_bye(self) -> None:
-        """``quitting``: the last moment at which listeners see what the run has come to, and judge it themselves."""
+    def _fire_quitting(self) -> None:
+        """Fire ``quitting``, in which listeners of the scenario may judge the run and set an exit code."""
         self._runner.ending = True
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
@@ -180,7 +180,7 @@ class LoadMaster:
                 ),
             )
 
-    def _tell_errors(self) -> None:
+    def _report_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
             if count > 1:
                 error = message("scenario-error-repeated", "{error}, {count:,} times", error=error, count=count)
@@ -191,18 +191,18 @@ class LoadMaster:
     def _on_report(self, worker: str, data: Any) -> None:
         try:
             frames = self._merger.add(worker, data, self._run_state.now_s())
-        except ValueError as fault:
-            self._refuse(worker, str(fault))
+        except ValueError as error:
+            self._reject(worker, str(error))
             return
         for frame in frames:
             self._run_state.write(frame)
         self._write_seconds(self._merger.whole())
 
-    def _refuse(self, worker: str, why: str) -> None:
-        """A report that cannot be is left out, and so is known to be lacking; the worker's others still count."""
-        logger.warning("a report of %s is refused: %s", worker, why)
-        self._refused[worker] += 1
-        if self._refused[worker] == 1 and len(self._refused) <= _SHOWN_ERRORS:
+    def _reject(self, worker: str, why: str) -> None:
+        """Leave out an invalid report and record that it is missing; other reports of the worker still count."""
+        logger.warning("rejected a report of %s: %s", worker, why)
+        self._rejected[worker] += 1
+        if self._rejected[worker] == 1 and len(self._rejected) <= _SHOWN_ERRORS:
             self._run_state.event(
                 "report refused",
                 message(
@@ -220,13 +220,13 @@ class LoadMaster:
 
     def _on_finished(self, msg: Any, **_: Any) -> None:
         if msg.node_id not in self._asked_to_finish:
-            # Its connection was gone for so long that it took the master for lost; this came when it was back.
+            # It had lost the connection for so long that it gave up; this arrived when the connection was back.
             self._lose(msg.node_id, message("worker-ended-early", "it lost the connection and ended"))
         self._finished.add(msg.node_id)
         self._dropped += msg.data["dropped"]
         self._errors.add_wire(msg.data["errors"])
         if self._environment.process_exit_code is None:
-            # Set by a task, say: where Locust runs alone, that is the process it is set in.
+            # Set by a task, say: in Locust alone, tasks run in the process whose exit code it is.
             self._environment.process_exit_code = msg.data["exit_code"]
 
     def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
@@ -269,7 +269,7 @@ class LoadMaster:
             self._write_seconds(self._merger.overdue(self._run_state.now_s()))
 
     def _lose(self, worker: str, reason: Message) -> None:
-        """A worker is gone: the others take over what it was to do, and nothing waits for it any more."""
+        """A worker is lost: the others take over its load, and nothing waits for it any more."""
         if self._registry.open:
             lost = self._registry.workers.get(worker)
             if lost is not None:
@@ -280,7 +280,7 @@ class LoadMaster:
         self._workers.remove(worker)
         self._merger.lose(worker)
         self._runner.forget_users_of(worker)
-        # It may only have stood still: what it did is counted then, and it does no more beside those that take over.
+        # It may only have been suspended: then its last seconds still count, and it starts nothing beside the others.
         self._ask_to_finish(worker, 0.0)
         lost = self._registry.workers[worker]
         if self._workers:
@@ -311,9 +311,9 @@ class LoadMaster:
         self._runner.send_message(messages.FINISH, {"wait_s": wait_s}, client_id=worker)
 
     def _finish(self) -> None:
-        """Have every worker end its users and send what is left."""
+        """Have every worker stop its users and send what is left."""
         self._phases.end()
-        # A run that was stopped is to end; else arrivals that became due get their turn.
+        # Arrivals that are due still get their turn, unless the run was stopped early.
         wait_s = 0.0 if self._run_state.stop_reason else self._plan.stop_timeout_s
         for worker in self._workers:
             self._ask_to_finish(worker, wait_s)
@@ -340,8 +340,8 @@ class LoadMaster:
             self._run_state.event("dropped", text, self._dropped)
 
 
-def _obey(master: LoadMaster) -> None:
-    """Lines of the controller (see the module's first lines). The end of its pipe means that it is gone."""
+def _follow_commands(master: LoadMaster) -> None:
+    """Follow the controller's commands (see the module docstring)."""
     lines = FileObjectPosix(sys.stdin.fileno(), "r")
     for line in lines:
         command, _, rest = line.strip().partition(" ")
@@ -370,27 +370,27 @@ def main() -> None:
     stdout = claim_stdout()
     die_with_parent(given.parent)
     log_to_stderr("master")
-    allow_many_files()  # strangers may keep connections, too
+    allow_many_files()  # strangers may hold connections, too
     use_keys(take_secret())
     target = take(TARGET_VARIABLE)
     plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     add_secret_names(plan.secret_names)
     random.seed(plan.seed)
 
-    def answer(**line: Any) -> None:
+    def send(**line: Any) -> None:
         os.write(stdout, json.dumps(line).encode() + b"\n")
 
     def say(text: Message) -> None:
-        answer(say=text.map_texts(lambda each: redacted(one_line(each))).to_data())
+        send(say=text.map_texts(lambda each: redacted(one_line(each))).to_data())
 
     scenario = load_scenario(plan.scenario.locustfiles)
     environment = make_environment(scenario, plan, host=target, is_master=True)
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     try:
         runner = create_runner(environment, LoadMasterRunner, given.bind, given.port)
-    except zmq.ZMQError as fault:
-        answer(error=str(fault))
-        sys.exit(str(fault))
+    except zmq.ZMQError as error:
+        send(error=str(error))
+        sys.exit(str(error))
     if not reads_stats(scenario):
         drop_stats(environment)
     try:
@@ -401,13 +401,13 @@ def main() -> None:
         registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
         master = LoadMaster(plan, environment, runner, run_state, registry)
-        gevent.spawn(_obey, master)
-        answer(port=runner.server.port)
+        gevent.spawn(_follow_commands, master)
+        send(port=runner.server.port)
         if bundle is not None:
             say(bundle.describe())
         reason = master.run(given.run_id)
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)
     runner.greenlet.kill(block=False)
-    if run_state.fault is not None:
-        sys.exit(f"the journal cannot be written: {run_state.fault}")
+    if run_state.journal_error is not None:
+        sys.exit(f"the journal cannot be written: {run_state.journal_error}")

@@ -1,7 +1,7 @@
-"""Merges the workers' seconds into the journal's frames.
+"""Merges the workers' reports into the frames of the journal.
 
-A second is written when every worker that is still there has reported it, or :data:`PATIENCE_S` after it is over; what
-comes later still is gathered into further frames of the same second, and readers add them up.
+A second is written when every remaining worker has reported it, or :data:`PATIENCE_S` after its end. Later reports are
+written as further frames of the same second, which readers add up.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from harness.record.second_table import SecondTable
 
 PATIENCE_S = 5.0
 MERGED_ENDPOINTS = 1 << 16
-"""What more is named, by all workers together, is counted as :data:`OTHER_ENDPOINTS`."""
+"""Endpoints beyond this number, of all workers together, are counted as :data:`OTHER_ENDPOINTS`."""
 _AT_ONCE = 8
-"""So many reports are added up together: it spares a third of the numpy calls' cost, and eight fit into the cache."""
+"""Reports that are added up together: it saves a third of the cost of the numpy calls, and eight fit into the cache."""
 
 
 @dataclass
 class _Pending:
-    """One second, as far as it has been reported."""
+    """A second that has been reported in part."""
 
     users: int = 0
     workers: list[WorkerSecond] = field(default_factory=list)
@@ -36,10 +36,10 @@ class _Pending:
     _requests: SecondAccumulator = field(default_factory=SecondAccumulator)
     _waiting: list[SecondTable] = field(default_factory=list)
     _endpoints: list[int] = field(default_factory=list)
-    """The number here of each row that waits."""
+    """The endpoint of each waiting row, by the number here."""
 
     def add(self, table: SecondTable, endpoints: list[int]) -> None:
-        """Rows of this second, each of that endpoint here."""
+        """Add rows of this second; ``endpoints`` are their numbers here."""
         self._waiting.append(table)
         self._endpoints += endpoints
         if len(self._waiting) >= _AT_ONCE:
@@ -56,7 +56,7 @@ class _Pending:
 
 
 class Merger:
-    """Takes the workers' reports in, gives the journal's frames out."""
+    """Takes the workers' reports, returns the frames of the journal."""
 
     def __init__(self, workers: list[str]) -> None:
         self._numbers = {worker: number for number, worker in enumerate(workers)}
@@ -66,11 +66,11 @@ class Merger:
         self._local: dict[str, dict[int, int]] = {worker: {} for worker in workers}
         """By worker: the number here of each endpoint, by the worker's own number."""
         self._whole = -1
-        """Up to here all have reported."""
+        """The last second that all workers have reported."""
         self._awaited = len(workers)
-        """How many have not reported more than that."""
+        """How many workers have not reported beyond it."""
         self._written = -1
-        """Up to here :meth:`whole` has given them out."""
+        """The last second that :meth:`whole` has returned."""
 
     def lose(self, worker: str) -> None:
         """Wait no longer for this worker's reports."""
@@ -78,12 +78,12 @@ class Merger:
         self._count_whole()
 
     def add(self, worker: str, message: Any, now_s: float) -> list[Frame]:
-        """Take in one report of a worker; the frames that can be written at once (endpoints, failures, samples).
+        """Add a worker's report; the frames that can be written at once (endpoints, failures, samples).
 
-        Raises ``ValueError`` where the message is none that a worker sends; then nothing of it is taken in.
+        Raises ``ValueError`` if the message is not a valid report; then nothing of it is added.
         """
         if worker not in self._numbers:
-            raise ValueError("it is of no worker of this run")
+            raise ValueError("it is from no worker of this run")
         local = self._local[worker]
         report = WorkerReport.parse(message, named=local.keys(), now_s=now_s)
         frames: list[Frame] = []
@@ -117,7 +117,7 @@ class Merger:
         return pending
 
     def _note(self, worker: str, second: int) -> None:
-        """That worker has reported up to that second."""
+        """Take note that ``worker`` has reported up to ``second``."""
         before = self._reported.get(worker)
         if before is None or second <= before:
             return
@@ -142,21 +142,21 @@ class Merger:
                 self._of(second).add(table.of(np.array(here)), list(compress(endpoints, here)))
 
     def whole(self) -> list[tuple[Frame, SecondTable]]:
-        """The seconds that all have reported, in order, each with its merged table; they are forgotten here.
+        """Return and forget the seconds that all have reported, in order, each with its merged table.
 
-        What comes late of an earlier one waits for :meth:`overdue`: a frame for each late report would make a master
-        that is behind slower still.
+        A late report of an earlier second waits for :meth:`overdue`: a frame for each would slow down a master that is
+        already behind.
         """
         written, self._written = self._written, self._whole
         return self._take([second for second in self._pending if written < second <= self._whole])
 
     def overdue(self, now_s: float) -> list[tuple[Frame, SecondTable]]:
-        """As :meth:`whole`, and what has been waited for long enough. For once a second."""
+        """As :meth:`whole`, and also the seconds that have waited long enough. Call it once a second."""
         latest = max(self._whole, int(now_s - PATIENCE_S) - 1)
         return self._take([second for second in self._pending if second <= latest])
 
     def rest(self) -> list[tuple[Frame, SecondTable]]:
-        """All that is left, at the run's end."""
+        """All that remains, at the run's end."""
         return self._take(list(self._pending))
 
     def _take(self, seconds: list[int]) -> list[tuple[Frame, SecondTable]]:

@@ -1,4 +1,4 @@
-"""Runs the phases of a plan: announces them to the workers, steers users, follows a shape, judges stress steps."""
+"""Runs the phases of a plan: announces them, controls the number of users, follows a shape, judges stress steps."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from harness.record.journal_entries import PhaseEndReason
 from harness.record.second_table import SecondTable
 
 LAST_SECOND_S = 1.5
-"""How long a last stress step goes on until its own last second has been reported and judged."""
+"""How long the last stress step continues until its last second has been reported and judged."""
 _LEAD_S = 0.02
-"""A phase is announced this much before it begins, so that the workers know of it in time."""
+"""A phase is announced this long before it begins, so that the workers know of it in time."""
 TAKE_OVER_S = 0.5
-"""Workers take over a lost one's arrivals this much after they are told: at one moment, before which all know of it."""
+"""How long after the announcement workers take over a lost one's arrivals: all at one moment, known to all."""
 
 logger = logging.getLogger(__name__)
 
 
 class Phases:
-    """The phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
+    """Runs the phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
 
     def __init__(
         self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, run_state: RunState, workers: list[str]
@@ -42,19 +42,19 @@ class Phases:
         self._steps: dict[tuple[int, int], StepTotals] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._asked_for: tuple[Any, ...] = (0, 1.0)
-        """What the runner was last asked for: users, spawn rate and, by a shape, user classes."""
+        """The last request to the runner: users, spawn rate and, from a shape, user classes."""
         self._current: tuple[int, float] | None = None
-        """The phase that runs, and when it began."""
+        """The current phase, and when it began."""
 
     def add(self, table: SecondTable) -> None:
-        """A second as it was recorded: what stress steps are judged by."""
+        """Add a recorded second, by which stress steps are judged."""
         for row in EndpointSecond.all_of(table) if self._steps else ():
             step = self._steps.get((row.phase, row.segment))
             if step is not None:
                 step.add(row)
 
     def take_over(self) -> None:
-        """A worker was lost: those that are left do what it was to do."""
+        """A worker was lost: the remaining ones take over its load."""
         if self._current is not None and self._plan.phases[self._current[0]].model == "open":
             index, at_s = self._current
             self._announce(index, at_s, from_s=self._run_state.now_s() + TAKE_OVER_S)
@@ -62,7 +62,7 @@ class Phases:
             self._ask_for(*self._asked_for)
 
     def end(self) -> None:
-        """No more users are added."""
+        """Add no more users."""
         if self._users_greenlet is not None:
             self._users_greenlet.kill()
 
@@ -77,7 +77,7 @@ class Phases:
         held: int | None = None
         reason: PhaseEndReason = "done"
         if phase.model == "open":
-            # Arrivals make their users as they come: who waits for all users to be there need wait no longer.
+            # Arrivals create users as needed, so listeners that wait for all users need not wait any longer.
             users = self._runner.user_count
             self._environment.events.spawning_complete.fire(user_count=users)
             self._runner.send_message("spawning_complete", {"user_count": users})
@@ -126,7 +126,7 @@ class Phases:
             if phase.until is not None:
                 self._steps[index, number] = StepTotals()
             if phase.model == "closed":
-                self._steer_users(segment.start, segment.end, segment.duration_s)
+                self._change_users(segment.start, segment.end, segment.duration_s)
             end_s = begin_s + segment.duration_s
             last = number == len(phase.segments) - 1
             if phase.until is None:
@@ -157,22 +157,22 @@ class Phases:
             self._run_state.event("limit broke", _limit_broken(phase, goal, broken))
         return broken is not None
 
-    def _steer_users(self, start: float, end: float, duration_s: float) -> None:
-        """Have Locust bring the users from one level to another: over the duration, or at once where they are alike."""
+    def _change_users(self, start: float, end: float, duration_s: float) -> None:
+        """Have Locust change the number of users over the duration, or at once if start and end are equal."""
         users = round(end)
         distance = abs(users - round(start))
         rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
         self._ask_for(users, rate)
 
     def _ask_for(self, *wanted: Any) -> None:
-        """Have Locust bring the users there, whatever it is at."""
+        """Have Locust start or stop users, replacing what it is doing."""
         if self._users_greenlet is not None:
             self._users_greenlet.kill()
         self._asked_for = wanted
         self._users_greenlet = gevent.spawn(self._runner.start, *wanted)
 
     def _run_shape(self) -> None:
-        """Follow the scenario's ``LoadTestShape`` until it says None, a tick a second as Locust does."""
+        """Follow the scenario's ``LoadTestShape`` until its tick returns None, once a second as Locust does."""
         shape = self._environment.shape_class
         assert shape is not None
         shape.reset_time()

@@ -1,4 +1,4 @@
-"""Which phase and segment of the plan runs at a moment of the run. A request belongs to where it was started."""
+"""Which phase and segment of the plan runs at a moment. A request belongs to the one in which it was started."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class SegmentStart:
 
 
 class PhaseTrack:
-    """The marks of a run so far, in order of time."""
+    """The segments of a run so far, in order of time."""
 
     def __init__(self) -> None:
         self._starts = [SegmentStart(float("-inf"), 0, 0, False)]
         self._tabulate()
 
     def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
-        """A phase begins at ``at_s`` with segments of these lengths; what was planned after that moment is void."""
+        """A phase begins at ``at_s`` with segments of these lengths; it replaces what was planned after that moment."""
         self._starts = [start for start in self._starts if start.at_s < at_s]
         for segment, duration_s in enumerate(durations_s or [0.0]):
             self._starts.append(SegmentStart(at_s, phase, segment, is_open))
@@ -42,14 +42,14 @@ class PhaseTrack:
         self._open = np.array([start.open for start in self._starts], dtype=np.bool_)
 
     def at(self, at_s: float) -> SegmentStart:
-        """The mark in force at ``at_s``. The newest marks are looked at first: most requests are recent."""
+        """The segment that runs at ``at_s``. The newest is checked first: most requests are recent."""
         for start in reversed(self._starts):
             if start.at_s <= at_s:
                 return start
         return self._starts[0]
 
     def at_all(self, at_s: npt.NDArray[np.float64]) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-        """As :meth:`at` for many moments: the phase, the segment, and whether the phase is open, of each."""
+        """As :meth:`at` for many moments: of each the phase, the segment, and whether the phase is open."""
         which = np.searchsorted(self._at_s, at_s, side="right") - 1
         phase, segment = self._phase_and_segment[:, which]
         return phase, segment, self._open[which]

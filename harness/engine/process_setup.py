@@ -1,4 +1,4 @@
-"""What every load process does first: die with its parent, log to one place, and a worker may open many files."""
+"""Sets up a load process: end with the parent, log redacted lines, take variables, allow many open files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from harness.record.redacted_lines import RedactedStream
 
 TARGET_VARIABLE = "HARNESS_TARGET_URL"
 DESCRIBE_VARIABLE = "HARNESS_DESCRIBE_REQUEST"
-"""In which variables the controller tells what may hold a user's secrets: an argument is everybody's to see, an
-environment the kernel shows to its own user (and root) only.
+"""The environment variables by which the controller passes what may contain secrets: every user can see arguments,
+but only the same user and root can see an environment.
 """
 _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Be killed by the kernel as soon as the parent ends, however it ends (Linux, ``prctl(2)``).
+    """Have the kernel kill this process as soon as its parent ends, however it ends (Linux, ``prctl(2)``).
 
-    Where the parent, ``parent_pid``, had ended before this call, the process ends at once.
+    If the parent, ``parent_pid``, has already ended, this process ends at once.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
@@ -32,14 +32,14 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def take(variable: str) -> str:
-    """What the controller told in that variable; taken out there, so no process that a scenario starts gets it."""
+    """The value of a variable; it is removed, so that no process that a scenario starts inherits it."""
     return os.environ.pop(variable)
 
 
 def log_to_stderr(name: str) -> None:
-    """Log lines of this process carry its name; the controller collects them in ``harness.log``.
+    """Log with the process's ``name``; the controller collects the lines in ``harness.log``.
 
-    They, and what a scenario prints, hold no secrets (``harness.record.redaction``).
+    Log lines and what a scenario prints are redacted (``harness.record.redaction``).
     """
     stdout, stderr = RedactedStream(sys.stdout), RedactedStream(sys.stderr)
     sys.stdout, sys.stderr = cast(TextIO, stdout), cast(TextIO, stderr)
@@ -51,9 +51,9 @@ def log_to_stderr(name: str) -> None:
 
 
 def allow_many_files() -> int:
-    """Raise this process's limit of open files as far as it may go, and return it: each connection is one.
+    """Raise this process's limit of open files to the maximum, and return it: each connection is one.
 
-    Usual limits are 1,024, for programs that use ``select(2)``, but 20,000 and more for those that ask.
+    The usual limit is 1,024, for programs that use ``select(2)``; the maximum is usually 20,000 or more.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,8 +1,8 @@
 """Records every request of one worker: by second, phase, segment and endpoint, into sparse histograms.
 
-A request is counted in the second in which it ended and in the phase in which it was started. In the open model its
-response time counts from when its iteration *should* have started, so the wait behind a stalled target is in it
-(wrk2's correction, made at the source instead of afterwards); its service time counts from the actual send.
+A request counts in the second in which it ended and in the phase in which it was started. In the open model, its
+response time counts from when its iteration *should* have started, so it includes the wait for a stalled target (the
+correction of wrk2, made at the source instead of afterwards). Its service time counts from the actual send.
 """
 
 from __future__ import annotations
@@ -26,57 +26,57 @@ from harness.record.second_table import SecondTable
 
 SAMPLES_PER_FAILURE = 3
 FAILURE_KINDS = 200
-"""More kinds than this in one worker are counted as :data:`OTHER_FAILURES`: memory stays bounded."""
+"""Further kinds in one worker are counted as :data:`OTHER_FAILURES`, to bound memory."""
 OTHER_FAILURES = "other failures"
 ENDPOINTS = 1000
-"""More names than this in one worker (an id in every URL, and no ``name=``) are counted together."""
+"""Further names in one worker (an id in every URL without ``name=``) are counted together."""
 OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
 
 _FOLD_AT = 5 * 512
-"""So many numbers, five a request."""
+"""Numbers to aggregate at a time, five a request."""
 _FLAGS, _FAILED = 2, 1
-_LARGEST_ANSWER = 1 << 40
+_MAX_BYTES = 1 << 40
 
 _LONGEST_BLOCK_S = 600
-"""A ``with`` block may work on an answer before the event fires; a start further back is another clock."""
+"""A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
 _BODY_BYTES = 2048
 _REDACTED_BYTES = 2 * _BODY_BYTES
-"""So much is looked through for secrets: one at the end of what is kept must not be cut in half before it is found."""
+"""How much is searched for secrets: one at the end of what is kept must not be cut in half before it is found."""
 _FAILURE_LENGTH = 300
 _NAME_LENGTH = 500
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Wire = list[Any]
 IntendedStarts = dict[greenlet, float]
-"""By user greenlet: when the iteration it has begun was due (run seconds), until its first request is recorded."""
+"""By user greenlet: when its current iteration was due (run seconds), until its first request is recorded."""
 
 
 class Recorder:
-    """Takes in every request of a worker; :meth:`take` hands over the seconds that are complete.
+    """Takes every request of a worker; :meth:`take` returns the seconds that are complete.
 
-    Beside some 20 µs that a request costs a worker, each microsecond of recording counts. So a request is only noted
-    down, as five numbers at the end of a list, and all that is to be found out of them (second, phase, buckets) is
-    reckoned by numpy for :data:`_FOLD_AT` requests at a time: often enough that it stalls no user.
+    A request costs a worker some 20 µs, so each microsecond of recording counts. Therefore a request is only noted, as
+    five numbers at the end of a list. numpy derives the rest (second, phase, buckets) for 512 requests at a time, which
+    is often enough to stall no user.
     """
 
     def __init__(self, track: PhaseTrack, starts: IntendedStarts) -> None:
         self._track = track
         self._starts = starts
         self.under_way: set[greenlet] = set()
-        """Greenlets whose client is at a request that has not been recorded yet."""
+        """Greenlets with a request in flight that has not been recorded yet."""
         self._began = time.perf_counter()
         self._endpoints: dict[tuple[str, str], int] = {}
         """By (method, name): the endpoint's number, times :data:`_FLAGS`."""
         self._new_endpoints: list[Wire] = []
         self._noted: list[float] = []
-        """Of each request its endpoint (with flags), when it was due or, if nothing says so, sent, when it was sent,
-        when it ended (``perf_counter``), and the bytes received."""
+        """Of each request: its endpoint (with flags), when it was due (or else sent), when it was sent, when it ended
+        (``perf_counter``), and the bytes received."""
         self._seconds: dict[int, SecondAccumulator] = {}
         self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
-        """Endpoint, when due or sent, when ended, of what kind, and the sample that is kept of it."""
+        """Endpoint, when due or sent, when ended, kind, and the sample to keep."""
         self._failures: dict[tuple[int, int, int, str], int] = {}
         self._failure_kinds: dict[str, str] = {}
-        """By what is known of a failure: the same without secrets."""
+        """By the description of a failure: the same, redacted."""
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
 
@@ -85,7 +85,7 @@ class Recorder:
         self._began = began_s
 
     def shift(self, by_s: float) -> None:
-        """Move the run's second 0 by that, a fraction of a millisecond: the machine's clock runs fast or slow."""
+        """Move the run's second 0 by a fraction of a millisecond, because the machine's clock runs fast or slow."""
         self._began += by_s
 
     def now_s(self) -> float:
@@ -106,10 +106,9 @@ class Recorder:
     ) -> None:
         """One request of the current greenlet, sent and ended at these moments of ``time.perf_counter()``.
 
-        One whose start is not known (NaN) is counted, and not measured.
-
-        ``exception`` says that it failed, and why. The rest describes a failed one, of which a few are kept:
-        ``response`` (its ``status_code`` and ``content``), the user's ``context``, ``url``.
+        A request without a known start (NaN) is counted but not measured. ``exception`` means that it failed, and says
+        why. The rest describes failures, of which a few are kept: ``response`` (its ``status_code`` and ``content``),
+        the user's ``context``, ``url``.
         """
         if self.under_way:
             self.under_way.discard(getcurrent())
@@ -141,14 +140,14 @@ class Recorder:
         url: Any = None,
         **_: Any,
     ) -> None:
-        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite: not known."""
+        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite if unknown."""
         if response_time is not None and not math.isfinite(response_time):
             response_time = None
         service_s = (response_time or 0.0) / 1000
         now_perf_s = time.perf_counter()
         start_perf_s = now_perf_s - (service_s if start_time is None else time.time() - start_time)
         if not 0 <= now_perf_s - start_perf_s - service_s <= _LONGEST_BLOCK_S:
-            # Clients that users write send other clocks as start_time, too.
+            # Clients that users write may pass another clock as start_time.
             start_perf_s = now_perf_s - service_s
         end_perf_s = start_perf_s + service_s
         if response_time is None:
@@ -157,9 +156,9 @@ class Recorder:
         self.record(request_type, name, start_perf_s, end_perf_s, size, exception, response, context, url)
 
     def _due(self, start_perf_s: float) -> float:
-        """When the iteration was due whose first request this is; when it was sent, if it is a later one.
+        """When the iteration was due, for its first request; when it was sent, for a later one.
 
-        A task may send its requests from greenlets that it spawns: theirs is the iteration of the user that did.
+        A task may send requests from greenlets that it spawns: they belong to the iteration of the spawning user.
         """
         current: greenlet | None = getcurrent()
         while current is not None:
@@ -171,7 +170,7 @@ class Recorder:
         return start_perf_s
 
     def _endpoint(self, method: str, name: str) -> int:
-        """The number of an endpoint that is not known yet, as in ``_endpoints``."""
+        """The number for a new endpoint, as in ``_endpoints``."""
         key = (method, name)
         if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
@@ -206,8 +205,8 @@ class Recorder:
         self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
 
     def _fold(self) -> None:
-        """Reckon what was noted down into its seconds."""
-        # Taken out first, here and below: what cannot be reckoned must not stand in the way of all that comes after.
+        """Aggregate what was noted into its seconds."""
+        # Taken out first, here and below: notes that cannot be aggregated must not block all later ones.
         noted, self._noted = self._noted, []
         columns = np.array(noted, dtype=np.float64).reshape(-1, 5).T
         self._fold_failures()
@@ -218,7 +217,7 @@ class Recorder:
         keys = packed(phase, segment, code // _FLAGS)
         service_us = _microseconds(end_s - start_s)
         response_us = np.maximum(service_us, _microseconds(end_s - due_s))
-        size = np.minimum(np.maximum(columns[4], 0), _LARGEST_ANSWER).astype(np.int64)
+        size = np.minimum(np.maximum(columns[4], 0), _MAX_BYTES).astype(np.int64)
         failed = code % _FLAGS == _FAILED
         seconds = np.maximum(end_s, 0).astype(np.int64)
         for second in np.unique(seconds).tolist():
@@ -247,7 +246,7 @@ class Recorder:
                 self._samples.append([endpoint, phase, end_s, failure, sample])
 
     def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
-        """Hand over and forget what ended before ``before_second`` (None: all of it).
+        """Return and forget what ended before ``before_second`` (None: everything).
 
         Returns the requests (:meth:`SecondTable.to_wire`; endpoints as numbered here), endpoints named since the last
         call (``[number, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and samples.
@@ -263,20 +262,22 @@ class Recorder:
 
 
 def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:
-    """As whole microseconds, from none to the most that a histogram holds; 0 where it is not a number."""
+    """As whole microseconds, from 0 to the maximum of a histogram; NaN becomes 0."""
     whole: Ints = np.fmin(np.fmax(np.rint(seconds * 1e6), 0), MAX_VALUE_US).astype(np.int64)
     return whole
 
 
 def describe_failure(exception: BaseException | str, response: Any) -> str:
-    """One short line that groups failures of a kind: ``HTTP 500``, ``ConnectionRefusedError``, or the user's words."""
+    """A short line by which failures are grouped: ``HTTP 500``, ``ConnectionRefusedError``, or the user's text."""
     status = getattr(response, "status_code", 0)
     name = type(exception).__name__
     if name in ("LocustBadStatusCode", "HTTPError") and status:
         return f"HTTP {status}"
     if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
         text = str(exception)
-    elif refusal := find_host_not_allowed(exception):  # alone: gates look for it, and its advice must not be cut off
+    elif refusal := find_host_not_allowed(
+        exception
+    ):  # alone: the verdict looks for it, and its hint must not be cut off
         text = str(refusal)
     else:
         text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")
@@ -284,7 +285,7 @@ def describe_failure(exception: BaseException | str, response: Any) -> str:
 
 
 def _text(value: object) -> str:
-    """As text that can be written: an answer's JSON may hold half a surrogate pair, which no UTF-8 holds."""
+    """As text that UTF-8 can encode: JSON in a response may contain half a surrogate pair."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
@@ -296,11 +297,11 @@ def _detail(exception: BaseException | str, response: Any, context: Any, url: An
     status = getattr(response, "status_code", None)
     if status:
         detail["status"] = str(status)
-    # Reading the body of a broken answer may raise whatever the client's parser raises; the sample is then without it.
+    # Reading the body of a broken response may raise whatever the client's parser raises.
     try:
         body = getattr(response, "content", None)
-    except Exception as fault:  # noqa: BLE001
-        detail["body"] = _text(f"(not readable: {fault})")
+    except Exception as error:  # noqa: BLE001
+        detail["body"] = _text(f"(not readable: {error})")
     else:
         if isinstance(body, bytes):
             detail["body"] = body[:_REDACTED_BYTES].decode("utf-8", errors="replace")

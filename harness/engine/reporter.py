@@ -1,4 +1,4 @@
-"""What a worker tells the master each second: all that ended in it, and how the worker itself fared."""
+"""Sends the master a report each second: the requests that ended in it, and the state of the worker."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from harness.engine.recorder import Recorder
 from harness.record.journal_entries import WorkerSecond
 
 REPORT_DELAY_S = 0.02
-"""A second is reported this much after its end: requests that ended on its edge have been recorded by then."""
+"""A second is reported this long after its end, when requests that ended on its edge have been recorded."""
 LAG_PROBE_S = 0.02
 
 
 class Reporter:
-    """One worker's, from :meth:`start` to :meth:`end`."""
+    """Reports of one worker, from :meth:`start` to :meth:`end`."""
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class Reporter:
         self._garbage = Collector()
         self._lag_s = 0.0
         self._next_second = 0
-        self._at_work: list[gevent.Greenlet[[], None]] = []
+        self._greenlets: list[gevent.Greenlet[[], None]] = []
 
     def start(self) -> None:
-        """With the run's second 0."""
-        self._cpu.read()  # what starting and joining took is not the load's
-        self._at_work = [gevent.spawn(self._each_second), gevent.spawn(self._probe_lag)]
+        """Call it at the run's second 0."""
+        self._cpu.read()  # starting and joining do not count as load
+        self._greenlets = [gevent.spawn(self._each_second), gevent.spawn(self._probe_lag)]
 
     def end(self) -> None:
         """Report all that is left."""
-        gevent.killall(self._at_work)
+        gevent.killall(self._greenlets)
         self._report(None)
 
     def _each_second(self) -> None:
@@ -62,10 +62,10 @@ class Reporter:
             if ahead_s > 0:
                 gevent.sleep(ahead_s)
             self._report(int(self._recorder.now_s() - REPORT_DELAY_S))
-            self._garbage.look(len(self._runner.user_greenlets))
+            self._garbage.collect_if_due(len(self._runner.user_greenlets))
 
     def _probe_lag(self) -> None:
-        """How late the event loop wakes a sleeper: so late a request may be sent."""
+        """Measure how late the event loop wakes a sleeper: so late a request may be sent."""
         timer = Timer()
         try:
             while True:
@@ -76,12 +76,12 @@ class Reporter:
             timer.close()
 
     def _report(self, before_second: int | None) -> None:
-        """All that ended before that second (None: everything) and was not sent yet."""
+        """Report what ended before that second (None: everything) and was not reported yet."""
         requests, endpoints, failures, samples = self._recorder.take(before_second)
         cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
         self._next_second = last + 1
-        fared = WorkerSecond(
+        state = WorkerSecond(
             self._index,
             users=len(self._runner.user_greenlets),
             cpu=cpu.used,
@@ -96,7 +96,7 @@ class Reporter:
         )
         report = {
             "second": last,
-            **fared.reported(),
+            **state.reported(),
             "lateness": self._lateness.take().to_wire(),
             "endpoints": endpoints,
             "requests": requests,

@@ -1,4 +1,4 @@
-"""The course of a run, as the load master keeps it: its clock, its journal, and whether it is to stop."""
+"""The state of a run in the load master: its clock, its journal, and whether it is to stop."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class RunState:
-    """What all that happens in a run is told to, and reads the time from."""
+    """Shared by all parts of the load master."""
 
     def __init__(self, journal: FrameWriter) -> None:
         self._journal = journal
         self.began_s = time.perf_counter()
-        """Second 0 of the run, by ``perf_counter``; set anew when it begins."""
+        """Second 0 of the run, by ``perf_counter``; set again when it begins."""
         self.stop_reason: EndReason | None = None
-        self.fault: OSError | None = None
-        """Why the journal takes nothing more."""
+        self.journal_error: OSError | None = None
+        """Why the journal can no longer be written."""
         self._stop = Signal()
 
     def now_s(self) -> float:
@@ -47,21 +47,21 @@ class RunState:
         return bool(self._stop.wait(seconds))
 
     def wait_until(self, at_s: float) -> bool:
-        """Wait for that moment of the run; False where the run is to stop before."""
+        """Wait for that moment of the run; False if the run is to stop before."""
         return not self.wait(max(0.0, at_s - self.now_s()))
 
     def write(self, frame: Frame) -> None:
-        """Append to the journal. Where that fails (a full disk, say) the run ends: what follows would be lacking.
+        """Append to the journal. If that fails (a full disk, say), the run ends, because what follows would be missing.
 
-        Nothing is raised: this is called where Locust would take it for a listener's fault.
+        Nothing is raised: some callers run where Locust would blame a listener of the scenario.
         """
-        if self.fault is not None:
+        if self.journal_error is not None:
             return
         try:
             self._journal.write(frame)
-        except OSError as fault:
-            logger.error("the journal cannot be written: %s", fault)
-            self.fault = fault
+        except OSError as error:
+            logger.error("the journal cannot be written: %s", error)
+            self.journal_error = error
             self.stop("error")
 
     def event(self, kind: EventKind, message: Message, count: int = 0) -> None:

@@ -1,8 +1,7 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
 Started as ``python -m harness.quick_start harness.engine.worker``, with the run's secret and the target's URL in its
-environment; see :func:`main` for its arguments. Its last line on standard error tells why, where it ends before its
-time.
+environment; see :func:`main` for its arguments. If it ends early, its last line on standard error says why.
 """
 
 from __future__ import annotations
@@ -62,30 +61,30 @@ from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names
 
 _STOP_POLL_S = 0.02
-_CLOCK_TOLD_S = 10.0
-"""How often the master is told how far this worker's clock is off."""
+_CLOCK_REPORT_S = 10.0
+"""How often the worker reports the error of its clock."""
 _ROUNDS = 8
-"""So often the master's clock is asked for before the run; the quickest answer counts."""
-_CUT_OFF_S = 0.3
+"""Clock requests to the master before the run; the quickest reply counts."""
+_ABORT_S = 0.3
 _RECONNECT_S = 0.7
-"""A worker that has lost the master ends within 5 s; 3 s of them are for noticing (``harness.cluster.transport``)."""
+"""A worker that has lost the master ends within 5 s, of which detection takes 3 s (``harness.cluster.transport``)."""
 MASTER_LOST = 4
 _ABORT_AGAIN_S = 0.5
-"""Between two kills of a user that sends requests on its way out, in ``on_stop``."""
+"""Between two kills of a user that sends requests while it stops, in ``on_stop``."""
 
 logger = logging.getLogger(__name__)
 
 
 class LoadWorker:
-    """One worker's recorder, pacer and reports, tied to its Locust runner."""
+    """One worker's recorder, arrival scheduler and reports, connected to its Locust runner."""
 
     def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int, guarding: Guard) -> None:
         self._environment = environment
         self._runner = runner
         self._index = index
-        # Locust counts everyone that ever spoke to the master; scenarios share out their data by this number.
+        # Locust counts every peer that ever contacted the master; scenarios divide their data by this number.
         runner.worker_index = index
-        self._clock_told_s = time.perf_counter()
+        self._clock_reported_s = time.perf_counter()
         self.exit_code = 0
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
@@ -117,9 +116,9 @@ class LoadWorker:
         runner.on_lost = self._on_master_lost
 
     def join(self) -> None:
-        """Tell the master that this worker is ready, when both agree on the time."""
+        """Report to the master that this worker is ready, once their clocks agree."""
         if not self._runner.align(_ROUNDS):
-            sys.exit("the load master let this worker in, and answers nothing more")
+            sys.exit("the load master accepted this worker, but no longer replies")
         data = {"index": self._index, "host": socket.gethostname(), "clock_ms": self._clock_ms()}
         self._runner.send_message(messages.JOINED, data)
 
@@ -130,13 +129,13 @@ class LoadWorker:
     def _follow_clock(self) -> None:
         now_s = time.perf_counter()
         self._recorder.shift(-self._runner.clock.follow(now_s))
-        if now_s - self._clock_told_s >= _CLOCK_TOLD_S:
-            self._clock_told_s = now_s
+        if now_s - self._clock_reported_s >= _CLOCK_REPORT_S:
+            self._clock_reported_s = now_s
             self._runner.clock_ms = self._clock_ms()
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._recorder.begin(msg.data["began_s"] - self._runner.clock.offset_s)
-        self._runner.on_answer = self._follow_clock
+        self._runner.on_clock_reply = self._follow_clock
         self._let_spawning_complete_through()
         self._reporter.start()
 
@@ -146,12 +145,12 @@ class LoadWorker:
         durations = [segment.duration_s for segment in segments]
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
         if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
-            # A pause: users wait as for arrivals that never come, and begin nothing until they are stopped. (A shape's
-            # phase has no stretches.)
+            # A pause: users wait as if for arrivals, and start nothing until they are stopped. (A shape's phase has no
+            # segments.)
             self._scheduler.open(data["at_s"], iter(()), 0, lambda: 0)
             return
         if not data["open"]:
-            # Announced a little ahead: until then arrivals still set the pace.
+            # Announced a little ahead: until it begins, arrivals still set the pace.
             gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._scheduler.close, data["at_s"])
             return
         worker, workers = data["worker"], data["workers"]
@@ -165,9 +164,9 @@ class LoadWorker:
         self._scheduler.open(data["at_s"], self._partition, max_users, lambda: len(self._runner.user_greenlets))
 
     def _next_class(self) -> type[User]:
-        """The user class of the next arrival: that which is furthest below its share by weight.
+        """The user class of the next arrival: the one furthest below its share by weight.
 
-        ``fixed_count`` sets users, which arrivals do not: such a class has its weight (1 where that is 0).
+        ``fixed_count`` does not apply to arrivals: such a class counts by its weight (1 if that is 0).
         """
         classes = self._environment.user_classes
         if len(classes) == 1:
@@ -179,7 +178,7 @@ class LoadWorker:
     def _spawn_user(self, user_class: type[User]) -> None:
         try:
             user = user_class(self._environment)
-        except Exception as error:  # user code may raise anything: its arrival waits for another user
+        except Exception as error:  # user code may raise anything; its arrival waits for another user
             logger.exception("a user of class %s could not be created", user_class.__name__)
             self._errors.add(user_not_created(error))
         else:
@@ -189,7 +188,7 @@ class LoadWorker:
         self._runner.begin_ending()
         self._scheduler.end()
         given_up_s = time.perf_counter() + msg.data["wait_s"]
-        # At least one turn: users that were given an arrival just now begin with it.
+        # At least one turn, so that users begin with arrivals they have just been given.
         gevent.sleep(0)
         while self._scheduler.waiting and time.perf_counter() < given_up_s and not self._aborted:
             gevent.sleep(_STOP_POLL_S)
@@ -199,35 +198,35 @@ class LoadWorker:
             gevent.sleep(_STOP_POLL_S)
         self._reporter.end()
         self._runner.send_last_stats()
-        self._tell_finished(dropped)
+        self._report_finished(dropped)
 
-    def _tell_finished(self, dropped: int) -> None:
+    def _report_finished(self, dropped: int) -> None:
         code = self._environment.process_exit_code
         data = {"dropped": dropped, "errors": self._errors.to_wire(), "exit_code": None if code is None else int(code)}
         self._runner.send_message(messages.FINISHED, data)
 
     def _on_abort(self, **_: Any) -> None:
-        """Cut off whatever users are still at; their requests are recorded as interrupted."""
+        """Abort running requests; they are recorded as interrupted."""
         self._aborted = True
         while self._runner.user_greenlets:
             self._runner.user_greenlets.kill(block=False)
             gevent.sleep(_ABORT_AGAIN_S)
 
     def _on_master_lost(self) -> None:
-        """End at once: requests are cut off. What is left is sent if the connection comes back for a moment."""
-        logger.error("the load master is gone: users are cut off")
+        """End at once and abort requests. What is left is sent if the connection comes back in time."""
+        logger.error("the connection to the load master was lost: aborting all requests")
         self._runner.begin_ending()
         self._scheduler.end()
         self._scheduler.give_up()
-        gevent.spawn(self._on_abort).join(_CUT_OFF_S)
+        gevent.spawn(self._on_abort).join(_ABORT_S)
         self._reporter.end()
-        self._tell_finished(0)
+        self._report_finished(0)
         self._runner.is_connected.wait(_RECONNECT_S)
         self.exit_code = MASTER_LOST
         self._runner.greenlet.kill(block=False)
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
-        """Count what tasks raised: no request need have failed, and yet the scenario did not do what it says."""
+        """Count what tasks raised: even if no request failed, the scenario did not do what it was meant to."""
         error = describe_failure(exception, None)
         self._errors.add(message("task-raised", "a task raised {error}", error=error))
 

@@ -1,7 +1,8 @@
-"""Before the run: who wants to join, who has joined, who is still missing.
+"""Registers workers before the run: accepts or rejects remote machines, and knows who is still missing.
 
-A local worker simply joins. A machine elsewhere asks to join first and is given the scenario, the plan and a number for
-each of its workers, or is refused and told why; its numbers are free again when it leaves before its workers joined.
+A local worker simply joins. A remote machine first asks to join. It is sent the scenario, the plan and a number for
+each of its workers, or is rejected with the reason. If it leaves before its workers have joined, its numbers are free
+again.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from harness.errors import Message, Option, message
 from harness.plan.hosts import is_loopback
 from harness.plan.model import RunPlan
 
-_LONGEST_WORDS = 500
+_LONGEST_NAME = 500
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWorker:
-    """A worker that has joined. ``clock_ms``: how far its run clock may be off the master's, and the bound of that."""
+    """A worker that has joined. ``clock_ms``: how far its run clock is off the master's, and the bound of that."""
 
     index: int
     host: str
@@ -35,7 +36,7 @@ class RegisteredWorker:
 
 
 class WorkerRegistry:
-    """Numbers from 0 are for local workers, those behind them for others. ``say`` shows people one message."""
+    """Local workers have the first numbers, remote ones the rest. ``say`` shows people a message."""
 
     def __init__(
         self,
@@ -51,12 +52,12 @@ class WorkerRegistry:
         self._bundle = bundle
         self._say = say
         self._free = set(range(plan.workers, plan.all_workers))
-        self._guests: dict[str, tuple[str, set[int]]] = {}
-        """By the connection that asked to join: the machine's name and the numbers it was given."""
+        self._machines: dict[str, tuple[str, set[int]]] = {}
+        """By the connection that asked to join: the machine's name and its workers' numbers."""
         self.workers: dict[str, RegisteredWorker] = {}
         """By Locust's id of the worker."""
         self.failure: Message | None = None
-        """Why the run cannot begin any more: a local worker has failed."""
+        """Why the run cannot begin: a local worker has failed."""
         self.open = True
         """Whether workers may still join."""
         runner.register_message(messages.JOIN, self._on_join_request)
@@ -102,7 +103,7 @@ class WorkerRegistry:
                 reason=reason,
             )
             return
-        host = next((host for host, numbers in self._guests.values() if index in numbers), "another machine")
+        host = next((host for host, numbers in self._machines.values() if index in numbers), "another machine")
         self._say(
             message(
                 "remote-worker-ended",
@@ -112,31 +113,31 @@ class WorkerRegistry:
                 count=self.count(),
             )
         )
-        for _, numbers in self._guests.values():
+        for _, numbers in self._machines.values():
             numbers.discard(index)
         self._free.add(index)
 
     def reap_disconnected(self) -> None:
-        """Free the numbers of machines that have left."""
-        for guest, (_, numbers) in list(self._guests.items()):
-            if not self._runner.is_there(guest):
-                del self._guests[guest]
+        """Free the numbers of machines whose connection was lost."""
+        for machine, (_, numbers) in list(self._machines.items()):
+            if not self._runner.is_there(machine):
+                del self._machines[machine]
                 for index in numbers:
                     self.failed(index, message("worker-disconnected", "its connection was lost"))
 
     def _on_join_request(self, msg: Any, **_: Any) -> None:
-        guest, data = msg.node_id, msg.data
-        host = str(data["host"])[:_LONGEST_WORDS]
-        refusal, warnings = self._judge(data)
-        if refusal is not None:
-            logger.info("refused %s: %s", host, refusal)
-            self._say(message("join-rejected-host", "{host} cannot join: {reason}", host=host, reason=refusal))
-            self._runner.send_message(messages.REJECTED, {"reason": refusal.to_data()}, client_id=guest)
+        machine, data = msg.node_id, msg.data
+        host = str(data["host"])[:_LONGEST_NAME]
+        rejection, warnings = self._judge(data)
+        if rejection is not None:
+            logger.info("rejected %s: %s", host, rejection)
+            self._say(message("join-rejected-host", "{host} cannot join: {reason}", host=host, reason=rejection))
+            self._runner.send_message(messages.REJECTED, {"reason": rejection.to_data()}, client_id=machine)
             return
         assert self._bundle is not None
         given = sorted(self._free)[: data["workers"]]
         self._free -= set(given)
-        self._guests[guest] = (host, set(given))
+        self._machines[machine] = (host, set(given))
         for warning in warnings:
             self._say(message("remote-version-differs", "{host}: {difference}", host=host, difference=warning))
         self._runner.send_message(
@@ -149,7 +150,7 @@ class WorkerRegistry:
                 "files": self._bundle.files,
                 "warnings": [warning.to_data() for warning in warnings],
             },
-            client_id=guest,
+            client_id=machine,
         )
 
     def _judge(self, data: dict[str, Any]) -> tuple[Message | None, list[Message]]:

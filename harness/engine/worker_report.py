@@ -1,4 +1,4 @@
-"""A worker's report of a second (``harness.second``), checked: what is broken in one process must break no other."""
+"""Validates a worker's report of a second (``harness.second``): one broken worker must not break the master."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.record.journal_entries import WorkerSecond
 from harness.record.second_table import LIMITS, PHASE, SECOND, SecondTable
 
 AHEAD_S = 2.0
-"""A worker's clock may go before the master's, but not by more."""
+"""How far a worker's clock may be ahead of the master's."""
 _MOST = 1 << 53
 
 _Count = Annotated[int, Field(ge=0, lt=_MOST)]
@@ -21,7 +21,7 @@ _Second = Annotated[int, Field(ge=0, lt=int(LIMITS[SECOND]))]
 _Phase = Annotated[int, Field(ge=0, lt=int(LIMITS[PHASE]))]
 
 
-# What is read from outside must not take all memory. A recorder stays far below these (harness.engine.recorder).
+# Received data must not exhaust memory. A recorder stays far below these limits (harness.engine.recorder).
 _Word = Annotated[str, Field(max_length=512)]
 _Text = Annotated[str, Field(max_length=1 << 16)]
 _MOST_ENDPOINTS = 1 << 11
@@ -37,9 +37,9 @@ _Sample = tuple[_Count, _Phase, _Figure, _Word, Annotated[dict[_Word, _Text], Fi
 
 
 class WorkerReport(BaseModel):
-    """All up to the end of ``second`` that a worker had not sent yet, and how it fared (see :class:`WorkerSecond`).
+    """What a worker recorded up to the end of ``second`` and had not sent yet, and its state (:class:`WorkerSecond`).
 
-    Endpoints go by the worker's own numbers, which it names once.
+    Endpoints go by the worker's own numbers; it names each once.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
@@ -63,9 +63,9 @@ class WorkerReport(BaseModel):
 
     @classmethod
     def parse(cls, message: Any, *, named: Set[int], now_s: float) -> Self:
-        """Raises ``ValueError`` where a message is no report that a worker may send at this moment of the run.
+        """Raises ``ValueError`` if ``message`` is not a report that a worker may send at this moment of the run.
 
-        ``named``: the endpoints that the worker has named before.
+        ``named`` are the endpoints that the worker has named before.
         """
         if not isinstance(message, dict):
             raise ValueError("a report is a map")
@@ -92,5 +92,5 @@ class WorkerReport(BaseModel):
             raise ValueError("a second has not come yet")
 
     def state(self, worker: int) -> WorkerSecond:
-        """How the worker fared, as the journal keeps it."""
+        """The state of the worker, as the journal keeps it."""
         return WorkerSecond(worker, **{field: getattr(self, field) for field in WorkerSecond._fields[1:]})

@@ -1,4 +1,4 @@
-"""The Locust environment of a load process, as the plan has it."""
+"""Makes the Locust environment of a load process from the plan."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ AnyRunner = TypeVar("AnyRunner", bound=Runner)
 
 
 def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_master: bool = False) -> Environment:
-    """The Locust environment of a worker, or the master.
+    """The Locust environment of a worker or the master.
 
-    Every user class is pointed at ``host``, unless the target was found in the classes' own.
+    ``host`` is the host of every user class, unless the target was taken from the classes' own hosts.
     """
     options = parse_arguments(plan.arguments, scenario.shape)
     available: dict[str, Any] = {user_class.__name__: user_class for user_class in scenario.user_classes}
     own_hosts = plan.target.kind == "attached" and plan.target.own_hosts
-    _tell_of_the_plan(options, plan, is_master=is_master)
+    _set_options(options, plan, is_master=is_master)
     options.host = None if own_hosts else host
     user_classes = chosen_classes(scenario, options.user_classes)
     if own_hosts:
@@ -63,14 +63,14 @@ def create_runner(environment: Environment, kind: type[AnyRunner], host: str, po
 
 
 def chosen_classes(scenario: ScenarioFile, names: Sequence[str]) -> list[type[User]]:
-    """The user classes of these names; all where there are no names."""
+    """The user classes with these names; all if there are no names."""
     return [user_class for user_class in scenario.user_classes if not names or user_class.__name__ in names]
 
 
 def keep_tagged(environment: Environment) -> None:
-    """Leave out the tasks that tags rule out, and user classes of which no task is left.
+    """Leave out tasks that the tags exclude, and user classes that have no task left.
 
-    Locust keeps such classes, and their users do nothing but raise that they have no task.
+    Locust keeps such classes, whose users do nothing but raise that they have no task.
     """
     had_tasks = [user_class for user_class in environment.user_classes if user_class.tasks]
     environment._filter_tasks_by_tags()
@@ -79,8 +79,8 @@ def keep_tagged(environment: Environment) -> None:
             environment.user_classes.remove(user_class)
 
 
-def _tell_of_the_plan(options: Namespace, plan: RunPlan, *, is_master: bool) -> None:
-    """What a locustfile reads in ``environment.parsed_options`` is true of this run."""
+def _set_options(options: Namespace, plan: RunPlan, *, is_master: bool) -> None:
+    """Make ``environment.parsed_options`` agree with this run, because locustfiles read it."""
     options.locustfile = Path(plan.scenario.path).name
     options.headless = True
     options.master, options.worker = is_master, not is_master

@@ -1,4 +1,4 @@
-"""A scenario's listeners in the course of a run: they are called as Locust would, and what they raise is told."""
+"""Calls a scenario's listeners during a run as Locust would, and reports what they raise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ListenerError(Exception):
-    """A listener of ``init`` raised. Locust, too, ends there."""
+    """A listener of ``init`` raised; like Locust, the process ends then."""
 
 
 class ListenerFailures(logging.Handler):
@@ -44,7 +44,7 @@ class ListenerFailures(logging.Handler):
 
 
 def fire_init(environment: Environment) -> None:
-    """Fire ``init``. Raises :class:`ListenerError` where a listener raised, after all have been called."""
+    """Fire ``init``. Raises :class:`ListenerError` if a listener raised, after all have been called."""
     failures: list[Message] = []
     handler = ListenerFailures(failures.append)
     logging.getLogger().addHandler(handler)
@@ -57,10 +57,10 @@ def fire_init(environment: Environment) -> None:
 
 
 def hold_back_spawning_complete(environment: Environment) -> Callable[[], None]:
-    """Keep ``spawning_complete`` from listeners until the function that is returned is called.
+    """Keep ``spawning_complete`` from listeners until the returned function is called.
 
-    Before a run begins the workers are told to run no users, which prepares the test; who waits for all users to be
-    there must not take that for it.
+    Before a run begins, the workers prepare the test by spawning no users. Listeners that wait for all users must not
+    mistake that for the end of spawning.
     """
     event = environment.events.spawning_complete
     fire = event.fire
@@ -77,19 +77,19 @@ def hold_back_spawning_complete(environment: Environment) -> Callable[[], None]:
 
 
 def start_test(environment: Environment, runner: MasterRunner, users: int) -> None:
-    """Have the workers prepare the test, ``test_start`` included, with no users as yet.
+    """Have the workers prepare the test, including ``test_start``, without users.
 
-    In the meantime listeners find in ``runner.target_user_count`` how many ``users`` there will be at most.
+    Meanwhile, listeners find the maximum number of ``users`` in ``runner.target_user_count``.
     """
     handlers = environment.events.test_start._handlers
 
-    def tell(**_: object) -> None:
+    def announce(**_: object) -> None:
         runner.target_user_count = users
 
     def take_back(**_: object) -> None:
         runner.target_user_count = 0
 
-    handlers[:] = [tell, *handlers, take_back]
+    handlers[:] = [announce, *handlers, take_back]
     runner.start(0, 1)
 
 

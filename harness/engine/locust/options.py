@@ -60,10 +60,10 @@ class ArgumentsError(Exception):
 
 
 def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Namespace:
-    """All options of Locust: the locustfile's own as given, Locust's at their defaults.
+    """All options: the locustfile's own as given, Locust's at their defaults.
 
-    ``user_classes`` holds the names that were given; a shape with ``use_common_options`` may be given its numbers.
-    Raises :class:`ArgumentsError`. The locustfile must have been imported.
+    ``user_classes`` holds the given names; a shape with ``use_common_options`` also accepts :data:`COMMON`. Raises
+    :class:`ArgumentsError`. The locustfile must have been imported.
     """
     parser = argument_parser.get_parser()
     defaults = _locusts_own()
@@ -95,10 +95,10 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
 
 
 def portable(options: Mapping[str, object]) -> dict[str, object]:
-    """Those that reach another process as they are.
+    """The options that reach another process unchanged.
 
-    Of others (a path, a set, a tuple, an object of the scenario's) each worker keeps what it has made of the same
-    arguments itself: Locust would fail to send them, or change them.
+    Locust would fail to send others (a path, a set, a tuple, an object of the scenario), or change them. Each worker
+    makes these itself from the same arguments.
     """
     return {name: value for name, value in options.items() if _is_portable(value)}
 
@@ -110,14 +110,14 @@ def _is_portable(value: object) -> bool:
 
 
 def _locusts_own() -> dict[str, object]:
-    """Locust's own options and their defaults, whatever the environment says."""
+    """Locust's own options and their defaults, independent of the environment."""
     parser = argument_parser.get_empty_argument_parser(default_config_files=[])
     argument_parser.setup_parser_arguments(parser)
     return {**vars(parser.parse_args([], env_vars={})), "user_classes": [], "help": None, "version": None}
 
 
 def _configured(parser: argument_parser.LocustArgumentParser) -> set[str]:
-    """Options that a configuration file has set, and not the command line."""
+    """Options that a configuration file has set, not the command line."""
     return {
         action.dest
         for source, settings in parser.get_source_to_settings_dict().items()

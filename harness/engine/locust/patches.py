@@ -1,7 +1,7 @@
-"""Where the harness takes part in Locust's own course: iterations, think time, and requests that are cut off.
+"""Patches Locust in load workers: pacing of iterations, think time, task order and interrupted requests.
 
-Locust offers no event for these, so some of its methods are wrapped, in the load worker's process only. Locustfiles
-of any kind run through them unchanged.
+Locust has no events for these, so some of its methods are wrapped, in the process of a load worker only. Locustfiles of
+any kind run unchanged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, St
 
 
 class _UserState(Enum):
-    """Where a user is between its tasks, since it last waited."""
+    """What a user has done since it last waited."""
 
     IDLE = auto()
     AT_A_TASK = auto()
@@ -51,13 +51,13 @@ class _UserState(Enum):
 
 
 def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None:
-    """One iteration is one run of a task that is not a ``TaskSet`` itself; the pacer says when it may begin.
+    """Let the scheduler decide when each iteration begins: one run of a task that is not itself a ``TaskSet``.
 
-    In the open model arrivals set the pace and think time is left out; ``starts`` holds when each iteration was due,
-    for the recorder to count its first request's response time from.
+    In the open model, arrivals set the pace and think time is skipped. ``starts`` holds when each iteration was due:
+    from then on the recorder counts the response time of its first request.
 
-    All of this is passed by every iteration. Where a user is stands on the user itself, and nothing is done that only
-    the open model needs.
+    Every iteration passes through this code. So the state of a user is stored on the user itself, and the closed model
+    does no work that only the open model needs.
     """
     idle, at_a_task, served = _UserState
     every_user: Any = User
@@ -89,8 +89,8 @@ def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None
             user = self._user
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
-            # One that came to no task (its TaskSet's on_start raised, say) took no arrival: without a wait it would
-            # try again at once, for ever.
+            # A user that ran no task (because its TaskSet's on_start raised, say) took no arrival: without a wait it
+            # would retry in an endless loop.
             if not scheduler.is_open or user._harness_state is idle:
                 user._state = LOCUST_STATE_WAITING
                 self._sleep(self.wait_time())
@@ -107,8 +107,8 @@ def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None
             if seconds > 0:
                 scheduler.think(seconds)
                 return
-            # Without think time a user only lets others have their turn; they have had it where the event loop went
-            # round since, as it does while a request is under way.
+            # Without think time, a user only yields to others. They have had their turn if the event loop has run
+            # since, as it does during a request.
             user = self._user
             if user._harness_turn == loop.iteration:
                 gevent.sleep(0)
@@ -123,40 +123,40 @@ def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None
 
 
 def shuffle_tasks(shufflers: TaskShufflers) -> None:
-    """Users and task sets get their tasks from ``shufflers``, where Locust itself would draw them at random.
+    """Users and task sets get their tasks from ``shufflers`` instead of Locust's ``random.choice``.
 
-    A class with a ``get_next_task`` of its own (``SequentialTaskSet``, ``MarkovTaskSet``, the scenario's) keeps it.
+    A class with its own ``get_next_task`` (``SequentialTaskSet``, ``MarkovTaskSet``, one of the scenario) keeps it.
     """
 
-    def dealt_to_set(choose: Method) -> Method:
-        # Without tasks Locust's own method tells what is missing.
+    def next_of_set(choose: Method) -> Method:
+        # Without tasks, Locust's own method reports what is missing.
         return lambda self: shufflers.next_of(self.tasks, type(self)) if self.tasks else choose(self)
 
-    def dealt_to_user(choose: Method) -> Method:
+    def next_of_user(choose: Method) -> Method:
         def next_place(self: Any) -> Any:
             user = self._user
             return shufflers.next_of(user.tasks, type(user)) if user.tasks else choose(self)
 
         return next_place
 
-    _wrap(TaskSet, "get_next_task", dealt_to_set)
-    _wrap(DefaultTaskSet, "get_next_task", dealt_to_user)
+    _wrap(TaskSet, "get_next_task", next_of_set)
+    _wrap(DefaultTaskSet, "get_next_task", next_of_user)
 
 
 def spare_the_event_loop() -> None:
-    """Keep Locust's worker from standing still whenever users are added.
+    """Keep Locust's worker from blocking whenever users are added.
 
-    For each of some 70 options in a spawn message it builds its whole argument parser anew: 150-300 ms here, in which
-    no user gets on and which their response times hold. The defaults do not change, so they are built once.
+    For each of some 70 options in a spawn message, Locust builds its whole argument parser again. That blocks all users
+    for 150-300 ms, which their response times include. The defaults do not change, so they are built once.
     """
     _wrap(argument_parser, "default_args_dict", cache)
 
 
 def stop_between_iterations() -> None:
-    """A user that is told to stop in its think time ends there, and never in the middle of its next request.
+    """Stop a user in its think time there, and never in the middle of its next request.
 
-    Locust kills a waiting user's greenlet; when its think time has run out in the same turn of the event loop, it has
-    sent a request by the time the kill arrives. Marked as stopping first, it ends itself when it wakes.
+    Locust kills the greenlet of a waiting user. If its think time ends in the same turn of the event loop, it has sent
+    a request by the time the kill arrives. Marked as stopping first, it ends itself when it wakes.
     """
 
     def marking(stop: Method) -> Method:
@@ -173,21 +173,21 @@ def stop_between_iterations() -> None:
 
 
 def record_interruptions(under_way: set[greenlet]) -> None:
-    """Record requests that Locust forgets: cut off with their user, or whose ``with`` block raised.
+    """Record requests that Locust forgets: those interrupted with their user, and those whose ``with`` block raised.
 
-    The target has served them (or is at it), so without them the counts would not agree with its own. ``under_way`` is
-    the recorder's: who is in it has a request that was not recorded yet.
+    The target has served them, or is about to: without them, the counts would not agree with its own. ``under_way`` is
+    the recorder's set of greenlets with an unrecorded request.
     """
     for session in (FastHttpSession, HttpSession):
-        _wrap(session, "request", partial(_recorded_when_cut_off, under_way))
+        _wrap(session, "request", partial(_recorded_when_interrupted, under_way))
     for manager in (ResponseContextManager, HttpResponseContextManager):
         _wrap(manager, "__exit__", _recorded_when_block_raises)
 
 
 def apply_rate_limits(guarding: Guard) -> None:
-    """Locust's own clients wait for the ceiling of a request's host before they send it, and before its time begins.
+    """Locust's own clients wait for the rate limit of a request's host before they send it and start its time.
 
-    What such a request is redirected to belongs to its turn.
+    A redirect does not wait again.
     """
 
     def waiting(request: Method) -> Method:
@@ -207,7 +207,7 @@ def _wrap(owner: object, name: str, wrapper: Callable[[Method], Method]) -> None
     setattr(owner, name, wrapper(getattr(owner, name)))
 
 
-def _recorded_when_cut_off(under_way: set[greenlet], request: Method) -> Method:
+def _recorded_when_interrupted(under_way: set[greenlet], request: Method) -> Method:
     def request_or_interrupted(
         self: Any, method: str, url: Any, name: str | None = None, *rest: Any, **more: Any
     ) -> Any:
@@ -217,7 +217,7 @@ def _recorded_when_cut_off(under_way: set[greenlet], request: Method) -> Method:
         try:
             return request(self, method, url, name, *rest, **more)
         except (GreenletExit, Timeout) as cut:
-            # Not under way any more: it was a listener of the request's event that was cut off.
+            # Already recorded: a listener of the request's event was interrupted.
             if current not in under_way:
                 raise
             self.request_event.fire(
@@ -242,7 +242,7 @@ def _recorded_when_block_raises(leave: Method) -> Method:
     def leave_recorded(self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> Any:
         if self._manual_result is None and error is not None and not isinstance(error, ResponseError):
             if isinstance(error, _CONTROL_FLOW):
-                # The block ended the task, not the request: the answer is judged on its own.
+                # The block ended the task, not the request: the response is judged on its own.
                 leave(self, None, None, None)
                 return False
             self.request_meta["exception"] = RequestInterrupted() if isinstance(error, GreenletExit) else error

@@ -1,7 +1,7 @@
-"""Tests written for pytest as users: Locust runs a file's ``test_…`` functions where it has no user class.
+"""Tests written for pytest as users: Locust runs a file's ``test_…`` functions if it has no user class.
 
-Locust's ``PytestUser`` runs its functions in a loop of its own, which heeds neither arrivals nor a stop. Here one round
-of them is a task, like any other.
+Locust's ``PytestUser`` runs its functions in its own loop, which ignores both arrivals and stops. Here, one round of
+them is a task like any other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PytestRounds(User):
 
 
 def one_round(user: PytestRounds) -> None:
-    """Every test once. A request that failed ends its test and no more: it is recorded already."""
+    """Run every test once. A failed request ends only its test: it is recorded already."""
     for function, fixture in zip(user.functions, user.fixtures, strict=True):
         try:
             function.obj(fixture)
@@ -40,7 +40,7 @@ def one_round(user: PytestRounds) -> None:
 
 
 def load_pytest_users(path: Path) -> list[type[User]]:
-    """A user class for each test of the file, named like it; none where it holds no test."""
+    """A user class for each test of the file, with its name."""
     tests: dict[str, Any] = load_locustfile_pytest(str(path))
     for name, found in tests.items():
         if any("load_test" in function.fixturenames for function in found.functions):

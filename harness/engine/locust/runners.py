@@ -1,10 +1,11 @@
-"""Locust's master and worker runner, where the harness needs them otherwise.
+"""Locust's master and worker runners, changed in four ways.
 
-- **Who is there** is told by the connection (``harness.cluster.transport``), not by counting heartbeats: a worker
-  whose event loop stands still is slow, and one whose connection is gone is lost at once.
-- **Heartbeats carry the clock**: a worker's says when it asked, the master's answer when it was asked and answered.
-- **A message that cannot be understood** is logged and dropped; Locust's listeners would end with it.
-- **A scenario that stops or quits its runner** ends the whole run in order, as it does where Locust runs alone.
+- **The connection shows who is there** (``harness.cluster.transport``), not the count of heartbeats: a worker whose
+  event loop blocks is slow, and one whose connection is lost is lost at once.
+- **Heartbeats carry the clock**: a worker's says when it was sent, the master's reply when it was received and
+  answered.
+- **A message that cannot be understood** is logged and dropped; it would end Locust's listeners.
+- **A scenario that stops or quits its runner** ends the whole run in order, as it does in Locust alone.
 """
 
 from __future__ import annotations
@@ -30,32 +31,32 @@ from harness.engine.locust.secure_sockets import WorkerSocket
 from harness.errors import Message, message
 
 HEARTBEAT_S = 5.0
-"""They carry the clock, and clocks drift by microseconds in this time; who is there is told by the connection."""
+"""Often enough for the clock, which drifts by microseconds in this time."""
 _ANSWER_S = 1.0
 _WATCH_S = 0.5
 _QUIET_S = 1.5
-"""A worker that was silent for so long is looked for: its report of the last second should have come."""
+"""After this silence the connection to a worker is checked: its last report should have arrived."""
 _TURN_S = 0.01
-"""So long the master follows messages without letting others have a turn."""
+"""How long the master handles messages before it yields to other greenlets."""
 _LAST_WORDS_S = 0.5
-"""When the run is over, workers have so long for their last report and their leave."""
+"""Time for the workers' last reports when the run is over."""
 STUCK_S = 30.0
-"""A worker whose machine answers but that has said nothing for so long will not come back to this run."""
+"""A worker that has been silent for so long is lost, even if its machine responds."""
 
 logger = logging.getLogger(__name__)
 
 
 class LoadMasterRunner(MasterRunner):
-    """The master's. Set the callbacks before the first worker joins."""
+    """The master's runner. Set the callbacks before the first worker joins."""
 
     def __init__(self, environment: Environment, host: str, port: int) -> None:
         self._heard: dict[str, float] = {}
         self.ending = False
-        """Set when the run is over: from then on ``stop`` and ``quit`` are the harness's own."""
+        """Set when the run is over: from then on, the harness itself calls ``stop`` and ``quit``."""
         self.on_lost: Callable[[str, Message], None] = _nothing
-        """Called with a worker's id and what happened to it."""
+        """Called with the id of a lost worker and the reason."""
         self.on_clock: Callable[[str, float, float], None] = _nothing
-        """Called with a worker's id, how far its run clock is off and the bound of that, in ms."""
+        """Called with a worker's id, the error of its run clock and the bound of that, in ms."""
         self.on_quit: Callable[[], None] = _nothing
         """Called when the scenario stops or quits the runner."""
         self.on_report: Callable[[str, Any], None] = _nothing
@@ -63,11 +64,11 @@ class LoadMasterRunner(MasterRunner):
         super().__init__(environment, host, port)
 
     def is_there(self, client_id: str) -> bool:
-        """Whether that peer's connection stands, by sending it something."""
+        """Whether the peer is connected; sends it something to find out."""
         return bool(self.server.send_to_client(LocustMessage("heartbeat", None, client_id)))
 
     def forget_users_of(self, client_id: str) -> None:
-        """Count no more on a worker that was lost; its users are for the others, with the next ``start``."""
+        """Forget a lost worker; the next ``start`` distributes its users among the others."""
         client = self.clients.get(client_id)
         if client is None:
             return
@@ -78,7 +79,7 @@ class LoadMasterRunner(MasterRunner):
 
     @property
     def dispatching(self) -> bool:
-        """Whether users are being brought to another number: then those of a lost worker are moved by that."""
+        """Whether the number of users is being changed, which also moves those of a lost worker."""
         return self._users_dispatcher is not None and bool(self._users_dispatcher.dispatch_in_progress)
 
     @property
@@ -91,7 +92,7 @@ class LoadMasterRunner(MasterRunner):
         self.update_state(STATE_STOPPED)
 
     def heartbeat_worker(self) -> NoReturn:
-        """Look for workers that have fallen silent (in the place of Locust's count of heartbeats)."""
+        """Check workers that have fallen silent (replaces Locust's count of heartbeats)."""
         while True:
             gevent.sleep(_WATCH_S)
             now_s = time.perf_counter()
@@ -115,7 +116,7 @@ class LoadMasterRunner(MasterRunner):
         turn_s = time.perf_counter()
         while True:
             self.handle_message(*self.server.recv_from_client())
-            # A socket with more messages than can be followed never waits: the clock of the phases must still go on.
+            # If more messages arrive than can be handled, the socket never waits: the phases must still proceed.
             if time.perf_counter() - turn_s > _TURN_S:
                 gevent.sleep(0)
                 turn_s = time.perf_counter()
@@ -124,17 +125,17 @@ class LoadMasterRunner(MasterRunner):
         self._heard[client_id] = time.perf_counter()
         try:
             if msg.type == messages.SECOND:
-                # Past Locust, which looks through all workers after each message: a thousand come in a second.
+                # Bypasses Locust, which searches all workers after each message: a thousand arrive each second.
                 self.on_report(client_id, msg.data)
             elif msg.type == "heartbeat":
                 self._on_heartbeat(client_id, msg.data)
             elif msg.type in ("quit", "client_stopped") and not self.ending:
-                # Locust would forget it without a word, and with the last one end the run as if that had been wanted.
+                # Locust would silently forget it and, after the last one, end the run as if that were intended.
                 self.on_lost(client_id, message("worker-left", "it left the run"))
             else:
                 super().handle_message(client_id, msg)
-        except Exception:  # malformed in a way nobody foresaw: the message is lost, the run is not
-            logger.exception("the message %s of worker %s cannot be understood and is dropped", msg.type, client_id)
+        except Exception:  # malformed in an unforeseen way: drop the message, not the run
+            logger.exception("dropped message %s of worker %s, which cannot be understood", msg.type, client_id)
 
     def _on_heartbeat(self, client_id: str, data: dict[str, Any]) -> None:
         asked_s = self._heard[client_id]
@@ -163,7 +164,7 @@ class LoadMasterRunner(MasterRunner):
         super().stop(send_stop_to_client=False)
         for worker in self.clients.all:
             self.server.send_to_client(LocustMessage("quit", None, worker.id))
-        # A worker's "quit" takes it off the list, behind its last report. (Locust always waits the whole time.)
+        # A worker's "quit", after its last report, removes it from the list. (Locust always waits the whole time.)
         deadline = time.monotonic() + _LAST_WORDS_S
         while any(worker.state != STATE_MISSING for worker in self.clients.all) and time.monotonic() < deadline:
             gevent.sleep(_TURN_S)
@@ -171,27 +172,27 @@ class LoadMasterRunner(MasterRunner):
 
 
 class LoadWorkerRunner(WorkerRunner):
-    """A worker's. ``clock`` follows the master's clock from the first answer on."""
+    """A worker's runner. ``clock`` follows the master's clock from its first reply on."""
 
     def __init__(self, environment: Environment, host: str, port: int) -> None:
         self.clock = MasterClock()
         self.ending = False
-        """Set when the run is over: from then on it need not be ended any more."""
-        self.on_answer: Callable[[], None] = _nothing
-        """Called after each answer of the master's that tells its clock."""
+        """Set when the run is over: from then on, the scenario cannot end it any more."""
+        self.on_clock_reply: Callable[[], None] = _nothing
+        """Called after each reply of the master with its clock."""
         self.on_lost: Callable[[], None] = _nothing
-        """Called when the connection to the master is gone."""
+        """Called when the connection to the master is lost."""
         self.clock_ms: tuple[float, float] | None = None
-        """What the next heartbeat is to tell the master of this worker's clock: how far off, and the bound, in ms."""
+        """The error of this worker's clock and its bound, in ms, for the next heartbeat; None: nothing to report."""
         self._answered = Event()
         self.is_connected = Event()
-        """Set while the connection stands."""
+        """Set while connected to the master."""
         super().__init__(environment, host, port)
         self.is_connected.set()
         self.greenlet.spawn(self._watch_connection)
 
     def align(self, rounds: int) -> bool:
-        """Ask for the master's clock so often, one answer after the other, and take it; False: no answer came."""
+        """Ask for the master's clock ``rounds`` times and set the clock by it; False: no reply came."""
         answers = 0
         for _ in range(rounds):
             self._answered.clear()
@@ -207,7 +208,7 @@ class LoadWorkerRunner(WorkerRunner):
             self._beat()
 
     def heartbeat_timeout_checker(self) -> NoReturn:
-        """Left to the connection, which knows sooner; Locust's goes by a clock that may be set."""
+        """Not needed: the connection knows sooner, and Locust uses a clock that may be adjusted."""
         raise GreenletExit
 
     def _beat(self) -> None:
@@ -228,7 +229,7 @@ class LoadWorkerRunner(WorkerRunner):
             try:
                 self.handle_message(msg)
             except Exception:  # a listener of the scenario may raise anything; the next message still counts
-                logger.exception("the message %s of the master could not be followed", msg.type)
+                logger.exception("message %s of the master could not be handled", msg.type)
 
     def handle_message(self, msg: LocustMessage) -> None:
         received_s = time.perf_counter()
@@ -244,12 +245,12 @@ class LoadWorkerRunner(WorkerRunner):
             data = msg.data
             self.clock.add(Reading.of(data["sent"], data["asked"], data["answered"], received_s))
             self._answered.set()
-            self.on_answer()
+            self.on_clock_reply()
 
     def _watch_connection(self) -> None:
-        link = cast(WorkerSocket, self.client)
+        socket = cast(WorkerSocket, self.client)
         while True:
-            event = parse_monitor_message(link.events.recv_multipart())["event"]
+            event = parse_monitor_message(socket.events.recv_multipart())["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.is_connected.set()
             elif self.is_connected.is_set():
@@ -267,11 +268,11 @@ class LoadWorkerRunner(WorkerRunner):
         self._send_stats()
 
     def end_users(self) -> None:
-        """What Locust's ``stop`` does."""
+        """Stop all users, as Locust's ``stop`` does."""
         super().stop()
 
     def stop(self) -> None:
-        """The scenario wants its test to end: here, and so everywhere."""
+        """The scenario stopped its runner: ask the master to end the whole run."""
         if not self.ending:
             self.send_message(messages.QUIT, {})
 
@@ -280,4 +281,4 @@ class LoadWorkerRunner(WorkerRunner):
 
 
 def _nothing(*_: Any) -> None:
-    """A callback that nobody has set yet."""
+    """The default of callbacks."""

@@ -1,7 +1,7 @@
-"""Locust's two sockets, secured: only peers that know the run's secret come through the handshake.
+"""Secure replacements of Locust's two sockets: only peers that know the run's secret complete the handshake.
 
-Locust takes its sockets from ``locust.runners.rpc``; :func:`use_keys` puts these in their place. Beyond Locust's, what
-cannot be read is dropped, and sending to a peer that is gone neither blocks nor raises.
+Locust takes its sockets from ``locust.runners.rpc``, which :func:`use_keys` replaces. Unlike Locust's sockets, these
+drop unreadable messages, and sending to a disconnected peer neither blocks nor raises.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from harness.engine.locust.options import portable
 
 _ZAP = "inproc://zeromq.zap.01"
 _UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError, msgpack.UnpackException)
-"""What reading a message may raise: broken msgpack, text that is not UTF-8, a value that is no message."""
+"""What reading a message may raise: broken msgpack, text that is not UTF-8, a value that is not a message."""
 
 logger = logging.getLogger(__name__)
 
 
 class MasterSocket:
-    """The master's, in the place of ``locust.rpc.zmqrpc.Server``. ``port`` is the one it listens on."""
+    """Replaces ``locust.rpc.zmqrpc.Server``. It listens on ``port``."""
 
     def __init__(self, host: str, port: int, keys: Keys) -> None:
         context = zmq.Context()
-        self._gatekeeper = gevent.spawn(_authenticate, context, keys.worker.public)
-        gevent.sleep(0)  # it must listen before the first peer asks
+        self._authenticator = gevent.spawn(_authenticate, context, keys.worker.public)
+        gevent.sleep(0)  # it must listen before the first peer connects
         self._socket = context.socket(zmq.ROUTER)
         prepare_master_socket(self._socket, keys)
         self._socket.bind(address_of(host, port))
         self._plain: zmq.Socket[bytes] = PlainSocket.shadow(self._socket)
-        """The same socket as it is without gevent, to which each part of each message is an event of its own."""
+        """The same socket without gevent, which would handle each part of a message as an event of its own."""
         self.port = int(self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
 
     def send_to_client(self, msg: Message) -> bool:
-        """False where that worker is gone; the message is then lost, as it would be in the network."""
+        """False if the worker is disconnected; the message is then lost."""
         if msg.type == "spawn":
             msg.data["parsed_options"] = portable(msg.data["parsed_options"])
         try:
@@ -54,15 +54,15 @@ class MasterSocket:
         return True
 
     def recv_from_client(self) -> tuple[str, Message]:
-        """The next message that can be read; it is from whom the connection says, whatever it says itself."""
+        """The next readable message, with the sender that the connection names, whatever the message says."""
         while True:
             identity, *rest = self._receive()
             try:
                 (data,) = rest
                 msg = _read(data)
                 msg.node_id = identity.decode()
-            except _UNREADABLE as fault:
-                logger.warning("a message of %r cannot be read and is dropped: %s", identity, fault)
+            except _UNREADABLE as error:
+                logger.warning("dropped an unreadable message of %r: %s", identity, error)
             else:
                 return msg.node_id, msg
 
@@ -74,28 +74,28 @@ class MasterSocket:
         except zmq.Again:
             return self._socket.recv_multipart()
         parts = [part.bytes]
-        while part.more:  # recv_multipart asks the socket, which costs several times as much
+        while part.more:  # recv_multipart queries the socket for it, which costs several times as much
             part = receive(copy=False)
             parts.append(part.bytes)
         return parts
 
     def close(self, linger: int | None = None) -> None:
-        self._gatekeeper.kill()
+        self._authenticator.kill()
         self._socket.close(linger=linger)
 
 
 class WorkerSocket:
-    """A worker's connection to the master, in the place of ``locust.rpc.zmqrpc.Client``."""
+    """A worker's connection to the master; replaces ``locust.rpc.zmqrpc.Client``."""
 
     def __init__(self, host: str, port: int, identity: str, keys: Keys) -> None:
         self._socket = zmq.Context().socket(zmq.DEALER)
         prepare_worker_socket(self._socket, identity, keys)
         self.events = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        """Where ZeroMQ tells that the connection was made, or has gone."""
+        """ZeroMQ's events of the connection being established or lost."""
         self._socket.connect(address_of(host, port))
 
     def send(self, msg: Message) -> bool:
-        """False where the queue to a master that takes nothing is full; the message is then lost."""
+        """False if the queue to an unresponsive master is full; the message is then lost."""
         try:
             self._socket.send(msg.serialize(), zmq.NOBLOCK)
         except zmq.ZMQError:
@@ -103,19 +103,19 @@ class WorkerSocket:
         return True
 
     def recv(self) -> Message:
-        """The next message that can be read."""
+        """The next readable message."""
         while True:
             try:
                 return _read(self._socket.recv())
-            except _UNREADABLE as fault:
-                logger.warning("a message of the master cannot be read and is dropped: %s", fault)
+            except _UNREADABLE as error:
+                logger.warning("dropped an unreadable message of the master: %s", error)
 
     def close(self, linger: int | None = None) -> None:
         self._socket.close(linger=linger)
 
 
 def use_keys(keys: Keys) -> None:
-    """From now on Locust's runners make their sockets of these classes, with these keys."""
+    """From now on, Locust's runners make their sockets of these classes with these keys."""
     sockets = SimpleNamespace(
         Server=lambda host, port: MasterSocket(host, port, keys),
         Client=lambda host, port, identity: WorkerSocket(host, port, identity, keys),
@@ -126,16 +126,16 @@ def use_keys(keys: Keys) -> None:
 def _read(data: bytes) -> Message:
     msg: Message = Message.unserialize(data)
     if not isinstance(msg.type, str):
-        raise TypeError("its type is no text")
+        raise TypeError("its type is not text")
     return msg
 
 
 def _authenticate(context: Any, worker_key: bytes) -> None:
-    """Answer ZeroMQ's question whether a peer may come in (ZAP, RFC 27): who has the workers' key may."""
-    questions = context.socket(zmq.REP)
-    questions.bind(_ZAP)
+    """Answer ZeroMQ's authentication requests (ZAP, RFC 27): accept peers with the workers' key."""
+    requests = context.socket(zmq.REP)
+    requests.bind(_ZAP)
     while True:
-        version, request, _, _, _, mechanism, *credentials = questions.recv_multipart()
+        version, request, _, _, _, mechanism, *credentials = requests.recv_multipart()
         known = mechanism == b"CURVE" and [z85.encode(key) for key in credentials] == [worker_key]
-        status = (b"200", b"OK", b"worker") if known else (b"400", b"the key is not known", b"")
-        questions.send_multipart([version, request, *status, b""])
+        status = (b"200", b"OK", b"worker") if known else (b"400", b"unknown key", b"")
+        requests.send_multipart([version, request, *status, b""])

@@ -1,7 +1,7 @@
-"""Locust's own statistics (``environment.stats``), kept for scenarios that read them and for no others.
+"""Locust's own statistics (``environment.stats``), kept only for scenarios that read them.
 
-They cost a request as much as the harness's own recording, and a message every three seconds that grows with the number
-of endpoints, all for tables that only Locust's web page shows.
+They cost each request as much as the harness's own recording, and a message every three seconds that grows with the
+number of endpoints, for tables that only Locust's web page shows.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _NOT_READERS = ("locust", "harness", "gevent")
 
 
 def reads_stats(scenario: ScenarioFile) -> bool:
-    """Whether anything that came with the scenario may read Locust's statistics: where in doubt, it does.
+    """Whether the scenario may read Locust's statistics; True if in doubt.
 
-    Looked at are the source of its files, of all modules that lie beside or below them, and of every other module that
-    imports something of Locust (a plugin, say).
+    This searches the source of its files, of all modules beside or below them, and of every other module that imports
+    something of Locust (a plugin, say).
     """
     return any(_mentions(module) for module in _of_the_scenario(scenario))
 
 
 def drop_stats(environment: Environment) -> None:
-    """Keep no statistics of Locust's from now on, in this process. How many users there are is still reported."""
+    """From now on, keep no Locust statistics in this process. The number of users is still reported."""
     for event in (
         environment.events.request,
         environment.events.report_to_master,
@@ -45,7 +45,7 @@ def drop_stats(environment: Environment) -> None:
 
 
 def _is_locusts_own(listener: Any) -> bool:
-    """Listeners of Locust's runners that do nothing but keep and send its statistics."""
+    """Whether it is a listener of Locust's runners that only keeps or sends its statistics."""
     name = getattr(listener, "__qualname__", "")
     return name.startswith("setup_distributed_stats_event_listeners.") or name in (
         f"{Runner.__name__}.__init__.<locals>.on_request",
@@ -80,7 +80,7 @@ def _mentions(module: ModuleType) -> bool:
         return False
     try:
         tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError):  # changed since it was imported
+    except (OSError, SyntaxError):  # changed since its import
         return True
     words: set[object] = set()
     for node in ast.walk(tree):

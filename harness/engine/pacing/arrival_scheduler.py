@@ -1,14 +1,14 @@
-"""Paces the iterations of one worker's users: freely in the closed model, by arrivals in the open one.
+"""Decides when the users of one worker begin their iterations: freely in the closed model, by arrivals in the open one.
 
-In the open model an arrival belongs to a user class. It takes a free user of that class, else a new one up to
-``max_users``, else it waits in a queue, and the response time of its first request goes on counting from when it was
-due. (Were it given to whichever user is free, a class that the target answers slowly would be asked for ever less.)
-Nothing is dropped: arrivals that still wait when the phase ends are served in the next, and those at the run's end
-within the stop timeout; what is left then is reported. A pacer that was held up hands over all that has become due.
+In the open model, an arrival belongs to a user class. It takes a free user of that class, or else a new one up to
+``max_users``, or else it waits in a queue, and the response time of its first request still counts from when it was
+due. (If it took any free user, a class to which the target responds slowly would get ever fewer arrivals.) Nothing is
+dropped: arrivals that still wait when the phase ends are served in the next, and those at the run's end within the stop
+timeout. What is left then is reported. A scheduler that was delayed hands over all arrivals that have become due.
 
-A user is made for an arrival that found none only when the event loop has gone round once more. After a hiccup of the
-machine answers wait in the sockets, and their users are free at once; were new ones made first, the time that takes
-would make more arrivals late, for which still more were made (from 58 to 400 users within 0.2 s here).
+A user is created for an arrival only after one more turn of the event loop. After a hiccup of the machine, responses
+wait in the sockets and their users will be free at once. Creating users first would take time, make more arrivals late
+and so create still more users (from 58 to 400 within 0.2 s when measured).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ LATE_S = 0.001
 
 
 _TURN_S = 0.001
-"""A pacer that is behind lets others have their turn this often."""
+"""How often a scheduler that is behind yields to other greenlets."""
 _ONE_TURN_S = 1e-6
-"""To sleep so long is to let the event loop go round once, sockets and all."""
+"""Sleeping this long lets the event loop run once, including sockets."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Ticker:
     times: Iterator[float]
     begin_s: float
     next_s: float
-    """When the next arrival is due (of the run); past ``until_s`` where there is none."""
+    """When the next arrival is due (of the run); beyond ``until_s`` if there is none."""
     until_s: float = math.inf
 
     def advance(self) -> None:
@@ -56,8 +56,10 @@ class _Ticker:
 
 
 class ArrivalScheduler:
-    """One worker's. ``choose`` names the class of the next arrival, ``spawn`` starts one more user of a class, ``note``
-    takes how late each arrival was started (:meth:`harness.engine.lateness_recorder.LatenessRecorder.note`).
+    """The scheduler of one worker.
+
+    ``choose`` returns the class of the next arrival, ``spawn`` starts one more user of a class, ``note`` records how
+    late each arrival was started (:meth:`harness.engine.lateness_recorder.LatenessRecorder.note`).
     """
 
     def __init__(
@@ -73,17 +75,17 @@ class ArrivalScheduler:
         self._note = note
         self._free: defaultdict[type[User], deque[Waiter[None]]] = defaultdict(deque)
         self._due: defaultdict[type[User], deque[tuple[float, float | None]]] = defaultdict(deque)
-        """Arrivals without a user: when each was due, and, where no user was free, how late it was then already."""
+        """Arrivals without a user: when each was due and, if no user was free, how late it already was then."""
         self._known: dict[type[User], None] = {}
-        """Classes that have had a user here."""
+        """Classes that have had a user in this worker."""
         self._thinking: set[Waiter[None]] = set()
         self._tickers: list[_Ticker] = []
-        """Those that are not done. One that has been followed by another has what is due before the other's first."""
+        """Unfinished tickers. One that another follows has the arrivals due before the other's first."""
         self._max_users = 0
         self._users: Callable[[], int] = lambda: 0
-        self._without: deque[tuple[type[User], float]] = deque()
-        """Arrivals that found no user free: class and when due."""
-        self._is_making = False
+        self._unserved: deque[tuple[type[User], float]] = deque()
+        """Arrivals that found no free user: class and when due."""
+        self._is_creating = False
         self._alarm = Alarm(self._on_alarm)
         self.is_open = False
         self.iterations = 0
@@ -91,27 +93,27 @@ class ArrivalScheduler:
 
     @property
     def waiting(self) -> int:
-        """Arrivals that are due and have no user yet."""
+        """The number of arrivals that are due and have no user yet."""
         return sum(map(len, self._due.values()))
 
     def open(self, begin_s: float, times: Iterator[float], max_users: int, users: Callable[[], int]) -> None:
-        """Arrivals at these moments (seconds from ``begin_s``, ascending) start the iterations.
+        """From now on, arrivals at ``times`` (seconds from ``begin_s``, ascending) start the iterations.
 
-        Those of the stretch before go on until the first of them is due. ``users`` counts the users there are.
+        Earlier arrivals continue until the first of them is due. ``users`` returns the current number of users.
         """
         ticker = _Ticker(times, begin_s, math.inf)
         ticker.advance()
         self._no_arrivals_from(begin_s if ticker.next_s == math.inf else ticker.next_s)
         self.is_open = True
         for thinking in self._thinking:
-            # Else an arrival would wait for a user's think time, which the open model does not have.
+            # The open model has no think time: an arrival must not wait for it.
             self._wake(thinking)
         self._max_users, self._users = max_users, users
         self._tickers.append(ticker)
         self._alarm.set(0)
 
     def reopen(self, begin_s: float, times: Iterator[float], max_users: int) -> None:
-        """The ``times`` that :meth:`open` was given have changed: the arrival that would be next is asked for anew."""
+        """The ``times`` passed to :meth:`open` have changed: ask for the next arrival again."""
         self._max_users = max_users
         self._tickers = [ticker for ticker in self._tickers if ticker.times is not times]
         ticker = _Ticker(times, begin_s, math.inf)
@@ -120,8 +122,9 @@ class ArrivalScheduler:
         self._alarm.set(0)
 
     def close(self, at_s: float) -> None:
-        """From ``at_s``, which is now, users go at their own pace again: the closed model. Arrivals that were due
-        before are served by the users there are.
+        """From ``at_s``, which is now, users go at their own pace: the closed model.
+
+        The existing users serve arrivals that were due before.
         """
         self._no_arrivals_from(at_s)
         self._max_users = 0
@@ -131,7 +134,7 @@ class ArrivalScheduler:
                 self._wake(free.popleft())
 
     def think(self, seconds: float) -> None:
-        """Sleep that long (s, more than 0), or until the open model begins."""
+        """Sleep for that long (s, more than 0), or until the open model begins."""
         waiter: Waiter[None] = Waiter()
         self._thinking.add(waiter)
         timer = get_hub().loop.timer(seconds)
@@ -143,17 +146,18 @@ class ArrivalScheduler:
             self._thinking.discard(waiter)
 
     def end(self) -> None:
-        """No more arrivals, at the run's end. Those that have become due are still served; returns when each has a user
-        or is :attr:`waiting` for one.
+        """Accept no more arrivals, at the run's end; those that are due are still served.
+
+        Returns when each of them has a user or is :attr:`waiting` for one.
         """
         self._no_arrivals_from(self._now_s())
         while self._tickers:
             gevent.sleep(_TURN_S)
 
     def give_up(self) -> int:
-        """How many arrivals still wait for a user; they wait in vain from now on.
+        """Drop the arrivals that still wait for a user; how many there were.
 
-        Users that wait for one go on waiting: they hold no request and are stopped where they stand.
+        Users that wait for an arrival continue to wait: they hold no request and can be stopped at once.
         """
         dropped = self.waiting
         self._due.clear()
@@ -165,7 +169,7 @@ class ArrivalScheduler:
         self._alarm.set(0)
 
     def _on_alarm(self) -> None:
-        """Hand over all arrivals that are due. Runs in the event loop, and users begin with theirs at once."""
+        """Hand over all arrivals that are due. This runs in the event loop, and users start on them at once."""
         now_s = self._now_s()
         turn_ends_s = now_s + _TURN_S
         for ticker in list(self._tickers):
@@ -173,7 +177,7 @@ class ArrivalScheduler:
                 self._hand_over(ticker)
                 now_s = self._now_s()
                 if now_s > turn_ends_s:
-                    # Far behind: others have their turn, and then some may be free.
+                    # Far behind: let others run, and then some users may be free.
                     self._alarm.set(0)
                     return
             if ticker.is_done:
@@ -182,13 +186,13 @@ class ArrivalScheduler:
             self._alarm.set(min(ticker.next_s for ticker in self._tickers) - now_s)
 
     def _hand_over(self, ticker: _Ticker) -> None:
-        """The next arrival to a user that is free, else to the queue."""
+        """Give the next arrival to a free user, or else put it in the queue."""
         due_s = ticker.next_s
         ticker.advance()
         room = self._users() < self._max_users
         kind = self._choose()
         if not room and kind not in self._known and self._known:
-            # Too few users for one of each class: then those that there are serve it.
+            # There are fewer users than classes: one of an existing class serves it.
             kind = next(iter(self._known))
         free = self._free[kind]
         if free:
@@ -197,38 +201,38 @@ class ArrivalScheduler:
             return
         self._due[kind].append((due_s, self._now_s() - due_s))
         if room:
-            self._without.append((kind, due_s))
-            if not self._is_making:
-                self._is_making = True
-                gevent.spawn(self._make_users)
+            self._unserved.append((kind, due_s))
+            if not self._is_creating:
+                self._is_creating = True
+                gevent.spawn(self._create_users)
 
-    def _make_users(self) -> None:
-        """New users for the arrivals that have found none, up to ``max_users``."""
+    def _create_users(self) -> None:
+        """Create users for the arrivals that have found none, up to ``max_users``."""
         timer = Timer()
         try:
-            while self._without:
-                # Not gevent.sleep(0): that lets others run that are ready, but looks at no socket.
+            while self._unserved:
+                # Not gevent.sleep(0): it lets ready greenlets run, but checks no socket.
                 timer.sleep(_ONE_TURN_S)
                 turn_ends_s = self._now_s() + _TURN_S
-                while self._without and self._now_s() < turn_ends_s:
-                    kind, due_s = self._without.popleft()
+                while self._unserved and self._now_s() < turn_ends_s:
+                    kind, due_s = self._unserved.popleft()
                     due = self._due[kind]
                     if due and due[0][0] <= due_s and self._users() < self._max_users:
                         self._known[kind] = None
                         self._spawn(kind)
         finally:
-            self._is_making = False
+            self._is_creating = False
             timer.close()
 
     @staticmethod
     def _wake(user: Waiter[None]) -> None:
-        # The arrival stays in the queue until the user takes it: one that is stopped meanwhile takes none with it.
+        # The arrival stays in the queue until the user takes it, in case the user is stopped meanwhile.
         get_hub().loop.run_callback(user.switch, None)
 
     def next_start(self, user: User) -> float | None:
-        """Block until ``user`` may begin its next iteration; the intended start (run seconds), None: now, freely.
+        """Block until ``user`` may begin its next iteration; its due time (run seconds), None in the closed model.
 
-        Raises ``StopUser`` where the user has been told to stop.
+        Raises ``StopUser`` if the user is to stop.
         """
         kind = type(user)
         self._known[kind] = None
@@ -239,7 +243,7 @@ class ArrivalScheduler:
         while self.is_open and not due:
             self._wait_for_arrival(user)
             if not self.is_open and not due:
-                # Set free by a closed phase: it goes on as after an iteration, by thinking (an arrival would end that).
+                # A closed phase began: continue as after an iteration, with think time (which an arrival would end).
                 user.wait()
         self.iterations += 1
         if not due:
@@ -259,10 +263,10 @@ class ArrivalScheduler:
         try:
             waiter.get()
             end_waiting(user)
-        except BaseException:  # raised again: stopped or killed, it waits no longer
+        except BaseException:  # raised again: the user was stopped or killed
             if waiter in free:
                 free.remove(waiter)
             elif self._due[type(user)] and free:
-                # It had been woken for an arrival that another free user must take now.
+                # It had been woken for an arrival that another free user must now take.
                 self._wake(free.popleft())
             raise

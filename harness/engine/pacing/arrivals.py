@@ -1,8 +1,8 @@
-"""When iterations should start in the open model: arrival times of a rate that runs linearly within segments.
+"""Arrival times in the open model, for a rate that changes linearly within segments.
 
-Evenly spaced arrivals: arrival ``k`` (0, 1, …) is due when the integral of the rate reaches ``k + ½`` of an arrival
-(k6's constant and ramping arrival rate; the half keeps the first and the last interval alike). Poisson arrivals: the
-gaps of that integral are exponential instead (Çinlar 1975, inversion of the integrated rate), so bursts are as in life.
+Evenly spaced arrivals: arrival ``k`` (0, 1, …) is due when the integral of the rate reaches ``k + ½`` (as in k6's
+constant and ramping arrival rate; the half makes the first and the last interval alike). Poisson arrivals: the gaps of
+that integral are exponential instead (Çinlar 1975, inversion of the integrated rate), which gives realistic bursts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class RateSegment(NamedTuple):
-    """The rate (arrivals/s) goes linearly from ``start`` to ``end`` in ``duration_s``."""
+    """The rate (arrivals/s) changes linearly from ``start`` to ``end`` in ``duration_s``."""
 
     start: float
     end: float
@@ -23,21 +23,21 @@ class RateSegment(NamedTuple):
 
     @property
     def arrivals(self) -> float:
-        """How many arrivals the stretch holds (the integral of the rate)."""
+        """The number of arrivals in the segment (the integral of the rate)."""
         return (self.start + self.end) / 2 * self.duration_s
 
     def time_of(self, count: float) -> float:
-        """When ``count`` arrivals of this segment have come, in seconds from its start (0 ≤ count ≤ ``arrivals``)."""
+        """The time of the ``count``-th arrival, in seconds from the segment's start (0 ≤ count ≤ ``arrivals``)."""
         slope = (self.end - self.start) / self.duration_s
         if abs(slope) * self.duration_s < 1e-9 * max(self.start, self.end):
             return count / self.start
-        # start·t + slope·t²/2 = count, in the form that does not cancel for small slopes.
+        # start·t + slope·t²/2 = count, in the form without cancellation for small slopes.
         root = math.sqrt(max(0.0, self.start**2 + 2 * slope * count))
         return 2 * count / (self.start + root)
 
 
 def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> Iterator[float]:
-    """The time of every arrival, in seconds from the first stretch's start, ascending."""
+    """The time of every arrival, in seconds from the start of the first segment, ascending."""
     counts = _even_counts() if spacing == "even" else _poisson_counts(random.Random(seed))
     begun_s = 0.0
     before = 0.0
@@ -66,27 +66,27 @@ def _poisson_counts(rng: random.Random) -> Iterator[float]:
 
 
 class ArrivalPartition(Iterator[float]):
-    """One worker's part of the whole ``times`` (ascending): every ``workers``-th, beginning with number ``worker``.
+    """One worker's part of all ``times`` (ascending): every ``workers``-th, beginning with number ``worker``.
 
-    On the way the parts may change, as when a worker was lost: :meth:`change`.
+    The parts change when a worker is lost: :meth:`change`.
     """
 
     def __init__(self, times: Iterator[float], worker: int, workers: int) -> None:
         self._arrivals: Iterator[tuple[int, float]] = enumerate(times)
         self._worker, self._workers = worker, workers
         self._parts = [(-math.inf, worker, workers)]
-        """From when on it has which share, ascending."""
-        self._in_force = 0
+        """From when on this worker has which part, ascending."""
+        self._current = 0
         self._until_s = math.inf
-        """When the next share comes into force."""
-        self._looked_at: list[tuple[int, float]] = []
-        """From behind the last arrival but one that was given, to the last: they may be of another share yet."""
+        """When the next part applies."""
+        self._examined: list[tuple[int, float]] = []
+        """The arrivals after the last but one that was returned, up to the last: they may still change parts."""
 
     def __next__(self) -> float:
-        looked_at = self._looked_at
-        looked_at.clear()
+        examined = self._examined
+        examined.clear()
         for arrival in self._arrivals:
-            looked_at.append(arrival)
+            examined.append(arrival)
             number, at_s = arrival
             if at_s >= self._until_s:
                 self._follow(at_s)
@@ -95,22 +95,22 @@ class ArrivalPartition(Iterator[float]):
         raise StopIteration
 
     def change(self, from_s: float, worker: int, workers: int) -> None:
-        """Arrivals from ``from_s`` on, not before that of an earlier call, are shared out in this way.
+        """Divide arrivals from ``from_s`` on (not before that of an earlier call) in this way.
 
-        The arrival that was given last counts as not given: it is given again if it belongs to this worker still. So
-        where all workers change at one moment, at which none has used a later arrival, each arrival is used once.
+        The arrival that was returned last counts as not returned: it is returned again if it still belongs to this
+        worker. So if all workers change at one moment, before any has used a later arrival, each arrival is used once.
         """
         self._parts.append((from_s, worker, workers))
-        self._arrivals = chain(self._looked_at, self._arrivals)
-        self._looked_at = []
-        self._in_force = 0
+        self._arrivals = chain(self._examined, self._arrivals)
+        self._examined = []
+        self._current = 0
         self._follow(-math.inf)
 
     def _follow(self, at_s: float) -> None:
-        """Have the share in force that is due at ``at_s``, which is not before that of the one in force."""
-        after = self._in_force + 1
+        """Switch to the part that applies at ``at_s``, which is not before the current part."""
+        after = self._current + 1
         while after < len(self._parts) and self._parts[after][0] <= at_s:
             after += 1
-        self._in_force = after - 1
-        _, self._worker, self._workers = self._parts[self._in_force]
+        self._current = after - 1
+        _, self._worker, self._workers = self._parts[self._current]
         self._until_s = self._parts[after][0] if after < len(self._parts) else math.inf

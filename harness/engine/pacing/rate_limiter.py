@@ -1,9 +1,8 @@
-"""A rate ceiling of one host: in no span of a second does this worker begin more requests than its share.
+"""Limits the request rate of one host: in no span of a second does this worker start more requests than its share.
 
-Requests wait in the order in which they came. The first of them begins when, of the last ``most`` that began, the
-oldest did so a second ago. When they did is noted as they do, so however late or early a sleeper wakes, the limit is
-exact, and the shares of all workers add up to the host's ``max_rate``. One whose user is stopped while it waits leaves
-the queue.
+Requests wait in order of arrival. The first one starts when the oldest of the last ``most`` started a second ago. The
+start is noted when it happens, so the limit is exact however late or early a sleeper wakes, and the shares of all
+workers add up to the host's ``max_rate``. A request whose user is stopped leaves the queue.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ class RateLimiter:
     ) -> None:
         self._begun_s = deque([float("-inf")] * most, maxlen=most)
         self._queue: OrderedDict[Event, None] = OrderedDict()
-        """Who waits; the event tells one that it is the first now."""
+        """Waiting requests; the event signals that a request is now the first."""
         self._now_s = now_s
         self._sleep = sleep
         self._held = 0
 
     def take_turn(self) -> float:
-        """Return when a request may begin; for how long it had to wait, in seconds."""
+        """Block until a request may start; how long it had to wait, in seconds."""
         came_s = self._now_s()
         if not self._queue and came_s - self._begun_s[0] >= SPAN_S:
             self._begun_s.append(came_s)
@@ -55,6 +54,6 @@ class RateLimiter:
         return begun_s - came_s
 
     def take_held(self) -> int:
-        """How many requests have waited since the last call, those included that wait since before it."""
+        """How many requests have waited since the last call, including those that still wait from before it."""
         held, self._held = self._held, len(self._queue)
         return held

@@ -1,16 +1,15 @@
-"""Which task comes next: dealt from a shuffled deck, so that tasks get the shares their weights declare.
+"""Chooses the next task from a shuffled list, so that tasks get exactly the shares that their weights declare.
 
-Locust draws each task by itself (``random.choice``). Over 10,000 iterations a task of 5 % is then, one run in three,
-off by more than 4 % of its share, and two runs of one scenario differ by what they were made of. A deck holds every
-place of the task list equally often and is dealt out in random order before it is shuffled again: the order is as
-random, the shares are kept.
+Locust draws each task independently (``random.choice``). In one of three runs of 10,000 iterations, a task of 5 % is
+then off by more than 4 % of its share, and two runs of a scenario differ in their mix. A shuffled list contains every
+place of the task list equally often and is used up in random order before it is shuffled again: the order is as random,
+and the shares are exact.
 
-A deck is shared by all users of a class in a worker, so what a user gets does not depend on how many there are, and no
-two follow each other. It deals *places* of the list, not tasks: a list that the scenario changes while it runs is
-heeded at once. A list has a task as many times as its weight says (that is Locust's way), one beside the other; of one
-longer than :data:`MOST_CARDS` a deck holds a random place of each of so many equal stretches (stratified sampling,
-Cochran 1977, ch. 5), so a sum of weights in the millions costs no more memory than one of a thousand, and a task's
-count in a deck is still never more than 1 off at either end of its stretch.
+All users of a class in a worker share one shuffled list, so the mix does not depend on the number of users. It contains
+*places* of the task list, not tasks, so a change that the scenario makes to the list applies at once. Locust repeats a
+task in its list by its weight, side by side. Of a list longer than :data:`MAX_PLACES`, one random place of each of that
+many equal strata is taken (stratified sampling, Cochran 1977, ch. 5). So weights in the millions cost no more memory,
+and a task's count is off by at most 1 at either end of its range.
 """
 
 from __future__ import annotations
@@ -19,39 +18,39 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-FEWEST_CARDS = 100
-"""Short lists are put in several times: a deck of two cards would deal hardly anything but turn and turn about."""
-MOST_CARDS = 1000
+MIN_PLACES = 100
+"""Short lists are repeated: with only two places, tasks would almost alternate."""
+MAX_PLACES = 1000
 
 
 class TaskShuffler:
-    """Deals the places ``0 … places - 1`` of a task list."""
+    """Shuffles the places ``0 … places - 1`` of a task list."""
 
     def __init__(self, places: int, seed: str) -> None:
         self._places = places
         self._random = random.Random(seed)
-        self._cards: list[int] = []
+        self._left: list[int] = []
 
     def next_place(self) -> int:
-        """The next card; a new deck where none is left."""
-        cards = self._cards or self._new_cards()
-        # Drawn as it goes: shuffling all cards at once would hold up every user for a moment.
-        at = int(self._random.random() * len(cards))
-        cards[at], cards[-1] = cards[-1], cards[at]
-        return cards.pop()
+        """The next place; shuffles again if none is left."""
+        left = self._left or self._refill()
+        # Drawn one by one: shuffling all at once would delay every user for a moment.
+        at = int(self._random.random() * len(left))
+        left[at], left[-1] = left[-1], left[at]
+        return left.pop()
 
-    def _new_cards(self) -> list[int]:
+    def _refill(self) -> list[int]:
         places, draw = self._places, self._random.random
-        if places <= MOST_CARDS:
-            self._cards = list(range(places)) * max(1, FEWEST_CARDS // places)
+        if places <= MAX_PLACES:
+            self._left = list(range(places)) * max(1, MIN_PLACES // places)
         else:
-            stretch = places / MOST_CARDS
-            self._cards = [min(int((number + draw()) * stretch), places - 1) for number in range(MOST_CARDS)]
-        return self._cards
+            stratum = places / MAX_PLACES
+            self._left = [min(int((number + draw()) * stratum), places - 1) for number in range(MAX_PLACES)]
+        return self._left
 
 
 class TaskShufflers:
-    """One worker's decks, by class and length of its task list: both stay the same however often users come and go."""
+    """One worker's shufflers, by class and length of its task list, which both outlive single users."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed

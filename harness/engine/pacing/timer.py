@@ -1,7 +1,7 @@
-"""Timers to the microsecond under gevent.
+"""Timers with microsecond resolution under gevent.
 
-libev waits in epoll with whole milliseconds, rounded up: ``gevent.sleep`` woke 0.1–1.1 ms late here, which is more
-than a fast target's whole service time. A Linux timerfd is a file that gets readable at the moment itself.
+libev waits in epoll in whole milliseconds, rounded up: ``gevent.sleep`` wakes 0.1–1.1 ms late, which is more than the
+whole service time of a fast target. A Linux timerfd is a file that becomes readable at the exact time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_
 
 
 class _TimerFd:
-    """A file that gets readable when the time that was set is over."""
+    """A file that becomes readable when the time that was set is over."""
 
     def __init__(self) -> None:
         self.fd = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC)
@@ -36,29 +36,29 @@ class _TimerFd:
         self._address = ctypes.addressof(self._spec)
 
     def set(self, seconds: float) -> None:
-        """From now on (more than 0); what was set before is void."""
+        """Set the time from now (more than 0); replaces an earlier setting."""
         self._spec[2], self._spec[3] = divmod(max(1, round(seconds * 1e9)), 1_000_000_000)
         if _settime(self.fd, 0, self._address, None):
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def clear(self) -> None:
-        """Make the file unreadable again, where it has got readable."""
+        """Make the file unreadable again, if it has become readable."""
         try:
             os.read(self.fd, 8)
         except BlockingIOError:
-            # It was set anew in the meantime.
+            # It was set again in the meantime.
             return
 
 
 class Timer:
-    """One greenlet's alarm clock; :meth:`sleep` blocks that greenlet only."""
+    """A timer for one greenlet; :meth:`sleep` blocks only that greenlet."""
 
     def __init__(self) -> None:
         self._file = _TimerFd()
         self._watcher = get_hub().loop.io(self._file.fd, _READABLE)
 
     def sleep(self, seconds: float) -> None:
-        """Return when ``seconds`` are over, seldom more than 0.1 ms later; at once where they are not positive."""
+        """Return after ``seconds``, rarely more than 0.1 ms late; at once if they are not positive."""
         if seconds <= 0:
             return
         self._file.set(seconds)
@@ -71,17 +71,17 @@ class Timer:
 
 
 class Alarm:
-    """Calls ``ring`` when the time that was :meth:`set` is over, in the event loop itself: ``ring`` must not block,
-    but may switch to greenlets that wait.
+    """Calls ``ring`` in the event loop when the time that was :meth:`set` is over.
 
-    Nothing is started or stopped, looked up or switched to for it to ring, which spares half of what a sleep costs.
+    ``ring`` must not block, but may switch to waiting greenlets. Without a greenlet of its own, an alarm costs half as
+    much as a sleep.
     """
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._file = _TimerFd()
         self._ring = ring
         self._is_set = False
-        # Before the answers that the same turn of the event loop finds: when these came is noted, and they can wait.
+        # Before responses that arrive in the same turn of the event loop: their times are noted, and they can wait.
         self._watcher = get_hub().loop.io(self._file.fd, _READABLE, priority=_FIRST)
         self._watcher.start(self._on_readable)
 
@@ -89,12 +89,12 @@ class Alarm:
         self._is_set = False
         self._ring()
         if not self._is_set:
-            # To set it anew makes the file unreadable, too, and costs no more than this alone.
+            # Setting it again also makes the file unreadable, at no extra cost.
             self._file.clear()
 
     def set(self, seconds: float) -> None:
-        """From now on; what was set before is void. 0 or less: as soon as the event loop has gone round once more,
-        sockets and all.
+        """Set the time from now; replaces an earlier setting. 0 or less: after one more turn of the event loop,
+        including sockets.
         """
         self._is_set = True
         self._file.set(seconds)

@@ -1,7 +1,7 @@
-"""A scenario imported: its user classes, shape, phases, gates and ``verify``. Only in processes of their own.
+"""Imports a scenario: its user classes, shape, phases, gates and ``verify``. Only in processes of its own.
 
-A scenario is a Locust file, or several. It may do anything on import, and importing Locust patches the interpreter
-for gevent.
+A scenario is one Locust file or several. It may do anything on import, and importing Locust patches the interpreter for
+gevent.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from typing import Any
 from locust import LoadTestShape, User
 
 from harness.engine.locust.locustfile import import_locustfile
+from harness.engine.locust.pytest_users import load_pytest_users
 from harness.plan.dsl import uses_harness
 
 
 @dataclass(frozen=True)
 class ScenarioFile:
-    """What a scenario's files define: ``modules`` are the imported files, ``shape`` the first shape that they hold."""
+    """What a scenario's files define: ``modules`` are the imported files, ``shape`` is the first shape among them."""
 
     modules: tuple[ModuleType, ...]
     user_classes: list[type[User]]
     shape: LoadTestShape | None
 
     def stating(self, name: str) -> list[ModuleType]:
-        """The modules that give ``name`` a value; one that imports it from another of them is not counted."""
+        """The modules that give ``name`` a value, without those that import it from another of them."""
         found: dict[int, ModuleType] = {}
         for module in self.modules:
             if name in vars(module):
@@ -40,8 +41,8 @@ class ScenarioFile:
     def verify(self) -> Callable[[Any], object] | None:
         """The function ``verify`` that checks the target after the run.
 
-        A file that uses nothing of ``harness`` may have a function of that name for itself: there it is taken only
-        where its one parameter is called ``target``.
+        A file that uses nothing of ``harness`` may have a function of that name for itself. There it counts only if its
+        one parameter is called ``target``.
         """
         for module in self.stating("verify"):
             hook = vars(module)["verify"]
@@ -53,9 +54,9 @@ class ScenarioFile:
 
 
 def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
-    """Import the files, as Locust would. Whatever a file raises on import is raised here.
+    """Import the files as Locust would. Whatever a file raises on import is raised here.
 
-    Where no file has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
+    If no file has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
     """
     modules: list[ModuleType] = []
     classes: dict[tuple[str, str | None], type[User]] = {}
@@ -64,15 +65,12 @@ def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
         module, found, shapes = import_locustfile(path)
         modules.append(module)
         for name, user_class in found.items():
-            # One that several files import counts once, also where it was imported anew; a second name (B = A) counts.
+            # A class that several files import counts once, even if imported anew; a second name for it (B = A) counts.
             home = getattr(sys.modules.get(user_class.__module__), "__file__", None)
             classes.setdefault((name, home), user_class)
         shape = shape or next(iter(shapes), None)
     users = list(classes.values())
     if not users:
-        # Here, because importing pytest takes a fifth of a second.
-        from harness.engine.locust.pytest_users import load_pytest_users
-
         users = [user for path in files for user in load_pytest_users(Path(path))]
     users.sort(key=lambda user_class: user_class.__name__)
     return ScenarioFile(tuple(modules), users, shape)

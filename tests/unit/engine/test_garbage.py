@@ -37,7 +37,7 @@ def test_nothing_is_looked_through_while_users_come_and_stay() -> None:
         collector = Collector(lambda: 1000)
         made = len(fulls)
         kept = [[[] for _ in range(1000)] for _ in range(300)]  # growth at which CPython would collect many times
-        print([collector.look(users) for users in (0, 10, 5000, 5000, 2501)], len(fulls) - made)
+        print([collector.collect_if_due(users) for users in (0, 10, 5000, 5000, 2501)], len(fulls) - made)
     """
     assert run(program).strip() == "[False, False, False, False, False] 0"
 
@@ -45,12 +45,12 @@ def test_nothing_is_looked_through_while_users_come_and_stay() -> None:
 def test_users_that_have_gone_are_freed_when_they_are_half() -> None:
     program = """
         collector = Collector(lambda: 1000)
-        collector.look(1000)
+        collector.collect_if_due(1000)
         garbage = old_cycle()
-        print(collector.look(501), garbage() is None)
-        print(collector.look(500), garbage() is None)
-        print(collector.look(400), collector.look(250))
-        print(collector.look(200), collector.look(150), collector.look(99))
+        print(collector.collect_if_due(501), garbage() is None)
+        print(collector.collect_if_due(500), garbage() is None)
+        print(collector.collect_if_due(400), collector.collect_if_due(250))
+        print(collector.collect_if_due(200), collector.collect_if_due(150), collector.collect_if_due(99))
     """
     assert run(textwrap.dedent(CYCLE) + textwrap.dedent(program)).splitlines() == [
         "False False",
@@ -66,11 +66,11 @@ def test_memory_that_has_doubled_is_looked_through() -> None:
         collector = Collector(lambda: memory)
         garbage = old_cycle()
         memory = 1999
-        print(collector.look(32), garbage() is None)
+        print(collector.collect_if_due(32), garbage() is None)
         memory = 2000
-        print(collector.look(32), garbage() is None)
+        print(collector.collect_if_due(32), garbage() is None)
         memory = 3999
-        print(collector.look(32))
+        print(collector.collect_if_due(32))
     """
     assert run(textwrap.dedent(CYCLE) + textwrap.dedent(program)).splitlines() == ["False False", "True True", "False"]
 

@@ -164,7 +164,7 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
 
 def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     some = Guard(AllowedHosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
-    monkeypatch.setattr("harness.engine.host_guard._installed", some)
+    monkeypatch.setattr("harness.engine.host_guard._process_guard", some)
     origin_pool = OriginPool(Origin("http", "x.test", 80), 1)
     found = (origin_pool.rate_limiter, origin_pool.wait_for_rate_limit(), origin_pool.limit_after_connect())
     assert found == (None, 0.0, 0.0)

@@ -39,7 +39,7 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Guard:
     monkeypatch.setattr("harness.engine.pacing.rate_limiter.SPAN_S", WAIT_S)
     guard = Guard(AllowedHosts([AllowedHost(host="localhost", max_rate=1)]))
     guard.rate_limiters["localhost"] = RateLimiter(1, now_s, sleep)
-    monkeypatch.setattr("harness.engine.host_guard._installed", guard)
+    monkeypatch.setattr("harness.engine.host_guard._process_guard", guard)
     return guard
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.engine.pacing.task_shuffler import FEWEST_CARDS, MOST_CARDS, TaskShufflers
+from harness.engine.pacing.task_shuffler import MAX_PLACES, MIN_PLACES, TaskShufflers
 
 
 class Owner:
@@ -38,7 +38,7 @@ def test_shares_are_the_weights_over_ten_thousand(weights: dict[str, int]) -> No
 def test_a_deck_holds_every_place_equally_often() -> None:
     tasks = ["a"] * 80 + ["b"] * 15 + ["c"] * 5
     assert Counter(dealt(tasks, 100)) == Counter(tasks)
-    assert Counter(dealt(["a", "b"], FEWEST_CARDS)) == {"a": FEWEST_CARDS // 2, "b": FEWEST_CARDS // 2}
+    assert Counter(dealt(["a", "b"], MIN_PLACES)) == {"a": MIN_PLACES // 2, "b": MIN_PLACES // 2}
 
 
 def test_weights_in_the_millions_keep_their_shares_and_cost_no_memory() -> None:
@@ -50,7 +50,7 @@ def test_weights_in_the_millions_keep_their_shares_and_cost_no_memory() -> None:
     tracemalloc.stop()
     assert counts["a"] == pytest.approx(9000, abs=10)
     assert counts["c"] <= 1
-    assert peak < 100 * MOST_CARDS
+    assert peak < 100 * MAX_PLACES
 
 
 def test_the_order_is_random_seeded_and_another_for_each_worker_and_class() -> None:
