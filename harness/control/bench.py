@@ -145,7 +145,7 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
         if not report.benchmarks:
             raise KeyboardInterrupt("interrupted before a benchmark was found")
         return
-    if report.collect_faults:
+    if report.collect_errors:
         raise ManyProblemsError(
             [
                 HarnessError(
@@ -154,7 +154,7 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
                     where=problem.test,
                     error=problem.message,
                 )
-                for problem in report.collect_faults
+                for problem in report.collect_errors
             ]
         )
     if report.unknown:

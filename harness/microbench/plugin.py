@@ -78,7 +78,7 @@ class _Recorder:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._report.collect_faults.append(
+            self._report.collect_errors.append(
                 TestProblem(test=report.nodeid, message=redacted(_collect_error(report)))
             )
 
@@ -95,7 +95,7 @@ class _Recorder:
         report.benchmarks = [item.nodeid for item in session.items if _is_benchmark(item)]
         self._chosen = set(report.benchmarks)
         report.deselected = [test for test in self._collected if test not in self._chosen]
-        if not report.collect_faults:
+        if not report.collect_errors:
             unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
             # For a whole suite, or gates given for this call, it is an error; else another test may have the name.
             if self._strict or self._is_whole(session.config):

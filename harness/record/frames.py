@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgpack
 
 from harness.errors import HarnessError, Message, message
-from harness.record.files import ordinary
+from harness.record.regular_file import regular_file
 
 MAGIC = b"HARNESS1"
 _HEAD = struct.Struct("<II")
@@ -75,7 +75,7 @@ class FrameReader:
 
         Raises :class:`HarnessError` if the file has another format, or is damaged before its end.
         """
-        if not ordinary(self.path).exists():
+        if not regular_file(self.path).exists():
             return
         with self.path.open("rb") as file:
             if self._offset == 0:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from harness.errors import HarnessError, Message, message
-from harness.record.files import ordinary
+from harness.record.regular_file import regular_file
 from harness.record.run_folder import read_model, write_json
 from harness.record.summary import Notice
 
@@ -85,7 +85,7 @@ class Stack:
 def read_folded(path: Path) -> list[Stack]:
     """The stacks of a folded file. Raises :class:`HarnessError` with the line that is not one."""
     stacks: list[Stack] = []
-    with ordinary(path).open(encoding="utf-8", errors="replace") as lines:
+    with regular_file(path).open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

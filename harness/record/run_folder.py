@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from harness.errors import HarnessError, Option, first_problem
-from harness.record.files import ordinary
+from harness.record.regular_file import regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -157,7 +157,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file of a run folder. Raises :class:`HarnessError` if it is missing or damaged, with the line."""
     try:
-        content = ordinary(path).read_bytes()
+        content = regular_file(path).read_bytes()
     except FileNotFoundError as error:
         raise HarnessError("file-missing", "the file is missing from the run folder", where=str(path)) from error
     except OSError as error:

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
-from harness.record.files import ordinary
+from harness.record.regular_file import regular_file
 from harness.record.run_folder import not_of_the_format
 from harness.record.summary import BenchmarkFigures
 
@@ -43,7 +43,7 @@ class SuiteReport(BaseModel):
     """Names in gates that no benchmark has."""
     elsewhere: list[str] = []
     """Names in the project's gates that none of the tests has whose paths were chosen for this run."""
-    collect_faults: list[TestProblem] = []
+    collect_errors: list[TestProblem] = Field([], validation_alias=AliasChoices("collect_errors", "collect_faults"))
     waited_s: dict[str, float] = {}
     """By test: how long it was ready to run while others had the core, with calibration and warm-up."""
     failed: list[TestProblem] = []
@@ -124,6 +124,6 @@ def write_history(path: Path, benches: list[PastBench]) -> None:
 
 def _read(path: Path, kind: TypeAdapter[_Kept]) -> _Kept:
     try:
-        return kind.validate_json(ordinary(path).read_bytes())
+        return kind.validate_json(regular_file(path).read_bytes())
     except ValidationError as error:
         raise not_of_the_format(path, error) from error

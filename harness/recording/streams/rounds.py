@@ -12,7 +12,7 @@ import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import HarnessError
-from harness.record.files import ordinary
+from harness.record.regular_file import regular_file
 from harness.record.run_folder import RunFolder, not_of_the_format, read_model
 from harness.record.suite import Benchmark, Rounds, SuiteReport
 from harness.recording.stream import Stream
@@ -48,7 +48,7 @@ def read_benchmarks(index: Path, table: Path, report: SuiteReport) -> list[Bench
 
     Empty if pytest-benchmark wrote none. Raises :class:`HarnessError` if one of the two is damaged or missing.
     """
-    if not index.exists() or not ordinary(index).stat().st_size:
+    if not index.exists() or not regular_file(index).stat().st_size:
         return []
     try:
         # Not read_json: rates of functions too fast for the clock are Infinity there.
@@ -74,7 +74,7 @@ def read_benchmarks(index: Path, table: Path, report: SuiteReport) -> list[Bench
 
 def _read_rounds(path: Path) -> dict[str, Rounds]:
     try:
-        table = pyarrow.parquet.read_table(ordinary(path))
+        table = pyarrow.parquet.read_table(regular_file(path))
         tests = table["benchmark"].combine_chunks()
         seconds = table["seconds"].to_numpy()
     except FileNotFoundError as error:

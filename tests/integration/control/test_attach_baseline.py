@@ -98,7 +98,7 @@ def test_a_baseline_of_another_profile_or_machine_is_named(reports: Path) -> Non
     )
 
 
-def test_where_there_is_no_store_it_says_so(reports: Path) -> None:
+def test_a_missing_store_is_the_reason(reports: Path) -> None:
     run = ended_run(reports, 1)
     (reports / "store.sqlite").unlink()
     assert why_none(run.folder).code == "baseline-no-store"

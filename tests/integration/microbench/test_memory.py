@@ -32,7 +32,7 @@ def test_after_a_collection(benchmark):
 """
 
 
-def test_a_trace_that_cannot_be_read_is_told_and_does_not_lose_the_others(tmp_path: Path) -> None:
+def test_an_unreadable_trace_is_reported_and_does_not_lose_the_others(tmp_path: Path) -> None:
     for number, test in enumerate(("x.py::test_cut_off", "x.py::test_whole")):
         trace = tmp_path / f"00{number}.bin"
         trace.with_suffix(".test").write_text(test)

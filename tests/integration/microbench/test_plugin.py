@@ -167,7 +167,7 @@ def test_what_pytest_tells_of_a_test_is_kept_without_secrets(pytester: pytest.Py
     assert report.skipped[0].message == "tenant=*** is away"
     pytester.makepyfile(test_x='raise ValueError("at https://me:p4ss@db/")')
     _, report = session(pytester)
-    assert report.collect_faults[0].message == "ValueError: at https://***@db/"
+    assert report.collect_errors[0].message == "ValueError: at https://***@db/"
 
 
 def test_what_is_deselected_is_known_by_name(pytester: pytest.Pytester) -> None:
@@ -178,11 +178,11 @@ def test_what_is_deselected_is_known_by_name(pytester: pytest.Pytester) -> None:
     assert "test_x.py::test_wrong" in report.deselected
 
 
-def test_a_file_that_cannot_be_imported_is_told_with_its_error(pytester: pytest.Pytester) -> None:
+def test_a_file_that_cannot_be_imported_is_reported_with_its_error(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x="import nowhere\n")
     status, report = session(pytester, gated=("test_fast",))
     assert status == pytest.ExitCode.INTERRUPTED
-    assert [(fault.test, fault.message) for fault in report.collect_faults] == [
+    assert [(fault.test, fault.message) for fault in report.collect_errors] == [
         ("test_x.py", "ModuleNotFoundError: No module named 'nowhere'")
     ]
     assert report.unknown == []  # what was not read may hold it

@@ -45,7 +45,7 @@ def bench(run_id: str, mean_s: float, day: int, suite: str = "shop") -> Summary:
     )
 
 
-def test_benches_are_kept_with_their_rounds_and_told_in_order(store_url: str, tmp_path: Path) -> None:
+def test_benches_are_stored_with_their_rounds_in_order(store_url: str, tmp_path: Path) -> None:
     with open_store(store_url, tmp_path) as store:
         for run_id, mean_s, day, suite, fingerprint in (
             ("b", 2e-6, 2, "shop", "f1"),

@@ -176,7 +176,7 @@ def test_a_time_without_zone_is_utc(store: Store, tmp_path: Path) -> None:
     ]
 
 
-def test_a_start_that_is_no_time_is_told(store: Store, tmp_path: Path) -> None:
+def test_a_start_that_is_not_a_time_is_an_error(store: Store, tmp_path: Path) -> None:
     summary = make_summary().model_copy(update={"started_at": "yesterday"})
     with pytest.raises(HarnessError, check=lambda error: error.code == "started-at-invalid"):
         store.record_run(RunEntry(summary, "f1", tmp_path))

@@ -137,7 +137,7 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     assert "secret" not in str(error)
 
 
-def test_without_the_driver_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_driver_the_error_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)  # Python's way to say: this cannot be imported
     error = _error_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
     assert (error.code, error.where) == ("postgresql-driver-missing", "postgresql://ann:***@127.0.0.1/perf")

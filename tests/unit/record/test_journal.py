@@ -90,7 +90,7 @@ def test_the_end_of_what_was_recorded(tmp_path: Path) -> None:
     assert Journal().last_s == 0
 
 
-def test_no_journal_and_an_empty_one_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_and_an_empty_journal_are_different_errors(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, check=lambda error: error.code == "journal-missing"):
         read_journal(tmp_path / "journal")
     FrameWriter(tmp_path / "journal").close()

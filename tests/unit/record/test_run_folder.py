@@ -20,13 +20,13 @@ def test_run_ids_sort_by_time_and_are_safe_file_names() -> None:
     assert new_run_id("a", "b") != new_run_id("a", "b")
 
 
-def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, check=lambda error: error.code == "run-folder-not-made"):
         RunFolder.create(tmp_path / "file", "run")
 
 
-def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_run_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, check=lambda error: error.code == "run-folder-not-found"):
         RunFolder.open(tmp_path / "nothing")
     with pytest.raises(HarnessError, check=lambda error: error.code == "not-a-run-folder"):

@@ -32,7 +32,7 @@ def test_every_way_to_write_postgresql_means_psycopg_3(scheme: str, tmp_path: Pa
     assert address.shown == "postgresql://ann:***@db:5433/perf"
 
 
-def test_a_password_given_as_a_parameter_is_masked_as_well(tmp_path: Path) -> None:
+def test_a_password_given_as_a_parameter_is_redacted_too(tmp_path: Path) -> None:
     address = resolve("postgresql://db/perf?user=ann&password=hunter2&sslmode=require", tmp_path)
     assert "hunter2" not in address.shown
     assert "sslmode=require" in address.shown

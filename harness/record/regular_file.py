@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 
 
-def ordinary(path: Path) -> Path:
+def regular_file(path: Path) -> Path:
     """``path`` itself, which may not exist. Raises :class:`HarnessError` if it is a pipe, a device or a folder."""
     if path.exists() and not path.is_file():
         raise HarnessError(
