@@ -1,15 +1,11 @@
-"""What the live view shows, as lines of text, fitted to the terminal's size.
-
-Every line has a rank; on a small terminal the lines of the highest ranks stay. Texts of the target are made harmless.
-Nothing is computed twice: figures change once a second, and only then are they drawn anew.
-"""
+"""What the live view shows: parts of the screen, each as tall as its rank and the terminal allow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.layout import Layout
 from rich.text import Text
 
 from harness.analysis.generator import BUSY, DISTORTION, STALL
@@ -22,209 +18,242 @@ from harness.record.journal_entries import PhaseSpan
 from harness.report.formatting import ms, number, percent
 
 RECENT_S = 5
-"""The stretch, in seconds, of "now"."""
+"""How many seconds "now" spans."""
 
 _BARS = "▁▂▃▄▅▆▇█"
+_BAR = 20
 _LABEL = 11
 _FIGURE = 10
-_BLANK = 9
 _MESSAGES = 5
+_FAILURES = 5
 _NARROW = 60
-_SHOWN = {"P50": 0.5, "P95": 0.95, "P99": 0.99, "max": 1.0}
+_QUANTILES = {"P50": 0.5, "P95": 0.95, "P99": 0.99, "max": 1.0}
+_SPARE = 8
+"""Parts from this rank on get only the lines that the others leave."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the screen; lines of a lower ``rank`` stay longer when room is short."""
+class Part:
+    """A part of the screen, a line per row.
+
+    Parts of a lower ``rank`` come first when lines are short: each gets its ``least`` rows, then all, then a blank line
+    below (``air``). ``keep`` is the row that stays if there is no room for all.
+    """
 
     rank: int
-    text: Text
+    rows: Sequence[Text]
+    least: int = 1
+    keep: int = 0
+    air: bool = True
+
+    def draw(self, height: int) -> Text:
+        """At most ``height`` of the rows, which are cut off at the screen's edge."""
+        first = max(0, min(self.keep, len(self.rows) - height))
+        text = Text("\n", no_wrap=True, overflow="ellipsis").join(self.rows[first : first + height])
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
 
 
-def fit(lines: Sequence[Line], width: int, height: int) -> list[Text]:
-    """The ``height`` lines that matter most, in their order, none wider than ``width``."""
-    kept = sorted(sorted(range(len(lines)), key=lambda at: (lines[at].rank, at))[:height])
-    texts = [lines[at].text for at in kept]
-    for text in texts:
-        text.no_wrap = True
-        text.truncate(max(1, width), overflow="ellipsis")
-    return texts
+def aligned(rows: Sequence[Sequence[Text]], *, most: Sequence[int] = (), figures: int = 0) -> list[Text]:
+    """Rows of cells as columns. ``most`` limits the first columns' widths; the last ``figures`` are right-aligned."""
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    for column, limit in enumerate(most if rows else ()):
+        widths[column] = min(widths[column], limit)
+    others = len(widths) - figures
+    for row in rows:
+        for column, cell in enumerate(row[: others if figures else -1]):
+            cell.align("left", widths[column])
+        for cell in row[others:]:
+            cell.align("right", max(cell.cell_len, _FIGURE - 2))
+    return [Text("  ").join(row) for row in rows]
 
 
-def header(plan: RunPlan, folder: str, target: str, elapsed_s: float, width: int) -> list[Line]:
-    """Scenario, profile, time; then the target and the run folder."""
+def heights(parts: Sequence[Part], height: int) -> list[int]:
+    """How many of ``height`` lines each part gets."""
+    given = [0] * len(parts)
+    order = sorted(range(len(parts)), key=lambda index: parts[index].rank)
+    for wanted in (
+        [0 if part.rank >= _SPARE else min(part.least, len(part.rows)) for part in parts],
+        [len(part.rows) for part in parts],
+        [len(part.rows) + part.air for part in parts],
+    ):
+        for index in order:
+            given[index] += min(height - sum(given), wanted[index] - given[index])
+    return given
+
+
+def lay_out(parts: Sequence[Part], height: int) -> Layout:
+    """The parts below each other."""
+    parts = [part for part in parts if part.rows]
+    sized = zip(parts, heights(parts, height), strict=True)
+    layout = Layout()
+    layout.split_column(*(Layout(part.draw(given), size=given) for part, given in sized if given))
+    return layout
+
+
+def header(plan: RunPlan, elapsed_s: float, width: int) -> Part:
+    """Scenario, profile, elapsed and planned time."""
     total_s = sum(phase.duration_s for phase in plan.phases)
     # A stress phase ends when its limit breaks, a shape when it likes.
     open_ended = any(phase.until is not None for phase in plan.phases)
     total = f" / {'≤ ' if open_ended else ''}{clock(total_s)}" if total_s else ""
-    left = Text.assemble((one_line(plan.scenario.name), "bold"), (f"  profile {one_line(plan.profile)}", "dim"))
-    right = Text(f"{clock(elapsed_s)}{total}", style="bold")
-    left.truncate(max(1, width - right.cell_len - 1), overflow="ellipsis", pad=True)
-    return [
-        Line(0, Text.assemble(left, " ", right)),
-        Line(6, Text(f"target {one_line(target)}", style="dim")),
-        Line(5, Text(one_line(folder), style="dim")),
-    ]
+    name = Text.assemble((one_line(plan.scenario.name), "bold"), (f"  profile {one_line(plan.profile)}", "dim"))
+    time = Text(f" {clock(elapsed_s)}{total}", style="bold")
+    name.align("left", max(1, width - time.cell_len))
+    return Part(0, [name + time], air=False)
 
 
-def phases(totals: RunTotals, now_s: float, width: int) -> list[Line]:
-    """A line a phase: done, running with its bar, or to come."""
-    lines = []
+def folders(folder: str, target: str) -> Part:
+    """The target and the run folder."""
+    return Part(6, [Text(f"target {one_line(target)}", style="dim"), Text(one_line(folder), style="dim")])
+
+
+def phases(totals: RunTotals, now_s: float, width: int) -> Part:
+    """A row per phase: done, running with its bar, or to come."""
+    rows = []
     current = totals.current
-    at = current.phase if current is not None else -1
-    names = [one_line(phase.name) for phase in totals.plan.phases]
-    column = min(max((cell_len(name) for name in names), default=0), max(4, width // 4))
     for index, phase in enumerate(totals.plan.phases):
-        span = totals.spans.get(index)
-        running = span is not None and span.end_s is None
-        # The one that runs always stays; then the next ones, the nearest first.
-        rank = 0 if running or (index == at) else min(8, 2 + abs(index - at))
-        name = set_cell_size(names[index], column)
+        span, name = totals.spans.get(index), one_line(phase.name)
         if span is None:
-            text = Text.assemble("  · ", name, "  ", one_line(phase.description), style="dim")
-        elif running:
-            text = _running(phase, span, name, now_s, width)
+            rows.append((Text(f"  · {name}", style="dim"), Text(one_line(phase.description), "dim")))
+        elif span.end_s is None:
+            name_cell = Text.assemble(("  ▶ ", "bold cyan"), (name, "bold"))
+            rows.append((name_cell, _running(phase, span, now_s)))
         else:
-            text = _done(totals, phase, span, name)
-        lines.append(Line(rank, text))
-    return lines
+            mark = ("  ✔ ", "green") if span.reason == "done" else ("  ■ ", "yellow")
+            rows.append((Text.assemble(mark, name), _done(totals, phase, span, span.end_s)))
+    return Part(0, aligned(rows, most=[4 + width // 4]), keep=current.phase if current is not None else 0)
 
 
-def _done(totals: RunTotals, phase: Phase, span: PhaseSpan, name: str) -> Text:
-    assert span.end_s is not None
-    held = ""
-    if span.held_segment is not None:
-        held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see LineWatcher._tell_end
+def _done(totals: RunTotals, phase: Phase, span: PhaseSpan, end_s: float) -> Text:
     total = totals.total(span.phase)
     figures = "no requests"
     if total is not None and total.requests:
         p95 = ms(total.quantile(0.95))
         figures = f"{number(total.rate)}/s  P95 {p95}  errors {errors(total.failures, total.requests)}"
-    mark = ("  ✔ ", "green") if span.reason == "done" else ("  ■ ", "yellow")
-    return Text.assemble(mark, name, "  ", clock(span.end_s - span.start_s), "  ", figures, held)
+    held = ""
+    if span.held_segment is not None:
+        held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see PlainOutput._print_end
+    return Text(f"{clock(end_s - span.start_s)}  {figures}{held}")
 
 
-def _running(phase: Phase, span: PhaseSpan, name: str, now_s: float, width: int) -> Text:
+def _running(phase: Phase, span: PhaseSpan, now_s: float) -> Text:
     elapsed_s = max(0.0, now_s - span.start_s)
-    step = f"  step {len(span.segments)}/{len(phase.segments)}" if phase.until is not None else ""
-    timing = f"{clock(elapsed_s)} / {clock(phase.duration_s)}" if phase.duration_s else clock(elapsed_s)
-    text = Text.assemble(("  ▶ ", "bold cyan"), (name, "bold"), "  ")
-    tail = f"  {timing}{step}"
-    room = width - text.cell_len - cell_len(tail)
-    if phase.duration_s and room >= 6:
-        size = min(room, width // 3)
-        done = min(size, round(size * elapsed_s / phase.duration_s))
-        text.append("━" * done, style="cyan").append("━" * (size - done), style="bright_black")
-        text.append(tail)
-        if room - size > 12:
-            text.append(f"  {one_line(phase.description)}", style="dim")
-    else:
-        text.append(tail.strip())
-    return text
+    if not phase.duration_s:
+        return Text(clock(elapsed_s))
+    done = min(_BAR, round(_BAR * elapsed_s / phase.duration_s))
+    step = f"step {len(span.segments)}/{len(phase.segments)}  " if phase.until is not None else ""
+    return Text.assemble(
+        f"{clock(elapsed_s)} / {clock(phase.duration_s)}  {step}",
+        ("━" * done, "cyan"),
+        ("━" * (_BAR - done), "bright_black"),
+        (f"  {one_line(phase.description)}", "dim"),
+    )
 
 
-def load(totals: RunTotals, width: int) -> list[Line]:
-    """Users or arrivals against the goal, throughput, errors; then percentiles of now and of the phase."""
+def load(totals: RunTotals, width: int) -> Part:
+    """Users or arrivals and their goal, throughput, errors."""
     span = totals.current
     if span is None:
-        return [Line(0, Text("waiting for the load processes", style="dim"))]
-    phase, total, now = totals.phase(span), totals.total(span.phase), totals.last(RECENT_S)
+        return Part(0, [Text("waiting for the load processes", style="dim")])
+    phase, total, latest = totals.phase(span), totals.total(span.phase), totals.latest()
     requests, failures = (total.requests, total.failures) if total is not None else (0, 0)
+    now = f"{number(totals.last(RECENT_S).rate)}/s"
     bad = "bold red" if failures else "bold"
     if width < _NARROW:
-        first = Text.assemble((load_now(totals, phase, span), "bold"), f"  {number(now.rate)}/s  ")
-        first.append(f"errors {number(failures)}", style=bad)
+        text = Text.assemble((load_now(totals, phase, span), "bold"), f"  {now}  ", (f"errors {number(failures)}", bad))
     else:
-        first = Text.assemble(("load ", "dim"), (load_now(totals, phase, span), "bold"))
-        first.append("   requests ", style="dim").append(f"{number(now.rate)}/s", style="bold")
-        first.append("   errors ", style="dim").append(errors(failures, requests), style=bad)
-    latest = totals.latest()
+        text = Text.assemble(("load ", "dim"), (load_now(totals, phase, span), "bold"))
+        text.append("   requests ", style="dim").append(now, style="bold")
+        text.append("   errors ", style="dim").append(errors(failures, requests), style=bad)
     if phase.model == "open" and latest is not None:
-        first.append("   waiting ", style="dim").append(
-            number(latest.waiting), style="yellow" if latest.waiting else ""
-        )
-    lines = [
-        Line(0, first),
-        Line(2, Text(_row(width, "", list(_SHOWN)), style="dim")),
-        Line(1, Text(_percentiles(width, f"last {RECENT_S} s", now))),
-        Line(3, Text(_percentiles(width, "phase", total))),
+        text.append("   waiting ", style="dim").append(number(latest.waiting), style="yellow" if latest.waiting else "")
+    return Part(0, [text], air=False)
+
+
+def percentiles(totals: RunTotals, width: int) -> Part:
+    """Response times of the last seconds and of the phase; in the open model service times, too."""
+    span = totals.current
+    if span is None:
+        return Part(1, [])
+    names = list(_QUANTILES)[: max(1, (width - _LABEL) // _FIGURE)]
+
+    def row(label: str, requests: Aggregate | None) -> list[Text]:
+        values = [requests.quantile(_QUANTILES[name]) if requests else None for name in names]
+        return [Text(label), *(Text(ms(value)) for value in values)]
+
+    rows = [
+        [Text(""), *(Text(name, style="dim") for name in names)],
+        row(f"last {RECENT_S} s", totals.last(RECENT_S)),
+        row("phase", totals.total(span.phase)),
     ]
-    if phase.model == "open":
-        lines.append(Line(4, Text(_percentiles(width, "· service", totals.service(span.phase)))))
-    return lines
+    if totals.phase(span).model == "open":
+        rows.append(row("· service", totals.service(span.phase)))
+    return Part(1, aligned(rows, figures=len(names)), least=2, keep=1)
 
 
-def _row(width: int, label: str, cells: Sequence[str]) -> str:
-    """As many cells as there is room for, but one at least."""
-    room = max(1, (width - _LABEL) // _FIGURE)
-    return f"{label:<{_LABEL}}" + "".join(f"{cell:>{_FIGURE}}" for cell in cells[:room])
-
-
-def _percentiles(width: int, label: str, requests: Aggregate | None) -> str:
-    return _row(width, label, [ms(requests.quantile(q) if requests else None) for q in _SHOWN.values()])
-
-
-def sparklines(totals: RunTotals, width: int) -> list[Line]:
-    """The last minute's throughput and P95, a character a second."""
+def sparklines(totals: RunTotals, width: int) -> Part:
+    """Throughput and P95 of the last minute, a character per second."""
     room = min(KEPT_S, width - _LABEL - _FIGURE)
     seconds = totals.recent(max(0, room))
     if room < 8 or len(seconds) < 2:
-        return []
+        return Part(4, [])
     rates: list[float | None] = [float(second.all.requests) for second in seconds]
     p95s = [second.all.quantile(0.95) for second in seconds]
-    return [
-        Line(4, _spark("requests/s", rates, number(rates[-1]), "cyan")),
-        Line(4, _spark("P95", p95s, ms(p95s[-1]), "magenta")),
-    ]
-
-
-def _spark(label: str, values: Sequence[float | None], now: str, style: str) -> Text:
-    """Bars from 0 to the greatest value; a gap where there is none."""
-    top = max((value for value in values if value is not None), default=0.0)
-    bars = "".join(
-        " " if value is None else _BARS[min(len(_BARS) - 1, int(value / top * len(_BARS)))] if top else _BARS[0]
-        for value in values
+    return Part(
+        4,
+        [
+            Text.assemble(f"{'requests/s':<{_LABEL}}", (_spark(rates), "cyan"), f" {number(rates[-1])}"),
+            Text.assemble(f"{'P95':<{_LABEL}}", (_spark(p95s), "magenta"), f" {ms(p95s[-1])}"),
+        ],
+        least=2,
     )
-    return Text.assemble(f"{label:<{_LABEL}}", (bars, style), f" {now}")
 
 
-def gates(standing: Sequence[LiveGate], current: str | None, width: int) -> list[Line]:
-    """Each gate as it stands, those that do not hold first, then those of the phase that runs."""
+def _spark(values: Sequence[float | None]) -> str:
+    """Bars from 0 to the greatest value, with gaps for missing values."""
+    top = max((value for value in values if value is not None), default=0.0) or 1.0
+    return "".join(
+        " " if value is None else _BARS[min(len(_BARS) - 1, int(value / top * len(_BARS)))] for value in values
+    )
+
+
+def gates_title(standing: Sequence[LiveGate]) -> Part:
+    """How many gates hold."""
     if not standing:
-        return []
+        return Part(2, [])
     broken = sum(gate.holds is False for gate in standing)
     held = sum(gate.holds is True for gate in standing)
-    title = Text.assemble(("gates ", "bold"), (f"{held} {_hold(held)}", "green" if held else "dim"))
+    title = Text.assemble(
+        ("gates ", "bold"), (f"{held} {'holds' if held == 1 else 'hold'}", "green" if held else "dim")
+    )
     if broken:
         title.append(f", {broken} {'does' if broken == 1 else 'do'} not", style="bold red")
     if len(standing) > held + broken:
         title.append(f", {len(standing) - held - broken} still open", style="dim")
+    return Part(2, [title], air=False)
+
+
+def gates(standing: Sequence[LiveGate], current: str | None, width: int) -> Part:
+    """Each gate: those that do not hold first, then those of the current phase."""
 
     def order(gate: LiveGate) -> tuple[bool, bool, bool]:
         return (gate.holds is not False, gate.phase != current, gate.holds is None)
 
-    names = [gate_name(gate) for gate in standing]
-    column = min(max(cell_len(name) for name in names), width // 2)
-    phase_column = min(max(cell_len(one_line(gate.phase)) for gate in standing), width // 5)
-    lines = [Line(2, title)]
-    for place, (gate, name) in enumerate(sorted(zip(standing, names, strict=True), key=lambda pair: order(pair[0]))):
+    rows = []
+    for gate in sorted(standing, key=order):
         mark, style = {True: ("✔", "green"), False: ("✖", "bold red"), None: ("·", "dim")}[gate.holds]
-        text = Text.assemble((f"  {mark} ", style), set_cell_size(name, column))
-        text.append(f"  {set_cell_size(one_line(gate.phase), phase_column)}  ", style="dim")
-        text.append(stands(gate), style=style)
-        lines.append(Line(2 if place < 2 else 4 if place < 4 else 7, text))
-    return lines
+        state = Text(stands(gate), style=style)
+        name = Text.assemble((f"  {mark} ", style), gate_name(gate))
+        rows.append((name, Text(one_line(gate.phase), "dim"), state))
+    return Part(5, aligned(rows, most=[width // 2, width // 5]), least=2)
 
 
-def _hold(count: int) -> str:
-    return "holds" if count == 1 else "hold"
-
-
-def generator(totals: RunTotals) -> list[Line]:
-    """How the load generator fares; told loudly where it, and not the target, is the limit."""
+def generator(totals: RunTotals) -> Part:
+    """How busy the load generator is, and a warning if it is the bottleneck."""
     seconds = totals.recent(RECENT_S)
     if not seconds:
-        return []
+        return Part(3, [])
     cpu = sum(second.cpu_max for second in seconds) / len(seconds)
     lag_ms = sum(second.lag_ms_max for second in seconds) / len(seconds)
     p95_ms = totals.last(RECENT_S).quantile(0.95)
@@ -232,44 +261,33 @@ def generator(totals: RunTotals) -> list[Line]:
     limited = cpu > BUSY or stalled
     text = Text.assemble(("generator  ", "dim"), f"CPU {percent(cpu)}   lag {ms(lag_ms)}")
     if limited:
-        text.append("   ◀ the generator is the limit, not the target", style="bold red")
-    return [Line(0 if limited else 3, text)]
+        text.append("   ◀ the generator is the bottleneck, not the target", style="bold red")
+    return Part(0 if limited else 3, [text])
 
 
-def failure_kinds(totals: RunTotals, most: int) -> list[Line]:
-    """The most frequent kinds of failure of the whole run."""
-    lines = []
-    for place, ((endpoint, failure), count) in enumerate(totals.failures.most_common(most)):
-        text = Text.assemble((f"  {number(count)}× ", "red"), one_line(str(endpoint)), f"  {one_line(failure)}")
-        lines.append(Line(3 if place == 0 else 6, text))
-    return [Line(5, Text("errors", style="bold")), *lines] if lines else []
-
-
-def endpoints(totals: RunTotals, width: int, most: int) -> list[Line]:
-    """The phase's ``most`` slowest endpoints, where there is room for them."""
-    column = width - 4 * _FIGURE
-    if column < 16 or most < 2 or not totals.endpoints:
-        return []
-    slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[: most - 1]
-    heads = "".join(f"{head:>{_FIGURE}}" for head in ("requests", "P50", "P95", "errors"))
-    lines = [Line(8, Text(set_cell_size("slowest endpoints of the phase", column) + heads, style="dim"))]
-    for endpoint, total in slowest:
-        p50, p95 = ms(total.quantile(0.5)), ms(total.quantile(0.95))
-        cells = (number(total.requests), p50, p95, number(total.failures))
-        figures = "".join(f"{cell:>{_FIGURE}}" for cell in cells)
-        lines.append(Line(8, Text(set_cell_size("  " + one_line(endpoint), column) + figures)))
-    return lines
-
-
-def messages(said: Sequence[tuple[str, str]]) -> list[Line]:
-    """The last messages, each with its time; the newest stays longest."""
-    shown = list(said)[-_MESSAGES:]
-    return [
-        Line(1 if place == len(shown) - 1 else 6, Text.assemble((f"{when:>7}  ", "dim"), (one_line(text), "yellow")))
-        for place, (when, text) in enumerate(shown)
+def failures(totals: RunTotals, width: int) -> Part:
+    """The most frequent failures of the whole run."""
+    rows = [
+        (Text(f"  {number(count)}×", "red"), Text(one_line(str(endpoint))), Text(one_line(failure)))
+        for (endpoint, failure), count in totals.failures.most_common(_FAILURES)
     ]
+    return Part(4, aligned(rows, most=[_FIGURE, width // 3]))
 
 
-def blank() -> Line:
-    """Air between two parts."""
-    return Line(_BLANK, Text(""))
+def endpoints(totals: RunTotals, width: int, most: int) -> Part:
+    """The slowest endpoints of the phase."""
+    if width < _NARROW or most < 1 or not totals.endpoints:
+        return Part(_SPARE, [])
+    slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[:most]
+    heads = ("slowest endpoints of the phase", "requests", "P50", "P95", "errors")
+    rows = [tuple(Text(head, style="dim") for head in heads)]
+    for endpoint, total in slowest:
+        figures = (number(total.requests), ms(total.quantile(0.5)), ms(total.quantile(0.95)), number(total.failures))
+        rows.append((Text(f"  {one_line(endpoint)}"), *map(Text, figures)))
+    return Part(_SPARE, aligned(rows, most=[width - 4 * _FIGURE], figures=4))
+
+
+def messages(noted: Sequence[tuple[str, str]]) -> Part:
+    """The last messages with their times; the newest stays longest."""
+    rows = [Text.assemble((f"{when:>7}  ", "dim"), (one_line(text), "yellow")) for when, text in noted[-_MESSAGES:]]
+    return Part(1, rows, keep=len(rows) - 1)
