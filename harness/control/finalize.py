@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.attach_baseline import fetch_baseline
 from harness.errors import HarnessError, Message, message
-from harness.gates.bench_judge import judge_suite
-from harness.gates.judge import judge
-from harness.plan.bench import BenchGate, BenchPlan
-from harness.plan.model import Gate, RunPlan
+from harness.gates.judge import Gates, judge
+from harness.plan.bench import BenchPlan
+from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
-from harness.recording import BenchRecording, RunRecording, open_recording
+from harness.recording import open_recording
 from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
@@ -44,7 +42,7 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
     recording.write_tables()
-    summary = write_results(folder, _judge(recording), warnings=warnings)
+    summary = write_results(folder, judge(recording), warnings=warnings)
     try:
         entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
@@ -79,12 +77,9 @@ def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summa
     return summary
 
 
-Gates = Sequence[Gate] | Sequence[BenchGate]
-
-
 def judged(folder: RunFolder) -> Summary:
     """The result of a run or a bench under its own gates. Writes nothing."""
-    return _judge(open_recording(folder))
+    return judge(open_recording(folder))
 
 
 def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
@@ -92,14 +87,8 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
 
     If it had no baseline at its end, gates are compared with the one that the store has now.
     """
-    no_baseline = fetch_baseline(folder, gates)
-    return write_results(folder, _judge(replace(open_recording(folder), no_baseline=no_baseline), gates))
-
-
-def _judge(recording: RunRecording | BenchRecording, gates: Gates | None = None) -> Summary:
-    if isinstance(recording, BenchRecording):
-        return judge_suite(recording, gates=cast("Sequence[BenchGate] | None", gates))
-    return judge(recording, gates=cast("Sequence[Gate] | None", gates))
+    recording = replace(open_recording(folder), no_baseline=fetch_baseline(folder, gates))
+    return write_results(folder, judge(recording, gates=gates))
 
 
 def draw_again(folder: RunFolder) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.analysis.rounds import DISTURBED
 from harness.errors import Message, message
-from harness.gates.evaluate import no_baseline
 from harness.gates.requirement import Finding, judged
+from harness.gates.run_gates import no_baseline
 from harness.metrics.formatting import Known
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.record.measurement import BENCHMARKS, Figures, Interval

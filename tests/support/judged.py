@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from harness.gates.judge import Gates
 from harness.gates.judge import judge as judge_recording
-from harness.plan.model import Gate
 from harness.record.run_folder import RunFolder
 from harness.record.summary import Summary
-from harness.recording.run import read_run
+from harness.recording import open_recording
 
 
-def judge(folder: RunFolder, *, gates: Sequence[Gate] | None = None) -> Summary:
-    """The result of the run in ``folder`` under its own gates, or under ``gates``."""
-    return judge_recording(read_run(folder), gates=gates)
+def judge(folder: RunFolder, *, gates: Gates | None = None) -> Summary:
+    """The result of the run or bench in ``folder`` under its own gates, or under ``gates``."""
+    return judge_recording(open_recording(folder), gates=gates)

@@ -11,11 +11,12 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sync_playwright
 
 from harness.analysis.measurement import measure
-from harness.control.finalize import judged, write_results
+from harness.control.finalize import write_results
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder
 from harness.recording import open_recording
 from tests.support.benches import FINGERPRINT, bench_folder
+from tests.support.judged import judge
 from tests.support.programs import require_program
 from tests.support.reported import HOSTILE_FAILURE, rich_run
 
@@ -351,10 +352,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     names = [*(f"test_page[{n}]" for n in range(59)), "test_x[<img src=x onerror=alert(1)>]"]
     rounds = {f"micro/test_x.py::{name}": [1e-6 * (place + 1)] * 9 for place, name in enumerate(names)}
     before = bench_folder(tmp_path_factory.mktemp("before"), rounds)
-    write_results(before, judged(before))
+    write_results(before, judge(before))
     kept = Baseline(scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=[measure(open_recording(before))])
     folder = bench_folder(tmp_path_factory.mktemp("bench"), rounds, baseline=kept)
-    write_results(folder, judged(folder))
+    write_results(folder, judge(folder))
     return folder
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure
-from harness.control.finalize import judge_again, judged, write_results
+from harness.control.finalize import judge_again, write_results
 from harness.plan.bench_expression import parse_bench_gate
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
@@ -19,6 +19,7 @@ from harness.record.summary import GateResult
 from harness.recording import open_recording
 from harness.recording.bench import read_suite
 from tests.support.benches import FINGERPRINT, bench_folder
+from tests.support.judged import judge
 
 A, B = "micro/test_x.py::test_a", "micro/test_x.py::test_b"
 
@@ -36,7 +37,7 @@ def only(results: Sequence[GateResult]) -> GateResult:
 
 def baseline_of(*folders: RunFolder) -> Baseline:
     for folder in folders:
-        write_results(folder, judged(folder))
+        write_results(folder, judge(folder))
     runs = [measure(open_recording(folder)) for folder in folders]
     return Baseline(scenario="shop", profile="bench", fingerprint=FINGERPRINT, runs=runs)
 
@@ -53,7 +54,7 @@ def baseline_of(*folders: RunFolder) -> Baseline:
     ],
 )
 def test_the_whole_interval_is_compared_with_the_limit(tmp_path: Path, gate: str, status: str, code: int) -> None:
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate]))
+    summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate]))
     result = only(summary.gates)
     assert (result.status, summary.exit_code) == (status, code)
     assert (summary.kind, summary.scenario, summary.profile) == ("bench", "shop", "bench")
@@ -69,7 +70,7 @@ def test_a_slower_function_fails_against_the_baseline_and_is_named(tmp_path: Pat
         baseline=baseline,
         name="20260103T030405Z-shop-bench-0a1b",
     )
-    summary = judged(slow)
+    summary = judge(slow)
     assert [(gate.endpoint, gate.status) for gate in summary.gates] == [("test_a", "pass"), ("test_b", "fail")]
     failed = summary.gates[1]
     assert (failed.code, failed.params["metric"]) == ("gate-over-limit", "mean")
@@ -82,7 +83,7 @@ def test_a_change_within_what_runs_differ_by_is_inconclusive(tmp_path: Path) -> 
     baseline = baseline_of(bench_folder(tmp_path, {A: about(1e-3)}))
     gates = ['bench("test_a").mean <= baseline + 2%']
     near = bench_folder(tmp_path, {A: about(1.02e-3)}, gates=gates, baseline=baseline, name="20260103T030405Z-s-b-1")
-    summary = judged(near)
+    summary = judge(near)
     assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
     assert only(summary.gates).code == "gate-rounds-within-noise"
 
@@ -96,13 +97,13 @@ def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> 
     for baseline, status in ((baseline_of(runs[1]), "fail"), (baseline_of(*runs), "inconclusive")):
         name = f"20260104T030405Z-s-b-{status}"
         folder = bench_folder(tmp_path, {A: about(1.2e-3)}, gates=gates, baseline=baseline, name=name)
-        assert only(judged(folder).gates).status == status
+        assert only(judge(folder).gates).status == status
 
 
 def test_a_noisy_neighbour_fails_no_gate(tmp_path: Path) -> None:
     rounds = [0.5e-3, *about(1e-3)]
     report = SuiteReport(finished=True, benchmarks=[A], waited_s={A: sum(rounds) / 2})
-    summary = judged(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
+    summary = judge(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
     assert only(summary.gates).status == "inconclusive"
     assert only(summary.gates).code == "gate-disturbed"
     assert only(summary.gates).params["taken"] == pytest.approx(0.5)
@@ -112,7 +113,7 @@ def test_a_noisy_neighbour_fails_no_gate(tmp_path: Path) -> None:
 def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], failed=[TestProblem(test=A, message="assert 1 == 2 (x.py:3)")])
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=1)
-    summary = judged(bench_folder(tmp_path, {}, gates=['bench("test_a").mean < 1s'], report=report, end=end))
+    summary = judge(bench_folder(tmp_path, {}, gates=['bench("test_a").mean < 1s'], report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     no_figures, failed = summary.gates
     assert (failed.require, failed.code) == ("test_a passes", "bench-test-failed")
@@ -131,7 +132,7 @@ def test_a_failing_test_fails_the_bench_whatever_its_times(tmp_path: Path) -> No
 )
 def test_an_inconclusive_gate_says_why(tmp_path: Path, gate: str, code: str, params: dict[str, object]) -> None:
     report = SuiteReport(finished=True, benchmarks=[A, B], skipped=[TestProblem(test=B, message="later")])
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate], report=report))
+    summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=[gate], report=report))
     assert (only(summary.gates).status, summary.exit_code) == ("inconclusive", 3)
     assert only(summary.gates).code == code
     assert params.items() <= only(summary.gates).params.items()
@@ -144,7 +145,7 @@ def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> Non
     folder = bench_folder(
         tmp_path, {A: about(1e-3)}, gates=gates, memory={A: more}, baseline=baseline, name="20260103T030405Z-s-b-1"
     )
-    assert [gate.status for gate in judged(folder).gates] == ["fail", "pass"]
+    assert [gate.status for gate in judge(folder).gates] == ["fail", "pass"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
     ended = SuiteEnd.model_validate({"started_at": "2026-01-02T03:04:05Z", "duration_s": 1.0, **end})
     report = SuiteReport(finished=finished, benchmarks=[A], running=B)
     gates = ['bench("test_a").mean < 1s']
-    summary = judged(bench_folder(tmp_path, {}, gates=gates, report=report, end=ended))
+    summary = judge(bench_folder(tmp_path, {}, gates=gates, report=report, end=ended))
     assert (only(summary.gates).code == "bench-no-figures-pytest-died") == (not finished)
     assert finished or summary.warnings == []
     assert (summary.verdict, summary.exit_code) == (verdict, exit_code)
@@ -175,7 +176,7 @@ def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: 
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=status)
     report = SuiteReport(finished=True, benchmarks=[A, B], waited_s={A: 0.0})
     gates = ['bench("test_a").mean < 1s']
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report, end=end))
+    summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report, end=end))
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
     assert summary.verdict_reasons[0].code == ("pytest-failed-without-test" if status == 1 else "pytest-ended-badly")
     assert summary.verdict_reasons[0].params == {"status": status}
@@ -190,7 +191,7 @@ def test_a_test_that_was_not_reached_is_not_blamed_for_calling_nothing(tmp_path:
     found = {}
     for name, waited_s in (("left", {A: 0.0}), ("reached", {A: 0.0, B: 0.0})):
         report = SuiteReport(finished=True, benchmarks=[A, B], failed=failed, waited_s=waited_s)
-        summary = judged(bench_folder(tmp_path / name, {}, gates=gates, report=report, end=end))
+        summary = judge(bench_folder(tmp_path / name, {}, gates=gates, report=report, end=end))
         found[name] = (summary.gates[0].code, [notice.code for notice in summary.notices])
     assert found == {
         "left": ("bench-no-figures-not-run", ["bench-not-run"]),
@@ -202,7 +203,7 @@ def test_a_bench_of_another_version_is_read(tmp_path: Path) -> None:
     folder = bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_a").mean < 1s'])
     for file in (folder.suite, folder.suite_end):
         write_json(file, {**read_json(file), "taken": {A: 0.5}})
-    assert judged(folder).exit_code == 0
+    assert judge(folder).exit_code == 0
 
 
 @pytest.mark.parametrize("left_out", [{"elsewhere": ["test_b"]}, {"deselected": [B]}])
@@ -211,14 +212,14 @@ def test_gates_on_what_was_left_out_get_a_warning_instead_of_a_result(
 ) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], **left_out)
     gates = ['bench("test_b").mean < 1us', 'bench("test_a").mean < 1s']
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report))
+    summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=gates, report=report))
     assert ([gate.require for gate in summary.gates], summary.verdict) == ([gates[1]], "pass")
     assert (summary.notices[0].code, summary.notices[0].params) == ("gate-not-judged", {"gate": gates[0]})
 
 
 def test_a_bench_of_which_no_gate_was_judged_does_not_pass(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], elsewhere=["test_b"])
-    summary = judged(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
+    summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
     assert (summary.gates, summary.verdict, summary.exit_code) == ([], "inconclusive", 3)
     assert [reason.code for reason in summary.verdict_reasons] == ["no-gate-judged"]
 
@@ -234,7 +235,7 @@ def test_a_gate_that_is_asked_later_for_what_was_left_out_does_not_pass(tmp_path
 def test_two_tests_of_one_name_are_called_by_their_ids(tmp_path: Path) -> None:
     other = "micro/test_y.py::test_a"
     folder = bench_folder(tmp_path, {A: about(1e-3), other: about(2e-3)}, gates=['bench("test_*").mean < 1.5ms'])
-    assert [(gate.endpoint, gate.status) for gate in judged(folder).gates] == [(A, "pass"), (other, "fail")]
+    assert [(gate.endpoint, gate.status) for gate in judge(folder).gates] == [(A, "pass"), (other, "fail")]
 
 
 def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
@@ -256,5 +257,5 @@ def test_a_killed_and_renamed_bench_began_when_its_plan_was_written(tmp_path: Pa
     folder.suite_end.unlink()
     os.utime(folder.plan, (0, 0))
     folder.path.rename(tmp_path / "before the change")
-    summary = judged(RunFolder(tmp_path / "before the change"))
+    summary = judge(RunFolder(tmp_path / "before the change"))
     assert (summary.verdict, summary.started_at) == ("broken", "1970-01-01T00:00:00Z")

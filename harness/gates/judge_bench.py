@@ -1,6 +1,7 @@
-"""From the folder of a bench to its summary: every benchmark's figures, every gate, the verdict and the exit code.
+"""The summary of a bench, and what its reader should be warned of.
 
-A benchmark whose test fails has failed the run, whatever its times: what computes something wrong is not fast.
+A benchmark whose test fails has failed the run, whatever its times: a function that computes something wrong is not
+fast.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _INTERNAL_ERROR = 3
 _TESTS_FAILED = 1
 
 
-def judge_suite(suite: BenchRecording, *, gates: Sequence[BenchGate] | None = None) -> Summary:
-    """Judge a bench under its plan's gates, or under ``gates``. Writes nothing."""
+def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Summary:
+    """Judge a bench under its plan's gates (None), or under ``gates``."""
     figures = {test: measured.figures for phase in measure(suite).phases for test, measured in phase.endpoints.items()}
     asked = suite.plan.gates if gates is None else gates
     since = gates is not None

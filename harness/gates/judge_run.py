@@ -1,0 +1,105 @@
+"""The summary of a run under load, and what its reader should be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.attribution import suspects_of
+from harness.analysis.changes import changes_of
+from harness.analysis.clocks import clock_warning, worst_clocks
+from harness.analysis.figures import failure_kinds, phase_summary, totals_of
+from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
+from harness.analysis.leaks import leak_warnings
+from harness.errors import Message, message
+from harness.gates.failures import unread_failures
+from harness.gates.invariant import verify_result, verify_was_interrupted
+from harness.gates.run_gates import Evaluator
+from harness.gates.verdict import decide
+from harness.plan.model import Gate
+from harness.plan.phases import phase_kind
+from harness.record.summary import BaselineRef, PhaseSummary, Summary
+from harness.recording.run import RunRecording
+
+
+def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
+    """Judge a run under its plan's gates (None), or under ``gates``."""
+    phases = [_phase(run, number) for number in range(len(run.phases))]
+    evaluator = Evaluator(run, phases)
+    asked = run.plan.gates if gates is None else gates
+    results = [result for gate in asked for result in evaluator.results(gate)]
+    if run.plan.scenario.has_verify:
+        results.append(verify_result(run.folder))
+    decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(run.folder))
+    return (
+        Summary(
+            run_id=run.run_id,
+            scenario=run.plan.scenario.name,
+            profile=run.plan.profile,
+            started_at=run.started_at,
+            duration_s=run.journal.last_s,
+            verdict=decision.verdict,
+            exit_code=decision.exit_code,
+            totals=totals_of(run.journal),
+            phases=phases,
+            gates=results,
+            generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+            suspects=suspects_of(run),
+            failures=failure_kinds(run.journal),
+            baseline=_baseline(run),
+            changes=changes_of(run),
+        )
+        .decided(decision.reasons)
+        .warned(*_warnings(run, phases, asked))
+    )
+
+
+def _phase(run: RunRecording, number: int) -> PhaseSummary:
+    record = run.phases[number]
+    summary = phase_summary(record, run.journal)
+    limit = generator_limit(record, run.journal)
+    summary.generator_limited = None if limit is None else str(limit)
+    return summary
+
+
+def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[Message | str]:
+    """What a reader of the figures should know, and what could not be sampled."""
+    found: list[Message | str | None] = []
+    for record, phase in zip(run.phases, phases, strict=True):
+        found.append(_generator_warning(phase))
+        found.append(waiting_for_users(record, run.journal))
+        found.append(unread_failures(record.plan, phase, gates))
+    found += leak_warnings(run)
+    found.append(clock_warning(worst_clocks(run.journal)))
+    found += [
+        message("run-event", "{kind}: {event}", kind=event.kind, event=event.message)
+        for event in run.journal.events
+        if event.kind != "limit broke"
+    ]
+    found += run.profiles.notes
+    found += [
+        message("profile-missing", "the profile {path} is missing from the run folder", path=profile.path)
+        for profile in run.profiles.profiles
+        if not (run.folder.path / profile.path).is_file()
+    ]
+    if run.environment is not None:
+        found += run.environment.notes
+    return list({str(warning): warning for warning in found if warning is not None}.values())
+
+
+def _generator_warning(phase: PhaseSummary) -> Message | None:
+    if not phase.generator_limited:
+        return None
+    if phase_kind(phase.kind).by_steps:
+        return message(
+            "stress-generator-limited",
+            "phase {phase!r}: the limit is the generator's, not the target's capacity; {why}",
+            phase=phase.name,
+            why=phase.generator_limited,
+        )
+    return message("phase-generator-limited", "phase {phase!r}: {why}", phase=phase.name, why=phase.generator_limited)
+
+
+def _baseline(run: RunRecording) -> BaselineRef | None:
+    if run.baseline is None:
+        return None
+    return BaselineRef(run_ids=[kept.run_id for kept in run.baseline.runs], fingerprint=run.baseline.fingerprint)
