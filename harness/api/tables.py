@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.figures import latency_of
-from harness.errors import HarnessError
-from harness.metrics.formatting import among
+from harness.errors import HarnessError, alternatives
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
@@ -110,7 +109,7 @@ def stream(folder: RunFolder, name: str) -> pd.DataFrame:
             where=str(folder.path),
             hint="{choices}",
             stream=name,
-            choices=among(name, list(tables)),
+            choices=alternatives(name, tables),
         )
     frame: pd.DataFrame = tables[name].of(open_recording(folder)).to_pandas()
     return frame

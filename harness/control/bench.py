@@ -13,8 +13,7 @@ from pathlib import Path
 from harness import control
 from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
-from harness.errors import HarnessError, ManyProblemsError
-from harness.metrics.formatting import among
+from harness.errors import HarnessError, ManyProblemsError, alternatives
 from harness.microbench.cpu import SLOWEST, profile_benchmarks
 from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
@@ -165,9 +164,9 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
                     "bench-unknown",
                     "a gate names the benchmark {name!r}, which does not exist",
                     where=f'bench("{name}")',
-                    hint="{choices}; tests outside the paths of this command are not known",
+                    hint="{choices} Tests outside the paths of this command are not known.",
                     name=name,
-                    choices=among(name, names),
+                    choices=alternatives(name, names),
                 )
                 for name in report.unknown
             ]

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 from harness.analysis.rounds import DISTURBED
-from harness.errors import Message, message
+from harness.errors import Message, alternatives, message
 from harness.gates.requirement import Finding, judged
 from harness.gates.run_gates import no_baseline
-from harness.metrics.formatting import Known
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.record.measurement import BENCHMARKS, Figures, Interval
 from harness.record.summary import GateResult
@@ -31,10 +30,10 @@ def results_of(
     if _is_left_out(gate, suite):
         reason = message("gate-left-out", "the tests chosen for this run leave it out")
         return [Finding("inconclusive", reason).result(gate)] if asked_since else []
-    known = Known(gate.benchmark, sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]}))
+    known = alternatives(gate.benchmark, sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]}))
     reason = message(
         "gate-unknown-benchmark",
-        "there was no benchmark {benchmark!r}: {known}",
+        "there was no benchmark {benchmark!r}. {known}",
         benchmark=gate.benchmark,
         known=known,
     )

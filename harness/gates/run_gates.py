@@ -8,10 +8,9 @@ from typing import Any
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
 from harness.analysis.samples import Sample, samples_of
-from harness.errors import Message, message
+from harness.errors import Message, alternatives, message
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
-from harness.metrics.formatting import Known
 from harness.metrics.statistics import Proportion, Quantile
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
@@ -62,9 +61,9 @@ class Evaluator:
             return message("gate-phase-not-begun", "phase {phase!r} never began", phase=phase)
         return message(
             "gate-unknown-phase",
-            "the plan has no phase {phase!r}: {known}",
+            "the plan has no phase {phase!r}. {known}",
             phase=phase,
-            known=Known(phase, planned),
+            known=alternatives(phase, planned),
         )
 
     def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
@@ -112,10 +111,10 @@ def no_baseline(why: Message | None, run: str) -> Message:
 def _why_no_endpoint(endpoint: str, phase: str, samples: dict[str, Sample]) -> Message:
     return message(
         "gate-unknown-endpoint",
-        "no request was sent to {endpoint!r} in phase {phase!r}: {known}",
+        "no request was sent to {endpoint!r} in phase {phase!r}. {known}",
         endpoint=endpoint,
         phase=phase,
-        known=Known(endpoint, sorted(key for key in samples if key != ALL)),
+        known=alternatives(endpoint, sorted(key for key in samples if key != ALL)),
     )
 
 

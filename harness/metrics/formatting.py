@@ -5,10 +5,7 @@ The classes are numbers that format themselves, so that the parameters of a mess
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from harness.record.measurement import Interval
@@ -85,23 +82,3 @@ class Limit(Amount):
     def __str__(self) -> str:
         text = super().__str__()
         return text if self.baseline is None else f"{text} (baseline {Amount(self.baseline, self.unit)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The names there are, with the nearest one to a name that is not: ``did you mean 'b'? there were: a, b``."""
-
-    asked: str
-    names: Sequence[str]
-
-    def __str__(self) -> str:
-        if not self.names:
-            return "there were none"
-        nearest = difflib.get_close_matches(self.asked, self.names, n=1)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-        return f"{hint}there were: {', '.join(self.names)}"
-
-
-def among(name: str, known: Sequence[str]) -> str:
-    """As :class:`Known`, as text."""
-    return str(Known(name, known))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.errors import message
-from harness.metrics.formatting import Amount, Estimate, Known, Limit, number
+from harness.metrics.formatting import Amount, Estimate, Limit, number
 from harness.record.measurement import Interval
 
 
@@ -40,9 +40,3 @@ def test_an_amount_in_a_message_stays_a_number() -> None:
     assert str(limit) == "the limit is 500 ms, or 500.0"
     assert limit.params["limit"] == 500
     assert json.dumps(limit.params) == '{"limit": 500.0}'
-
-
-def test_names_that_exist_come_with_the_nearest() -> None:
-    assert str(Known("stedy", ["ramp", "steady"])) == "did you mean 'steady'? there were: ramp, steady"
-    assert str(Known("x", ["ramp", "steady"])) == "there were: ramp, steady"
-    assert str(Known("x", [])) == "there were none"
