@@ -15,329 +15,37 @@ import logging
 import os
 import random
 import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
 import gevent
 import zmq
 from gevent.fileobject import FileObjectPosix
-from locust.env import Environment
 
-from harness.cluster import messages
 from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
-from harness.engine.error_counts import ErrorCounts
+from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import (
     ListenerError,
-    ListenerFailures,
     fire_init,
     fire_quit,
-    hold_back_spawning_complete,
-    start_test,
 )
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
-from harness.engine.merger import Merger
-from harness.engine.phase_runner import Phases
 from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
 from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.engine.worker_registry import WorkerRegistry
-from harness.errors import Message, message
+from harness.errors import Message
 from harness.plan.model import RunPlan
-from harness.record.frames import Frame, FrameWriter
-from harness.record.journal import SCHEMA
+from harness.record.frames import FrameWriter
 from harness.record.journal_entries import EndReason
 from harness.record.redaction import add_secret_names, redacted
-from harness.record.second_table import SecondTable
-
-WORKERS_JOIN_S = 60.0
-OTHERS_JOIN_S = 600.0
-"""People have to start workers on the other machines."""
-_REAP_S = 1.0
-_POLL_S = 0.05
-_SHOWN_ERRORS = 10
 
 logger = logging.getLogger(__name__)
-
-
-class LoadMaster:
-    """Runs the phases of a plan over the workers that have joined."""
-
-    def __init__(
-        self,
-        plan: RunPlan,
-        environment: Environment,
-        runner: LoadMasterRunner,
-        run_state: RunState,
-        registry: WorkerRegistry,
-    ) -> None:
-        self._plan = plan
-        self._environment = environment
-        self._runner = runner
-        self._run_state = run_state
-        self._registry = registry
-        self._workers: list[str] = []
-        self._phases = Phases(plan, environment, runner, run_state, self._workers)
-        self._merger = Merger([])
-        self._asked_to_finish: set[str] = set()
-        self._finished: set[str] = set()
-        self._dropped = 0
-        self._errors = ErrorCounts()
-        self._rejected: Counter[str] = Counter()
-        """Rejected reports, by worker."""
-        self._let_spawning_complete_through = hold_back_spawning_complete(environment)
-        logging.getLogger().addHandler(ListenerFailures(self._errors.add))
-        runner.register_message(messages.FINISHED, self._on_finished)
-        runner.register_message(messages.FAILED, self._on_failed)
-        runner.register_message(messages.QUIT, self._on_quit)
-        runner.on_quit = self._on_quit
-        runner.on_report = self._on_report
-        runner.on_lost = self._lose
-        runner.on_clock = self._on_clock
-
-    def stop(self, reason: EndReason) -> None:
-        """End the run cleanly; the first reason counts."""
-        self._run_state.stop(reason)
-
-    def abort(self) -> None:
-        """After :meth:`stop`: abort running requests."""
-        self._runner.send_message(messages.ABORT, {})
-
-    def run(self, run_id: str) -> EndReason:
-        """Run from the moment that workers may join to the last frame of the journal."""
-        if not self._await_workers():
-            self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
-            if self._run_state.stop_reason is None:
-                self._run_state.event("workers lost", self._registry.failure or self._registry.count())
-            self._fire_quitting()
-            self._run_state.write({"kind": "end", "at_s": 0.0, "reason": self._run_state.stop_reason or "workers lost"})
-            return self._run_state.stop_reason or "workers lost"
-        workers = self._registry.close_registration()
-        self._workers.extend(workers)
-        self._merger = Merger(self._workers)
-        start_test(self._environment, self._runner, self._plan.peak_users)
-        self._await_test_start()
-        self._let_spawning_complete_through()
-        epoch_s, self._run_state.began_s = time.time(), time.perf_counter()
-        self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
-        for joined in workers.values():
-            self._run_state.write({"kind": "worker", "worker": joined.index, "host": joined.host})
-            self._write_clock(joined.index, *joined.clock_ms)
-        self._runner.send_message(messages.BEGIN, {"began_s": self._run_state.began_s})
-        watch = gevent.spawn(self._watch)
-        for index, phase in enumerate(self._plan.phases):
-            if self._run_state.stopped:
-                break
-            self._phases.run(index, phase)
-        self._environment.events.test_stopping.fire(environment=self._environment)
-        self._finish()
-        self._runner.mark_stopped()
-        self._environment.events.test_stop.fire(environment=self._environment)
-        watch.kill()
-        self._fire_quitting()
-        self._report_errors()
-        reason: EndReason = self._run_state.stop_reason or "done"
-        self._run_state.write({"kind": "end", "at_s": self._run_state.now_s(), "reason": reason})
-        return reason
-
-    def _await_workers(self) -> bool:
-        begun = reaped = time.monotonic()
-        longest_s = OTHERS_JOIN_S if self._plan.remote_workers else WORKERS_JOIN_S
-        while not self._registry.complete:
-            now = time.monotonic()
-            if self._run_state.wait(_POLL_S) or self._registry.failure is not None or now - begun > longest_s:
-                return False
-            if now - reaped > _REAP_S:
-                reaped = now
-                self._registry.reap_disconnected()
-        return True
-
-    def _await_test_start(self) -> None:
-        """Wait until the workers have run the scenario's ``test_start``, which must not delay requests."""
-        deadline = time.monotonic() + WORKERS_JOIN_S
-        while self._runner.preparing_test and time.monotonic() < deadline:
-            if self._run_state.wait(_POLL_S):
-                return
-
-    def _fire_quitting(self) -> None:
-        """Fire ``quitting``, in which listeners of the scenario may judge the run and set an exit code."""
-        self._runner.ending = True
-        self._environment.events.quitting.fire(environment=self._environment, reverse=True)
-        code = self._environment.process_exit_code
-        if code:
-            self._run_state.event(
-                "exit code",
-                message(
-                    "scenario-exit-code",
-                    "the scenario set environment.process_exit_code = {exit_code}",
-                    exit_code=int(code),
-                ),
-            )
-
-    def _report_errors(self) -> None:
-        for error, count in self._errors.most_common(_SHOWN_ERRORS):
-            if count > 1:
-                error = message("scenario-error-repeated", "{error}, {count:,} times", error=error, count=count)
-            self._run_state.event("scenario", error, count)
-
-    # What the workers send
-
-    def _on_report(self, worker: str, data: Any) -> None:
-        try:
-            frames = self._merger.add(worker, data, self._run_state.now_s())
-        except ValueError as error:
-            self._reject(worker, str(error))
-            return
-        for frame in frames:
-            self._run_state.write(frame)
-        self._write_seconds(self._merger.whole())
-
-    def _reject(self, worker: str, why: str) -> None:
-        """Leave out an invalid report and record that it is missing; other reports of the worker still count."""
-        logger.warning("rejected a report of %s: %s", worker, why)
-        self._rejected[worker] += 1
-        if self._rejected[worker] == 1 and len(self._rejected) <= _SHOWN_ERRORS:
-            self._run_state.event(
-                "report refused",
-                message(
-                    "report-rejected",
-                    "a report of load worker {worker} cannot be read and is missing: {problem}",
-                    worker=self._registry.describe(worker),
-                    problem=why,
-                ),
-            )
-
-    def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
-        for frame, table in seconds:
-            self._run_state.write(frame)
-            self._phases.add(table)
-
-    def _on_finished(self, msg: Any, **_: Any) -> None:
-        if msg.node_id not in self._asked_to_finish:
-            # It had lost the connection for so long that it gave up; this arrived when the connection was back.
-            self._lose(msg.node_id, message("worker-ended-early", "it lost the connection and ended"))
-        self._finished.add(msg.node_id)
-        self._dropped += msg.data["dropped"]
-        self._errors.add_wire(msg.data["errors"])
-        if self._environment.process_exit_code is None:
-            # Set by a task, say: in Locust alone, tasks run in the process whose exit code it is.
-            self._environment.process_exit_code = msg.data["exit_code"]
-
-    def _on_clock(self, worker: str, error_ms: float, bound_ms: float) -> None:
-        if worker in self._workers:
-            self._write_clock(self._registry.workers[worker].index, error_ms, bound_ms)
-
-    def _write_clock(self, number: int, error_ms: float, bound_ms: float) -> None:
-        frame = {
-            "kind": "clock",
-            "worker": number,
-            "at_s": self._run_state.now_s(),
-            "error_ms": error_ms,
-            "bound_ms": bound_ms,
-        }
-        self._run_state.write(frame)
-
-    def _on_failed(self, msg: Any, **_: Any) -> None:
-        self.worker_failed(int(msg.data["index"]), Message.from_data(msg.data["reason"]))
-
-    def worker_failed(self, index: int, reason: Message) -> None:
-        """The worker with that number has ended before its time."""
-        worker = self._registry.worker_at(index)
-        if self._registry.open:
-            self._registry.failed(index, reason)
-        elif worker is not None:
-            self._lose(worker, reason)
-
-    def _on_quit(self, **_: Any) -> None:
-        if self._run_state.stop_reason is None:
-            self._run_state.event(
-                "scenario",
-                message("scenario-ended-run", "the scenario ended the run: it stopped or quit its runner"),
-            )
-            self.stop("scenario")
-
-    def _watch(self) -> None:
-        """Write seconds that a slow worker holds up."""
-        while True:
-            gevent.sleep(1)
-            self._write_seconds(self._merger.overdue(self._run_state.now_s()))
-
-    def _lose(self, worker: str, reason: Message) -> None:
-        """A worker is lost: the others take over its load, and nothing waits for it any more."""
-        if self._registry.open:
-            lost = self._registry.workers.get(worker)
-            if lost is not None:
-                self._registry.failed(lost.index, reason)
-            return
-        if worker not in self._workers or worker in self._finished:
-            return
-        self._workers.remove(worker)
-        self._merger.lose(worker)
-        self._runner.forget_users_of(worker)
-        # It may only have been suspended: then its last seconds still count, and it starts nothing beside the others.
-        self._ask_to_finish(worker, 0.0)
-        lost = self._registry.workers[worker]
-        if self._workers:
-            text = message(
-                "worker-lost",
-                "load worker {worker} on {host} was lost: {reason}; workers left to take over its users: {left}",
-                worker=lost.index,
-                host=lost.host,
-                reason=reason,
-                left=len(self._workers),
-            )
-        else:
-            text = message(
-                "last-worker-lost",
-                "load worker {worker} on {host}, the last one, was lost: {reason}",
-                worker=lost.index,
-                host=lost.host,
-                reason=reason,
-            )
-        self._run_state.event("worker lost", text)
-        if self._workers:
-            self._phases.take_over()
-        else:
-            self.stop("workers lost")
-
-    def _ask_to_finish(self, worker: str, wait_s: float) -> None:
-        self._asked_to_finish.add(worker)
-        self._runner.send_message(messages.FINISH, {"wait_s": wait_s}, client_id=worker)
-
-    def _finish(self) -> None:
-        """Have every worker stop its users and send what is left."""
-        self._phases.end()
-        # Arrivals that are due still get their turn, unless the run was stopped early.
-        wait_s = 0.0 if self._run_state.stop_reason else self._plan.stop_timeout_s
-        for worker in self._workers:
-            self._ask_to_finish(worker, wait_s)
-        deadline = time.monotonic() + wait_s + self._plan.stop_timeout_s + 10
-        while missing := set(self._workers) - self._finished:
-            gevent.sleep(_POLL_S)
-            if time.monotonic() > deadline:
-                self._run_state.event(
-                    "worker lost",
-                    message(
-                        "workers-end-timeout",
-                        "load workers that did not end in time, so that their last seconds are missing: {count}",
-                        count=len(missing),
-                    ),
-                )
-                break
-        self._write_seconds(self._merger.rest())
-        if self._dropped:
-            text = message(
-                "arrivals-dropped",
-                "arrivals that still waited for a user at the end and were never started: {count:,}",
-                count=self._dropped,
-            )
-            self._run_state.event("dropped", text, self._dropped)
 
 
 def _follow_commands(master: LoadMaster) -> None:

@@ -48,13 +48,13 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_a_process_left_behind_on_import_holds_no_answer_up(tmp_path: Path) -> None:
+def test_a_process_left_behind_on_import_delays_no_result(tmp_path: Path) -> None:
     described = describe_scenario(scenario(tmp_path, USER + LEAVES_A_PROCESS))
     assert [user.name for user in described.user_classes] == ["Shopper"]
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
-def test_a_process_left_behind_by_verify_holds_no_answer_up(tmp_path: Path) -> None:
+def test_a_process_left_behind_by_verify_delays_no_result(tmp_path: Path) -> None:
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")
     result = verify_target([path], "http://127.0.0.1:9")
@@ -73,7 +73,7 @@ def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) 
     assert [user.name for user in described.user_classes] == ["Buyer"]
 
 
-def test_a_scenario_that_never_answers_is_ended_with_all_it_started(
+def test_a_scenario_that_never_ends_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_code, "DESCRIBE_TIMEOUT_S", 8.0)
@@ -89,7 +89,7 @@ def test_verify_ends_when_the_user_does_not_wait_for_it(tmp_path: Path) -> None:
     assert result.duration_s < 100
 
 
-def test_a_verify_that_ends_its_process_is_told_by_its_last_words(tmp_path: Path) -> None:
+def test_a_verify_that_ends_its_process_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     dies = "def verify(target):\n    import os\n    os.write(2, b'no more\\n')\n    os._exit(7)\n"
     result = verify_target([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
     assert result.status == "error"
@@ -119,7 +119,7 @@ def test_children_end_with_the_harness(tmp_path: Path, sent: signal.Signals, and
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_child_without_an_answer_is_told_by_its_last_words(tmp_path: Path) -> None:
+def test_a_child_without_a_result_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     error = error_of(scenario(tmp_path, "import os\nos.write(2, b'no more\\n')\nos._exit(7)\n"))
     assert error.code == "scenario-process-ended"
     assert error.params == {"code_of_process": 7, "last_lines": "no more"}
@@ -174,7 +174,7 @@ B = A
 
 
 @pytest.mark.traced
-def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+def test_all_unusable_user_classes_are_reported_with_their_lines(tmp_path: Path) -> None:
     path = scenario(tmp_path, CANNOT_RUN)
     error = error_of(path)
     assert isinstance(error, ManyProblemsError)
@@ -192,7 +192,7 @@ def test_all_user_classes_that_cannot_run_are_told_at_once_with_their_lines(tmp_
     assert all(one.hint for one in error.problems)
 
 
-def test_one_fault_is_told_as_itself(tmp_path: Path) -> None:
+def test_a_single_problem_is_reported_by_itself(tmp_path: Path) -> None:
     path = scenario(tmp_path, "from locust import User, task\nclass Idle(User):\n    pass\n")
     error = error_of(path)
     assert (error.code, error.params["name"], error.where) == ("user-class-without-task", "Idle", f"{path}:2")
@@ -232,7 +232,7 @@ class Chooses(User):
 """
 
 
-def test_user_classes_that_can_run_are_not_refused(tmp_path: Path) -> None:
+def test_usable_user_classes_are_accepted(tmp_path: Path) -> None:
     described = describe_scenario(scenario(tmp_path, CAN_RUN))
     names = [user.name for user in described.user_classes]
     assert names == ["Chain", "Chooses", "Later", "Markov", "Own", "Sets", "Weighted"]
@@ -305,7 +305,7 @@ def test_an_unknown_user_class_is_reported_with_the_nearest(tmp_path: Path) -> N
     assert known.params == {"close": "Buyer", "known": ["Buyer", "Looker"]}
 
 
-def test_several_files_are_one_scenario_and_what_two_of_them_state_is_told(tmp_path: Path) -> None:
+def test_several_files_are_one_scenario_and_state_each_thing_once(tmp_path: Path) -> None:
     importing = "from locust import User, task\nfrom shop import Shopper\nfrom harness import steady\n"
     shop, other = scenario(tmp_path, USER), scenario(tmp_path, f"{importing}phases = [steady()]\n", "more.py")
     described = describe_scenario(f"{shop},{other}")

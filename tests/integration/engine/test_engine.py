@@ -398,7 +398,7 @@ def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: Coun
 
 
 @pytest.mark.traced
-def test_a_lost_worker_is_told_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
+def test_a_lost_worker_is_reported_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 
     def kill_one(load: LoadProcesses, journal: Journal) -> None:
@@ -725,7 +725,7 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
 
 
 @pytest.mark.traced
-def test_a_report_that_cannot_be_is_told_and_ends_nothing(server: CountingServer, tmp_path: Path) -> None:
+def test_an_invalid_report_is_recorded_and_the_run_goes_on(server: CountingServer, tmp_path: Path) -> None:
     lying = (
         GETTER.replace("class Getter", "from locust import events\n\n    class Getter")
         + """

@@ -101,20 +101,20 @@ def test_a_scenario_that_is_a_link_or_hidden_is_what_was_asked_for(tmp_path: Pat
     assert sorted(sent.files) == [".buy.py", "beside.py"]
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     with harness_error("bundle-file-unreadable") as error:
         collect([tmp_path / "gone.py"], tmp_path)
     assert error.value.where == str(tmp_path / "gone.py")
 
 
-def test_a_file_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_large_file_is_rejected_before_it_is_read(tmp_path: Path) -> None:
     write(tmp_path, big_DOT_py="open('rows.csv')", rows_DOT_csv="")
     os.truncate(tmp_path / "rows.csv", 1 << 42)  # sparse: no memory would hold it
     with harness_error("bundle-too-large"):
         collect([tmp_path / "big.py"], tmp_path)
 
 
-def test_more_than_a_worker_should_be_sent_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_bundle_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, big_DOT_py="open('rows.csv')", rows_DOT_csv="1234567890")
     monkeypatch.setattr(bundle, "MOST_BYTES", 20)
     with harness_error("bundle-too-large"):
@@ -130,6 +130,6 @@ def test_it_is_laid_down_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../out.py", "/tmp/out.py", "a/../../out.py", ""])
-def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_path_outside_the_folder_is_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="leads out of the folder"):
         Bundle((name,), {name: b""}).write_to(tmp_path / "inside")

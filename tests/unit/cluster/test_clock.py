@@ -18,13 +18,13 @@ def asked(at_s: float, ahead_s: float, there_s: float, back_s: float) -> Reading
 
 
 @given(st.floats(-1e6, 1e6), delays, delays)
-def test_an_answer_is_wrong_by_no_more_than_its_bound(ahead_s: float, there_s: float, back_s: float) -> None:
+def test_a_reading_is_wrong_by_at_most_its_bound(ahead_s: float, there_s: float, back_s: float) -> None:
     reading = asked(5.0, ahead_s, there_s, back_s)
     assert abs(reading.offset_s - ahead_s) <= reading.bound_s + 1e-6
     assert reading.bound_s == pytest.approx((there_s + back_s) / 2, abs=1e-6)
 
 
-def test_the_quickest_answer_counts() -> None:
+def test_the_quickest_reading_counts() -> None:
     clock = MasterClock()
     for there_s, back_s in ((0.2, 0.001), (0.0004, 0.0004), (0.001, 0.3)):
         clock.add(asked(1.0, 100.0, there_s, back_s))

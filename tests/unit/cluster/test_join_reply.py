@@ -17,9 +17,9 @@ from tests.support.recordings import make_plan, steady
 MASTER = "10.0.0.5"
 
 
-def welcome(**changed: Any) -> bytes:
+def accepted(**changed: Any) -> bytes:
     plan = make_plan([steady()]).model_dump_json()
-    said = {
+    data = {
         "indexes": [0],
         "plan": plan,
         "target": "http://127.0.0.1:1",
@@ -27,11 +27,11 @@ def welcome(**changed: Any) -> bytes:
         "files": {"plan.json": b"{}", "b.py": b""},
         "warnings": [],
     }
-    return pack(ACCEPTED, said | changed, "master")
+    return pack(ACCEPTED, data | changed, "master")
 
 
 def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Path) -> None:
-    answer = JoinAccepted.read(welcome(), MASTER)
+    answer = JoinAccepted.read(accepted(), MASTER)
     assert answer is not None
     plan = answer.write_to(tmp_path, MASTER)
     assert plan.scenario.path == str(tmp_path / "scenario" / "plan.json")
@@ -47,12 +47,12 @@ def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Pa
         b"\x05",
         pack(REJECTED, {}, "master"),
         pack(ACCEPTED, {}, "master"),
-        welcome(files={"b.py": 5}),
-        welcome(files=None),
-        welcome(indexes="0"),
+        accepted(files={"b.py": 5}),
+        accepted(files=None),
+        accepted(indexes="0"),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_told(sent: bytes) -> None:
+def test_an_invalid_reply_is_rejected(sent: bytes) -> None:
     with harness_error("join-reply-not-understood") as error:
         JoinAccepted.read(sent, MASTER)
     assert error.value.exit_code == ExitCode.BROKEN
@@ -61,19 +61,19 @@ def test_an_answer_that_makes_no_sense_is_told(sent: bytes) -> None:
 @pytest.mark.parametrize(
     "changed", [{"plan": "{}"}, {"plan": "no JSON"}, {"scenario": []}, {"files": {"../b.py": b""}}]
 )
-def test_a_scenario_that_cannot_be_one_is_told(tmp_path: Path, changed: dict[str, Any]) -> None:
-    answer = JoinAccepted.read(welcome(**changed), MASTER)
+def test_an_invalid_scenario_is_rejected(tmp_path: Path, changed: dict[str, Any]) -> None:
+    answer = JoinAccepted.read(accepted(**changed), MASTER)
     assert answer is not None
     with harness_error("join-reply-not-understood"):
         answer.write_to(tmp_path, MASTER)
 
 
-def test_a_refusal_is_told() -> None:
+def test_a_rejection_is_reported_with_its_reason() -> None:
     reason = message("join-too-late", "the run has begun")
     with harness_error("join-rejected") as error:
         JoinAccepted.read(pack(REJECTED, {"reason": reason.to_data()}, "master"), MASTER)
     assert error.value.params["reason"] == reason
 
 
-def test_another_message_is_not_the_answer() -> None:
+def test_another_message_is_not_the_reply() -> None:
     assert JoinAccepted.read(pack("spawn", {}, "master"), MASTER) is None

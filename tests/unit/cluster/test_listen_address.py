@@ -38,7 +38,7 @@ def test_addresses_as_people_type_them(text: str, expected: tuple[str, int]) -> 
 @pytest.mark.parametrize(
     "text", ["", ":80", "a:b", "a:0", "a:65536", "http://a", "a b", "[::1]x", "a:٣", f"a:{'9' * 5000}"]
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_an_invalid_address_is_rejected(text: str) -> None:
     with harness_error("address-invalid"):
         split_address(text, "master")
 
@@ -51,7 +51,7 @@ def test_the_command_to_type_holds_a_secret_that_was_made_and_none_that_was_give
     assert "a secret" not in repr(given)
 
 
-def test_a_door_that_cannot_be_opened_is_told() -> None:
+def test_unusable_listen_options_are_rejected() -> None:
     with harness_error("bind-address-not-local"):
         resolve_listen_address("192.0.2.1", None, None)
     with harness_error("expect-workers-without-bind"):
@@ -64,7 +64,7 @@ def test_a_door_that_cannot_be_opened_is_told() -> None:
             resolve_listen_address(f"127.0.0.1:{port}", None, None)
 
 
-def test_a_secret_is_made_only_where_a_person_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_secret_is_generated_only_for_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("HARNESS_SECRET", raising=False)
     address = f"127.0.0.1:{free_port()}"
     with (tmp_path / "log").open("w") as log:  # as CI has it, which may show it to everybody
@@ -93,13 +93,13 @@ def test_the_address_to_listen_on(bind: str, expected: str) -> None:
     assert resolve_bind(bind.format(port)) == (expected, port)
 
 
-def test_a_host_that_nobody_knows_is_told() -> None:
+def test_an_unknown_host_is_reported_with_the_known_addresses() -> None:
     with harness_error("bind-host-unknown") as error:
         resolve_bind("nobody.invalid")
     assert "127.0.0.1" in str(error.value.params["addresses"])
 
 
-def test_a_target_of_ours_is_reached_at_the_address_of_the_door_where_it_listens_there() -> None:
+def test_a_managed_target_is_reached_at_the_listen_address() -> None:
     listen_address = ListenAddress("0.0.0.0", 5557)
     with socket.create_server(("0.0.0.0", 0)) as everywhere:
         port = everywhere.getsockname()[1]
@@ -109,7 +109,7 @@ def test_a_target_of_ours_is_reached_at_the_address_of_the_door_where_it_listens
         reached_from_outside(f"http://127.0.0.1:{port}", listen_address, managed=True)
 
 
-def test_a_target_on_loopback_is_refused_where_workers_come_from_elsewhere() -> None:
+def test_remote_workers_cannot_use_a_target_on_loopback() -> None:
     loopback = "http://127.0.0.1:1"
     outside = ListenAddress("192.0.2.1", 5557)
     assert reached_from_outside(loopback, ListenAddress(), managed=False) == loopback

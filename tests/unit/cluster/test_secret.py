@@ -31,7 +31,7 @@ def test_the_variable_is_taken_out_of_the_environment(monkeypatch: pytest.Monkey
     assert VARIABLE not in os.environ
 
 
-def test_a_secret_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_invalid_secret_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(VARIABLE, "x" * (SHORTEST - 1))
     with harness_error("secret-too-short"):
         given_secret(None)

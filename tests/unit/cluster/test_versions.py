@@ -12,7 +12,7 @@ def test_the_same_installation_differs_in_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["messages", "harness", "locust"])
-def test_what_decides_the_numbers_must_agree(name: str) -> None:
+def test_versions_that_affect_the_numbers_must_agree(name: str) -> None:
     rejected, warned = differences(versions(), versions() | {name: "0.9"})
     assert [difference.params for difference in rejected] == [
         {"name": name, "worker": "0.9", "master": versions()[name]}
@@ -21,10 +21,10 @@ def test_what_decides_the_numbers_must_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["python", "gevent"])
-def test_what_decides_only_the_speed_is_told(name: str) -> None:
+def test_versions_that_affect_only_speed_are_warned_of(name: str) -> None:
     rejected, warned = differences(versions(), versions() | {name: "0.9"})
     assert (rejected, len(warned)) == ([], 1)
 
 
-def test_a_worker_that_does_not_say_is_another() -> None:
+def test_a_worker_without_versions_is_rejected() -> None:
     assert len(differences(versions(), {})[0]) == 3

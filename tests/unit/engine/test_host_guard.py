@@ -74,7 +74,7 @@ def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None
 
 
 @pytest.mark.parametrize(("most", "asked"), [(1, 4), (3, 10), (5, 5)])
-def test_no_span_of_a_second_sees_more_than_the_ceiling(most: int, asked: int) -> None:
+def test_no_span_of_a_second_exceeds_the_rate_limit(most: int, asked: int) -> None:
     now = [100.0]
     begun: list[float] = []
 
@@ -92,7 +92,7 @@ def test_no_span_of_a_second_sees_more_than_the_ceiling(most: int, asked: int) -
     assert rate_limiter.take_held() == 0
 
 
-def test_a_sleeper_that_wakes_late_or_early_does_not_break_the_ceiling() -> None:
+def test_the_rate_limit_holds_however_late_a_sleeper_wakes() -> None:
     now = [100.0]
     wakes_s = iter([0.4, 0.5, 0.7, 0.2, 0.9, *[1.0] * 20])
     begun: list[float] = []
@@ -139,7 +139,7 @@ def test_requests_wait_in_turn_and_who_is_gone_leaves_its_place() -> None:
     assert rate_limiter.take_held() == 0
 
 
-def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
+def test_a_rate_limit_holds_for_other_names_of_its_host() -> None:
     hosts = [
         AllowedHost(host="10.0.0.9", max_rate=5),
         AllowedHost(host="a.test", max_rate=3),
@@ -162,7 +162,7 @@ def test_a_ceiling_holds_for_other_names_of_its_host() -> None:
     assert some.rate_limiter("b.test") is some.rate_limiters["10.0.0.9"]
 
 
-def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_under_another_name_finds_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     some = Guard(AllowedHosts([AllowedHost(host="10.0.0.9", max_rate=5)]))
     monkeypatch.setattr("harness.engine.host_guard._process_guard", some)
     origin_pool = OriginPool(Origin("http", "x.test", 80), 1)
@@ -174,7 +174,7 @@ def test_a_connection_under_another_name_finds_the_ceiling(monkeypatch: pytest.M
     assert list(origin_pool.rate_limiter._begun_s)[-1] > 0
 
 
-def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
+def test_workers_share_a_rate_limit_and_this_machine_is_one_host() -> None:
     hosts = AllowedHosts([AllowedHost(host="localhost", max_rate=7)], [AllowedHost(host="localhost", max_rate=9)])
     workers = [Guard(hosts, worker=worker, workers=3).rate_limiters["localhost"] for worker in range(3)]
     assert [rate_limiter._begun_s.maxlen for rate_limiter in workers] == [3, 2, 2]
@@ -183,7 +183,7 @@ def test_workers_share_a_ceiling_and_this_machine_is_one_host() -> None:
     assert one.rate_limiter("shop.example") is None
 
 
-def test_a_ceiling_for_this_machine_holds_for_the_target_that_the_harness_started() -> None:
+def test_a_rate_limit_of_this_machine_holds_for_a_managed_target() -> None:
     hosts = [
         *(AllowedHost(host="localhost", max_rate=7), AllowedHost(host="192.0.2.9", max_rate=5)),
         AllowedHost(host="10.0.0.9", max_rate=3),

@@ -52,7 +52,7 @@ def journal_of(*frame_lists: list[Any]) -> Journal:
     return journal
 
 
-def test_a_second_is_written_when_all_workers_have_told_it() -> None:
+def test_a_second_is_written_when_all_workers_have_reported_it() -> None:
     merger = Merger(["a", "b"])
     named = merger.add("a", report(0, [10, 20]), NOW_S)
     assert merger.whole() == []
@@ -93,7 +93,7 @@ def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
     assert (second.users, sum(row.requests for row in second.endpoint_seconds)) == (20, 20)
 
 
-def test_a_request_told_late_is_added_to_its_own_second() -> None:
+def test_a_request_reported_late_is_added_to_its_own_second() -> None:
     merger = Merger(["a"])
     frames: list[Any] = []
     for second, told in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
@@ -138,7 +138,7 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
         {"requests": table_of(0, [replace(ROW, endpoint=1)]).to_wire()},
     ],
 )
-def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -> None:
+def test_an_invalid_report_is_rejected_as_a_whole(change: dict[str, Any]) -> None:
     merger = Merger(["a"])
     with pytest.raises(ValueError, match=r"\w"):
         merger.add("a", {**report(0, [10]), **change}, NOW_S)
@@ -147,7 +147,7 @@ def test_a_report_that_cannot_be_is_refused_as_a_whole(change: dict[str, Any]) -
     assert (len(journal.endpoints), len(journal.failures)) == (1, 1)
 
 
-def test_what_is_no_report_or_of_no_worker_is_refused() -> None:
+def test_a_report_of_a_stranger_is_rejected() -> None:
     merger = Merger(["a"])
     for worker, message in (("a", None), ("a", b"GET / HTTP/1.1"), ("stranger", report(0, [10]))):
         with pytest.raises(ValueError, match=r"a map|no worker"):

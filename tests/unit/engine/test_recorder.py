@@ -136,7 +136,7 @@ def test_failures_are_counted_by_kind_and_sampled_a_few_times() -> None:
     assert samples[0][4] == {"url": "http://x/a", "error": "broke", "status": "500", "body": "caf\ufffd broke \x00"}
 
 
-def test_an_answer_whose_body_cannot_be_read_is_still_sampled() -> None:
+def test_a_response_with_an_unreadable_body_is_still_sampled() -> None:
     class Broken:
         status_code = 200
 
@@ -199,7 +199,7 @@ def _group() -> None:
 @pytest.mark.parametrize(
     "ask", [lambda: requests.get("http://10.255.0.1/"), lambda: urllib.request.urlopen("http://10.255.0.1/"), _group]
 )
-def test_a_refusal_of_the_guard_is_told_as_such_whatever_a_client_wraps_it_in(
+def test_a_host_not_allowed_is_found_in_any_client_error(
     ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -211,7 +211,7 @@ def test_a_refusal_of_the_guard_is_told_as_such_whatever_a_client_wraps_it_in(
     assert describe_failure(caught.value, None) == str(HostNotAllowed("h"))
 
 
-def test_an_exception_that_holds_itself_is_told() -> None:
+def test_an_exception_that_contains_itself_is_described() -> None:
     error = ValueError("x")
     error.args = (error, error, "x")
     error.__cause__ = other = KeyError("y")

@@ -35,7 +35,7 @@ def test_shares_are_the_weights_over_ten_thousand(weights: dict[str, int]) -> No
         assert counts[task] / 10_000 == pytest.approx(weight / len(tasks), abs=0.001)
 
 
-def test_a_deck_holds_every_place_equally_often() -> None:
+def test_every_place_comes_equally_often() -> None:
     tasks = ["a"] * 80 + ["b"] * 15 + ["c"] * 5
     assert Counter(dealt(tasks, 100)) == Counter(tasks)
     assert Counter(dealt(["a", "b"], MIN_PLACES)) == {"a": MIN_PLACES // 2, "b": MIN_PLACES // 2}
