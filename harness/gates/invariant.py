@@ -19,24 +19,28 @@ def verify_result(folder: RunFolder) -> GateResult:
 
 def _finding(folder: RunFolder) -> tuple[GateStatus, Message]:
     if not folder.verification.exists():
-        return "inconclusive", message("verify-not-run", "the scenario's `verify` did not run: nothing was checked")
+        return "inconclusive", message(
+            "invariant-check-not-run", "the scenario's `verify` did not run: nothing was checked"
+        )
     found = read_json(folder.verification)
     status = found.get("status") if isinstance(found, dict) else None
     text = str(found.get("message") or "") if isinstance(found, dict) else ""
     match status:
         case "pass" if text:
-            return "pass", message("verify-passed", "{message}", message=text)
+            return "pass", message("invariants-passed", "{message}", message=text)
         case "pass":
-            return "pass", message("verify-held", "the scenario's invariants hold")
+            return "pass", message("invariants-held", "the scenario's invariants hold")
         case "fail":
-            return "fail", message("verify-failed", "an invariant of the scenario is broken: {message}", message=text)
+            return "fail", message(
+                "invariant-broken", "an invariant of the scenario is broken: {message}", message=text
+            )
         case "error":
             return "inconclusive", message(
-                "verify-raised", "`verify` raised an error, so nothing was checked: {message}", message=text
+                "invariant-check-raised", "`verify` raised an error, so nothing was checked: {message}", message=text
             )
         case "interrupted":
             return "inconclusive", message(
-                "verify-interrupted", "`verify` was interrupted, so not everything was checked"
+                "invariant-check-interrupted", "`verify` was interrupted, so not everything was checked"
             )
     raise HarnessError(
         "verify-status-unknown",

@@ -60,7 +60,7 @@ class Evaluator:
         if phase in planned:
             return message("gate-phase-not-begun", "phase {phase!r} never began", phase=phase)
         return message(
-            "gate-unknown-phase",
+            "gate-phase-not-planned",
             "the plan has no phase {phase!r}. {known}",
             phase=phase,
             known=alternatives(phase, planned),

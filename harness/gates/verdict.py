@@ -82,7 +82,7 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case None:
             reasons.append(
                 message(
-                    "run-killed",
+                    "run-was-killed",
                     "the run was killed after {seconds:.0f} s: what had been recorded by then is reported",
                     seconds=journal.last_s,
                 )

@@ -148,7 +148,7 @@ def test_a_gate_on_an_unknown_phase_or_endpoint_names_the_known_ones(tmp_path: P
     summary = judge(folder)
     assert summary.exit_code == 3
     unknown, misspelt, idle = summary.gates
-    assert (unknown.code, unknown.params["phase"]) == ("gate-unknown-phase", "stedy")
+    assert (unknown.code, unknown.params["phase"]) == ("gate-phase-not-planned", "stedy")
     assert unknown.params["known"]["params"]["close"] == "steady"
     assert (misspelt.code, misspelt.params["endpoint"]) == ("gate-unknown-endpoint", "POST /chekout")
     assert {"POST /checkout", "GET /products/{id}"} <= set(misspelt.params["known"]["params"]["known"])
@@ -302,7 +302,7 @@ def test_a_killed_run_is_broken_and_keeps_its_figures(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[*PHASES, stress()], gates=["p95 < 20ms"], stop_at_s=12.4, end_reason=None)
     summary = judge(folder)
     assert (summary.verdict, summary.exit_code) == ("broken", 4)
-    assert summary.verdict_reasons[0].code == "run-killed"
+    assert summary.verdict_reasons[0].code == "run-was-killed"
     assert summary.verdict_reasons[0].params["seconds"] == pytest.approx(12, abs=0.5)
     assert summary.phases[1].requests > 0
     assert summary.phases[1].cut_short == "it ran 6.8 s of 20 s"
@@ -403,11 +403,16 @@ def test_a_run_limited_by_the_generator_throughout_is_broken(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("verify", "status", "exit_code", "code"),
     [
-        ({"status": "pass", "message": "", "duration_s": 0.1}, "pass", 0, "verify-held"),
-        ({"status": "fail", "message": "3 sold too many", "duration_s": 0.1}, "fail", 1, "verify-failed"),
-        ({"status": "error", "message": "KeyError: 'left'", "duration_s": 0.1}, "inconclusive", 3, "verify-raised"),
-        (None, "inconclusive", 3, "verify-not-run"),
-        ({"status": "interrupted", "message": ""}, "inconclusive", 130, "verify-interrupted"),
+        ({"status": "pass", "message": "", "duration_s": 0.1}, "pass", 0, "invariants-held"),
+        ({"status": "fail", "message": "3 sold too many", "duration_s": 0.1}, "fail", 1, "invariant-broken"),
+        (
+            {"status": "error", "message": "KeyError: 'left'", "duration_s": 0.1},
+            "inconclusive",
+            3,
+            "invariant-check-raised",
+        ),
+        (None, "inconclusive", 3, "invariant-check-not-run"),
+        ({"status": "interrupted", "message": ""}, "inconclusive", 130, "invariant-check-interrupted"),
     ],
 )
 def test_invariants_are_a_gate(
