@@ -92,7 +92,10 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
     """A phase to show the limit of (a steady one if possible), and the P95 that gates compare with."""
     from harness.analysis.compare import against
 
-    phases = sorted(baseline.runs[0].phases, key=lambda phase: not phase_kind(phase.kind).one_level)
+    latest = baseline.runs[0]
+    if _is_bench(latest):
+        return None
+    phases = sorted(latest.phases, key=lambda phase: not phase_kind(phase.kind).one_level)
     for phase in phases:
         p95s = baseline.figures(phase.name, ALL, "p95")
         if p95s and not phase.generator_limited:

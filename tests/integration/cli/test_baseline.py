@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.record.run_folder import RunFolder, read_model, write_text
+from harness.control.finalize import judged, write_results
+from harness.record.run_folder import RunFolder, read_model, write_json, write_text
 from harness.record.summary import GateResult, Summary, Verdict
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_measurement, make_summary
+from tests.support.benches import bench_folder
 from tests.support.recordings import WorkerState, make_environment, record_run, steady
 
 
@@ -88,6 +90,18 @@ def test_set_keeps_the_run_and_says_how_gates_use_it(reports: Path) -> None:
     (p95,) = kept.figures("held", "", "p95")
     assert f"at most {p95.value * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in said.err
     assert "harness baseline set RUN --add" in said.err
+
+
+def test_set_and_show_of_a_bench(reports: Path) -> None:
+    folder = bench_folder(reports, {"micro/test_a.py::test_a": [1e-3, 2e-3, 3e-3]})
+    write_json(folder.environment, make_environment().model_dump())
+    write_results(folder, judged(folder))
+    assert 'bench("test_*").mean <= baseline + 10%' in baseline(reports, "set", "latest").err
+    assert "test_a" in baseline(reports, "show").err
+    (shown,) = baseline(reports, "show", "--json").json
+    (run,) = shown["runs"]
+    assert run["verdict"] == "pass"
+    assert run["figures"]["benchmarks"]["micro/test_a.py::test_a"]["median"]["value"] == 2e-3
 
 
 def test_set_again_replaces_and_add_joins(reports: Path) -> None:

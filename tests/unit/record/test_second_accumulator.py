@@ -152,5 +152,5 @@ def test_what_is_changed_below_is_a_table() -> None:
     ],
 )
 def test_a_table_that_cannot_be_is_refused(wire: Any) -> None:
-    with pytest.raises(ValueError, match=r"series table|reshape|buffer"):
+    with pytest.raises(ValueError, match=r"second table|reshape|buffer"):
         SecondTable.from_wire(wire)
