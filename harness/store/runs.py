@@ -26,8 +26,6 @@ class RunEntry:
     summary: Summary
     fingerprint: str
     folder: Path
-    artifact: str | None = None
-    """Where its copy is, below the artifact location of that time; None if it was not copied."""
     measurement: Measurement | None = None
     """Its figures with their intervals; None keeps those that the catalogue has."""
 
@@ -42,7 +40,6 @@ class StoredRun:
     started_at: datetime
     verdict: str
     folder: Path
-    artifact: str | None
 
 
 class RunCatalogue(Database):
@@ -80,25 +77,17 @@ class RunCatalogue(Database):
                 self._parsed(row.summary, Summary, "summary", row.run_id),
                 row.fingerprint,
                 self._reports / row.folder,
-                row.artifact,
             )
             for row in rows
         ]
 
     def stored_runs(self) -> list[StoredRun]:
         """All runs, the latest first, with those whose figures this harness cannot read."""
-        columns = (RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.started_at, RunRow.verdict)
-        query = select(*columns, RunRow.folder, RunRow.artifact).order_by(
-            RunRow.started_at.desc(), RunRow.run_id.desc()
-        )
+        columns = (RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.started_at, RunRow.verdict, RunRow.folder)
+        query = select(*columns).order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
         with self._reading() as session:
             rows = session.execute(query).all()
-        return [StoredRun(*row[:5], self._reports / row.folder, row.artifact) for row in rows]
-
-    def artifact_of(self, run_id: str) -> str | None:
-        """Where the copy of that run is; None if the run is unknown, or was not copied."""
-        with self._reading() as session:
-            return session.scalar(select(RunRow.artifact).filter_by(run_id=run_id))
+        return [StoredRun(*row[:5], self._reports / row.folder) for row in rows]
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""
@@ -171,8 +160,6 @@ class RunCatalogue(Database):
             summary=summary.model_dump_json(by_alias=True),
         )
         # A merged row changes only the columns that were set.
-        if entry.artifact is not None:
-            row.artifact = entry.artifact
         if entry.measurement is not None:
             row.measurement = entry.measurement.model_dump_json()
         return row

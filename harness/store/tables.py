@@ -51,8 +51,6 @@ class RunRow(Base):
     exit_code: Mapped[int]
     folder: Mapped[str]
     """The run folder; relative if it is below the folder of runs, so that both can be moved together."""
-    artifact: Mapped[str | None]
-    """Where the copy of the run folder is (``harness.control.artifacts``); null where none was made."""
     summary: Mapped[str]
     """``record.summary.Summary`` as JSON."""
     measurement: Mapped[str | None] = mapped_column(deferred=True)

@@ -58,7 +58,7 @@ def test_benches_are_stored_with_their_rounds_in_order(store_url: str, tmp_path:
         history = store.benchmark_history("shop", "f1", most=10)
         assert [(one.run_id, one.benchmarks[0].mean_s) for one in history] == [("a", 1e-6), ("b", 2e-6)]
         assert [one.run_id for one in store.benchmark_history("shop", "f1", most=1)] == ["b"]
-        store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a", artifact="s3://runs/a"))
+        store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a"))
         assert store.benchmark_rounds("a")[TEST].tolist() == [1e-6, 2e-6, 3e-6]
         assert store.forget_run("a")
         assert store.benchmark_rounds("a") == {}

@@ -35,19 +35,6 @@ def test_a_run_recorded_again_replaces_its_entry(store: Store, tmp_path: Path) -
     assert [entry.summary.verdict for entry in store.list_runs()] == ["pass"]
 
 
-def test_where_the_copy_is_stays_noted_when_a_run_is_recorded_again(store: Store, tmp_path: Path) -> None:
-    run = make_summary()
-    store.record_run(RunEntry(run, "f1", tmp_path))
-    assert store.artifact_of(run.run_id) is None
-    store.record_run(RunEntry(run, "f1", tmp_path, artifact="s3://runs/1"))
-    store.record_run(RunEntry(run, "f1", tmp_path))
-    assert store.artifact_of(run.run_id) == "s3://runs/1"
-    assert [entry.artifact for entry in store.list_runs()] == ["s3://runs/1"]
-    store.record_run(RunEntry(run, "f1", tmp_path, artifact="s3://others/1"))
-    assert store.artifact_of(run.run_id) == "s3://others/1"
-    assert store.artifact_of("another") is None
-
-
 def test_a_run_is_forgotten_unless_a_baseline_names_it(store: Store, tmp_path: Path) -> None:
     for number in (1, 2):
         store.record_run(RunEntry(make_summary(number), "f1", tmp_path / make_summary(number).run_id))

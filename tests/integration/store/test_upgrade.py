@@ -43,12 +43,12 @@ def test_a_store_of_an_older_harness_is_upgraded_in_place(store_url: str, tmp_pa
     make_first_store(store_url)
     with open_store(store_url, tmp_path) as store:
         _, run = store.list_runs()  # the baseline's run is one of the catalogue from now on
-        assert (run.summary, run.folder, run.artifact) == (make_summary(1), tmp_path / make_summary(1).run_id, None)
+        assert (run.summary, run.folder) == (make_summary(1), tmp_path / make_summary(1).run_id)
         baseline = store.baseline_for("flash_sale", "load", "f1")
         assert baseline is not None
         assert baseline.runs == [make_measurement(2)]
-        store.record_run(RunEntry(make_summary(1), "f1", tmp_path, artifact="s3://runs/1"))
-        assert store.artifact_of(make_summary(1).run_id) == "s3://runs/1"
+        store.record_run(RunEntry(make_summary(1), "f1", tmp_path))
+        assert [entry.folder for entry in store.list_runs()][-1] == tmp_path
     engine = create_engine(resolve(store_url, tmp_path).url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEWEST

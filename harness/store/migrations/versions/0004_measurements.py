@@ -1,4 +1,4 @@
-"""Every run has its measurement, and a baseline names runs instead of keeping their figures itself."""
+"""Every run has its measurement, a baseline names runs instead of keeping their figures, copies are not tracked."""
 
 import json
 from typing import Any
@@ -26,6 +26,7 @@ _BASELINE = sa.table(
 
 def upgrade() -> None:
     op.add_column("harness_run", sa.Column("measurement", sa.Text(), nullable=True))
+    op.drop_column("harness_run", "artifact")
     with op.batch_alter_table("harness_baseline") as table:
         table.alter_column("run", existing_type=sa.Text(), nullable=True)
     connection = op.get_bind()
