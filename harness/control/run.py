@@ -35,7 +35,8 @@ from harness.sampling.session import SamplingSession
 from harness.store import Store, open_store
 from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
-from harness.targets.start import Target, start_target
+from harness.targets.start import start_target
+from harness.targets.target import Target
 
 
 @dataclass(frozen=True)

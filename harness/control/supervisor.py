@@ -15,7 +15,7 @@ from harness.gates.run_totals import RunTotals
 from harness.record.journal import Journal, JournalFollower
 from harness.record.journal_entries import EndReason
 from harness.sampling.session import SamplingSession
-from harness.targets.start import Target
+from harness.targets.target import Target
 
 _POLL_S = 0.1
 

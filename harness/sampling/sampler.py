@@ -33,7 +33,7 @@ class MemoryAgent(Protocol):
 
 
 class SampledTarget(Protocol):
-    """What samplers need of a target (``harness.targets.start.Target`` is one)."""
+    """What samplers need of a target (:class:`harness.targets.target.Target` is one)."""
 
     @property
     def pid(self) -> int | None: ...

@@ -1,0 +1,197 @@
+"""A target that the harness starts on a free port, and ends with all its processes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import ExitCode, HarnessError, Message, Option, message
+from harness.plan import model
+from harness.record.redaction import redacted_command
+from harness.targets import health
+from harness.targets.agent_client import Agent, agent_environment, agents_in
+from harness.targets.supervised_process import SupervisedProcess
+from harness.targets.target import RUNNING, Target
+
+_ATTEMPTS = 3
+"""Ports to try in turn if another process takes the free one before the target does."""
+_STOP_GRACE_S = 10.0
+_LOG_LINES_SHOWN = 15
+_LOG_LINE_LENGTH = 300
+_LOG_BYTES_READ = 64 * 1024
+"""A target may write any amount before it fails; the reason is in the last lines."""
+_SHOP = "python -m harness.shop --host 127.0.0.1 --port {port}"
+_LONGEST_SOCKET_FOLDER = 70
+"""A Unix socket's path has at most about 104 characters."""
+
+
+class Managed(Target):
+    managed = True
+
+    def __init__(self, command: str, port: int, process: SupervisedProcess, agent_folder: Path | None) -> None:
+        self.url = f"http://{health.LOOPBACK}:{port}"
+        self._command = command
+        self._process = process
+        self._agent_folder = agent_folder
+        self.pid: int = process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def exit_description(self) -> Message:
+        status = self._process.poll()
+        if status is None:
+            return RUNNING
+        if status >= 0:
+            return message("target-exited", "exited with code {status}", status=status)
+        name = signal.Signals(-status).name
+        if -status == signal.SIGKILL:
+            return message("target-sigkill", "was killed by {signal}: out of memory?", signal=name)
+        return message("target-killed", "was killed by {signal}", signal=name)
+
+    def describe(self) -> str:
+        what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
+        return f"{what}, at {self.url}"
+
+    def agents(self) -> list[Agent]:
+        return agents_in(self._agent_folder) if self._agent_folder else []
+
+    def stop(self) -> None:
+        self._process.stop(_STOP_GRACE_S)
+
+
+def start_managed(
+    plan: model.ShopTarget | model.CommandTarget, log: Path, *, agent: bool, secret_names: Sequence[str]
+) -> Target:
+    shop = isinstance(plan, model.ShopTarget)
+    command = _SHOP if isinstance(plan, model.ShopTarget) else plan.command
+    ready_path = "/health" if isinstance(plan, model.ShopTarget) else plan.ready_path
+    timeout_s = 60.0 if isinstance(plan, model.ShopTarget) else plan.ready_timeout_s
+    words = _split(command)
+    if shop:
+        words[0] = sys.executable
+    for _ in range(_ATTEMPTS):
+        port = health.free_port()
+        log_starts = log.stat().st_size if log.exists() else 0
+        target = _spawn(command, words, port, plan.environment, log, agent=agent, secret_names=secret_names)
+        try:
+            seen = health.wait_until_ready(port, ready_path, timeout_s, target.is_alive)
+            if seen is None and target.is_alive():
+                return target
+            alive, ended = target.is_alive(), target.exit_description()
+        except BaseException:  # raised again: an interrupt must leave no target behind, either
+            target.stop()
+            raise
+        target.stop()
+        if not alive and health.is_taken(port):
+            continue  # another process took this port before the target did
+        raise _not_ready(command, ready_path, timeout_s, None if alive else ended, seen, log, log_starts)
+    raise HarnessError(
+        "target-port-taken",
+        "the target found its port in use, {attempts} times with another port each",
+        where=redacted_command(command),
+        hint="Its output is in {log}.",
+        exit_code=ExitCode.BROKEN,
+        attempts=_ATTEMPTS,
+        log=log,
+    )
+
+
+def _split(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise HarnessError(
+            "target-command-invalid",
+            "invalid command of the target: {reason}",
+            where=redacted_command(command),
+            reason=str(error),
+        ) from error
+    if not words:
+        raise HarnessError(
+            "target-command-empty",
+            "the target's command is empty",
+            where=Option("target"),
+            hint="For example: 'app --port {{port}}'",
+        )
+    return words
+
+
+def _spawn(
+    command: str,
+    words: list[str],
+    port: int,
+    environment: dict[str, str],
+    log: Path,
+    *,
+    agent: bool,
+    secret_names: Sequence[str],
+) -> Managed:
+    # Replaced, not formatted: a command may hold other braces (JSON).
+    filled = [word.replace("{port}", str(port)) for word in words]
+    settings = os.environ | {"PORT": str(port)} | environment
+    agent_folder = None
+    if agent:
+        long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
+        agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
+        settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
+    process = SupervisedProcess(filled, settings, log, remove=agent_folder, secret_names=secret_names)
+    return Managed(command, port, process, agent_folder)
+
+
+def _not_ready(
+    command: str,
+    path: str,
+    timeout_s: float,
+    ended: Message | None,
+    seen: Message | None,
+    log: Path,
+    log_starts: int,
+) -> HarnessError:
+    with log.open("rb") as file:
+        file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
+        output = file.read().decode(errors="replace")
+    lines = [line[:_LOG_LINE_LENGTH] for line in output.strip().splitlines()[-_LOG_LINES_SHOWN:]]
+    shown = "".join(f"\n    {line}" for line in lines) or "\n    (none)"
+    where = redacted_command(command)
+    if ended is None:
+        return HarnessError(
+            "target-not-ready",
+            "the target was not ready after {timeout_s:g} s: GET {path}: {seen}\n  Its last output ({log}):{output}",
+            where=where,
+            hint="It must listen on the port that {{port}} in the command (or PORT in its environment) names, and "
+            "respond 2xx to the path of {option}",
+            exit_code=ExitCode.BROKEN,
+            timeout_s=timeout_s,
+            path=path,
+            seen=seen,
+            log=log,
+            output=shown,
+            option=Option("ready"),
+        )
+    if "address already in use" in output.lower():
+        return HarnessError(
+            "target-own-port-taken",
+            "the target {ended} before it was ready: its port is in use\n  Its last output ({log}):{output}",
+            where=where,
+            hint="Write {{port}} in the command in place of its port, or end what listens there.",
+            exit_code=ExitCode.BROKEN,
+            ended=ended,
+            log=log,
+            output=shown,
+        )
+    return HarnessError(
+        "target-ended-early",
+        "the target {ended} before it was ready\n  Its last output ({log}):{output}",
+        where=where,
+        hint="Try the command by itself: it must run until it is stopped.",
+        exit_code=ExitCode.BROKEN,
+        ended=ended,
+        log=log,
+        output=shown,
+    )
