@@ -118,5 +118,6 @@ class RedactedStream(io.TextIOBase):
 
     def close(self) -> None:
         """Write the last line, which has no end yet."""
-        self._stream.write(self._lines.end())
-        self._stream.flush()
+        if not self._stream.closed:  # else nobody reads it: Python closes a stream that is dropped
+            self._stream.write(self._lines.end())
+            self._stream.flush()
