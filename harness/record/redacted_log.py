@@ -20,17 +20,17 @@ _POLL_S = 0.1
 
 
 class RedactedLog:
-    """Processes write to the descriptor ``writer``, which the owner closes once they have it.
+    """Appends to ``path`` what comes through the pipe ``reader``, each line when it is whole.
 
-    The owner calls :meth:`pump` whenever ``reader`` is readable. Lines are appended to ``path``, each when it is whole.
+    The owner calls :meth:`pump` whenever ``reader`` is readable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reader: int) -> None:
         self._file = path.open("ab", buffering=0)
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.reader, False)
+        self.reader = reader
+        os.set_blocking(reader, False)
         with suppress(OSError):  # only less room, then
-            fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._lines = RedactedLines()
 
@@ -64,10 +64,11 @@ class RedactedLog:
 
 
 class BackgroundRedactedLog(RedactedLog):
-    """A redacted log that a thread of this process pumps until it is closed."""
+    """A redacted log that a thread pumps until it is closed. Child processes write to the descriptor ``writer``."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        reader, self.writer = os.pipe()
+        super().__init__(path, reader)
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"redacts {path.name}", daemon=True)

@@ -25,12 +25,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.record.redacted_log import RedactedLog
-from harness.record.redaction import add_secret_names
+if TYPE_CHECKING:
+    from harness.record.redacted_log import RedactedLog
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -72,9 +72,7 @@ class _Supervisor:
     def _supervise(self, order: dict[str, Any]) -> None:
         bind_to_parent = _linux_guards()
         try:
-            if not isinstance(order["log"], int):
-                self._log = RedactedLog(Path(order["log"]))
-            output = order["log"] if self._log is None else self._log.writer
+            reader, output = (None, order["log"]) if isinstance(order["log"], int) else os.pipe()
             # fork and exec are safe here: this process has one thread
             root = subprocess.Popen(
                 order["command"],
@@ -90,9 +88,9 @@ class _Supervisor:
             return
         self._send({"pid": root.pid})
         os.close(output)
-        add_secret_names(order["secret_names"])
-        if self._log is not None:
-            self._selector.register(self._log.reader, selectors.EVENT_READ)
+        if reader is not None:
+            self._log = _redacted_log(Path(order["log"]), reader, order["secret_names"])
+            self._selector.register(reader, selectors.EVENT_READ)
         grace_s = self._wait_for_the_end(root)
         self._end_all(root, grace_s)
         if self._log is not None:
@@ -157,6 +155,15 @@ class _Supervisor:
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the harness has gone
             self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _redacted_log(path: Path, reader: int, secret_names: Sequence[str]) -> RedactedLog:
+    # Only here: compiling its patterns takes 50 ms, during which the target starts.
+    from harness.record.redacted_log import RedactedLog
+    from harness.record.redaction import add_secret_names
+
+    add_secret_names(secret_names)
+    return RedactedLog(path, reader)
 
 
 def _linux_guards() -> Callable[[], None] | None:

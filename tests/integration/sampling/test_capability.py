@@ -1,4 +1,4 @@
-"""py-spy in a container: its file has the capability SYS_PTRACE, as the Dockerfile sets it, for users other than root."""
+"""py-spy in a container: the Dockerfile gives its file the capability SYS_PTRACE, for users other than root."""
 
 from __future__ import annotations
 
