@@ -47,10 +47,10 @@ def test_without_scenario_and_profile_it_says_how_it_is_called(arguments: tuple[
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"), [("runs", "BASELINE_RUNS=two: this is no number"), ("folder", "cannot be w")]
+    ("wrong", "named"), [("runs", "BASELINE_RUNS=two"), ("folder", "performance/ is not writable")]
 )
-def test_what_would_fail_after_the_run_is_told_before_it(
-    wrong: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_would_fail_after_the_run_is_reported_before_it(
+    wrong: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if wrong == "runs":
         monkeypatch.setenv("BASELINE_RUNS", "two")
@@ -58,7 +58,7 @@ def test_what_would_fail_after_the_run_is_told_before_it(
         (tmp_path / "performance" / "junit.xml").mkdir(parents=True)
     done = script(tmp_path, "visit.py", "short.toml", path="/usr/bin:/bin")  # where there is no harness to run
     assert done.returncode == 2
-    assert told in done.stderr
+    assert named in done.stderr
 
 
 CANCELLED = """\
