@@ -122,7 +122,7 @@ def download(run_id: str, location: ArtifactLocation, parent: Path) -> RunFolder
 
 
 def _require_file_system(protocol: str) -> None:
-    from fsspec import get_filesystem_class
+    from fsspec import get_filesystem_class  # only here: most runs copy nothing
 
     try:
         get_filesystem_class(protocol.lower())
@@ -151,7 +151,7 @@ def _require_file_system(protocol: str) -> None:
 @contextmanager
 def _opened(location: ArtifactLocation, run_id: str) -> Iterator[tuple[AbstractFileSystem, str]]:
     """The file system and the path in it of a run's copy; every error of it becomes one :class:`HarnessError`."""
-    from fsspec.core import url_to_fs
+    from fsspec.core import url_to_fs  # as above
 
     try:
         # Neither is cached: another process may have changed what is there.
