@@ -58,12 +58,12 @@ class ProcessUsageSampler(PeriodicSampler):
     """Readings of ``target`` (if its process is known), ``generator`` and ``machine``."""
 
     def __init__(self, context: SamplingContext) -> None:
+        super().__init__(context)
         self._target_pid = context.target.pid
         self._generator_pids = context.generator_pids
         self._target = UsageMeter()
         self._generator = UsageMeter()
         psutil.cpu_times_percent(None)  # differences: this is the first reading
-        super().__init__(context)
         if self._target_pid is None:
             self.note(PID_UNKNOWN)
 

@@ -93,6 +93,9 @@ class Sampler:
         """Add a note."""
         self._notes[note] = None
 
+    def start(self) -> None:
+        """Start. Called once, before the first phase begins."""
+
     def begin_phase(self, index: int, name: str) -> None:
         """The phase with this index in the plan has begun. Not called for samplers of the whole run."""
 
@@ -113,7 +116,7 @@ class SamplerKind:
     """The stream it writes to, by its name in :data:`harness.recording.streams.STREAMS`."""
     during: During
     create: Callable[[SamplingContext], Sampler]
-    """Make it, which starts a sampler of the whole run. May raise: then it is not sampled, and a note says why."""
+    """Make it; :meth:`Sampler.start` starts it. If either raises, nothing is sampled, and a note says why."""
     enabled: Callable[[Sampling], bool] = lambda _: True
     """Whether the user wants it."""
     unavailable: Callable[[SampledTarget], Message | None] = lambda _: None
@@ -132,6 +135,8 @@ class PeriodicSampler(Sampler, ABC):
         self._writer = context.readings
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     @abstractmethod

@@ -58,7 +58,9 @@ class SamplingSession:
                 self._notes[reason] = None
                 continue
             try:
-                self._samplers.append((kind, kind.create(self._context)))
+                sampler = kind.create(self._context)
+                sampler.start()
+                self._samplers.append((kind, sampler))
             except Exception as error:  # noqa: BLE001  (a sampler that fails costs its data, not the run)
                 self._note_failure(kind, error)
         return self

@@ -95,6 +95,7 @@ def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with running(IDLE) as process:
         sampler = ProcessUsageSampler(context(folder, process.pid, lambda: [4194999]))
+        sampler.start()
         assert wait_until(lambda: any(reading.source == "target" for reading in READINGS.read(folder.resources)))
         process.kill()
     seen = len(READINGS.read(folder.resources))
@@ -116,6 +117,7 @@ def test_an_error_in_sampling_is_noted_and_ends_nothing_else(tmp_path: Path) -> 
         raise RuntimeError("no workers here")
 
     sampler = ProcessUsageSampler(context(folder, None, broken))
+    sampler.start()
     sampler.close()
     assert sampler.notes[0] == PID_UNKNOWN
     assert sampler.notes[1].code == "sampling-ended-early"
