@@ -207,7 +207,7 @@ def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message
         )
     warnings += _disturbed(suite)
     warnings += suite.profiles.notes
-    warnings += suite.environment.notes if suite.environment else []
+    warnings += suite.environment.doubts if suite.environment else []
     return list({str(warning): warning for warning in warnings}.values())
 
 

@@ -82,7 +82,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         if not (run.folder.path / profile.path).is_file()
     ]
     if run.environment is not None:
-        found += run.environment.notes
+        found += run.environment.doubts
     return list({str(warning): warning for warning in found if warning is not None}.values())
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.errors import Message
+from harness.record.summary import Notice
+
 
 class Environment(BaseModel):
     """The machine, the versions and the commits of a run.
@@ -29,4 +32,11 @@ class Environment(BaseModel):
     target: str
     """The target, for people."""
     notes: list[str] = []
-    """What makes measurements on this machine doubtful (frequency scaling, other load, no ptrace …)."""
+    """What makes figures of this machine doubtful (frequency scaling, other load, stolen time …)."""
+    notices: list[Notice] = []
+    """The notes again, each with its code and parameters."""
+
+    @property
+    def doubts(self) -> list[Message | str]:
+        """The notes, with code and parameters if they were recorded."""
+        return [notice.message() for notice in self.notices] or list(self.notes)

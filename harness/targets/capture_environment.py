@@ -15,6 +15,7 @@ import psutil
 
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.record.environment import Environment
+from harness.record.summary import Notice
 from harness.targets import machine
 
 _PACKAGES = ("harness", "locust", "gevent", "py-spy", "memray")
@@ -60,6 +61,7 @@ def _capture(
     memory_bytes = psutil.virtual_memory().total
     system = f"{platform.system()} {_major_minor(platform.release())} {platform.machine()}"
     processor = _processor()
+    doubts = [result.named() for result in machine.quietness() if result.level != "ok"]
     deciding = {
         "processor": processor,
         "cores": cores,
@@ -81,7 +83,8 @@ def _capture(
         scenario_commit=scenario_commit,
         target_commit=target_commit,
         target=target,
-        notes=[f"{result.name}: {result.text}" for result in machine.quietness() if result.level != "ok"],
+        notes=[str(doubt) for doubt in doubts],
+        notices=[Notice.of(doubt) for doubt in doubts],
     )
 
 

@@ -36,6 +36,10 @@ class CheckResult:
     text: Message
     remedy: Message | None = None
 
+    def named(self) -> Message:
+        """The text after the name of the check: ``other load: load average …``."""
+        return Message(self.text.code, f"{self.name}: {self.text.template}", self.text.params)
+
     def as_json(self) -> dict[str, Any]:
         """The public form of ``harness doctor --json``."""
         notice = Notice.of(self.text)
