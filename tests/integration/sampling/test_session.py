@@ -1,4 +1,4 @@
-"""The whole of sampling on a real service: the hot function is the widest, the leaking one is found, all ends."""
+"""Sampling a real service: the hot function is the widest, the leaking one is found, everything ends."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def run_phases(session: SamplingSession, *seconds: float) -> None:
 
 
 def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> ProfileIndex:
-    """What is sampled of a run's target in phases of so many seconds."""
+    """What is sampled of a run's target in phases of that many seconds."""
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         run_phases(session, *seconds)
     return session.close()
@@ -234,19 +234,19 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
     assert codes(index) == ["memory-target-attached"]
 
 
-def begun_again(session: SamplingSession, folder: RunFolder) -> Path:
-    """Starts the first phase, waits until its second py-spy looks; the file that this one will write."""
+def started_again(session: SamplingSession, folder: RunFolder) -> Path:
+    """Start the first phase and wait until its second py-spy samples; the file that this one will write."""
     session.phase_started(0)
-    said = folder.cpu / "0-the_steady.again.py-spy.log"
-    assert wait_until(lambda: said.exists() and b"Sampling process" in said.read_bytes())
-    return said.with_suffix(".txt")
+    log = folder.cpu / "0-the_steady.again.py-spy.log"
+    assert wait_until(lambda: log.exists() and b"Sampling process" in log.read_bytes())
+    return log.with_suffix(".txt")
 
 
-def test_a_phase_in_which_looking_costs_little_is_begun_again_at_a_higher_rate(tmp_path: Path) -> None:
+def test_a_phase_in_which_sampling_is_cheap_is_started_again_at_a_higher_rate(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
-        begun_again(session, folder)
+        started_again(session, folder)
         time.sleep(2)
         session.phase_ended(0)
     (profile,) = session.close().profiles
@@ -265,15 +265,15 @@ def process_with(argument: str) -> int | None:
     return None
 
 
-def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
+def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    said = folder.cpu / "0-steady.py-spy.log"
+    log = folder.cpu / "0-steady.py-spy.log"
     with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
         try:
             sampler = CpuSampler(no_python.pid, SamplingRate(100, cores=2), folder)
             sampler.begin_phase(0, "steady")
-            assert wait_until(lambda: said.exists() and b"No python processes" in said.read_bytes())
-            py_spy = process_with(str(said.with_suffix(".txt")))
+            assert wait_until(lambda: log.exists() and b"No python processes" in log.read_bytes())
+            py_spy = process_with(str(log.with_suffix(".txt")))
             assert wait_until(lambda: py_spy is None or not runs(py_spy))
             assert sampler.close() == []
         finally:
@@ -283,11 +283,11 @@ def test_why_py_spy_could_not_begin_is_told(tmp_path: Path) -> None:
     assert "No python processes" in str(note.params["reason"])
 
 
-def test_of_a_py_spy_that_dies_is_told_though_the_phase_had_another_one(tmp_path: Path) -> None:
+def test_a_py_spy_that_dies_is_noted_although_the_phase_had_another_one(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
-        output = begun_again(session, folder)
+        output = started_again(session, folder)
         second = process_with(str(output))
         assert second is not None
         os.kill(second, signal.SIGKILL)
@@ -388,7 +388,7 @@ def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
         os.kill(target.pid, signal.SIGKILL)
         assert wait_until(lambda: not target.is_alive())
         session.phase_ended(0)
-    # or, on a slow machine, it ended before it had said that it traces
+    # or, on a slow machine, it ended before it had confirmed the trace
     assert {"memory-trace-incomplete", "memory-not-traced"} & set(codes(session.close()))
 
 

@@ -1,4 +1,4 @@
-"""How often py-spy looks follows from what its looks have cost."""
+"""How often py-spy samples follows from what its samples cost."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tests.support.children import die_with_the_tests
 
 
 @pytest.mark.parametrize(
-    ("look_ms", "hz"),
+    ("sample_ms", "hz"),
     [
-        (0.1, 100),  # a thousand looks would be allowed
+        (0.1, 100),  # a thousand samples would be allowed
         (2, 50),
         (5, 20),
         (40, MIN_HZ),  # 2.5 would be allowed
     ],
 )
-def test_all_looks_together_take_a_share_of_the_machine(look_ms: float, hz: int) -> None:
+def test_all_samples_together_take_a_share_of_the_machine(sample_ms: float, hz: int) -> None:
     rate = SamplingRate(100, cores=2)
     assert rate.hz == INITIAL_HZ
-    rate.update(look_ms / 1000 * 20, 20)
+    rate.update(sample_ms / 1000 * 20, 20)
     assert rate.hz == hz
-    assert hz in (100, MIN_HZ) or hz * look_ms / 1000 == pytest.approx(2 * CPU_SHARE)
+    assert hz in (100, MIN_HZ) or hz * sample_ms / 1000 == pytest.approx(2 * CPU_SHARE)
 
 
 @pytest.mark.parametrize("max_hz", [1, 5, 30])
-def test_never_more_often_than_is_asked_for(max_hz: int) -> None:
+def test_never_more_often_than_requested(max_hz: int) -> None:
     rate = SamplingRate(max_hz, cores=64)
     assert rate.hz == min(max_hz, INITIAL_HZ)
     rate.update(0.0, rate.hz)
@@ -43,7 +43,7 @@ def test_a_rate_is_far_off_by_a_half_more_or_a_third_less() -> None:
     assert [hz for hz in (20, 33, 34, 74, 75, 100) if rate.is_far_from(hz)] == [20, 33, 75, 100]
 
 
-def test_twice_the_share_is_too_dear() -> None:
+def test_twice_the_share_is_too_expensive() -> None:
     rate = SamplingRate(100, cores=4)
     assert not rate.is_too_expensive(0.4)
     assert rate.is_too_expensive(0.41)
