@@ -138,7 +138,7 @@ class HarnessError(Exception):
     def __init__(
         self,
         code: str,
-        template: str | None = None,
+        template: str,
         /,
         *,
         where: str | Option | None = None,
@@ -146,8 +146,6 @@ class HarnessError(Exception):
         exit_code: ExitCode = ExitCode.USAGE,
         **params: object,
     ) -> None:
-        if template is None:  # not converted yet: the sentence alone
-            code, template, hint = "uncoded", _escaped(code), hint and _escaped(hint)
         self.code = code
         self.template = template
         self.where_at = where
@@ -305,10 +303,6 @@ def _from_data(value: object) -> object:
     if "option" in value:
         return Option(value["option"], value["value"])
     return Message.from_data(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def first_problem(of: ValidationError) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import HarnessError, ManyProblemsError, Message, Option, keyword_argument
+from harness.record.redaction import redacted
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -54,12 +55,11 @@ def for_python(error: HarnessError) -> HarnessError:
     """The same error with options spelled as arguments, and its parameters without secrets and control characters."""
     if isinstance(error, ManyProblemsError):
         return ManyProblemsError([for_python(problem) for problem in error.problems])
-    uncoded = error.code == "uncoded"
     safe = HarnessError(
         error.code,
-        _safe(error.template) if uncoded else error.template,
+        error.template,
         where=_safe(error.where_at),
-        hint=_safe(error.hint_template) if uncoded else error.hint_template,
+        hint=error.hint_template,
         exit_code=error.exit_code,
         **{name: _safe(value) for name, value in error.params.items()},
     )
@@ -68,8 +68,7 @@ def for_python(error: HarnessError) -> HarnessError:
 
 
 def _safe(value: Any) -> Any:
-    from harness.record.redaction import redacted
-    from harness.report.formatting import plain
+    from harness.report.formatting import plain  # only for an error, so that a program's start stays fast
 
     if isinstance(value, str):
         return redacted(plain(value))
@@ -78,5 +77,5 @@ def _safe(value: Any) -> Any:
     if isinstance(value, Message):
         return Message(value.code, value.template, {name: _safe(each) for name, each in value.params.items()})
     if isinstance(value, list | tuple):
-        return type(value)(map(_safe, value))
+        return [_safe(each) for each in value]
     return value

@@ -27,7 +27,6 @@ from harness.record.journal_entries import Endpoint, Second
 from harness.record.run_folder import RunFolder
 from harness.record.second_table import KINDS, RESPONSE
 
-_OPTION = "--metrics-port"
 _LOOPBACK = "127.0.0.1"
 
 BOUNDS_US = (
