@@ -45,7 +45,7 @@ class Report:
 
 def read_report(folder: RunFolder) -> Report:
     """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
-    hint = "It was written by another version, or is damaged: `harness gate RUN` writes it anew."
+    hint = "Another version of the harness wrote it, or it is damaged. To write it again, run `harness gate RUN`."
     summary = read_model(folder.summary, Summary, hint=hint)
     recorded = open_recording(folder)
     return Report(summary, recorded, *_profiles(folder, recorded.profiles))
