@@ -40,7 +40,7 @@ from harness.record.redaction import add_secret_names, redacted
 
 WAIT_S = 600.0
 """How long a worker waits for a master that does not listen yet."""
-_ANSWER_S = 30.0
+_REPLY_S = 30.0
 _TRIES = 3
 """Rejections before the secret is taken to be wrong: a single connection may fail for other reasons."""
 _END_THEMSELVES_S = 1.2
@@ -141,7 +141,7 @@ class _Connection:
         if not self._connect(say, interrupted):
             return None
         self._socket.send(pack(messages.JOIN, join_request(workers), self._name))
-        deadline = time.monotonic() + _ANSWER_S
+        deadline = time.monotonic() + _REPLY_S
         while time.monotonic() < deadline and not interrupted():
             if not self._socket.poll(_POLL_MS):
                 continue

@@ -72,8 +72,8 @@ class WorkerReport(BaseModel):
         tables = {name: SecondTable.from_wire(message.get(name)) for name in ("requests", "lateness")}
         try:
             report = cls.model_validate({**message, **tables})
-        except ValidationError as fault:
-            raise ValueError(first_problem(fault)) from None
+        except ValidationError as error:
+            raise ValueError(first_problem(error)) from None
         report._check(named, int(now_s + AHEAD_S))
         return report
 

@@ -3,7 +3,7 @@
 - **The connection shows who is there** (``harness.cluster.transport``), not the count of heartbeats: a worker whose
   event loop blocks is slow, and one whose connection is lost is lost at once.
 - **Heartbeats carry the clock**: a worker's says when it was sent, the master's reply when it was received and
-  answered.
+  sent back.
 - **A message that cannot be understood** is logged and dropped; it would end Locust's listeners.
 - **A scenario that stops or quits its runner** ends the whole run in order, as it does in Locust alone.
 """
@@ -32,7 +32,7 @@ from harness.errors import Message, message
 
 HEARTBEAT_S = 5.0
 """Often enough for the clock, which drifts by microseconds in this time."""
-_ANSWER_S = 1.0
+_REPLY_S = 1.0
 _WATCH_S = 0.5
 _QUIET_S = 1.5
 """After this silence the connection to a worker is checked: its last report should have arrived."""
@@ -146,8 +146,8 @@ class LoadMasterRunner(MasterRunner):
             client.state = data["state"]
         client.cpu_usage, client.memory_usage = data["current_cpu_usage"], data["current_memory_usage"]
         self.environment.events.heartbeat_sent.fire(client_id=client_id, timestamp=time.time())
-        answer = {"sent": data["sent"], "asked": asked_s, "answered": time.perf_counter()}
-        self.server.send_to_client(LocustMessage("heartbeat", answer, client_id))
+        reply = {"sent": data["sent"], "asked": asked_s, "replied": time.perf_counter()}
+        self.server.send_to_client(LocustMessage("heartbeat", reply, client_id))
         if data["clock_ms"] is not None:
             self.on_clock(client_id, *data["clock_ms"])
 
@@ -184,7 +184,7 @@ class LoadWorkerRunner(WorkerRunner):
         """Called when the connection to the master is lost."""
         self.clock_ms: tuple[float, float] | None = None
         """The error of this worker's clock and its bound, in ms, for the next heartbeat; None: nothing to report."""
-        self._answered = Event()
+        self._replied = Event()
         self.is_connected = Event()
         """Set while connected to the master."""
         super().__init__(environment, host, port)
@@ -193,14 +193,14 @@ class LoadWorkerRunner(WorkerRunner):
 
     def align(self, rounds: int) -> bool:
         """Ask for the master's clock ``rounds`` times and set the clock by it; False: no reply came."""
-        answers = 0
+        replies = 0
         for _ in range(rounds):
-            self._answered.clear()
+            self._replied.clear()
             self._beat()
-            answers += bool(self._answered.wait(_ANSWER_S))
-        if answers:
+            replies += bool(self._replied.wait(_REPLY_S))
+        if replies:
             self.clock.set(time.perf_counter())
-        return bool(answers)
+        return bool(replies)
 
     def heartbeat(self) -> NoReturn:
         while True:
@@ -243,8 +243,8 @@ class LoadWorkerRunner(WorkerRunner):
         super().handle_message(msg)
         if msg.type == "heartbeat" and msg.data is not None:
             data = msg.data
-            self.clock.add(Reading.of(data["sent"], data["asked"], data["answered"], received_s))
-            self._answered.set()
+            self.clock.add(Reading.of(data["sent"], data["asked"], data["replied"], received_s))
+            self._replied.set()
             self.on_clock_reply()
 
     def _watch_connection(self) -> None:

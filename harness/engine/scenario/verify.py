@@ -36,7 +36,7 @@ class VerifiedTarget:
     def get(self, path: str) -> Any:
         """The JSON in the response to GET ``path``. Raises ``AssertionError`` if its status is not 2xx."""
         response = requests.get(f"{self.url}{path}", timeout=_TIMEOUT_S)
-        assert response.ok, f"GET {path} answered {response.status_code}: {response.text[:200]}"
+        assert response.ok, f"GET {path} returned {response.status_code}: {response.text[:200]}"
         return response.json()
 
 
