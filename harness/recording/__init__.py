@@ -12,6 +12,6 @@ __all__ = ["BenchRecording", "RunRecording", "open_recording"]
 def open_recording(folder: RunFolder) -> RunRecording | BenchRecording:
     """Open what ``harness run`` or ``harness bench`` made.
 
-    Raises :class:`HarnessError` where its plan is missing or damaged.
+    Raises :class:`HarnessError` if its plan is missing or damaged.
     """
     return read_suite(folder) if folder.is_bench else read_run(folder)

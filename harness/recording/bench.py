@@ -48,7 +48,7 @@ class BenchRecording(Recording):
 
     @cached_property
     def end(self) -> SuiteEnd | None:
-        """How pytest ended; None where the harness itself was killed."""
+        """How pytest ended; None if the harness itself was killed."""
         return read_model(self.folder.suite_end, SuiteEnd) if self.folder.suite_end.exists() else None
 
     @cached_property
@@ -66,13 +66,13 @@ class BenchRecording(Recording):
         return self.report.finished and in_order and test in self.report.waited_s
 
     def shown(self, test: str) -> str:
-        """A benchmark's name; its whole id where another test of the suite has the same name."""
+        """A benchmark's name; its whole id if another test of the suite has the same name."""
         names = Counter(map(name_of, {*self.report.benchmarks, *self.report.deselected}))
         return name_of(test) if names[name_of(test)] < 2 else test
 
 
 def read_suite(folder: RunFolder) -> BenchRecording:
-    """Open the folder of a bench. Raises :class:`HarnessError` where it is of a load, or its plan is damaged."""
+    """Open the folder of a bench. Raises :class:`HarnessError` if it is one of a load test, or its plan is damaged."""
     if not folder.is_bench:
         raise HarnessError(
             "not-a-bench",

@@ -27,7 +27,7 @@ Data = TypeVar("Data")
 class Recording(ABC):
     """What a run left in its folder. Each stream is read once, when it is first asked for.
 
-    Reading raises :class:`HarnessError` where a file is missing or damaged.
+    Reading raises :class:`HarnessError` if a file is missing or damaged.
     """
 
     folder: RunFolder
@@ -63,13 +63,13 @@ class Recording(ABC):
 
     @cached_property
     def environment(self) -> Environment | None:
-        """The machine it ran on; None where that was not recorded."""
+        """The machine it ran on; None if that was not recorded."""
         path = self.folder.environment
         return read_model(path, Environment) if path.exists() else None
 
     @cached_property
     def baseline(self) -> Baseline | None:
-        """What it was compared with; None where it was compared with nothing."""
+        """What it was compared with; None if it was compared with nothing."""
         path = self.folder.comparison
         return read_model(path, Baseline) if path.exists() else None
 

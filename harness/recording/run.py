@@ -119,5 +119,5 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
 
 
 def read_run(folder: RunFolder) -> RunRecording:
-    """Open the folder of a run under load. Raises :class:`HarnessError` where its plan is missing or damaged."""
+    """Open the folder of a run under load. Raises :class:`HarnessError` if its plan is missing or damaged."""
     return RunRecording(folder, read_model(folder.plan, RunPlan))

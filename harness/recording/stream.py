@@ -1,4 +1,4 @@
-"""What declares a stream, one kind of recorded data: where it lies, how it is read, the table it is exported as."""
+"""What declares a stream, one kind of recorded data: its files, its reader, and the table it is exported as."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
 
     file: str
     of: Callable[[Recording], pyarrow.Table]
-    """Raises :class:`HarnessError` where the recording is damaged."""
+    """Raises :class:`HarnessError` if the recording is damaged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Stream(Generic[Data]):
     files: tuple[str, ...]
     """The files of a run folder that hold it; a run that has none of them did not record it."""
     read: Callable[[RunFolder], Data]
-    """Raises :class:`HarnessError` where it is damaged."""
+    """Raises :class:`HarnessError` if it is damaged."""
     table: Table | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
     """Its files that ``summary.json`` names, by the name they have there."""

@@ -14,11 +14,11 @@ from harness.store.upgrade import upgrade
 def open_store(url: str | None, reports: Path) -> Store:
     """Open the store, creating or upgrading its tables.
 
-    ``url`` is a SQLAlchemy URL of SQLite or PostgreSQL; None: ``HARNESS_STORE``, else ``store.sqlite`` in ``reports``
-    (the folder that run folders are made in, made here where it is missing).
+    ``url`` is a SQLAlchemy URL of SQLite or PostgreSQL. If it is None, the store is ``HARNESS_STORE``, or else
+    ``store.sqlite`` in ``reports``, the folder of the runs, which is created if it does not exist.
 
-    Raises :class:`HarnessError` where the URL is wrong, the driver is missing, the file is damaged, the server does
-    not answer, or a newer harness has written the store.
+    Raises :class:`HarnessError` if the URL is wrong, the driver is missing, the file is damaged, the server does not
+    respond, or a newer harness wrote the store.
     """
     address = resolve(url, reports)
     if address.file is not None:

@@ -1,7 +1,7 @@
 """Upgrades a store's tables to this version of the harness when the store is opened, with Alembic.
 
 Any number of processes may open one store at once: the first upgrades it in one transaction, the others wait and
-find it done. Alembic is loaded only where there is something to do: each run opens a store, few upgrade one.
+find it done. Alembic is imported only to upgrade: every run opens a store, few upgrade one.
 """
 
 from __future__ import annotations
