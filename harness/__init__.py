@@ -7,6 +7,7 @@ The names that a scenario imports, and the Python API (docs/python.md); each is 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,12 +63,17 @@ def __getattr__(name: str) -> object:
     if name in _HOME:
         module, _, attribute = _HOME[name].partition(":")
         value = getattr(importlib.import_module(module), attribute or name)
-    elif name in importlib.import_module("harness.plan.phases").KINDS:
+    elif not _is_module(name) and name in importlib.import_module("harness.plan.phases").KINDS:
         value = importlib.import_module("harness.plan.dsl").PhaseFunction(name)
     else:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _is_module(name: str) -> bool:
+    """Whether ``from harness import name`` means a module, which is asked for here before it is loaded."""
+    return importlib.util.find_spec(f"harness.{name}") is not None
 
 
 def __dir__() -> list[str]:
