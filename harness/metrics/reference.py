@@ -11,18 +11,18 @@ from harness.metrics.metric import Metric
 _PAGE = """\
 # Metrics
 
-Which words a gate may use. This page is generated from `harness/metrics` by `scripts/reference --write`.
+A gate can check these metrics. `scripts/reference --write` generates this page from `harness/metrics`.
 
 ## Runs
 
-A gate on a run reads one of these in a phase, of all endpoints together or of one. `until` of a stress phase reads the
-same metrics of one step. Response time counts from the moment a request should have been sent.
+A gate on a run checks one of these metrics in a phase, for all endpoints together or for one. The `until` of a stress
+phase checks the same metrics for each step. Response time counts from when a request should have been sent.
 
 {runs}
 
 ## Benchmarks
 
-A gate on a benchmark reads one of these: `bench("test_search").mean < 2ms`. Times are those of one call.
+A gate on a benchmark checks one of these metrics, as in `bench("test_search").mean < 2ms`. Times are those of one call.
 
 {benchmarks}
 """

@@ -72,7 +72,13 @@ METRICS: tuple[Metric[RoundTimes], ...] = (
     _percentile("99"),
     _percentile("99.9", "p999"),
     Metric(
-        "ops", PER_SECOND, "higher", Inverse(), "Calls a second, by the mean", ("throughput", "rate"), needs="rounds"
+        "ops",
+        PER_SECOND,
+        "higher",
+        Inverse(),
+        "Calls per second, from the mean",
+        ("throughput", "rate"),
+        needs="rounds",
     ),
-    Metric("rounds", NUMBER, "higher", Exact(lambda data: len(data.times)), "How many rounds were run", needs="rounds"),
+    Metric("rounds", NUMBER, "higher", Exact(lambda data: len(data.times)), "Number of rounds", needs="rounds"),
 )

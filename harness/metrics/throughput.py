@@ -12,7 +12,7 @@ METRICS: tuple[Metric[CountsOverTime], ...] = (
         PER_SECOND,
         "higher",
         Rate(lambda counts: counts.requests),
-        "Requests a second, failed ones included",
+        "Requests per second, including failed ones",
         ("rps", "tps", "requests", "rate"),
         compared=True,
     ),
