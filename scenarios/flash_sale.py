@@ -3,8 +3,9 @@
     harness run scenarios/flash_sale.py
 
 Users log in once. Which product they want follows Zipf's law: the tenth most popular is asked for a tenth as often as
-the first, as in real shops, so caches and hot rows are met as they would be. Every answer is checked: a wrong total is
-a failure, although it is a 200. "Sold out" (409) is an expected answer. After the run the shop's ledger must balance.
+the first, as in real shops, so caches and hot rows are met as they would be. Every response is checked: a wrong total
+is a failure, although it is a 200. "Sold out" (409) is an expected response. After the run the shop's ledger must
+balance.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Shopper(HttpUser):
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        answer = self.client.post("/login", json={"user": f"shopper-{random.getrandbits(48):x}"}).json()
-        self.headers = {"Authorization": f"Bearer {answer['token']}"}
+        login = self.client.post("/login", json={"user": f"shopper-{random.getrandbits(48):x}"}).json()
+        self.headers = {"Authorization": f"Bearer {login['token']}"}
 
     @task(80)
     def browse(self) -> None:
@@ -46,9 +47,9 @@ class Shopper(HttpUser):
             self.client.get(f"/products?page={random.randint(1, 20)}", name="/products")
         elif choice < 0.85:
             wanted = popular_product()
-            with self.client.get(f"/products/{wanted}", name="/products/{id}", catch_response=True) as answer:
-                if answer.status_code == 200 and answer.json()["id"] != wanted:
-                    answer.failure("another product than asked for")
+            with self.client.get(f"/products/{wanted}", name="/products/{id}", catch_response=True) as response:
+                if response.status_code == 200 and response.json()["id"] != wanted:
+                    response.failure("another product than asked for")
         else:
             self.client.get(f"/search?q={random.choice(WORDS)}", name="/search")
 
@@ -63,21 +64,21 @@ class Shopper(HttpUser):
         cart = self._put_into_cart()
         if cart is None:
             return
-        with self.client.post("/checkout", headers=self.headers, catch_response=True) as answer:
-            if answer.status_code == 409:
-                answer.success()
-            elif answer.status_code == 201 and answer.json()["total_cents"] != cart["total_cents"]:
-                answer.failure("the order's total is not the cart's")
+        with self.client.post("/checkout", headers=self.headers, catch_response=True) as response:
+            if response.status_code == 409:
+                response.success()
+            elif response.status_code == 201 and response.json()["total_cents"] != cart["total_cents"]:
+                response.failure("the order's total is not the cart's")
 
     def _put_into_cart(self) -> dict[str, Any] | None:
         """The cart as the shop gives it back; None where that failed."""
-        wish = {"product_id": popular_product(), "quantity": random.randint(1, 2)}
-        with self.client.post("/cart", json=wish, headers=self.headers, catch_response=True) as answer:
-            if answer.status_code != 200:
+        chosen = {"product_id": popular_product(), "quantity": random.randint(1, 2)}
+        with self.client.post("/cart", json=chosen, headers=self.headers, catch_response=True) as response:
+            if response.status_code != 200:
                 return None
-            cart: dict[str, Any] = answer.json()
+            cart: dict[str, Any] = response.json()
             if cart["total_cents"] != sum(item["price_cents"] * item["quantity"] for item in cart["items"]):
-                answer.failure("the cart's total is not the sum of its items")
+                response.failure("the cart's total is not the sum of its items")
             return cart
 
 
@@ -90,7 +91,7 @@ gates = [
     gate("p95 < 50ms", phase="steady"),
     gate("p95 < 100ms", phase="steady", endpoint="POST /checkout"),
     gate("error_rate < 1%", phase="steady"),
-    # 100 users who think for a second each start 100 iterations a second where answers take no time.
+    # 100 users who think for a second each start 100 iterations a second where responses take no time.
     gate("throughput >= 90/s", phase="steady"),
 ]
 

@@ -1,9 +1,9 @@
-"""A JSON API at a steady arrival rate: requests come as they would from many clients, however fast the answers are.
+"""A JSON API at a steady arrival rate: requests come as they would from many clients, however fast the responses are.
 
     harness run scenarios/json_api.py
 
 The open model: 100 iterations are started every second, whether the target keeps up or not, and response time counts
-from when each should have been sent. ``rest`` parses the answer into ``js`` and turns a failed ``assert`` into a
+from when each should have been sent. ``rest`` parses the response into ``js`` and turns a failed ``assert`` into a
 failed request.
 """
 
@@ -22,14 +22,14 @@ class Client(HttpUser):
     @task(3)
     def product(self) -> None:
         wanted = random.randint(1, 3000)
-        with self.rest("GET", f"/products/{wanted}", name="/products/{id}") as answer:
-            assert answer.js["id"] == wanted, "another product than asked for,"
-            assert answer.js["price_cents"] > 0, "a product without a price,"
+        with self.rest("GET", f"/products/{wanted}", name="/products/{id}") as response:
+            assert response.js["id"] == wanted, "another product than asked for,"
+            assert response.js["price_cents"] > 0, "a product without a price,"
 
     @task(1)
     def page(self) -> None:
-        with self.rest("GET", f"/products?page={random.randint(1, 20)}&size=10", name="/products") as answer:
-            assert len(answer.js["items"]) == 10, "a page that is not full,"
+        with self.rest("GET", f"/products?page={random.randint(1, 20)}&size=10", name="/products") as response:
+            assert len(response.js["items"]) == 10, "a page that is not full,"
 
 
 phases = [

@@ -16,8 +16,8 @@ class Purchase(SequentialTaskSet):
     """One after the other, then back to browsing."""
 
     def on_start(self):
-        answer = self.client.post("/login", json={"user": "locust"}).json()
-        self.client.headers["Authorization"] = f"Bearer {answer['token']}"
+        login = self.client.post("/login", json={"user": "locust"}).json()
+        self.client.headers["Authorization"] = f"Bearer {login['token']}"
 
     @task
     def fill_cart(self):
@@ -44,9 +44,9 @@ class Visitor(HttpUser):
     @tag("browse")
     @task
     def search(self):
-        with self.client.get("/search?q=lamp", catch_response=True) as answer:
-            if not answer.json()["items"]:
-                answer.failure("no lamps")
+        with self.client.get("/search?q=lamp", catch_response=True) as response:
+            if not response.json()["items"]:
+                response.failure("no lamps")
 
 
 class Buyer(HttpUser):

@@ -65,7 +65,7 @@ class _PhaseEnd(_Phase):
 
 
 def _with_held(wire: object) -> object:
-    """As now written: journals from before rate ceilings lack the last value."""
+    """As now written: journals from before rate limits lack the last value."""
     return [*wire, 0] if isinstance(wire, list | tuple) and len(wire) == _WORKER_VALUES - 1 else wire
 
 

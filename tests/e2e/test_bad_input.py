@@ -1,4 +1,4 @@
-"""What a user can get wrong is told in one message with file, line or key and what would be right; exit code 2."""
+"""What a user can get wrong is reported in one message with file, line or key and what would be right; exit code 2."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["run", "nothing.py"], ["nothing.py: "]),
         (["run", "scenario.py", "--profile", "smok"], ["smok", "smoke"]),
@@ -56,16 +56,16 @@ def written(folder: Path, name: str, text: str) -> Path:
         (["frobnicate"], ["frobnicate"]),
     ],
 )
-def test_wrong_words_are_told(arguments: list[str], told: list[str], tmp_path: Path) -> None:
+def test_wrong_words_are_reported(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
     result = harness(*arguments, cwd=tmp_path)
     assert result.code == (4 if "http://127.0.0.1:9" in arguments else 2), result.err
-    for words in told:
+    for words in expected:
         assert words in result.err
     assert result.out == ""
 
 
-def test_all_faults_of_a_profile_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+def test_all_problems_of_a_profile_are_reported_at_once_with_their_lines(tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
     written(
         tmp_path,
@@ -87,12 +87,12 @@ def test_all_faults_of_a_profile_are_told_at_once_with_their_lines(tmp_path: Pat
     )
     result = harness("run", "scenario.py", "--profile", "bad.toml", cwd=tmp_path)
     assert result.code == 2
-    for told in ("bad.toml:3", "bad.toml:9", "bad.toml:10", "bad.toml:13", "steady", "500ms"):
-        assert told in result.err, result.err
+    for expected in ("bad.toml:3", "bad.toml:9", "bad.toml:10", "bad.toml:13", "steady", "500ms"):
+        assert expected in result.err, result.err
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("import nonexistent_module", "ModuleNotFoundError: No module named 'nonexistent_module'"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
@@ -100,11 +100,11 @@ def test_all_faults_of_a_profile_are_told_at_once_with_their_lines(tmp_path: Pat
         ("raise SystemExit(3)", "SystemExit: 3"),
     ],
 )
-def test_a_scenario_that_raises_on_import_is_named_with_its_line(line: str, told: str, tmp_path: Path) -> None:
+def test_a_scenario_that_raises_on_import_is_named_with_its_line(line: str, expected: str, tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", f"import os\n{line}\n")
     result = harness("run", "scenario.py", cwd=tmp_path)
     assert result.code == 2
-    assert told in result.err
+    assert expected in result.err
     assert "scenario.py:2" in result.err
 
 
@@ -121,7 +121,7 @@ def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(tmp
     assert "did you mean slow_search" in misspelt.err
 
 
-def test_a_damaged_run_folder_is_told_by_file(tmp_path: Path) -> None:
+def test_a_damaged_run_folder_is_reported_by_file(tmp_path: Path) -> None:
     folder = record_run(tmp_path / "reports").path
     journal = folder / "journal"
     whole = journal.read_bytes()
@@ -136,7 +136,7 @@ def test_a_damaged_run_folder_is_told_by_file(tmp_path: Path) -> None:
     assert harness("gate", folder.name, cwd=tmp_path).code in (0, 1, 3)
 
 
-def test_a_damaged_store_is_told_before_any_load(tmp_path: Path) -> None:
+def test_a_damaged_store_is_reported_before_any_load(tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "store.sqlite").write_bytes(b"this is no database" * 100)
@@ -147,14 +147,14 @@ def test_a_damaged_store_is_told_before_any_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite:///nul%00.db", "sqlite:///store.db?timeout=abc"])
-def test_a_store_whose_url_cannot_be_is_told(url: str, tmp_path: Path) -> None:
+def test_an_impossible_store_url_is_reported(url: str, tmp_path: Path) -> None:
     result = harness("baseline", "list", cwd=tmp_path, env={"HARNESS_STORE": url})
     assert result.code == 2
     assert result.err.startswith("harness: ")
     assert "Traceback" not in result.err
 
 
-def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_current_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     command = f"cd {shlex.quote(str(gone))}; rmdir {shlex.quote(str(gone))}; exec {shlex.quote(sys.executable)}"
@@ -164,7 +164,7 @@ def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr.splitlines()[:1]) == (2, ["harness: the current folder has been deleted"])
 
 
-def test_an_output_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
     (tmp_path / "taken").write_text("a file")
     result = harness("run", "scenario.py", "--out", "taken/below", cwd=tmp_path)

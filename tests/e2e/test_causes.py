@@ -29,7 +29,7 @@ memory = {duration = "4s"}
 """
 
 
-def test_each_of_two_defects_shows_at_a_place_of_its_own(tmp_path: Path) -> None:
+def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "causes.toml").write_text(PROFILE)
     run = ("run", FLASH_SALE, "--profile", "causes.toml", "--json")
     summary = harness(*run, cwd=tmp_path, env={"SHOP_DEFECTS": "leak,oversell"}).json()

@@ -49,7 +49,7 @@ duration = "1s"
 require = "error_rate <= 100%"
 
 [[gate]]
-require = "p95 <= baseline + 10%"  # of the first night, which has none: cannot be told
+require = "p95 <= baseline + 10%"  # of the first night, which has none: inconclusive
 
 [sampling]
 cpu = false
@@ -135,8 +135,8 @@ def _noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None
     assert night.code == {"inconclusive": 0, "broken": 4}[night.verdict], night.err
     assert f"verdict: {night.verdict}" in night.err
     assert [(gate.require, gate.status) for gate in night.summary.gates][-1] == ("verify", "pass")
-    told = "::warning file=scenarios/visit.py,title=p95 <= baseline + 10%25 in steady%3A inconclusive::"
-    assert any(line.startswith(told) for line in night.err.splitlines())
+    reported = "::warning file=scenarios/visit.py,title=p95 <= baseline + 10%25 in steady%3A inconclusive::"
+    assert any(line.startswith(reported) for line in night.err.splitlines())
     assert ("\n::error " in night.err) == (night.verdict == "broken")
 
 

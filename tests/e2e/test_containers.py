@@ -163,8 +163,8 @@ def constellation(folder: Path) -> Iterator[Constellation]:
 def scrape(url: str) -> str | None:
     """What Prometheus would read there; None where nobody listens, or does no more before the question is heard."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return str(answer.read().decode())
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return str(response.read().decode())
     except ConnectionResetError:
         return None
     except urllib.error.URLError as fault:
@@ -203,8 +203,8 @@ def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(tmp
         codes = {
             name: process.wait(LONGEST_S) for name, process in on.running.items() if name not in ("shop", "payment")
         }
-        with urllib.request.urlopen(f"http://{on.address('shop')}/served", timeout=10) as answer:
-            served: dict[str, Any] = json.load(answer)
+        with urllib.request.urlopen(f"http://{on.address('shop')}/served", timeout=10) as response:
+            served: dict[str, Any] = json.load(response)
         shop = scrape(f"http://{on.address('shop')}/metrics")
         assert [stop(on.running[name]) for name in ("shop", "payment")] == [0, 0]
 

@@ -192,9 +192,9 @@ def _tables(tokens: list[Any]) -> Iterator[list[int]]:
 
 
 def test_the_terminal_takes_no_orders_from_the_target(ran: Ran) -> None:
-    told = ran.result.err + ran.result.out
-    assert "onerror=alert(2)" in told
-    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", told) == []
+    reported = ran.result.err + ran.result.out
+    assert "onerror=alert(2)" in reported
+    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", reported) == []
     # As CI servers read a job's log.
     assert [line for line in ran.result.err.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
     for line in workflow_commands(Summary.model_validate_json(ran.read("summary.json"))):
@@ -212,7 +212,7 @@ def test_the_report_runs_no_script_and_asks_for_nothing(ran: Ran) -> None:
         )
         page = browser.new_page()
         page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda output: faults.append(output.text) if output.type in ("error", "warning") else None)
         page.add_init_script("window.alert = (text) => console.error('alert', text)")
         page.on("request", lambda request: asked.append(request.url))
         page.goto(report)

@@ -130,7 +130,7 @@ def field(folder: Path, clocks_s: list[int]) -> Iterator[Field]:
             made.end()
 
 
-def test_a_worker_that_is_cut_off_is_told_and_the_others_are_counted_to_the_last_request(tmp_path: Path) -> None:
+def test_a_lost_worker_is_reported_and_the_others_are_counted_to_the_last_request(tmp_path: Path) -> None:
     # The second worker's machine was started a day before the others, the third's a second.
     with field(tmp_path, [0, 0, 86_400, 1, 0]) as on:
         run = on.run("7s")

@@ -1,4 +1,4 @@
-"""``harness worker``: who is let in gets what the run needs, who is not is told why; both leave nothing behind."""
+"""``harness worker``: the accepted get what the run needs, the rejected the reason; both leave nothing behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def server() -> Iterator[CountingServer]:
         yield running
 
 
-def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
+def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_a_reason(
     server: CountingServer, tmp_path: Path
 ) -> None:
     here, there, vendor = tmp_path / "here", tmp_path / "there", tmp_path / "vendor"
@@ -82,7 +82,7 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_told_why_not(
     assert not list(there.glob("harness-worker-*"))
 
 
-def test_a_secret_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_secret_is_reported(tmp_path: Path) -> None:
     nothing = harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
     assert (nothing.code, "HARNESS_SECRET" in nothing.err) == (2, True), nothing
 

@@ -1,4 +1,4 @@
-"""The plugin where no load begins: which tests are performance tests, and what wrong input is told as."""
+"""The plugin where no load begins: which tests are performance tests, and how wrong input is reported."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("instead", ["link", "file"])
-def test_what_stands_in_the_locks_place_is_told_in_one_message(
+def test_what_is_not_a_lock_file_is_reported_in_one_message(
     instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)

@@ -37,8 +37,8 @@ def bench_folder(
         memory=memory is not None,
     )
     write_text(folder.plan, plan.model_dump_json())
-    told = report or SuiteReport(finished=True, benchmarks=list(rounds))
-    write_text(folder.suite, told.model_dump_json())
+    reported = report or SuiteReport(finished=True, benchmarks=list(rounds))
+    write_text(folder.suite, reported.model_dump_json())
     ended = end or SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=12.0, exit_status=0)
     write_json(folder.suite_end, ended.model_dump())
     entries = [

@@ -1,4 +1,4 @@
-"""A small real HTTP server that counts what it serves, and can stall, fail, or answer slowly by path.
+"""A small real HTTP server that counts what it serves, and can stall, fail, or respond slowly by path.
 
 ``GET /anything``: 200 and a JSON body. ``/slow/N``: after N ms. ``/status/N``: status N. ``/garbage``: not HTTP.
 """
@@ -19,7 +19,7 @@ class CountingServer:
     def __init__(self) -> None:
         self.served: Counter[str] = Counter()
         self.stalled = threading.Event()
-        """While set, no answer is sent."""
+        """While set, no response is sent."""
         self._lock = threading.Lock()
         owner = self
 
@@ -27,7 +27,7 @@ class CountingServer:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def _answer(self) -> None:
+            def _respond(self) -> None:
                 with owner._lock:
                     owner.served[f"{self.command} {self.path.partition('?')[0]}"] += 1
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -49,7 +49,7 @@ class CountingServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  (http.server's names)
+            do_GET = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815  (http.server's names)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 """Quiet."""

@@ -1,6 +1,6 @@
 """A target in a process of its own: ``python -m tests.support.noting_target ADDRESS PORT FILE``.
 
-For each request that has arrived it appends ``wall clock, client's address`` to the file, and answers 200.
+For each request that has arrived it appends ``wall clock, client's address`` to the file, and responds 200.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def start_postgresql() -> Iterator[PostgreSQL]:
             )
         try:
             server = PostgreSQL(port)
-            wait_until(lambda: _answers(server, process, folder), what="PostgreSQL's being ready")
+            wait_until(lambda: _responds(server, process, folder), what="PostgreSQL's being ready")
             yield server
         finally:
             stop(process, signal.SIGINT)  # "fast": does not wait for clients
@@ -92,7 +92,7 @@ def _account(folder: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _answers(server: PostgreSQL, process: subprocess.Popen[str], folder: Path) -> bool:
+def _responds(server: PostgreSQL, process: subprocess.Popen[str], folder: Path) -> bool:
     assert process.poll() is None, (folder / "log").read_text()
     try:
         psycopg.connect(server.url, connect_timeout=2).close()

@@ -202,7 +202,7 @@ class WorkerState:
     throttled: float = 0.0
     stolen: float = 0.0
     held: int = 0
-    """Requests that waited for a rate ceiling."""
+    """Requests that waited for a rate limit."""
 
 
 @dataclass(frozen=True)

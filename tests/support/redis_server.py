@@ -25,13 +25,13 @@ def start_redis() -> Iterator[str]:
     )
     url = f"redis://127.0.0.1:{port}/0"
     try:
-        wait_until(lambda: _answers(url, process), what="Redis' being ready")
+        wait_until(lambda: _responds(url, process), what="Redis' being ready")
         yield url
     finally:
         stop(process)
 
 
-def _answers(url: str, process: subprocess.Popen[str]) -> bool:
+def _responds(url: str, process: subprocess.Popen[str]) -> bool:
     assert process.poll() is None, f"redis-server ended with exit code {process.returncode}"
     try:
         with redis.Redis.from_url(url) as client:

@@ -1,4 +1,4 @@
-"""A recorded run told again to a watcher, moment by moment, as the controller tells it while the load runs."""
+"""Replays a recorded run to an observer, second by second, as the controller does while the load runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def replay(
     called behind every update.
     """
     observer.load_begins(plan_in(folder), folder, "the embedded shop")
-    journal, told = Journal(), 0
+    journal, reported = Journal(), 0
 
     def moment(frame: Frame) -> float:
         at_s: float = frame.get("at_s", frame.get("second", -1) + 1)
@@ -38,9 +38,9 @@ def replay(
             break
         for frame in frames:
             journal.add(frame)
-        for event in journal.events[told:]:
+        for event in journal.events[reported:]:
             observer.notify(event.message)
-        told = len(journal.events)
+        reported = len(journal.events)
         observer.update(journal)
         after(journal)
     return journal

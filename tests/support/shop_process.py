@@ -17,7 +17,7 @@ _SETTINGS = ("SHOP_", "PAYMENT_")
 
 @dataclass(frozen=True)
 class RunningShop:
-    """A shop that answers at ``url``."""
+    """A shop that responds at ``url``."""
 
     url: str
     process: subprocess.Popen[str]
@@ -63,7 +63,7 @@ def _is_ready(shop: RunningShop) -> bool:
     assert shop.process.poll() is None, f"the shop ended with exit code {shop.process.returncode}"
     # No httpx here: with each client it reads all the world's certificates, which is more work than the shop's start.
     try:
-        with urllib.request.urlopen(f"{shop.url}/health") as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"{shop.url}/health") as response:
+            return bool(response.status == 200)
     except OSError:
         return False

@@ -229,17 +229,17 @@ def test_no_registry_is_asked_for_our_own_image() -> None:
 
 
 def documented() -> Iterator[tuple[str, set[str], str, str]]:
-    """Of each ``docker compose`` that a person is told to type: where, profiles, command with options, service."""
+    """Of each ``docker compose`` in the documents: where, profiles, command with options, service."""
     form = re.compile(r"docker compose((?: --profile \w+)*) ((?:build|run|stop|up|down)(?: --?[a-z-]+)*)(?: (\w+))?")
     for name in ("README.md", "docs/containers.md"):
         for options, command, service in form.findall((REPOSITORY / name).read_text()):
             yield name, set(options.split()[1::2]), command, service
 
 
-def test_what_is_told_to_type_names_what_the_file_has() -> None:
-    told = list(documented())
-    assert {name for name, *_ in told} == {"README.md", "docs/containers.md"}
-    for name, profiles, command, service in told:
+def test_commands_in_the_docs_name_what_the_file_has() -> None:
+    reported = list(documented())
+    assert {name for name, *_ in reported} == {"README.md", "docs/containers.md"}
+    for name, profiles, command, service in reported:
         known = {profile for each in SERVICES.values() for profile in each.written["profiles"]}
         assert profiles <= known | {"NAME"}, name
         # Every service has profiles: without one of them, and without a service named, Compose does nothing at all.

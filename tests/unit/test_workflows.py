@@ -124,7 +124,7 @@ def test_a_comment_that_harness_has_not_written_is_not_put_anywhere(tmp_path: Pa
     assert put_below_the_pull_request(tmp_path, "\n<!-- harness flash_sale smoke -->\n", []) == (1, "")
 
 
-def test_where_the_set_up_failed_there_is_no_comment_and_no_fault_of_the_job_that_comments() -> None:
+def test_where_the_set_up_failed_there_is_no_comment_and_the_job_that_comments_passes() -> None:
     (download,) = [step for step in steps(SMOKE) if "download-artifact" in step.get("uses", "")]
     assert download["continue-on-error"] is True
 
@@ -139,14 +139,14 @@ def test_where_run_folders_are_copied_to_s3_its_package_is_installed_and_its_cre
     night = {step.get("name"): step for step in steps(REPOSITORY / ".github" / "workflows" / "nightly.yml")}
     install = night["Set up"]["run"].splitlines()[1]
     for place, extra in (("", ""), ("s3://runs/harness", "--extra s3")):
-        told = subprocess.run(
+        reported = subprocess.run(
             ["sh", "-c", f"echo {install}"],
             env={"HARNESS_ARTIFACTS": place},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert told.stdout.split() == f"uv sync --no-dev --extra postgresql {extra}".split()
+        assert reported.stdout.split() == f"uv sync --no-dev --extra postgresql {extra}".split()
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"} == set(night["Run"]["env"])
 
 

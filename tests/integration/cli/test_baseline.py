@@ -78,18 +78,18 @@ def reports(tmp_path: Path) -> Path:
 
 def test_set_keeps_the_run_and_says_how_gates_use_it(reports: Path) -> None:
     folder = made_run(reports, 1)
-    said = baseline(reports, "set", folder.run_id)
-    assert (said.exit_code, said.out) == (0, "")
-    assert f"Baseline set, in {reports}/store.sqlite" in said.err
-    assert "flash_sale · load · environment f1e2d3c4" in said.err
-    assert folder.run_id in said.err
-    assert 'require = "p95 <= baseline + 10%"' in said.err
+    result = baseline(reports, "set", folder.run_id)
+    assert (result.exit_code, result.out) == (0, "")
+    assert f"Baseline set, in {reports}/store.sqlite" in result.err
+    assert "flash_sale · load · environment f1e2d3c4" in result.err
+    assert folder.run_id in result.err
+    assert 'require = "p95 <= baseline + 10%"' in result.err
     with open_store(None, reports) as store:
         kept = store.baseline_for("flash_sale", "load", "f1e2d3c4")
     assert kept is not None
     (p95,) = kept.figures("held", "", "p95")
-    assert f"at most {p95.value * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in said.err
-    assert "harness baseline set RUN --add" in said.err
+    assert f"at most {p95.value * 1.1:.3g}\N{NO-BREAK SPACE}ms in phase held" in result.err
+    assert "harness baseline set RUN --add" in result.err
 
 
 def test_set_and_show_of_a_bench(reports: Path) -> None:
@@ -108,20 +108,20 @@ def test_set_again_replaces_and_add_joins(reports: Path) -> None:
     first, second, third = (made_run(reports, number) for number in (1, 2, 3))
     baseline(reports, "set", str(first.path))
     baseline(reports, "set", second.run_id)
-    said = baseline(reports, "set", "latest", "--add")
-    assert "Baseline extended" in said.err
-    assert "Make two more" not in said.err
+    result = baseline(reports, "set", "latest", "--add")
+    assert "Baseline extended" in result.err
+    assert "Make two more" not in result.err
     (entry,) = baseline(reports, "list", "--json").json
     assert entry["run_ids"] == [third.run_id, second.run_id]
 
 
 def test_set_up_to_joins_while_there_are_fewer_and_then_leaves_the_baseline_alone(reports: Path) -> None:
     runs = [made_run(reports, number) for number in (1, 2, 3)]
-    said = [baseline(reports, "set", run.run_id, "--up-to", "2") for run in runs]
-    assert [one.exit_code for one in said] == [0, 0, 0]
-    assert "Baseline set" in said[0].err
-    assert "Baseline extended" in said[1].err
-    assert "The baseline has 2 runs and stays as it is" in said[2].err
+    result = [baseline(reports, "set", run.run_id, "--up-to", "2") for run in runs]
+    assert [one.exit_code for one in result] == [0, 0, 0]
+    assert "Baseline set" in result[0].err
+    assert "Baseline extended" in result[1].err
+    assert "The baseline has 2 runs and stays as it is" in result[2].err
     (entry,) = baseline(reports, "list", "--json").json
     assert entry["run_ids"] == [runs[1].run_id, runs[0].run_id]
     assert baseline(reports, "set", "latest", "--up-to", "0").exit_code == 2
@@ -147,19 +147,23 @@ def test_set_up_to_takes_of_inconclusive_runs_those_that_only_lack_a_baseline(
     gates = [GateResult(require="error_rate < 1%", status="pass"), GateResult(status="inconclusive", **gate)]
     judged = judged.model_copy(update={"gates": gates, "exit_code": more.get("exit_code", 3)})
     write_text(folder.summary, judged.to_json())
-    said = baseline(reports, "set", "latest", "--up-to", "3")
-    assert said.exit_code == (0 if held else 2), said.err
-    assert ("inconclusive: " in said.err) == (not held)
+    result = baseline(reports, "set", "latest", "--up-to", "3")
+    assert result.exit_code == (0 if held else 2), result.err
+    assert ("inconclusive: " in result.err) == (not held)
     assert len(baseline(reports, "list", "--json").json) == held
     assert baseline(reports, "set", "latest", "--up-to", "3", "--force").exit_code == 0
 
 
 def test_set_prints_the_baseline_as_json(reports: Path) -> None:
     folder = made_run(reports, 1)
-    said = baseline(reports, "set", "latest", "--json")
-    assert said.err == ""
-    assert (said.json["scenario"], said.json["profile"], said.json["fingerprint"]) == ("flash_sale", "load", "f1e2d3c4")
-    (run,) = said.json["runs"]
+    result = baseline(reports, "set", "latest", "--json")
+    assert result.err == ""
+    assert (result.json["scenario"], result.json["profile"], result.json["fingerprint"]) == (
+        "flash_sale",
+        "load",
+        "f1e2d3c4",
+    )
+    (run,) = result.json["runs"]
     assert run["run_id"] == folder.run_id
     p95 = run["figures"]["held"][""]["p95"]
     assert p95["low"] < p95["value"] < p95["high"]
@@ -168,10 +172,10 @@ def test_set_prints_the_baseline_as_json(reports: Path) -> None:
 @pytest.mark.parametrize("verdict", ["fail", "broken"])
 def test_set_refuses_a_run_that_did_not_hold_unless_forced(verdict: Verdict, reports: Path) -> None:
     folder = made_run(reports, 1, verdict=verdict)
-    said = baseline(reports, "set", "latest")
-    assert said.exit_code == 2
-    assert "p95 < 500ms did not hold" in said.err
-    assert "--force" in said.err
+    result = baseline(reports, "set", "latest")
+    assert result.exit_code == 2
+    assert "p95 < 500ms did not hold" in result.err
+    assert "--force" in result.err
     assert baseline(reports, "list", "--json").json == []
     assert baseline(reports, "set", "latest", "--force", "--json").json["runs"][0]["run_id"] == folder.run_id
 
@@ -183,9 +187,9 @@ def test_set_takes_an_inconclusive_run(reports: Path) -> None:
 
 def test_set_says_which_phases_gates_will_not_use(reports: Path) -> None:
     made_run(reports, 1, generator_limited="a worker was at 98 % of its core")
-    said = baseline(reports, "set", "latest")
-    assert "bottleneck in phase held" in said.err
-    assert "at most" not in said.err
+    result = baseline(reports, "set", "latest")
+    assert "bottleneck in phase held" in result.err
+    assert "at most" not in result.err
 
 
 def test_set_uses_the_teams_store(reports: Path, tmp_path: Path) -> None:
@@ -199,22 +203,22 @@ def test_set_uses_the_teams_store(reports: Path, tmp_path: Path) -> None:
 def test_set_names_the_file_of_a_damaged_run_folder(reports: Path) -> None:
     folder = made_run(reports, 1)
     folder.environment.write_text("{}")
-    said = baseline(reports, "set", "latest")
-    assert said.exit_code == 2
-    assert f"{folder.environment}: fingerprint: Field required" in said.err
+    result = baseline(reports, "set", "latest")
+    assert result.exit_code == 2
+    assert f"{folder.environment}: fingerprint: Field required" in result.err
 
 
 def test_set_of_a_run_that_is_not_there(reports: Path) -> None:
-    said = baseline(reports, "set", "20260101T000000Z-x")
-    assert said.exit_code == 2
-    assert "there is no such run folder" in said.err
+    result = baseline(reports, "set", "20260101T000000Z-x")
+    assert result.exit_code == 2
+    assert "there is no such run folder" in result.err
 
 
 def test_set_of_a_run_that_was_never_judged_says_how_to(reports: Path) -> None:
     made_run(reports, 1).summary.unlink()
-    said = baseline(reports, "set", "latest")
-    assert said.exit_code == 2
-    assert "harness gate" in said.err
+    result = baseline(reports, "set", "latest")
+    assert result.exit_code == 2
+    assert "harness gate" in result.err
 
 
 # ---------------------------------------------------------------------------------------------- list, show, rm
@@ -242,15 +246,15 @@ def three(reports: Path) -> Path:
 
 
 def test_list_shows_each_baseline_once(three: Path) -> None:
-    said = baseline(three, "list")
-    assert (said.exit_code, said.out) == (0, "")
-    rows = [line.split() for line in said.err.splitlines() if "flash_sale" in line]
+    result = baseline(three, "list")
+    assert (result.exit_code, result.out) == (0, "")
+    rows = [line.split() for line in result.err.splitlines() if "flash_sale" in line]
     assert [(row[3], row[5], row[7]) for row in rows] == [
         ("load", "f1", "2"),
         ("load", "f2", "1"),
         ("smoke", "f1", "1"),
     ]
-    assert "2026-02-02 10:00" in said.err  # when the latest of the first one's runs started
+    assert "2026-02-02 10:00" in result.err  # when the latest of the first one's runs started
 
 
 def test_list_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
@@ -258,23 +262,23 @@ def test_list_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
     assert "Set one: harness baseline set RUN" in baseline(reports, "list").err
 
 
-def test_looking_makes_no_folder(reports: Path) -> None:
-    said = baseline(reports, "list")
-    assert said.exit_code == 2
-    assert f"{reports}: there is no such folder" in said.err
+def test_reading_commands_make_no_folder(reports: Path) -> None:
+    result = baseline(reports, "list")
+    assert result.exit_code == 2
+    assert f"{reports}: there is no such folder" in result.err
     assert not reports.exists()
 
 
 def test_show_draws_every_run_and_phase_in_units(three: Path) -> None:
-    said = baseline(three, "show", "flash_sale", "--profile", "load", "--fingerprint", "f1")
-    assert (said.exit_code, said.out) == (0, "")
-    assert "flash_sale · load · environment f1" in said.err
-    assert said.err.index(make_measurement(2).run_id) < said.err.index(make_measurement(1).run_id)
-    held = [line.replace("\N{NO-BREAK SPACE}", " ") for line in said.err.splitlines() if "held" in line]
+    result = baseline(three, "show", "flash_sale", "--profile", "load", "--fingerprint", "f1")
+    assert (result.exit_code, result.out) == (0, "")
+    assert "flash_sale · load · environment f1" in result.err
+    assert result.err.index(make_measurement(2).run_id) < result.err.index(make_measurement(1).run_id)
+    held = [line.replace("\N{NO-BREAK SPACE}", " ") for line in result.err.splitlines() if "held" in line]
     for shown in ("12.3 s", "0.5 %", "480/s"):
         assert shown in held[0]
     assert "200 ms" in held[1]
-    warm_up = next(line for line in said.err.splitlines() if "warm-up" in line)
+    warm_up = next(line for line in result.err.splitlines() if "warm-up" in line)
     assert "–" in warm_up  # a figure that was not measured
 
 
@@ -289,40 +293,40 @@ def test_show_of_all_as_json(three: Path) -> None:
 
 
 def test_show_of_what_is_not_there_names_what_is(three: Path) -> None:
-    said = baseline(three, "show", "flash_sael", "--profile", "load")
-    assert said.exit_code == 2
-    assert "scenario flash_sael, profile load" in said.err
-    assert "flash_sale · smoke · environment f1" in said.err
+    result = baseline(three, "show", "flash_sael", "--profile", "load")
+    assert result.exit_code == 2
+    assert "scenario flash_sael, profile load" in result.err
+    assert "flash_sale · smoke · environment f1" in result.err
 
 
 def test_show_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
     reports.mkdir()
-    said = baseline(reports, "show")
-    assert said.exit_code == 2
-    assert "harness baseline set RUN" in said.err
+    result = baseline(reports, "show")
+    assert result.exit_code == 2
+    assert "harness baseline set RUN" in result.err
 
 
 def test_rm_asks_which_where_there_are_several(three: Path) -> None:
-    said = baseline(three, "rm", "flash_sale")
-    assert said.exit_code == 2
-    assert "flash_sale has 3 baselines" in said.err
-    assert "load f2" in said.err
+    result = baseline(three, "rm", "flash_sale")
+    assert result.exit_code == 2
+    assert "flash_sale has 3 baselines" in result.err
+    assert "load f2" in result.err
     assert len(baseline(three, "list", "--json").json) == 3
 
 
 def test_rm_removes_one_run_or_the_whole(three: Path) -> None:
     which = ["flash_sale", "--profile", "load", "--fingerprint", "f1"]
-    said = baseline(three, "rm", *which, "--run", make_measurement(1).run_id)
-    assert "Runs left: 1" in said.err
-    said = baseline(three, "rm", *which, "--json")
-    assert said.json == {"removed": [make_measurement(2).run_id]}
-    said = baseline(three, "rm", "flash_sale", "--profile", "smoke")
-    assert "inconclusive" in said.err
+    result = baseline(three, "rm", *which, "--run", make_measurement(1).run_id)
+    assert "Runs left: 1" in result.err
+    result = baseline(three, "rm", *which, "--json")
+    assert result.json == {"removed": [make_measurement(2).run_id]}
+    result = baseline(three, "rm", "flash_sale", "--profile", "smoke")
+    assert "inconclusive" in result.err
     assert len(baseline(three, "list", "--json").json) == 1
 
 
 def test_rm_of_a_run_that_is_not_in_it(three: Path) -> None:
-    said = baseline(three, "rm", "flash_sale", "--profile", "smoke", "--run", "other")
-    assert said.exit_code == 2
-    assert "run other " in said.err
-    assert make_measurement(4, profile="smoke").run_id in said.err
+    result = baseline(three, "rm", "flash_sale", "--profile", "smoke", "--run", "other")
+    assert result.exit_code == 2
+    assert "run other " in result.err
+    assert make_measurement(4, profile="smoke").run_id in result.err

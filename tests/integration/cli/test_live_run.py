@@ -166,11 +166,11 @@ def test_without_a_terminal_there_are_lines_and_json_is_all_of_standard_output(
     assert (done.returncode, summary["verdict"]) in [(0, "pass"), (4, "broken")], done.stderr
     assert summary["totals"]["requests"] == server.served["GET /a"]
     assert "\x1b" not in done.stderr
-    for told in (
+    for reported in (
         "looking for the target",
         "hold begins: ",
         "hold ended · ",
         "gate p50 < 5s: ",
         f"verdict: {summary['verdict']}",
     ):
-        assert told in done.stderr
+        assert reported in done.stderr

@@ -71,9 +71,9 @@ def test_a_copy_that_was_cut_off_is_not_a_run(folder: RunFolder, tmp_path: Path)
     location = ArtifactLocation(str(tmp_path / "kept"))
     in_the_way = tmp_path / "kept" / RUN_ID / "summary.json"
     in_the_way.mkdir(parents=True)
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         upload(folder, location)
-    assert caught.value.code == "artifacts-unavailable"
+    assert raised.value.code == "artifacts-unavailable"
     assert (in_the_way.parent / "empty").exists()
     assert download(RUN_ID, location, tmp_path / "elsewhere") is None
 
@@ -107,9 +107,9 @@ def test_a_location_that_does_not_respond_is_not_taken_for_empty(
     location = ArtifactLocation(f"flaky://{tmp_path}/kept")
     upload(folder, location)
     monkeypatch.setattr(_Flaky, "silent", silent)
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         download(RUN_ID, location, tmp_path / "desk")
-    assert (caught.value.code, caught.value.params["reason"]) == ("artifacts-unavailable", "timed out")
+    assert (raised.value.code, raised.value.params["reason"]) == ("artifacts-unavailable", "timed out")
 
 
 def test_whoever_fetches_second_opens_what_is_there(
@@ -133,20 +133,20 @@ def test_whoever_fetches_second_opens_what_is_there(
 
 def test_the_folder_of_the_runs_is_rejected_as_location(folder: RunFolder, tmp_path: Path) -> None:
     for url in (f"{tmp_path}/reports", f"file://{tmp_path}/reports"):
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as raised:
             upload(folder, ArtifactLocation(url))
-        assert caught.value.code == "artifacts-in-reports"
+        assert raised.value.code == "artifacts-in-reports"
 
 
 def test_a_server_that_is_down_is_reported_without_the_password(folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "served").mkdir()
     with ftp_server(tmp_path / "served") as url:
         pass
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         upload(folder, ArtifactLocation(url))
-    assert caught.value.code == "artifacts-unavailable"
-    assert "refused" in str(caught.value.params["reason"])
-    assert "geh" not in str(caught.value)
+    assert raised.value.code == "artifacts-unavailable"
+    assert "refused" in str(raised.value.params["reason"])
+    assert "geh" not in str(raised.value)
 
 
 class _Loud(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -176,11 +176,11 @@ def test_an_error_that_repeats_the_url_does_not_show_its_password(
     loud = artifact_location()
     assert loud is not None
     assert str(loud) == "loud://***@host/runs"
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         upload(folder, loud)
-    assert caught.value.code == "artifacts-unavailable"
-    assert "no response from" in str(caught.value)
-    assert "cret" not in str(caught.value) + repr(loud)
+    assert raised.value.code == "artifacts-unavailable"
+    assert "no response from" in str(raised.value)
+    assert "cret" not in str(raised.value) + repr(loud)
 
 
 @pytest.mark.parametrize("url", ["ftp://host:21/runs", "memory://bucket/runs", "file:///srv/runs", "/srv/runs"])
@@ -204,10 +204,10 @@ def test_a_location_that_cannot_work_is_rejected_before_anything_runs(
 ) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
     monkeypatch.setenv(VARIABLE, url)
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         artifact_location()
-    assert (caught.value.code, caught.value.where) == (code, VARIABLE)
-    assert params.items() <= caught.value.params.items()
+    assert (raised.value.code, raised.value.where) == (code, VARIABLE)
+    assert params.items() <= raised.value.params.items()
 
 
 def test_without_the_variable_there_is_no_location(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A run that is judged again is compared with a baseline that was set since, or told exactly why with none."""
+"""A run that is judged again is compared with a baseline that was set since, or says exactly why with none."""
 
 from __future__ import annotations
 

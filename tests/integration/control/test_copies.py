@@ -54,14 +54,14 @@ def test_a_run_that_is_nowhere_is_reported_with_where_it_was_looked_for(
     reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = "20260101T000000Z-other"
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         find_or_fetch(run, reports)
-    assert (caught.value.code, caught.value.where, caught.value.params["folder"]) == ("run-not-found", run, reports)
+    assert (raised.value.code, raised.value.where, raised.value.params["folder"]) == ("run-not-found", run, reports)
     monkeypatch.setenv(VARIABLE, f"{tmp_path}/kept")
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         find_or_fetch(run, reports)
-    assert caught.value.code == "run-not-found-in-artifacts"
-    assert str(caught.value.params["location"]) == f"{tmp_path}/kept"
+    assert raised.value.code == "run-not-found-in-artifacts"
+    assert str(raised.value.params["location"]) == f"{tmp_path}/kept"
 
 
 class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types

@@ -32,7 +32,7 @@ PROGRAM = """
 """
 
 
-def test_what_is_said_to_a_closed_terminal_breaks_nothing(tmp_path: Path) -> None:
+def test_messages_to_a_closed_terminal_break_nothing(tmp_path: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path / "report")])

@@ -76,25 +76,25 @@ def reports(tmp_path: Path) -> Path:
 def test_the_latest_of_each_profile_stay_the_others_go_whole(reports: Path) -> None:
     nightly = [made_run(reports, number, profile="nightly") for number in (1, 2, 3)]
     smoke = [made_run(reports, number, profile="smoke") for number in (4, 5)]
-    said = prune(reports, "--keep", "2", "--dry-run")
-    assert (said.code, len(left(reports)[0])) == (0, 5)
-    assert f"would remove {nightly[0]} (pass): folder, store\n" in said.text
-    assert said.text.endswith("1 would be removed, 4 kept\n")
-    said = prune(reports, "--keep", "2")
-    assert said.code == 0
-    assert said.text.startswith(f"removed {nightly[0]} (pass): folder, store")
+    output = prune(reports, "--keep", "2", "--dry-run")
+    assert (output.code, len(left(reports)[0])) == (0, 5)
+    assert f"would remove {nightly[0]} (pass): folder, store\n" in output.text
+    assert output.text.endswith("1 would be removed, 4 kept\n")
+    output = prune(reports, "--keep", "2")
+    assert output.code == 0
+    assert output.text.startswith(f"removed {nightly[0]} (pass): folder, store")
     stay = {*nightly[1:], *smoke}
     assert left(reports) == (stay, stay)
 
 
-def test_failed_runs_stay_for_as_long_as_is_said(reports: Path) -> None:
+def test_failed_runs_stay_for_as_long_as_the_policy_says(reports: Path) -> None:
     verdicts: list[Verdict | None] = ["pass", "inconclusive", "fail", "broken", None]
     runs = [made_run(reports, n, verdict=verdict, stored=verdict is not None) for n, verdict in enumerate(verdicts)]
-    said = prune(reports, "--keep", "0", "--keep-failed", "5000w")
-    assert said.code == 0
+    output = prune(reports, "--keep", "0", "--keep-failed", "5000w")
+    assert output.code == 0
     assert left(reports)[0] == set(runs[2:])
-    said = prune(reports, "--keep", "0", "--keep-failed", "1h")
-    assert f"removed {runs[4]} (killed): folder\n" in said.text
+    output = prune(reports, "--keep", "0", "--keep-failed", "1h")
+    assert f"removed {runs[4]} (killed): folder\n" in output.text
     assert left(reports) == (set(), set())
 
 
@@ -103,18 +103,18 @@ def test_a_bench_that_was_killed_goes_as_a_run_does(reports: Path) -> None:
     write_text(folder.plan, BenchPlan(suite="shop", folder="/work", arguments=(), gates=()).model_dump_json())
     run = made_run(reports, 1, stored=False)
     assert prune(reports, "--keep", "1").text == "0 removed, 2 kept\n"
-    said = prune(reports, "--keep", "0")
-    assert (said.code, left(reports)[0]) == (0, set())
-    assert f"removed {folder.run_id} (killed): folder\n" in said.text
-    assert f"removed {run} (pass): folder\n" in said.text
+    output = prune(reports, "--keep", "0")
+    assert (output.code, left(reports)[0]) == (0, set())
+    assert f"removed {folder.run_id} (killed): folder\n" in output.text
+    assert f"removed {run} (pass): folder\n" in output.text
 
 
 def test_a_run_of_a_baseline_is_never_removed(reports: Path) -> None:
     runs = [made_run(reports, number) for number in (1, 2)]
     with open_store(None, reports) as store:
         store.set_baseline(make_entry(1), replace=True)
-    said = prune(reports, "--keep", "0")
-    assert said.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
+    output = prune(reports, "--keep", "0")
+    assert output.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
     assert left(reports) == ({runs[0]}, {runs[0]})
     with open_store(None, reports) as store:
         assert store.baseline_for("flash_sale", "load", "f1") is not None
@@ -135,9 +135,9 @@ def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
     process.start()
     try:
         assert held.wait(60)
-        said = prune(reports, "--keep", "0")
-        assert f"removed {ended}" in said.text
-        assert said.text.endswith("1 removed, 0 kept (1 still running)\n")
+        output = prune(reports, "--keep", "0")
+        assert f"removed {ended}" in output.text
+        assert output.text.endswith("1 removed, 0 kept (1 still running)\n")
         assert left(reports)[0] == {going}
     finally:
         enough.set()
@@ -206,9 +206,9 @@ def test_a_row_whose_folder_cannot_be_looked_at_goes_as_of_another_machine(repor
     run = made_run(reports, 1)
     with open_store(None, reports) as store:  # as one below a folder that is another user's: to ask is a fault
         store.record_run(RunEntry(make_summary(2), "f1", Path("/", "x" * 300, make_summary(2).run_id)))
-    said = prune(reports, "--keep", "0")
-    assert (said.code, left(reports)) == (0, (set(), set()))
-    assert f"removed {run} (pass): folder" in said.text
+    output = prune(reports, "--keep", "0")
+    assert (output.code, left(reports)) == (0, (set(), set()))
+    assert f"removed {run} (pass): folder" in output.text
 
 
 def test_a_folder_of_which_only_a_part_is_left_goes_with_its_row(reports: Path) -> None:
@@ -225,9 +225,9 @@ def test_a_run_whose_folder_was_renamed_is_known_by_its_summary(reports: Path) -
     (reports / kept).rename(reports / "before the change")
     (reports / moved).rename(reports / "after the change")
     shutil.copytree(reports / "before the change", reports / "before the change, again")
-    said = prune(reports, "--keep", "0")
-    assert said.text.startswith(f"removed {moved} (pass): folder, store\n")
-    assert said.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
+    output = prune(reports, "--keep", "0")
+    assert output.text.startswith(f"removed {moved} (pass): folder, store\n")
+    assert output.text.endswith("1 removed, 1 kept (1 of them for a baseline)\n")
     assert left(reports) == ({"before the change", "before the change, again"}, {kept})
 
 
@@ -239,8 +239,8 @@ def test_a_run_is_one_however_many_folders_it_has_which_go_together(stored: bool
     assert prune(reports, "--keep", "2").text == "0 removed, 2 kept\n"
     made_run(reports, 3, stored=stored)
     assert prune(reports, "--keep", "2").text.startswith(f"removed {runs[0]} (pass): folder")
-    said = prune(reports, "--keep", "1")
-    assert f"removed {runs[1]} (pass): 3 folders" in said.text
+    output = prune(reports, "--keep", "1")
+    assert f"removed {runs[1]} (pass): 3 folders" in output.text
     assert left(reports)[0] == {make_summary(3).run_id}
 
 
@@ -302,13 +302,13 @@ def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(
 )
 def test_bad_values_are_refused(words: list[str], message: str, reports: Path) -> None:
     reports.mkdir()
-    said = prune(reports, *words)
-    assert said.code == 2
-    assert message in said.text
+    output = prune(reports, *words)
+    assert output.code == 2
+    assert message in output.text
 
 
 def test_a_folder_that_is_not_there_is_not_made(reports: Path) -> None:
-    said = prune(reports, "--keep", "1")
-    assert said.code == 2
-    assert str(reports) in said.text
+    output = prune(reports, "--keep", "1")
+    assert output.code == 2
+    assert str(reports) in output.text
     assert not reports.exists()

@@ -148,7 +148,7 @@ def test_what_the_user_saves_besides_is_left_as_it_is(pytester: pytest.Pytester)
     assert [len(one.rounds) for one in measured] == [len(data)]
 
 
-def test_what_pytest_tells_of_a_test_is_kept_without_secrets(pytester: pytest.Pytester) -> None:
+def test_pytests_report_of_a_test_is_recorded_without_secrets(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_x="""
         import pytest

@@ -106,8 +106,8 @@ def load_on(*urls: str) -> Iterator[None]:
 
     def user(url: str) -> None:
         while not ended.is_set():
-            with urllib.request.urlopen(url) as answer:
-                answer.read()
+            with urllib.request.urlopen(url) as response:
+                response.read()
 
     users = [threading.Thread(target=user, args=(url,)) for url in urls]
     for thread in users:

@@ -136,9 +136,9 @@ def test_what_it_cannot_use_is_named(
 
     assert main(["--port", "0"]) == 2
 
-    said = capsys.readouterr().err
-    assert says in said
-    assert said.count("\n") == 1
+    result = capsys.readouterr().err
+    assert says in result
+    assert result.count("\n") == 1
 
 
 @pytest.mark.usefixtures("own_signals")

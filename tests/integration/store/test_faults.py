@@ -1,4 +1,4 @@
-"""A store that cannot be used is told in one message: which store, what is wrong, what would be right."""
+"""A store that cannot be used is reported in one message: which store, what is wrong, what would be right."""
 
 import re
 import socket

@@ -116,13 +116,13 @@ def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Pa
 
 def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
     plan = script_target(tmp_path, "sys.exit('no database here')")
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         start_target(plan, run_folder(tmp_path))
-    assert (caught.value.code, caught.value.exit_code) == ("target-ended-early", ExitCode.BROKEN)
-    ended = caught.value.params["ended"]
+    assert (raised.value.code, raised.value.exit_code) == ("target-ended-early", ExitCode.BROKEN)
+    ended = raised.value.params["ended"]
     assert isinstance(ended, Message)
     assert (ended.code, ended.params) == ("target-exited", {"status": 1})
-    assert "no database here" in str(caught.value.params["output"])
+    assert "no database here" in str(raised.value.params["output"])
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,18 @@ def test_a_target_that_never_gets_healthy_is_ended_and_the_cause_reported(tmp_pa
     plan = script_target(
         tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=2.5
     )
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         start_target(plan, run_folder(tmp_path))
-    assert (caught.value.code, caught.value.exit_code) == ("target-not-ready", ExitCode.BROKEN)
-    assert (caught.value.params["timeout_s"], caught.value.params["path"]) == (2.5, "/health")
-    happened = caught.value.params["seen"]
+    assert (raised.value.code, raised.value.exit_code) == ("target-not-ready", ExitCode.BROKEN)
+    assert (raised.value.params["timeout_s"], raised.value.params["path"]) == (2.5, "/health")
+    happened = raised.value.params["seen"]
     assert isinstance(happened, Message)
     assert happened.code == seen
-    assert "{port}" in str(caught.value.hint)
+    assert "{port}" in str(raised.value.hint)
     assert all_ended([int((tmp_path / "pid").read_text())])
 
 
-def test_a_target_is_ready_by_the_status_of_its_answer_though_the_body_never_ends(tmp_path: Path) -> None:
+def test_a_target_is_ready_by_the_status_of_its_response_though_the_body_never_ends(tmp_path: Path) -> None:
     code = """
 import time
 def flood(self):
@@ -201,18 +201,18 @@ def test_a_target_that_ends_before_its_number_is_read_has_ended(
 
 def test_of_a_flood_of_output_the_last_words_are_shown(tmp_path: Path) -> None:
     plan = script_target(tmp_path, "sys.exit('x' * 1_000_000 + '\\n' + 'y' * 10_000 + '\\nno database here')")
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         start_target(plan, run_folder(tmp_path))
-    assert "no database here" in str(caught.value.params["output"])
-    assert len(str(caught.value)) < 2_000
+    assert "no database here" in str(raised.value.params["output"])
+    assert len(str(raised.value)) < 2_000
 
 
 def test_a_fixed_port_that_is_in_use_is_named_as_the_cause(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         plan = script_target(tmp_path, f"serve({taken.getsockname()[1]})")
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as raised:
             start_target(plan, run_folder(tmp_path))
-    assert caught.value.code == "target-own-port-taken"
+    assert raised.value.code == "target-own-port-taken"
 
 
 @pytest.mark.parametrize(("losses", "starts"), [(1, True), (9, False)])
@@ -249,10 +249,10 @@ serve(sys.argv[1])
             with start_target(plan, run_folder(tmp_path)) as target:
                 assert target.is_alive()
         else:
-            with pytest.raises(HarnessError) as caught:
+            with pytest.raises(HarnessError) as raised:
                 start_target(plan, run_folder(tmp_path))
-            assert (caught.value.code, caught.value.exit_code) == ("target-port-taken", ExitCode.BROKEN)
-            assert caught.value.params["attempts"] == 3
+            assert (raised.value.code, raised.value.exit_code) == ("target-port-taken", ExitCode.BROKEN)
+            assert raised.value.params["attempts"] == 3
     finally:
         asked.shutdown(socket.SHUT_RDWR)
         asked.close()
@@ -270,9 +270,9 @@ serve(sys.argv[1])
     ],
 )
 def test_an_invalid_command_is_rejected(tmp_path: Path, command: str, code: str, exit_code: ExitCode) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         start_target(CommandTarget(command=command), run_folder(tmp_path))
-    assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
+    assert (raised.value.code, raised.value.exit_code) == (code, exit_code)
 
 
 def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
@@ -328,14 +328,14 @@ class TestAttached:
     def test_a_process_that_does_not_exist_is_rejected(self, tmp_path: Path) -> None:
         with subprocess.Popen(["true"]) as ended:
             ended.wait()
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as raised:
             start_target(AttachedTarget(url="http://127.0.0.1:9", pid=ended.pid), run_folder(tmp_path))
-        assert (caught.value.code, caught.value.where) == ("target-pid-not-found", f"--pid {ended.pid}")
+        assert (raised.value.code, raised.value.where) == ("target-pid-not-found", f"--pid {ended.pid}")
 
     def test_an_address_where_nobody_listens_breaks_the_run(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as briefly:
             port = briefly.getsockname()[1]
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as raised:
             start_target(AttachedTarget(url=f"http://127.0.0.1:{port}"), run_folder(tmp_path))
-        assert (caught.value.code, caught.value.exit_code) == ("target-unreachable", ExitCode.BROKEN)
-        assert caught.value.params["reason"] == "Connection refused"
+        assert (raised.value.code, raised.value.exit_code) == ("target-unreachable", ExitCode.BROKEN)
+        assert raised.value.params["reason"] == "Connection refused"

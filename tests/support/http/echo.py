@@ -61,14 +61,14 @@ async def echo(request: Request) -> Response:
     if scope["query_string"]:
         target += "?" + scope["query_string"].decode("latin-1")
     body = await request.body()
-    said = {
+    result = {
         "method": scope["method"],
         "target": target,
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "body": body.decode("latin-1"),
         "connection": scope["client"][1] if scope["client"] else None,
     }
-    return Response(json.dumps(said), media_type="application/json")
+    return Response(json.dumps(result), media_type="application/json")
 
 
 async def status(request: Request) -> Response:

@@ -28,7 +28,7 @@ def p95(rng: np.random.Generator, *, slower: float, between: float) -> Interval:
 
 
 def statuses(*, slower: float, runs: int, between: float) -> dict[GateStatus, float]:
-    """How often ``p95 <= baseline + 10%`` passes, fails, and cannot be told."""
+    """How often ``p95 <= baseline + 10%`` passes, fails, and is inconclusive."""
     rng = np.random.default_rng(29)
     gate = parse_requirement("p95 <= baseline + 10%")
     found: dict[GateStatus, float] = {"pass": 0, "fail": 0, "inconclusive": 0}

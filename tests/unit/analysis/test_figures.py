@@ -133,7 +133,7 @@ def shape(**changes: object) -> Phase:
 
 
 @pytest.mark.parametrize(
-    ("phase", "said"),
+    ("phase", "result"),
     [
         (steady(users=50), "50 users"),
         (ramp(rate=2000), "0 → 2,000 arrivals/s"),
@@ -153,8 +153,8 @@ def shape(**changes: object) -> Phase:
         ),
     ],
 )
-def test_goals_as_a_person_reads_them(phase: Phase, said: str) -> None:
-    assert goal_of(phase) == said
+def test_goals_as_a_person_reads_them(phase: Phase, result: str) -> None:
+    assert goal_of(phase) == result
 
 
 def test_failures_are_counted_by_kind_with_a_few_in_full(tmp_path: Path) -> None:

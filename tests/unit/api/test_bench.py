@@ -35,16 +35,16 @@ def test_it_is_judged_by_gates_of_benchmarks(bench: Run) -> None:
     with pytest.raises(ManyProblemsError) as wrong:
         bench.judge("p95 < 5ms")
     assert [problem.code for problem in wrong.value.problems] == ["requirement-without-benchmark"]
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error_info:
         bench.judge('bench("test_a").max < 1s', phase="steady")
-    assert (caught.value.code, caught.value.where) == ("judge-not-of-a-bench", "phase=")
+    assert (error_info.value.code, error_info.value.where) == ("judge-not-of-a-bench", "phase=")
 
 
 def test_what_only_a_load_has_is_refused(bench: Run) -> None:
     for name in ("plan", "timeline"):
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as error_info:
             getattr(bench, name)
-        assert caught.value.code == "run-is-a-bench"
+        assert error_info.value.code == "run-is-a-bench"
 
 
 def test_wrong_input_is_reported_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,12 +74,12 @@ def test_wrong_input_is_reported_before_anything_is_made(tmp_path: Path, monkeyp
     ],
 )
 def test_an_argument_of_a_wrong_type_is_named_with_the_right_one(wrong: dict[str, Any], given: object) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error_info:
         harness.bench(**wrong)
     (name,) = wrong
-    assert (caught.value.code, caught.value.where) == ("argument-wrong-type", f"{name}=")
-    assert type(caught.value.params["given"]) is type(given)
-    assert caught.value.params["expected"]
+    assert (error_info.value.code, error_info.value.where) == ("argument-wrong-type", f"{name}=")
+    assert type(error_info.value.params["given"]) is type(given)
+    assert error_info.value.params["expected"]
 
 
 def test_paths_are_arguments_as_texts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

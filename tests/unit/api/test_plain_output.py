@@ -18,7 +18,7 @@ from tests.support.streams import stream_that_takes_nothing
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
 
 
-def told(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def reported(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What a log holds of a recorded run."""
     observer = PlainOutput()
     observer.notify(message("note", "starting the target"))
@@ -36,7 +36,7 @@ def place(lines: list[str], text: str) -> int:
     return next(at for at, line in enumerate(lines) if text in line)
 
 
-def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_printed_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = record_run(
         tmp_path,
         phases=[ramp(20, 4), steady(20, 22), stress((10, 20, 30), 3)],
@@ -49,7 +49,7 @@ def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureF
         events=[(30.0, "limit broke", "phase stress at 20 users: p95 was 600 ms")],
         held_steps=1,
     )
-    lines = told(run, capsys)
+    lines = reported(run, capsys)
     order = [
         place(lines, text)
         for text in (
@@ -85,7 +85,7 @@ def test_a_run_is_told_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureF
 def test_the_figures_at_a_phases_end_hold_its_last_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick = _constant(1.0)
     run = record_run(tmp_path, phases=[steady(20, 4), steady(20, 2, name="next")], latency=quick, lead_in_s=0.0)
-    lines = told(run, capsys)
+    lines = reported(run, capsys)
     ended = lines[place(lines, "steady ended")]
     recorded = sum(
         series.requests
@@ -99,7 +99,7 @@ def test_the_figures_at_a_phases_end_hold_its_last_second(tmp_path: Path, capsys
 
 def test_the_open_model_tells_who_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = record_run(tmp_path, phases=[steady(rate=50, seconds=12)], failures=[Failing(0.5, HOSTILE)])
-    lines = told(run, capsys)
+    lines = reported(run, capsys)
     tick = lines[place(lines, " 0:10 ")]
     assert "of 50 arrivals/s" in tick
     assert tick.endswith("waiting 0")
@@ -107,7 +107,7 @@ def test_the_open_model_tells_who_waits(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_run_that_sent_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = told(record_run(tmp_path, phases=[steady(0, 12)], gates=["p95 < 900ms"]), capsys)
+    lines = reported(record_run(tmp_path, phases=[steady(0, 12)], gates=["p95 < 900ms"]), capsys)
     assert "requests/s · P95 – · errors 0" in lines[place(lines, " 0:10 ")]
     assert "steady ended · no requests" in lines[place(lines, "steady ended")]
 
@@ -115,12 +115,12 @@ def test_a_run_that_sent_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("reason", ["interrupted", None])
 def test_a_run_that_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str], reason: Any) -> None:
     run = record_run(tmp_path, phases=[steady(20, 30)], stop_at_s=5, end_reason=reason)
-    lines = told(run, capsys)
+    lines = reported(run, capsys)
     assert ("was cut short" in lines[-2]) == (reason is not None)
     assert lines[-1].endswith("judging")
 
 
-def test_hostile_names_are_told_harmlessly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_hostile_names_are_printed_harmlessly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = record_run(
         tmp_path,
         phases=[steady(20, 12, name="st\x1b[31mea\ndy")],
@@ -128,7 +128,7 @@ def test_hostile_names_are_told_harmlessly(tmp_path: Path, capsys: pytest.Captur
         gates=[gate("p95 < 900ms", None, HOSTILE)],
         events=[(3.0, "error", HOSTILE)],
     )
-    lines = told(run, capsys)
+    lines = reported(run, capsys)
     assert place(lines, "stea dy begins")
     assert place(lines, "GET /[bold]�x two")
 

@@ -44,12 +44,12 @@ def test_a_traceback_does_not_show_the_original() -> None:
     def fail() -> None:
         raise HarnessError("x", "{url}", url="http://me:word@host")
 
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         fail()
-    assert caught.value.__suppress_context__
+    assert raised.value.__suppress_context__
 
 
-def test_a_misspelt_keyword_is_answered_with_the_one_that_was_meant() -> None:
+def test_a_misspelt_keyword_is_reported_with_the_one_that_was_meant() -> None:
     with pytest.raises(TypeError, match=r"^run\(\) got .* 'profil': did you mean profile=\?"):
         harness.run("x.py", profil="smoke")  # type: ignore[call-arg]  # what is tested
     with pytest.raises(TypeError, match=r"^bench\(\) got .* 'memroy': did you mean memory="):

@@ -1,4 +1,4 @@
-"""What a run answers to Python: figures by name in the documented units, tables, and a verdict that says why."""
+"""A run read from Python: figures by name in the documented units, tables, and a verdict that says why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUN_ID = "20260202T024000Z-flash_sale-default-0001"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A judged run: one gate holds, one does not, one cannot be told."""
+    """A judged run: one gate holds, one does not, one is inconclusive."""
     folder = record_run(
         tmp_path_factory.mktemp("reports"),
         run_id=RUN_ID,
@@ -56,17 +56,17 @@ def test_a_figure_that_does_not_exist_meets_no_requirement(run: Run) -> None:
     assert math.isnan(run.phase("pause").error_rate)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(run: Run) -> None:
-    with pytest.raises(HarnessError) as caught:
+def test_an_unknown_name_is_reported_with_the_known_ones(run: Run) -> None:
+    with pytest.raises(HarnessError) as error_info:
         run.phase("stedy")
-    assert (caught.value.code, caught.value.params["phase"]) == ("run-unknown-phase", "stedy")
-    hint = caught.value.params["alternatives"]
+    assert (error_info.value.code, error_info.value.params["phase"]) == ("run-unknown-phase", "stedy")
+    hint = error_info.value.params["alternatives"]
     assert isinstance(hint, Message)
     assert (hint.code, hint.params["close"]) == ("did-you-mean", "steady")
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error_info:
         run.phase("steady").endpoint("/basket")
-    assert (caught.value.code, caught.value.params["endpoint"]) == ("run-unknown-endpoint", "/basket")
-    hint = caught.value.params["alternatives"]
+    assert (error_info.value.code, error_info.value.params["endpoint"]) == ("run-unknown-endpoint", "/basket")
+    hint = error_info.value.params["alternatives"]
     assert isinstance(hint, Message)
     assert "POST /cart" in hint.params["known"]  # type: ignore[operator]  # a list
 
@@ -145,6 +145,6 @@ def test_judged_again_by_other_gates_it_is_another_result(tmp_path: Path) -> Non
     assert [result.require for result in again.gates] == ["p95 < 1ms"]
     assert again.verdict.failed
     assert Summary.model_validate_json(folder.summary.read_text()) == again.summary
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error_info:
         run.judge(endpoint="GET /")
-    assert (caught.value.code, caught.value.where) == ("judge-nothing-required", "endpoint=")
+    assert (error_info.value.code, error_info.value.where) == ("judge-nothing-required", "endpoint=")

@@ -21,7 +21,7 @@ def test_what_is_set_is_a_text_or_a_key_with_its_value() -> None:
     assert _overrides(["a=1", "b=2"]) == ("a=1", "b=2")
 
 
-def test_wrong_input_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_input_is_reported_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(harness.HarnessError) as raised:
         harness.run("nothing.py")

@@ -44,7 +44,7 @@ def test_what_github_would_refuse_is_not_written(room: int, page: Path, folder: 
     assert page.read_text().lstrip("x") == expected[room]
 
 
-def test_a_page_that_cannot_be_written_is_told_and_changes_nothing(
+def test_a_page_that_cannot_be_written_is_reported_and_changes_nothing(
     page: Path, folder: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page.mkdir()
@@ -57,11 +57,11 @@ def test_a_target_cannot_give_github_commands(
 ) -> None:
     summary = make_summary().model_copy(update={"warnings": ["the target said " + "::add-mask::pass " * 20]})
     show_outcome(folder, summary, as_json=False)
-    said = capsys.readouterr().err
-    stopped = re.match(r"::stop-commands::([0-9a-f]{32})\n(.*)::\1::\n", said, re.DOTALL)
+    result = capsys.readouterr().err
+    stopped = re.match(r"::stop-commands::([0-9a-f]{32})\n(.*)::\1::\n", result, re.DOTALL)
     assert stopped is not None
     assert re.search(r"^\s*::add-mask::", stopped[2], re.MULTILINE)  # as GitHub would read it
-    assert "::add-mask::" not in said.replace(stopped[0], "")
+    assert "::add-mask::" not in result.replace(stopped[0], "")
     assert page.exists()
 
 

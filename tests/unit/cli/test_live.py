@@ -162,7 +162,7 @@ def test_on_a_tiny_terminal_what_matters_most_is_left(tmp_path: Path) -> None:
     assert "do not" in screen.shown
 
 
-def test_a_generator_that_is_the_limit_is_said_loudly(tmp_path: Path) -> None:
+def test_a_limiting_generator_is_shown_prominently(tmp_path: Path) -> None:
     for state in (WorkerState(cpu=0.97), WorkerState(lag_ms=120)):
         screen = Screen(40, 6)
         screen.play(a_run(tmp_path / str(state.cpu), worker=lambda _, s=state: s), until_s=9)
@@ -243,7 +243,7 @@ def test_a_resize_is_followed(tmp_path: Path) -> None:
     assert max(map(cell_len, screen.frames[-1])) <= 50
 
 
-def test_messages_are_said_again_on_the_terminals_own_screen(tmp_path: Path) -> None:
+def test_messages_are_repeated_on_the_terminals_own_screen(tmp_path: Path) -> None:
     screen = Screen(80, 24)
     with screen.view as view:
         view.notify(message("note", "starting the target"))

@@ -31,6 +31,6 @@ def test_a_target_on_the_command_line_comes_first() -> None:
 
 @pytest.mark.parametrize("pid", ["0", "-1", "shop", "1.5", "9" * 5000])
 def test_a_wrong_process_number_is_rejected(pid: str) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         with_target_from({"HARNESS_HOST": "http://shop", "HARNESS_PID": pid}, NOT_GIVEN)
-    assert (caught.value.code, caught.value.where) == ("pid-not-a-number", "HARNESS_PID")
+    assert (raised.value.code, raised.value.where) == ("pid-not-a-number", "HARNESS_PID")

@@ -1,4 +1,4 @@
-"""A worker follows the master's clock: how well one answer tells it, which answer counts, how the clock is moved."""
+"""A worker follows the master's clock: how well one reply shows it, which reply counts, how the clock is moved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ delays = st.floats(0, 0.5)
 
 
 def asked(at_s: float, ahead_s: float, there_s: float, back_s: float) -> Reading:
-    """An answer at a time of ours, by a master whose clock is ahead by so much, over ways that took so long."""
+    """A reply at a time of ours, by a master whose clock is ahead by so much, over ways that took so long."""
     asked_s = at_s + ahead_s + there_s
     return Reading.of(at_s, asked_s, asked_s + 0.001, at_s + there_s + 0.001 + back_s)
 

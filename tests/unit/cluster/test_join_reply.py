@@ -31,9 +31,9 @@ def accepted(**changed: Any) -> bytes:
 
 
 def test_the_files_of_a_scenario_and_those_of_the_harness_lie_apart(tmp_path: Path) -> None:
-    answer = JoinAccepted.read(accepted(), MASTER)
-    assert answer is not None
-    plan = answer.write_to(tmp_path, MASTER)
+    reply = JoinAccepted.read(accepted(), MASTER)
+    assert reply is not None
+    plan = reply.write_to(tmp_path, MASTER)
     assert plan.scenario.path == str(tmp_path / "scenario" / "plan.json")
     assert (tmp_path / "scenario" / "plan.json").read_text() == "{}"
     assert '"phases"' in (tmp_path / "plan.json").read_text()
@@ -62,10 +62,10 @@ def test_an_invalid_reply_is_rejected(sent: bytes) -> None:
     "changed", [{"plan": "{}"}, {"plan": "no JSON"}, {"scenario": []}, {"files": {"../b.py": b""}}]
 )
 def test_an_invalid_scenario_is_rejected(tmp_path: Path, changed: dict[str, Any]) -> None:
-    answer = JoinAccepted.read(accepted(**changed), MASTER)
-    assert answer is not None
+    reply = JoinAccepted.read(accepted(**changed), MASTER)
+    assert reply is not None
     with harness_error("join-reply-not-understood"):
-        answer.write_to(tmp_path, MASTER)
+        reply.write_to(tmp_path, MASTER)
 
 
 def test_a_rejection_is_reported_with_its_reason() -> None:

@@ -1,4 +1,4 @@
-"""Where workers of other machines come in: addresses as people type them, and what they are told to type."""
+"""Where workers of other machines join: addresses as people type them, and the command that is shown to them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def samples(text: str) -> Samples:
 def test_counts_sums_and_buckets_are_those_of_the_recorded_histograms(recorded: RunFolder) -> None:
     journal, metrics = read_journal(recorded.journal), of(recorded)
     metrics.update(journal)
-    told = scraped(metrics)
+    reported = scraped(metrics)
 
     names = ["ramp", "steady"]
     for number, phase in enumerate(names):
@@ -64,19 +64,19 @@ def test_counts_sums_and_buckets_are_those_of_the_recorded_histograms(recorded: 
             ]
             labels = {"phase": phase, "method": endpoint.method, "name": endpoint.name}
             at = tuple(sorted(labels.items()))
-            assert told["harness_requests_total", at] == sum(row.requests for row in rows) > 0
-            assert told["harness_failures_total", at] == sum(row.failures for row in rows)
+            assert reported["harness_requests_total", at] == sum(row.requests for row in rows) > 0
+            assert reported["harness_failures_total", at] == sum(row.failures for row in rows)
             whole = Histogram.merged([row.response for row in rows])
-            assert told["harness_response_seconds_sum", at] == whole.sum_us / 1e6
-            assert told["harness_response_seconds_count", at] == whole.count
+            assert reported["harness_response_seconds_sum", at] == whole.sum_us / 1e6
+            assert reported["harness_response_seconds_count", at] == whole.count
             for bound in BOUNDS_US:
                 below = int(whole.counts[lowest_of(whole.indices) < bound].sum())
                 le = tuple(sorted({**labels, "le": f"{bound / 1e6}"}.items()))
-                assert told["harness_response_seconds_bucket", le] == below
-    assert told["harness_users", ()] == journal.seconds[-1].users
+                assert reported["harness_response_seconds_bucket", le] == below
+    assert reported["harness_users", ()] == journal.seconds[-1].users
     iterations = [sum(worker.iterations for worker in second.workers) for second in journal.seconds]
-    assert told["harness_iterations_total", ()] == sum(iterations)
-    assert told["harness_arrival_rate", ()] == iterations[-1]
+    assert reported["harness_iterations_total", ()] == sum(iterations)
+    assert reported["harness_arrival_rate", ()] == iterations[-1]
 
 
 def test_every_bound_is_an_edge_of_recorded_buckets() -> None:
@@ -98,7 +98,7 @@ def test_what_came_since_is_added_once(recorded: RunFolder) -> None:
     assert scraped(one_by_one) == scraped(at_once)
 
 
-def test_several_watchers_are_told_alike(recorded: RunFolder) -> None:
+def test_several_observers_get_the_same_calls(recorded: RunFolder) -> None:
     one, other, journal = RunMetrics(), RunMetrics(), read_journal(recorded.journal)
     both = RunObservers(one, other)
     both.notify(message("note", "a line"))
@@ -118,33 +118,31 @@ def test_it_tells_which_phase_runs_and_when_none_does(recorded: RunFolder) -> No
     metrics.update(running)
     assert scraped(metrics)["harness_phase", (("phase", "ramp"),)] == 1
     metrics.load_ended()
-    told = scraped(metrics)
-    assert told["harness_phase", (("phase", "ramp"),)] == told["harness_users", ()] == 0
+    reported = scraped(metrics)
+    assert reported["harness_phase", (("phase", "ramp"),)] == reported["harness_users", ()] == 0
 
 
-def test_more_endpoints_than_a_scrape_can_hold_are_told_together(
-    recorded: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_endpoints_than_a_scrape_can_hold_are_summed(recorded: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SERIES", 2)
     metrics, journal = of(recorded), read_journal(recorded.journal)
     metrics.update(journal)
-    told = {labels: value for (name, labels), value in scraped(metrics).items() if name == "harness_requests_total"}
-    assert {dict(labels)["name"] for labels in list(told)[2:]} == {"(other endpoints)"}
-    assert sum(told.values()) == sum(one.requests for second in journal.seconds for one in second.endpoint_seconds)
+    reported = {labels: value for (name, labels), value in scraped(metrics).items() if name == "harness_requests_total"}
+    assert {dict(labels)["name"] for labels in list(reported)[2:]} == {"(other endpoints)"}
+    assert sum(reported.values()) == sum(one.requests for second in journal.seconds for one in second.endpoint_seconds)
 
 
 def test_it_is_asked_on_loopback_unless_another_address_is_given() -> None:
     port = free_port()
     with serve_metrics(str(port)) as (_, url):
         assert url == f"http://127.0.0.1:{port}/metrics"
-        with urllib.request.urlopen(url) as answer:
-            assert answer.status == 200
-            assert answer.headers["Content-Type"].startswith("text/plain")
-        with pytest.raises(HarnessError) as caught:
+        with urllib.request.urlopen(url) as reply:
+            assert reply.status == 200
+            assert reply.headers["Content-Type"].startswith("text/plain")
+        with pytest.raises(HarnessError) as raised:
             serve_metrics(f"127.0.0.1:{port}").__enter__()
-        assert (caught.value.code, caught.value.params["address"]) == ("metrics-address-unusable", f"127.0.0.1:{port}")
-    with serve_metrics(f"[::1]:{port}") as (_, url), urllib.request.urlopen(url) as answer:
-        assert answer.status == 200
+        assert (raised.value.code, raised.value.params["address"]) == ("metrics-address-unusable", f"127.0.0.1:{port}")
+    with serve_metrics(f"[::1]:{port}") as (_, url), urllib.request.urlopen(url) as reply:
+        assert reply.status == 200
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))  # nobody listens any more
@@ -157,5 +155,5 @@ def test_what_is_no_port_is_refused(text: str) -> None:
     assert refused.value.where == "--metrics-port"
 
 
-def test_nothing_is_told_before_there_is_a_run() -> None:
+def test_there_are_no_metrics_before_there_is_a_run() -> None:
     assert scraped(RunMetrics()) == {}

@@ -30,7 +30,7 @@ CYCLE = """
 """
 
 
-def test_nothing_is_looked_through_while_users_come_and_stay() -> None:
+def test_nothing_is_collected_while_users_come_and_stay() -> None:
     program = """
         fulls = []
         gc.callbacks.append(lambda phase, info: fulls.append(phase) if info["generation"] == 2 else None)
@@ -60,7 +60,7 @@ def test_users_that_have_gone_are_freed_when_they_are_half() -> None:
     ]
 
 
-def test_memory_that_has_doubled_is_looked_through() -> None:
+def test_memory_that_has_doubled_is_collected() -> None:
     program = """
         memory = 1000
         collector = Collector(lambda: memory)

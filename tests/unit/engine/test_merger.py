@@ -96,8 +96,8 @@ def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
 def test_a_request_reported_late_is_added_to_its_own_second() -> None:
     merger = Merger(["a"])
     frames: list[Any] = []
-    for second, told in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
-        frames += merger.add("a", told, NOW_S)
+    for second, reported in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
+        frames += merger.add("a", reported, NOW_S)
         frames += merger.overdue(second + 1.1)
     journal = journal_of(frames)
     assert [second.second for second in journal.seconds] == [0, 1, 2]

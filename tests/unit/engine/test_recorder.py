@@ -206,9 +206,9 @@ def test_a_host_not_allowed_is_found_in_any_client_error(
         raise HostNotAllowed("h")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(OSError, match="host") as caught:
+    with pytest.raises(OSError, match="host") as raised:
         ask()
-    assert describe_failure(caught.value, None) == str(HostNotAllowed("h"))
+    assert describe_failure(raised.value, None) == str(HostNotAllowed("h"))
 
 
 def test_an_exception_that_contains_itself_is_described() -> None:

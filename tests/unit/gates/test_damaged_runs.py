@@ -1,4 +1,4 @@
-"""A run folder of nonsense, every checksum right: told in one message that names the file, or judged; no traceback."""
+"""A run folder of nonsense, every checksum right: reported in one message with the file, or judged; no traceback."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_an_index_of_profiles_that_makes_no_sense(value: Any, folder: RunFolder)
             judge_and_draw(folder)
     for damaged in (value, {"profiles": value}, {"profiles": [value]}):
         folder.profiles.write_text(json.dumps(damaged))
-        with pytest.raises(HarnessError) as told:
+        with pytest.raises(HarnessError) as reported:
             judge_and_draw(folder)
-        assert told.value.where == str(folder.profiles)
+        assert reported.value.where == str(folder.profiles)
 
 
 @pytest.mark.parametrize("name", ["journal", "resources", "profiles.json", "environment.json"])
@@ -79,6 +79,6 @@ def test_a_file_that_is_a_pipe_is_not_waited_for(name: str, folder: RunFolder) -
     path = folder.path / name
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as reported:
         judge_and_draw(folder)
-    assert told.value.where == str(path)
+    assert reported.value.where == str(path)

@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_project_profile_and_command_line_allow_together_and_the_lowest_ceiling_holds(folder: Path) -> None:
+def test_project_profile_and_command_line_allow_together_and_the_lowest_limit_holds(folder: Path) -> None:
     profile = folder / "quick.toml"
     profile.write_text('allowed_hosts = [{host = "staging.example", max_rate = 50}, "10.0.0.9"]\nredact = ["pin"]\n')
     plan = resolve(
@@ -72,7 +72,7 @@ def test_a_scenarios_own_host_can_be_an_allowed_one(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", [501, 600])
-def test_more_arrivals_than_a_ceiling_are_refused(folder: Path, rate: int) -> None:
+def test_more_arrivals_than_a_rate_limit_are_refused(folder: Path, rate: int) -> None:
     description = describe(folder, OPEN.replace("600", str(rate)))
     (problem,) = target_problems(description, TargetOptions(host="http://10.0.0.9"))
     assert problem.where.endswith("steady(rate)")
@@ -82,7 +82,7 @@ def test_more_arrivals_than_a_ceiling_are_refused(folder: Path, rate: int) -> No
     assert resolve(description, target=TargetOptions(host="http://staging.example")).phases
 
 
-def test_a_ceiling_below_the_number_of_workers_is_refused(folder: Path) -> None:
+def test_a_rate_limit_below_the_number_of_workers_is_refused(folder: Path) -> None:
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(folder), workers=501)
     (problem,) = raised.value.problems

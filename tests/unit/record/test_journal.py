@@ -117,7 +117,7 @@ def test_a_frame_that_lacks_something_is_named(tmp_path: Path, frame: dict[str, 
     assert raised.value.params["kind"] == frame["kind"]
 
 
-def test_workers_of_a_journal_from_before_rate_ceilings_held_nothing_back() -> None:
+def test_workers_of_a_journal_from_before_rate_limits_held_nothing_back() -> None:
     wire: list[object] = [0, 1, 0.5, 1.0, 2, 0, 0, 0.0, 0.0, 0.0]
     tables = {"series": SecondTable.empty().to_wire(), "lateness": SecondTable.empty().to_wire()}
     journal = Journal()
@@ -133,7 +133,7 @@ def test_what_a_newer_harness_adds_is_passed_over(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "journal").epoch_s == 5.0
 
 
-def test_a_series_survives_the_wire() -> None:
+def test_a_second_table_survives_the_wire() -> None:
     response, failed = Histogram.of([1000, 2000, 70_000]), Histogram.of([70_000])
     sent = EndpointSecond(1, 2, 3, 3, 1, 99, response, response, failed)
     (again,) = EndpointSecond.all_of(SecondTable.from_wire(table_of(7, [sent]).to_wire()))

@@ -88,7 +88,7 @@ def found(table: SecondTable) -> dict[tuple[int, int, int], tuple[Any, ...]]:
 
 @given(requests, requests)
 @settings(max_examples=60)
-def test_every_request_is_in_its_series_however_it_came(first: list[Any], second: list[Any]) -> None:
+def test_every_request_is_in_its_endpoint_second_however_it_came(first: list[Any], second: list[Any]) -> None:
     apart = [added(SecondAccumulator(), part).table(7) for part in (first, second) if part]
     together = SecondAccumulator()
     for table in apart:

@@ -24,25 +24,25 @@ def test_this_machine_in_all_its_names(url: str, expected: tuple[str, int]) -> N
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:8000", "http://[2001:db8::1]/", "http://0.0.0.0:80"])
 def test_another_machine_is_rejected(url: str) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         require_allowed(url)
-    assert (caught.value.code, caught.value.exit_code) == ("target-host-not-allowed", ExitCode.USAGE)
-    assert caught.value.where == url
+    assert (raised.value.code, raised.value.exit_code) == ("target-host-not-allowed", ExitCode.USAGE)
+    assert raised.value.where == url
 
 
 def test_the_line_to_add_keeps_what_the_user_has() -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         require_allowed("http://192.0.2.1", known=[AllowedHost(host="a.test", max_rate=5)])
-    assert 'allowed_hosts = [{host = "a.test", max_rate = 5}, "192.0.2.1"]' in str(caught.value.params["setting"])
+    assert 'allowed_hosts = [{host = "a.test", max_rate = 5}, "192.0.2.1"]' in str(raised.value.params["setting"])
 
 
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:port", "http://[::", f"http://{'a' * 64}"]
 )
 def test_an_invalid_url_is_rejected(url: str) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         require_allowed(url)
-    assert caught.value.code == "target-url-invalid"
+    assert raised.value.code == "target-url-invalid"
 
 
 def test_another_machine_is_taken_when_the_user_has_allowed_it() -> None:
@@ -50,6 +50,6 @@ def test_another_machine_is_taken_when_the_user_has_allowed_it() -> None:
 
 
 def test_an_unknown_host_is_reported() -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as raised:
         require_allowed("http://shop.invalid:8000")
-    assert (caught.value.code, caught.value.params["host"]) == ("target-host-unknown", "shop.invalid")
+    assert (raised.value.code, raised.value.params["host"]) == ("target-host-unknown", "shop.invalid")

@@ -161,8 +161,8 @@ def rest(user: Driven, act: Callable[[Any], None], method: str = "GET", url: str
 
 def test_rest_parses_json_and_asks_for_it(user: Driven) -> None:
     def act(response: Any) -> None:
-        said = dict(response.js["headers"])
-        assert (said["content-type"], said["accept"]) == ("application/json", "application/json")
+        result = dict(response.js["headers"])
+        assert (result["content-type"], result["accept"]) == ("application/json", "application/json")
         assert response.js["body"] == '{"a": 1}'
 
     assert rest(user, act, "POST", json={"a": 1})["exception"] is None

@@ -158,9 +158,9 @@ def test_a_connection_that_nginx_closes_without_a_response(visitor: Driven) -> N
 
 def test_an_application_behind_nginx(visitor: Driven) -> None:
     response = visitor.call(lambda: visitor.client.post("/app/orders?a=1", json={"a": "ü" * 50_000}))
-    said = response.json()
-    assert (said["method"], said["target"]) == ("POST", "/orders?a=1")
-    assert len(said["body"]) == 300_009  # JSON escapes it as \u00fc
+    result = response.json()
+    assert (result["method"], result["target"]) == ("POST", "/orders?a=1")
+    assert len(result["body"]) == 300_009  # JSON escapes it as \u00fc
     lines = visitor.call(lambda: list(visitor.client.iter_lines("/app/lines/50")))
     assert lines[49:] == ["line 49 é", "the end"]
     assert visitor.get("/nobody/").status_code == 502
@@ -273,10 +273,10 @@ def proxied(nginx: Nginx, echo: Echo, user_of: Callable[..., Driven]) -> Iterato
 @pytest.mark.parametrize("host", ["http://www.shop.test", "http://www.shop.test:80", "http://www.shop.test:8080"])
 def test_a_forward_proxy_gets_whole_urls(proxied: Callable[..., tuple[Driven, Any]], host: str) -> None:
     user, proxy = proxied(host)
-    said = user.get("/echo?a=1").json()
+    result = user.get("/echo?a=1").json()
     (request_lines,) = proxy.request_lines
     assert request_lines.replace("shop.test:80/", "shop.test/") == f"GET {host.removesuffix(':80')}/echo?a=1"
-    assert dict(said["headers"])["host"] == host.removeprefix("http://").removesuffix(":80")
+    assert dict(result["headers"])["host"] == host.removeprefix("http://").removesuffix(":80")
 
 
 def test_a_forward_proxy_opens_tunnels_for_tls(proxied: Callable[..., tuple[Driven, Any]], nginx: Nginx) -> None:

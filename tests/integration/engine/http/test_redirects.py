@@ -26,11 +26,11 @@ def redirected(user: Driven, status: int, method: str = "GET", to: str = "/echo"
 def test_method_and_body_are_kept_or_dropped(user: Driven, method: str, status: int) -> None:
     """RFC 9110, 15.4: 307 and 308 keep both. The others change any method as browsers change POST."""
     data = None if method == "GET" else "order"
-    said = redirected(user, status, method, data=data).json()
-    headers = dict(said["headers"])
+    result = redirected(user, status, method, data=data).json()
+    headers = dict(result["headers"])
     keeps = status in (307, 308)
-    assert said["method"] == (method if keeps else "GET")
-    assert said["body"] == (data or "" if keeps else "")
+    assert result["method"] == (method if keeps else "GET")
+    assert result["body"] == (data or "" if keeps else "")
     if not keeps:
         assert not {"content-length", "content-type", "transfer-encoding"} & set(headers)
 

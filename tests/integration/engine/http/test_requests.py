@@ -23,8 +23,8 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 def echoed(response: Any) -> dict[str, Any]:
     """The request as the echo server received it."""
     assert response.status_code == 200, response.error
-    said: dict[str, Any] = json.loads(response.content)
-    return said
+    result: dict[str, Any] = json.loads(response.content)
+    return result
 
 
 def header(response: Any, name: str) -> str | None:
@@ -98,8 +98,8 @@ def test_unknown_arguments_become_params_or_form_fields(user: Driven) -> None:
     """Locustfiles rely on this behaviour of geventhttpclient."""
     assert echoed(user.get("/a", b="1"))["target"] == "/a?b=1"
     assert echoed(user.get("/a", params={"c": "2"}, b="1"))["target"] == "/a?c=2&b=1"
-    said = echoed(user.request("POST", "/a", data={"c": "2"}, b="1"))
-    assert (said["target"], said["body"]) == ("/a", "c=2&b=1")
+    result = echoed(user.request("POST", "/a", data={"c": "2"}, b="1"))
+    assert (result["target"], result["body"]) == ("/a", "c=2&b=1")
 
 
 def test_a_whole_url_overrides_the_host_setting(user_of: Callable[..., Driven], echo: Echo) -> None:

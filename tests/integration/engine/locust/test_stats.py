@@ -30,5 +30,5 @@ def test_only_the_recorder_listens(tmp_path: Path) -> None:
     with CountingServer().running() as server:
         put_load(plan_of(scenario, [phase((1, 1, 0.5))]), server.url, tmp_path)
     # Of the master, which has none, and of the worker.
-    told = [line for line in (tmp_path / "run" / "harness.log").read_text().splitlines() if "listeners of" in line]
-    assert sorted(told) == ["listeners of requests: 0", "listeners of requests: 1"]
+    reported = [line for line in (tmp_path / "run" / "harness.log").read_text().splitlines() if "listeners of" in line]
+    assert sorted(reported) == ["listeners of requests: 0", "listeners of requests: 1"]

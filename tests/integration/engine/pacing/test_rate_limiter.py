@@ -1,4 +1,4 @@
-"""A rate ceiling holds for every HTTP client and all workers together, and what waited for it is told."""
+"""A rate limit holds for every HTTP client and all workers together, and waiting for it is reported."""
 
 from __future__ import annotations
 
