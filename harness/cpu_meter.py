@@ -107,8 +107,8 @@ def _quota_files(proc: Path, root: Path) -> Iterator[Path]:
             continue
         mount = root / (controllers and "cpu")
         group = PurePosixPath(path.lstrip("/"))
-        for place in (group, *group.parents) if group.parts else (group,):
-            file = mount / place / "cpu.stat"
+        for group_path in (group, *group.parents) if group.parts else (group,):
+            file = mount / group_path / "cpu.stat"
             if file.is_file() and "throttled_" in file.read_text():
                 yield file
 

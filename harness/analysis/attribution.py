@@ -115,16 +115,16 @@ def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect
         profile = phase_profile(run, record)
         if profile is None or not profile.requests:
             continue
-        kept = {
+        profiles = {
             old.run_id: measured.profile
             for old in of_same_load(run, record)
             if (measured := old.phase(record.plan.name, record.variant)) is not None
         }
-        if not any(old is not None and old.samples and old.requests for old in kept.values()):
+        if not any(old is not None and old.samples and old.requests for old in profiles.values()):
             continue
         now.append(profile)
         stacks += cpu_stacks(run, record)
-        for run_id, old in kept.items():
+        for run_id, old in profiles.items():
             if old is not None and old.samples and old.requests:
                 before[run_id].append(old)
     if not now:
@@ -243,17 +243,17 @@ def _nesting(
     lines: dict[str, dict[int, int]] = {key: {} for key in keys}
     for stack in stacks:
         outermost: dict[str, int] = {}
-        for place, text in enumerate(stack.frames):
+        for position, text in enumerate(stack.frames):
             frame = parse_frame(text)
             if frame.key not in depths or frame.key in outermost:
                 continue
             for outer in outermost:
                 under[outer, frame.key] = under.get((outer, frame.key), 0) + stack.weight
-            outermost[frame.key] = place
-            depths[frame.key][0] += place * stack.weight
+            outermost[frame.key] = position
+            depths[frame.key][0] += position * stack.weight
             depths[frame.key][1] += stack.weight
             lines[frame.key][frame.line] = lines[frame.key].get(frame.line, 0) + stack.weight
-    mean = {key: place / weight for key, (place, weight) in depths.items()}
+    mean = {key: position / weight for key, (position, weight) in depths.items()}
     return under, mean, {key: max(seen, key=lambda line: seen[line]) for key, seen in lines.items()}
 
 

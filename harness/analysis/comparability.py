@@ -17,12 +17,12 @@ def of_same_load(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
     if run.baseline is None or _other_machine(run):
         return []
     others = _other_loads(run, record)
-    return [kept for kept in run.baseline.runs if kept.run_id not in others]
+    return [earlier for earlier in run.baseline.runs if earlier.run_id not in others]
 
 
 def comparable(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
     """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
-    return [kept for kept in of_same_load(run, record) if not _limited(kept, record)]
+    return [earlier for earlier in of_same_load(run, record) if not _limited(earlier, record)]
 
 
 def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None:
@@ -47,7 +47,7 @@ def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None
             baseline=", ".join(dict.fromkeys(others.values())),
             here=goal_of(record.plan),
         )
-    if any(_limited(kept, record) for kept in run.baseline.runs):
+    if any(_limited(earlier, record) for earlier in run.baseline.runs):
         return message(
             "baseline-generator-limited",
             "in the baseline the load generator was the limit in phase {phase!r}: set another one",
@@ -66,12 +66,12 @@ def _other_loads(run: RunRecording, record: PhaseRecord) -> dict[str, str]:
     assert run.baseline is not None
     here = goal_of(record.plan)
     return {
-        kept.run_id: part.goal
-        for kept in run.baseline.runs
-        for part in kept.phases
+        earlier.run_id: part.goal
+        for earlier in run.baseline.runs
+        for part in earlier.phases
         if part.name == record.plan.name and part.goal and part.goal != here
     }
 
 
-def _limited(kept: Measurement, record: PhaseRecord) -> bool:
-    return any(part.name == record.plan.name and part.generator_limited for part in kept.phases)
+def _limited(earlier: Measurement, record: PhaseRecord) -> bool:
+    return any(part.name == record.plan.name and part.generator_limited for part in earlier.phases)

@@ -91,14 +91,14 @@ def _sample(parts: Iterable[SecondEntry], record: PhaseRecord) -> Sample:
     counts: list[Narrow] = []
     max_us = 0
     for second, entry in parts:
-        place = min(max(second - first, 0), n - 1)
+        index = min(max(second - first, 0), n - 1)
         histogram = entry.response
-        requests[place] += entry.requests
-        failures[place] += entry.failures
-        timed[place] += histogram.counts.sum()
-        sum_us[place] += histogram.sum_us
+        requests[index] += entry.requests
+        failures[index] += entry.failures
+        timed[index] += histogram.counts.sum()
+        sum_us[index] += histogram.sum_us
         max_us = max(max_us, histogram.max_us)
-        at.append(place)
+        at.append(index)
         sizes.append(len(histogram.indices))
         buckets.append(histogram.indices)
         counts.append(histogram.counts)

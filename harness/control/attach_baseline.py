@@ -1,4 +1,8 @@
-"""Gives a run that is judged again the baseline that was set since it ended."""
+"""Looks up the baseline that a run is compared with, and puts it into the run folder.
+
+It is looked up once, when the run has ended. Only a run that had none then may get the one that was set since, when it
+is judged again.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,17 @@ from harness.store import Store, open_store
 from harness.store.address import FILE_NAME, VARIABLE
 
 
-def fetch_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) -> Message | None:
+def attach_baseline(folder: RunFolder, key: tuple[str, str], fingerprint: str, store: Store) -> None:
+    """Put the baseline of that scenario, profile and environment into ``folder``, if there is one.
+
+    Raises :class:`HarnessError` if the store fails.
+    """
+    baseline = store.baseline_for(*key, fingerprint)
+    if baseline is not None:
+        write_json(folder.comparison, baseline.model_dump(by_alias=True))
+
+
+def attach_later_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) -> Message | None:
     """Put the store's baseline into ``folder`` if it has none and one of ``gates`` (None: its own) reads one.
 
     A run is not compared with itself. Returns why there is no baseline if there is more to say than that none was set.
@@ -37,12 +51,12 @@ def fetch_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) 
         )
     try:
         with open_store(None, reports) as store:
-            return _fetched(folder, store, *plan.key, read_model(folder.environment, Environment).fingerprint)
+            return _attached(folder, store, *plan.key, read_model(folder.environment, Environment).fingerprint)
     except HarnessError as error:
         return message("baseline-not-read", "no baseline: {where}: {error}", where=error.where, error=error.message)
 
 
-def _fetched(folder: RunFolder, store: Store, scenario: str, profile: str, fingerprint: str) -> Message | None:
+def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fingerprint: str) -> Message | None:
     found = store.baseline_for(scenario, profile, fingerprint)
     if found is None:
         others = [f"{entry.profile} · environment {entry.fingerprint}" for entry in store.list_baselines(scenario)]

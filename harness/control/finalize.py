@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
-from harness.control.attach_baseline import fetch_baseline
+from harness.control.attach_baseline import attach_baseline, attach_later_baseline
 from harness.errors import HarnessError, Message, message
 from harness.gates.judge import Gates, judge
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
-from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.run_folder import RunFolder, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.recording import open_recording
@@ -32,12 +32,9 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
     """
     warnings: list[Message] = []
     try:
-        baseline = store.baseline_for(*plan.key, environment.fingerprint)
+        attach_baseline(folder, plan.key, environment.fingerprint, store)
     except HarnessError as error:
         warnings.append(message("baseline-unreadable", "cannot read the baseline: {error}", error=error.message))
-    else:
-        if baseline is not None:
-            write_json(folder.comparison, baseline.model_dump(by_alias=True))
     if isinstance(plan, BenchPlan):
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
@@ -87,7 +84,7 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
 
     If it had no baseline at its end, gates are compared with the one that the store has now.
     """
-    recording = replace(open_recording(folder), no_baseline=fetch_baseline(folder, gates))
+    recording = replace(open_recording(folder), no_baseline=attach_later_baseline(folder, gates))
     return write_results(folder, judge(recording, gates=gates))
 
 

@@ -114,8 +114,8 @@ def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
 def _located(problem: HarnessError) -> Message:
     if problem.where is None:
         return problem.reason()
-    place = problem.where.replace(f"{Path.cwd()}/", "")
-    return message("located-problem", "{place}: {problem}", place=place, problem=problem.reason())
+    location = problem.where.replace(f"{Path.cwd()}/", "")
+    return message("located-problem", "{location}: {problem}", location=location, problem=problem.reason())
 
 
 class _Connection:
@@ -279,7 +279,7 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
         raise HarnessError(
             "worker-failed",
             "a worker failed: {reason}",
-            hint="The master has been told.",
+            hint="The master has been informed.",
             exit_code=ExitCode.BROKEN,
             reason=failed[0],
         )

@@ -254,7 +254,7 @@ def main() -> None:
     except (Exception, SystemExit) as error:  # user code may raise anything
         logger.exception("the scenario cannot be imported")
         raised = locate(error, Path(plan.scenario.path))
-        sys.exit(f"{raised.place}: {raised.error}")
+        sys.exit(f"{raised.location}: {raised.error}")
     environment = make_environment(scenario, plan, host=target)
     host, port = given.master
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))

@@ -24,7 +24,7 @@ from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Su
 from harness.recording.bench import BenchRecording
 
 _INTERNAL_ERROR = 3
-"""pytest's own exit status for a fault of itself or of a plugin."""
+"""pytest's own exit status for an error of itself or of a plugin."""
 _TESTS_FAILED = 1
 
 

@@ -102,4 +102,4 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
 def _baseline(run: RunRecording) -> BaselineRef | None:
     if run.baseline is None:
         return None
-    return BaselineRef(run_ids=[kept.run_id for kept in run.baseline.runs], fingerprint=run.baseline.fingerprint)
+    return BaselineRef(run_ids=[earlier.run_id for earlier in run.baseline.runs], fingerprint=run.baseline.fingerprint)

@@ -38,21 +38,21 @@ def profile_benchmarks(
     interrupts: Callable[[], int],
     on_progress: Callable[[str], None],
 ) -> tuple[list[Profile], list[Message]]:
-    """Profiles of ``tests`` (each with its place in the suite, which is the profile's ``phase``), and notes."""
+    """Profiles of ``tests`` (each with its index in the suite, which is the profile's ``phase``), and notes."""
     profiles: list[Profile] = []
     notes: dict[Message, None] = {}
-    for place, test in tests:
+    for index, test in tests:
         if interrupts():
             break
         on_progress(f"profiling {test}")
-        found, found_notes = _profile(place, test, plan, folder, interrupts)
+        found, found_notes = _profile(index, test, plan, folder, interrupts)
         profiles += found
         notes |= dict.fromkeys(found_notes)
     return profiles, list(notes)
 
 
 def _profile(
-    place: int, test: str, plan: BenchPlan, folder: RunFolder, interrupts: Callable[[], int]
+    index: int, test: str, plan: BenchPlan, folder: RunFolder, interrupts: Callable[[], int]
 ) -> tuple[list[Profile], list[Message]]:
     scratch = folder.path / "profiled"
     scratch.mkdir()
@@ -65,20 +65,20 @@ def _profile(
             sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
             # Not before: py-spy cannot read a Python that is starting, or about to exec another.
             session.wait_for(report.exists, interrupts)
-            sampler.begin_phase(place, test)
+            sampler.begin_phase(index, test)
             session.wait(interrupts)
             profiles = sampler.close()
     finally:
         for file in scratch.iterdir():
             file.unlink()
         scratch.rmdir()
-    kept = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
+    usable = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
     notes = sampler.notes
-    if profiles and not kept:
+    if profiles and not usable:
         notes.append(
             message("cpu-benchmark-too-short", "CPU of {test}: too short for py-spy; more rounds show more", test=test)
         )
-    return kept, notes
+    return usable, notes
 
 
 def _cut(path: Path) -> int:

@@ -125,18 +125,18 @@ def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | Me
 
 
 def _profiles(tests: Sequence[str], read: Collection[str], folder: RunFolder) -> list[Profile]:
-    places = {test: place for place, test in enumerate(tests) if test in read}
+    indexes = {test: index for index, test in enumerate(tests) if test in read}
     return [
         Profile(
             kind=kind,
-            phase=places[test],
+            phase=indexes[test],
             path=str(path.relative_to(folder.path)),
             unit="bytes",
             duration_s=0.0,
             raw=str(trace.relative_to(folder.path)),
         )
         for trace in sorted(folder.memory.glob("*.bin"))
-        if (test := trace.with_suffix(".test").read_text(encoding="utf-8")) in places
+        if (test := trace.with_suffix(".test").read_text(encoding="utf-8")) in indexes
         for kind in _KINDS
         if (path := trace.with_name(f"{trace.stem}.{kind}.folded")).is_file()
     ]

@@ -17,7 +17,7 @@ _Epoch = Annotated[float, Field(ge=0, lt=1e10)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 _Second = Annotated[int, Field(ge=0, lt=10_000_000)]
 """At most 115 days: longer than any run, and all its seconds still fit into memory."""
-_Moment = Annotated[float, Field(ge=0, lt=10_000_000)]
+_RunTime = Annotated[float, Field(ge=0, lt=10_000_000)]
 _Figure = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
@@ -52,7 +52,7 @@ class _Clock(_Frame):
 
 class _Phase(_Frame):
     phase: _Index
-    at_s: _Moment
+    at_s: _RunTime
 
 
 class _Segment(_Phase):
@@ -95,20 +95,20 @@ class _Failure(_Frame):
 class _Sample(_Frame):
     endpoint: _Index
     phase: _Index
-    at_s: _Moment
+    at_s: _RunTime
     failure: str
     detail: dict[str, str]
 
 
 class _Event(_Frame):
-    at_s: _Moment
+    at_s: _RunTime
     what: str
     message: str
     count: _Count = 0
 
 
 class _End(_Frame):
-    at_s: _Moment
+    at_s: _RunTime
     reason: Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
 
 

@@ -125,10 +125,10 @@ class Histogram:
             return self
         counts = self.counts.astype(np.int64)
         counts[np.searchsorted(self.indices, part.indices)] -= part.counts
-        kept = counts > 0
-        indices = self.indices[kept]
+        remaining = counts > 0
+        indices = self.indices[remaining]
         highest = int(highest_of(indices[-1:])[0]) if len(indices) else 0
-        return Histogram(indices, counts[kept], self.sum_us - part.sum_us, min(highest, self.max_us))
+        return Histogram(indices, counts[remaining], self.sum_us - part.sum_us, min(highest, self.max_us))
 
     @property
     def count(self) -> int:

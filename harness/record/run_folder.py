@@ -27,9 +27,9 @@ _DAMAGED = "The file is damaged, or another version of the harness wrote it."
 
 def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
     """UTC time, scenario, profile, 4 random characters: sortable, unique, safe as a file name."""
-    moment = (now or datetime.now(UTC)).strftime(_STARTED)
+    started = (now or datetime.now(UTC)).strftime(_STARTED)
     words = [_UNSAFE.sub("_", word).strip("._") or "run" for word in (scenario, profile)]
-    return "-".join([moment, *words, secrets.token_hex(2)])
+    return "-".join([started, *words, secrets.token_hex(2)])
 
 
 def started_by_id(run_id: str) -> datetime | None:

@@ -114,10 +114,10 @@ class SecondAccumulator:
         known = self._rows
         rows = [known.get(key, _NONE) for key in keys.tolist()]
         if _NONE in rows:
-            for place, key in enumerate(keys.tolist()):
+            for index, key in enumerate(keys.tolist()):
                 if key not in known:
                     known[key] = len(known)
-                    self._is_open.append(bool(is_open[place]))
+                    self._is_open.append(bool(is_open[index]))
             rows = [known[key] for key in keys.tolist()]
             self._figures = _grown(self._figures, len(known) * _COLUMNS, 0)
             self._page_of = _grown(self._page_of, len(known) * KINDS * _PAGES, _NONE)

@@ -104,9 +104,9 @@ def _add(root: _Node, stack: Stack) -> None:
 
 def _tree(node: _Node, smallest: float, names: dict[str, int], name: str = _ROOT) -> list[Any]:
     """``[index of the name, weight, heaviest line or 0, [children]]``; children by name, so that phases look alike."""
-    kept = [(key, child) for key, child in sorted(node.children.items()) if child.weight >= smallest]
-    children = [_tree(child, smallest, names, key) for key, child in kept]
-    merged = sum(child.weight for child in node.children.values()) - sum(child.weight for _, child in kept)
+    large = [(key, child) for key, child in sorted(node.children.items()) if child.weight >= smallest]
+    children = [_tree(child, smallest, names, key) for key, child in large]
+    merged = sum(child.weight for child in node.children.values()) - sum(child.weight for _, child in large)
     if merged >= smallest:
         children.append([names.setdefault(_MERGED, len(names)), merged, 0, []])
     line = max(node.lines, key=lambda line: node.lines[line], default=0)

@@ -19,8 +19,8 @@ def pack(rounds: Rounds) -> bytes:
     """``rounds`` (seconds, in order) as compressed 8-byte floats, little-endian."""
     step = -(-len(rounds) // MOST)
     whole = len(rounds) - len(rounds) % step
-    kept = rounds[:whole].reshape(-1, step).mean(axis=1)
-    return zlib.compress(kept.astype("<f8").tobytes())
+    means = rounds[:whole].reshape(-1, step).mean(axis=1)
+    return zlib.compress(means.astype("<f8").tobytes())
 
 
 def unpack(packed: bytes) -> Rounds:

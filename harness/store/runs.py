@@ -153,7 +153,7 @@ class RunCatalogue(Database):
             scenario=summary.scenario,
             profile=summary.profile,
             fingerprint=entry.fingerprint,
-            started_at=_moment(summary.started_at, summary.run_id),
+            started_at=_parse_utc(summary.started_at, summary.run_id),
             verdict=summary.verdict,
             exit_code=summary.exit_code,
             folder=self._portable(entry.folder),
@@ -169,11 +169,11 @@ class RunCatalogue(Database):
         return str(whole.relative_to(reports) if whole.is_relative_to(reports) else whole)
 
 
-def _moment(iso: str, run_id: str) -> datetime:
+def _parse_utc(iso: str, run_id: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(iso)
+        time = datetime.fromisoformat(iso)
     except ValueError as error:
         raise HarnessError(
             "started-at-invalid", "started_at is not an ISO 8601 time: {value!r}", where=f"run {run_id}", value=iso
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -37,18 +37,18 @@ class RateLimiter:
             self._begun_s.append(came_s)
             return 0.0
         self._held += 1
-        place = Event()
-        self._queue[place] = None
+        turn = Event()
+        self._queue[turn] = None
         try:
-            if next(iter(self._queue)) is not place:
-                place.wait()
+            if next(iter(self._queue)) is not turn:
+                turn.wait()
             while (left_s := self._begun_s[0] + SPAN_S - self._now_s()) > 0:
                 self._sleep(left_s)
             begun_s = self._now_s()
             self._begun_s.append(begun_s)
         finally:
-            was_first = next(iter(self._queue)) is place
-            del self._queue[place]
+            was_first = next(iter(self._queue)) is turn
+            del self._queue[turn]
             if was_first and self._queue:
                 next(iter(self._queue)).set()
         return begun_s - came_s

@@ -16,14 +16,14 @@ class RaisedError(NamedTuple):
     """An error of user code: what it says, and the last line of the scenario's folder that it passed through."""
 
     error: str
-    place: str
+    location: str
 
 
 def claim_stdout() -> int:
     """Keep standard output for the result; from now on, what user code prints goes to standard error."""
-    kept = os.dup(1)
+    stdout = os.dup(1)
     os.dup2(2, 1)
-    return kept
+    return stdout
 
 
 def write_result(stdout: int, value: Any) -> None:
@@ -35,16 +35,16 @@ def write_result(stdout: int, value: Any) -> None:
 
 def locate(error: BaseException, scenario: Path) -> RaisedError:
     """What ``error`` says and where the scenario raised it, as ``FILE:LINE``; the file alone if no line is known."""
-    place = str(scenario)
+    location = str(scenario)
     if isinstance(error, SyntaxError) and error.filename:
         return RaisedError(one_line(f"not valid Python: {error.msg}"), f"{error.filename}:{error.lineno}")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).is_relative_to(scenario.parent):
-            place = f"{frame.filename}:{frame.lineno}"
+            location = f"{frame.filename}:{frame.lineno}"
             break
     text = str(error)
     name = type(error).__name__
-    return RaisedError(one_line(f"{name}: {text}" if text else name), place)
+    return RaisedError(one_line(f"{name}: {text}" if text else name), location)
 
 
 def one_line(text: str) -> str:

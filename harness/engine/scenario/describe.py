@@ -86,16 +86,16 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
     for name in (*STATED, "verify"):
         modules = [module for module in scenario.stating(name) if uses_harness(vars(module))]
         if len(modules) > 1:
-            places = [str(module.__file__) for module in modules]
+            locations = [str(module.__file__) for module in modules]
             problems.append(
                 HarnessError(
                     "scenario-stated-twice",
                     "{name} is stated in {count} files",
-                    where=places[0],
+                    where=locations[0],
                     hint="Keep one; also stated in {others}.",
                     name=name,
-                    count=len(places),
-                    others=places[1:],
+                    count=len(locations),
+                    others=locations[1:],
                 )
             )
     return problems
@@ -170,7 +170,7 @@ def main() -> None:
         problem = HarnessError(
             "scenario-import-failed",
             "the scenario cannot be imported: {error}",
-            where=raised.place,
+            where=raised.location,
             hint="Try it by itself: python {file}",
             error=raised.error,
             file=shlex.quote(request.files[0]),

@@ -26,16 +26,16 @@ def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User
     problems: list[HarnessError] = []
     for name, count in Counter(user_class.__name__ for user_class in user_classes).items():
         if count > 1:
-            places = [_place(user_class, path) for user_class in user_classes if user_class.__name__ == name]
+            locations = [_location(user_class, path) for user_class in user_classes if user_class.__name__ == name]
             problems.append(
                 HarnessError(
                     "user-class-named-twice",
                     "two user classes are named {name}",
-                    where=places[0],
+                    where=locations[0],
                     hint="Give each its own name; a second name for the same class (B = A) counts too. They are at "
-                    "{places}.",
+                    "{locations}.",
                     name=name,
-                    places=list(dict.fromkeys(places)),
+                    locations=list(dict.fromkeys(locations)),
                 )
             )
     given_later = _mention_tasks([*_listeners(), *_functions(scenario.modules)])
@@ -50,7 +50,7 @@ def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User
             HarnessError(
                 "user-classes-without-weight",
                 "no user class has a weight: {names}",
-                where=_place(user_classes[0], path),
+                where=_location(user_classes[0], path),
                 hint="Give one of them a weight above 0, or a fixed_count.",
                 names=names,
             )
@@ -63,14 +63,14 @@ def _task_problems(
 ) -> list[HarnessError]:
     """The problems with the tasks of a user class, or of a ``TaskSet`` in it, and so on."""
     problems: list[HarnessError] = []
-    name, place = holder.__name__, _place(holder, path)
+    name, location = holder.__name__, _location(holder, path)
     for task in {id(task): task for task in holder.tasks}.values():
         if not callable(task):
             problems.append(
                 HarnessError(
                     "not-a-task",
                     "tasks of {name} contains {value}, which is not a task",
-                    where=place,
+                    where=location,
                     hint="A task is a function that takes the user, or a TaskSet class.",
                     name=name,
                     value=one_line(repr(task)),
@@ -85,7 +85,7 @@ def _task_problems(
         missing = HarnessError(
             "user-class-without-task",
             "{name} has no task",
-            where=place,
+            where=location,
             hint="Put @task before a method (with a weight above 0), or set abstract = True in a base class.",
             name=name,
         )
@@ -93,7 +93,7 @@ def _task_problems(
         missing = HarnessError(
             "task-set-without-task",
             "{name} has no task",
-            where=place,
+            where=location,
             hint="Put @task before a method of this TaskSet (with a weight above 0), or give it a list named tasks.",
             name=name,
         )
@@ -136,7 +136,7 @@ def _mention_tasks(functions: Iterable[Any]) -> bool:
     return any("tasks" in function.__code__.co_names for function in functions)
 
 
-def _place(holder: type, path: Path) -> str:
+def _location(holder: type, path: Path) -> str:
     """``file:line`` of a class, or the scenario: a class may have been made by a function, or without a file."""
     try:
         return f"{inspect.getsourcefile(holder)}:{inspect.getsourcelines(holder)[1]}"

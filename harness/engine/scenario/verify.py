@@ -50,9 +50,11 @@ def verify(files: Sequence[Path], url: str) -> tuple[str, Message | None]:
     except AssertionError as error:
         if text := one_line(str(error)):
             return "fail", message("invariant-broken", "{error}", error=text)
-        return "fail", message("assertion-failed", "an assertion failed at {place}", place=locate(error, path).place)
+        return "fail", message(
+            "assertion-failed", "an assertion failed at {location}", location=locate(error, path).location
+        )
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        return "error", message("verify-raised", "{place}: {error}", **locate(error, path)._asdict())
+        return "error", message("verify-raised", "{location}: {error}", **locate(error, path)._asdict())
     return "pass", None
 
 

@@ -83,8 +83,8 @@ def _read_rounds(path: Path) -> dict[str, Rounds]:
         raise HarnessError(
             "rounds-unreadable", "cannot read the rounds: {error}", where=str(path), error=error
         ) from error
-    places = tests.indices.to_numpy()
-    return {test: seconds[places == place] for place, test in enumerate(tests.dictionary.to_pylist())}
+    indexes = tests.indices.to_numpy()
+    return {test: seconds[indexes == index] for index, test in enumerate(tests.dictionary.to_pylist())}
 
 
 def read_report(folder: RunFolder) -> SuiteReport:

@@ -78,7 +78,7 @@ class FlameGraph {
 
   label(node) { return this.profile.names[node.name]; }
 
-  place(node) {
+  location(node) {
     const label = this.label(node);
     return node.line ? label.replace(/\)$/, `:${node.line})`) : label;
   }
@@ -132,7 +132,7 @@ class FlameGraph {
     if (width > 0.012) frame.textContent = this.label(node);
     frame.setAttribute("role", "treeitem");
     frame.setAttribute("aria-level", node.depth + 1);
-    frame.setAttribute("aria-label", `${this.place(node)}, ${this.weight(node.weight)}, ${this.percent(node.weight / this.root.weight)}`);
+    frame.setAttribute("aria-label", `${this.location(node)}, ${this.weight(node.weight)}, ${this.percent(node.weight / this.root.weight)}`);
     frame.tabIndex = node === this.focus ? 0 : -1;
     this.shown.set(frame, node);
     this.elements.set(node, frame);
@@ -168,7 +168,7 @@ class FlameGraph {
       const ms = (value) => `${value ? value.toPrecision(3) : 0} ms`;
       lines.push(`CPU time per request: ${ms(total * run)}, in the baseline ${ms(base.functions[node.name][1] * before)}`);
     }
-    const head = Object.assign(document.createElement("b"), { textContent: this.place(node) });
+    const head = Object.assign(document.createElement("b"), { textContent: this.location(node) });
     this.tip.replaceChildren(head, ...lines.flatMap((line, at) => (at ? [document.createElement("br"), line] : [line])));
     const { offsetWidth, offsetHeight } = this.tip;
     this.tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - offsetWidth - 8))}px`;

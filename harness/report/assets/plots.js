@@ -38,14 +38,14 @@ const plots = {
 
   // Plotly's own legend takes the room of the plot on a phone and cannot be reached by keyboard.
   legend(node, traces) {
-    const items = (traces.length > 1 ? traces : []).map((trace, place) => {
+    const items = (traces.length > 1 ? traces : []).map((trace, index) => {
       const item = Object.assign(document.createElement("button"), { type: "button", textContent: plots.plainText(trace.name) });
       item.style.setProperty("--tone", trace.marker?.color ?? trace.line.color);
       item.className = trace.line?.dash ?? "solid";
       item.ariaPressed = "true";
       item.addEventListener("click", () => {
         item.ariaPressed = String(item.ariaPressed !== "true");
-        Plotly.restyle(node, { visible: item.ariaPressed === "true" }, [place]);
+        Plotly.restyle(node, { visible: item.ariaPressed === "true" }, [index]);
       });
       return item;
     });
