@@ -8,7 +8,6 @@ correction of wrk2, made at the source instead of afterwards). Its service time 
 from __future__ import annotations
 
 import math
-import re
 import time
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
+from harness.engine.failure_details import REDACTED_BYTES, describe_failure, encodable, failure_detail
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.request_failures import RequestFailure, find_host_not_allowed
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
 from harness.record.second_accumulator import SecondAccumulator, packed
@@ -39,12 +38,7 @@ _MAX_BYTES = 1 << 40
 
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
-_BODY_BYTES = 2048
-_REDACTED_BYTES = 2 * _BODY_BYTES
-"""How much is searched for secrets: one at the end of what is kept must not be cut in half before it is found."""
-_FAILURE_LENGTH = 300
 _NAME_LENGTH = 500
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Wire = list[Any]
 IntendedStarts = dict[greenlet, float]
@@ -176,7 +170,11 @@ class Recorder:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
         number = len(self._endpoints)
         self._new_endpoints.append(
-            [number, redacted(_text(method))[:_NAME_LENGTH], redacted(_text(name)[:_REDACTED_BYTES])[:_NAME_LENGTH]]
+            [
+                number,
+                redacted(encodable(method))[:_NAME_LENGTH],
+                redacted(encodable(name)[:REDACTED_BYTES])[:_NAME_LENGTH],
+            ]
         )
         self._endpoints[key] = number * _FLAGS
         return number * _FLAGS
@@ -201,7 +199,7 @@ class Recorder:
         sampled = self._sampled.get((endpoint, failure), 0)
         if sampled < SAMPLES_PER_FAILURE:
             self._sampled[endpoint, failure] = sampled + 1
-            sample = _detail(exception, response, context, url)
+            sample = failure_detail(exception, response, context, url)
         self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
 
     def _fold(self) -> None:
@@ -265,46 +263,3 @@ def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:
     """As whole microseconds, from 0 to the maximum of a histogram; NaN becomes 0."""
     whole: Ints = np.fmin(np.fmax(np.rint(seconds * 1e6), 0), MAX_VALUE_US).astype(np.int64)
     return whole
-
-
-def describe_failure(exception: BaseException | str, response: Any) -> str:
-    """A short line by which failures are grouped: ``HTTP 500``, ``ConnectionRefusedError``, or the user's text."""
-    status = getattr(response, "status_code", 0)
-    name = type(exception).__name__
-    if name in ("LocustBadStatusCode", "HTTPError") and status:
-        return f"HTTP {status}"
-    if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
-        text = str(exception)
-    elif refusal := find_host_not_allowed(
-        exception
-    ):  # alone: the verdict looks for it, and its hint must not be cut off
-        text = str(refusal)
-    else:
-        text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")
-    return " ".join(_text(text).split())[:_FAILURE_LENGTH] or name
-
-
-def _text(value: object) -> str:
-    """As text that UTF-8 can encode: JSON in a response may contain half a surrogate pair."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
-
-
-def _detail(exception: BaseException | str, response: Any, context: Any, url: Any) -> dict[str, str]:
-    """What is known of a failed request, as text."""
-    detail = {"url": _text(url or ""), "error": _text(exception)}
-    if context:
-        detail["context"] = _text(context)
-    status = getattr(response, "status_code", None)
-    if status:
-        detail["status"] = str(status)
-    # Reading the body of a broken response may raise whatever the client's parser raises.
-    try:
-        body = getattr(response, "content", None)
-    except Exception as error:  # noqa: BLE001
-        detail["body"] = _text(f"(not readable: {error})")
-    else:
-        if isinstance(body, bytes):
-            detail["body"] = body[:_REDACTED_BYTES].decode("utf-8", errors="replace")
-        elif isinstance(body, str):
-            detail["body"] = _text(body[:_REDACTED_BYTES])
-    return {key: redacted(value[:_REDACTED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}

@@ -23,6 +23,7 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
 from harness.engine.error_counts import ErrorCounts
+from harness.engine.failure_details import describe_failure
 from harness.engine.host_guard import Guard, install_guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
@@ -52,7 +53,7 @@ from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arriva
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
-from harness.engine.recorder import IntendedStarts, Recorder, describe_failure
+from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import locate
 from harness.engine.scenario.scenario_file import load_scenario

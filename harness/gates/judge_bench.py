@@ -54,11 +54,7 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
             exit_code=decision.exit_code,
             benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
             gates=results,
-            baseline=BaselineRef(
-                run_ids=[run.run_id for run in suite.baseline.runs], fingerprint=suite.baseline.fingerprint
-            )
-            if suite.baseline
-            else None,
+            baseline=BaselineRef.of(suite.baseline),
             changes=changes_of(suite),
         )
         .decided(decision.reasons)

@@ -45,7 +45,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
             suspects=suspects_of(run),
             failures=failure_kinds(run.journal),
-            baseline=_baseline(run),
+            baseline=BaselineRef.of(run.baseline),
             changes=changes_of(run),
         )
         .decided(decision.reasons)
@@ -97,9 +97,3 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
             why=phase.generator_limited,
         )
     return message("phase-generator-limited", "phase {phase!r}: {why}", phase=phase.name, why=phase.generator_limited)
-
-
-def _baseline(run: RunRecording) -> BaselineRef | None:
-    if run.baseline is None:
-        return None
-    return BaselineRef(run_ids=[earlier.run_id for earlier in run.baseline.runs], fingerprint=run.baseline.fingerprint)

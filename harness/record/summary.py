@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
 from harness.errors import Message, Option
+from harness.record.measurement import Baseline
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON allows unescaped and that control terminals or change the direction of text."""
@@ -271,6 +272,13 @@ class BaselineRef(_Part):
 
     run_ids: list[str]
     fingerprint: str
+
+    @classmethod
+    def of(cls, baseline: Baseline | None) -> Self | None:
+        """A reference to ``baseline``; None if there is none."""
+        if baseline is None:
+            return None
+        return cls(run_ids=[run.run_id for run in baseline.runs], fingerprint=baseline.fingerprint)
 
 
 class BenchmarkFigures(_Part):

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.errors import HarnessError
 from harness.plan.bench import BenchPlan, name_of
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.suite import (
@@ -72,11 +71,5 @@ class BenchRecording(Recording):
 
 
 def read_suite(folder: RunFolder) -> BenchRecording:
-    """Open the folder of a bench. Raises :class:`HarnessError` if it is one of a load test, or its plan is damaged."""
-    if not folder.is_bench:
-        raise HarnessError(
-            "not-a-bench",
-            "this is the folder of a run under load, not of `harness bench`",
-            where=str(folder.path),
-        )
+    """Open the folder of a bench. Raises :class:`HarnessError` if its plan is missing or damaged."""
     return BenchRecording(folder, read_model(folder.plan, BenchPlan))

@@ -11,7 +11,7 @@ from locust import log
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, MasterRunner, WorkerRunner
 
-from harness.engine.recorder import describe_failure
+from harness.engine.failure_details import describe_failure
 from harness.errors import Message, message
 
 _LISTENER_FAILED = "Uncaught exception in event handler"

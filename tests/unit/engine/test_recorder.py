@@ -16,6 +16,7 @@ import pytest
 import requests
 from gevent import getcurrent
 
+from harness.engine.failure_details import describe_failure
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.recorder import (
     FAILURE_KINDS,
@@ -23,7 +24,6 @@ from harness.engine.recorder import (
     SAMPLES_PER_FAILURE,
     IntendedStarts,
     Recorder,
-    describe_failure,
 )
 from harness.engine.request_failures import (
     INTERRUPTED,
