@@ -33,7 +33,7 @@ def line_charts(journal: Journal, readings: list[Reading], axis: TimeAxis) -> li
             "generator",
             "Load generator",
             worker if _with_values(worker) else [],
-            note="its busiest worker, and the lag of its event loop",
+            note="CPU of its busiest worker, and event loop lag",
             empty="The load generator reported no figures of its own.",
         ),
     ]

@@ -25,7 +25,7 @@ class Gates(Section):
     def text(self, summary: Summary) -> Sequence[Block]:
         gates = _worst_first(summary.gates)
         if not gates:
-            return [Paragraph("No gate was evaluated.")]
+            return [Paragraph("No gate was judged.")]
         columns: list[Column[GateResult]] = [
             Column("Status", lambda gate: Cell(gate.status, gate.status), text=True),
             Column("Gate", lambda gate: gate.asked, text=True),
