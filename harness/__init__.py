@@ -1,4 +1,4 @@
-"""Load and performance testing: true numbers, a verdict to trust, the cause named. See the README.
+"""Load and performance testing: true numbers, a verdict you can trust, and the cause. See the README.
 
 The names that a scenario imports, and the Python API (docs/python.md); each is loaded when it is first used, so that
 ``import harness`` costs nothing.

@@ -14,7 +14,7 @@ from harness.plan.bench_resolve import resolve_bench
 
 
 def run_benchmarks(options: BenchOptions) -> Run:
-    """Run a suite of pytest-benchmark in the working folder, judge it, write its reports and record it in the store.
+    """Run a pytest-benchmark suite in the working folder, judge it, write its reports and record it in the store.
 
     ``arguments`` are for pytest: ``"benchmarks/micro"``, or ``["benchmarks/micro", "-k", "search"]``. Without a path,
     those of ``[tool.harness.bench]`` in pyproject.toml are used. ``gate`` is a requirement such as
@@ -66,7 +66,7 @@ def _need(name: str, given: object, fits: bool, expected: str) -> None:
     if not fits:
         raise HarnessError(
             "argument-wrong-type",
-            "it must be {expected}, not {given!r}",
+            "must be {expected}, not {given!r}",
             where=Option(name),
             expected=expected,
             given=given,

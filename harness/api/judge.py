@@ -34,15 +34,15 @@ def judge_folder(
     if profile is not None and required:
         raise HarnessError(
             "judge-gates-twice",
-            "{require} and {profile} both say which gates to use",
-            hint="Give one of the two.",
+            "{require} and {profile} both set the gates",
+            hint="Use one of the two.",
             require=Option("require"),
             profile=Option("profile"),
         )
     if (phase or endpoint) and not required:
         raise HarnessError(
             "judge-nothing-required",
-            "there is no requirement to read there",
+            "there is no requirement that it could apply to",
             where=Option("phase" if phase else "endpoint"),
             hint="Add {require}.",
             require=Option("require", "p95 < 300ms"),

@@ -71,14 +71,12 @@ class RunOptions:
     gates: Sequence[GateSpec] | None = None
     workers: int | None = field(
         default=None,
-        metadata=_option(
-            "Load processes on this machine. Default: one per core, less one for the rest.", value="number"
-        ),
+        metadata=_option("Load workers on this machine. Default: one per core, less one for the rest.", value="number"),
     )
     bind: str | None = field(
         default=None,
         metadata=_option(
-            "Accept workers of other machines at this address; --workers is then 0.", metavar="ADDR[:PORT]"
+            "Accept workers from other machines at this address; --workers defaults to 0.", metavar="ADDR[:PORT]"
         ),
     )
     expect_workers: int | None = field(
@@ -94,22 +92,22 @@ class RunOptions:
     metrics_port: int | str | None = field(
         default=None,
         metadata=_option(
-            "Serve live metrics to Prometheus at this port, by default on loopback.",
+            "Serve live Prometheus metrics on this port, by default on loopback.",
             metavar="[ADDR:]PORT",
             variable="HARNESS_METRICS_PORT",
         ),
     )
     host: str | None = field(
         default=None,
-        metadata=_option("The URL of a target that is running already. Default: HARNESS_HOST.", metavar="URL"),
+        metadata=_option("The URL of a target that is already running. Default: HARNESS_HOST.", metavar="URL"),
     )
     allow_host: str | Sequence[str] = field(
         default=(),
-        metadata=_option("Allow load on this host, which is not this machine.", metavar="NAME", several=True),
+        metadata=_option("Allow load on this host, besides this machine.", metavar="NAME", several=True),
     )
     pid: int | None = field(
         default=None,
-        metadata=_option("The target's process, to profile it. Only with --host.", value="number", at_least=1),
+        metadata=_option("The target's process ID, to profile it. Only with --host.", value="number", at_least=1),
     )
     target: str | None = field(
         default=None,
@@ -117,7 +115,7 @@ class RunOptions:
     )
     ready: str | None = field(
         default=None,
-        metadata=_option("The target is ready when GET PATH answers 2xx. Default: /health.", metavar="PATH"),
+        metadata=_option("The target is ready when GET PATH returns 2xx. Default: /health.", metavar="PATH"),
     )
     tags: str | Sequence[str] = field(
         default=(), metadata=_option("Run only tasks with one of these Locust tags.", short="-T", several=True)
@@ -149,11 +147,12 @@ class BenchOptions:
         default=None, metadata=_option("A TOML file of [[gate]] tables.", value="file", metavar="FILE")
     )
     profile: bool = field(
-        default=False, metadata=_option("Run the slowest again under py-spy, for flame graphs.", value="switch")
+        default=False,
+        metadata=_option("Run the slowest benchmarks again under py-spy, for flame graphs.", value="switch"),
     )
     memory: bool = field(
         default=False,
-        metadata=_option("Call each again under memray, for peak memory and allocations.", value="switch"),
+        metadata=_option("Call each benchmark again under memray, for peak memory and allocations.", value="switch"),
     )
     out: str | Path = field(default="reports", metadata=_OUT)
     hear: Callable[[str], object] = lambda _: None

@@ -70,7 +70,7 @@ class Run:
         if self.folder.is_bench:
             raise HarnessError(
                 "run-is-a-bench",
-                "this run folder is one of `harness bench`, which puts no load on a target",
+                "this is a run folder of `harness bench`, which puts no load on a target",
                 where=str(self.path),
                 hint="It has a verdict, gates and benchmarks, but no phases and no timeline.",
             )
@@ -123,7 +123,7 @@ class Run:
 
     @python_call
     def draw(self) -> Path:
-        """Draw the reports again, as ``harness report`` does, and return the path of ``report.html``."""
+        """Write the reports again, as ``harness report`` does, and return the path of ``report.html``."""
         control.finalize.draw_again(self.folder)
         return self.report
 

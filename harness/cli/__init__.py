@@ -31,9 +31,9 @@ _PATH_ERRORS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
-    "bench": "Run a suite of pytest-benchmark, judge it, write the report.",
+    "bench": "Run a pytest-benchmark suite, judge it, write the report.",
     "gate": "Judge a run again, by its own gates or others.",
-    "report": "Draw the report of a run again.",
+    "report": "Write the report of a run again.",
     "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
     "worker": "Run load workers for a run on another machine.",
@@ -59,7 +59,9 @@ class _LazyGroup(click.Group):
             Path.cwd()
         except FileNotFoundError as error:
             raise HarnessError(
-                "folder-deleted", "the current folder has been deleted", hint="Change to another one: cd ~"
+                "folder-deleted",
+                "the current folder has been deleted",
+                hint="Change to another folder, for example with `cd ~`.",
             ) from error
         command = quick_start.load(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
@@ -88,7 +90,7 @@ class _LazyGroup(click.Group):
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="harness")
 def cli() -> None:
-    """Load and performance testing: true numbers, a verdict to trust, the cause named.
+    """Load and performance testing: true numbers, a verdict you can trust, and the cause.
 
     Start with: harness run scenarios/flash_sale.py
     """

@@ -45,7 +45,7 @@ def command() -> None:
     "--up-to",
     type=options.WholeNumber(min=1),
     metavar="N",
-    help="Add the run, but only if it held and the baseline has fewer than N runs.",
+    help="Add the run only if it held and the baseline has fewer than N runs.",
 )
 @click.option("--force", is_flag=True, help="Use the run even if it failed or was broken.")
 @options.out
@@ -53,8 +53,8 @@ def command() -> None:
 def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json: bool) -> None:
     """Make RUN (a run folder, a run ID or "latest") the baseline of its scenario, profile and environment.
 
-    With several runs (--add) gates know how much runs vary without any change, and do not take noise for a change.
-    With --up-to a CI job can call this after every run: the first N runs that held become the baseline, which then
+    With several runs (--add), gates know how much runs of the same build vary, and do not mistake noise for a change.
+    With --up-to, a CI job can call this after every run: the first N runs that held become the baseline, which then
     stays as it is. A run held if it passed, or if its only inconclusive gates had no baseline to compare with.
     """
     from harness.analysis.measurement import measure
@@ -107,7 +107,7 @@ def list_(out: Path, as_json: bool) -> None:
         return
     console = stderr_console()
     if not entries:
-        console.print(f"No baseline in {shown}. Set one: harness baseline set RUN")
+        console.print(f"No baseline in {shown}. Run `harness baseline set RUN` to set one.")
         return
     table = Table("scenario", "profile", "environment", "runs", "latest run (UTC)", "set on")
     for entry in entries:
@@ -198,7 +198,7 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
             "baseline-none-yet",
             "there is no baseline yet",
             where=store.shown,
-            hint="Set one: harness baseline set RUN",
+            hint="Run `harness baseline set RUN` to set one.",
         )
     wanted = {"scenario": scenario, "profile": profile, "environment": fingerprint}
     raise HarnessError(
@@ -217,7 +217,7 @@ def _judged(folder: RunFolder) -> Summary:
             "run-not-judged",
             "the run has not been judged: it has no summary.json",
             where=str(folder.path),
-            hint="Judge it: harness gate {run_id}",
+            hint="Run `harness gate {run_id}` to judge it.",
             run_id=folder.run_id,
         )
     return read_model(folder.summary, Summary)
@@ -261,7 +261,7 @@ def _reject_undecided(summary: Summary, force: bool) -> None:
         "baseline-run-undecided",
         "this run is {verdict}: {reason}",
         where=summary.run_id,
-        hint="With {up_to} only runs that held are added. To add this one, leave it out or use {force}.",
+        hint="{up_to} adds only runs that held. To add this run, leave {up_to} out or use {force}.",
         verdict=summary.verdict,
         reason=reason,
         up_to=Option("up_to"),

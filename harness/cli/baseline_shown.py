@@ -84,7 +84,7 @@ def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
         limit = in_unit(p95_ms * 1.1, "ms")
         console.print(Text(f"  which now means: at most {limit} in phase {plain(phase_name)}."))
     if len(baseline.runs) == 1:
-        console.print("One run does not show how much runs vary without any change. Make two more and add them:")
+        console.print("One run does not show how much runs of the same build vary. Make two more and add them:")
         console.print(Text("  harness baseline set RUN --add", style="bold"))
 
 

@@ -1,4 +1,4 @@
-"""``harness bench``: run a suite of pytest-benchmark, judge it, write the report."""
+"""``harness bench``: run a pytest-benchmark suite, judge it, write the report."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.cli import options
 @options.declared_by(BenchOptions)
 @options.as_json
 def command(as_json: bool, **given: Any) -> int:
-    """Run a suite of pytest-benchmark, keep every round, and judge it against limits or a baseline.
+    """Run a pytest-benchmark suite, keep every round, and judge it against limits or a baseline.
 
     PYTEST ARGUMENTS go to pytest as they are: paths, -k, --benchmark-min-rounds, … Without a path, those of
     [tool.harness.bench] in pyproject.toml are used. Its gates apply if neither --gate nor --gates is given.
 
     \b
     Exit code: 0 all gates held, 1 a gate or a test failed, 2 wrong input (or no benchmarks, or a file that
-               cannot be imported), 3 inconclusive, 4 pytest broke down, 130 interrupted.
+               cannot be imported), 3 inconclusive, 4 pytest crashed, 130 interrupted.
 
     \b
       harness bench benchmarks/micro

@@ -23,14 +23,14 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     type=click.Path(path_type=Path),
     default=Path("reports"),
     show_default=True,
-    help="The folder for run folders.",
+    help="The folder that holds the run folders.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on standard output, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 def command(out: Path, as_json: bool) -> None:
     """Check this machine's setup and explain how to fix problems.
 
-    Each check really tries what a run needs. With a `warn`, figures are less good or some are missing; with a `fail`,
-    no run is possible. The exit code is 0 without a `fail`, otherwise 4.
+    Each check tries what a run needs. With a `warn`, some figures are less accurate or missing; with a `fail`, no run
+    is possible. The exit code is 4 if a check reports `fail`, otherwise 0.
     """
     results = check_machine(out)
     if as_json:

@@ -12,9 +12,13 @@ from harness.cli import options
 
 @click.command()
 @click.argument("run")
-@click.option("--require", "-r", multiple=True, metavar="GATE", help='Judge by this instead, such as "p95 < 300ms".')
-@click.option("--phase", help="The phase that --require reads. Default: every measured phase.")
-@click.option("--endpoint", help='The endpoint that --require reads, such as "POST /checkout". Default: all together.')
+@click.option(
+    "--require", "-r", multiple=True, metavar="GATE", help='Judge by this gate instead, such as "p95 < 300ms".'
+)
+@click.option("--phase", help="The phase that --require applies to. Default: every measured phase.")
+@click.option(
+    "--endpoint", help='The endpoint that --require applies to, such as "POST /checkout". Default: all together.'
+)
 @click.option("--profile", metavar="NAME|FILE", help="Judge by the gates of this profile.")
 @options.out
 @options.as_json
@@ -27,7 +31,7 @@ def command(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Judge RUN (a run folder, a run ID or "latest") again and write its summary and report anew.
+    """Judge RUN (a run folder, a run ID or "latest") again and rewrite its summary and report.
 
     Works on folders from other machines and on runs that were killed. The exit codes are those of "harness run".
     """

@@ -55,4 +55,4 @@ def _click_option(option: CommandLineOption) -> Callable[[_Command], _Command]:
 _RUN = {option.name: option for option in command_line_options(RunOptions)}
 out = _click_option(_RUN["out"])
 secret_file = _click_option(_RUN["secret_file"])
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output, and nothing else there.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")

@@ -46,13 +46,13 @@ class _Age(click.ParamType[timedelta]):
     metavar="AGE",
     help="Also keep failed, broken and killed runs younger than this: 36h, 90d, 12w.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but remove nothing.")
 @options.out
 def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None:
     """Remove old runs: their folders on this machine, and their rows in the store.
 
-    Runs of a baseline and running runs are never removed. Copies (HARNESS_ARTIFACTS) stay: set how long they are kept
-    where they are, for S3 with a lifecycle rule.
+    Runs of a baseline and running runs are never removed. Copies (HARNESS_ARTIFACTS) are not removed either: the
+    storage decides how long they are kept, for example with an S3 lifecycle rule.
 
     \b
       harness prune --keep 30 --keep-failed 90d --dry-run

@@ -14,7 +14,7 @@ from harness.cli import options
 @click.argument("run")
 @options.out
 def command(run: str, out: Path) -> None:
-    """Draw the report of RUN (a run folder, a run ID or "latest") again, even if the run was killed."""
+    """Write the report of RUN (a run folder, a run ID or "latest") again, even if the run was killed."""
     from harness.plan.config_source import shown_path
 
     folder = control.run_lookup.find_or_fetch(run, out)

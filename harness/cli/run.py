@@ -32,7 +32,7 @@ class _Command(click.Command):
 @options.declared_by(RunOptions)
 @options.as_json
 def command(as_json: bool, **given: Any) -> int:
-    """Run SCENARIO (a Python file: any Locust file) and report whether its gates held.
+    """Run SCENARIO (any Locust file) and report whether its gates held.
 
     SCENARIO may also be a folder of Locust files, or several files separated by commas. Arguments after -- are the
     Locust file's own (events.init_command_line_parser); those without dashes choose user classes.

@@ -22,9 +22,9 @@ def with_target_from(environment: Mapping[str, str], options: RunOptions) -> Run
     if pid and not (pid.isascii() and pid.isdigit() and len(pid) < 20 and int(pid)):
         raise HarnessError(
             "pid-not-a-number",
-            '"{pid}" is not a process number',
+            '"{pid}" is not a process ID',
             where=PID,
-            hint="`pgrep -af NAME` finds the number.",
+            hint="Find the process ID with `pgrep -af NAME`.",
             pid=pid,
         )
     return replace(

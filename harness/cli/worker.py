@@ -23,18 +23,18 @@ from harness.errors import HarnessError
     type=options.WholeNumber(1),
     default=1,
     show_default=True,
-    help="Number of workers on this machine; each needs a core of its own.",
+    help="Number of workers on this machine; each needs its own core.",
 )
 @options.secret_file
 def command(master: str, workers: int, secret_file: Path | None) -> int:
-    """Run load workers on this machine for a run that another machine leads. That run shows the command to type.
+    """Run load workers on this machine for a run that another machine leads. That machine shows the command to run.
 
     \b
       on that machine:  harness run my_scenario.py --bind 10.0.0.5 ...
       here:             HARNESS_SECRET=... harness worker --master 10.0.0.5
 
     Both machines need the same versions of harness and Locust, and the packages that the scenario imports. The
-    scenario, its own modules and the files it names are sent to a temporary folder here, which is removed at the end.
+    scenario, its own modules and the files that it names are sent to a temporary folder here and removed at the end.
 
     \b
     Exit code: 0 the run has ended (its verdict is shown there), 2 rejected or wrong input,
@@ -51,7 +51,7 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
         raise HarnessError(
             "worker-secret-missing",
             "the secret of the run is missing: set {variable}",
-            hint="The master shows the whole command to type.",
+            hint="The master shows the full command to run.",
             variable=VARIABLE,
         )
     return control.remote_worker.work(
