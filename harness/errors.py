@@ -314,4 +314,4 @@ def first_problem(of: ValidationError) -> str:
 
 def how_to_install(extra: str) -> str:
     """The hint where an optional part is missing: from where the harness itself came, which is no package index."""
-    return f"uv sync --extra {extra} (in a project of your own: uv add --dev harness --extra {extra})"
+    return f"Run `uv sync --extra {extra}` (in your own project: `uv add --dev harness --extra {extra}`)."

@@ -110,7 +110,7 @@ def _own_turn() -> Iterator[None]:
     except OSError as error:
         raise HarnessError(
             "load-lock-unusable",
-            "the lock that makes loads take turns cannot be used: {reason}",
+            "cannot use the lock that makes loads take turns: {reason}",
             where=str(error.filename or folder or "the folder for this user's runtime files"),
             hint="Set XDG_RUNTIME_DIR to a folder that only you can write to (mode 0700).",
             reason=error.strerror or str(error),

@@ -33,8 +33,8 @@ def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None
         assert run.environment is not None
         return message(
             "baseline-other-machine",
-            "the baseline was made on another machine or set-up (fingerprint {baseline}, here {here}): "
-            "`harness baseline set {run}` makes one for this",
+            "the baseline was made on a different machine or setup (fingerprint {baseline}; this run: "
+            "{here}): run `harness baseline set {run}` to set one for this machine",
             baseline=run.baseline.fingerprint,
             here=run.environment.fingerprint,
             run=str(run.folder.path),
@@ -43,14 +43,15 @@ def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None
     if others:
         return message(
             "baseline-other-load",
-            "the baseline was made under another load ({baseline}; here {here}): set one with this plan",
+            "the baseline was made under a different load ({baseline}; this run: {here}): set a run with "
+            "this plan as the baseline",
             baseline=", ".join(dict.fromkeys(others.values())),
             here=goal_of(record.plan),
         )
     if any(_limited(earlier, record) for earlier in run.baseline.runs):
         return message(
             "baseline-generator-limited",
-            "in the baseline the load generator was the limit in phase {phase!r}: set another one",
+            "in the baseline, the load generator was the bottleneck in phase {phase!r}: set another baseline",
             phase=record.plan.name,
         )
     return None

@@ -85,8 +85,8 @@ def _rate_limited(seconds: Sequence[Second], record: PhaseRecord) -> Message | N
         return None
     return message(
         "generator-rate-limited",
-        "in {waited} of {seconds} s requests waited, unsent, for the rate limit of their host (max_rate in "
-        "allowed_hosts), up to {most:,} in one second; ask for less load, or raise the limit",
+        "in {waited} of {seconds} s, requests waited for the rate limit of their host (max_rate in "
+        "allowed_hosts), up to {most:,} in one second; reduce the load or raise the limit",
         waited=sum(count > 0 for count in held),
         seconds=len(held),
         most=max(held),
@@ -99,8 +99,8 @@ def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Messag
         if busy > BUSY_SECONDS * len(states):
             return message(
                 "generator-busy",
-                "load worker {worker} had work for more than {share:.0%} of its core in {busy} of {seconds} s{taken}; "
-                "at least {needed} workers would have been needed ({option}, each with a core to itself)",
+                "load worker {worker} had work for more than {share:.0%} of its core in {busy} of {seconds} "
+                "s{taken}; use at least {needed} workers ({option}), each on its own core",
                 worker=worker,
                 share=BUSY,
                 busy=busy,
@@ -139,8 +139,8 @@ def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: 
         return None
     return message(
         "generator-late",
-        "1 in 20 arrivals started more than {late_ms:.1f} ms late although a user was free{taken}; at least {needed} "
-        "workers would have been needed ({option}, each with a core to itself)",
+        "1 in 20 arrivals started more than {late_ms:.1f} ms late although a user was free{taken}; use at "
+        "least {needed} workers ({option}), each on its own core",
         late_ms=late_us / 1000,
         taken=TakenCores.of([state for each in workers.values() for state in each]),
         **_needed(workers, record),
@@ -210,8 +210,8 @@ def waiting_for_users(record: PhaseRecord, journal: Journal) -> Message | None:
         return None
     return message(
         "arrivals-waited",
-        "phase {phase!r}: all {users:,} users were busy at the end of {full} of {seconds} s, so arrivals waited; their "
-        "response times include the wait, but the target never had more requests at once (max_users)",
+        "phase {phase!r}: all {users:,} users (max_users) were busy at the end of {full} of {seconds} s, so "
+        "arrivals waited; response times include the wait, but the target never had more requests at once",
         phase=record.plan.name,
         users=record.plan.max_users or 0,
         full=full,

@@ -40,14 +40,15 @@ class Bundle:
         if len(names) <= _SHOWN:
             return message(
                 "bundle-sent",
-                "workers are sent {files} ({size_kb:,} kB); whatever else the scenario opens or imports must be there",
+                "sending {files} ({size_kb:,} kB) to the workers; anything else that the scenario opens or "
+                "imports must exist there",
                 files=names,
                 size_kb=size_kb,
             )
         return message(
             "large-bundle-sent",
-            "workers are sent {files} and {more} more files ({size_kb:,} kB); whatever else the scenario opens or "
-            "imports must be there",
+            "sending {files} and {more} more files ({size_kb:,} kB) to the workers; anything else that the "
+            "scenario opens or imports must exist there",
             files=names[:_SHOWN],
             more=len(names) - _SHOWN,
             size_kb=size_kb,

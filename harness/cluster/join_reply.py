@@ -76,7 +76,7 @@ class JoinAccepted(BaseModel):
         except OSError as error:
             raise HarnessError(
                 "scenario-not-written",
-                "the scenario cannot be written: {reason}",
+                "cannot write the scenario: {reason}",
                 where=str(here),
                 reason=error.strerror or str(error),
             ) from error
@@ -91,7 +91,7 @@ class JoinAccepted(BaseModel):
 def _not_understood(master: str) -> HarnessError:
     return HarnessError(
         "join-reply-not-understood",
-        "the master sent a reply that cannot be understood",
+        "cannot understand the master's reply",
         where=master,
         hint="Install the same version of harness on both machines.",
         exit_code=ExitCode.BROKEN,

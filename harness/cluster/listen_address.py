@@ -65,7 +65,7 @@ def resolve_listen_address(bind: str | None, expected: int | None, secret_file: 
                 "expect-workers-without-bind",
                 "no other machine can join this run",
                 where=Option("expect_workers", expected),
-                hint="Give {option} too.",
+                hint="Add {option}.",
                 option=Option("bind", "ADDR"),
             )
         return None
@@ -83,7 +83,7 @@ def resolve_listen_address(bind: str | None, expected: int | None, secret_file: 
             "bind-without-secret",
             "workers need a secret to join, and a generated one would end up in the log",
             where=Option("bind", bind),
-            hint="Set {variable} here and on the workers, or give both the same {option}.",
+            hint="Set {variable} here and on the workers, or use the same {option} on all of them.",
             variable=VARIABLE,
             option=Option("secret_file", "FILE"),
         )
@@ -109,14 +109,14 @@ def split_address(text: str, option: str, *, default: int | None = PORT) -> tupl
                 "address-without-port",
                 '"{address}" is not an address with a port',
                 where=Option(option),
-                hint="For example 127.0.0.1:9646 or [::1]:9646.",
+                hint="Write, for example, 127.0.0.1:9646 or [::1]:9646.",
                 address=text,
             )
         raise HarnessError(
             "address-invalid",
             '"{address}" is not an address',
             where=Option(option),
-            hint="For example 10.0.0.5, 10.0.0.5:{port} or [fd00::5]:{port}.",
+            hint="Write, for example, 10.0.0.5, 10.0.0.5:{port} or [fd00::5]:{port}.",
             address=text,
             port=PORT,
         )
@@ -171,7 +171,7 @@ def resolve_bind(text: str) -> tuple[str, int]:
                 "bind-port-unavailable",
                 "cannot listen on port {port} of {address}: {reason}",
                 where=Option("bind", text),
-                hint="Choose another port: {option}",
+                hint="Choose another port, such as {option}.",
                 port=port,
                 address=address,
                 reason=error.strerror,
@@ -206,8 +206,10 @@ def reached_from_outside(url: str, listen_address: ListenAddress, *, managed: bo
             "target-listens-on-loopback",
             "workers on other machines cannot reach the target: it listens on this machine only",
             where=url,
-            hint="Have it listen on {address} too ({command}), or start it yourself and give {host}. With {bind} only "
-            "workers of this machine can join.",
+            hint=(
+                "Have it listen on {address} too ({command}), or start it yourself and use {host}. With {bind}, "
+                "only workers of this machine can join."
+            ),
             address=host,
             command=Option("target", "CMD --host 0.0.0.0 --port {port}"),
             host=Option("host", f"http://{host}:PORT"),

@@ -71,14 +71,14 @@ def given_secret(file: Path | None) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise HarnessError(
-                "secret-unreadable", "the secret cannot be read: {reason}", where=where, reason=reason
+                "secret-unreadable", "cannot read the secret: {reason}", where=where, reason=reason
             ) from error
     if secret is not None and len(secret) < SHORTEST:
         raise HarnessError(
             "secret-too-short",
             "the secret has {length} characters, but needs at least {shortest}",
             where=where,
-            hint="Use a random one, such as {example}",
+            hint="Use a random one, such as {example}.",
             length=len(secret),
             shortest=SHORTEST,
             example=new_secret(),

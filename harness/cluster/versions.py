@@ -40,7 +40,7 @@ def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[Me
     warned = [
         message(
             "version-should-agree",
-            "{name} {worker} on the worker, {master} on the master: this worker may be faster or slower for that",
+            "{name} {worker} on the worker, {master} on the master: this worker may run faster or slower",
             name=name,
             worker=worker.get(name, "unknown"),
             master=master.get(name, "unknown"),

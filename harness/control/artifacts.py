@@ -75,7 +75,7 @@ def upload(folder: RunFolder, to: ArtifactLocation) -> None:
             "artifacts-in-reports",
             "{variable} names the folder that holds the run folders; a copy would replace its original",
             where=str(to),
-            hint="Name another folder.",
+            hint="Use another folder.",
             variable=VARIABLE,
         )
     files = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.is_symlink()]
@@ -98,7 +98,7 @@ def download(run_id: str, location: ArtifactLocation, parent: Path) -> RunFolder
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise HarnessError(
                 "artifact-unsafe-name",
-                "the copy of {run} holds a file that leads outside it: {name!r}",
+                "the copy of {run} contains a file whose path leads outside it: {name!r}",
                 where=str(location),
                 run=run_id,
                 name=name,
@@ -136,7 +136,7 @@ def _require_file_system(protocol: str) -> None:
             hint="{command}",
             protocol=protocol,
             package=package,
-            command=how_to_install(extra) if extra else f"uv pip install {package} (or: pip install {package})",
+            command=how_to_install(extra) if extra else f"Run `uv pip install {package}` or `pip install {package}`.",
         ) from error
     except ValueError as error:
         raise HarnessError(

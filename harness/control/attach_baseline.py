@@ -44,8 +44,8 @@ def attach_later_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] |
     if not os.environ.get(VARIABLE) and not (reports / FILE_NAME).exists():
         return message(
             "baseline-no-store",
-            "no baseline: there is no store in {folder}, and {variable} is not set; "
-            "`harness baseline set RUN` with a run you trust creates one",
+            "no baseline: there is no store in {folder}, and {variable} is not set; run `harness baseline "
+            "set RUN` with a run you trust",
             folder=reports,
             variable=VARIABLE,
         )
@@ -64,8 +64,9 @@ def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fing
             return None
         return message(
             "baseline-of-others-only",
-            "no baseline of {scenario} · {profile} · environment {fingerprint}, but of {others}: a run is compared "
-            "with runs of its own scenario, profile and environment only; set one with `harness baseline set RUN`",
+            "no baseline of {scenario} · {profile} · environment {fingerprint}, only of {others}: a run is "
+            "compared only with runs of its own scenario, profile and environment; set one with `harness "
+            "baseline set RUN`",
             scenario=scenario,
             profile=profile,
             fingerprint=fingerprint,
@@ -77,7 +78,7 @@ def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fing
     if not runs:
         return message(
             "baseline-is-this-run",
-            "no baseline but this run itself: the next run of this scenario and profile is compared with it",
+            "the only baseline is this run itself: the next run of this scenario and profile is compared with it",
         )
     write_json(folder.comparison, found.model_copy(update={"runs": runs}).model_dump(by_alias=True))
     return None

@@ -177,8 +177,10 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
             "bench-none-found",
             "none of these tests is a benchmark",
             where=command,
-            hint="A benchmark is a test that uses pytest-benchmark's fixture `benchmark`: "
-            "def test_search(benchmark): benchmark(search, 'lamp')",
+            hint=(
+                "Write tests that use pytest-benchmark's fixture, such as `def test_search(benchmark): "
+                "benchmark(search, 'lamp')`."
+            ),
         )
     if ended.status == 0 and not (report.waited_s or report.failed or report.skipped):
         raise HarnessError(

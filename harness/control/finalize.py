@@ -55,7 +55,7 @@ def _write_history(folder: RunFolder, plan: BenchPlan, environment: Environment,
     try:
         write_history(folder.history, store.benchmark_history(plan.suite, environment.fingerprint, most=_HISTORY))
     except HarnessError as error:
-        return [message("history-unreadable", "cannot read the benches before this one: {error}", error=error.message)]
+        return [message("history-unreadable", "cannot read earlier benches: {error}", error=error.message)]
     return []
 
 

@@ -192,9 +192,9 @@ def describe_exit(code: int, log: Path) -> Message:
         return message("process-killed", "it was killed by {signal}", signal=signal.Signals(-code).name)
     last_line = _last_line(log)
     if last_line is None:
-        return message("process-ended-silently", "it ended with code {exit_code} and wrote nothing", exit_code=code)
+        return message("process-ended-silently", "it exited with code {exit_code} and wrote nothing", exit_code=code)
     return message(
-        "process-ended", "it ended with code {exit_code}: {last_line}", exit_code=code, last_line=one_line(last_line)
+        "process-ended", "it exited with code {exit_code}: {last_line}", exit_code=code, last_line=one_line(last_line)
     )
 
 

@@ -166,9 +166,9 @@ class _Connection:
             if refused >= _TRIES:
                 raise HarnessError(
                     "secret-rejected",
-                    "the program that listens there has another secret, or is not harness",
+                    "the program that listens there has a different secret or is not harness",
                     where=self._address,
-                    hint="Use the {variable} that the master shows, or give both the same {option}.",
+                    hint="Use the {variable} that the master shows, or the same {option} on both machines.",
                     variable=VARIABLE,
                     option=Option("secret_file", "FILE"),
                 )
@@ -179,7 +179,7 @@ class _Connection:
             return False
         raise HarnessError(
             "master-not-found",
-            "no master was found within {wait_s:.0f} s",
+            "no master found within {wait_s:.0f} s",
             where=self._address,
             exit_code=ExitCode.BROKEN,
             wait_s=WAIT_S,
@@ -256,7 +256,7 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
     while workers.running:
         time.sleep(_POLL_MS / 1000)
         if interrupts.count:
-            say(message("worker-interrupted", "interrupted: leaving the run, which goes on without this machine"))
+            say(message("worker-interrupted", "interrupted: leaving the run, which continues without this machine"))
             reason = message("worker-interrupted-there", "it was interrupted on its machine")
             master.report_failure(list(workers.running), reason)
             return ExitCode.INTERRUPTED
@@ -272,7 +272,7 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
     if lost_at is not None and (workers.running or failed):
         raise HarnessError(
             "master-lost",
-            "the connection to the master was lost: the workers ended and aborted their requests",
+            "lost the connection to the master: the workers aborted their requests and ended",
             exit_code=ExitCode.BROKEN,
         )
     if failed:

@@ -134,10 +134,10 @@ def _generator(load: LoadProcesses) -> list[int]:
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
     if count == 1:
-        observer.notify(message("worker-awaited", "waiting for a worker on another machine; run there:"))
+        observer.notify(message("worker-awaited", "waiting for a worker on another machine; run this there:"))
     else:
         observer.notify(
-            message("workers-awaited", "waiting for {count} workers on other machines; run there:", count=count)
+            message("workers-awaited", "waiting for {count} workers on other machines; run this there:", count=count)
         )
     observer.notify(message("worker-command", "  {command}", command=command))
 

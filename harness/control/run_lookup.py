@@ -54,6 +54,9 @@ def existing_store(out: Path) -> Store:
 
     if not os.environ.get(VARIABLE) and not out.is_dir():
         raise HarnessError(
-            "out-not-found", "there is no such folder", where=Option("out", out), hint="Run folders are created there."
+            "out-not-found",
+            "there is no such folder",
+            where=Option("out", out),
+            hint="Create the folder that holds the run folders, or choose another one.",
         )
     return open_store(None, out)

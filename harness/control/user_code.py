@@ -155,12 +155,12 @@ def _run_child(
                     "scenario-timeout",
                     "the scenario did not finish within {timeout_s:.0f} s",
                     where=str(scenario),
-                    hint="Every load process imports the scenario: it must not wait for anything on import.",
+                    hint="Every load process imports the scenario, so importing it must not block.",
                     timeout_s=timeout_s,
                 ) from error
             raise HarnessError(
                 "scenario-process-ended",
-                "the process that runs the scenario ended with code {code_of_process}, having printed: {last_lines}",
+                "the process that runs the scenario exited with code {code_of_process}; its last output: {last_lines}",
                 where=str(scenario),
                 code_of_process=child.returncode,
                 last_lines=" · ".join(_last_lines(errors)) or "nothing",

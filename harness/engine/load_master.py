@@ -180,7 +180,7 @@ class LoadMaster:
                 "report refused",
                 message(
                     "report-rejected",
-                    "a report of load worker {worker} cannot be read and is missing: {problem}",
+                    "a report of load worker {worker} was rejected, so its figures are missing: {problem}",
                     worker=self._registry.describe(worker),
                     problem=why,
                 ),
@@ -298,7 +298,7 @@ class LoadMaster:
                     "worker lost",
                     message(
                         "workers-end-timeout",
-                        "load workers that did not end in time, so that their last seconds are missing: {count}",
+                        "load workers that did not end in time, so their last seconds are missing: {count}",
                         count=len(missing),
                     ),
                 )
@@ -307,7 +307,7 @@ class LoadMaster:
         if self._dropped:
             text = message(
                 "arrivals-dropped",
-                "arrivals that still waited for a user at the end and were never started: {count:,}",
+                "arrivals dropped because they were still waiting for a user at the end: {count:,}",
                 count=self._dropped,
             )
             self._run_state.event("dropped", text, self._dropped)

@@ -163,7 +163,7 @@ class WorkerRegistry:
                 differences=rejected,
             ), []
         if self._bundle is None:
-            return message("join-local-run", "this run takes no workers from other machines"), []
+            return message("join-local-run", "this run accepts no workers from other machines"), []
         if not self.open:
             return message("join-too-late", "the run has begun"), []
         if data["workers"] > len(self._free):
@@ -176,7 +176,8 @@ class WorkerRegistry:
         if is_loopback(self._target) and data["loopback"] != loopback():
             return message(
                 "join-target-on-loopback",
-                "only the master's machine reaches the target {target}; give {option} an address that all reach",
+                "only the master's machine can reach the target {target}; set {option} to an address that "
+                "all machines can reach",
                 target=self._target,
                 option=Option("host"),
             ), []

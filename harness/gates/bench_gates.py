@@ -28,7 +28,7 @@ def results_of(
     if named:
         return [_result(gate, test, suite, figures.get(test)) for test in named]
     if _is_left_out(gate, suite):
-        reason = message("gate-left-out", "the tests chosen for this run leave it out")
+        reason = message("gate-left-out", "its tests were not selected for this run")
         return [Finding("inconclusive", reason).result(gate)] if asked_since else []
     known = alternatives(gate.benchmark, sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]}))
     reason = message(
@@ -45,7 +45,7 @@ def left_out(gate: BenchGate, suite: BenchRecording) -> Message | None:
     if not _is_left_out(gate, suite):
         return None
     return message(
-        "gate-not-judged", "gate `{gate}` was not judged: the tests chosen for this run leave it out", gate=gate.source
+        "gate-not-judged", "gate `{gate}` was not judged: its tests were not selected for this run", gate=gate.source
     )
 
 
@@ -114,7 +114,7 @@ def _why_no_baseline(gate: BenchGate, suite: BenchRecording) -> Message:
     # Without the benchmark's name, so that many results with one reason are shown together.
     return message(
         "baseline-lacks-benchmark",
-        "the baseline has no {metric} of this benchmark: `harness baseline set {run} --add` adds it",
+        "the baseline has no {metric} of this benchmark: run `harness baseline set {run} --add` to add it",
         metric=gate.metric,
         run=run,
     )
@@ -149,8 +149,8 @@ def _doubt(
     if gate.baseline:
         return message(
             "gate-rounds-within-noise",
-            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: keep more baseline runs, "
-            "or run more rounds with --benchmark-min-rounds or --benchmark-max-time",
+            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: add runs to the "
+            "baseline, or run more rounds with --benchmark-min-rounds or --benchmark-max-time",
             **figures,
         )
     return message(

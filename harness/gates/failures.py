@@ -25,8 +25,8 @@ def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) 
         return None
     return message(
         "failures-not-gated",
-        "{share} of the requests of phase {phase!r} failed, and no gate reads error_rate there; one would be "
-        'gate("error_rate < 1%", phase={phase!r})',
+        "{share} of the requests of phase {phase!r} failed, but no gate checks error_rate there; add, for "
+        'example, gate("error_rate < 1%", phase={phase!r})',
         share=Amount(100 * summary.error_rate, "%"),
         phase=phase.name,
     )

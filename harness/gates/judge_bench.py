@@ -65,16 +65,12 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
 def _decide(suite: BenchRecording, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
     unsure = []
     if asked and not results:
-        unsure.append(
-            message(
-                "no-gate-judged", "no gate was judged: the tests chosen for this run leave out what each of them names"
-            )
-        )
+        unsure.append(message("no-gate-judged", "no gate was judged: none of the tests that gates name were selected"))
     broken, interrupted = _broken(suite, results), None
     if suite.end is not None and suite.end.interrupted:
         interrupted = message(
             "bench-interrupted",
-            "the bench was interrupted after {seconds:.0f} s{during}: what ran is reported, not judged as a whole",
+            "the bench was interrupted after {seconds:.0f} s{during}: the report covers only what ran",
             seconds=suite.end.duration_s,
             during=During(suite),
         )
@@ -98,7 +94,7 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
         return [
             message(
                 "bench-killed",
-                "the bench was killed{during}: what had been recorded by then is reported",
+                "the bench was killed{during}: the report covers what was recorded until then",
                 during=during,
             )
         ]
@@ -108,7 +104,7 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
         return [
             message(
                 "pytest-killed",
-                "pytest was ended by signal {signal}{during}; harness.log has its output",
+                "pytest was killed by signal {signal}{during}; harness.log has its output",
                 signal=-end.exit_status,
                 during=during,
             )
@@ -117,7 +113,7 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
         return [
             message(
                 "pytest-broke-down",
-                "pytest broke down with exit status {status}{during}; harness.log has its output",
+                "pytest crashed with exit status {status}{during}; harness.log has its output",
                 status=end.exit_status,
                 during=during,
             )
@@ -139,7 +135,7 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
             )
         ]
     if not suite.benchmarks and not any(result.status == "fail" for result in results):
-        return [message("no-benchmarks-measured", "not a single benchmark was measured")]
+        return [message("no-benchmarks-measured", "no benchmark was measured")]
     return []
 
 
@@ -214,9 +210,9 @@ def _disturbed(suite: BenchRecording) -> list[Message]:
     return [
         message(
             "bench-disturbed",
-            "other work had the core while {disturbed} of {count} benchmarks were ready to run ({taken:.0%} of "
-            "the time of {name}): their intervals reach down to what the functions may really take; use a quiet "
-            "machine for narrower ones",
+            "other work had the core while {disturbed} of {count} benchmarks were ready to run ({taken:.0%} "
+            "of the time of {name}): their intervals are wider for that reason; use a quiet machine for "
+            "narrower ones",
             disturbed=sum(benchmark.taken > DISTURBED for benchmark in suite.benchmarks),
             count=len(suite.benchmarks),
             name=suite.shown(worst.test),

@@ -92,7 +92,7 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
     if phase_kind(phase.kind).by_steps:
         return message(
             "stress-generator-limited",
-            "phase {phase!r}: the limit is the generator's, not the target's capacity; {why}",
+            "phase {phase!r}: the limit is that of the load generator, not of the target; {why}",
             phase=phase.name,
             why=phase.generator_limited,
         )

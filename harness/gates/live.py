@@ -141,8 +141,8 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
             if over >= _FEWEST_OVER and over > MARGIN * allowed:
                 return message(
                     "gate-lost-percentile",
-                    "{over:,} requests already took longer than {limit}; of about {expected:,.0f} in the whole phase, "
-                    "at most {allowed:,.0f} may",
+                    "{over:,} requests have already taken longer than {limit}; of about {expected:,.0f} in "
+                    "the whole phase, at most {allowed:,.0f} may",
                     over=over,
                     limit=limit,
                     expected=expected,
@@ -153,8 +153,8 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
             if counted > MARGIN * allowed and (not limit or counted >= _FEWEST_FAILURES):
                 return message(
                     "gate-lost-failures",
-                    "{failures:,} requests have already failed; of about {expected:,.0f} in the whole phase, at most "
-                    "{allowed:,.0f} may",
+                    "{failures:,} requests have already failed; of about {expected:,.0f} in the whole phase, "
+                    "at most {allowed:,.0f} may fail",
                     failures=counted,
                     expected=expected,
                     allowed=allowed,

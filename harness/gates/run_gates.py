@@ -102,7 +102,7 @@ def no_baseline(why: Message | None, run: str) -> Message:
     """Why a gate cannot compare with a baseline; ``why`` is the reason, where the caller knows one."""
     return why or message(
         "baseline-missing",
-        "no baseline to compare with: keep a run you trust as one with `harness baseline set RUN` (this run: "
+        "no baseline to compare with: run `harness baseline set RUN` with a run you trust (for this run: "
         "`harness baseline set {run}`)",
         run=run,
     )
@@ -126,7 +126,7 @@ def _doubt(
         return message(
             "gate-too-few-requests",
             "{metric} was {observed}; {requests:,} requests are too few to compare with the limit of {limit} "
-            "(in {seconds} s it takes {needed:,}): run longer or under more load",
+            "(in {seconds} s, it takes {needed:,}): run longer or under more load",
             requests=requests,
             seconds=sample.n,
             needed=needed,
@@ -135,8 +135,8 @@ def _doubt(
     if comparison.baseline:
         return message(
             "gate-within-noise",
-            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: run longer, or keep more "
-            "baseline runs",
+            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: run longer, or "
+            "add runs to the baseline",
             **figures,
         )
     return message(
@@ -160,7 +160,7 @@ def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:
         finding.status = "inconclusive"
         finding.reason = message(
             "gate-generator-limited",
-            "the load generator was the limit, not the target: {why}",
+            "the load generator was the bottleneck, not the target: {why}",
             why=summary.generator_limited,
         )
     elif summary.cut_short and finding.status == "pass":

@@ -38,7 +38,7 @@ def decide(
     if run.journal.end_reason == "interrupted":
         interrupted = message(
             "run-was-interrupted",
-            "the run was interrupted after {seconds:.0f} s: what ran is reported, not judged as a whole",
+            "the run was interrupted after {seconds:.0f} s: the report covers only what ran",
             seconds=run.journal.last_s,
         )
     elif verify_interrupted:
@@ -66,7 +66,7 @@ def weigh(
     if unsure:
         return Decision("inconclusive", ExitCode.INCONCLUSIVE, unsure)
     if not results:
-        reason = message("no-gates", "there are no gates: nothing was required of this run")
+        reason = message("no-gates", "there are no gates, so the run had nothing to pass or fail")
     elif len(results) == 1:
         reason = message("gate-held", "the gate held")
     else:
@@ -83,7 +83,7 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
             reasons.append(
                 message(
                     "run-was-killed",
-                    "the run was killed after {seconds:.0f} s: what had been recorded by then is reported",
+                    "the run was killed after {seconds:.0f} s: the report covers what was recorded until then",
                     seconds=journal.last_s,
                 )
             )
@@ -95,7 +95,7 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
             reasons.append(message("run-error", "the run ended with an error; harness.log shows it"))
     reasons += [event.message for event in journal.events if event.kind in REQUESTS_MISSING]
     if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
-        reasons.append(message("no-requests", "not a single request was recorded"))
+        reasons.append(message("no-requests", "no request was recorded"))
     reasons += _refused(journal, phases)
     reasons += _generator_limited(phases, results)
     return reasons
@@ -107,7 +107,7 @@ def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
     requests = sum(phase.requests for phase in phases)
     if not refused or sum(failure.count for failure in refused) < requests:
         return []
-    return [message("all-hosts-refused", "not a single request was let through: {failure}", failure=refused[0].failure)]
+    return [message("all-hosts-refused", "no request was allowed: {failure}", failure=refused[0].failure)]
 
 
 def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
@@ -120,7 +120,7 @@ def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateRes
     return [
         message(
             "generator-limited",
-            "the load generator was the limit wherever the run was measured: {why}",
+            "the load generator was the bottleneck in every measured phase: {why}",
             why=limited[0].generator_limited,
         )
     ]

@@ -76,7 +76,7 @@ def _profile(
     notes = sampler.notes
     if profiles and not usable:
         notes.append(
-            message("cpu-benchmark-too-short", "CPU of {test}: too short for py-spy; more rounds show more", test=test)
+            message("cpu-benchmark-too-short", "CPU of {test}: too short for py-spy; run more rounds", test=test)
         )
     return usable, notes
 

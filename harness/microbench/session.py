@@ -57,14 +57,14 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
                 "bench-compare-fail-refused",
                 "gates decide here, not pytest-benchmark",
                 where=argument,
-                hint="""Set a baseline, and write: --gate 'bench("test_*").mean <= baseline + 10%'""",
+                hint="Set a baseline and use `--gate 'bench(\"test_*\").mean <= baseline + 10%'`.",
             )
         if name in _OURS:
             raise HarnessError(
                 "bench-option-taken",
                 "the harness passes this option itself",
                 where=argument,
-                hint="benchmark.json is in the run folder.",
+                hint="The run folder contains benchmark.json.",
             )
 
 

@@ -19,7 +19,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "requirement-invalid",
             "{text!q} is not a requirement",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=text,
             examples=_EXAMPLES,
         )
@@ -27,7 +27,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "requirement-without-benchmark",
             "{text!q} does not name a benchmark",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=text,
             examples=_EXAMPLES,
         )
@@ -38,7 +38,7 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue(
             "benchmark-name-empty",
             "{text!q}: the benchmark's name is empty",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=source,
             examples=_EXAMPLES,
         )

@@ -106,7 +106,7 @@ def requested_bench_gates(
                 "gates-file-empty",
                 "there is no gate in it",
                 where=file.where(()),
-                hint="Write [[gate]] and require = …",
+                hint='Add a table [[gate]] with require = "…".',
             )
     texts: dict[KeyPath, Where] = {("gates", index): option for index in range(len(gates))}
     source = ConfigSource({"gates": list(gates)}, texts)
@@ -142,7 +142,7 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
             "bench-not-a-table",
             "this is not a table",
             where=shown(source.where(_TABLE)),
-            hint="Write [tool.harness.bench]",
+            hint="Write [tool.harness.bench].",
         )
     below = ConfigSource(table, source.locations_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, problems)

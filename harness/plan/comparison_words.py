@@ -50,7 +50,7 @@ def comparator_of(word: str, source: str) -> Comparator:
     raise InvalidValue(
         "comparison-unknown",
         "{text!q}: {word!q} is not a comparison",
-        hint="Known: {known}",
+        hint="Known: {known}.",
         text=source,
         word=word,
         known=_COMPARATORS,
@@ -64,7 +64,7 @@ def number_of(text: str, source: str) -> float:
         raise InvalidValue(
             "limit-too-large",
             "{text!q}: the number is too large",
-            hint="Write at most {most:.0e}",
+            hint="Write at most {most:.0e}.",
             text=source,
             most=_LARGEST,
         )
@@ -77,7 +77,7 @@ def check_sign(number: str, unit: str, source: str) -> None:
         raise InvalidValue(
             "limit-with-sign",
             "{text!q}: a limit has no sign",
-            hint='Write "{meant}"',
+            hint='Write "{meant}".',
             text=source,
             meant=f"{number[1:]}{unit}",
         )
@@ -99,7 +99,7 @@ def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool)
     return InvalidValue(
         "limit-of-wrong-unit",
         "{text!q}: {unit!q} is not a unit of {metric}",
-        hint="Write it {wording}, such as {example}",
+        hint="Write it {wording}, such as {example}.",
         text=source,
         unit=unit,
         metric=metric.name,
@@ -113,7 +113,7 @@ def check_range(metric: Metric[_Data], comparator: str, value: float, source: st
         raise InvalidValue(
             "limit-out-of-range",
             "{text!q}: {metric} is at most {most:g} {unit}",
-            hint="Write, for example, {example}",
+            hint="Write, for example, {example}.",
             text=source,
             metric=metric.name,
             most=metric.unit.most,

@@ -104,7 +104,7 @@ def _parse(text: object) -> Condition:
         raise InvalidValue(
             "requirement-invalid",
             "{text!q} is not a requirement",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=text,
             examples=_EXAMPLES,
         )
@@ -112,7 +112,7 @@ def _parse(text: object) -> Condition:
         raise InvalidValue(
             "requirement-on-benchmark",
             "{text!q} is a gate on a benchmark",
-            hint="A run has no benchmarks; use it with `harness bench`",
+            hint="A run has no benchmarks; use it with `harness bench`.",
             text=text,
         )
     tree = parsed(text, "condition", _EXAMPLES)
@@ -145,7 +145,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
         return InvalidValue(
             "requirement-unexpected-character",
             "{text!q}: unexpected {character!q} at column {column}",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=text,
             character=text[error.column - 1],
             column=error.column,
@@ -156,7 +156,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
         return InvalidValue(
             "requirement-incomplete",
             "{text!q} is incomplete: expected {expected!o}",
-            hint="Write, for example, {examples!o}",
+            hint="Write, for example, {examples!o}.",
             text=text,
             expected=expected,
             examples=examples,
@@ -164,7 +164,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
     return InvalidValue(
         "requirement-unexpected-word",
         "{text!q}: expected {expected!o} at column {column}",
-        hint="Write, for example, {examples!o}",
+        hint="Write, for example, {examples!o}.",
         text=text,
         expected=expected,
         column=error.column,

@@ -28,9 +28,9 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
         elif phase is None and kinds and all(kind in _ALL_KINDS and not _measured(kind) for kind in kinds.values()):
             problems.add(
                 "gate-without-measured-phase",
-                "a gate without a phase reads {measured} phases, and there are none",
+                "a gate without a phase applies to {measured} phases, but there are none",
                 where=source.where(path),
-                hint="Name the phase to read: {known}",
+                hint="Name the phase. Known: {known}.",
                 measured=[kind for kind in KINDS if _measured(kind)],
                 known=list(kinds),
             )
@@ -49,9 +49,9 @@ def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, probl
     if phase == MEMORY_PASS:
         problems.add(
             "gate-on-diagnose",
-            "the diagnose phase runs under memray, so its times mean nothing",
+            "the diagnose phase runs under memray, so its times are not meaningful",
             where=where,
-            hint="Known: {known}",
+            hint="Known: {known}.",
             known=readable,
         )
     elif phase not in kinds:
@@ -68,7 +68,7 @@ def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, probl
             "gate-on-phase-without-load",
             "{phase!q} has no load to measure",
             where=where,
-            hint="Known: {known}",
+            hint="Known: {known}.",
             phase=phase,
             known=readable,
         )

@@ -71,7 +71,7 @@ def parse_host(value: object) -> object:
         raise InvalidValue(
             "host-invalid",
             "{value!q} is not a host",
-            hint='Write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}',
+            hint='Write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}.',
             value=value,
         )
     name, most = table.get("host"), table.get("max_rate")
@@ -95,7 +95,7 @@ def parse_host(value: object) -> object:
         raise InvalidValue(
             "host-rate-invalid",
             "{value!q} is not a rate limit",
-            hint="Write whole requests per second, from 1 to {most:,}",
+            hint="Write whole requests per second, from 1 to {most:,}.",
             value=most,
             most=MOST_RATE,
         )

@@ -71,7 +71,7 @@ def _no_scenario(path: Path) -> HarnessError:
             "scenario-is-profile",
             "this is a profile, not a scenario",
             where=str(path),
-            hint="Name the scenario first, then {option}",
+            hint="Name the scenario first, then add {option}.",
             option=Option("profile", path.stem if path.parent.name == "profiles" else path),
         )
     folder, others = _scenarios_near(path)

@@ -51,7 +51,7 @@ def apply_override(
             "override-not-key-value",
             "is not KEY=VALUE",
             where=location,
-            hint="Write KEY=VALUE, such as {example}",
+            hint="Write KEY=VALUE, such as {example}.",
             example=_EXAMPLE,
         )
         return
@@ -88,7 +88,7 @@ def _override_element(
             "override-of-whole-table",
             "names no single value",
             where=location,
-            hint="Write {example}",
+            hint="Write {example}.",
             example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE"),
         )
         return
@@ -127,7 +127,7 @@ def _put(
                     "override-below-value",
                     "{key!q} is {value!q}, which has no keys",
                     where=location,
-                    hint="Write KEY=VALUE, such as {example}",
+                    hint="Write KEY=VALUE, such as {example}.",
                     key=key,
                     value=below,
                     example=_EXAMPLE,

@@ -117,7 +117,7 @@ def parse_users(value: object) -> int:
         raise InvalidValue(
             "users-too-many",
             "{value!q} users are too many",
-            hint="Write at most {most:,}",
+            hint="Write at most {most:,}.",
             value=value,
             most=MOST_USERS,
         )

@@ -91,7 +91,7 @@ def resolve(
                 "workers-out-of-range",
                 "{count} is not a number of workers",
                 where=where,
-                hint="Give a number from {least} to {most:,}",
+                hint="Give a number from {least} to {most:,}.",
                 count=count,
                 least=least,
                 most=MOST_WORKERS,
@@ -170,7 +170,7 @@ def _check_rate_limits(
                 "rate-limit-below-workers",
                 "{host} is limited to {max_rate:,} requests/s, fewer than there are load workers",
                 where="max_rate",
-                hint="Give {option}",
+                hint="Use {option}.",
                 host=entry.host,
                 max_rate=entry.max_rate,
                 option=Option("workers", entry.max_rate),
@@ -219,7 +219,7 @@ def _compose(
                 "not-a-list-of-tables",
                 "{key} is not a list of tables",
                 where=source.where((key,)),
-                hint="Head each with [[{key}]], in two brackets.",
+                hint="Begin each table with [[{key}]], in double brackets.",
                 key=key,
             )
             source.data[key] = []

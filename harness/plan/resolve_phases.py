@@ -41,7 +41,7 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
                 "phase-name-twice",
                 "two phases are named {name!q}",
                 where=where,
-                hint="The other is at {other}",
+                hint="The other is at {other}.",
                 name=name,
                 other=shown(locations[name]),
             )
@@ -71,7 +71,7 @@ def _reject_name(name: object, where: Where, problems: Problems) -> None:
             "phase-name-invalid",
             "{name!q} is not a name",
             where=where,
-            hint="A name is a letter, then letters, digits, - and _",
+            hint='A name begins with a letter, followed by letters, digits, "-" and "_".',
             name=name,
         )
 
@@ -123,7 +123,7 @@ def _phase_config(
 
 def _reject_kind(kind: object, where: Where, problems: Problems) -> None:
     if kind is None:
-        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="Known: {known}", known=KINDS)
+        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="Known: {known}.", known=KINDS)
         return
     synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}
     problems.add(

@@ -63,15 +63,15 @@ def choose_target(
             "pid-without-host",
             "is only for a target that is already running",
             where=Option("pid"),
-            hint="Give its URL too: {option}",
+            hint="Add its URL: {option}.",
             option=Option("host", "URL"),
         )
     if options.ready is not None:
         problems.add(
             "ready-without-command",
-            "is only for a target that the harness starts by a command",
+            "is only for a target that the harness starts with a command",
             where=Option("ready"),
-            hint="Give the command too: {option}",
+            hint="Add the command: {option}.",
             option=Option("target", "CMD"),
         )
     return ShopTarget(environment=table.environment)
@@ -84,7 +84,7 @@ def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems:
             "scenario-host-invalid",
             "the scenario's host {url} is not a URL",
             where=where,
-            hint="Write the whole URL, such as http://127.0.0.1:8000",
+            hint="Write the whole URL, such as http://127.0.0.1:8000.",
             url=url,
         )
         return
@@ -92,7 +92,7 @@ def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems:
         "scenario-host-not-allowed",
         "the scenario's host {url} is not this machine",
         where=where,
-        hint="If {host} is yours to load, write {setting} under [tool.harness] in pyproject.toml.",
+        hint="If you may load {host}, write {setting} under [tool.harness] in pyproject.toml.",
         url=url,
         host=host,
         setting=setting_to_allow(host, allowed.all()),
@@ -108,8 +108,7 @@ def _attached(
             "host-not-allowed",
             "{url} is not this machine, and load goes only to allowed hosts",
             where=where,
-            hint="If {host} is yours to load, give {option}, or write {setting} under [tool.harness] in "
-            "pyproject.toml.",
+            hint="If you may load {host}, use {option}, or write {setting} under [tool.harness] in pyproject.toml.",
             url=url,
             host=host,
             option=Option("allow_host", host),
@@ -130,7 +129,7 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
             "host-with-target",
             "cannot be combined with {other}",
             where=Option("host"),
-            hint="Attach to a URL, or start a command.",
+            hint="Use one of the two: attach to a URL, or start a command.",
             other=Option("target"),
         )
     if options.command is not None and options.pid is not None:
@@ -173,7 +172,7 @@ def _checked_url(url: str, where: Where, problems: Problems) -> str:
             "url-invalid",
             "{url!q} is not a URL",
             where=where,
-            hint="Write, for example, http://127.0.0.1:8000",
+            hint="Write, for example, http://127.0.0.1:8000.",
             url=url,
         )
     return url.rstrip("/")

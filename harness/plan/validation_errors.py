@@ -92,7 +92,7 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
             alternatives=alternatives(str(value), choices),
         )
     elif wanted == "a list" and isinstance(value, str):
-        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="Write [{value!q}]", value=value)
+        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="Write [{value!q}].", value=value)
     elif wanted:
         problems.add(
             "value-of-wrong-type",

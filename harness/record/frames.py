@@ -84,7 +84,7 @@ class FrameReader:
                     self.cut_off = MAGIC.startswith(magic)
                     if self.cut_off:
                         return
-                    raise self._damaged(0, message("wrong-magic", "it does not begin as a journal does"))
+                    raise self._damaged(0, message("wrong-magic", "it does not begin like a journal"))
                 self._offset = len(MAGIC)
             file.seek(self._offset)
             while True:

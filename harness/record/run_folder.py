@@ -94,7 +94,7 @@ class RunFolder:
                 "run-folder-not-made",
                 "cannot create the run folder: {error}",
                 where=str(folder.path),
-                hint="Choose a folder that you can write to: {option}",
+                hint="Choose a folder that you can write to with {option}.",
                 error=error.strerror or error,
                 option=Option("out", "DIR"),
             ) from error
@@ -105,7 +105,7 @@ class RunFolder:
         """An existing run folder. Raises :class:`HarnessError` if ``path`` is not one."""
         if not path.is_dir():
             raise HarnessError(
-                "run-folder-not-found", "no such run folder", where=str(path), hint="List the runs: ls reports/"
+                "run-folder-not-found", "no such run folder", where=str(path), hint="List the runs with `ls reports/`."
             )
         folder = cls(path)
         if not folder.plan.is_file():
@@ -129,7 +129,9 @@ def find_run(name: str, parent: Path) -> RunFolder:
             path.parent for path in parent.glob("[!.]*/plan.json")
         )  # hidden folders are being fetched or removed
         if not runs:
-            raise HarnessError("no-run-yet", "no run yet", where=str(parent), hint="Start one: harness run SCENARIO")
+            raise HarnessError(
+                "no-run-yet", "there is no run yet", where=str(parent), hint="Run `harness run SCENARIO` to start one."
+            )
         return RunFolder.open(runs[-1])
     below = parent / name
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))

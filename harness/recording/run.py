@@ -74,9 +74,9 @@ class RunRecording(Recording):
             if profile.phase >= len(self.plan.phases):
                 raise HarnessError(
                     "profile-unknown-phase",
-                    "a profile is of phase number {phase}, the plan has {planned} phases",
+                    "a profile belongs to phase number {phase}, but the plan has {planned} phases",
                     where=str(self.folder.profiles),
-                    hint="plan.json and the profiles are not of the same run.",
+                    hint="The profiles and plan.json belong to different runs.",
                     phase=profile.phase,
                     planned=len(self.plan.phases),
                 )
@@ -105,8 +105,8 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
         if not 0 <= span.phase < len(plan.phases):
             raise HarnessError(
                 "journal-unknown-phase",
-                "the journal has a phase number {phase}, the plan has {planned} phases",
-                hint="plan.json and the journal are not of the same run.",
+                "the journal has a phase number {phase}, but the plan has {planned} phases",
+                hint="The journal and plan.json belong to different runs.",
                 phase=span.phase,
                 planned=len(plan.phases),
             )

@@ -52,7 +52,7 @@ class CpuSampler(Sampler):
             self.note(
                 message(
                     "cpu-py-spy-missing",
-                    "CPU was not sampled: py-spy is not installed beside this Python: pip install py-spy",
+                    "CPU was not sampled: py-spy is not installed beside this Python; run `pip install py-spy`",
                 )
             )
         folder.cpu.mkdir(exist_ok=True)
@@ -89,9 +89,9 @@ class CpuSampler(Sampler):
             self.note(
                 message(
                     "cpu-no-permission",
-                    "CPU was not sampled: py-spy has no permission to read the target's memory (ptrace): as root "
-                    "`sysctl kernel.yama.ptrace_scope=0`, in a container `--cap-add SYS_PTRACE`, or run the harness as "
-                    "the target's user or with sudo",
+                    "CPU was not sampled: py-spy has no permission to read the target's memory (ptrace); run "
+                    "`sysctl kernel.yama.ptrace_scope=0` as root, start a container with `--cap-add "
+                    "SYS_PTRACE`, or run the harness as the target's user or with sudo",
                 )
             )
             return
@@ -143,7 +143,7 @@ class CpuSampler(Sampler):
                 self.note(
                     message(
                         "cpu-first-seconds-only",
-                        "{reason}; the profile holds only the first seconds of the phase",
+                        "{reason}; the profile covers only the first seconds of the phase",
                         reason=self._why_nothing(last, logs[id(last)]),
                     )
                 )
@@ -164,7 +164,7 @@ class CpuSampler(Sampler):
             self.note(
                 message(
                     "cpu-py-spy-hangs",
-                    "CPU in phase {phase}: py-spy did not end, its samples are lost",
+                    "CPU in phase {phase}: py-spy did not end, so its samples are lost",
                     phase=recording.name,
                 )
             )
@@ -201,17 +201,20 @@ class CpuSampler(Sampler):
         if recording.was_cut_short or "KeyboardInterrupt" in log:
             return message(
                 "cpu-phase-too-short",
-                "CPU in phase {phase}: no samples: it ended before py-spy had started",
+                "CPU in phase {phase}: no samples, because the phase ended before py-spy had started",
                 phase=phase,
             )
         reason = complaint(log)
         if reason:
             return message(
-                "cpu-py-spy-failed", "CPU in phase {phase}: no samples: py-spy: {reason}", phase=phase, reason=reason
+                "cpu-py-spy-failed",
+                "CPU in phase {phase}: no samples, because py-spy failed: {reason}",
+                phase=phase,
+                reason=reason,
             )
         return message(
             "cpu-py-spy-ended",
-            "CPU in phase {phase}: no samples: py-spy ended with {status}",
+            "CPU in phase {phase}: no samples, because py-spy ended with {status}",
             phase=phase,
             status=recording.process.returncode,
         )
@@ -223,8 +226,8 @@ class CpuSampler(Sampler):
             self.note(
                 message(
                     "cpu-sampling-expensive",
-                    "CPU in phase {phase}: py-spy took {cores:.2g} of a core for {rate_hz} samples per second, which "
-                    "the target did not get: measure without it by `cpu = false` under [sampling]",
+                    "CPU in phase {phase}: py-spy took {cores:.2g} of a core from the target for {rate_hz} "
+                    "samples per second; to measure without it, set `cpu = false` under [sampling]",
                     phase=phase,
                     cores=recording.cores,
                     rate_hz=rate_hz,
@@ -245,8 +248,8 @@ class CpuSampler(Sampler):
             self.note(
                 message(
                     "cpu-rate-too-high",
-                    "CPU in phase {phase}: py-spy could not keep up with {rate_hz} samples per second: set a lower "
-                    "rate by `cpu = {{rate_hz = …}}` under [sampling]",
+                    "CPU in phase {phase}: py-spy could not keep up with {rate_hz} samples per second; set a "
+                    "lower rate with `cpu = {{rate_hz = …}}` under [sampling]",
                     phase=phase,
                     rate_hz=rate_hz,
                 )

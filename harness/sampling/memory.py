@@ -86,8 +86,8 @@ class MemorySampler(Sampler):
             self.note(
                 message(
                     "memory-no-agent",
-                    "memory was not sampled: no Python process of the target holds the harness's agent. It gets in by "
-                    "PYTHONPATH: the target must be Python, started without -E, -I or -S, and pass its environment on",
+                    "memory was not sampled: no Python process of the target loaded the harness's agent "
+                    "through PYTHONPATH; start Python without -E, -I or -S, and pass the environment on",
                 )
             )
             return None
@@ -96,7 +96,7 @@ class MemorySampler(Sampler):
             self.note(
                 message(
                     "memory-busiest-traced",
-                    "memory: of the target's {count} Python processes the busiest was traced ({pid})",
+                    "memory: the busiest of the target's {count} Python processes was traced ({pid})",
                     count=len(worked),
                     pid=agent.pid,
                 )

@@ -48,7 +48,7 @@ class SampledTarget(Protocol):
 
 PID_UNKNOWN = message(
     "target-pid-unknown",
-    "the target was not sampled: its process is not known; give its process id with {option}",
+    "the target was not sampled: its process is not known; set its process ID with {option}",
     option=Option("pid"),
 )
 

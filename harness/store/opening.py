@@ -38,7 +38,7 @@ def _need_folder(folder: Path, *, make: bool) -> None:
             "store-folder-not-made",
             "cannot create the folder of the store: {error}",
             where=str(folder),
-            hint="Choose a folder that you can write to: {option}",
+            hint="Choose a folder that you can write to with {option}.",
             error=error.strerror or error,
             option=Option("out", "DIR"),
         ) from error

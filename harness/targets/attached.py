@@ -28,9 +28,9 @@ class Attached(Target):
             except psutil.NoSuchProcess as error:
                 raise HarnessError(
                     "target-pid-not-found",
-                    "there is no process with this id",
+                    "there is no process with this ID",
                     where=Option("pid", plan.pid),
-                    hint="`pgrep -af NAME` finds it.",
+                    hint="Find it with `pgrep -af NAME`.",
                 ) from error
         health.require_listener(plan.url, host, port)
 

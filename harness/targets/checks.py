@@ -59,9 +59,9 @@ def check_files(limits: tuple[int, int]) -> CheckResult:
     text = message("files-limit-low", "up to {limit} at once: each user needs one", limit=soft)
     more = min(hard, 65536)
     remedy = (
-        message("files-raise-limit", "ulimit -n {limit}", limit=more)
+        message("files-raise-limit", "Run `ulimit -n {limit}`.", limit=more)
         if more > soft
-        else message("files-raise-hard-limit", "raise `nofile` in /etc/security/limits.conf and log in again")
+        else message("files-raise-hard-limit", "Raise `nofile` in /etc/security/limits.conf and log in again.")
     )
     return CheckResult("open files", "fail" if soft < _TOO_FEW_FILES else "warn", text, remedy)
 
@@ -74,7 +74,7 @@ def check_loopback() -> CheckResult:
         text = message(
             "loopback-unavailable", "cannot listen on {address}: {reason}", address=health.LOOPBACK, reason=str(error)
         )
-        return CheckResult("loopback", "fail", text, message("loopback-enable", "sudo ip link set lo up"))
+        return CheckResult("loopback", "fail", text, message("loopback-enable", "Run `sudo ip link set lo up`."))
     text = message("loopback-port", "port {port} of {address} is free", port=port, address=health.LOOPBACK)
     return CheckResult("loopback", "ok", text)
 
@@ -89,7 +89,7 @@ def check_folder(reports: Path) -> CheckResult:
             "reports-not-writable", "cannot write to {folder}: {reason}", folder=reports, reason=error.strerror
         )
         return CheckResult(
-            "reports", "fail", text, message("reports-elsewhere", "Use another folder: {option}", option=_OUT)
+            "reports", "fail", text, message("reports-elsewhere", "Use another folder with {option}.", option=_OUT)
         )
     return CheckResult("reports", "ok", message("reports-writable", "{folder} is writable", folder=reports))
 
@@ -99,10 +99,12 @@ def check_disk(reports: Path) -> CheckResult:
     free = shutil.disk_usage(_existing(reports)).free
     text = message("disk-free", "{free_gib:.1f} GiB free for {folder}", free_gib=free / 2**30, folder=reports)
     if free < _TOO_LITTLE_DISK:
-        remedy = message("disk-make-room", "Make room, or use a folder on another disk: {option}", option=_OUT)
+        remedy = message(
+            "disk-make-room", "Free some space, or use a folder on another disk with {option}.", option=_OUT
+        )
         return CheckResult("disk", "fail", text, remedy)
     if free < _LITTLE_DISK:
-        remedy = message("disk-may-fill", "A long run with memory traces may need a GiB.")
+        remedy = message("disk-may-fill", "A long run with memory traces may need 1 GiB.")
         return CheckResult("disk", "warn", text, remedy)
     return CheckResult("disk", "ok", text)
 
@@ -138,7 +140,7 @@ def _py_spy(pid: int) -> CheckResult:
     program = Path(sys.executable).parent / "py-spy"
     if not program.exists():
         text = message("py-spy-missing", "py-spy is not installed beside this Python")
-        return CheckResult("CPU profiles", "warn", text, message("py-spy-install", "pip install py-spy"))
+        return CheckResult("CPU profiles", "warn", text, message("py-spy-install", "Run `pip install py-spy`."))
     try:
         tried = subprocess.run(
             [str(program), "dump", "--nonblocking", "--pid", str(pid)],
@@ -149,7 +151,7 @@ def _py_spy(pid: int) -> CheckResult:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         text = message("py-spy-broken", "py-spy does not work: {reason}", reason=str(error))
-        remedy = message("py-spy-reinstall", "pip install --force-reinstall py-spy")
+        remedy = message("py-spy-reinstall", "Run `pip install --force-reinstall py-spy`.")
         return CheckResult("CPU profiles", "warn", text, remedy)
     if tried.returncode == 0:
         return CheckResult("CPU profiles", "ok", _py_spy_scope())
@@ -161,8 +163,8 @@ def _py_spy(pid: int) -> CheckResult:
             message("py-spy-no-permission", "py-spy has no permission to read a target (ptrace)"),
             message(
                 "py-spy-permit",
-                "sudo sysctl kernel.yama.ptrace_scope=0; in a container: --cap-add SYS_PTRACE; or run the harness with "
-                "sudo",
+                "Run `sudo sysctl kernel.yama.ptrace_scope=0`, start a container with `--cap-add "
+                "SYS_PTRACE`, or run the harness with sudo.",
             ),
         )
     reason = output.splitlines()[0] if output else f"exit status {tried.returncode}"
@@ -179,7 +181,8 @@ def _py_spy_scope() -> Message:
     if scope == "1" and os.geteuid() != 0:
         return message(
             "py-spy-managed-only",
-            "py-spy can read a target that the harness starts; for {option}: sudo sysctl kernel.yama.ptrace_scope=0",
+            "py-spy can read only a target that the harness starts; for {option}, run `sudo sysctl "
+            "kernel.yama.ptrace_scope=0`",
             option=Option("pid"),
         )
     return message("py-spy-works", "py-spy can read a target")
@@ -194,11 +197,11 @@ def _memray(agent: Agent | None, trace: Path) -> CheckResult:
         agent.stop()
     except AgentError as error:
         text = message("memray-broken", "memray does not work: {reason}", reason=str(error))
-        remedy = message("memray-install", "pip install memray (Linux and macOS only)")
+        remedy = message("memray-install", "Run `pip install memray` (Linux and macOS only).")
         return CheckResult("memory profiles", "warn", text, remedy)
     if not trace.stat().st_size:
         text = message("memray-wrote-nothing", "memray ran, but wrote nothing")
-        return CheckResult("memory profiles", "warn", text, message("memray-upgrade", "pip install -U memray"))
+        return CheckResult("memory profiles", "warn", text, message("memray-upgrade", "Run `pip install -U memray`."))
     return CheckResult("memory profiles", "ok", message("memray-works", "memray can trace a target"))
 
 

@@ -134,10 +134,12 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
     if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
         raise HarnessError(
             "target-host-not-allowed",
-            "load is sent to this machine only, and {host!r} is another one",
+            "load goes only to this machine, and {host!r} is another one",
             where=url,
-            hint="If you may load {host}, write {setting} under [tool.harness] in pyproject.toml, "
-            "or use {option} for this run",
+            hint=(
+                "If you may load {host}, write {setting} under [tool.harness] in pyproject.toml, or use {option} "
+                "for this run."
+            ),
             host=host,
             setting=setting_to_allow(host, known),
             option=Option("allow_host", host),
@@ -154,7 +156,7 @@ def require_listener(url: str, host: str, port: int) -> None:
             "target-unreachable",
             "cannot connect to the target: {reason}",
             where=url,
-            hint="Start it first, or let the harness start it with {option}",
+            hint="Start it first, or let the harness start it with {option}.",
             exit_code=ExitCode.BROKEN,
             reason=error.strerror or str(error),
             option=Option("target", "CMD"),
@@ -163,5 +165,5 @@ def require_listener(url: str, host: str, port: int) -> None:
 
 def _not_a_url(url: str) -> HarnessError:
     return HarnessError(
-        "target-url-invalid", "not an HTTP URL", where=url, hint="Use a URL such as http://127.0.0.1:8000"
+        "target-url-invalid", "not an HTTP URL", where=url, hint="Use a URL such as http://127.0.0.1:8000."
     )

@@ -70,7 +70,9 @@ def _cores() -> CheckResult:
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
         text = message(
-            "machine-quota", "a quota of {quota:g} cores: once it is used up, everything stops for a while", quota=quota
+            "machine-quota",
+            "a quota of {quota:g} cores: once it is used up, all processes pause for a while",
+            quota=quota,
         )
         return CheckResult("cores", "warn", text)
     if cores < 2:
@@ -100,7 +102,7 @@ def _governor() -> CheckResult:
         "CPU frequency",
         "warn",
         message("machine-governor-unsteady", "governor {governor}: the clock changes with the load", governor=governor),
-        message("machine-set-governor", "sudo cpupower frequency-set --governor performance"),
+        message("machine-set-governor", "Run `sudo cpupower frequency-set --governor performance`."),
     )
 
 
@@ -119,7 +121,7 @@ def _load() -> CheckResult:
             load=load,
             cores=cores,
         ),
-        message("machine-stop-load", "`top` shows it; stop it, or wait a minute."),
+        message("machine-stop-load", "Find it with `top` and stop it, or wait a minute."),
     )
 
 

@@ -117,7 +117,7 @@ def _split(command: str) -> list[str]:
             "target-command-empty",
             "the target's command is empty",
             where=Option("target"),
-            hint="For example: 'app --port {{port}}'",
+            hint="Write, for example, 'app --port {{port}}'.",
         )
     return words
 
@@ -164,8 +164,10 @@ def _not_ready(
             "target-not-ready",
             "the target was not ready after {timeout_s:g} s: GET {path}: {seen}\n  Its last output ({log}):{output}",
             where=where,
-            hint="It must listen on the port that {{port}} in the command (or PORT in its environment) names, and "
-            "respond 2xx to the path of {option}",
+            hint=(
+                "It must listen on the port given by {{port}} in the command (or PORT in its environment) and "
+                "respond with 2xx to the path of {option}."
+            ),
             exit_code=ExitCode.BROKEN,
             timeout_s=timeout_s,
             path=path,
@@ -179,7 +181,7 @@ def _not_ready(
             "target-own-port-taken",
             "the target {ended} before it was ready: its port is in use\n  Its last output ({log}):{output}",
             where=where,
-            hint="Write {{port}} in the command in place of its port, or end what listens there.",
+            hint="Write {{port}} instead of the port in the command, or stop the program that listens there.",
             exit_code=ExitCode.BROKEN,
             ended=ended,
             log=log,

@@ -177,7 +177,7 @@ def test_a_target_that_the_harness_starts_is_asked_by_all_and_when_the_master_is
         cut_s = time.monotonic()
         left = finish(worker)
         assert time.monotonic() - cut_s < GONE_S
-        assert (left.code, "the master is gone" in left.err) == (4, True), left
+        assert (left.code, "lost the connection to the master" in left.err) == (4, True), left
         assert not on.workers[0].processes()
         result = finish(run)
     assert by_place(seen).total() > 0

@@ -56,3 +56,11 @@ def test_a_front_end_spells_options_its_own_way() -> None:
 
 def test_parameters_are_never_read_as_templates() -> None:
     assert str(Message("x", "unknown key {key}", {"key": "{y}"})) == "unknown key {y}"
+
+
+def test_a_hint_is_a_sentence(script: ModuleType) -> None:
+    for file in (REPOSITORY / "harness").rglob("*.py"):
+        for code, _, hint in script.sentences(file):
+            # A hint may end with what it quotes after a colon, or with a parameter that is a sentence.
+            assert not hint or re.search(r"[.?]$|: \{\w+\}$|^\{\w+\}$", hint), f"{file.name}: {code}"
+            assert not hint or not hint[0].islower(), f"{file.name}: {code}"

@@ -90,9 +90,9 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
             problems.append(
                 HarnessError(
                     "scenario-stated-twice",
-                    "{name} is stated in {count} files",
+                    "{name} is defined in {count} files",
                     where=locations[0],
-                    hint="Keep one; also stated in {others}.",
+                    hint="Keep one. It is also defined in {others}.",
                     name=name,
                     count=len(locations),
                     others=locations[1:],
@@ -138,7 +138,7 @@ def _nothing_tagged(request: DescribeRequest) -> HarnessError:
     given += [Option("exclude_tags", tag) for tag in request.exclude_tags]
     return HarnessError(
         "tags-leave-no-task",
-        "no task is left by {tags}",
+        "{tags} leaves no task to run",
         hint="See @tag in the scenario.",
         tags=given,
     )
@@ -169,9 +169,9 @@ def main() -> None:
         raised = locate(error, Path(request.files[0]))
         problem = HarnessError(
             "scenario-import-failed",
-            "the scenario cannot be imported: {error}",
+            "cannot import the scenario: {error}",
             where=raised.location,
-            hint="Try it by itself: python {file}",
+            hint="Try it by itself with `python {file}`.",
             error=raised.error,
             file=shlex.quote(request.files[0]),
         )

@@ -69,7 +69,7 @@ def _task_problems(
             problems.append(
                 HarnessError(
                     "not-a-task",
-                    "tasks of {name} contains {value}, which is not a task",
+                    "the tasks of {name} contain {value}, which is not a task",
                     where=location,
                     hint="A task is a function that takes the user, or a TaskSet class.",
                     name=name,

@@ -166,7 +166,7 @@ def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
         raise InvalidValue(
             "goal-is-one-value",
             "{value!q} is one value where several are needed",
-            hint="Give {parts}",
+            hint="Give {parts}.",
             value=value,
             parts=parts,
         )

@@ -43,7 +43,7 @@ class Staircase(BaseModel, Generic[_Value]):
             )
         if (self.to - self.from_) / self.step > MAX_STEPS:
             raise InvalidValue(
-                "stress-too-many-steps", "has more than {most:,} steps", hint="Take a larger step.", most=MAX_STEPS
+                "stress-too-many-steps", "has more than {most:,} steps", hint="Use a larger step.", most=MAX_STEPS
             )
         return self
 

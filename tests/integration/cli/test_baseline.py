@@ -259,7 +259,7 @@ def test_list_shows_each_baseline_once(three: Path) -> None:
 
 def test_list_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
     reports.mkdir()
-    assert "Set one: harness baseline set RUN" in baseline(reports, "list").err
+    assert "Run `harness baseline set RUN` to set one." in baseline(reports, "list").err
 
 
 def test_reading_commands_make_no_folder(reports: Path) -> None:

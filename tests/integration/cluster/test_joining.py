@@ -111,7 +111,7 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
     # The join request was understood once; played back it was not.
-    assert (tmp_path / "run" / "harness.log").read_text().count("takes no workers from other machines") == 1
+    assert (tmp_path / "run" / "harness.log").read_text().count("accepts no workers from other machines") == 1
 
 
 def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
