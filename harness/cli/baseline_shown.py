@@ -19,8 +19,8 @@ from harness.report.formatting import in_unit, plain
 if TYPE_CHECKING:
     from harness.store import BaselineEntry
 
-_METRICS = {"p50": "ms", "p95": "ms", "p99": "ms", "error_rate": "%", "throughput": "/s"}
-"""The metrics of the table, in its order, and their units."""
+_METRICS = ("p50", "p95", "p99", "error_rate", "throughput")
+"""The metrics of the table, in its order."""
 
 _EXAMPLE = "p95 <= baseline + 10%"
 _BENCH_METRICS = ("min", "median", "mean", "p95")
@@ -105,7 +105,7 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
 
 
 def _figure(interval: Interval | None, metric: str) -> str:
-    return in_unit(interval.value if interval else None, _METRICS[metric])
+    return in_unit(interval.value if interval else None, RUN_METRICS[metric].unit.name)
 
 
 def name_of(of: Baseline | BaselineEntry) -> str:

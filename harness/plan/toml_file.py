@@ -58,13 +58,13 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
             where=shown_path(path),
             hint="Write them flat.",
         ) from None
-    places = _Places(shown_path(path), text)
-    locations: dict[KeyPath, Where] = {path: partial(places.of, path) for path in _paths(data)}
-    return ConfigSource(data, locations | {(): places.file})
+    positions = _Positions(shown_path(path), text)
+    locations: dict[KeyPath, Where] = {path: partial(positions.of, path) for path in _paths(data)}
+    return ConfigSource(data, locations | {(): positions.file})
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Positions:
     """Where keys stand in a file."""
 
     file: str

@@ -24,31 +24,31 @@ class Report:
     """A judged run or bench. ``missing`` are profiles whose files are gone from the run folder."""
 
     summary: Summary
-    recorded: RunRecording | BenchRecording
+    recording: RunRecording | BenchRecording
     profiles: list[ProfileStacks]
     missing: list[Profile]
 
     @property
     def run(self) -> RunRecording | None:
-        return self.recorded if isinstance(self.recorded, RunRecording) else None
+        return self.recording if isinstance(self.recording, RunRecording) else None
 
     @property
     def suite(self) -> BenchRecording | None:
-        return self.recorded if isinstance(self.recorded, BenchRecording) else None
+        return self.recording if isinstance(self.recording, BenchRecording) else None
 
     def profiled(self, profile: Profile) -> str:
         """The name of the phase or benchmark that ``profile`` was taken in."""
-        if isinstance(self.recorded, BenchRecording):
-            return self.recorded.shown(self.recorded.report.benchmarks[profile.phase])
-        return self.recorded.plan.phases[profile.phase].name
+        if isinstance(self.recording, BenchRecording):
+            return self.recording.shown(self.recording.report.benchmarks[profile.phase])
+        return self.recording.plan.phases[profile.phase].name
 
 
 def read_report(folder: RunFolder) -> Report:
     """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
     hint = "Another version of the harness wrote it, or it is damaged. To write it again, run `harness gate RUN`."
     summary = read_model(folder.summary, Summary, hint=hint)
-    recorded = open_recording(folder)
-    return Report(summary, recorded, *_profiles(folder, recorded.profiles))
+    recording = open_recording(folder)
+    return Report(summary, recording, *_profiles(folder, recording.profiles))
 
 
 def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStacks], list[Profile]]:

@@ -113,7 +113,7 @@ def duration(seconds: float | None) -> str:
     return " ".join(f"{count}{_SPACE}{unit}" for count, unit in parts if count)
 
 
-def moment(iso: str) -> str:
+def date_time(iso: str) -> str:
     """An ISO 8601 time as ``2 January 2026, 03:04:05 UTC``; any other text unchanged."""
     try:
         at = datetime.fromisoformat(iso)

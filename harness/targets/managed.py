@@ -69,9 +69,9 @@ def start_managed(
     plan: model.ShopTarget | model.CommandTarget, log: Path, *, agent: bool, secret_names: Sequence[str]
 ) -> Target:
     shop = isinstance(plan, model.ShopTarget)
-    command = _SHOP if isinstance(plan, model.ShopTarget) else plan.command
-    ready_path = "/health" if isinstance(plan, model.ShopTarget) else plan.ready_path
-    timeout_s = 60.0 if isinstance(plan, model.ShopTarget) else plan.ready_timeout_s
+    if isinstance(plan, model.ShopTarget):
+        plan = model.CommandTarget(command=_SHOP, environment=plan.environment)
+    command, ready_path, timeout_s = plan.command, plan.ready_path, plan.ready_timeout_s
     words = _split(command)
     if shop:
         words[0] = sys.executable

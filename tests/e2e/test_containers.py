@@ -167,8 +167,8 @@ def scrape(url: str) -> str | None:
             return str(response.read().decode())
     except ConnectionResetError:
         return None
-    except urllib.error.URLError as fault:
-        if not isinstance(fault.reason, ConnectionError):
+    except urllib.error.URLError as error:
+        if not isinstance(error.reason, ConnectionError):
             raise
         return None
 

@@ -204,15 +204,15 @@ def test_the_terminal_takes_no_orders_from_the_target(ran: Ran) -> None:
 
 def test_the_report_runs_no_script_and_asks_for_nothing(ran: Ran) -> None:
     report = (ran.folder / "report.html").as_uri()
-    faults: list[str] = []
+    errors: list[str] = []
     asked: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=require_program("chromium", "chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda output: faults.append(output.text) if output.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda output: errors.append(output.text) if output.type in ("error", "warning") else None)
         page.add_init_script("window.alert = (text) => console.error('alert', text)")
         page.on("request", lambda request: asked.append(request.url))
         page.goto(report)
@@ -220,7 +220,7 @@ def test_the_report_runs_no_script_and_asks_for_nothing(ran: Ran) -> None:
         text = page.locator("body").inner_text()
         assert page.locator("img, a[href^='javascript']").count() == 0
         browser.close()
-    assert faults == []
+    assert errors == []
     assert set(asked) <= {report, "data:,"}
     assert "onerror=alert(2)" in text
     assert SECRET not in text

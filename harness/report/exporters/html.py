@@ -103,7 +103,7 @@ def _environment() -> Environment:
         formatting.rate,
         formatting.size,
         formatting.duration,
-        formatting.moment,
+        formatting.date_time,
         formatting.in_unit,
         formatting.interval,
     ):

@@ -31,7 +31,7 @@ class About(Section):
             columns["Load generator"] = _generator(report.summary.generator, run)
         if suite := report.suite:
             columns["Suite"] = _suite(suite, report.summary)
-        if environment := report.recorded.environment:
+        if environment := report.recording.environment:
             columns["Environment"] = _environment(environment)
         return {
             "command": command_line(run.plan) if run else bench_command(suite.plan) if suite else "",

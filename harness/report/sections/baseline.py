@@ -42,12 +42,12 @@ class BaselineChanges(Section):
         changes = report.summary.changes
         main = main_phase(report.summary)
         return {
-            "baseline": report.recorded.baseline,
+            "baseline": report.recording.baseline,
             "phases": _by_phase(changes),
             "main": main.name if main else None,
             "worse": len(_with_meaning(changes, "worse")),
             "better": len(_with_meaning(changes, "better")),
-            "not_compared": not_compared(report.recorded),
+            "not_compared": not_compared(report.recording),
             "what": "Endpoint" if report.run else "Benchmark",
             "figure": figure,
             "relative": relative,

@@ -39,7 +39,7 @@ class Flames(Section):
             "main": main.name if main else None,
             "no_cpu": _missing(report, cpu=True) or _why_no_cpu(report),
             "no_memory": _missing(report, cpu=False) or _why_no_memory(report),
-            "notes": [str(note) for note in report.recorded.profiles.notes],
+            "notes": [str(note) for note in report.recording.profiles.notes],
         }
 
 

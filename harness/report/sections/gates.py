@@ -50,7 +50,7 @@ class Gates(Section):
             "counts": {status: sum(gate.status == status for gate in gates) for status in ORDER},
             "with_phases": report.run is not None,
             "with_baseline": any(gate.baseline is not None for gate in gates),
-            "planned": bool(report.recorded.plan.gates),
+            "planned": bool(report.recording.plan.gates),
         }
 
 

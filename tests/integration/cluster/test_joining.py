@@ -17,7 +17,7 @@ from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
-from tests.support.strangers import Peer, Tap, crowd, shout
+from tests.support.hostile_peers import Peer, RecordingRelay, idle_connections, send_raw
 
 GETTER = """
     from locust import FastHttpUser, constant, task
@@ -43,14 +43,14 @@ def once(act: Callable[[LoadProcesses], None]) -> Callable[[LoadProcesses, Journ
     return when_it_runs
 
 
-def refusal_to(peer: Peer) -> object:
-    """What the master answers to its join request, whatever else it says."""
+def rejection_of(peer: Peer) -> object:
+    """The master's rejection of its join request, whatever else it sends."""
 
-    def refused() -> object:
-        heard = peer.hear(0.1)
-        return heard[1] if heard and heard[0] == messages.REJECTED else None
+    def rejected() -> object:
+        reply = peer.receive(0.1)
+        return reply[1] if reply and reply[0] == messages.REJECTED else None
 
-    return wait_until(refused, what="a reply to a join request")
+    return wait_until(rejected, what="a reply to a join request")
 
 
 def code_of(reply: object) -> str:
@@ -61,52 +61,52 @@ def code_of(reply: object) -> str:
 def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
     secret = new_secret()
     listen_address = ListenAddress(secret=secret)
-    answers: list[object] = []
+    replies: list[object] = []
 
-    def knock(load: LoadProcesses) -> None:
-        shout(load.port, b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f" + b"\x00" * 200)
-        shout(load.port, b"GET / HTTP/1.1\r\nHost: master\r\n\r\n")
-        shout(load.port, bytes(range(256)) * 64)
+    def disturb(load: LoadProcesses) -> None:
+        send_raw(load.port, b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f" + b"\x00" * 200)
+        send_raw(load.port, b"GET / HTTP/1.1\r\nHost: master\r\n\r\n")
+        send_raw(load.port, bytes(range(256)) * 64)
         for keys in (None, Keys.derive(new_secret())):
-            stranger = Peer(load.port, keys, "stranger")
-            stranger.say("client_ready", "2.43.0")
-            answers.append(stranger.hear(0.3))
-            stranger.leave()
+            peer = Peer(load.port, keys, "stranger")
+            peer.send_message("client_ready", "2.43.0")
+            replies.append(peer.receive(0.3))
+            peer.close()
         replay(load)
-        with crowd(load.port, _FLOOD):
-            talk_rubbish(load)
+        with idle_connections(load.port, _FLOOD):
+            send_rubbish(load)
 
     def replay(load: LoadProcesses) -> None:
-        tap = Tap(load.port)
-        guest = Peer(tap.port, Keys.derive(secret), "guest")
-        guest.say(messages.JOIN, join_request(1))
-        answers.append(refusal_to(guest))
-        said = tap.said
-        guest.leave()
-        tap.close()
-        shout(load.port, said)
+        relay = RecordingRelay(load.port)
+        machine = Peer(relay.port, Keys.derive(secret), "guest")
+        machine.send_message(messages.JOIN, join_request(1))
+        replies.append(rejection_of(machine))
+        received = relay.received
+        machine.close()
+        relay.close()
+        send_raw(load.port, received)
 
-    def talk_rubbish(load: LoadProcesses) -> None:
+    def send_rubbish(load: LoadProcesses) -> None:
         known = Peer(load.port, Keys.derive(secret), "babbler")
         for data in (b"", b"\xc1", b"\xff" * 100, b"\x91" * 5000, b"\x93\xa1a\xc0"):
             known.send(data)
         known.send(b"two", b"frames")
         for kind in ("heartbeat", "stats", "spawning_complete", "client_stopped", "quit", "exception", "locustfile"):
-            known.say(kind, None)
+            known.send_message(kind, None)
         for kind in (messages.SECOND, messages.FINISHED, messages.JOINED, messages.FAILED, messages.JOIN):
             for rubbish in (None, {}, {"index": "x", "second": []}, [1]):
-                known.say(kind, rubbish)
-        known.say(7, {})
-        known.say(messages.JOIN, join_request(1) | {"versions": {"harness": "0.0.1"}})
-        answers.append(refusal_to(known))
-        known.leave()
+                known.send_message(kind, rubbish)
+        known.send_message(7, {})
+        known.send_message(messages.JOIN, join_request(1) | {"versions": {"harness": "0.0.1"}})
+        replies.append(rejection_of(known))
+        known.close()
 
     plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 5))], workers=1)
-    journal = put_load(plan, server.url, tmp_path, once(knock), listen_address=listen_address)
+    journal = put_load(plan, server.url, tmp_path, once(disturb), listen_address=listen_address)
 
-    assert answers[:2] == [None, None]
-    assert code_of(answers[2]) == "join-local-run"
-    assert code_of(answers[3]) == "join-versions-differ"
+    assert replies[:2] == [None, None]
+    assert code_of(replies[2]) == "join-local-run"
+    assert code_of(replies[3]) == "join-versions-differ"
     assert journal.end_reason == "done"
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}

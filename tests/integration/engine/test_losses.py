@@ -32,8 +32,8 @@ def getter(folder: Path, task: str) -> Path:
 def test_a_worker_that_says_good_bye_unasked_is_lost(server: CountingServer, tmp_path: Path, kind: str) -> None:
     leaving = f"""
     runner = self.environment.runner
-    if runner.worker_index == 0 and not hasattr(runner, "said"):
-        runner.said = True
+    if runner.worker_index == 0 and not hasattr(runner, "reported"):
+        runner.reported = True
         runner.send_message({kind!r}, {{"dropped": 0, "errors": {{}}, "exit_code": None}})
     """
     plan = plan_of(getter(tmp_path, leaving), [phase((4, 4, 2.5))], workers=2)

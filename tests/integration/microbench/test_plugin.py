@@ -77,10 +77,10 @@ def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pyte
         "test_wrong",
         "test_skipped",
     ]
-    assert [(fault.test, fault.message) for fault in report.failed] == [
+    assert [(problem.test, problem.message) for problem in report.failed] == [
         ("test_x.py::test_wrong", "assert 3 == 4 (test_x.py:8)")
     ]
-    assert [(fault.test, fault.message) for fault in report.skipped] == [("test_x.py::test_skipped", "later")]
+    assert [(problem.test, problem.message) for problem in report.skipped] == [("test_x.py::test_skipped", "later")]
     assert set(report.waited_s) >= {"test_x.py::test_fast"}
     folder = Path(pytester.path)
     measured = read_benchmarks(folder / "b.json", folder / "rounds.parquet", report)
@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_imported_is_reported_with_its_error(pytester: pyt
     pytester.makepyfile(test_x="import nowhere\n")
     status, report = session(pytester, gated=("test_fast",))
     assert status == pytest.ExitCode.INTERRUPTED
-    assert [(fault.test, fault.message) for fault in report.collect_errors] == [
+    assert [(problem.test, problem.message) for problem in report.collect_errors] == [
         ("test_x.py", "ModuleNotFoundError: No module named 'nowhere'")
     ]
     assert report.unknown == []  # what was not read may hold it

@@ -54,8 +54,8 @@ def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
             try:
                 # Drawing takes longer than judging: it meets each field once, each value with a quarter of them.
                 (judge_and_draw if case == field % len(NONSENSE) else judge)(folder)
-            except HarnessError as fault:
-                refused[kind] = str(fault)
+            except HarnessError as error:
+                refused[kind] = str(error)
     assert refused.keys() == {kind for kind, _ in fields}
     assert all(name in message for message in refused.values())
 

@@ -90,9 +90,9 @@ def test_an_interval_without_an_upper_end_says_so() -> None:
     assert formatting.interval(None, "ms") == "–"
 
 
-def test_a_moment_reads_as_a_date_and_what_is_none_stays() -> None:
-    assert formatting.moment("2026-02-02T02:40:00Z") == "2 February 2026, 02:40:00 UTC"
-    assert formatting.moment("yesterday") == "yesterday"
+def test_a_time_reads_as_a_date_and_what_is_none_stays() -> None:
+    assert formatting.date_time("2026-02-02T02:40:00Z") == "2 February 2026, 02:40:00 UTC"
+    assert formatting.date_time("yesterday") == "yesterday"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Peers that a master had rather not have: who does not know the secret, and who knows it and talks rubbish."""
+"""Peers that a master must withstand: without the secret, or with it and sending nonsense."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from harness.cluster.transport import address_of, prepare_worker_socket
 _SHORT_S = 0.2
 
 
-def shout(port: int, words: bytes) -> None:
-    """Connect, say that, and hang up; the master may hang up first."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=_SHORT_S) as stranger:
-        stranger.sendall(words)
-        while stranger.recv(4096):
+def send_raw(port: int, data: bytes) -> None:
+    """Connect, send ``data`` and disconnect; the master may disconnect first."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=_SHORT_S) as peer:
+        peer.sendall(data)
+        while peer.recv(4096):
             pass
 
 
 @contextmanager
-def crowd(port: int, size: int) -> Iterator[None]:
-    """So many connections that say nothing, kept open."""
+def idle_connections(port: int, size: int) -> Iterator[None]:
+    """So many open connections that send nothing."""
     with contextlib.ExitStack() as stack:
         for _ in range(size):
-            stranger = stack.enter_context(socket.socket())
-            stranger.setblocking(False)
+            peer = stack.enter_context(socket.socket())
+            peer.setblocking(False)
             with contextlib.suppress(BlockingIOError):
-                stranger.connect(("127.0.0.1", port))
+                peer.connect(("127.0.0.1", port))
         yield
 
 
@@ -50,28 +50,28 @@ class Peer:
             prepare_worker_socket(self._socket, name, keys)
         self._socket.connect(address_of("127.0.0.1", port))
 
-    def say(self, kind: object, data: object) -> None:
+    def send_message(self, kind: object, data: object) -> None:
         self.send(msgpack.packb((kind, data, self._name)))
 
     def send(self, *frames: bytes) -> None:
         self._socket.send_multipart(list(frames))
 
-    def hear(self, timeout_s: float) -> tuple[str, object] | None:
+    def receive(self, timeout_s: float) -> tuple[str, object] | None:
         """Type and data of the next message; None where none comes in time."""
         if not self._socket.poll(round(timeout_s * 1000)):
             return None
         kind, data, _ = msgpack.unpackb(self._socket.recv(), strict_map_key=False)
         return kind, data
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._context.destroy(0)
 
 
-class Tap:
+class RecordingRelay:
     """A relay before the master that keeps every byte its one client has sent."""
 
     def __init__(self, port: int) -> None:
-        self.said = b""
+        self.received = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._master = socket.create_connection(("127.0.0.1", port))
@@ -86,7 +86,7 @@ class Tap:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if keep:
-                    self.said += data
+                    self.received += data
                 sink.sendall(data)
 
     def close(self) -> None:
