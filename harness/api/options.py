@@ -71,7 +71,9 @@ class RunOptions:
     gates: Sequence[GateSpec] | None = None
     workers: int | None = field(
         default=None,
-        metadata=_option("Load workers on this machine. Default: one per core, less one for the rest.", value="number"),
+        metadata=_option(
+            "Load workers on this machine. Default: one per core, less one for the rest.", value="number", metavar="N"
+        ),
     )
     bind: str | None = field(
         default=None,
@@ -107,7 +109,9 @@ class RunOptions:
     )
     pid: int | None = field(
         default=None,
-        metadata=_option("The target's process ID, to profile it. Only with --host.", value="number", at_least=1),
+        metadata=_option(
+            "The target's process ID, to profile it. Only with --host.", value="number", at_least=1, metavar="PID"
+        ),
     )
     target: str | None = field(
         default=None,
@@ -125,7 +129,9 @@ class RunOptions:
     )
     seed: int | None = field(
         default=None,
-        metadata=_option("Random seed. Runs with the same seed and plan make the same choices.", value="number"),
+        metadata=_option(
+            "Random seed. Runs with the same seed and plan make the same choices.", value="number", metavar="N"
+        ),
     )
     out: str | Path = field(default="reports", metadata=_OUT)
     watcher: RunObserver | None = None

@@ -22,6 +22,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     "--out",
     type=click.Path(path_type=Path),
     default=Path("reports"),
+    metavar="DIRECTORY",
     show_default=True,
     help="The folder that holds the run folders.",
 )

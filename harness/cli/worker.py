@@ -23,6 +23,7 @@ from harness.errors import HarnessError
     type=options.WholeNumber(1),
     default=1,
     show_default=True,
+    metavar="N",
     help="Number of workers on this machine; each needs its own core.",
 )
 @options.secret_file
