@@ -78,7 +78,7 @@ def given_secret(file: Path | None) -> str | None:
             "secret-too-short",
             "the secret has {length} characters, but needs at least {shortest}",
             where=where,
-            hint="Use a random one, such as {example}.",
+            hint="Use a random one, for example: {example}",
             length=len(secret),
             shortest=SHORTEST,
             example=new_secret(),

@@ -143,7 +143,7 @@ def _require_file_system(protocol: str) -> None:
             "artifacts-unknown-protocol",
             "unknown protocol {protocol!r}",
             where=VARIABLE,
-            hint="Use a directory, or a URL such as s3://bucket/runs or sftp://user@host/runs.",
+            hint="Use a folder, or a URL such as s3://bucket/runs or sftp://user@host/runs.",
             protocol=protocol,
         ) from error
 

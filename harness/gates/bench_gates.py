@@ -70,7 +70,7 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures
             "inconclusive",
             message(
                 "gate-memory-not-measured",
-                "{metric} was not measured: `harness bench --memory` measures it",
+                "{metric} was not measured: run `harness bench --memory`",
                 metric=gate.metric,
             ),
         )

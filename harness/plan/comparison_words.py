@@ -124,6 +124,6 @@ def check_range(metric: Metric[_Data], comparator: str, value: float, source: st
         raise InvalidValue(
             "limit-never-holds",
             "{text!q} can never hold",
-            hint="Nothing is below 0: raise the limit, or use <=.",
+            hint="No value is below 0: raise the limit, or use <=.",
             text=source,
         )

@@ -79,7 +79,7 @@ def resolve(
             "scenario-without-users",
             "has no user class",
             where=shown_path(description.file),
-            hint="Write a class that derives from harness.HttpUser or a Locust user, with at least one @task.",
+            hint=("Write a class that derives from harness.HttpUser or a Locust user class, with at least one @task."),
         )
     fewest = 0 if remote_workers else 1
     for count, least, where in (
@@ -182,7 +182,7 @@ def _check_rate_limits(
                 "phase-above-rate-limit",
                 "{rate:,.0f} arrivals/s are more than the {max_rate:,} requests/s that {host} is limited to",
                 where=source.where(("phase", index, "rate")),
-                hint="Ask for at most {max_rate:,}/s, or raise max_rate in allowed_hosts.",
+                hint="Reduce the rate to at most {max_rate:,}/s, or raise max_rate in allowed_hosts.",
                 rate=peak,
                 max_rate=most,
                 host=host,

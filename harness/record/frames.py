@@ -129,7 +129,7 @@ class FrameReader:
             "frames-damaged",
             "the file is damaged at byte {offset:,}: {problem}",
             where=str(self.path),
-            hint="Copy the run folder again from where it was made, or run again.",
+            hint="Copy the run folder again from the machine of the run, or repeat the run.",
             offset=offset,
             problem=problem,
         )

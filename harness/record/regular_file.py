@@ -14,6 +14,6 @@ def regular_file(path: Path) -> Path:
             "not-a-file",
             "cannot read the file: it is not a regular file",
             where=str(path),
-            hint="Copy the run folder again from where it was made.",
+            hint="Copy the run folder again from the machine of the run.",
         )
     return path

@@ -55,7 +55,7 @@ def _migrate(connection: Connection, found: str | None, shown: str) -> None:
                 "store-newer",
                 "a newer harness wrote this store: its version is {found}, this harness reads up to {newest}",
                 where=shown,
-                hint="Upgrade the harness (pip install -U harness), or choose another store with {variable}.",
+                hint="Upgrade the harness, or choose another store with {variable}.",
                 found=found,
                 newest=NEWEST,
                 variable=VARIABLE,

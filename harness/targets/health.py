@@ -56,7 +56,7 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
             status, reason = _get(port, path, min(_RESPONSE_TIMEOUT_S, left_s))
             if 200 <= status < 300:
                 return None
-            seen = message("ready-status", "it responded {status} {reason}", status=status, reason=reason)
+            seen = message("ready-status", "it responded with {status} {reason}", status=status, reason=reason)
         except ConnectionRefusedError:
             pass  # not listening yet: what happened before still holds
         except TimeoutError:

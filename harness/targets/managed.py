@@ -93,7 +93,7 @@ def start_managed(
         raise _not_ready(command, ready_path, timeout_s, None if alive else ended, seen, log, log_starts)
     raise HarnessError(
         "target-port-taken",
-        "the target found its port in use, {attempts} times with another port each",
+        "the target found its port in use in {attempts} attempts, each with another port",
         where=redacted_command(command),
         hint="Its output is in {log}.",
         exit_code=ExitCode.BROKEN,
@@ -108,7 +108,7 @@ def _split(command: str) -> list[str]:
     except ValueError as error:
         raise HarnessError(
             "target-command-invalid",
-            "invalid command of the target: {reason}",
+            "invalid target command: {reason}",
             where=redacted_command(command),
             reason=str(error),
         ) from error
