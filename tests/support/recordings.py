@@ -6,7 +6,7 @@ the requests are drawn instead of sent. The same arguments give the same bytes.
     folder = record_run(tmp_path, phases=[ramp(), steady(users=50, seconds=30)], gates=["p95 < 500ms"], seed=1)
 
 A latency is a function ``(rng, at_s, endpoint) -> milliseconds``: ``at_s`` holds the start of every request (seconds
-from the run's start), and the answer one response time for each.
+from the run's start), and the result one response time for each.
 """
 
 from __future__ import annotations
@@ -14,25 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import message
-from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.model import (
-    Gate,
-    MemorySampling,
-    Phase,
-    RunPlan,
-    Sampling,
-    Scenario,
-    Segment,
-    ShopTarget,
-    UserClass,
-    Variant,
-)
+from harness.plan.model import Gate, Phase, Segment
 from harness.record.environment import Environment
 from harness.record.events import Event, EventKind
 from harness.record.journal_entries import (
@@ -47,9 +34,8 @@ from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, write_json
 from harness.recording.writer import SUCCEEDED, RecordedLoad, Requests, write_run
-
-Floats = npt.NDArray[np.float64]
-Latency = Callable[[np.random.Generator, Floats, str], Floats]
+from tests.support.latencies import Floats, Latency, bursty
+from tests.support.plans import make_plan, ramp, steady, stress
 
 EPOCH_S = 1_770_000_000.0
 """When every recording begins: 2026-02-02T02:40:00Z."""
@@ -72,111 +58,6 @@ CPU_STACKS = [
     Stack(("main (harness/shop/__main__.py:12)", "run (uvicorn/server.py:60)"), 140),
 ]  # fmt: skip
 """A plausible CPU profile of the shop, for those who need one and do not care which."""
-
-
-# ---------------------------------------------------------------------------------------------- phases and gates
-
-
-def _phase(name: str, kind: str, segments: Sequence[Segment], *, is_open: bool, **more: Any) -> Phase:
-    levels = [segments[0].start, *(segment.end for segment in segments)] if segments else [0.0]
-    unit = "arrivals/s" if is_open else "users"
-    total = sum(segment.duration_s for segment in segments)
-    description = f"{min(levels):g} to {max(levels):g} {unit} for {total:g} s"
-    if min(levels) == max(levels):
-        description = f"{levels[0]:g} {unit} for {total:g} s"
-    return Phase(
-        name=name,
-        kind=kind,
-        model="open" if is_open else "closed",
-        segments=tuple(segments),
-        description=description,
-        **more,
-    )
-
-
-def ramp(users: float = 50, seconds: float = 5, *, rate: float | None = None, name: str = "ramp") -> Phase:
-    """From nothing to ``users`` (or ``rate`` arrivals per second)."""
-    level = users if rate is None else rate
-    segments = [Segment(start=0, end=level, duration_s=seconds)]
-    return _phase(name, "ramp", segments, is_open=rate is not None)
-
-
-def steady(users: float = 50, seconds: float = 20, *, rate: float | None = None, name: str = "steady") -> Phase:
-    """``users`` (or ``rate`` arrivals per second) held."""
-    level = users if rate is None else rate
-    segments = [Segment(start=level, end=level, duration_s=seconds)]
-    return _phase(name, "steady", segments, is_open=rate is not None)
-
-
-def stress(
-    levels: Sequence[float] = (50, 100, 150),
-    every: float = 5,
-    *,
-    rate: bool = False,
-    until: str | None = "p95 > 500ms",
-    name: str = "stress",
-) -> Phase:
-    """Steps of ``every`` seconds, in users, or with ``rate`` in arrivals per second."""
-    segments = [Segment(start=level, end=level, duration_s=every) for level in levels]
-    condition = None if until is None else parse_limit(until)
-    return _phase(name, "stress", segments, is_open=rate, until=condition)
-
-
-def pause(seconds: float = 3, name: str = "pause") -> Phase:
-    """Nothing is sent, nothing measured."""
-    return _phase(name, "pause", [Segment(start=0, end=0, duration_s=seconds)], is_open=False, measured=False)
-
-
-def diagnose(users: float = 50, seconds: float = 5, name: str = "diagnose") -> Phase:
-    """The memory pass after the measured phases."""
-    segments = [Segment(start=users, end=users, duration_s=seconds)]
-    return _phase(name, "diagnose", segments, is_open=False, measured=False)
-
-
-def gate(text: str, phase: str | None = None, endpoint: str | None = None) -> Gate:
-    """A gate as the plan holds it."""
-    return Gate(comparison=parse_requirement(text), phase=phase, endpoint=endpoint)
-
-
-# ---------------------------------------------------------------------------------------------- latencies
-
-
-def lognormal(median_ms: float = 20.0, sigma: float = 0.4) -> Latency:
-    """Independent response times."""
-
-    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
-        del endpoint
-        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)))
-        return drawn
-
-    return draw
-
-
-def bursty(
-    median_ms: float = 20.0, sigma: float = 0.4, *, spread: float = 0.15, phi: float = 0.6, seed: int = 0
-) -> Latency:
-    """Response times that share each second's fortune: a level that wanders from second to second.
-
-    The level's logarithm is an AR(1) process of coefficient ``phi`` and standard deviation ``spread``: what garbage
-    collections, neighbours and caches do to a real target.
-    """
-    noise = np.random.default_rng(seed)
-    steps = noise.standard_normal(20_000) * spread * np.sqrt(1 - phi**2)
-    level = np.empty(len(steps))
-    level[0] = noise.standard_normal() * spread
-    for at in range(1, len(steps)):
-        level[at] = phi * level[at - 1] + steps[at]
-
-    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
-        del endpoint
-        second = at_s.astype(int) % len(level)
-        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)) + level[second])
-        return drawn
-
-    return draw
-
-
-# ---------------------------------------------------------------------------------------------- the recording
 
 
 @dataclass(frozen=True)
@@ -214,46 +95,6 @@ class Profiles:
     notes: Sequence[str] = ()
     rates_hz: Mapping[str, float] = field(default_factory=dict)
     """By phase; 100 where none is given."""
-
-
-def make_plan(
-    phases: Sequence[Phase],
-    gates: Sequence[Gate | str] = (),
-    *,
-    scenario: str = "flash_sale",
-    profile: str = "default",
-    workers: int = 1,
-    seed: int = 0,
-    has_verify: bool = False,
-    stop_early: bool = False,
-) -> RunPlan:
-    """A plan around ``phases``; a gate may be given as its text, then it holds for every measured phase."""
-    return RunPlan(
-        scenario=Scenario(
-            path=f"/work/scenarios/{scenario}.py",
-            name=scenario,
-            sha256="0" * 64,
-            user_classes=(
-                UserClass(
-                    name="Shopper",
-                    weight=1,
-                    fixed_count=0,
-                    host=None,
-                    tasks={"browse": 0.8, "add_to_cart": 0.15, "checkout": 0.05},
-                ),
-            ),
-            has_verify=has_verify,
-            has_shape=False,
-        ),
-        profile=profile,
-        phases=tuple(phases),
-        gates=tuple(gate(entry) if isinstance(entry, str) else entry for entry in gates),
-        sampling=Sampling(memory=MemorySampling(duration_s=5)),
-        targets=(Variant(target=ShopTarget()),),
-        workers=workers,
-        seed=seed,
-        stop_early=stop_early,
-    )
 
 
 def make_environment(fingerprint: str = "f1e2d3c4", *, notes: Sequence[str] = ()) -> Environment:

@@ -14,7 +14,8 @@ from harness.record.run_folder import RunFolder, write_text
 from harness.recording import open_recording
 from harness.report import write_reports
 from tests.support.judged import judge
-from tests.support.recordings import Failing, Profiles, diagnose, ramp, record_run, steady, stress
+from tests.support.plans import diagnose, ramp, steady, stress
+from tests.support.recordings import Failing, Profiles, record_run
 
 HOSTILE = "GET /</script><script>alert(1)</script>|`x`\x00\x1b[31mred\x1b[0m%{y}"
 HOSTILE_FAILURE = "</script><img src=x onerror=alert(2)>\n| \x1b[31ma\x00 `b` <b>"

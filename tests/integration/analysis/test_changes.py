@@ -16,7 +16,9 @@ from harness.record.summary import Change
 from harness.recording import open_recording
 from harness.report import write_reports
 from tests.support.judged import judge
-from tests.support.recordings import Failing, lognormal, pause, record_run, steady
+from tests.support.latencies import lognormal
+from tests.support.plans import pause, steady
+from tests.support.recordings import Failing, record_run
 
 
 def compared(tmp_path: Path, before: dict[str, Any], now: dict[str, Any]) -> dict[tuple[str, str], Change]:

@@ -20,7 +20,8 @@ from harness.record.summary import GateResult, Summary, Verdict
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.benches import bench_folder
-from tests.support.recordings import WorkerState, make_environment, record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import WorkerState, make_environment, record_run
 
 
 @dataclass

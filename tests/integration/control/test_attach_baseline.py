@@ -17,7 +17,8 @@ from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_model
 from harness.recording import open_recording
 from harness.store import RunEntry, open_store
-from tests.support.recordings import make_environment, record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import make_environment, record_run
 
 GATE = "p95 <= baseline + 400%"
 

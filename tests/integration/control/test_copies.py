@@ -17,7 +17,8 @@ from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 from harness.store import open_store
-from tests.support.recordings import make_environment, record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import make_environment, record_run
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from harness.record.running import marked_as_running
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
 from tests.support.baselines import make_entry, make_summary
-from tests.support.recordings import make_plan, steady
+from tests.support.plans import make_plan, steady
 
 
 @dataclass

@@ -13,7 +13,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.report import write_reports
-from tests.support.recordings import Profiles, pause, ramp, record_run, steady, stress
+from tests.support.plans import pause, ramp, steady, stress
+from tests.support.recordings import Profiles, record_run
 from tests.support.reported import draw, rich_run, shop_stacks
 
 

@@ -21,7 +21,8 @@ from harness.store.tables import Base
 from harness.store.upgrade import NEWEST, VERSION_TABLE
 from tests.support.baselines import make_measurement, make_summary
 from tests.support.old_store import make_first_store
-from tests.support.recordings import make_environment, record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import make_environment, record_run
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:

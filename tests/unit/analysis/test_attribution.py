@@ -20,7 +20,8 @@ from harness.record.summary import Suspect
 from harness.recording import open_recording
 from harness.recording.run import read_run
 from tests.support.judged import judge
-from tests.support.recordings import Profiles, ramp, record_run, steady, stress
+from tests.support.plans import ramp, steady, stress
+from tests.support.recordings import Profiles, record_run
 
 ROOT = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
 LIST = (*ROOT, "list_products (shop/app.py:80)")

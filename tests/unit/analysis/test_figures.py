@@ -11,7 +11,9 @@ from harness.analysis.figures import failure_kinds, goal_of, latency_of, phase_s
 from harness.plan.model import Phase, Segment
 from harness.record.histogram import Histogram
 from harness.recording.run import read_run
-from tests.support.recordings import Failing, Latency, diagnose, lognormal, pause, ramp, record_run, steady, stress
+from tests.support.latencies import Latency, lognormal
+from tests.support.plans import diagnose, pause, ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 
 
 def test_phases_and_endpoints_add_up(tmp_path: Path) -> None:

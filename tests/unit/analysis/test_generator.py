@@ -11,7 +11,9 @@ from harness.analysis.generator import TakenCores, generator_limit, generator_of
 from harness.errors import Message
 from harness.plan.model import Phase, Segment
 from harness.recording.run import RunRecording, read_run
-from tests.support.recordings import Latency, WorkerState, lognormal, pause, record_run, steady
+from tests.support.latencies import Latency, lognormal
+from tests.support.plans import pause, steady
+from tests.support.recordings import WorkerState, record_run
 
 
 def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, **more: object) -> RunRecording:

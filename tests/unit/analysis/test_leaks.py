@@ -13,7 +13,8 @@ from harness.errors import Message
 from harness.plan.model import Phase
 from harness.record.profiles import Stack
 from harness.recording.run import read_run
-from tests.support.recordings import Profiles, diagnose, ramp, record_run, steady
+from tests.support.plans import diagnose, ramp, steady
+from tests.support.recordings import Profiles, record_run
 
 MIB = float(1 << 20)
 LEAKED = [

@@ -14,7 +14,8 @@ from harness.recording import open_recording
 from tests.support.baselines import make_measurement, make_summary
 from tests.support.benches import bench_folder
 from tests.support.old_store import as_baseline_run
-from tests.support.recordings import WorkerState, pause, ramp, record_run, steady
+from tests.support.plans import pause, ramp, steady
+from tests.support.recordings import WorkerState, record_run
 
 
 def test_a_run_is_measured_by_phase_endpoint_and_metric(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from harness.analysis.samples import samples_of
 from harness.record.histogram import Histogram
 from harness.record.measurement import ALL
 from harness.recording.run import read_run
-from tests.support.recordings import Failing, ramp, record_run, steady
+from tests.support.plans import ramp, steady
+from tests.support.recordings import Failing, record_run
 
 
 @pytest.mark.parametrize("lead_in_s", [0.0, 0.25, 0.5, 0.75])

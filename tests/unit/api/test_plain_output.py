@@ -11,7 +11,9 @@ from harness.api.plain_output import PlainOutput, clock, one_line
 from harness.errors import message
 from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
-from tests.support.recordings import Failing, Latency, gate, ramp, record_run, steady, stress
+from tests.support.latencies import Latency
+from tests.support.plans import gate, ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 from tests.support.replay import replay
 from tests.support.streams import stream_that_takes_nothing
 

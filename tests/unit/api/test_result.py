@@ -15,7 +15,8 @@ from harness.record.run_folder import write_text
 from harness.record.summary import Summary
 from harness.recording import open_recording
 from tests.support.judged import judge
-from tests.support.recordings import Failing, diagnose, gate, pause, ramp, record_run, steady, stress
+from tests.support.plans import diagnose, gate, pause, ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 from tests.support.reported import HOSTILE
 
 RUN_ID = "20260202T024000Z-flash_sale-default-0001"

@@ -17,18 +17,9 @@ from harness.cli.live_screen import Part, heights
 from harness.errors import message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
-from tests.support.recordings import (
-    EPOCH_S,
-    Failing,
-    WorkerState,
-    bursty,
-    gate,
-    lognormal,
-    ramp,
-    record_run,
-    steady,
-    stress,
-)
+from tests.support.latencies import bursty, lognormal
+from tests.support.plans import gate, ramp, steady, stress
+from tests.support.recordings import EPOCH_S, Failing, WorkerState, record_run
 from tests.support.replay import replay
 
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"

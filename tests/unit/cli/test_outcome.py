@@ -14,7 +14,9 @@ from harness.cli.outcome import show_outcome
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
 from tests.support.judged import judge
-from tests.support.recordings import Failing, gate, lognormal, ramp, record_run, steady, stress
+from tests.support.latencies import lognormal
+from tests.support.plans import gate, ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 from tests.support.streams import stream_that_takes_nothing
 from tests.support.summaries import a_summary
 

@@ -12,7 +12,7 @@ from harness.cluster.join_request import pack
 from harness.cluster.messages import ACCEPTED, REJECTED
 from harness.errors import ExitCode, message
 from tests.support.errors import harness_error
-from tests.support.recordings import make_plan, steady
+from tests.support.plans import make_plan, steady
 
 MASTER = "10.0.0.5"
 

@@ -19,7 +19,8 @@ from harness.record.histogram import Histogram, buckets_of, lowest_of
 from harness.record.journal import Journal, read_journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import free_port
-from tests.support.recordings import Failing, ramp, record_run, steady
+from tests.support.plans import ramp, steady
+from tests.support.recordings import Failing, record_run
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

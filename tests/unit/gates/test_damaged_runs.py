@@ -15,7 +15,8 @@ from harness.record.frames import FrameReader, FrameWriter
 from harness.record.run_folder import RunFolder, write_text
 from harness.report import write_reports
 from tests.support.judged import judge
-from tests.support.recordings import CPU_STACKS, Failing, Profiles, ramp, record_run, steady, stress
+from tests.support.plans import ramp, steady, stress
+from tests.support.recordings import CPU_STACKS, Failing, Profiles, record_run
 
 NONSENSE: list[Any] = [None, "x", -1, 100_000]
 

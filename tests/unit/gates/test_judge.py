@@ -16,21 +16,9 @@ from harness.record.run_folder import RunFolder, read_json, write_json, write_te
 from harness.record.summary import GateResult, Summary
 from harness.recording import open_recording
 from tests.support.judged import judge
-from tests.support.recordings import (
-    CPU_STACKS,
-    Failing,
-    Profiles,
-    WorkerState,
-    bursty,
-    gate,
-    lognormal,
-    make_environment,
-    pause,
-    ramp,
-    record_run,
-    steady,
-    stress,
-)
+from tests.support.latencies import bursty, lognormal
+from tests.support.plans import gate, pause, ramp, steady, stress
+from tests.support.recordings import CPU_STACKS, Failing, Profiles, WorkerState, make_environment, record_run
 
 PHASES = [ramp(seconds=5), steady(seconds=20)]
 

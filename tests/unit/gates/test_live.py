@@ -14,7 +14,9 @@ from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder, read_json
 from tests.support.judged import judge
-from tests.support.recordings import Failing, Floats, Latency, gate, lognormal, ramp, record_run, steady, stress
+from tests.support.latencies import Floats, Latency, lognormal
+from tests.support.plans import gate, ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 
 
 def plan_of(folder: RunFolder) -> RunPlan:

@@ -14,7 +14,9 @@ from harness.record.journal import Journal, read_journal
 from harness.record.journal_entries import Endpoint
 from harness.record.second_table import SecondTable
 from tests.support.endpoint_seconds import table_of
-from tests.support.recordings import EPOCH_S, Failing, WorkerState, gate, lognormal, record_run, steady, stress
+from tests.support.latencies import lognormal
+from tests.support.plans import gate, steady, stress
+from tests.support.recordings import EPOCH_S, Failing, WorkerState, record_run
 from tests.support.replay import plan_in, replay
 
 

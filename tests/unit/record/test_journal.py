@@ -14,7 +14,8 @@ from harness.record.journal import SCHEMA, Journal, JournalFollower, read_journa
 from harness.record.journal_entries import Endpoint
 from harness.record.second_table import SecondTable
 from tests.support.endpoint_seconds import table_of
-from tests.support.recordings import Failing, ramp, record_run, steady, stress
+from tests.support.plans import ramp, steady, stress
+from tests.support.recordings import Failing, record_run
 
 
 def requests_in(journal: Journal) -> int:

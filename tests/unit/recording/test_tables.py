@@ -13,7 +13,8 @@ from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
 from harness.recording import open_recording
 from harness.recording.streams import requests, resources
-from tests.support.recordings import EPOCH_S, Failing, ramp, record_run, steady
+from tests.support.plans import ramp, steady
+from tests.support.recordings import EPOCH_S, Failing, record_run
 
 
 def test_the_timeline_holds_every_request_and_failure(tmp_path: Path) -> None:

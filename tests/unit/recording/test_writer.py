@@ -10,7 +10,8 @@ from harness.record.journal_entries import Endpoint, PhaseSpan, WorkerSecond
 from harness.record.run_folder import RunFolder
 from harness.recording.run import read_run
 from harness.recording.writer import SUCCEEDED, RecordedLoad, Requests, write_run
-from tests.support.recordings import make_environment, make_plan, steady
+from tests.support.plans import make_plan, steady
+from tests.support.recordings import make_environment
 
 
 def test_each_request_is_in_the_second_in_which_it_ended(tmp_path: Path) -> None:

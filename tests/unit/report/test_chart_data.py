@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.report.chart_data import chart_data
 from harness.report.contents import read_report
-from tests.support.recordings import diagnose, pause, ramp, record_run, steady, stress
+from tests.support.plans import diagnose, pause, ramp, steady, stress
+from tests.support.recordings import record_run
 from tests.support.reported import draw
 
 

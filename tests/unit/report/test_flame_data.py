@@ -15,7 +15,8 @@ from harness.recording import open_recording
 from harness.report.contents import read_report
 from harness.report.flame_data import flame_data
 from tests.support.judged import judge
-from tests.support.recordings import Profiles, record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import Profiles, record_run
 
 
 def flame_of(tmp_path: Path, stacks: list[Stack], before: list[Stack] | None = None) -> dict[str, Any]:

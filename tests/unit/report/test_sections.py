@@ -16,7 +16,8 @@ from harness.report.exporters.html import page_section
 from harness.report.markdown import Limits, document
 from harness.report.section import Section
 from harness.report.sections import SECTIONS
-from tests.support.recordings import record_run, steady
+from tests.support.plans import steady
+from tests.support.recordings import record_run
 from tests.support.reported import draw
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target, Variant
 from harness.report.sections.about import command_line
-from tests.support.recordings import make_plan, steady
+from tests.support.plans import make_plan, steady
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""How long simulated requests take: independent of each other, or with levels that wander from second to second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Latency = Callable[[np.random.Generator, Floats, str], Floats]
+
+
+def lognormal(median_ms: float = 20.0, sigma: float = 0.4) -> Latency:
+    """Independent response times."""
+
+    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        del endpoint
+        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)))
+        return drawn
+
+    return draw
+
+
+def bursty(
+    median_ms: float = 20.0, sigma: float = 0.4, *, spread: float = 0.15, phi: float = 0.6, seed: int = 0
+) -> Latency:
+    """Response times that share each second's fortune: a level that wanders from second to second.
+
+    The level's logarithm is an AR(1) process of coefficient ``phi`` and standard deviation ``spread``: what garbage
+    collections, neighbours and caches do to a real target.
+    """
+    noise = np.random.default_rng(seed)
+    steps = noise.standard_normal(20_000) * spread * np.sqrt(1 - phi**2)
+    level = np.empty(len(steps))
+    level[0] = noise.standard_normal() * spread
+    for at in range(1, len(steps)):
+        level[at] = phi * level[at - 1] + steps[at]
+
+    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        del endpoint
+        second = at_s.astype(int) % len(level)
+        drawn: Floats = median_ms * np.exp(sigma * rng.standard_normal(len(at_s)) + level[second])
+        return drawn
+
+    return draw
