@@ -89,7 +89,7 @@ def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool)
         return InvalidValue(
             "limit-of-wrong-unit",
             "{text!q}: {unit!q} is not a unit of {metric}",
-            hint="Write it {wording}, such as {example}, or in per cent of the baseline, such as baseline + 10%.",
+            hint=("Write it {wording}, such as {example}, or as a percentage of the baseline, such as baseline + 10%."),
             text=source,
             unit=unit,
             metric=metric.name,

@@ -67,7 +67,7 @@ def parse_requirement(text: object) -> Comparison:
     condition = _parse(text)
     if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
         raise InvalidValue(
-            "requirement-joined", "{text!q} joins requirements", hint="Write a gate for each requirement.", text=text
+            "requirement-joined", "{text!q} combines requirements", hint="Write a gate for each requirement.", text=text
         )
     return condition.any_of[0][0]
 

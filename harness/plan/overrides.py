@@ -86,7 +86,7 @@ def _override_element(
     if len(parts) < 3:
         problems.add(
             "override-of-whole-table",
-            "names no single value",
+            "does not name a single value",
             where=location,
             hint="Write {example}.",
             example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE"),

@@ -170,7 +170,7 @@ def _check_rate_limits(
                 "rate-limit-below-workers",
                 "{host} is limited to {max_rate:,} requests/s, fewer than there are load workers",
                 where="max_rate",
-                hint="Use {option}.",
+                hint="Use fewer workers: {option}.",
                 host=entry.host,
                 max_rate=entry.max_rate,
                 option=Option("workers", entry.max_rate),

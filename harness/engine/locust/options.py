@@ -27,7 +27,7 @@ _LOAD = message(
     "load-by-phases", "Phases set the load: {set}, or a profile.", set=Option("set", "phase.steady.users=50")
 )
 _RESULTS = message(
-    "results-in-run-folder", "Leave it out: the report, summary.json and timeline.parquet hold all figures."
+    "results-in-run-folder", "Leave it out: the report, summary.json and timeline.parquet contain all figures."
 )
 _INSTEAD = {
     "locustfile": message("scenario-first", "Give the file as SCENARIO, the first word after harness run."),

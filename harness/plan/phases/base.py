@@ -127,7 +127,7 @@ class GoalConfig(PhaseConfig):
             yield InvalidValue(
                 "phase-two-goals",
                 "has both users and rate",
-                hint="Keep one: users for the closed model, rate (arrivals/s) for the open.",
+                hint="Keep one: users for the closed model, or rate (arrivals/s) for the open model.",
                 key="rate",
             )
         if not goals and set(table) <= set(cls.model_fields):  # else the goal may be behind an unknown key
@@ -165,7 +165,7 @@ def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
     if only is None:
         raise InvalidValue(
             "goal-is-one-value",
-            "{value!q} is one value where several are needed",
+            "{value!q} is one value, but several are needed",
             hint="Give {parts}.",
             value=value,
             parts=parts,
