@@ -40,12 +40,12 @@ def not_compared(recording: RunRecording | BenchRecording) -> list[str]:
 
 
 def _run_changes(recording: RunRecording, measurement: Measurement) -> Iterator[Change]:
-    records = {record.plan.name: record for record in recording.phases}
+    records = {(record.plan.name, record.variant): record for record in recording.phases}
     for phase in measurement.phases:
-        runs = comparable(recording, records[phase.name])
+        runs = comparable(recording, records[phase.name, phase.variant])
         busiest = sorted(phase.endpoints, key=lambda name: (name != ALL, -phase.endpoints[name].requests, name))
         for endpoint in busiest:
-            before = [run.endpoint(phase.name, endpoint) for run in runs]
+            before = [run.endpoint(phase.name, endpoint, phase.variant) for run in runs]
             known = [measured.figures for measured in before if measured is not None]
             figures = phase.endpoints[endpoint].figures
             for name, metric in RUN_METRICS.items():

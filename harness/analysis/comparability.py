@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.analysis.figures import goal_of
 from harness.errors import Message, message
-from harness.record.measurement import Measurement
+from harness.record.measurement import Measurement, PhaseMeasurement
 from harness.recording.run import PhaseRecord, RunRecording
 
 
@@ -69,10 +69,14 @@ def _other_loads(run: RunRecording, record: PhaseRecord) -> dict[str, str]:
     return {
         earlier.run_id: part.goal
         for earlier in run.baseline.runs
-        for part in earlier.phases
-        if part.name == record.plan.name and part.goal and part.goal != here
+        if (part := _same_phase(earlier, record)) is not None and part.goal and part.goal != here
     }
 
 
 def _limited(earlier: Measurement, record: PhaseRecord) -> bool:
-    return any(part.name == record.plan.name and part.generator_limited for part in earlier.phases)
+    part = _same_phase(earlier, record)
+    return part is not None and bool(part.generator_limited)
+
+
+def _same_phase(earlier: Measurement, record: PhaseRecord) -> PhaseMeasurement | None:
+    return earlier.phase(record.plan.name, record.variant)

@@ -84,7 +84,7 @@ class Evaluator:
         if run.baseline is None:
             return no_baseline(run.no_baseline, str(run.folder.path))
         phase, endpoint, metric = record.plan.name, gate.endpoint or ALL, gate.comparison.metric
-        figures = [earlier.figure(phase, endpoint, metric) for earlier in comparable(run, record)]
+        figures = [earlier.figure(phase, endpoint, metric, record.variant) for earlier in comparable(run, record)]
         found = [figure for figure in figures if figure is not None]
         if found:
             return found

@@ -62,9 +62,6 @@ class RunFolder:
         self.memory = path / "memory"
         self.summary = path / "summary.json"
         self.report = path / "report.html"
-        self.markdown = path / "summary.md"
-        self.comment = path / "comment.md"
-        self.junit = path / "junit.xml"
         self.log = path / "harness.log"
         self.target_log = path / "target.log"
 

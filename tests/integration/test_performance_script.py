@@ -21,7 +21,7 @@ HARNESS = str(Path(sys.executable).parent)
 def script(folder: Path, *arguments: str, path: str) -> subprocess.CompletedProcess[str]:
     """``scripts/performance ARGUMENTS`` in a folder that has a run, and its report, of the night before."""
     before = RunFolder.create(folder / "reports", "20260101T000000Z-visit-short-0001")
-    for stale in (before.plan, before.report, before.comment):
+    for stale in (before.plan, before.report, before.path / "comment.md"):
         stale.write_text("{}")
     (folder / "performance").mkdir(exist_ok=True)
     (folder / "performance" / "report.html").write_text("of the night before")

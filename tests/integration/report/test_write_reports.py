@@ -86,9 +86,9 @@ def test_hostile_texts_are_only_text(rich: RunFolder) -> None:
     assert "\x00" not in page
     assert "\x1b" not in page
     assert "alert(1)" in page
-    assert "\x1b" not in rich.markdown.read_text(encoding="utf-8")
-    assert "<img" not in rich.markdown.read_text(encoding="utf-8")
-    ElementTree.parse(rich.junit)
+    assert "\x1b" not in (rich.path / "summary.md").read_text(encoding="utf-8")
+    assert "<img" not in (rich.path / "summary.md").read_text(encoding="utf-8")
+    ElementTree.parse(rich.path / "junit.xml")
 
 
 def test_the_flame_graphs_hold_both_sides(rich: RunFolder) -> None:

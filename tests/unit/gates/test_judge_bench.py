@@ -246,9 +246,9 @@ def test_it_is_judged_and_drawn_again_under_other_gates(tmp_path: Path) -> None:
     assert "test_&lt;b&gt;[&amp;]" in page
     assert "test_<b>" not in page
     assert 'bench("test_a").p95 &lt; 1us' in page or "bench(&#34;test_a&#34;).p95 &lt; 1us" in page
-    assert "| test\\_a | 200 |" in folder.markdown.read_text(encoding="utf-8")
-    assert "2 benchmarks of 400 rounds" in folder.comment.read_text(encoding="utf-8")
-    assert '<failure type="gate"' in folder.junit.read_text(encoding="utf-8")
+    assert "| test\\_a | 200 |" in (folder.path / "summary.md").read_text(encoding="utf-8")
+    assert "2 benchmarks of 400 rounds" in (folder.path / "comment.md").read_text(encoding="utf-8")
+    assert '<failure type="gate"' in (folder.path / "junit.xml").read_text(encoding="utf-8")
     assert read_suite(folder).benchmarks[0].rounds[0] == about(1e-3)[0]
 
 
