@@ -26,7 +26,7 @@ from tests.support.recordings import WorkerState, make_environment, record_run
 
 @dataclass
 class Said:
-    """What a command said: ``out`` is for programs, ``err`` for people."""
+    """What a command printed: ``out`` is for programs, ``err`` for people."""
 
     exit_code: int
     out: str

@@ -16,12 +16,12 @@ from harness.plan.bench_resolve import resolve_bench
 def test_benchmarks_that_are_only_listed_are_no_broken_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_x.py").write_text("def test_x(benchmark): benchmark(range, 1)\n")
     monkeypatch.chdir(tmp_path)
-    heard: list[str] = []
+    output: list[str] = []
     with pytest.raises(HarnessError, check=lambda error: error.code == "bench-none-ran") as raised:
-        bench(resolve_bench(["--collect-only", "--color=yes"]), out=tmp_path / "reports", on_output=heard.append)
+        bench(resolve_bench(["--collect-only", "--color=yes"]), out=tmp_path / "reports", on_output=output.append)
     assert raised.value.where == "pytest --collect-only --color=yes"
-    assert "test_x" in "".join(heard)
-    assert "\x1b" not in "".join(heard)
+    assert "test_x" in "".join(output)
+    assert "\x1b" not in "".join(output)
     assert list((tmp_path / "reports").glob("*/")) == []
 
 

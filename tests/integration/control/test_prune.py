@@ -28,7 +28,7 @@ from tests.support.plans import make_plan, steady
 
 @dataclass
 class Said:
-    """What a command said to people, and its exit code."""
+    """What a command printed for people, and its exit code."""
 
     code: int
     text: str

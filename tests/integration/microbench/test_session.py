@@ -1,4 +1,4 @@
-"""A session's pytest lives on whatever becomes of those that hear it, and leaves nothing behind."""
+"""A pytest session goes on whatever becomes of the readers of its output, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
 def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_path: Path) -> None:
     parts = [b"pass", b"word=p4", b"ss \xe2\x80", b"\xa6\nlast \xff"]
     script = f"import os, time\nfor part in {parts}: os.write(1, part); time.sleep(0.05)"
-    heard: list[str] = []
-    with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:
+    output: list[str] = []
+    with Session([sys.executable, "-c", script], tmp_path / "log", output.append) as session:
         session.wait(quiet)
-    assert heard == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}\n"]
-    assert (tmp_path / "log").read_text() == "".join(heard)
+    assert output == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}\n"]
+    assert (tmp_path / "log").read_text() == "".join(output)
 
 
 @pytest.mark.parametrize(("interrupts", "status"), [((0, 1), 7), ((0, 2), -signal.SIGKILL)])
@@ -60,19 +60,19 @@ def test_one_interrupt_ends_it_in_order_and_two_at_once_kill_it(
     tmp_path: Path, interrupts: tuple[int, int], status: int
 ) -> None:
     script = "import sys, time\ntry: print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)"
-    heard: list[str] = []
+    output: list[str] = []
     counts = itertools.chain(interrupts, itertools.repeat(interrupts[1]))
-    with Session([sys.executable, "-c", script], tmp_path / "log", heard.append) as session:
-        session.wait_for(lambda: bool(heard), quiet)
+    with Session([sys.executable, "-c", script], tmp_path / "log", output.append) as session:
+        session.wait_for(lambda: bool(output), quiet)
         assert session.wait(lambda: next(counts)) == Ended(status, interrupted=True)
 
 
 def test_what_a_test_started_in_a_session_of_its_own_ends_with_it(tmp_path: Path) -> None:
-    heard: list[str] = []
-    with Session([sys.executable, "-c", STRAY], tmp_path / "log", heard.append) as session:
+    output: list[str] = []
+    with Session([sys.executable, "-c", STRAY], tmp_path / "log", output.append) as session:
         session.wait(quiet)
-        session.wait_for(lambda: bool(heard), quiet)
-    assert gone(int(heard[0]))
+        session.wait_for(lambda: bool(output), quiet)
+    assert gone(int(output[0]))
 
 
 def test_it_ends_too_where_the_harness_is_killed(tmp_path: Path) -> None:

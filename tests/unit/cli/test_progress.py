@@ -1,4 +1,4 @@
-"""Which watcher suits which standard error."""
+"""Which observer suits which standard error."""
 
 from __future__ import annotations
 

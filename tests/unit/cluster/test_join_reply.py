@@ -1,4 +1,4 @@
-"""What a master sends a worker elsewhere: how it is laid down, and what is said where it makes no sense."""
+"""What a master sends to a remote worker: how it is written to files, and which errors nonsense causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watcher shows adds up to what the journal holds, however the journal came in."""
+"""What an observer shows adds up to what the journal holds, however the journal came in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.replay import plan_in, replay
 
 
 class _Follow:
-    """A watcher that only adds up."""
+    """An observer that only adds up."""
 
     totals: RunTotals
 
