@@ -108,7 +108,7 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(s
 
     slow = harness(
         *("run", FLASH_SALE, *JUDGED, "--json", "--set", "sampling.memory=false"),
-        *("--set", "phase.ramp.over=2s", "--set", "phase.steady.hold=7s"),
+        *("--set", "phase.ramp.over=2s"),
         cwd=cwd,
         env={"SHOP_DEFECTS": "slow_search"},
     )
