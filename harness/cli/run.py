@@ -20,10 +20,8 @@ class _Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
-            hint = "options of the Locust file itself go after --: harness run FILE -- --its-option x"
-            raise click.NoSuchOption(
-                unknown.option_name, f"{unknown.message} ({hint})", unknown.possibilities, unknown.ctx
-            ) from None
+            hint = "Options of the Locust file itself go after --: harness run FILE -- --its-option x"
+            raise click.UsageError(f"{unknown.format_message()}\n  {hint}", unknown.ctx) from None
 
 
 @click.command(cls=_Command)

@@ -126,7 +126,7 @@ def _doubt(
         return message(
             "gate-too-few-requests",
             "{metric} was {observed}; {requests:,} requests are too few to compare with the limit of {limit} "
-            "(in {seconds} s, it takes {needed:,}): run longer or under more load",
+            "({seconds} s need at least {needed:,}): run longer or under more load",
             requests=requests,
             seconds=sample.n,
             needed=needed,

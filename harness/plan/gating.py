@@ -55,6 +55,8 @@ def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, probl
             known=readable,
         )
     elif phase not in kinds:
+        if any(kind not in _ALL_KINDS for kind in kinds.values()):
+            return  # it may be the phase whose kind is reported already: a missing name defaults to the kind
         problems.add(
             "gate-unknown-phase",
             "there is no phase {phase!q}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from harness.errors import alternatives
@@ -111,7 +113,7 @@ def _phase_config(
     path = ("phase", index)
     kind = table.pop("kind", None)
     if kind not in KINDS:
-        _reject_kind(kind, source.where((*path, "kind")), problems)
+        _reject_kind(kind, table, source.where((*path, "kind")), problems)
         return None
     before = len(problems)
     model = phase_kind(kind)
@@ -121,8 +123,18 @@ def _phase_config(
     return config if len(problems) == before else None
 
 
-def _reject_kind(kind: object, where: Where, problems: Problems) -> None:
+def _reject_kind(kind: object, table: Iterable[str], where: Where, problems: Problems) -> None:
     if kind is None:
+        misspelled = difflib.get_close_matches("kind", table, n=1)
+        if misspelled:
+            problems.add(
+                "phase-kind-misspelled",
+                "unknown key {word!q}",
+                where=where,
+                hint='Did you mean "kind"?',
+                word=misspelled[0],
+            )
+            return
         problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="Known: {known}.", known=KINDS)
         return
     synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}

@@ -193,7 +193,13 @@ def read_journal(path: Path) -> Journal:
     Raises :class:`HarnessError` if there is none, or it is damaged before its end.
     """
     if not path.is_file():
-        raise HarnessError("journal-missing", "the run folder has no journal", where=str(path))
+        raise HarnessError(
+            "journal-missing",
+            "the run folder has no journal: the run ended before its load began",
+            where=str(path),
+            hint="Name another run: {parent} contains all of them.",
+            parent=path.parent.parent,
+        )
     follower = JournalFollower(path)
     follower.poll()
     if not follower.journal.run_id:

@@ -42,7 +42,7 @@ class Attached(Target):
         return RUNNING if self.is_alive() else message("target-ended", "process {pid} has ended", pid=self.pid)
 
     def describe(self) -> str:
-        return f"attached: {redacted(self.url)}" + ("" if self.pid is None else f" (process {self.pid})")
+        return redacted(self.url) + ("" if self.pid is None else f" (process {self.pid})")
 
     def agents(self) -> list[Agent]:
         return []

@@ -315,12 +315,12 @@ class TestAttached:
                 assert it.url == managed.url
                 assert not it.managed
                 assert it.agents() == []
-                assert it.describe() == f"attached: {managed.url} (process {managed.pid})"
+                assert it.describe() == f"{managed.url} (process {managed.pid})"
                 assert it.exit_description().code == "target-running"
             assert managed.is_alive()
             without_pid = start_target(AttachedTarget(url=managed.url), run_folder(tmp_path / "c"))
             assert without_pid.pid is None
-            assert without_pid.describe() == f"attached: {managed.url}"
+            assert without_pid.describe() == managed.url
         assert not it.is_alive()
         assert it.exit_description().params == {"pid": managed.pid}
         assert without_pid.is_alive()  # nobody knows better

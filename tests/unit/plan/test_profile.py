@@ -136,6 +136,12 @@ def test_what_is_no_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
             {"known": ("ramp", "steady", "stress", "spike", "pause", "shape")},
         ),
         (
+            STEADY.replace("kind", "knd") + '[[gate]]\nrequire = "p95 < 1s"\nphase = "steady"\n',
+            "quick.toml:1: phase[0]",
+            "phase-kind-misspelled",
+            {"word": "knd"},
+        ),
+        (
             "[[phase]]\nkind = 5\n",
             "quick.toml:2: phase[0].kind",
             "phase-unknown-kind",
