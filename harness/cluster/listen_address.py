@@ -83,9 +83,9 @@ def resolve_listen_address(bind: str | None, expected: int | None, secret_file: 
             "bind-without-secret",
             "workers need a secret to join, and a generated one would end up in the log",
             where=Option("bind", bind),
-            hint="Set {variable} here and on the workers, or use the same {option} on all of them.",
+            hint="Set {variable} here and on the workers, or give all of them the same file with {option}.",
             variable=VARIABLE,
-            option=Option("secret_file", "FILE"),
+            option=Option("secret_file"),
         )
     return ListenAddress(host, port, secret or new_secret(), secret_was_given=secret is not None)
 

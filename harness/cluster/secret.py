@@ -71,7 +71,7 @@ def given_secret(file: Path | None) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise HarnessError(
-                "secret-unreadable", "cannot read the secret: {reason}", where=where, reason=reason
+                "secret-unreadable", "the secret cannot be read: {reason}", where=where, reason=reason
             ) from error
     if secret is not None and len(secret) < SHORTEST:
         raise HarnessError(

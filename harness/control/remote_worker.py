@@ -168,9 +168,9 @@ class _Connection:
                     "secret-rejected",
                     "the program that listens there has a different secret or is not harness",
                     where=self._address,
-                    hint="Use the {variable} that the master shows, or the same {option} on both machines.",
+                    hint="Use the {variable} that the master shows, or give both machines the same file with {option}.",
                     variable=VARIABLE,
-                    option=Option("secret_file", "FILE"),
+                    option=Option("secret_file"),
                 )
             if event == zmq.EVENT_CLOSED and not refused and not waiting:
                 waiting = True

@@ -11,6 +11,9 @@ from harness.errors import HarnessError, Message, Option, alternatives
 _NO_SCENARIOS = ("_", "test_", "conftest.")
 """Prefixes of Python files that lie beside scenarios."""
 
+_MOST_CHARACTERS = 100_000
+"""Of all paths together: the children get them in a variable, which Linux limits to 128 KiB."""
+
 
 @dataclass(frozen=True)
 class Locustfiles:
@@ -26,6 +29,12 @@ class Locustfiles:
 def find_locustfiles(scenario: str | Path) -> Locustfiles:
     """The files that ``scenario`` names. Raises :class:`HarnessError` where one is missing or a folder holds none."""
     text = str(scenario)
+    if not text.strip(", "):  # as a path this would be the current folder
+        raise HarnessError(
+            "scenario-empty",
+            "no scenario is given",
+            hint="Give a Locust file, a folder of them, or several separated by commas.",
+        )
     given = [text] if Path(text).exists() else [part.strip() for part in text.split(",") if part.strip()] or [text]
     files: dict[Path, None] = {}
     for each in given:
@@ -60,6 +69,14 @@ def _files_of(path: Path) -> list[Path]:
             "the folder has no Python file",
             where=str(path),
             hint="Files whose names begin with _ are skipped.",
+        )
+    if sum(len(str(file)) + 4 for file in files) > _MOST_CHARACTERS:
+        raise HarnessError(
+            "scenario-folder-too-large",
+            "the folder has too many Python files ({count:,})",
+            where=str(path),
+            hint="Give a folder that holds only Locust files.",
+            count=len(files),
         )
     return files or [package]
 

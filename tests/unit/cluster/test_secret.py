@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 
+from harness.cluster.listen_address import resolve_listen_address
 from harness.cluster.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret, take_secret
+from harness.errors import HarnessError
+from harness.record.redaction import redacted
 from tests.support.errors import harness_error
 
 
@@ -46,3 +50,15 @@ def test_a_load_process_takes_the_secret_and_its_children_do_not_get_it(monkeypa
     monkeypatch.setenv(VARIABLE, "from the environment")
     assert take_secret() == Keys.derive("from the environment")
     assert VARIABLE not in os.environ
+
+
+def test_redaction_leaves_the_sentences_about_the_secret_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    for attempt in (
+        lambda: given_secret(tmp_path / "none"),
+        lambda: resolve_listen_address("127.0.0.1", None, None),
+    ):
+        with pytest.raises(HarnessError) as raised:
+            attempt()
+        assert redacted(str(raised.value)) == str(raised.value)

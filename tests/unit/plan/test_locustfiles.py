@@ -84,3 +84,21 @@ def test_a_file_that_is_no_python_is_not_run(
     made(tmp_path, name, "shop.py")
     monkeypatch.chdir(tmp_path)
     assert_found([rejected(name, tmp_path)], name, code, params)
+
+
+@pytest.mark.parametrize("scenario", ["", " ", ","])
+def test_nothing_given_is_not_the_current_folder(
+    scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "shop.py")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError) as raised:
+        find_locustfiles(scenario)
+    assert raised.value.code == "scenario-empty"
+
+
+def test_a_folder_of_more_files_than_a_child_can_be_told_is_rejected(tmp_path: Path) -> None:
+    made(tmp_path, *(f"{'x' * 200}{number}.py" for number in range(500)))
+    with pytest.raises(HarnessError) as raised:
+        find_locustfiles(tmp_path)
+    assert (raised.value.code, raised.value.params["count"]) == ("scenario-folder-too-large", 500)
