@@ -38,13 +38,15 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
         for line in lines:
             # A path must stay in one piece to be copied. Everything else wraps at the terminal's edge.
             console.print(line, soft_wrap=isinstance(line, Text) and line.no_wrap is True)
+    # Rich fills wrapped lines with spaces up to the width.
+    text = "\n".join(line.rstrip(" ") for line in output.getvalue().split("\n"))
     # If nobody reads it, or its disk is full, the exit code and the run folder still show how the run went.
     with contextlib.suppress(OSError):
         if in_github_job():
-            print(as_text_only(output.getvalue()), end="", file=sys.stderr, flush=True)
+            print(as_text_only(text), end="", file=sys.stderr, flush=True)
             report_to_github(folder, summary)
         else:
-            print(no_commands(output.getvalue()), end="", file=sys.stderr, flush=True)
+            print(no_commands(text), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
 
