@@ -36,6 +36,9 @@ from harness.plan.target import TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
+_SEEDS = 2**63
+"""The master sends the seed to the workers as a number of 64 bits with a sign."""
+
 
 def resolve(
     description: ScenarioDescription,
@@ -95,6 +98,14 @@ def resolve(
                 count=count,
                 least=least,
                 most=MOST_WORKERS,
+            )
+    for number, origin in ((seed, Option("seed")), (settings.seed, source.where(("seed",)))):
+        if number is not None and not -_SEEDS <= number < _SEEDS:
+            problems.add(
+                "seed-out-of-range",
+                "the number has more than 64 bits",
+                where=origin,
+                hint="Give a smaller number.",
             )
     allowed = AllowedHosts(
         project.allowed_hosts, settings.allowed_hosts, _allowed_on_command_line(target.allowed, problems)

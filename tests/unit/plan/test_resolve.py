@@ -113,6 +113,12 @@ def test_a_seed_is_drawn_unless_given(tmp_path: Path) -> None:
     assert resolve(description, overrides=["seed=3"]).seed == 3
 
 
+def test_a_seed_of_more_than_64_bits_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ManyProblemsError) as raised:
+        resolve(describe(tmp_path), seed=2**63)
+    assert [problem.code for problem in raised.value.problems] == ["seed-out-of-range"]
+
+
 def test_tags_are_passed_on(tmp_path: Path) -> None:
     plan = resolve(describe(tmp_path), tags=["a"], exclude_tags=["b"])
     assert (plan.tags, plan.exclude_tags) == (("a",), ("b",))
