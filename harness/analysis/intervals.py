@@ -73,7 +73,7 @@ def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
             return _proportion(sample, count(sample))
         case Rate(count):
             return _around(value, *_rate_error(sample, count(sample)))
-    raise NotImplementedError(f"no interval for {statistic}")
+    raise TypeError(f"no interval for {statistic}")
 
 
 def requests_to_bound(q: float, seconds: int) -> int:

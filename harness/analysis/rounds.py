@@ -69,7 +69,7 @@ def _bounds(statistic: object, value: float, data: RoundTimes) -> Bounds:
             return _deviation(value, data)
         case Quantile(q):
             return _quantile(value, q, data)
-    raise NotImplementedError(f"no interval for {statistic}")
+    raise TypeError(f"no interval for {statistic}")
 
 
 def _widened(statistic: object, low: float, high: float | None, data: RoundTimes, *, left: float) -> Bounds:

@@ -1,8 +1,7 @@
 """The plan of a run: frozen, complete, stored as ``plan.json``. Everything after it relies on it being valid.
 
 The goal of a phase is a number of *users* (closed model) or of *arrivals per second* (open model). Every kind of phase
-becomes **segments**, in each of which the goal goes linearly from one level to another. The load engine knows only
-segments.
+becomes **segments**, in which the goal changes linearly. The load engine knows only segments.
 """
 
 from __future__ import annotations
