@@ -112,11 +112,8 @@ class Program:
         try:
             return self._count(printed)
         except (ValueError, LookupError, OSError) as error:
-            raise HarnessError(
-                "generator-output-unknown",
-                "the output of {command} has no number of requests:\n{output}",
-                command=self._process.args,
-                output=printed[-2000:],
+            raise click.ClickException(
+                f"the output of {self._process.args!r} has no number of requests:\n{printed[-2000:]}"
             ) from error
 
     def end(self) -> None:
@@ -237,7 +234,7 @@ def measure(
             running.end()
         sent = ended - started
         if not sent:
-            raise HarnessError("generator-idle", "the load generator sent no request in {seconds:g} s", seconds=seconds)
+            raise click.ClickException(f"the load generator sent no request in {seconds:g} s")
         return Round(
             requests_s=sent / (ended_s - started_s),
             cpu_us=(ended_cpu_s - started_cpu_s) / sent * 1e6,

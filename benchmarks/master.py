@@ -116,12 +116,7 @@ class _Master:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise HarnessError(
-                "load-master-not-started",
-                "the load master did not start",
-                hint="{log}",
-                log=self.log.read_text()[-2000:],
-            )
+            raise click.ClickException(f"the load master did not start:\n{self.log.read_text()[-2000:]}")
         self.port = int(json.loads(line)["port"])
         self._usage = psutil.Process(self.process.pid)
 

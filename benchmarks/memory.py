@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
+
 from benchmarks.support import HarnessLoad, Nginx, closed_phase, show, two_cores, wait_until
 from harness.engine.process_setup import allow_many_files
-from harness.errors import HarnessError
 
 _IDLE = """
 from locust import constant, task
@@ -55,14 +56,9 @@ def measure_memory(users: int, seconds: float) -> None:
     """Print both measurements as a table and a JSON line. ``seconds`` is the length of the steady load."""
     files = allow_many_files()
     if users + _SPARE_FILES > files:
-        raise HarnessError(
-            "too-few-files",
-            "{users:,} open connections need as many files, but this process may open only {files:,}",
-            hint="run `ulimit -Hn {needed}` as root, or pass --users {possible}",
-            users=users,
-            files=files,
-            needed=users + _SPARE_FILES,
-            possible=files - _SPARE_FILES,
+        raise click.ClickException(
+            f"{users:,} open connections need as many files, but this process may open only {files:,} "
+            f"(run `ulimit -Hn {users + _SPARE_FILES}` as root, or pass --users {files - _SPARE_FILES})"
         )
     generator_core, server_core = two_cores()
     with tempfile.TemporaryDirectory() as temporary:
@@ -110,12 +106,8 @@ def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
     finally:
         load.end()
     if not open_connections == load.recorded() == users:
-        raise HarnessError(
-            "users-missing",
-            "{users:,} users have {connections:,} connections and sent {requests:,} requests",
-            users=users,
-            connections=open_connections,
-            requests=load.recorded(),
+        raise click.ClickException(
+            f"{users:,} users have {open_connections:,} connections and sent {load.recorded():,} requests"
         )
     return {
         "users": users,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.support import HarnessLoad, start, wait_until
-from harness.errors import HarnessError
 from harness.plan.model import Phase
 from harness.targets.health import free_port
 
@@ -85,7 +85,7 @@ class Server:
         self._process = start(command, core, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
-            raise HarnessError("benchmark-server-not-started", "the reference server did not start")
+            raise click.ClickException("the reference server did not start")
 
     def end(self) -> ServerRecord:
         """Stop the server and read its measurements."""

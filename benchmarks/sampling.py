@@ -107,7 +107,7 @@ def _without(url: str, _pid: int, seconds: float) -> Window:
 def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
     py_spy = tool("py-spy")
     if py_spy is None:
-        raise HarnessError("py-spy-missing", "py-spy is not installed for this Python", hint="pip install py-spy")
+        raise click.ClickException("py-spy is not installed for this Python (pip install py-spy)")
     with tempfile.TemporaryDirectory() as folder:
         command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames", "--pid", str(pid)]
         command += ["--rate", str(FIXED_HZ), "--duration", "unlimited", "--format", "raw", "--output", f"{folder}/raw"]
@@ -123,7 +123,7 @@ def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
             process.kill()
             process.wait()
     if before is None or end is None:
-        raise HarnessError("py-spy-exited", "py-spy ended at once", hint="`harness doctor` finds the reason")
+        raise click.ClickException("py-spy ended at once (`harness doctor` finds the reason)")
     return Window(requests_s, FIXED_HZ, end.cores_since(before))
 
 
@@ -137,9 +137,7 @@ def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
         finally:
             profiles = sampler.close()
     if not profiles or profiles[0].rate_hz is None:
-        raise HarnessError(
-            "no-cpu-samples", "the harness took no samples", hint="{notes}", notes="; ".join(map(str, sampler.notes))
-        )
+        raise click.ClickException(f"the harness took no samples ({'; '.join(map(str, sampler.notes))})")
     return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
 
 
@@ -163,7 +161,7 @@ def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
                 for way, measure in WAYS.items():
                     windows[way].append(measure(url, pid, seconds))
                     if not load.running():
-                        raise HarnessError("load-ended-early", "the load ended before the last round")
+                        raise click.ClickException("the load ended before the last round")
         finally:
             load.end()
     return windows

@@ -23,12 +23,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 from rich.console import Console
 from rich.table import Table
 
 from harness.control.load_processes import LoadProcesses
-from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, Variant
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
@@ -86,13 +86,11 @@ class Spread:
 def two_cores() -> tuple[int, int]:
     """A core for the generator and one for the server, on different physical cores if possible.
 
-    Raises :class:`HarnessError` if this process may use only one.
+    Raises :class:`click.ClickException` if this process may use only one.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
-        raise HarnessError(
-            "too-few-cores", "this benchmark needs two cores, one for the load generator and one for the server"
-        )
+        raise click.ClickException("this benchmark needs two cores, one for the load generator and one for the server")
     first = allowed[0]
     siblings = Path(f"/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list")
     twins = _cpu_list(siblings.read_text()) if siblings.is_file() else {first}
@@ -128,11 +126,11 @@ def start(command: Sequence[str | Path], core: int, **options: Any) -> subproces
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_S) -> None:
-    """Wait until ``ready()`` is true. Raises :class:`HarnessError`, which names ``what``, after ``seconds``."""
+    """Wait until ``ready()`` is true. Raises :class:`click.ClickException`, which names ``what``, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise HarnessError("wait-timeout", "waited {seconds:g} s for {what}", what=what, seconds=seconds)
+            raise click.ClickException(f"waited {seconds:g} s for {what}")
         time.sleep(0.02)
 
 
@@ -140,9 +138,7 @@ def program(name: str, package: str) -> str:
     """The path of a required program. ``package`` is the Debian package that contains it."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if found is None:
-        raise HarnessError(
-            "program-missing", "{name} is not installed", hint="apt-get install {package}", name=name, package=package
-        )
+        raise click.ClickException(f"{name} is not installed (apt-get install {package})")
     return found
 
 
@@ -174,9 +170,7 @@ class Nginx:
 
     def _listens(self) -> bool:
         if self.process.poll() is not None:
-            raise HarnessError(
-                "nginx-exited", "nginx ended at once with exit code {code}", code=self.process.returncode
-            )
+            raise click.ClickException(f"nginx ended at once with exit code {self.process.returncode}")
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -276,15 +270,11 @@ class HarnessLoad:
         return len(self._follower.journal.phases)
 
     def journal(self) -> Journal:
-        """The journal. Raises :class:`HarnessError` if the load did not finish."""
+        """The journal. Raises :class:`click.ClickException` if the load did not finish."""
         journal = read_journal(self._folder.journal)
         if journal.end_reason != "done":
-            raise HarnessError(
-                "load-not-finished",
-                "the load did not finish: {reason}",
-                hint="{log}",
-                reason=journal.end_reason,
-                log=self._folder.log.read_text()[-2000:],
+            raise click.ClickException(
+                f"the load did not finish: {journal.end_reason}\n{self._folder.log.read_text()[-2000:]}"
             )
         return journal
 

@@ -110,9 +110,7 @@ def _own_turn() -> Iterator[None]:
     except OSError as error:
         raise HarnessError(
             "load-lock-unusable",
-            "cannot use the lock that makes loads take turns: {reason}",
             where=str(error.filename or folder or "the folder for this user's runtime files"),
-            hint="Set XDG_RUNTIME_DIR to a folder that only you can write to (mode 0700).",
             reason=error.strerror or str(error),
         ) from error
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.record.journal import Journal
 from harness.record.journal_entries import ClockReading
 from harness.record.summary import WorkerClock
@@ -28,11 +28,4 @@ def clock_warning(clocks: list[WorkerClock]) -> Message | None:
     worst = max(clocks, key=lambda clock: clock.within, default=None)
     if worst is None or worst.within <= TOLERATED_MS:
         return None
-    return message(
-        "worker-clock-off",
-        "the clock of load worker {worker} on {host} may have been {off_ms:,.0f} ms off the master's: its requests may "
-        "be counted in the second before or after",
-        worker=worst.worker,
-        host=worst.host,
-        off_ms=worst.within,
-    )
+    return message("worker-clock-off", worker=worst.worker, host=worst.host, off_ms=worst.within)

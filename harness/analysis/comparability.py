@@ -7,7 +7,7 @@ figures differ because something else was asked for.
 from __future__ import annotations
 
 from harness.analysis.figures import goal_of
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.record.measurement import Measurement, PhaseMeasurement
 from harness.recording.run import PhaseRecord, RunRecording
 
@@ -33,8 +33,6 @@ def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None
         assert run.environment is not None
         return message(
             "baseline-other-machine",
-            "the baseline was made on a different machine or setup (fingerprint {baseline}; this run: "
-            "{here}): run `harness baseline set {run}` to set one for this machine",
             baseline=run.baseline.fingerprint,
             here=run.environment.fingerprint,
             run=str(run.folder.path),
@@ -42,18 +40,10 @@ def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None
     others = _other_loads(run, record)
     if others:
         return message(
-            "baseline-other-load",
-            "the baseline was made under a different load ({baseline}; this run: {here}): set a run with "
-            "this plan as the baseline",
-            baseline=", ".join(dict.fromkeys(others.values())),
-            here=goal_of(record.plan),
+            "baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=goal_of(record.plan)
         )
     if any(_limited(earlier, record) for earlier in run.baseline.runs):
-        return message(
-            "baseline-generator-limited",
-            "in the baseline, the load generator was the bottleneck in phase {phase!r}: set another baseline",
-            phase=record.plan.name,
-        )
+        return message("baseline-generator-limited", phase=record.plan.name)
     return None
 
 

@@ -29,7 +29,7 @@ from typing import Self
 import numpy as np
 
 from harness.analysis.clocks import worst_clocks
-from harness.errors import Message, Option, message
+from harness.messages import Message, Option, message
 from harness.metrics.aggregate import Aggregate
 from harness.plan.phases import phase_kind
 from harness.record.histogram import Histogram
@@ -83,14 +83,7 @@ def _rate_limited(seconds: Sequence[Second], record: PhaseRecord) -> Message | N
     requests = sum(part.requests for _, part in record.endpoint_seconds)
     if sum(held) <= HELD * requests:
         return None
-    return message(
-        "generator-rate-limited",
-        "in {waited} of {seconds} s, requests waited for the rate limit of their host (max_rate in "
-        "allowed_hosts), up to {most:,} in one second; reduce the load or raise the limit",
-        waited=sum(count > 0 for count in held),
-        seconds=len(held),
-        most=max(held),
-    )
+    return message("generator-rate-limited", waited=sum(count > 0 for count in held), seconds=len(held), most=max(held))
 
 
 def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Message | None:
@@ -99,8 +92,6 @@ def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Messag
         if busy > BUSY_SECONDS * len(states):
             return message(
                 "generator-busy",
-                "load worker {worker} had work for more than {share:.0%} of its core in {busy} of {seconds} "
-                "s{taken}; use at least {needed} workers ({option}), each on its own core",
                 worker=worker,
                 share=BUSY,
                 busy=busy,
@@ -118,8 +109,6 @@ def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Mes
         if stall_ms > 1000 * STALL and p95_ms is not None and stall_ms > DISTORTION * p95_ms:
             return message(
                 "generator-stalled",
-                "the event loop of load worker {worker} was blocked for {stall_ms:.0f} ms of an average second, which "
-                "response times include{taken}; use a quieter machine, or {needed} workers ({option})",
                 worker=worker,
                 stall_ms=stall_ms,
                 taken=TakenCores.of(states),
@@ -139,8 +128,6 @@ def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: 
         return None
     return message(
         "generator-late",
-        "1 in 20 arrivals started more than {late_ms:.1f} ms late although a user was free{taken}; use at "
-        "least {needed} workers ({option}), each on its own core",
         late_ms=late_us / 1000,
         taken=TakenCores.of([state for each in workers.values() for state in each]),
         **_needed(workers, record),
@@ -209,13 +196,7 @@ def waiting_for_users(record: PhaseRecord, journal: Journal) -> Message | None:
     if not full:
         return None
     return message(
-        "arrivals-waited",
-        "phase {phase!r}: all {users:,} users (max_users) were busy at the end of {full} of {seconds} s, so "
-        "arrivals waited; response times include the wait, but the target never had more requests at once",
-        phase=record.plan.name,
-        users=record.plan.max_users or 0,
-        full=full,
-        seconds=len(seconds),
+        "arrivals-waited", phase=record.plan.name, users=record.plan.max_users or 0, full=full, seconds=len(seconds)
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.functions import parse_frame, stacks_of
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.plan.phases import phase_kind
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording
@@ -30,13 +30,7 @@ def leak_warnings(run: RunRecording) -> list[Message]:
         growth = _growth(record, run.readings, run.journal.epoch_s)
         if growth is not None:
             warnings.append(
-                message(
-                    "target-memory-grew",
-                    "target memory grew {growth} throughout phase {phase!r}: it may leak{left}",
-                    growth=growth,
-                    phase=record.plan.name,
-                    left=_left_behind(run),
-                )
+                message("target-memory-grew", growth=growth, phase=record.plan.name, left=_left_behind(run))
             )
     return warnings
 

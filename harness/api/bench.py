@@ -9,7 +9,8 @@ from harness import control
 from harness.api.options import BenchOptions
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.plan.bench_resolve import resolve_bench
 
 
@@ -64,10 +65,4 @@ def _texts(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ..
 
 def _need(name: str, given: object, fits: bool, expected: str) -> None:
     if not fits:
-        raise HarnessError(
-            "argument-wrong-type",
-            "must be {expected}, not {given!r}",
-            where=Option(name),
-            expected=expected,
-            given=given,
-        )
+        raise HarnessError("argument-wrong-type", where=Option(name), expected=expected, given=given)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness import control
 from harness.api.options import several
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.plan.bench_resolve import requested_bench_gates
 from harness.plan.gating import requested_gates
 from harness.plan.model import RunPlan
@@ -32,19 +33,11 @@ def judge_folder(
     if folder.is_bench:
         return _judge_bench(folder, required, phase=phase, endpoint=endpoint, profile=profile)
     if profile is not None and required:
-        raise HarnessError(
-            "judge-gates-twice",
-            "{require} and {profile} both set the gates",
-            hint="Use one of the two.",
-            require=Option("require"),
-            profile=Option("profile"),
-        )
+        raise HarnessError("judge-gates-twice", require=Option("require"), profile=Option("profile"))
     if (phase or endpoint) and not required:
         raise HarnessError(
             "judge-nothing-required",
-            "there is no requirement that it could apply to",
             where=Option("phase" if phase else "endpoint"),
-            hint="Add {require}.",
             require=Option("require", "p95 < 300ms"),
         )
     chosen = None if profile is None else str(profile)
@@ -57,11 +50,7 @@ def _judge_bench(folder: RunFolder, require: Sequence[str], **others: object) ->
     for name, value in others.items():
         if value is not None:
             raise HarnessError(
-                "judge-not-of-a-bench",
-                "a bench has no phases, endpoints or profiles",
-                where=Option(name),
-                hint="Name the benchmark: {require}.",
-                require=Option("require", 'bench("test_search").mean < 2ms'),
+                "judge-not-of-a-bench", where=Option(name), require=Option("require", 'bench("test_search").mean < 2ms')
             )
     gates = requested_bench_gates(require, None, option=Option("require"))
     return control.finalize.judge_again(folder, gates)

@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from harness.errors import HarnessError, alternatives
+from harness.errors import HarnessError
+from harness.messages import alternatives
 from harness.record import summary
 
 
@@ -134,8 +135,6 @@ class MeasuredPhase(Measured):
                 return endpoint
         raise HarnessError(
             "run-unknown-endpoint",
-            'there was no request to "{endpoint}" in phase "{phase}"',
-            hint="{alternatives}",
             endpoint=name,
             phase=self.name,
             alternatives=alternatives(name, [*map(str, self.endpoints)]),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from harness.errors import Message
 from harness.gates.live import LiveGate, LiveGates
 from harness.gates.run_totals import RunTotals, arrivals, goal_at
+from harness.messages import Message
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan

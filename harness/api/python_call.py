@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from harness.errors import HarnessError, ManyProblemsError, Message, Option, keyword_argument
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Message, Option, keyword_argument
 from harness.record.redaction import redacted
 
 _P = ParamSpec("_P")
@@ -57,9 +58,7 @@ def for_python(error: HarnessError) -> HarnessError:
         return ManyProblemsError([for_python(problem) for problem in error.problems])
     safe = HarnessError(
         error.code,
-        error.template,
         where=_safe(error.where_at),
-        hint=error.hint_template,
         exit_code=error.exit_code,
         **{name: _safe(value) for name, value in error.params.items()},
     )
@@ -75,7 +74,7 @@ def _safe(value: Any) -> Any:
     if isinstance(value, Option):
         return Option(value.name, _safe(value.value))
     if isinstance(value, Message):
-        return Message(value.code, value.template, {name: _safe(each) for name, each in value.params.items()})
+        return value.map_texts(_safe)
     if isinstance(value, list | tuple):
         return [_safe(each) for each in value]
     return value

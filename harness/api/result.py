@@ -11,7 +11,8 @@ from harness import api, control
 from harness.api.measured import MeasuredPhase
 from harness.api.python_call import python_call
 from harness.api.verdict import Verdict
-from harness.errors import HarnessError, alternatives
+from harness.errors import HarnessError
+from harness.messages import alternatives
 from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
@@ -68,12 +69,7 @@ class Run:
     def plan(self) -> RunPlan:
         """What the run was to do: phases, gates, target, seed. Raises :class:`HarnessError` if it is a bench."""
         if self.folder.is_bench:
-            raise HarnessError(
-                "run-is-a-bench",
-                "this is a run folder of `harness bench`, which puts no load on a target",
-                where=str(self.path),
-                hint="It has a verdict, gates and benchmarks, but no phases and no timeline.",
-            )
+            raise HarnessError("run-is-a-bench", where=str(self.path))
         return read_model(self.folder.plan, RunPlan)
 
     @cached_property
@@ -97,11 +93,7 @@ class Run:
             if phase.name == name:
                 return phase
         raise HarnessError(
-            "run-unknown-phase",
-            'the run has no phase "{phase}"',
-            hint="{alternatives}",
-            phase=name,
-            alternatives=alternatives(name, [phase.name for phase in self.phases]),
+            "run-unknown-phase", phase=name, alternatives=alternatives(name, [phase.name for phase in self.phases])
         )
 
     @python_call

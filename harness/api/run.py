@@ -13,7 +13,7 @@ from harness.api.options import RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -61,7 +61,7 @@ def run_scenario(options: RunOptions) -> Run:
         observer: RunObserver = options.watcher or _LogObserver()
         if options.metrics_port is not None:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
-            observer.notify(message("metrics-served", "metrics at {url}", url=url))
+            observer.notify(message("metrics-served", url=url))
             observer = control.observer.RunObservers(observer, metrics)
         outcome = control.run.run(plan, out=Path(options.out), observer=observer, listen_address=listen_address)
     finished = Run(outcome.folder, outcome.summary)

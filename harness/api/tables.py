@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.figures import latency_of
-from harness.errors import HarnessError, alternatives
+from harness.errors import HarnessError
+from harness.messages import alternatives
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
@@ -104,12 +105,7 @@ def stream(folder: RunFolder, name: str) -> pd.DataFrame:
     tables = {stream.name: stream.table for stream in STREAMS if stream.table and stream.recorded_in(folder)}
     if name not in tables:
         raise HarnessError(
-            "stream-not-recorded",
-            "this run has no table of the stream {stream!r}",
-            where=str(folder.path),
-            hint="{choices}",
-            stream=name,
-            choices=alternatives(name, tables),
+            "stream-not-recorded", where=str(folder.path), stream=name, choices=alternatives(name, tables)
         )
     frame: pd.DataFrame = tables[name].of(open_recording(folder)).to_pandas()
     return frame

@@ -58,11 +58,7 @@ class _LazyGroup(click.Group):
         try:
             Path.cwd()
         except FileNotFoundError as error:
-            raise HarnessError(
-                "folder-deleted",
-                "the current folder has been deleted",
-                hint="Change to another folder, for example with `cd ~`.",
-            ) from error
+            raise HarnessError("folder-deleted") from error
         command = quick_start.load(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
@@ -134,13 +130,7 @@ def _reject_bytes(arguments: list[str]) -> None:
         try:
             argument.encode()
         except UnicodeEncodeError as error:
-            raise HarnessError(
-                "argument-not-utf8",
-                "character {position} of the argument {argument!r} is not UTF-8",
-                hint="Encode names and values in UTF-8.",
-                position=error.start + 1,
-                argument=argument,
-            ) from error
+            raise HarnessError("argument-not-utf8", position=error.start + 1, argument=argument) from error
 
 
 def _report_bug() -> NoReturn:

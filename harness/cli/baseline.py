@@ -17,7 +17,8 @@ from rich.text import Text
 from harness.cli import options
 from harness.cli.baseline_shown import described, described_entry, draw, explain, name_of, stderr_console
 from harness.control.run_lookup import existing_store, find_or_fetch
-from harness.errors import ExitCode, HarnessError, Option
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Option
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
@@ -156,9 +157,7 @@ def rm(
         if len(entries) > 1:
             raise HarnessError(
                 "baseline-ambiguous",
-                "{scenario} has {count} baselines",
                 where=store.shown,
-                hint="Choose one with {profile} and {fingerprint}: {choices}.",
                 scenario=scenario,
                 count=len(entries),
                 profile=Option("profile"),
@@ -168,14 +167,7 @@ def rm(
         entry = entries[0]
         removed = store.remove_baseline(entry.scenario, entry.profile, entry.fingerprint, run_id)
         if not removed:
-            raise HarnessError(
-                "baseline-lacks-run",
-                "run {run_id} is not in this baseline",
-                where=store.shown,
-                hint="Its runs: {runs}.",
-                run_id=run_id,
-                runs=list(entry.run_ids),
-            )
+            raise HarnessError("baseline-lacks-run", where=store.shown, run_id=run_id, runs=list(entry.run_ids))
     if as_json:
         _print_json({"removed": removed})
         return
@@ -194,18 +186,11 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
         return entries
     known = store.list_baselines()
     if not known:
-        raise HarnessError(
-            "baseline-none-yet",
-            "there is no baseline yet",
-            where=store.shown,
-            hint="Run `harness baseline set RUN` to set one.",
-        )
+        raise HarnessError("baseline-none-yet", where=store.shown)
     wanted = {"scenario": scenario, "profile": profile, "environment": fingerprint}
     raise HarnessError(
         "baseline-not-found",
-        "there is no baseline of {wanted}",
         where=store.shown,
-        hint="Known: {known}.",
         wanted=[f"{word} {value}" for word, value in wanted.items() if value is not None],
         known=[name_of(entry) for entry in known],
     )
@@ -213,36 +198,16 @@ def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint
 
 def _judged(folder: RunFolder) -> Summary:
     if not folder.summary.is_file():
-        raise HarnessError(
-            "run-not-judged",
-            "the run has not been judged: it has no summary.json",
-            where=str(folder.path),
-            hint="Run `harness gate {run_id}` to judge it.",
-            run_id=folder.run_id,
-        )
+        raise HarnessError("run-not-judged", where=str(folder.path), run_id=folder.run_id)
     return read_model(folder.summary, Summary)
 
 
 def _reject_unfit(summary: Summary, force: bool) -> None:
     reason = summary.reasons[0] if summary.reasons else summary.verdict
     if summary.verdict == "fail" and not force:
-        raise HarnessError(
-            "baseline-run-failed",
-            "this run failed ({reason}), and later runs would be compared with it",
-            where=summary.run_id,
-            hint="Choose another run, or use {force}.",
-            reason=reason,
-            force=Option("force"),
-        )
+        raise HarnessError("baseline-run-failed", where=summary.run_id, reason=reason, force=Option("force"))
     if summary.verdict == "broken" and not force:
-        raise HarnessError(
-            "baseline-run-broken",
-            "this run is broken ({reason}): its figures are not those of the target",
-            where=summary.run_id,
-            hint="Choose another run, or use {force}.",
-            reason=reason,
-            force=Option("force"),
-        )
+        raise HarnessError("baseline-run-broken", where=summary.run_id, reason=reason, force=Option("force"))
 
 
 def _reject_undecided(summary: Summary, force: bool) -> None:
@@ -259,9 +224,7 @@ def _reject_undecided(summary: Summary, force: bool) -> None:
     reason = undecided[0].reason if undecided else summary.reasons[0] if summary.reasons else ""
     raise HarnessError(
         "baseline-run-undecided",
-        "this run is {verdict}: {reason}",
         where=summary.run_id,
-        hint="{up_to} adds only runs that held. To add this run, leave {up_to} out or use {force}.",
         verdict=summary.verdict,
         reason=reason,
         up_to=Option("up_to"),

@@ -19,9 +19,9 @@ from rich.text import Text
 from harness.api.plain_output import clock, one_line
 from harness.cli import live_screen
 from harness.cli.live_screen import Part
-from harness.errors import Message
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
+from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder

@@ -20,13 +20,7 @@ def with_target_from(environment: Mapping[str, str], options: RunOptions) -> Run
     if not host or options.host is not None or options.target is not None:
         return options
     if pid and not (pid.isascii() and pid.isdigit() and len(pid) < 20 and int(pid)):
-        raise HarnessError(
-            "pid-not-a-number",
-            '"{pid}" is not a process ID',
-            where=PID,
-            hint="Find the process ID with `pgrep -af NAME`.",
-            pid=pid,
-        )
+        raise HarnessError("pid-not-a-number", where=PID, pid=pid)
     return replace(
         options,
         host=host,

@@ -49,12 +49,7 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
     host, port = split_address(master, "master")
     secret = given_secret(secret_file)
     if secret is None:
-        raise HarnessError(
-            "worker-secret-missing",
-            "the secret of the run is missing: set {variable}",
-            hint="The master shows the full command to run.",
-            variable=VARIABLE,
-        )
+        raise HarnessError("worker-secret-missing", variable=VARIABLE)
     return control.remote_worker.work(
         host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(str(line)), err=True)
     )

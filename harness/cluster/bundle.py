@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
+from harness.messages import Message, message
 
 MOST_BYTES = 16 << 20
 MOST_FILES = 1000
@@ -38,21 +39,8 @@ class Bundle:
         names = [*self.scenario, *(name for name in self.files if name not in self.scenario)]
         size_kb = max(1, self.size // 1000)
         if len(names) <= _SHOWN:
-            return message(
-                "bundle-sent",
-                "sending {files} ({size_kb:,} kB) to the workers; anything else that the scenario opens or "
-                "imports must exist there",
-                files=names,
-                size_kb=size_kb,
-            )
-        return message(
-            "large-bundle-sent",
-            "sending {files} and {more} more files ({size_kb:,} kB) to the workers; anything else that the "
-            "scenario opens or imports must exist there",
-            files=names[:_SHOWN],
-            more=len(names) - _SHOWN,
-            size_kb=size_kb,
-        )
+            return message("bundle-sent", files=names, size_kb=size_kb)
+        return message("large-bundle-sent", files=names[:_SHOWN], more=len(names) - _SHOWN, size_kb=size_kb)
 
     def write_to(self, folder: Path) -> list[Path]:
         """Write the files below ``folder``, readable by this user only; the paths of the scenario's own files.
@@ -92,12 +80,7 @@ def collect(scenario: Sequence[str | Path], cwd: Path) -> Bundle:
             _check_size(size, len(found) + 1, own[0])
             found[path] = content = path.read_bytes()
         except OSError as error:
-            raise HarnessError(
-                "bundle-file-unreadable",
-                "cannot be read, so it cannot be sent to workers: {reason}",
-                where=str(path),
-                reason=error.strerror,
-            ) from error
+            raise HarnessError("bundle-file-unreadable", where=str(path), reason=error.strerror) from error
         if path.suffix == ".py":
             left += _packages_of(path)
             left += _needed_by(path, content, [*dict.fromkeys([*(each.parent for each in own), *sorted(tops), root])])
@@ -115,15 +98,7 @@ def _may_be_sent(path: Path, root: Path) -> bool:
 
 def _check_size(size: int, files: int, scenario: Path) -> None:
     if size > MOST_BYTES or files > MOST_FILES:
-        raise HarnessError(
-            "bundle-too-large",
-            "the scenario and the files it imports and names are too large to be sent to workers: more than "
-            "{most_mib} MiB or {most_files:,} files",
-            where=str(scenario),
-            hint="Keep large files on each machine, in a path outside the scenario's folder.",
-            most_mib=MOST_BYTES >> 20,
-            most_files=MOST_FILES,
-        )
+        raise HarnessError("bundle-too-large", where=str(scenario), most_mib=MOST_BYTES >> 20, most_files=MOST_FILES)
 
 
 def _packages_of(path: Path) -> list[Path]:

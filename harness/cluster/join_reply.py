@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
 from harness.cluster.join_request import unpack
-from harness.errors import ExitCode, HarnessError, Message
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.run_folder import write_text
 
@@ -54,9 +55,7 @@ class JoinAccepted(BaseModel):
         except (ValueError, LookupError, TypeError) as error:
             raise _not_understood(master) from error
         if reason is not None:
-            raise HarnessError(
-                "join-rejected", "the master rejects this machine: {reason}", where=master, reason=reason
-            )
+            raise HarnessError("join-rejected", where=master, reason=reason)
         return None
 
     def differences(self) -> list[Message]:
@@ -74,12 +73,7 @@ class JoinAccepted(BaseModel):
             here.mkdir(mode=0o700)
             files = tuple(map(str, Bundle(self.scenario, self.files).write_to(here)))
         except OSError as error:
-            raise HarnessError(
-                "scenario-not-written",
-                "cannot write the scenario: {reason}",
-                where=str(here),
-                reason=error.strerror or str(error),
-            ) from error
+            raise HarnessError("scenario-not-written", where=str(here), reason=error.strerror or str(error)) from error
         except ValueError as error:
             raise _not_understood(master) from error
         own = {"path": files[0], "files": files if sent.scenario.files else ()}
@@ -89,10 +83,4 @@ class JoinAccepted(BaseModel):
 
 
 def _not_understood(master: str) -> HarnessError:
-    return HarnessError(
-        "join-reply-not-understood",
-        "cannot understand the master's reply",
-        where=master,
-        hint="Install the same version of harness on both machines.",
-        exit_code=ExitCode.BROKEN,
-    )
+    return HarnessError("join-reply-not-understood", where=master, exit_code=ExitCode.BROKEN)

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import psutil
 
 from harness.cluster.secret import VARIABLE, given_secret, new_secret
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.plan.hosts import is_loopback
 
 PORT = 5557
@@ -62,30 +63,15 @@ def resolve_listen_address(bind: str | None, expected: int | None, secret_file: 
     if bind is None:
         if expected is not None:
             raise HarnessError(
-                "expect-workers-without-bind",
-                "no other machine can join this run",
-                where=Option("expect_workers", expected),
-                hint="Add {option}.",
-                option=Option("bind", "ADDR"),
+                "expect-workers-without-bind", where=Option("expect_workers", expected), option=Option("bind", "ADDR")
             )
         return None
     if expected is not None and expected < 1:
-        raise HarnessError(
-            "expect-workers-too-few",
-            "at least one worker must be expected",
-            where=Option("expect_workers", expected),
-            hint="Leave out {option} to run on this machine only.",
-            option=Option("bind"),
-        )
+        raise HarnessError("expect-workers-too-few", where=Option("expect_workers", expected), option=Option("bind"))
     host, port = resolve_bind(bind)
     if secret is None and not sys.stderr.isatty():
         raise HarnessError(
-            "bind-without-secret",
-            "workers need a secret to join, and a generated one would end up in the log",
-            where=Option("bind", bind),
-            hint="Set {variable} here and on the workers, or give all of them the same file with {option}.",
-            variable=VARIABLE,
-            option=Option("secret_file"),
+            "bind-without-secret", where=Option("bind", bind), variable=VARIABLE, option=Option("secret_file")
         )
     return ListenAddress(host, port, secret or new_secret(), secret_was_given=secret is not None)
 
@@ -105,21 +91,8 @@ def split_address(text: str, option: str, *, default: int | None = PORT) -> tupl
     number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None if port else default
     if not host or number is None or not 0 < number < 65536 or any(part in host for part in "/@ "):
         if default is None:
-            raise HarnessError(
-                "address-without-port",
-                '"{address}" is not an address with a port',
-                where=Option(option),
-                hint="Write, for example, 127.0.0.1:9646 or [::1]:9646.",
-                address=text,
-            )
-        raise HarnessError(
-            "address-invalid",
-            '"{address}" is not an address',
-            where=Option(option),
-            hint="Write, for example, 10.0.0.5, 10.0.0.5:{port} or [fd00::5]:{port}.",
-            address=text,
-            port=PORT,
-        )
+            raise HarnessError("address-without-port", where=Option(option), address=text)
+        raise HarnessError("address-invalid", where=Option(option), address=text, port=PORT)
     return host, number
 
 
@@ -140,12 +113,7 @@ def resolve_bind(text: str) -> tuple[str, int]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise HarnessError(
-            "bind-host-unknown",
-            'the host "{host}" cannot be resolved',
-            where=Option("bind", text),
-            hint="This machine has {addresses}; 0.0.0.0 stands for all of them.",
-            host=host,
-            addresses=_own_addresses(),
+            "bind-host-unknown", where=Option("bind", text), host=host, addresses=_own_addresses()
         ) from error
     address = str(found[0][4][0])
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -154,12 +122,7 @@ def resolve_bind(text: str) -> tuple[str, int]:
             probe.bind((address, 0))
         except OSError as error:
             raise HarnessError(
-                "bind-address-not-local",
-                "{address} is not an address of this machine",
-                where=Option("bind", text),
-                hint="This machine has {addresses}; 0.0.0.0 stands for all of them.",
-                address=address,
-                addresses=_own_addresses(),
+                "bind-address-not-local", where=Option("bind", text), address=address, addresses=_own_addresses()
             ) from error
         probe.close()
     with socket.socket(family) as probe:
@@ -169,9 +132,7 @@ def resolve_bind(text: str) -> tuple[str, int]:
         except OSError as error:
             raise HarnessError(
                 "bind-port-unavailable",
-                "cannot listen on port {port} of {address}: {reason}",
                 where=Option("bind", text),
-                hint="Choose another port, such as {option}.",
                 port=port,
                 address=address,
                 reason=error.strerror,
@@ -192,24 +153,14 @@ def reached_from_outside(url: str, listen_address: ListenAddress, *, managed: bo
     host = listen_address.reached_at()
     if not managed or port is None:
         raise HarnessError(
-            "target-url-on-loopback",
-            "workers on other machines cannot reach the target: its URL leads to this machine only",
-            where=url,
-            hint="Give the target a URL that all machines reach: {host}, with {allow}.",
-            host=Option("host", "URL"),
-            allow=Option("allow_host", "NAME"),
+            "target-url-on-loopback", where=url, host=Option("host", "URL"), allow=Option("allow_host", "NAME")
         )
     try:
         socket.create_connection((host, port), timeout=_CONNECT_S).close()
     except OSError as error:
         raise HarnessError(
             "target-listens-on-loopback",
-            "workers on other machines cannot reach the target: it listens on this machine only",
             where=url,
-            hint=(
-                "Have it listen on {address} too ({command}), or start it yourself and use {host}. With {bind}, "
-                "only workers of this machine can join."
-            ),
             address=host,
             command=Option("target", "CMD --host 0.0.0.0 --port {port}"),
             host=Option("host", f"http://{host}:PORT"),

@@ -70,19 +70,9 @@ def given_secret(file: Path | None) -> str | None:
             secret = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise HarnessError(
-                "secret-unreadable", "the secret cannot be read: {reason}", where=where, reason=reason
-            ) from error
+            raise HarnessError("secret-unreadable", where=where, reason=reason) from error
     if secret is not None and len(secret) < SHORTEST:
-        raise HarnessError(
-            "secret-too-short",
-            "the secret has {length} characters, but needs at least {shortest}",
-            where=where,
-            hint="Use a random one, for example: {example}",
-            length=len(secret),
-            shortest=SHORTEST,
-            example=new_secret(),
-        )
+        raise HarnessError("secret-too-short", where=where, length=len(secret), shortest=SHORTEST, example=new_secret())
     return secret
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 WIRE = 2
 """The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
@@ -27,23 +27,13 @@ def versions() -> dict[str, str]:
 def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[Message], list[Message]]:
     """The differences for which a worker is rejected, and those that are only warned of."""
     rejected = [
-        message(
-            "version-must-agree",
-            "{name} {worker} on the worker, {master} on the master",
-            name=name,
-            worker=worker.get(name, "unknown"),
-            master=master.get(name, "unknown"),
-        )
+        message("version-must-agree", name=name, worker=worker.get(name, "unknown"), master=master.get(name, "unknown"))
         for name in _MUST_AGREE
         if master.get(name) != worker.get(name)
     ]
     warned = [
         message(
-            "version-should-agree",
-            "{name} {worker} on the worker, {master} on the master: this worker may run faster or slower",
-            name=name,
-            worker=worker.get(name, "unknown"),
-            master=master.get(name, "unknown"),
+            "version-should-agree", name=name, worker=worker.get(name, "unknown"), master=master.get(name, "unknown")
         )
         for name in _SHOULD_AGREE
         if master.get(name) != worker.get(name)

@@ -71,13 +71,7 @@ def upload(folder: RunFolder, to: ArtifactLocation) -> None:
     """Copy a run folder. Raises :class:`HarnessError`."""
     local = to.url.removeprefix("file://")
     if "://" not in local and Path(local).resolve() == folder.path.resolve().parent:
-        raise HarnessError(
-            "artifacts-in-reports",
-            "{variable} names the folder that holds the run folders; a copy would replace its original",
-            where=str(to),
-            hint="Use another folder.",
-            variable=VARIABLE,
-        )
+        raise HarnessError("artifacts-in-reports", where=str(to), variable=VARIABLE)
     files = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.is_symlink()]
     names = [path.relative_to(folder.path).as_posix() for path in files if path.name != LOCK]
     names.sort(key=lambda name: name == folder.plan.name)
@@ -96,13 +90,7 @@ def download(run_id: str, location: ArtifactLocation, parent: Path) -> RunFolder
         names = _names(file_system, root)
     for name in names:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise HarnessError(
-                "artifact-unsafe-name",
-                "the copy of {run} contains a file whose path leads outside it: {name!r}",
-                where=str(location),
-                run=run_id,
-                name=name,
-            )
+            raise HarnessError("artifact-unsafe-name", where=str(location), run=run_id, name=name)
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f".{run_id}."))
     try:
@@ -131,21 +119,13 @@ def _require_file_system(protocol: str) -> None:
         extra = _EXTRAS.get(package)
         raise HarnessError(
             "artifacts-package-missing",
-            "{protocol}:// needs a package that is not installed: {package}",
             where=VARIABLE,
-            hint="{command}",
             protocol=protocol,
             package=package,
             command=how_to_install(extra) if extra else f"Run `uv pip install {package}` or `pip install {package}`.",
         ) from error
     except ValueError as error:
-        raise HarnessError(
-            "artifacts-unknown-protocol",
-            "unknown protocol {protocol!r}",
-            where=VARIABLE,
-            hint="Use a folder, or a URL such as s3://bucket/runs or sftp://user@host/runs.",
-            protocol=protocol,
-        ) from error
+        raise HarnessError("artifacts-unknown-protocol", where=VARIABLE, protocol=protocol) from error
 
 
 @contextmanager
@@ -163,9 +143,7 @@ def _opened(location: ArtifactLocation, run_id: str) -> Iterator[tuple[AbstractF
         lines = str(error).strip().splitlines()
         raise HarnessError(
             "artifacts-unavailable",
-            "cannot reach the location for copies of run folders: {reason}",
             where=str(location),
-            hint="Is it up, and are the name and credentials in {variable} right?",
             reason=_without_credentials(lines[0] if lines else type(error).__name__, location.url),
             variable=VARIABLE,
         ) from error

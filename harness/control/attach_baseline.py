@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
+from harness.messages import Message, message
 from harness.plan.bench import BenchGate
 from harness.plan.model import Gate
 from harness.plan.plan_file import read_plan
@@ -42,18 +43,12 @@ def attach_later_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] |
         return None
     reports = folder.path.parent
     if not os.environ.get(VARIABLE) and not (reports / FILE_NAME).exists():
-        return message(
-            "baseline-no-store",
-            "no baseline: there is no store in {folder}, and {variable} is not set; run `harness baseline "
-            "set RUN` with a run you trust",
-            folder=reports,
-            variable=VARIABLE,
-        )
+        return message("baseline-no-store", folder=reports, variable=VARIABLE)
     try:
         with open_store(None, reports) as store:
             return _attached(folder, store, *plan.key, read_model(folder.environment, Environment).fingerprint)
     except HarnessError as error:
-        return message("baseline-not-read", "no baseline: {where}: {error}", where=error.where, error=error.message)
+        return message("baseline-not-read", where=error.where, error=error.message)
 
 
 def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fingerprint: str) -> Message | None:
@@ -64,9 +59,6 @@ def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fing
             return None
         return message(
             "baseline-of-others-only",
-            "no baseline of {scenario} · {profile} · environment {fingerprint}, only of {others}: a run is "
-            "compared only with runs of its own scenario, profile and environment; set one with `harness "
-            "baseline set RUN`",
             scenario=scenario,
             profile=profile,
             fingerprint=fingerprint,
@@ -76,10 +68,7 @@ def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fing
     run_id = read_model(folder.summary, Summary).run_id if folder.summary.exists() else folder.run_id
     runs = [run for run in found.runs if run.run_id != run_id]
     if not runs:
-        return message(
-            "baseline-is-this-run",
-            "the only baseline is this run itself: the next run of this scenario and profile is compared with it",
-        )
+        return message("baseline-is-this-run")
     write_json(folder.comparison, found.model_copy(update={"runs": runs}).model_dump(by_alias=True))
     return None
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from harness import control
 from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
-from harness.errors import HarnessError, ManyProblemsError, alternatives
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import alternatives
 from harness.microbench.cpu import SLOWEST, profile_benchmarks
 from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
@@ -147,12 +148,7 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
     if report.collect_errors:
         raise ManyProblemsError(
             [
-                HarnessError(
-                    "bench-not-collected",
-                    "pytest cannot collect it: {error}",
-                    where=problem.test,
-                    error=problem.message,
-                )
+                HarnessError("bench-not-collected", where=problem.test, error=problem.message)
                 for problem in report.collect_errors
             ]
         )
@@ -160,43 +156,17 @@ def _reject_empty(report: SuiteReport, ended: Ended, plan: BenchPlan, log: Path)
         names = sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]})
         raise ManyProblemsError(
             [
-                HarnessError(
-                    "bench-unknown",
-                    "a gate names the benchmark {name!r}, which does not exist",
-                    where=f'bench("{name}")',
-                    hint="{choices} Tests outside the paths of this command are not known.",
-                    name=name,
-                    choices=alternatives(name, names),
-                )
+                HarnessError("bench-unknown", where=f'bench("{name}")', name=name, choices=alternatives(name, names))
                 for name in report.unknown
             ]
         )
     command = shlex.join(["pytest", *redacted_words(plan.arguments)])
     if ended.status == _NOTHING_COLLECTED or (ended.status == 0 and not report.benchmarks):
-        raise HarnessError(
-            "bench-none-found",
-            "none of these tests is a benchmark",
-            where=command,
-            hint=(
-                "Write tests that use pytest-benchmark's fixture, such as `def test_search(benchmark): "
-                "benchmark(search, 'lamp')`."
-            ),
-        )
+        raise HarnessError("bench-none-found", where=command)
     if ended.status == 0 and not (report.waited_s or report.failed or report.skipped):
-        raise HarnessError(
-            "bench-none-ran",
-            "pytest ran none of these benchmarks",
-            where=command,
-            hint="Remove the option that keeps pytest from running them (--collect-only, --setup-plan).",
-        )
+        raise HarnessError("bench-none-ran", where=command)
     if not report.benchmarks:
-        raise HarnessError(
-            "bench-not-started",
-            "pytest could not start (exit status {status})\n  {output}",
-            where=command,
-            status=ended.status,
-            output=_last_lines(log),
-        )
+        raise HarnessError("bench-not-started", where=command, status=ended.status, output=_last_lines(log))
 
 
 def _last_lines(log: Path) -> str:

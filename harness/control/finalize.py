@@ -8,8 +8,9 @@ from dataclasses import replace
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.attach_baseline import attach_baseline, attach_later_baseline
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
 from harness.gates.judge import Gates, judge
+from harness.messages import Message, message
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -34,7 +35,7 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
     try:
         attach_baseline(folder, plan.key, environment.fingerprint, store)
     except HarnessError as error:
-        warnings.append(message("baseline-unreadable", "cannot read the baseline: {error}", error=error.message))
+        warnings.append(message("baseline-unreadable", error=error.message))
     if isinstance(plan, BenchPlan):
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
@@ -45,7 +46,7 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
         store.record_run(entry, rounds)
     except HarnessError as error:
-        warning = message("run-not-stored", "the run is not in the store: {error}", error=error.message)
+        warning = message("run-not-stored", error=error.message)
         summary = write_results(folder, summary, warnings=[warning])
     return summary
 
@@ -55,7 +56,7 @@ def _write_history(folder: RunFolder, plan: BenchPlan, environment: Environment,
     try:
         write_history(folder.history, store.benchmark_history(plan.suite, environment.fingerprint, most=_HISTORY))
     except HarnessError as error:
-        return [message("history-unreadable", "cannot read earlier benches: {error}", error=error.message)]
+        return [message("history-unreadable", error=error.message)]
     return []
 
 
@@ -66,7 +67,6 @@ def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summa
     except (HarnessError, KeyboardInterrupt) as error:
         warning = message(
             "run-not-copied",
-            "the run folder was not copied to {location}: {reason}",
             location=str(to),
             reason=error.message if isinstance(error, HarnessError) else "interrupted",
         )

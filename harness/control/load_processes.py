@@ -18,7 +18,8 @@ from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
 from harness.engine.process_setup import TARGET_VARIABLE
 from harness.engine.scenario.child_result import one_line
-from harness.errors import ExitCode, HarnessError, Message, Option, message
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
 from harness.record.journal_entries import EndReason
 from harness.record.redacted_log import BackgroundRedactedLog
@@ -87,19 +88,12 @@ class LoadProcesses:
         while time.monotonic() < deadline and self._master.poll() is None:
             for line in self._lines(_POLL_S):
                 if "error" in line:
-                    raise HarnessError(
-                        "master-cannot-listen",
-                        "the load master cannot listen: {reason}",
-                        where=Option("bind"),
-                        reason=line["error"],
-                    )
+                    raise HarnessError("master-cannot-listen", where=Option("bind"), reason=line["error"])
                 return int(line["port"])
         self._log.pump()
         raise HarnessError(
             "master-not-started",
-            "the load master did not start",
             where=str(self._log_path),
-            hint="It printed: {last_line}",
             exit_code=ExitCode.BROKEN,
             last_line=_last_line(self._log_path) or "nothing",
         )
@@ -189,13 +183,11 @@ class LoadProcesses:
 def describe_exit(code: int, log: Path) -> Message:
     """How a load process ended; if it ended by itself, with the last line that it wrote."""
     if code < 0:
-        return message("process-killed", "it was killed by {signal}", signal=signal.Signals(-code).name)
+        return message("process-killed", signal=signal.Signals(-code).name)
     last_line = _last_line(log)
     if last_line is None:
-        return message("process-ended-silently", "it exited with code {exit_code} and wrote nothing", exit_code=code)
-    return message(
-        "process-ended", "it exited with code {exit_code}: {last_line}", exit_code=code, last_line=one_line(last_line)
-    )
+        return message("process-ended-silently", exit_code=code)
+    return message("process-ended", exit_code=code, last_line=one_line(last_line))
 
 
 def _last_line(log: Path) -> str | None:

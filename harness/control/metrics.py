@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 
 from harness.cluster.listen_address import format_address, split_address
 from harness.control.observer import RunObserver
-from harness.errors import HarnessError, Message, Option
+from harness.errors import HarnessError
+from harness.messages import Message, Option
 from harness.plan.model import RunPlan
 from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
@@ -168,9 +169,7 @@ def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
     except OSError as error:
         raise HarnessError(
             "metrics-address-unusable",
-            "cannot listen on {address}: {reason}",
             where=Option("metrics_port"),
-            hint="Choose another port, or an address of this machine.",
             address=format_address(host, port),
             reason=error.strerror,
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder

@@ -137,13 +137,7 @@ def _remove_tree(path: Path) -> None:
 
 
 def _not_removable(path: Path, error: OSError) -> HarnessError:
-    return HarnessError(
-        "prune-not-removable",
-        "cannot remove the run folder: {reason}",
-        where=str(error.filename or path),
-        hint="Run this command again as the user who owns the folder.",
-        reason=error.strerror or str(error),
-    )
+    return HarnessError("prune-not-removable", where=str(error.filename or path), reason=error.strerror or str(error))
 
 
 def _is_folder(path: Path) -> bool:

@@ -34,7 +34,8 @@ from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit
 from harness.control.user_code import describe_scenario
 from harness.engine.process_setup import TARGET_VARIABLE
-from harness.errors import ExitCode, HarnessError, Message, Option, message, problems_of
+from harness.errors import ExitCode, HarnessError, problems_of
+from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names, redacted
 
@@ -76,7 +77,6 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                 say(
                     message(
                         "worker-joining",
-                        "joining {scenario}, profile {profile}, as worker {numbers}: {target}",
                         scenario=plan.scenario.name,
                         profile=plan.profile,
                         numbers=[str(index) for index in accepted.indexes],
@@ -103,11 +103,7 @@ def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
         )
     except HarnessError as error:
         raise HarnessError(
-            "scenario-unusable-here",
-            "{problems}",
-            hint="Install here what the scenario imports beyond its own modules. Files that it opens are sent if it "
-            "names them in a string.",
-            problems=[_located(problem) for problem in problems_of(error)],
+            "scenario-unusable-here", problems=[_located(problem) for problem in problems_of(error)]
         ) from error
 
 
@@ -115,7 +111,7 @@ def _located(problem: HarnessError) -> Message:
     if problem.where is None:
         return problem.reason()
     location = problem.where.replace(f"{Path.cwd()}/", "")
-    return message("located-problem", "{location}: {problem}", location=location, problem=problem.reason())
+    return message("located-problem", location=location, problem=problem.reason())
 
 
 class _Connection:
@@ -126,9 +122,7 @@ class _Connection:
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise HarnessError(
-                "master-host-unknown", 'the host "{host}" cannot be resolved', where=Option("master", host), host=host
-            ) from error
+            raise HarnessError("master-host-unknown", where=Option("master", host), host=host) from error
         self._name = f"join-{socket.gethostname()}-{secrets.token_hex(8)}"
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -149,7 +143,7 @@ class _Connection:
                 return accepted
         if interrupted():
             return None
-        raise HarnessError("master-silent", "the master does not reply", where=self._address, exit_code=ExitCode.BROKEN)
+        raise HarnessError("master-silent", where=self._address, exit_code=ExitCode.BROKEN)
 
     def _connect(self, say: Say, interrupted: Callable[[], bool]) -> bool:
         """Wait for the handshake with the master; False: interrupted."""
@@ -165,25 +159,14 @@ class _Connection:
             refused += bool(event & _REFUSALS)
             if refused >= _TRIES:
                 raise HarnessError(
-                    "secret-rejected",
-                    "the program that listens there has a different secret or is not harness",
-                    where=self._address,
-                    hint="Use the {variable} that the master shows, or give both machines the same file with {option}.",
-                    variable=VARIABLE,
-                    option=Option("secret_file"),
+                    "secret-rejected", where=self._address, variable=VARIABLE, option=Option("secret_file")
                 )
             if event == zmq.EVENT_CLOSED and not refused and not waiting:
                 waiting = True
-                say(message("master-awaited", "nothing listens at {address} yet; waiting", address=self._address))
+                say(message("master-awaited", address=self._address))
         if interrupted():
             return False
-        raise HarnessError(
-            "master-not-found",
-            "no master found within {wait_s:.0f} s",
-            where=self._address,
-            exit_code=ExitCode.BROKEN,
-            wait_s=WAIT_S,
-        )
+        raise HarnessError("master-not-found", where=self._address, exit_code=ExitCode.BROKEN, wait_s=WAIT_S)
 
     def is_lost(self) -> bool:
         """Whether the connection was lost. Messages by which the master checks the connection are discarded."""
@@ -256,8 +239,8 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
     while workers.running:
         time.sleep(_POLL_MS / 1000)
         if interrupts.count:
-            say(message("worker-interrupted", "interrupted: leaving the run, which continues without this machine"))
-            reason = message("worker-interrupted-there", "it was interrupted on its machine")
+            say(message("worker-interrupted"))
+            reason = message("worker-interrupted-there")
             master.report_failure(list(workers.running), reason)
             return ExitCode.INTERRUPTED
         if master.is_lost() and lost_at is None:
@@ -267,21 +250,11 @@ def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: S
         for index, how in workers.take_ended().items():
             if how is not None and lost_at is None:
                 master.report_failure([index], how)
-                say(message("worker-ended", "worker {worker}: {reason}", worker=index, reason=how))
+                say(message("worker-ended", worker=index, reason=how))
             failed += [how] if how is not None else []
     if lost_at is not None and (workers.running or failed):
-        raise HarnessError(
-            "master-lost",
-            "lost the connection to the master: the workers aborted their requests and ended",
-            exit_code=ExitCode.BROKEN,
-        )
+        raise HarnessError("master-lost", exit_code=ExitCode.BROKEN)
     if failed:
-        raise HarnessError(
-            "worker-failed",
-            "a worker failed: {reason}",
-            hint="The master has been informed.",
-            exit_code=ExitCode.BROKEN,
-            reason=failed[0],
-        )
-    say(message("run-ended", "the run has ended"))
+        raise HarnessError("worker-failed", exit_code=ExitCode.BROKEN, reason=failed[0])
+    say(message("run-ended"))
     return ExitCode.PASS

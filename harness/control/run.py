@@ -23,8 +23,8 @@ from harness.control.supervisor import (
     target_lost,
 )
 from harness.control.user_code import verify_target
-from harness.errors import message
 from harness.gates.run_totals import RunTotals
+from harness.messages import message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -68,7 +68,7 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
             outcome = _run_in(folder, plan, public, environment, store, observer, listen_address or ListenAddress())
             if copies is None:
                 return outcome
-            observer.notify(message("run-copying", "copying the run folder to {location}", location=str(copies)))
+            observer.notify(message("run-copying", location=str(copies)))
             return replace(outcome, summary=control.finalize.copy_run(folder, outcome.summary, copies))
 
 
@@ -82,9 +82,9 @@ def _run_in(
     listen_address: ListenAddress,
 ) -> Outcome:
     if plan.target.kind == "attached":
-        observer.notify(message("target-looking", "looking for the target"))
+        observer.notify(message("target-looking"))
     else:
-        observer.notify(message("target-starting", "starting the target"))
+        observer.notify(message("target-starting"))
     with (
         start_target(
             plan.target,
@@ -122,7 +122,7 @@ def _run_in(
         if plan.scenario.has_verify:
             _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer)
         target.stop()
-        observer.notify(message("run-judging", "judging the run and writing the report"))
+        observer.notify(message("run-judging"))
         summary = control.finalize.conclude(folder, public, environment, store)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
@@ -134,12 +134,10 @@ def _generator(load: LoadProcesses) -> list[int]:
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
     if count == 1:
-        observer.notify(message("worker-awaited", "waiting for a worker on another machine; run this there:"))
+        observer.notify(message("worker-awaited"))
     else:
-        observer.notify(
-            message("workers-awaited", "waiting for {count} workers on other machines; run this there:", count=count)
-        )
-    observer.notify(message("worker-command", "  {command}", command=command))
+        observer.notify(message("workers-awaited", count=count))
+    observer.notify(message("worker-command", command=command))
 
 
 def _verify(
@@ -153,7 +151,7 @@ def _verify(
     """Check the scenario's invariants, unless the target is gone or the user does not want to wait."""
     if not target.is_alive() or not journal.run_id or interrupts.count > 1:
         return
-    observer.notify(message("run-verifying", "checking the scenario's invariants"))
+    observer.notify(message("run-verifying"))
     before = interrupts.count
     verification = verify_target(locustfiles, target.url, interrupted=lambda: interrupts.count > before)
     write_json(folder.verification, verification.to_data())

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.control import artifacts
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.record.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:
@@ -26,23 +27,10 @@ def find_or_fetch(run: str, out: Path) -> RunFolder:
             raise
     location = artifacts.artifact_location()
     if location is None:
-        raise HarnessError(
-            "run-not-found",
-            "there is no such run folder in {folder}",
-            where=run,
-            hint="If it was copied elsewhere, set {variable} to that location.",
-            folder=out,
-            variable=artifacts.VARIABLE,
-        )
+        raise HarnessError("run-not-found", where=run, folder=out, variable=artifacts.VARIABLE)
     folder = artifacts.download(run, location, out)
     if folder is None:
-        raise HarnessError(
-            "run-not-found-in-artifacts",
-            "there is no such run folder in {folder}, nor a copy in {location}",
-            where=run,
-            folder=out,
-            location=location,
-        )
+        raise HarnessError("run-not-found-in-artifacts", where=run, folder=out, location=location)
     return folder
 
 
@@ -53,10 +41,5 @@ def existing_store(out: Path) -> Store:
     from harness.store.address import VARIABLE
 
     if not os.environ.get(VARIABLE) and not out.is_dir():
-        raise HarnessError(
-            "out-not-found",
-            "there is no such folder",
-            where=Option("out", out),
-            hint="Create the folder that holds the run folders, or choose another one.",
-        )
+        raise HarnessError("out-not-found", where=Option("out", out))
     return open_store(None, out)

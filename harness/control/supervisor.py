@@ -9,9 +9,9 @@ from typing import NamedTuple
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
-from harness.errors import Message, message
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
+from harness.messages import Message, message
 from harness.record.journal import Journal, JournalFollower
 from harness.record.journal_entries import EndReason
 from harness.sampling.session import SamplingSession
@@ -114,12 +114,10 @@ class LoadStopper:
         pressed, before = self._interrupts.count, self._pressed
         self._pressed = pressed
         if pressed > 2 and before < 3:
-            self._observer.notify(
-                message("run-killed", "interrupted a third time: killing the load; recorded results are kept")
-            )
+            self._observer.notify(message("run-killed"))
             self._load.kill()
         elif pressed == 2 and before < 2:
-            self._observer.notify(message("run-aborted", "interrupted again: aborting running requests"))
+            self._observer.notify(message("run-aborted"))
             self._load.abort()
 
 
@@ -129,10 +127,7 @@ def interrupted(interrupts: Interrupts) -> StopCondition:
     def condition(journal: Journal) -> Stop | None:  # noqa: ARG001  (a StopCondition)
         if not interrupts.count:
             return None
-        note = message(
-            "run-interrupted",
-            "interrupted: finishing current iterations; press Ctrl-C again to abort requests",
-        )
+        note = message("run-interrupted")
         return Stop("interrupted", note)
 
     return condition
@@ -145,7 +140,7 @@ def target_lost(target: Target) -> StopCondition:
         if target.is_alive():
             return None
         end = target.exit_description()
-        return Stop("target lost", message("target-lost", "the target {end}: ending the run", end=end))
+        return Stop("target lost", message("target-lost", end=end))
 
     return condition
 
@@ -159,13 +154,7 @@ def gate_lost(totals: RunTotals) -> StopCondition:
         lost = gates.lost()
         if lost is None:
             return None
-        note = message(
-            "run-stopped-early",
-            "ending early: gate `{gate}` in {phase} can no longer hold: {reason}",
-            gate=lost.gate.comparison.source,
-            phase=lost.phase,
-            reason=lost.reason,
-        )
+        note = message("run-stopped-early", gate=lost.gate.comparison.source, phase=lost.phase, reason=lost.reason)
         return Stop("gate failed", note)
 
     return condition

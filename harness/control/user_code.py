@@ -17,7 +17,8 @@ from typing import IO, Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE
-from harness.errors import HarnessError, ManyProblemsError, Message, first_problem, message
+from harness.errors import HarnessError, ManyProblemsError, first_problem
+from harness.messages import Message, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 from harness.record.redaction import redacted
@@ -70,9 +71,7 @@ def describe_scenario(
         return ScenarioDescription.model_validate(result["description"])
     except ValidationError as error:
         problem = first_problem(error)
-        raise HarnessError(
-            "scenario-not-describable", "cannot be described: {problem}", where=str(path), problem=problem
-        ) from error
+        raise HarnessError("scenario-not-describable", where=str(path), problem=problem) from error
 
 
 class Verification(NamedTuple):
@@ -104,7 +103,7 @@ def verify_target(
             interrupted,
         )
     except _InterruptedError:
-        reason = message("verify-interrupted", "verify was interrupted")
+        reason = message("verify-interrupted")
         return Verification("interrupted", reason, time.monotonic() - begun)
     except HarnessError as error:
         return Verification("error", error.reason(), time.monotonic() - begun)
@@ -151,16 +150,9 @@ def _run_child(
             result = json.loads(output.read())
         except ValueError as error:
             if not in_time:
-                raise HarnessError(
-                    "scenario-timeout",
-                    "the scenario did not finish within {timeout_s:.0f} s",
-                    where=str(scenario),
-                    hint="Every load process imports the scenario, so importing it must not block.",
-                    timeout_s=timeout_s,
-                ) from error
+                raise HarnessError("scenario-timeout", where=str(scenario), timeout_s=timeout_s) from error
             raise HarnessError(
                 "scenario-process-ended",
-                "the process that runs the scenario exited with code {code_of_process}; its last output: {last_lines}",
                 where=str(scenario),
                 code_of_process=child.returncode,
                 last_lines=" · ".join(_last_lines(errors)) or "nothing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.engine.recorder import FAILURE_KINDS
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 
 class ErrorCounts:
@@ -17,7 +17,7 @@ class ErrorCounts:
     def add(self, error: Message, count: int = 1) -> None:
         key = str(error)
         if key not in self._counts and len(self._counts) >= FAILURE_KINDS:
-            error = message("other-errors", "other errors")
+            error = message("other-errors")
             key = str(error)
         _, before = self._counts.get(key, (error, 0))
         self._counts[key] = (error, before + count)

@@ -22,7 +22,7 @@ from harness.engine.merger import Merger
 from harness.engine.phase_runner import Phases
 from harness.engine.run_state import RunState
 from harness.engine.worker_registry import WorkerRegistry
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.plan.model import RunPlan
 from harness.record.frames import Frame
 from harness.record.journal import SCHEMA
@@ -146,17 +146,13 @@ class LoadMaster:
         if code:
             self._run_state.event(
                 "exit code",
-                message(
-                    "scenario-exit-code",
-                    "the scenario set environment.process_exit_code = {exit_code}",
-                    exit_code=int(code),
-                ),
+                message("scenario-exit-code", exit_code=int(code)),
             )
 
     def _report_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
             if count > 1:
-                error = message("scenario-error-repeated", "{error}, {count:,} times", error=error, count=count)
+                error = message("scenario-error-repeated", error=error, count=count)
             self._run_state.event("scenario", error, count)
 
     # What the workers send
@@ -178,12 +174,7 @@ class LoadMaster:
         if self._rejected[worker] == 1 and len(self._rejected) <= _SHOWN_ERRORS:
             self._run_state.event(
                 "report refused",
-                message(
-                    "report-rejected",
-                    "a report of load worker {worker} was rejected, so its figures are missing: {problem}",
-                    worker=self._registry.describe(worker),
-                    problem=why,
-                ),
+                message("report-rejected", worker=self._registry.describe(worker), problem=why),
             )
 
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
@@ -194,7 +185,7 @@ class LoadMaster:
     def _on_finished(self, msg: Any, **_: Any) -> None:
         if msg.node_id not in self._asked_to_finish:
             # It had lost the connection for so long that it gave up; this arrived when the connection was back.
-            self._lose(msg.node_id, message("worker-ended-early", "it lost the connection and ended"))
+            self._lose(msg.node_id, message("worker-ended-early"))
         self._finished.add(msg.node_id)
         self._dropped += msg.data["dropped"]
         self._errors.add_wire(msg.data["errors"])
@@ -231,7 +222,7 @@ class LoadMaster:
         if self._run_state.stop_reason is None:
             self._run_state.event(
                 "scenario",
-                message("scenario-ended-run", "the scenario ended the run: it stopped or quit its runner"),
+                message("scenario-ended-run"),
             )
             self.stop("scenario")
 
@@ -257,22 +248,9 @@ class LoadMaster:
         self._ask_to_finish(worker, 0.0)
         lost = self._registry.workers[worker]
         if self._workers:
-            text = message(
-                "worker-lost",
-                "load worker {worker} on {host} was lost: {reason}; workers left to take over its users: {left}",
-                worker=lost.index,
-                host=lost.host,
-                reason=reason,
-                left=len(self._workers),
-            )
+            text = message("worker-lost", worker=lost.index, host=lost.host, reason=reason, left=len(self._workers))
         else:
-            text = message(
-                "last-worker-lost",
-                "load worker {worker} on {host}, the last one, was lost: {reason}",
-                worker=lost.index,
-                host=lost.host,
-                reason=reason,
-            )
+            text = message("last-worker-lost", worker=lost.index, host=lost.host, reason=reason)
         self._run_state.event("worker lost", text)
         if self._workers:
             self._phases.take_over()
@@ -296,18 +274,10 @@ class LoadMaster:
             if time.monotonic() > deadline:
                 self._run_state.event(
                     "worker lost",
-                    message(
-                        "workers-end-timeout",
-                        "load workers that did not end in time, so their last seconds are missing: {count}",
-                        count=len(missing),
-                    ),
+                    message("workers-end-timeout", count=len(missing)),
                 )
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:
-            text = message(
-                "arrivals-dropped",
-                "arrivals dropped because they were still waiting for a user at the end: {count:,}",
-                count=self._dropped,
-            )
+            text = message("arrivals-dropped", count=self._dropped)
             self._run_state.event("dropped", text, self._dropped)

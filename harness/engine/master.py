@@ -39,7 +39,7 @@ from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.engine.worker_registry import WorkerRegistry
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.frames import FrameWriter
 from harness.record.journal_entries import EndReason

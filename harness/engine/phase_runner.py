@@ -11,7 +11,7 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.plan.model import Phase, RunPlan
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
@@ -184,9 +184,7 @@ class Phases:
             except Exception as error:  # user code may raise anything
                 logger.exception("the scenario's LoadTestShape raised")
                 failure = f"{type(error).__name__}: {error}"
-                self._run_state.event(
-                    "error", message("shape-raised", "LoadTestShape.tick() raised {error}", error=failure)
-                )
+                self._run_state.event("error", message("shape-raised", error=failure))
                 self._run_state.stop("error")
                 return
             if tick is None:
@@ -199,17 +197,5 @@ class Phases:
 
 def _limit_broken(phase: Phase, goal: float, finding: str) -> Message:
     if phase.model == "closed":
-        return message(
-            "limit-broken-at-users",
-            "phase {phase} at {users:,.0f} users: {finding}",
-            phase=phase.name,
-            users=goal,
-            finding=finding,
-        )
-    return message(
-        "limit-broken-at-rate",
-        "phase {phase} at {rate:,.0f} arrivals/s: {finding}",
-        phase=phase.name,
-        rate=goal,
-        finding=finding,
-    )
+        return message("limit-broken-at-users", phase=phase.name, users=goal, finding=finding)
+    return message("limit-broken-at-rate", phase=phase.name, rate=goal, finding=finding)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 INTERRUPTED = "interrupted: the user was stopped before the response arrived"
 _MAX_EXCEPTIONS_SEARCHED = 30
@@ -40,42 +40,42 @@ class ConnectTimeout(RequestFailure, TimeoutError):
     """No connection could be established within ``connection_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(message("connect-timeout", "no connection within {limit_s:g} s", limit_s=limit_s))
+        super().__init__(message("connect-timeout", limit_s=limit_s))
 
 
 class ResponseTimeout(RequestFailure, TimeoutError):
     """Nothing could be sent or received for ``network_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(message("response-timeout", "no response within {limit_s:g} s", limit_s=limit_s))
+        super().__init__(message("response-timeout", limit_s=limit_s))
 
 
 class ResponseTooSlow(RequestFailure, TimeoutError):
     """Bytes arrived, but the response was not complete within ``exchange_timeout``."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(message("response-too-slow", "response not complete within {limit_s:g} s", limit_s=limit_s))
+        super().__init__(message("response-too-slow", limit_s=limit_s))
 
 
 class ConnectionReset(RequestFailure, ConnectionResetError):
     """The server reset the connection."""
 
     def __init__(self) -> None:
-        super().__init__(message("connection-reset", "connection reset"))
+        super().__init__(message("connection-reset"))
 
 
 class ConnectionClosed(RequestFailure):
     """The server closed the connection without sending anything."""
 
     def __init__(self) -> None:
-        super().__init__(message("connection-closed", "connection closed without a response"))
+        super().__init__(message("connection-closed"))
 
 
 class TruncatedResponse(RequestFailure):
     """The connection ended in the middle of a response."""
 
     def __init__(self) -> None:
-        super().__init__(message("truncated-response", "truncated response"))
+        super().__init__(message("truncated-response"))
 
 
 class MalformedResponse(RequestFailure):
@@ -86,35 +86,28 @@ class HeadersTooLarge(RequestFailure):
     """The response headers are longer than ``max_header_bytes``."""
 
     def __init__(self) -> None:
-        super().__init__(message("headers-too-large", "headers too large"))
+        super().__init__(message("headers-too-large"))
 
 
 class ResponseTooLarge(RequestFailure):
     """The response, or its decoded body, is longer than ``max_response_bytes``."""
 
     def __init__(self) -> None:
-        super().__init__(message("response-too-large", "response too large"))
+        super().__init__(message("response-too-large"))
 
 
 class HostNotAllowed(RequestFailure):
     """A request, a redirect or any other socket of a worker would connect to a host that the user has not allowed."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            message(
-                "host-not-allowed",
-                "host not allowed: {host} "
-                '(to load it, add "{host}" to allowed_hosts under [tool.harness] in pyproject.toml)',
-                host=host,
-            )
-        )
+        super().__init__(message("request-host-not-allowed", host=host))
 
 
 class TooManyRedirects(RequestFailure):
     """The server redirected more than ``max_redirects`` times."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(message("too-many-redirects", "more than {limit} redirects", limit=limit))
+        super().__init__(message("too-many-redirects", limit=limit))
 
 
 class RedirectRefused(RequestFailure):
@@ -125,9 +118,7 @@ class TunnelRefused(RequestFailure):
     """The proxy responded to CONNECT with a status other than 2xx."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(
-            message("tunnel-refused", "the proxy responded to CONNECT with status {status}", status=status)
-        )
+        super().__init__(message("tunnel-refused", status=status))
 
 
 def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:

@@ -7,7 +7,7 @@ import time
 
 from gevent.event import Event as Signal
 
-from harness.errors import Message
+from harness.messages import Message
 from harness.record.events import Event, EventKind
 from harness.record.frames import Frame, FrameWriter
 from harness.record.journal_entries import EndReason

@@ -57,7 +57,7 @@ from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import locate
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.errors import message
+from harness.messages import message
 from harness.plan.model import RunPlan
 from harness.record.redaction import add_secret_names
 
@@ -229,7 +229,7 @@ class LoadWorker:
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         """Count what tasks raised: even if no request failed, the scenario did not do what it was meant to."""
         error = describe_failure(exception, None)
-        self._errors.add(message("task-raised", "a task raised {error}", error=error))
+        self._errors.add(message("task-raised", error=error))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from harness.cluster.bundle import Bundle
 from harness.cluster.join_request import loopback
 from harness.cluster.versions import differences, versions
 from harness.engine.locust.runners import LoadMasterRunner
-from harness.errors import Message, Option, message
+from harness.messages import Message, Option, message
 from harness.plan.hosts import is_loopback
 from harness.plan.model import RunPlan
 
@@ -75,12 +75,7 @@ class WorkerRegistry:
 
     def count(self) -> Message:
         """How many workers have joined."""
-        return message(
-            "workers-joined",
-            "{joined} of {expected} load workers have joined",
-            joined=len(self.workers),
-            expected=self._plan.all_workers,
-        )
+        return message("workers-joined", joined=len(self.workers), expected=self._plan.all_workers)
 
     def describe(self, worker: str) -> str:
         """The number of the worker with that id, or the id of a stranger."""
@@ -96,23 +91,10 @@ class WorkerRegistry:
         if worker is not None:
             del self.workers[worker]
         if index < self._plan.workers:
-            self.failure = message(
-                "worker-ended-before-start",
-                "load worker {worker} ended before the run began: {reason}",
-                worker=index,
-                reason=reason,
-            )
+            self.failure = message("worker-ended-before-start", worker=index, reason=reason)
             return
         host = next((host for host, numbers in self._machines.values() if index in numbers), "another machine")
-        self._say(
-            message(
-                "remote-worker-ended",
-                "a worker on {host} ended: {reason}; {count}",
-                host=host,
-                reason=reason,
-                count=self.count(),
-            )
-        )
+        self._say(message("remote-worker-ended", host=host, reason=reason, count=self.count()))
         for _, numbers in self._machines.values():
             numbers.discard(index)
         self._free.add(index)
@@ -123,7 +105,7 @@ class WorkerRegistry:
             if not self._runner.is_there(machine):
                 del self._machines[machine]
                 for index in numbers:
-                    self.failed(index, message("worker-disconnected", "its connection was lost"))
+                    self.failed(index, message("worker-disconnected"))
 
     def _on_join_request(self, msg: Any, **_: Any) -> None:
         machine, data = msg.node_id, msg.data
@@ -131,7 +113,7 @@ class WorkerRegistry:
         rejection, warnings = self._judge(data)
         if rejection is not None:
             logger.info("rejected %s: %s", host, rejection)
-            self._say(message("join-rejected-host", "{host} cannot join: {reason}", host=host, reason=rejection))
+            self._say(message("join-rejected-host", host=host, reason=rejection))
             self._runner.send_message(messages.REJECTED, {"reason": rejection.to_data()}, client_id=machine)
             return
         assert self._bundle is not None
@@ -139,7 +121,7 @@ class WorkerRegistry:
         self._free -= set(given)
         self._machines[machine] = (host, set(given))
         for warning in warnings:
-            self._say(message("remote-version-differs", "{host}: {difference}", host=host, difference=warning))
+            self._say(message("remote-version-differs", host=host, difference=warning))
         self._runner.send_message(
             messages.ACCEPTED,
             {
@@ -157,30 +139,15 @@ class WorkerRegistry:
         """Why that machine may not join (None: it may), and what to warn of."""
         rejected, warned = differences(versions(), data["versions"])
         if rejected:
-            return message(
-                "join-versions-differ",
-                "its versions differ: {differences}; install the same versions there",
-                differences=rejected,
-            ), []
+            return message("join-versions-differ", differences=rejected), []
         if self._bundle is None:
-            return message("join-local-run", "this run accepts no workers from other machines"), []
+            return message("join-local-run"), []
         if not self.open:
-            return message("join-too-late", "the run has begun"), []
+            return message("join-too-late"), []
         if data["workers"] > len(self._free):
-            return message(
-                "join-too-many-workers",
-                "the run needs {free} more workers, not {offered}",
-                free=len(self._free),
-                offered=int(data["workers"]),
-            ), []
+            return message("join-too-many-workers", free=len(self._free), offered=int(data["workers"])), []
         if is_loopback(self._target) and data["loopback"] != loopback():
-            return message(
-                "join-target-on-loopback",
-                "only the master's machine can reach the target {target}; set {option} to an address that "
-                "all machines can reach",
-                target=self._target,
-                option=Option("host"),
-            ), []
+            return message("join-target-on-loopback", target=self._target, option=Option("host")), []
         return None, warned
 
     def _on_joined(self, msg: Any, **_: Any) -> None:
@@ -193,7 +160,6 @@ class WorkerRegistry:
             self._say(
                 message(
                     "worker-joined",
-                    "worker {worker} on {host} joined (clock within {clock_ms:.1f} ms); {count}",
                     worker=data["index"],
                     host=data["host"],
                     clock_ms=abs(error_ms) + bound_ms,

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from harness.analysis.rounds import DISTURBED
-from harness.errors import Message, alternatives, message
 from harness.gates.requirement import Finding, judged
 from harness.gates.run_gates import no_baseline
+from harness.messages import Message, alternatives, message
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.record.measurement import BENCHMARKS, Figures, Interval
 from harness.record.summary import GateResult
@@ -28,15 +28,10 @@ def results_of(
     if named:
         return [_result(gate, test, suite, figures.get(test)) for test in named]
     if _is_left_out(gate, suite):
-        reason = message("gate-left-out", "its tests were not selected for this run")
+        reason = message("gate-left-out")
         return [Finding("inconclusive", reason).result(gate)] if asked_since else []
     known = alternatives(gate.benchmark, sorted({name_of(test) for test in [*report.benchmarks, *report.deselected]}))
-    reason = message(
-        "gate-unknown-benchmark",
-        "there was no benchmark {benchmark!r}. {known}",
-        benchmark=gate.benchmark,
-        known=known,
-    )
+    reason = message("gate-unknown-benchmark", benchmark=gate.benchmark, known=known)
     return [Finding("inconclusive", reason).result(gate)]
 
 
@@ -44,9 +39,7 @@ def left_out(gate: BenchGate, suite: BenchRecording) -> Message | None:
     """A warning where the user has chosen tests so that nothing of what the gate names was run."""
     if not _is_left_out(gate, suite):
         return None
-    return message(
-        "gate-not-judged", "gate `{gate}` was not judged: its tests were not selected for this run", gate=gate.source
-    )
+    return message("gate-not-judged", gate=gate.source)
 
 
 def _is_left_out(gate: BenchGate, suite: BenchRecording) -> bool:
@@ -68,11 +61,7 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures
     if observed is None:
         return Finding(
             "inconclusive",
-            message(
-                "gate-memory-not-measured",
-                "{metric} was not measured: run `harness bench --memory`",
-                metric=gate.metric,
-            ),
+            message("gate-memory-not-measured", metric=gate.metric),
         )
     baselines: list[Interval] = []
     if gate.baseline and suite.baseline is not None:
@@ -86,25 +75,15 @@ def _why_no_figures(test: str, suite: BenchRecording) -> Message:
     name, report = suite.shown(test), suite.report
     failed = next((problem.message for problem in report.failed if problem.test == test), None)
     if failed is not None:
-        return message(
-            "bench-no-figures-failed", "{name} has no figures: its test failed: {error}", name=name, error=failed
-        )
+        return message("bench-no-figures-failed", name=name, error=failed)
     skipped = next((problem.message for problem in report.skipped if problem.test == test), None)
     if skipped is not None:
-        return message(
-            "bench-no-figures-skipped", "{name} has no figures: its test was skipped: {why}", name=name, why=skipped
-        )
+        return message("bench-no-figures-skipped", name=name, why=skipped)
     if suite.end is None or not report.finished:
-        return message(
-            "bench-no-figures-pytest-died", "{name} has no figures: pytest died before it wrote any", name=name
-        )
+        return message("bench-no-figures-pytest-died", name=name)
     if not suite.ran(test):
-        return message("bench-no-figures-not-run", "{name} has no figures: the suite ended before it ran", name=name)
-    return message(
-        "bench-no-figures-not-called",
-        "{name} has no figures: its test does not call `benchmark(…)`, or benchmarks were switched off",
-        name=name,
-    )
+        return message("bench-no-figures-not-run", name=name)
+    return message("bench-no-figures-not-called", name=name)
 
 
 def _why_no_baseline(gate: BenchGate, suite: BenchRecording) -> Message:
@@ -112,12 +91,7 @@ def _why_no_baseline(gate: BenchGate, suite: BenchRecording) -> Message:
     if suite.baseline is None:
         return no_baseline(suite.no_baseline, run)
     # Without the benchmark's name, so that many results with one reason are shown together.
-    return message(
-        "baseline-lacks-benchmark",
-        "the baseline has no {metric} of this benchmark: run `harness baseline set {run} --add` to add it",
-        metric=gate.metric,
-        run=run,
-    )
+    return message("baseline-lacks-benchmark", metric=gate.metric, run=run)
 
 
 def _doubt(
@@ -131,31 +105,9 @@ def _doubt(
 ) -> Message:
     taken = next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test)
     if observed.high is None:
-        return message(
-            "gate-too-few-rounds",
-            "{metric} was {observed}; {rounds:,} rounds are too few to compare with the limit of {limit}: run more "
-            "with --benchmark-min-rounds or --benchmark-max-time",
-            rounds=rounds,
-            **figures,
-        )
+        return message("gate-too-few-rounds", rounds=rounds, **figures)
     if taken > DISTURBED:
-        return message(
-            "gate-disturbed",
-            "{metric} was {observed}, too close to the limit of {limit} to tell: other work had the core for "
-            "{taken:.0%} of its time",
-            taken=taken,
-            **figures,
-        )
+        return message("gate-disturbed", taken=taken, **figures)
     if gate.baseline:
-        return message(
-            "gate-rounds-within-noise",
-            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: add runs to the "
-            "baseline, or run more rounds with --benchmark-min-rounds or --benchmark-max-time",
-            **figures,
-        )
-    return message(
-        "gate-rounds-too-close",
-        "{metric} was {observed}, too close to the limit of {limit} to tell: run more rounds with "
-        "--benchmark-min-rounds or --benchmark-max-time",
-        **figures,
-    )
+        return message("gate-rounds-within-noise", **figures)
+    return message("gate-rounds-too-close", **figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
@@ -23,13 +23,7 @@ def unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) 
         return None
     if summary.error_rate is None or summary.error_rate <= MANY or _reads_error_rate(phase, gates):
         return None
-    return message(
-        "failures-not-gated",
-        "{share} of the requests of phase {phase!r} failed, but no gate checks error_rate there; add, for "
-        'example, gate("error_rate < 1%", phase={phase!r})',
-        share=Amount(100 * summary.error_rate, "%"),
-        phase=phase.name,
-    )
+    return message("failures-not-gated", share=Amount(100 * summary.error_rate, "%"), phase=phase.name)
 
 
 def _reads_error_rate(phase: Phase, gates: Sequence[Gate]) -> bool:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
+from harness.messages import Message, message
 from harness.record.run_folder import RunFolder, read_json
 from harness.record.summary import GateResult, GateStatus
 
@@ -19,35 +20,22 @@ def verify_result(folder: RunFolder) -> GateResult:
 
 def _finding(folder: RunFolder) -> tuple[GateStatus, Message]:
     if not folder.verification.exists():
-        return "inconclusive", message(
-            "invariant-check-not-run", "the scenario's `verify` did not run: nothing was checked"
-        )
+        return "inconclusive", message("invariant-check-not-run")
     found = read_json(folder.verification)
     status = found.get("status") if isinstance(found, dict) else None
     text = str(found.get("message") or "") if isinstance(found, dict) else ""
     match status:
         case "pass" if text:
-            return "pass", message("invariants-passed", "{message}", message=text)
+            return "pass", message("invariants-passed", message=text)
         case "pass":
-            return "pass", message("invariants-held", "the scenario's invariants hold")
+            return "pass", message("invariants-held")
         case "fail":
-            return "fail", message(
-                "invariant-broken", "an invariant of the scenario is broken: {message}", message=text
-            )
+            return "fail", message("invariant-broken", message=text)
         case "error":
-            return "inconclusive", message(
-                "invariant-check-raised", "`verify` raised an error, so nothing was checked: {message}", message=text
-            )
+            return "inconclusive", message("invariant-check-raised", message=text)
         case "interrupted":
-            return "inconclusive", message(
-                "invariant-check-interrupted", "`verify` was interrupted, so not everything was checked"
-            )
-    raise HarnessError(
-        "verify-status-unknown",
-        "status {status!r} is not pass, fail, error or interrupted",
-        where=str(folder.verification),
-        status=status,
-    )
+            return "inconclusive", message("invariant-check-interrupted")
+    raise HarnessError("verify-status-unknown", where=str(folder.verification), status=status)
 
 
 def verify_was_interrupted(folder: RunFolder) -> bool:

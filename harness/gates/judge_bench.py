@@ -13,9 +13,9 @@ from harness.analysis.changes import changes_of
 from harness.analysis.compare import against, relative
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
-from harness.errors import Message, message
 from harness.gates.bench_gates import left_out, results_of
 from harness.gates.verdict import Decision, weigh
+from harness.messages import Message, message
 from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
 from harness.record.measurement import BENCHMARKS, Figures
@@ -36,7 +36,7 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
     results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
     results += [
         GateResult(require=f"{suite.shown(problem.test)} passes", status="fail").because(
-            message("bench-test-failed", "the test failed: {error}", error=problem.message)
+            message("bench-test-failed", error=problem.message)
         )
         for problem in suite.report.failed
     ]
@@ -65,15 +65,10 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
 def _decide(suite: BenchRecording, asked: Sequence[BenchGate], results: Sequence[GateResult]) -> Decision:
     unsure = []
     if asked and not results:
-        unsure.append(message("no-gate-judged", "no gate was judged: none of the tests that gates name were selected"))
+        unsure.append(message("no-gate-judged"))
     broken, interrupted = _broken(suite, results), None
     if suite.end is not None and suite.end.interrupted:
-        interrupted = message(
-            "bench-interrupted",
-            "the bench was interrupted after {seconds:.0f} s{during}: the report covers only what ran",
-            seconds=suite.end.duration_s,
-            during=During(suite),
-        )
+        interrupted = message("bench-interrupted", seconds=suite.end.duration_s, during=During(suite))
     return weigh(results, unsure=unsure, broken=broken, interrupted=interrupted)
 
 
@@ -91,51 +86,19 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
     """Why the bench is not valid; empty where it is."""
     end, report, during = suite.end, suite.report, During(suite)
     if end is None:
-        return [
-            message(
-                "bench-killed",
-                "the bench was killed{during}: the report covers what was recorded until then",
-                during=during,
-            )
-        ]
+        return [message("bench-killed", during=during)]
     if end.interrupted:
         return []
     if end.exit_status < 0:
-        return [
-            message(
-                "pytest-killed",
-                "pytest was killed by signal {signal}{during}; harness.log has its output",
-                signal=-end.exit_status,
-                during=during,
-            )
-        ]
+        return [message("pytest-killed", signal=-end.exit_status, during=during)]
     if end.exit_status == _INTERNAL_ERROR or not report.finished:
-        return [
-            message(
-                "pytest-broke-down",
-                "pytest crashed with exit status {status}{during}; harness.log has its output",
-                status=end.exit_status,
-                during=during,
-            )
-        ]
+        return [message("pytest-broke-down", status=end.exit_status, during=during)]
     if end.exit_status == _TESTS_FAILED and not report.failed:
-        return [
-            message(
-                "pytest-failed-without-test",
-                "pytest ended with exit status {status} though no test failed; harness.log has its output",
-                status=end.exit_status,
-            )
-        ]
+        return [message("pytest-failed-without-test", status=end.exit_status)]
     if end.exit_status not in (0, _TESTS_FAILED):
-        return [
-            message(
-                "pytest-ended-badly",
-                "pytest ended with exit status {status}, so some tests may not have run; harness.log has its output",
-                status=end.exit_status,
-            )
-        ]
+        return [message("pytest-ended-badly", status=end.exit_status)]
     if not suite.benchmarks and not any(result.status == "fail" for result in results):
-        return [message("no-benchmarks-measured", "no benchmark was measured")]
+        return [message("no-benchmarks-measured")]
     return []
 
 
@@ -172,31 +135,16 @@ def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> B
 def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message | str]:
     warnings: list[Message | str] = [warning for gate in gates if (warning := left_out(gate, suite)) is not None]
     warnings += [
-        message("bench-skipped", "{name} was skipped: {why}", name=suite.shown(problem.test), why=problem.message)
+        message("bench-skipped", name=suite.shown(problem.test), why=problem.message)
         for problem in suite.report.skipped
     ]
     explained = {benchmark.test for benchmark in suite.benchmarks}
     explained |= {problem.test for problem in [*suite.report.skipped, *suite.report.failed]}
     missing = [test for test in suite.report.benchmarks if test not in explained]
-    warnings += [
-        message(
-            "bench-not-measured",
-            "{name} was not measured: its test does not call `benchmark(…)`",
-            name=suite.shown(test),
-        )
-        for test in missing
-        if suite.ran(test)
-    ]
+    warnings += [message("bench-not-measured", name=suite.shown(test)) for test in missing if suite.ran(test)]
     left = sum(not suite.ran(test) for test in missing)
     if left and suite.end is not None and suite.report.finished:  # if pytest died, nobody knows
-        warnings.append(
-            message(
-                "bench-not-run",
-                "{left} of {count} benchmarks were not run: the suite ended before them",
-                left=left,
-                count=len(suite.report.benchmarks),
-            )
-        )
+        warnings.append(message("bench-not-run", left=left, count=len(suite.report.benchmarks)))
     warnings += _disturbed(suite)
     warnings += suite.profiles.notes
     warnings += suite.environment.doubts if suite.environment else []
@@ -210,9 +158,6 @@ def _disturbed(suite: BenchRecording) -> list[Message]:
     return [
         message(
             "bench-disturbed",
-            "other work had the core while {disturbed} of {count} benchmarks were ready to run ({taken:.0%} "
-            "of the time of {name}): their intervals are wider for that reason; use a quiet machine for "
-            "narrower ones",
             disturbed=sum(benchmark.taken > DISTURBED for benchmark in suite.benchmarks),
             count=len(suite.benchmarks),
             name=suite.shown(worst.test),

@@ -10,11 +10,11 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.errors import Message, message
 from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.run_gates import Evaluator
 from harness.gates.verdict import decide
+from harness.messages import Message, message
 from harness.plan.model import Gate
 from harness.plan.phases import phase_kind
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
@@ -71,13 +71,13 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
-        message("run-event", "{kind}: {event}", kind=event.kind, event=event.message)
+        message("run-event", kind=event.kind, event=event.message)
         for event in run.journal.events
         if event.kind != "limit broke"
     ]
     found += run.profiles.notes
     found += [
-        message("profile-missing", "the profile {path} is missing from the run folder", path=profile.path)
+        message("profile-missing", path=profile.path)
         for profile in run.profiles.profiles
         if not (run.folder.path / profile.path).is_file()
     ]
@@ -90,10 +90,5 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
     if not phase.generator_limited:
         return None
     if phase_kind(phase.kind).by_steps:
-        return message(
-            "stress-generator-limited",
-            "phase {phase!r}: the limit is that of the load generator, not of the target; {why}",
-            phase=phase.name,
-            why=phase.generator_limited,
-        )
-    return message("phase-generator-limited", "phase {phase!r}: {why}", phase=phase.name, why=phase.generator_limited)
+        return message("stress-generator-limited", phase=phase.name, why=phase.generator_limited)
+    return message("phase-generator-limited", phase=phase.name, why=phase.generator_limited)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.errors import Message, message
 from harness.gates.run_totals import RunTotals
+from harness.messages import Message, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.comparators import is_upper
 from harness.metrics.formatting import Amount
@@ -128,49 +128,25 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
             # Of a count that only some requests are in, no more than all of them can come.
             best = Amount(expected / length_s, limit.unit)
             if not is_upper(comparison.comparator) and best < limit / MARGIN:
-                return message(
-                    "gate-lost-rate",
-                    "at best {best} can still be reached; the limit is {limit}",
-                    best=best,
-                    limit=limit,
-                )
+                return message("gate-lost-rate", best=best, limit=limit)
         case _ if not is_upper(comparison.comparator):
             return None
         case Quantile(q):
             over, allowed = sofar.response.count_above(math.ceil(limit * 1000)), (1 - q) * expected
             if over >= _FEWEST_OVER and over > MARGIN * allowed:
-                return message(
-                    "gate-lost-percentile",
-                    "{over:,} requests have already taken longer than {limit}; of about {expected:,.0f} in "
-                    "the whole phase, at most {allowed:,.0f} may",
-                    over=over,
-                    limit=limit,
-                    expected=expected,
-                    allowed=allowed,
-                )
+                return message("gate-lost-percentile", over=over, limit=limit, expected=expected, allowed=allowed)
         case Proportion(count):
             counted, allowed = int(count(sofar)), limit / 100 * expected
             if counted > MARGIN * allowed and (not limit or counted >= _FEWEST_FAILURES):
-                return message(
-                    "gate-lost-failures",
-                    "{failures:,} requests have already failed; of about {expected:,.0f} in the whole phase, "
-                    "at most {allowed:,.0f} may fail",
-                    failures=counted,
-                    expected=expected,
-                    allowed=allowed,
-                )
+                return message("gate-lost-failures", failures=counted, expected=expected, allowed=allowed)
         case Maximum():
             longest = metric.value(sofar)
             if longest is not None and longest > limit:
-                return message("gate-lost-maximum", "a request took {longest}", longest=Amount(longest, limit.unit))
+                return message("gate-lost-maximum", longest=Amount(longest, limit.unit))
         case Mean():
             least = Amount(sofar.response.sum_us / 1000 / expected, limit.unit)
             if least > MARGIN * limit:
-                return message(
-                    "gate-lost-mean",
-                    "even if all requests to come took no time, the mean would be {least}",
-                    least=least,
-                )
+                return message("gate-lost-mean", least=least)
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.compare import against
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.metrics.comparators import Comparator, holds, is_upper
 from harness.metrics.formatting import Estimate, Limit
 from harness.metrics.round_times import Minimum
@@ -72,13 +72,13 @@ def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Int
     if status == "inconclusive":
         reason = doubt(observed, limit, figures)
     elif status == "pass":
-        reason = message("gate-within-limit", "{metric} was {observed}, within the limit of {limit}", **figures)
+        reason = message("gate-within-limit", **figures)
     elif observed.value == limit:
-        reason = message("gate-at-limit", "{metric} was {observed}, at the limit of {limit}", **figures)
+        reason = message("gate-at-limit", **figures)
     elif is_upper(requirement.comparator):
-        reason = message("gate-over-limit", "{metric} was {observed}, over the limit of {limit}", **figures)
+        reason = message("gate-over-limit", **figures)
     else:
-        reason = message("gate-under-limit", "{metric} was {observed}, under the limit of {limit}", **figures)
+        reason = message("gate-under-limit", **figures)
     return Finding(status, reason, observed, limit, baseline)
 
 

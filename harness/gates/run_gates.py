@@ -8,9 +8,9 @@ from typing import Any
 from harness.analysis.comparability import comparable, why_not_comparable
 from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
 from harness.analysis.samples import Sample, samples_of
-from harness.errors import Message, alternatives, message
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
+from harness.messages import Message, alternatives, message
 from harness.metrics.statistics import Proportion, Quantile
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
@@ -45,7 +45,7 @@ class Evaluator:
         if sample is None and gate.endpoint:
             return Finding("inconclusive", _why_no_endpoint(gate.endpoint, phase, samples))
         if sample is None or observed is None:
-            reason = message("gate-no-requests", "no request was sent in phase {phase!r}", phase=phase)
+            reason = message("gate-no-requests", phase=phase)
             return Finding("inconclusive", reason)
         finding = self._judged(gate, record, sample, observed)
         if self._run.journal.end_reason == "gate failed" and finding.status != "fail":
@@ -58,13 +58,8 @@ class Evaluator:
     def _why_no_phase(self, phase: str) -> Message:
         planned = [entry.name for entry in self._run.plan.phases]
         if phase in planned:
-            return message("gate-phase-not-begun", "phase {phase!r} never began", phase=phase)
-        return message(
-            "gate-phase-not-planned",
-            "the plan has no phase {phase!r}. {known}",
-            phase=phase,
-            known=alternatives(phase, planned),
-        )
+            return message("gate-phase-not-begun", phase=phase)
+        return message("gate-phase-not-planned", phase=phase, known=alternatives(phase, planned))
 
     def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
         name = record.plan.name
@@ -89,29 +84,19 @@ class Evaluator:
         if found:
             return found
         unknown = message(
-            "baseline-lacks-figure",
-            "the baseline has no {metric} of phase {phase!r}, {endpoint}: set a newer run as the baseline",
-            metric=metric,
-            phase=phase,
-            endpoint=gate.endpoint or "all endpoints",
+            "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
         )
         return why_not_comparable(run, record) or unknown
 
 
 def no_baseline(why: Message | None, run: str) -> Message:
     """Why a gate cannot compare with a baseline; ``why`` is the reason, where the caller knows one."""
-    return why or message(
-        "baseline-missing",
-        "no baseline to compare with: run `harness baseline set RUN` with a run you trust (for this run: "
-        "`harness baseline set {run}`)",
-        run=run,
-    )
+    return why or message("baseline-missing", run=run)
 
 
 def _why_no_endpoint(endpoint: str, phase: str, samples: dict[str, Sample]) -> Message:
     return message(
         "gate-unknown-endpoint",
-        "no request was sent to {endpoint!r} in phase {phase!r}. {known}",
         endpoint=endpoint,
         phase=phase,
         known=alternatives(endpoint, sorted(key for key in samples if key != ALL)),
@@ -123,25 +108,10 @@ def _doubt(
 ) -> Message:
     requests, needed = int(sample.requests.sum()), _needed(comparison, sample, observed, limit)
     if requests < needed:
-        return message(
-            "gate-too-few-requests",
-            "{metric} was {observed}; {requests:,} requests are too few to compare with the limit of {limit} "
-            "({seconds} s need at least {needed:,}): run longer or under more load",
-            requests=requests,
-            seconds=sample.n,
-            needed=needed,
-            **figures,
-        )
+        return message("gate-too-few-requests", requests=requests, seconds=sample.n, needed=needed, **figures)
     if comparison.baseline:
-        return message(
-            "gate-within-noise",
-            "{metric} was {observed}, too close to the limit of {limit} to tell from noise: run longer, or "
-            "add runs to the baseline",
-            **figures,
-        )
-    return message(
-        "gate-too-close", "{metric} was {observed}, too close to the limit of {limit} to tell: run longer", **figures
-    )
+        return message("gate-within-noise", **figures)
+    return message("gate-too-close", **figures)
 
 
 def _needed(comparison: Comparison, sample: Sample, observed: Interval, limit: float) -> int:
@@ -158,17 +128,8 @@ def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:
     """What the phase's own state does to a finding."""
     if summary.generator_limited:
         finding.status = "inconclusive"
-        finding.reason = message(
-            "gate-generator-limited",
-            "the load generator was the bottleneck, not the target: {why}",
-            why=summary.generator_limited,
-        )
+        finding.reason = message("gate-generator-limited", why=summary.generator_limited)
     elif summary.cut_short and finding.status == "pass":
         finding.status = "inconclusive"
-        finding.reason = message(
-            "gate-phase-cut-short",
-            "the phase was cut short ({how}); until then {reason}",
-            how=summary.cut_short,
-            reason=finding.reason,
-        )
+        finding.reason = message("gate-phase-cut-short", how=summary.cut_short, reason=finding.reason)
     return finding

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.errors import ExitCode, Message, message
+from harness.errors import ExitCode
+from harness.messages import Message, message
 from harness.plan.hosts import HOST_NOT_ALLOWED
 from harness.record.events import REQUESTS_MISSING
 from harness.record.journal import Journal
@@ -36,13 +37,9 @@ def decide(
     failed = [event.message for event in run.journal.events if event.kind == "exit code"]
     interrupted = None
     if run.journal.end_reason == "interrupted":
-        interrupted = message(
-            "run-was-interrupted",
-            "the run was interrupted after {seconds:.0f} s: the report covers only what ran",
-            seconds=run.journal.last_s,
-        )
+        interrupted = message("run-was-interrupted", seconds=run.journal.last_s)
     elif verify_interrupted:
-        interrupted = message("run-interrupted-in-verify", "the run was interrupted while the scenario's `verify` ran")
+        interrupted = message("run-interrupted-in-verify")
     return weigh(results, failed=failed, broken=_broken(run, phases, results), interrupted=interrupted)
 
 
@@ -66,11 +63,11 @@ def weigh(
     if unsure:
         return Decision("inconclusive", ExitCode.INCONCLUSIVE, unsure)
     if not results:
-        reason = message("no-gates", "there are no gates, so the run had nothing to pass or fail")
+        reason = message("no-gates")
     elif len(results) == 1:
-        reason = message("gate-held", "the gate held")
+        reason = message("gate-held")
     else:
-        reason = message("gates-held", "all {count} gates held", count=len(results))
+        reason = message("gates-held", count=len(results))
     return Decision("pass", ExitCode.PASS, [reason])
 
 
@@ -80,22 +77,16 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
     reasons: list[Message] = []
     match journal.end_reason:
         case None:
-            reasons.append(
-                message(
-                    "run-was-killed",
-                    "the run was killed after {seconds:.0f} s: the report covers what was recorded until then",
-                    seconds=journal.last_s,
-                )
-            )
+            reasons.append(message("run-was-killed", seconds=journal.last_s))
         case "target lost":
-            reasons.append(message("target-was-lost", "the target died or stopped responding; target.log may show why"))
+            reasons.append(message("target-was-lost"))
         case "workers lost":
-            reasons.append(message("workers-lost", "the load workers were lost; harness.log shows why"))
+            reasons.append(message("workers-lost"))
         case "error":
-            reasons.append(message("run-error", "the run ended with an error; harness.log shows it"))
+            reasons.append(message("run-error"))
     reasons += [event.message for event in journal.events if event.kind in REQUESTS_MISSING]
     if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
-        reasons.append(message("no-requests", "no request was recorded"))
+        reasons.append(message("no-requests"))
     reasons += _refused(journal, phases)
     reasons += _generator_limited(phases, results)
     return reasons
@@ -107,7 +98,7 @@ def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
     requests = sum(phase.requests for phase in phases)
     if not refused or sum(failure.count for failure in refused) < requests:
         return []
-    return [message("all-hosts-refused", "no request was allowed: {failure}", failure=refused[0].failure)]
+    return [message("all-hosts-refused", failure=refused[0].failure)]
 
 
 def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
@@ -117,13 +108,7 @@ def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateRes
     limited = [phase for phase in counted if phase.generator_limited]
     if not counted or len(limited) < len(counted):
         return []
-    return [
-        message(
-            "generator-limited",
-            "the load generator was the bottleneck in every measured phase: {why}",
-            why=limited[0].generator_limited,
-        )
-    ]
+    return [message("generator-limited", why=limited[0].generator_limited)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +129,5 @@ def reason_of(result: GateResult) -> Message:
     """What a gate that failed, or was inconclusive, contributes to the reasons of the verdict."""
     gate = GateName(result.require, result.endpoint, result.phase)
     if result.status == "fail":
-        return message("gate-failed", "{gate} failed: {reason}", gate=gate, reason=result.reason)
-    return message("gate-inconclusive", "{gate} is inconclusive: {reason}", gate=gate, reason=result.reason)
+        return message("gate-failed", gate=gate, reason=result.reason)
+    return message("gate-inconclusive", gate=gate, reason=result.reason)

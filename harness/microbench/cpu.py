@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.microbench.request import Request
 from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
@@ -75,9 +75,7 @@ def _profile(
     usable = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
     notes = sampler.notes
     if profiles and not usable:
-        notes.append(
-            message("cpu-benchmark-too-short", "CPU of {test}: too short for py-spy; run more rounds", test=test)
-        )
+        notes.append(message("cpu-benchmark-too-short", test=test))
     return usable, notes
 
 

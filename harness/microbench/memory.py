@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.microbench.request import Request
 from harness.microbench.session import WENT_WELL, Session, pytest_command
 from harness.plan.bench import BenchPlan
@@ -26,7 +26,7 @@ from harness.sampling.child import start_child
 _READ_TIMEOUT_S = 300.0
 _POLL_S = 0.1
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
-_INTERRUPTED = message("memory-interrupted", "memory was not traced to the end: interrupted")
+_INTERRUPTED = message("memory-interrupted")
 _CALL = "measured ("
 _PLUGIN = "microbench/plugin.py"
 
@@ -68,34 +68,12 @@ def trace_benchmarks(
     write_memory(folder.benchmark_memory, read.figures)
     missing = [test for test in tests if test not in read.figures and test not in read.damaged]
     notes = [
-        message(
-            "memory-benchmark-trace-unreadable",
-            "memory of {test}: its trace cannot be read: {reason}",
-            test=test,
-            reason=reason,
-        )
-        for test, reason in read.damaged.items()
+        message("memory-benchmark-trace-unreadable", test=test, reason=reason) for test, reason in read.damaged.items()
     ]
     if ended.status in WENT_WELL:
-        notes += [
-            message(
-                "memory-benchmark-failed",
-                "memory of {test} was not traced: its test failed under memray; see harness.log",
-                test=test,
-            )
-            for test in missing
-        ]
+        notes += [message("memory-benchmark-failed", test=test) for test in missing]
     else:
-        notes.append(
-            message(
-                "memory-pytest-failed",
-                "memory of {missing} of {count} benchmarks was not traced: under memray pytest failed (exit status "
-                "{status}); see harness.log",
-                missing=len(missing),
-                count=len(tests),
-                status=ended.status,
-            )
-        )
+        notes.append(message("memory-pytest-failed", missing=len(missing), count=len(tests), status=ended.status))
     return _profiles(tests, read.figures, folder), notes
 
 
@@ -115,12 +93,10 @@ def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | Me
             child.communicate()
             if interrupts():
                 return _INTERRUPTED
-            return message(
-                "memory-traces-too-large", "the memory traces in {folder} took too long to read", folder=folder.memory
-            )
+            return message("memory-traces-too-large", folder=folder.memory)
     if child.returncode != 0:
         last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        return message("memory-traces-unreadable", "the memory traces cannot be read: {reason}", reason=last)
+        return message("memory-traces-unreadable", reason=last)
     return Traces.model_validate_json(output)
 
 

@@ -45,27 +45,15 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
     if missing:
         raise HarnessError(
             "bench-packages-missing",
-            "{packages} is not installed beside the harness",
-            hint="{install}",
             packages=" and ".join(name.replace("_", "-") for name in missing),
             install=how_to_install("bench"),
         )
     for argument in arguments:
         name = argument.partition("=")[0]
         if name == _JUDGES:
-            raise HarnessError(
-                "bench-compare-fail-refused",
-                "gates decide here, not pytest-benchmark",
-                where=argument,
-                hint="Set a baseline and use `--gate 'bench(\"test_*\").mean <= baseline + 10%'`.",
-            )
+            raise HarnessError("bench-compare-fail-refused", where=argument)
         if name in _OURS:
-            raise HarnessError(
-                "bench-option-taken",
-                "the harness passes this option itself",
-                where=argument,
-                hint="The run folder contains benchmark.json.",
-            )
+            raise HarnessError("bench-option-taken", where=argument)
 
 
 def pytest_command(plan: BenchPlan, request: Path, options: Sequence[str]) -> list[str]:

@@ -16,32 +16,14 @@ _EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 
 def parse_bench_gate(text: object) -> BenchGate:
     """One requirement on benchmarks. Raises ``InvalidValue``."""
     if not isinstance(text, str) or not text.strip():
-        raise InvalidValue(
-            "requirement-invalid",
-            "{text!q} is not a requirement",
-            hint="Write, for example, {examples!o}.",
-            text=text,
-            examples=_EXAMPLES,
-        )
+        raise InvalidValue("requirement-invalid", text=text, examples=_EXAMPLES)
     if not text.lstrip().lower().startswith("bench"):
-        raise InvalidValue(
-            "requirement-without-benchmark",
-            "{text!q} does not name a benchmark",
-            hint="Write, for example, {examples!o}.",
-            text=text,
-            examples=_EXAMPLES,
-        )
+        raise InvalidValue("requirement-without-benchmark", text=text, examples=_EXAMPLES)
     words = {token.type: str(token) for token in tokens_of(parsed(text, "benchmark", _EXAMPLES))}
     source = text.strip()
     name = words["NAME"][1:-1].strip()
     if not name:
-        raise InvalidValue(
-            "benchmark-name-empty",
-            "{text!q}: the benchmark's name is empty",
-            hint="Write, for example, {examples!o}.",
-            text=source,
-            examples=_EXAMPLES,
-        )
+        raise InvalidValue("benchmark-name-empty", text=source, examples=_EXAMPLES)
     metric = metric_of(words["WORD"], source, BENCH_METRICS)
     value, percent = _value(metric, words, source)
     return BenchGate(
@@ -69,13 +51,6 @@ def _value(metric: Metric[RoundTimes], words: dict[str, str], source: str) -> tu
     if unit_text not in scales:
         if unit_text:
             raise wrong_unit(metric, unit_text, source, relative="BASELINE" in words)
-        raise InvalidValue(
-            "limit-without-unit",
-            "{text!q}: a unit is missing",
-            hint="{metric} is {wording}.",
-            text=source,
-            metric=metric.name,
-            wording=metric.unit.wording,
-        )
+        raise InvalidValue("requirement-without-unit", text=source, metric=metric.name, wording=metric.unit.wording)
     # Rounded, so that 1.1 ms is 0.0011 s and not 0.0011000000000000001.
     return float(f"{sign * number_of(number, source) * scales[unit_text]:.12g}"), False

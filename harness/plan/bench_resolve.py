@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.config_source import ConfigSource, KeyPath
@@ -102,12 +103,7 @@ def requested_bench_gates(
         listed = checked(_GatesFile, file.data, (), file, problems)
         found += [entry.require for entry in listed.gate] if listed else []
         if listed and not listed.gate:
-            problems.add(
-                "gates-file-empty",
-                "there is no gate in it",
-                where=file.where(()),
-                hint='Add a table [[gate]] with require = "…".',
-            )
+            problems.add("gates-file-empty", where=file.where(()))
     texts: dict[KeyPath, Where] = {("gates", index): option for index in range(len(gates))}
     source = ConfigSource({"gates": list(gates)}, texts)
     table = checked(_ProjectTable, source.data, (), source, problems)
@@ -126,36 +122,20 @@ def _project(folder: Path) -> tuple[str, _ProjectTable]:
     source = read_toml(file)
     project = source.data.get("project", {})
     if not isinstance(project, dict):
-        raise HarnessError(
-            "project-not-a-table",
-            "this is not a table",
-            where=shown(source.where(("project",))),
-            hint='Write [project] and name = "…".',
-        )
+        raise HarnessError("project-not-a-table", where=shown(source.where(("project",))))
     name = project.get("name") or file.parent.name
     table: object = source.data
     for key in _TABLE:
         table = table.get(key, {}) if isinstance(table, dict) else table
     problems = Problems()
     if not isinstance(table, dict):
-        raise HarnessError(
-            "bench-not-a-table",
-            "this is not a table",
-            where=shown(source.where(_TABLE)),
-            hint="Write [tool.harness.bench].",
-        )
+        raise HarnessError("bench-not-a-table", where=shown(source.where(_TABLE)))
     below = ConfigSource(table, source.locations_below(_TABLE))
     settings = checked(_ProjectTable, table, (), below, problems)
     for index, path in enumerate(settings.paths if settings else ()):
         if not _is_there(file.parent / path.partition("::")[0]):
             # pytest would look for tests everywhere instead.
-            problems.add(
-                "bench-path-not-found",
-                "there is no {path!q}",
-                where=below.where(("paths", index)),
-                hint="Write files or folders of tests, relative to the folder of pyproject.toml.",
-                path=path,
-            )
+            problems.add("bench-path-not-found", where=below.where(("paths", index)), path=path)
     problems.raise_if_any()
     assert settings is not None
     if file.parent != folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar, get_args
 
-from harness.errors import alternatives
+from harness.messages import alternatives
 from harness.metrics import synonyms
 from harness.metrics.comparators import Comparator
 from harness.metrics.metric import Metric
@@ -23,12 +23,7 @@ def metric_of(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Met
     metric = known.get(word.lower())
     if metric is None:
         raise InvalidValue(
-            "metric-unknown",
-            "{text!q}: unknown metric {word!q}",
-            hint="{alternatives}",
-            text=source,
-            word=word,
-            alternatives=alternatives(word, known, synonyms(known)),
+            "metric-unknown", text=source, word=word, alternatives=alternatives(word, known, synonyms(known))
         )
     return metric
 
@@ -39,57 +34,29 @@ def comparator_of(word: str, source: str) -> Comparator:
         if word == comparator:
             return comparator
     if likely := _COMPARATOR_FOR.get(word):
-        raise InvalidValue(
-            "comparison-misspelled",
-            "{text!q}: {word!q} is not a comparison",
-            hint='Did you mean "{meant}"?',
-            text=source,
-            word=word,
-            meant=source.replace(word, likely, 1),
-        )
-    raise InvalidValue(
-        "comparison-unknown",
-        "{text!q}: {word!q} is not a comparison",
-        hint="Known: {known}.",
-        text=source,
-        word=word,
-        known=_COMPARATORS,
-    )
+        raise InvalidValue("comparison-misspelled", text=source, word=word, meant=source.replace(word, likely, 1))
+    raise InvalidValue("comparison-unknown", text=source, word=word, known=_COMPARATORS)
 
 
 def number_of(text: str, source: str) -> float:
     """The number ``text`` in ``source``. Raises ``InvalidValue`` if it is absurdly large."""
     number = float(text)
     if abs(number) > _LARGEST:
-        raise InvalidValue(
-            "limit-too-large",
-            "{text!q}: the number is too large",
-            hint="Write at most {most:.0e}.",
-            text=source,
-            most=_LARGEST,
-        )
+        raise InvalidValue("limit-too-large", text=source, most=_LARGEST)
     return number
 
 
 def check_sign(number: str, unit: str, source: str) -> None:
     """Raises ``InvalidValue`` where a limit has a sign."""
     if number[0] in "+-":
-        raise InvalidValue(
-            "limit-with-sign",
-            "{text!q}: a limit has no sign",
-            hint='Write "{meant}".',
-            text=source,
-            meant=f"{number[1:]}{unit}",
-        )
+        raise InvalidValue("limit-with-sign", text=source, meant=f"{number[1:]}{unit}")
 
 
 def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool) -> InvalidValue:
     """The error for a unit that is not the metric's; ``relative``: a percentage of the baseline would be right too."""
     if relative:
         return InvalidValue(
-            "limit-of-wrong-unit",
-            "{text!q}: {unit!q} is not a unit of {metric}",
-            hint=("Write it {wording}, such as {example}, or as a percentage of the baseline, such as baseline + 10%."),
+            "relative-limit-of-wrong-unit",
             text=source,
             unit=unit,
             metric=metric.name,
@@ -98,8 +65,6 @@ def wrong_unit(metric: Metric[_Data], unit: str, source: str, *, relative: bool)
         )
     return InvalidValue(
         "limit-of-wrong-unit",
-        "{text!q}: {unit!q} is not a unit of {metric}",
-        hint="Write it {wording}, such as {example}.",
         text=source,
         unit=unit,
         metric=metric.name,
@@ -112,8 +77,6 @@ def check_range(metric: Metric[_Data], comparator: str, value: float, source: st
     if value > metric.unit.most:
         raise InvalidValue(
             "limit-out-of-range",
-            "{text!q}: {metric} is at most {most:g} {unit}",
-            hint="Write, for example, {example}.",
             text=source,
             metric=metric.name,
             most=metric.unit.most,
@@ -121,9 +84,4 @@ def check_range(metric: Metric[_Data], comparator: str, value: float, source: st
             example=metric.example,
         )
     if value == 0 and comparator == "<":
-        raise InvalidValue(
-            "limit-never-holds",
-            "{text!q} can never hold",
-            hint="No value is below 0: raise the limit, or use <=.",
-            text=source,
-        )
+        raise InvalidValue("limit-never-holds", text=source)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.messages import message
 from harness.plan.description import ScenarioDescription
 from harness.plan.phases import phase_kind
 from harness.plan.problems import Problems, Where
@@ -133,35 +134,11 @@ def _add_calls(source: ConfigSource, kind: str, value: object, location: str, pr
     calls = value if isinstance(value, list) else [value]
     wrong = [call for call in calls if not _is_call(call, kind)]
     if wrong and isinstance(wrong[0], Mapping) and "call" in wrong[0]:
-        problems.add(
-            "scenario-wrong-call",
-            "{call}(…) is not a {kind}",
-            where=location,
-            hint="Write a list of {kind}s, such as {example}.",
-            call=wrong[0]["call"],
-            kind=kind,
-            example=_EXAMPLES[kind],
-        )
+        problems.add("scenario-wrong-call", where=location, call=wrong[0]["call"], kind=kind, example=_EXAMPLES[kind])
     elif wrong:
-        problems.add(
-            "scenario-wrong-value",
-            "{value!q} is not a {kind}",
-            where=location,
-            hint="Write a list of {kind}s, such as {example}.",
-            value=wrong[0],
-            kind=kind,
-            example=_EXAMPLES[kind],
-        )
+        problems.add("scenario-wrong-value", where=location, value=wrong[0], kind=kind, example=_EXAMPLES[kind])
     elif not isinstance(value, list):
-        problems.add(
-            "scenario-not-a-list",
-            "{name} is not a list",
-            where=location,
-            hint="Write a list of {kind}s, such as {example}.",
-            name=f"{kind}s",
-            kind=kind,
-            example=_EXAMPLES[kind],
-        )
+        problems.add("scenario-not-a-list", where=location, name=f"{kind}s", kind=kind, example=_EXAMPLES[kind])
     calls = [call for call in calls if _is_call(call, kind)]
     source.data[kind] = [_table(source, (kind, index), call, problems) for index, call in enumerate(calls)]
 
@@ -197,11 +174,9 @@ def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problem
         if meant := source.spelling.get((*path, argument)):  # the profile's word, which the call has another for
             problems.add(
                 "unknown-key",
-                "unknown key {word!q}",
                 where=f"{location}({argument})",
-                hint='Did you mean "{meant}"?',
                 word=argument,
-                meant=meant,
+                alternatives=message("meant", meant=meant),
             )
         key = kind.call_keys.get(argument, argument)
         table[key] = value

@@ -66,9 +66,7 @@ def parse_requirement(text: object) -> Comparison:
     """One requirement on one metric, as a gate states it. Raises ``InvalidValue``."""
     condition = _parse(text)
     if len(condition.any_of) > 1 or len(condition.any_of[0]) > 1:
-        raise InvalidValue(
-            "requirement-joined", "{text!q} combines requirements", hint="Write a gate for each requirement.", text=text
-        )
+        raise InvalidValue("requirement-joined", text=text)
     return condition.any_of[0][0]
 
 
@@ -81,40 +79,18 @@ def parse_limit(text: object) -> Condition:
     for group in condition.any_of:
         for comparison in group:
             if comparison.baseline:
-                raise InvalidValue(
-                    "limit-with-baseline",
-                    "{text!q} compares with a baseline, which is known only after the run",
-                    hint='Write the limit itself, such as "p95 > 500ms"; a gate can compare with the baseline.',
-                    text=comparison.source,
-                )
+                raise InvalidValue("limit-with-baseline", text=comparison.source)
             if comparison.measures.better == "lower" and is_upper(comparison.comparator):
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
-                raise InvalidValue(
-                    "limit-true-from-start",
-                    "{text!q} is true from the start, so the first step would be the last",
-                    hint='"until" says when the limit breaks: did you mean "{meant}"?',
-                    text=comparison.source,
-                    meant=turned,
-                )
+                raise InvalidValue("limit-true-from-start", text=comparison.source, meant=turned)
     return condition
 
 
 def _parse(text: object) -> Condition:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidValue(
-            "requirement-invalid",
-            "{text!q} is not a requirement",
-            hint="Write, for example, {examples!o}.",
-            text=text,
-            examples=_EXAMPLES,
-        )
+        raise InvalidValue("requirement-invalid", text=text, examples=_EXAMPLES)
     if text.lstrip().lower().startswith("bench"):
-        raise InvalidValue(
-            "requirement-on-benchmark",
-            "{text!q} is a gate on a benchmark",
-            hint="A run has no benchmarks; use it with `harness bench`.",
-            text=text,
-        )
+        raise InvalidValue("requirement-on-benchmark", text=text)
     tree = parsed(text, "condition", _EXAMPLES)
     groups = tuple(
         tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
@@ -144,8 +120,6 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
     if not accepted:  # a character that starts no word of the grammar
         return InvalidValue(
             "requirement-unexpected-character",
-            "{text!q}: unexpected {character!q} at column {column}",
-            hint="Write, for example, {examples!o}.",
             text=text,
             character=text[error.column - 1],
             column=error.column,
@@ -153,22 +127,9 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
         )
     expected = [word for name, word in _EXPECTED.items() if name in accepted]
     if getattr(getattr(error, "token", None), "type", None) == "$END":
-        return InvalidValue(
-            "requirement-incomplete",
-            "{text!q} is incomplete: expected {expected!o}",
-            hint="Write, for example, {examples!o}.",
-            text=text,
-            expected=expected,
-            examples=examples,
-        )
+        return InvalidValue("requirement-incomplete", text=text, expected=expected, examples=examples)
     return InvalidValue(
-        "requirement-unexpected-word",
-        "{text!q}: expected {expected!o} at column {column}",
-        hint="Write, for example, {examples!o}.",
-        text=text,
-        expected=expected,
-        column=error.column,
-        examples=examples,
+        "requirement-unexpected-word", text=text, expected=expected, column=error.column, examples=examples
     )
 
 
@@ -206,13 +167,7 @@ def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tupl
     if not unit_text:
         completed = f"{number}%" if baseline else unit.completed(number)
         head, _, tail = source.rpartition(number)
-        raise InvalidValue(
-            "limit-without-unit",
-            "{text!q}: a unit is missing",
-            hint='Did you mean "{meant}"?',
-            text=source,
-            meant=f"{head}{completed}{tail}",
-        )
+        raise InvalidValue("limit-without-unit", text=source, meant=f"{head}{completed}{tail}")
     if baseline and unit_text == "%":
         return value, "%"
     if unit_text not in unit.scales:

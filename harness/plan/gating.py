@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import Option, alternatives
+from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.model import Gate, RunPlan
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
@@ -28,9 +28,7 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
         elif phase is None and kinds and all(kind in _ALL_KINDS and not _measured(kind) for kind in kinds.values()):
             problems.add(
                 "gate-without-measured-phase",
-                "a gate without a phase applies to {measured} phases, but there are none",
                 where=source.where(path),
-                hint="Name the phase. Known: {known}.",
                 measured=[kind for kind in KINDS if _measured(kind)],
                 known=list(kinds),
             )
@@ -47,33 +45,13 @@ def _measured(kind: object) -> bool:
 def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, problems: Problems) -> None:
     readable = [name for name, kind in kinds.items() if kind not in KINDS or phase_kind(kind).has_load]
     if phase == MEMORY_PASS:
-        problems.add(
-            "gate-on-diagnose",
-            "the diagnose phase runs under memray, so its times are not meaningful",
-            where=where,
-            hint="Known: {known}.",
-            known=readable,
-        )
+        problems.add("gate-on-diagnose", where=where, known=readable)
     elif phase not in kinds:
         if any(kind not in _ALL_KINDS for kind in kinds.values()):
             return  # it may be the phase whose kind is reported already: a missing name defaults to the kind
-        problems.add(
-            "gate-unknown-phase",
-            "there is no phase {phase!q}",
-            where=where,
-            hint="{alternatives}",
-            phase=phase,
-            alternatives=alternatives(phase, readable),
-        )
+        problems.add("gate-unknown-phase", where=where, phase=phase, alternatives=alternatives(phase, readable))
     elif phase not in readable:
-        problems.add(
-            "gate-on-phase-without-load",
-            "{phase!q} has no load to measure",
-            where=where,
-            hint="Known: {known}.",
-            phase=phase,
-            known=readable,
-        )
+        problems.add("gate-on-phase-without-load", where=where, phase=phase, known=readable)
 
 
 def requested_gates(

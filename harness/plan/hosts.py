@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from harness.errors import quoted
+from harness.messages import alternatives, quoted
 from harness.plan.model import AllowedHost
 from harness.plan.problems import InvalidValue
 
@@ -68,37 +68,18 @@ def parse_host(value: object) -> object:
     """Check an entry of ``allowed_hosts``: a name, or a table of ``host`` and ``max_rate``. Raises ``InvalidValue``."""
     table = {"host": value} if isinstance(value, str) else value
     if not isinstance(table, dict):
-        raise InvalidValue(
-            "host-invalid",
-            "{value!q} is not a host",
-            hint='Write its name, or a table such as {{host = "10.0.0.9", max_rate = 500}}.',
-            value=value,
-        )
+        raise InvalidValue("host-invalid", value=value)
     name, most = table.get("host"), table.get("max_rate")
     unknown = sorted(set(table) - {"host", "max_rate"})
     if unknown:
-        raise InvalidValue(
-            "unknown-key", "unknown key {word!q}", hint="An entry has the keys host and max_rate.", word=unknown[0]
-        )
+        raise InvalidValue("unknown-key", word=unknown[0], alternatives=alternatives(unknown[0], ["host", "max_rate"]))
     if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
         likely = host_of(name) if isinstance(name, str) else ""
         if _is_name(likely):
-            raise InvalidValue(
-                "host-more-than-a-name",
-                "{value!q} is more than a host's name",
-                hint='Did you mean "{meant}"?',
-                value=name,
-                meant=likely,
-            )
-        raise InvalidValue("host-invalid", "{value!q} is not a host", hint="Write its name alone.", value=name)
+            raise InvalidValue("host-more-than-a-name", value=name, meant=likely)
+        raise InvalidValue("host-not-a-name", value=name)
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
-        raise InvalidValue(
-            "host-rate-invalid",
-            "{value!q} is not a rate limit",
-            hint="Write whole requests per second, from 1 to {most:,}.",
-            value=most,
-            most=MOST_RATE,
-        )
+        raise InvalidValue("host-rate-invalid", value=most, most=MOST_RATE)
     return {"host": host_key(name), "max_rate": most}
 
 

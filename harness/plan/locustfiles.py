@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError, Message, Option, alternatives
+from harness.errors import HarnessError
+from harness.messages import Message, Option, alternatives
 
 _NO_SCENARIOS = ("_", "test_", "conftest.")
 """Prefixes of Python files that lie beside scenarios."""
@@ -30,11 +31,7 @@ def find_locustfiles(scenario: str | Path) -> Locustfiles:
     """The files that ``scenario`` names. Raises :class:`HarnessError` where one is missing or a folder holds none."""
     text = str(scenario)
     if not text.strip(", "):  # as a path this would be the current folder
-        raise HarnessError(
-            "scenario-empty",
-            "no scenario is given",
-            hint="Give a Locust file, a folder of them, or several separated by commas.",
-        )
+        raise HarnessError("scenario-empty")
     given = [text] if Path(text).exists() else [part.strip() for part in text.split(",") if part.strip()] or [text]
     files: dict[Path, None] = {}
     for each in given:
@@ -49,14 +46,7 @@ def _files_of(path: Path) -> list[Path]:
         return [path.resolve()]
     if not path.is_dir():
         folder, others = _scenarios_near(path)
-        raise HarnessError(
-            "scenario-not-found",
-            "there is no such scenario",
-            where=str(path),
-            hint="In {folder}: {alternatives}",
-            folder=folder,
-            alternatives=others,
-        )
+        raise HarnessError("scenario-not-found", where=str(path), folder=folder, alternatives=others)
     files = sorted(
         (Path(folder, name).resolve() for folder, _, names in os.walk(path) for name in names if _is_locustfile(name)),
         # A folder's own files come before those of its subfolders.
@@ -64,20 +54,9 @@ def _files_of(path: Path) -> list[Path]:
     )
     package = path.resolve() / "__init__.py"
     if not files and not package.is_file():
-        raise HarnessError(
-            "scenario-folder-empty",
-            "the folder has no Python file",
-            where=str(path),
-            hint="Files whose names begin with _ are skipped.",
-        )
+        raise HarnessError("scenario-folder-empty", where=str(path))
     if sum(len(str(file)) + 4 for file in files) > _MOST_CHARACTERS:
-        raise HarnessError(
-            "scenario-folder-too-large",
-            "the folder has too many Python files ({count:,})",
-            where=str(path),
-            hint="Give a folder that holds only Locust files.",
-            count=len(files),
-        )
+        raise HarnessError("scenario-folder-too-large", where=str(path), count=len(files))
     return files or [package]
 
 
@@ -86,20 +65,11 @@ def _no_scenario(path: Path) -> HarnessError:
     if path.suffix == ".toml":
         return HarnessError(
             "scenario-is-profile",
-            "this is a profile, not a scenario",
             where=str(path),
-            hint="Name the scenario first, then add {option}.",
             option=Option("profile", path.stem if path.parent.name == "profiles" else path),
         )
     folder, others = _scenarios_near(path)
-    return HarnessError(
-        "scenario-not-python",
-        "this is not a Python file",
-        where=str(path),
-        hint="In {folder}: {alternatives}",
-        folder=folder,
-        alternatives=others,
-    )
+    return HarnessError("scenario-not-python", where=str(path), folder=folder, alternatives=others)
 
 
 def _scenarios_near(path: Path) -> tuple[Path, Message]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from harness.errors import Option, alternatives
+from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
 from harness.plan.problems import InvalidValue, Problems, Where
@@ -47,23 +47,10 @@ def apply_override(
             return
     parts = [part.strip() for part in str(key).split(".")]
     if not stated or not all(parts):
-        problems.add(
-            "override-not-key-value",
-            "is not KEY=VALUE",
-            where=location,
-            hint="Write KEY=VALUE, such as {example}.",
-            example=_EXAMPLE,
-        )
+        problems.add("override-not-key-value", where=location, example=_EXAMPLE)
         return
     if parts[0] not in top_keys:
-        problems.add(
-            "unknown-key",
-            "unknown key {word!q}",
-            where=location,
-            hint="{alternatives}",
-            word=parts[0],
-            alternatives=alternatives(parts[0], top_keys),
-        )
+        problems.add("unknown-key", where=location, word=parts[0], alternatives=alternatives(parts[0], top_keys))
         return
     if parts[0] in ("phase", "gate"):
         _override_element(parts, value, source, phase_names, location, problems)
@@ -85,11 +72,7 @@ def _override_element(
     numbers = [str(number) for number in range(len(elements))]
     if len(parts) < 3:
         problems.add(
-            "override-of-whole-table",
-            "does not name a single value",
-            where=location,
-            hint="Write {example}.",
-            example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE"),
+            "override-of-whole-table", where=location, example=Option("set", f"{kind}.{(names or ['0'])[0]}.KEY=VALUE")
         )
         return
     if parts[1] in names:
@@ -99,9 +82,7 @@ def _override_element(
     else:
         problems.add(
             "override-unknown-element",
-            "there is no {kind} {name!q}",
             where=location,
-            hint="{alternatives}",
             kind=kind,
             name=parts[1],
             alternatives=alternatives(parts[1], names or numbers),
@@ -123,15 +104,7 @@ def _put(
             if below is None or below is True:  # ``memory = true`` is a table of defaults
                 table[key] = {}
             elif not isinstance(below, dict | list):
-                problems.add(
-                    "override-below-value",
-                    "{key!q} is {value!q}, which has no keys",
-                    where=location,
-                    hint="Write KEY=VALUE, such as {example}.",
-                    key=key,
-                    value=below,
-                    example=_EXAMPLE,
-                )
+                problems.add("override-below-value", where=location, key=key, value=below, example=_EXAMPLE)
                 return
         table = table[key]
     table[full[-1]] = value
@@ -151,20 +124,14 @@ def _unspelled(source: ConfigSource, path: KeyPath, rest: list[str]) -> KeyPath:
 def _as_toml_has_it(value: object, depth: int = 0) -> object:
     """A Python value as it would be read from a profile. Raises ``InvalidValue`` where TOML has none like it."""
     if depth > DEEPEST:
-        raise InvalidValue(
-            "value-nested-too-deeply",
-            "is nested too deeply, or contains itself",
-            hint="Give a value that a profile could have.",
-        )
+        raise InvalidValue("value-nested-too-deeply")
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise InvalidValue(
-                "value-not-utf8", "{value!r} is not UTF-8", hint="Give names and values as text in UTF-8.", value=value
-            ) from error
+            raise InvalidValue("value-not-utf8", value=value) from error
         return str.__str__(value)
     if isinstance(value, bool):
         return value
@@ -176,10 +143,4 @@ def _as_toml_has_it(value: object, depth: int = 0) -> object:
         return [_as_toml_has_it(item, depth + 1) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {_as_toml_has_it(key): _as_toml_has_it(item, depth + 1) for key, item in value.items()}
-    raise InvalidValue(
-        "value-not-toml",
-        "{value!q} is not a value that a plan can have",
-        hint="Give a string, a number, True or False, or a list or dict of them; False switches sampling.cpu and "
-        "sampling.memory off.",
-        value=value,
-    )
+    raise InvalidValue("value-not-toml", value=value)

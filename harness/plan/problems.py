@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.errors import HarnessError, ManyProblemsError, Option
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Option
 
 Where = str | Option | Callable[[], str]
 """A file with line and key, or an option. A line that takes time to find is found when it is shown."""
@@ -20,25 +21,21 @@ def shown(where: Where) -> str | Option:
 
 
 class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failure of its own)
-    """A value that means nothing. ``code``, ``template``, ``hint`` and ``params`` are those of a ``HarnessError``.
+    """A value that means nothing. ``code`` and ``params`` are those of a ``HarnessError``.
 
     ``key`` names the key at fault where the value is a table or a whole phase, else None. A ``ValueError``, so that
     pydantic collects it together with the other problems of the same table.
     """
 
-    def __init__(
-        self, code: str, template: str, /, *, hint: str | None = None, key: str | None = None, **params: Any
-    ) -> None:
+    def __init__(self, code: str, /, *, key: str | None = None, **params: Any) -> None:
         super().__init__(code)
         self.code = code
-        self.template = template
-        self.hint = hint
         self.key = key
         self.params = params
 
     def at(self, where: Where) -> HarnessError:
         """The problem of a value that stands there."""
-        return HarnessError(self.code, self.template, where=shown(where), hint=self.hint, **self.params)
+        return HarnessError(self.code, where=shown(where), **self.params)
 
 
 class Problems:
@@ -47,9 +44,9 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[HarnessError] = []
 
-    def add(self, code: str, template: str, /, *, where: Where, hint: str | None = None, **params: Any) -> None:
+    def add(self, code: str, /, *, where: Where, **params: Any) -> None:
         """Add one; the arguments are those of a ``HarnessError``."""
-        self._found.append(HarnessError(code, template, where=shown(where), hint=hint, **params))
+        self._found.append(HarnessError(code, where=shown(where), **params))
 
     def add_invalid(self, error: InvalidValue, *, where: Where) -> None:
         self._found.append(error.at(where))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError, Option, alternatives
+from harness.errors import HarnessError
+from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.toml_file import read_toml
 
@@ -44,9 +45,7 @@ def _find(name_or_file: str, scenario: str | Path | None) -> Path:
         if not path.exists():
             raise HarnessError(
                 "profile-file-not-found",
-                "there is no such profile file",
                 where=name_or_file,
-                hint="In that folder: {alternatives}",
                 alternatives=alternatives(path.stem, [other.stem for other in path.absolute().parent.glob("*.toml")]),
             )
         return path.absolute()
@@ -56,9 +55,7 @@ def _find(name_or_file: str, scenario: str | Path | None) -> Path:
             return path.absolute()
     raise HarnessError(
         "profile-not-found",
-        "there is no profile {name!q} in {folders!o}",
         where=Option("profile"),
-        hint="{alternatives}",
         name=name_or_file,
         folders=[shown_path(folder) for folder in _folders(scenario)],
         alternatives=alternatives(name_or_file, profile_names(scenario)),

@@ -30,14 +30,12 @@ def parse_duration(value: object) -> float:
     Raises ``InvalidValue``.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
+        raise InvalidValue("duration-invalid", value=value)
     seconds = _duration_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(seconds):
-        raise InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
+        raise InvalidValue("duration-invalid", value=value)
     if seconds <= 0:
-        raise InvalidValue(
-            "duration-not-positive", "a duration must be more than 0, not {value!q}", hint=_DURATION_HINT, value=value
-        )
+        raise InvalidValue("duration-not-positive", value=value)
     return seconds
 
 
@@ -62,79 +60,59 @@ def _duration_of_text(text: str) -> float:
 def _no_duration(value: str, unsigned: str) -> InvalidValue:
     """Suggests the right spelling where the meaning is plain: ``10 sec`` is ``10s``."""
     if re.fullmatch(r"\d+(?:\.\d+)?", unsigned):
-        return InvalidValue(
-            "duration-without-unit",
-            "{value!q} has no unit",
-            hint='Did you mean "{meant}"? A duration has a unit, such as "30s" or "500ms".',
-            value=value,
-            meant=f"{unsigned}s",
-        )
+        return InvalidValue("duration-without-unit", value=value, meant=f"{unsigned}s")
     long = _LONG_DURATION.fullmatch(unsigned)
     unit = long["unit"].lower() if long else ""
     unit = _LONG_UNITS.get(unit, unit)
     if long and unit in _UNIT_S:
-        return InvalidValue(
-            "duration-misspelled",
-            "{value!q} is not a duration",
-            hint='Did you mean "{meant}"?',
-            value=value,
-            meant=f"{long['number']}{unit}",
-        )
-    return InvalidValue("duration-invalid", "{value!q} is not a duration", hint=_DURATION_HINT, value=value)
+        return InvalidValue("duration-misspelled", value=value, meant=f"{long['number']}{unit}")
+    return InvalidValue("duration-invalid", value=value)
 
 
 def parse_rate(value: object) -> float:
     """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=value)
+        raise InvalidValue("rate-invalid", value=value)
     rate = _rate_of_text(value) if isinstance(value, str) else _as_float(value)
     if not math.isfinite(rate):
-        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=value)
+        raise InvalidValue("rate-invalid", value=value)
     if rate < 0:
-        raise InvalidValue("rate-negative", "an arrival rate cannot be {value!q}", hint=_RATE_HINT, value=value)
+        raise InvalidValue("rate-negative", value=value)
     return rate
 
 
 def _rate_of_text(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise InvalidValue("rate-invalid", "{value!q} is not an arrival rate", hint=_RATE_HINT, value=text)
+        raise InvalidValue("rate-invalid", value=text)
     unit = match["unit"]
     if unit not in (None, "/s"):
-        raise InvalidValue(
-            "rate-unknown-unit", "{value!q}: unknown unit {unit!q}", hint=_RATE_HINT, value=text, unit=unit
-        )
+        raise InvalidValue("rate-unknown-unit", value=text, unit=unit)
     return float(match["number"])
 
 
 def parse_users(value: object) -> int:
     """A number of users, 0 or more. Raises ``InvalidValue``."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidValue("users-invalid", "{value!q} is not a number of users", hint=_USERS_HINT, value=value)
+        raise InvalidValue("users-invalid", value=value)
     if value < 0:
-        raise InvalidValue("users-negative", "the number of users cannot be {value!q}", hint=_USERS_HINT, value=value)
+        raise InvalidValue("users-negative", value=value)
     if value > MOST_USERS:
-        raise InvalidValue(
-            "users-too-many",
-            "{value!q} users are too many",
-            hint="Write at most {most:,}.",
-            value=value,
-            most=MOST_USERS,
-        )
+        raise InvalidValue("users-too-many", value=value, most=MOST_USERS)
     return value
 
 
 def _rate_above_zero(value: object) -> float:
     rate = parse_rate(value)
     if rate == 0:
-        raise InvalidValue("rate-zero", "an arrival rate must be more than 0 here", hint=_PAUSE_HINT)
+        raise InvalidValue("rate-zero")
     return rate
 
 
 def _users_above_zero(value: object) -> int:
     users = parse_users(value)
     if users == 0:
-        raise InvalidValue("users-zero", "at least 1 user is needed here", hint=_PAUSE_HINT)
+        raise InvalidValue("users-zero")
     return users
 
 

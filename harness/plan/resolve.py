@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import Option
+from harness.messages import Option
 from harness.plan.config_source import ConfigSource, default_phases, from_call, from_scenario, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
@@ -78,35 +78,17 @@ def resolve(
     settings = _settings(source, problems)
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
-        problems.add(
-            "scenario-without-users",
-            "has no user class",
-            where=shown_path(description.file),
-            hint=("Write a class that derives from harness.HttpUser or a Locust user class, with at least one @task."),
-        )
+        problems.add("scenario-without-users", where=shown_path(description.file))
     fewest = 0 if remote_workers else 1
     for count, least, where in (
         (workers, fewest, Option("workers")),
         (remote_workers, 0, Option("expect_workers")),
     ):
         if count is not None and not least <= count <= MOST_WORKERS:
-            problems.add(
-                "workers-out-of-range",
-                "{count} is not a number of workers",
-                where=where,
-                hint="Give a number from {least} to {most:,}.",
-                count=count,
-                least=least,
-                most=MOST_WORKERS,
-            )
+            problems.add("workers-out-of-range", where=where, count=count, least=least, most=MOST_WORKERS)
     for number, origin in ((seed, Option("seed")), (settings.seed, source.where(("seed",)))):
         if number is not None and not -_SEEDS <= number < _SEEDS:
-            problems.add(
-                "seed-out-of-range",
-                "the number has more than 64 bits",
-                where=origin,
-                hint="Give a smaller number.",
-            )
+            problems.add("seed-out-of-range", where=origin)
     allowed = AllowedHosts(
         project.allowed_hosts, settings.allowed_hosts, _allowed_on_command_line(target.allowed, problems)
     )
@@ -179,9 +161,7 @@ def _check_rate_limits(
         if entry.max_rate is not None and entry.max_rate < workers:
             problems.add(
                 "rate-limit-below-workers",
-                "{host} is limited to {max_rate:,} requests/s, fewer than there are load workers",
                 where="max_rate",
-                hint="Use fewer workers: {option}.",
                 host=entry.host,
                 max_rate=entry.max_rate,
                 option=Option("workers", entry.max_rate),
@@ -191,9 +171,7 @@ def _check_rate_limits(
         if phase.model == "open" and most is not None and peak > most:
             problems.add(
                 "phase-above-rate-limit",
-                "{rate:,.0f} arrivals/s are more than the {max_rate:,} requests/s that {host} is limited to",
                 where=source.where(("phase", index, "rate")),
-                hint="Reduce the rate to at most {max_rate:,}/s, or raise max_rate in allowed_hosts.",
                 rate=peak,
                 max_rate=most,
                 host=host,
@@ -226,13 +204,7 @@ def _compose(
     for key in ("phase", "gate"):
         value = source.data.setdefault(key, [])
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-            problems.add(
-                "not-a-list-of-tables",
-                "{key} is not a list of tables",
-                where=source.where((key,)),
-                hint="Begin each table with [[{key}]], in double brackets.",
-                key=key,
-            )
+            problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
             source.data[key] = []
     return source
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from harness.errors import alternatives
+from harness.messages import alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.description import ScenarioDescription
 from harness.plan.model import Phase
@@ -31,22 +31,9 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             _reject_name(name, where, problems)
         elif name == MEMORY_PASS:
-            problems.add(
-                "phase-name-reserved",
-                "{name!q} is the memory pass that the harness adds",
-                where=where,
-                hint="Use another name.",
-                name=name,
-            )
+            problems.add("phase-name-reserved", where=where, name=name)
         elif name in locations:
-            problems.add(
-                "phase-name-twice",
-                "two phases are named {name!q}",
-                where=where,
-                hint="The other is at {other}.",
-                name=name,
-                other=shown(locations[name]),
-            )
+            problems.add("phase-name-twice", where=where, name=name, other=shown(locations[name]))
         names.append(str(name))
         locations.setdefault(str(name), where)
     for index, table in enumerate(source.data["phase"]):
@@ -60,22 +47,9 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
 def _reject_name(name: object, where: Where, problems: Problems) -> None:
     likely = re.sub(r"[^A-Za-z0-9_]+", "-", str(name)).strip("-")
     if _NAME.fullmatch(likely):
-        problems.add(
-            "phase-name-misspelled",
-            "{name!q} is not a name",
-            where=where,
-            hint='Did you mean "{meant}"?',
-            name=name,
-            meant=likely,
-        )
+        problems.add("phase-name-misspelled", where=where, name=name, meant=likely)
     else:
-        problems.add(
-            "phase-name-invalid",
-            "{name!q} is not a name",
-            where=where,
-            hint='A name begins with a letter, followed by letters, digits, "-" and "_".',
-            name=name,
-        )
+        problems.add("phase-name-invalid", where=where, name=name)
 
 
 def resolve_phases(
@@ -83,12 +57,7 @@ def resolve_phases(
 ) -> list[Phase]:
     tables = source.data["phase"]
     if not tables and not len(problems):
-        problems.add(
-            "no-phases",
-            "there is no phase",
-            where=source.where(("phase",)),
-            hint='Write, for example, steady(users=50, hold="30s").',
-        )
+        problems.add("no-phases", where=source.where(("phase",)))
     configs = [_phase_config(source, index, name, description, problems) for index, name in enumerate(names)]
     phases: list[Phase] = []
     level = NO_LOAD
@@ -127,22 +96,9 @@ def _reject_kind(kind: object, table: Iterable[str], where: Where, problems: Pro
     if kind is None:
         misspelled = difflib.get_close_matches("kind", table, n=1)
         if misspelled:
-            problems.add(
-                "phase-kind-misspelled",
-                "unknown key {word!q}",
-                where=where,
-                hint='Did you mean "kind"?',
-                word=misspelled[0],
-            )
+            problems.add("phase-kind-misspelled", where=where, word=misspelled[0])
             return
-        problems.add("phase-kind-missing", '"kind" is missing', where=where, hint="Known: {known}.", known=KINDS)
+        problems.add("phase-kind-missing", where=where, known=KINDS)
         return
     synonyms = {word: known for known in KINDS for word in phase_kind(known).also_called}
-    problems.add(
-        "phase-unknown-kind",
-        "unknown kind {kind!q}",
-        where=where,
-        hint="{alternatives}",
-        kind=kind,
-        alternatives=alternatives(str(kind), KINDS, synonyms),
-    )
+    problems.add("phase-unknown-kind", where=where, kind=kind, alternatives=alternatives(str(kind), KINDS, synonyms))

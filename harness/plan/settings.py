@@ -24,26 +24,14 @@ class _Table(BaseModel):
 def _endpoint(value: object) -> str:
     if not isinstance(value, str) or len(value.split(maxsplit=1)) != 2:
         example = f"GET {value}" if isinstance(value, str) and value.startswith("/") else "POST /checkout"
-        raise InvalidValue(
-            "endpoint-invalid",
-            "{value!q} is not an endpoint",
-            hint='Write method and name, such as "{example}".',
-            value=value,
-            example=example,
-        )
+        raise InvalidValue("endpoint-invalid", value=value, example=example)
     return value
 
 
 def _between(least: int, most: int) -> BeforeValidator:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidValue(
-                "number-out-of-range",
-                "{value!q} is not a whole number from {least} to {most:,}",
-                value=value,
-                least=least,
-                most=most,
-            )
+            raise InvalidValue("number-out-of-range", value=value, least=least, most=most)
         return value
 
     return BeforeValidator(check)
@@ -56,31 +44,19 @@ def _switch(value: object) -> object:
     if value is False:
         return None
     if not isinstance(value, Mapping):
-        raise InvalidValue(
-            "switch-invalid",
-            "{value!q} is not a table, true or false",
-            hint="Write false to switch it off.",
-            value=value,
-        )
+        raise InvalidValue("switch-invalid", value=value)
     return value
 
 
 def _environment_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue(
-            "environment-value-invalid", "{value!q} is not a string", hint="Put the value in quotes.", value=value
-        )
+        raise InvalidValue("environment-value-invalid", value=value)
     return str(value)
 
 
 def _secret_name(value: object) -> str:
     if not isinstance(value, str) or len(value.strip()) < 2:
-        raise InvalidValue(
-            "secret-name-invalid",
-            "{value!q} is not a name",
-            hint='Write the name of the secret, such as "x-tenant".',
-            value=value,
-        )
+        raise InvalidValue("secret-name-invalid", value=value)
     return value.strip()
 
 

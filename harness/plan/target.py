@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.errors import Option
+from harness.messages import Option
 from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.hosts import AllowedHosts, address_of, host_of, setting_to_allow
@@ -59,43 +59,19 @@ def choose_target(
         first = hosts[0].rstrip("/")
         return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:
-        problems.add(
-            "pid-without-host",
-            "is only for a target that is already running",
-            where=Option("pid"),
-            hint="Add its URL: {option}.",
-            option=Option("host", "URL"),
-        )
+        problems.add("pid-without-host", where=Option("pid"), option=Option("host", "URL"))
     if options.ready is not None:
-        problems.add(
-            "ready-without-command",
-            "is only for a target that the harness starts with a command",
-            where=Option("ready"),
-            hint="Add the command: {option}.",
-            option=Option("target", "CMD"),
-        )
+        problems.add("ready-without-command", where=Option("ready"), option=Option("target", "CMD"))
     return ShopTarget(environment=table.environment)
 
 
 def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems: Problems) -> None:
     host = host_of(url)
     if not host:
-        problems.add(
-            "scenario-host-invalid",
-            "the scenario's host {url} is not a URL",
-            where=where,
-            hint="Write the whole URL, such as http://127.0.0.1:8000.",
-            url=url,
-        )
+        problems.add("scenario-host-invalid", where=where, url=url)
         return
     problems.add(
-        "scenario-host-not-allowed",
-        "the scenario's host {url} is not this machine",
-        where=where,
-        hint="If you may load {host}, write {setting} under [tool.harness] in pyproject.toml.",
-        url=url,
-        host=host,
-        setting=setting_to_allow(host, allowed.all()),
+        "scenario-host-not-allowed", where=where, url=url, host=host, setting=setting_to_allow(host, allowed.all())
     )
 
 
@@ -106,9 +82,7 @@ def _attached(
     if address_of(host) is not None and not allowed.allows(host):
         problems.add(
             "host-not-allowed",
-            "{url} is not this machine, and load goes only to allowed hosts",
             where=where,
-            hint="If you may load {host}, use {option}, or write {setting} under [tool.harness] in pyproject.toml.",
             url=url,
             host=host,
             option=Option("allow_host", host),
@@ -125,54 +99,22 @@ def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
 
 def _check_contradictions(options: TargetOptions, table: TargetTable, source: ConfigSource, problems: Problems) -> None:
     if options.host is not None and options.command is not None:
-        problems.add(
-            "host-with-target",
-            "cannot be combined with {other}",
-            where=Option("host"),
-            hint="Use one of the two: attach to a URL, or start a command.",
-            other=Option("target"),
-        )
+        problems.add("host-with-target", where=Option("host"), other=Option("target"))
     if options.command is not None and options.pid is not None:
-        problems.add(
-            "pid-with-target",
-            "cannot be combined with {other}: the harness knows the process that it starts",
-            where=Option("pid"),
-            hint="Leave it out.",
-            other=Option("target"),
-        )
+        problems.add("pid-with-target", where=Option("pid"), other=Option("target"))
     for where, command in ((Option("target"), options.command), (source.where(("target", "command")), table.command)):
         if command is not None and not command.strip():
-            problems.add(
-                "target-command-empty",
-                "the command is empty",
-                where=where,
-                hint='Write, for example, "uvicorn app:app --port {{port}}".',
-            )
+            problems.add("target-command-empty", where=where)
     for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
-            problems.add(
-                "ready-not-a-path", "{path!q} is not a path", where=where, hint='Did you mean "/{path}"?', path=path
-            )
+            problems.add("ready-not-a-path", where=where, path=path)
     if table.url is not None and table.command is not None:
-        problems.add(
-            "target-url-and-command",
-            "has both url and command",
-            where=source.where(("target", "url")),
-            hint="Keep url to attach to a running target, or command to have one started.",
-        )
+        problems.add("target-url-and-command", where=source.where(("target", "url")))
 
 
 def _checked_url(url: str, where: Where, problems: Problems) -> str:
     if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
-        problems.add(
-            "url-without-scheme", "{url!q} is not a URL", where=where, hint='Did you mean "http://{url}"?', url=url
-        )
+        problems.add("url-without-scheme", where=where, url=url)
     elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
-        problems.add(
-            "url-invalid",
-            "{url!q} is not a URL",
-            where=where,
-            hint="Write, for example, http://127.0.0.1:8000.",
-            url=url,
-        )
+        problems.add("url-invalid", where=where, url=url)
     return url.rstrip("/")

@@ -18,13 +18,7 @@ def read_toml(path: Path) -> ConfigSource:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise HarnessError(
-            "file-unreadable",
-            "cannot be read: {reason}",
-            where=shown_path(path),
-            hint="Give the path of a TOML file.",
-            reason=error.strerror,
-        ) from None
+        raise HarnessError("file-unreadable", where=shown_path(path), reason=error.strerror) from None
     return parse_toml(path, content)
 
 
@@ -33,31 +27,15 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
     try:
         text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise HarnessError(
-            "file-not-utf8",
-            "byte {byte} is not UTF-8",
-            where=shown_path(path),
-            hint="Save the file as UTF-8.",
-            byte=error.start,
-        ) from None
+        raise HarnessError("file-not-utf8", where=shown_path(path), byte=error.start) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_problem(path, text, error) from None
     except ValueError:  # Python's limit on digits
-        raise HarnessError(
-            "toml-number-too-long",
-            "a whole number is too long",
-            where=shown_path(path),
-            hint="TOML's whole numbers have 64 bits.",
-        ) from None
+        raise HarnessError("toml-number-too-long", where=shown_path(path)) from None
     except RecursionError:
-        raise HarnessError(
-            "toml-nested-too-deeply",
-            "lists or tables are nested too deeply",
-            where=shown_path(path),
-            hint="Write them flat.",
-        ) from None
+        raise HarnessError("toml-nested-too-deeply", where=shown_path(path)) from None
     positions = _Positions(shown_path(path), text)
     locations: dict[KeyPath, Where] = {path: partial(positions.of, path) for path in _paths(data)}
     return ConfigSource(data, locations | {(): positions.file})
@@ -97,10 +75,5 @@ def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Ha
     # "at end of document" gives no numbers: the last line that holds something is where it breaks off.
     line = numbers[0] if numbers else max((i for i, each in enumerate(lines, 1) if each.strip()), default=1)
     return HarnessError(
-        "toml-invalid",
-        "not TOML: {reason}",
-        where=f"{shown_path(path)}:{line}",
-        hint="The line is: {text}",
-        reason=message or error,
-        text=lines[line - 1].strip(),
+        "toml-invalid", where=f"{shown_path(path)}:{line}", reason=message or error, text=lines[line - 1].strip()
     )

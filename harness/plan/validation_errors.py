@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.errors import alternatives
+from harness.messages import alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.problems import InvalidValue, Problems, Where
 
@@ -60,64 +60,30 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
     elif item["type"] in ("missing", "extra_forbidden") and "[" in word:
         _report_tuple(item["type"] == "missing", word, where, problems)
     elif item["type"] == "missing":
-        problems.add(
-            "key-missing",
-            "{word!q} is missing",
-            where=where,
-            hint="Add {word} = {example}, for example.",
-            word=word,
-            example=_EXAMPLES.get(str(below[-1]), "…"),
-        )
+        problems.add("key-missing", where=where, word=word, example=_EXAMPLES.get(str(below[-1]), "…"))
     elif item["type"] == "extra_forbidden":
         table = _model_at(model, below[:-1])
         synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
         known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
         meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
-        problems.add(
-            "unknown-key",
-            "unknown key {word!q}",
-            where=where,
-            hint="{alternatives}",
-            word=word,
-            alternatives=alternatives(word, known, meant),
-        )
+        problems.add("unknown-key", where=where, word=word, alternatives=alternatives(word, known, meant))
     elif item["type"] == "literal_error":
         choices = [str(choice) for choice in _choices(model, below)]
-        problems.add(
-            "value-unknown",
-            "unknown value {value!q}",
-            where=where,
-            hint="{alternatives}",
-            value=value,
-            alternatives=alternatives(str(value), choices),
-        )
+        problems.add("value-unknown", where=where, value=value, alternatives=alternatives(str(value), choices))
     elif wanted == "a list" and isinstance(value, str):
-        problems.add("value-not-a-list", "{value!q} is not a list", where=where, hint="Write [{value!q}].", value=value)
+        problems.add("value-not-a-list", where=where, value=value)
     elif wanted:
-        problems.add(
-            "value-of-wrong-type",
-            "{value!q} is not {wanted}",
-            where=where,
-            hint="Write {wanted}.",
-            value=value,
-            wanted=wanted,
-        )
+        problems.add("value-of-wrong-type", where=where, value=value, wanted=wanted)
     else:
-        problems.add("value-invalid", "{value!q}: {reason}", where=where, value=value, reason=item["msg"])
+        problems.add("value-invalid", where=where, value=value, reason=item["msg"])
 
 
 def _report_tuple(is_missing: bool, word: str, where: Where, problems: Problems) -> None:
     """Report a tuple with too few or too many levels: ``word`` is ``users[2] (step)`` or ``users[3]``."""
     if is_missing:
-        problems.add(
-            "level-missing",
-            "{word!q} is missing",
-            where=where,
-            hint="Give all levels, such as (50, 400, 50).",
-            word=word,
-        )
+        problems.add("level-missing", where=where, word=word)
     else:
-        problems.add("level-surplus", "{word} is one level too many", where=where, hint="Leave it out.", word=word)
+        problems.add("level-surplus", where=where, word=word)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.errors import Message
+from harness.messages import Message
 from harness.record.summary import Notice
 
 

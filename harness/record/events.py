@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from harness.errors import Message, message
+from harness.messages import Message
 
 EventKind = Literal[
     "dropped", "error", "exit code", "limit broke", "report refused", "scenario", "worker lost", "workers lost"
@@ -25,11 +25,12 @@ class Event:
 
     def to_frame(self) -> dict[str, Any]:
         """As the journal keeps it: the whole text, and what it was made from."""
-        what = {"at_s": self.at_s, "what": self.kind, "message": str(self.message), "count": self.count}
-        return {"kind": "event", **what, **self.message.to_data()}
+        data = self.message.to_data()
+        text = data.pop("text")
+        return {"kind": "event", "at_s": self.at_s, "what": self.kind, "message": text, "count": self.count, **data}
 
     @classmethod
     def from_frame(cls, frame: dict[str, Any]) -> Self:
-        """Journals from before events had codes hold the text alone. Raises ``ValueError`` for a broken frame."""
-        text = Message.from_data(frame) if "code" in frame else message("event", "{text}", text=frame["message"])
+        """The event of a frame; one without a code has the text alone. Raises ``ValueError`` for a broken frame."""
+        text = Message.from_data({"code": "event", "params": {}, **frame, "text": frame["message"]})
         return cls(frame["at_s"], frame["what"], text, frame.get("count", 0))

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import msgpack
 
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
+from harness.messages import Message, message
 from harness.record.regular_file import regular_file
 
 MAGIC = b"HARNESS1"
@@ -84,7 +85,7 @@ class FrameReader:
                     self.cut_off = MAGIC.startswith(magic)
                     if self.cut_off:
                         return
-                    raise self._damaged(0, message("wrong-magic", "it does not begin like a journal"))
+                    raise self._damaged(0, message("wrong-magic"))
                 self._offset = len(MAGIC)
             file.seek(self._offset)
             while True:
@@ -94,42 +95,26 @@ class FrameReader:
                     return
                 length, crc = _HEAD.unpack(head)
                 if length > _LONGEST:
-                    raise self._damaged(
-                        self._offset, message("frame-too-long", "a frame claims {length:,} bytes", length=length)
-                    )
+                    raise self._damaged(self._offset, message("frame-too-long", length=length))
                 payload = file.read(length)
                 if len(payload) < length:
                     self.cut_off = True
                     return
                 if zlib.crc32(payload) != crc:
-                    raise self._damaged(self._offset, message("wrong-checksum", "the checksum of a frame is wrong"))
+                    raise self._damaged(self._offset, message("wrong-checksum"))
                 try:
                     frame = msgpack.unpackb(payload, raw=False, strict_map_key=False)
                 except ValueError as error:
-                    unreadable = message("frame-not-msgpack", "a frame is not valid msgpack ({error})", error=error)
+                    unreadable = message("frame-not-msgpack", error=error)
                     raise self._damaged(self._offset, unreadable) from error
                 if not isinstance(frame, dict) or not isinstance(frame.get("kind"), str):
-                    raise self._damaged(self._offset, message("frame-without-kind", "a frame has no kind"))
+                    raise self._damaged(self._offset, message("frame-without-kind"))
                 self._offset += _HEAD.size + length
                 yield frame
 
     def not_understood(self, frame: Frame, error: Exception) -> HarnessError:
         """The error of a whole frame that does not hold what its kind should."""
-        return HarnessError(
-            "frame-not-understood",
-            "cannot read a frame of kind {kind!r}: {error}",
-            where=str(self.path),
-            hint="The file is damaged, or another version of the harness wrote it.",
-            kind=frame["kind"],
-            error=error,
-        )
+        return HarnessError("frame-not-understood", where=str(self.path), kind=frame["kind"], error=error)
 
     def _damaged(self, offset: int, problem: Message) -> HarnessError:
-        return HarnessError(
-            "frames-damaged",
-            "the file is damaged at byte {offset:,}: {problem}",
-            where=str(self.path),
-            hint="Copy the run folder again from the machine of the run, or repeat the run.",
-            offset=offset,
-            problem=problem,
-        )
+        return HarnessError("frames-damaged", where=str(self.path), offset=offset, problem=problem)

@@ -15,7 +15,7 @@ second      ``second, users, workers, series, lateness``: all requests that *end
             (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
-event       ``at_s, what, message, count, code, template, params``: see :class:`harness.record.events.Event`
+event       ``at_s, what, message, count, code, params``: see :class:`harness.record.events.Event`
 end         ``at_s, reason``: last frame; one without it was killed
 ==========  =========================================================================================================
 """
@@ -193,22 +193,9 @@ def read_journal(path: Path) -> Journal:
     Raises :class:`HarnessError` if there is none, or it is damaged before its end.
     """
     if not path.is_file():
-        raise HarnessError(
-            "journal-missing",
-            "the run folder has no journal: the run ended before its load began",
-            where=str(path),
-            hint="Name another run: {parent} contains all of them.",
-            parent=path.parent.parent,
-        )
+        raise HarnessError("journal-missing", where=str(path), parent=path.parent.parent)
     follower = JournalFollower(path)
     follower.poll()
     if not follower.journal.run_id:
-        raise HarnessError(
-            "journal-empty",
-            "the journal is empty: the run ended before its load began",
-            where=str(path),
-            hint="The reason is in {log}.",
-            exit_code=ExitCode.BROKEN,
-            log=path.parent / "harness.log",
-        )
+        raise HarnessError("journal-empty", where=str(path), exit_code=ExitCode.BROKEN, log=path.parent / "harness.log")
     return follower.journal

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from harness.errors import HarnessError, Message, message
+from harness.errors import HarnessError
+from harness.messages import Message, message
 from harness.record.regular_file import regular_file
 from harness.record.run_folder import read_model, write_json
 from harness.record.summary import Notice
@@ -71,7 +72,7 @@ class ProfileIndex:
         saved = read_model(path, _Saved)
         if saved.notices:
             return cls(saved.profiles, [notice.message() for notice in saved.notices])
-        return cls(saved.profiles, [message("note", "{text}", text=text) for text in saved.notes])
+        return cls(saved.profiles, [message("note", text=text) for text in saved.notes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,7 @@ def read_folded(path: Path) -> list[Stack]:
                 continue
             text, _, weight = line.rstrip("\n").rpartition(" ")
             if not text or not weight.isdigit():
-                raise HarnessError(
-                    "profile-damaged",
-                    "not a line of a folded profile, `frame;frame weight`",
-                    where=f"{path}:{number}",
-                )
+                raise HarnessError("profile-damaged", where=f"{path}:{number}")
             stacks.append(Stack(tuple(text.split(";")), int(weight)))
     return stacks
 

@@ -10,10 +10,5 @@ from harness.errors import HarnessError
 def regular_file(path: Path) -> Path:
     """``path`` itself, which may not exist. Raises :class:`HarnessError` if it is a pipe, a device or a folder."""
     if path.exists() and not path.is_file():
-        raise HarnessError(
-            "not-a-file",
-            "cannot read the file: it is not a regular file",
-            where=str(path),
-            hint="Copy the run folder again from the machine of the run.",
-        )
+        raise HarnessError("not-a-file", where=str(path))
     return path

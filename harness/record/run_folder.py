@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import HarnessError, Option, first_problem
+from harness.errors import HarnessError, first_problem
+from harness.messages import Option
 from harness.record.regular_file import regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,7 +23,6 @@ Model = TypeVar("Model", bound=BaseModel)
 _JSON_ERROR = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 _STARTED = "%Y%m%dT%H%M%SZ"
-_DAMAGED = "The file is damaged, or another version of the harness wrote it."
 
 
 def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
@@ -89,9 +89,7 @@ class RunFolder:
         except OSError as error:
             raise HarnessError(
                 "run-folder-not-made",
-                "cannot create the run folder: {error}",
                 where=str(folder.path),
-                hint="Choose a folder that you can write to with {option}.",
                 error=error.strerror or error,
                 option=Option("out", "DIR"),
             ) from error
@@ -101,18 +99,10 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """An existing run folder. Raises :class:`HarnessError` if ``path`` is not one."""
         if not path.is_dir():
-            raise HarnessError(
-                "run-folder-not-found", "no such run folder", where=str(path), hint="List the runs with `ls reports/`."
-            )
+            raise HarnessError("run-folder-not-found", where=str(path))
         folder = cls(path)
         if not folder.plan.is_file():
-            raise HarnessError(
-                "not-a-run-folder",
-                "this is not a run folder: it has no plan.json",
-                where=str(path),
-                hint="`harness run` creates run folders in reports/, or in the folder given with {option}.",
-                option=Option("out"),
-            )
+            raise HarnessError("not-a-run-folder", where=str(path), option=Option("out"))
         return folder
 
 
@@ -126,9 +116,7 @@ def find_run(name: str, parent: Path) -> RunFolder:
             path.parent for path in parent.glob("[!.]*/plan.json")
         )  # hidden folders are being fetched or removed
         if not runs:
-            raise HarnessError(
-                "no-run-yet", "there is no run yet", where=str(parent), hint="Run `harness run SCENARIO` to start one."
-            )
+            raise HarnessError("no-run-yet", where=str(parent))
         return RunFolder.open(runs[-1])
     below = parent / name
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
@@ -158,26 +146,26 @@ def read_json(path: Path) -> Any:
     try:
         content = regular_file(path).read_bytes()
     except FileNotFoundError as error:
-        raise HarnessError("file-missing", "the file is missing from the run folder", where=str(path)) from error
+        raise HarnessError("file-missing", where=str(path)) from error
     except OSError as error:
-        raise HarnessError("file-unreadable", "cannot read the file: {error}", where=str(path), error=error) from error
+        raise HarnessError("run-file-unreadable", where=str(path), error=error) from error
     try:
         # Stricter than Python's reader: no NaN, lone surrogates or endless nesting, which would fail later and worse.
         return from_json(content, allow_inf_nan=False)
     except ValueError as error:
         found = _JSON_ERROR.fullmatch(str(error))
         what, line = (found[1], found[2]) if found else (str(error), "1")
-        raise HarnessError("invalid-json", "not valid JSON: {error}", where=f"{path}:{line}", error=what) from error
+        raise HarnessError("invalid-json", where=f"{path}:{line}", error=what) from error
 
 
-def read_model(path: Path, model: type[Model], *, hint: str = _DAMAGED) -> Model:
+def read_model(path: Path, model: type[Model], *, code: str = "file-damaged") -> Model:
     """Read a JSON file as ``model``. Raises :class:`HarnessError` as :func:`read_json`, and with the first bad key."""
     try:
         return model.model_validate(read_json(path))
     except ValidationError as error:
-        raise not_of_the_format(path, error, hint) from error
+        raise not_of_the_format(path, error, code) from error
 
 
-def not_of_the_format(path: Path, error: ValidationError, hint: str = _DAMAGED) -> HarnessError:
+def not_of_the_format(path: Path, error: ValidationError, code: str = "file-damaged") -> HarnessError:
     """The error of a file with a wrong value: its first bad key."""
-    return HarnessError("file-damaged", "{problem}", where=str(path), hint=hint, problem=first_problem(error))
+    return HarnessError(code, where=str(path), problem=first_problem(error))

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
-from harness.errors import Message, Option
+from harness.messages import Message, Option
 from harness.record.measurement import Baseline
 
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -128,7 +128,7 @@ class Notice(_Part):
 
     def message(self) -> Message:
         """The message again; its sentence is the one that was written."""
-        return Message(self.code, self.text.replace("{", "{{").replace("}", "}}"), self.params)
+        return Message(self.code, self.params, self.text)
 
 
 class GateResult(_Part):

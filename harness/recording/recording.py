@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow.parquet
 
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment

@@ -74,9 +74,7 @@ class RunRecording(Recording):
             if profile.phase >= len(self.plan.phases):
                 raise HarnessError(
                     "profile-unknown-phase",
-                    "a profile belongs to phase number {phase}, but the plan has {planned} phases",
                     where=str(self.folder.profiles),
-                    hint="The profiles and plan.json belong to different runs.",
                     phase=profile.phase,
                     planned=len(self.plan.phases),
                 )
@@ -103,13 +101,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
     records = []
     for span in journal.phases:
         if not 0 <= span.phase < len(plan.phases):
-            raise HarnessError(
-                "journal-unknown-phase",
-                "the journal has a phase number {phase}, but the plan has {planned} phases",
-                hint="The journal and plan.json belong to different runs.",
-                phase=span.phase,
-                planned=len(plan.phases),
-            )
+            raise HarnessError("journal-unknown-phase", phase=span.phase, planned=len(plan.phases))
         end_s = max(journal.last_s if span.end_s is None else span.end_s, span.start_s)
         records += [
             PhaseRecord(plan.phases[span.phase], span, end_s, seconds.get((span.phase, variant), []), variant)

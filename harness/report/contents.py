@@ -45,8 +45,7 @@ class Report:
 
 def read_report(folder: RunFolder) -> Report:
     """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
-    hint = "Another version of the harness wrote it, or it is damaged. To write it again, run `harness gate RUN`."
-    summary = read_model(folder.summary, Summary, hint=hint)
+    summary = read_model(folder.summary, Summary, code="summary-damaged")
     recording = open_recording(folder)
     return Report(summary, recording, *_profiles(folder, recording.profiles))
 

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import psutil
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.record.profiles import Profile, write_folded
 from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder
@@ -49,12 +49,7 @@ class CpuSampler(Sampler):
         self._watches: list[threading.Thread] = []
         self._py_spy = tool("py-spy")
         if self._py_spy is None:
-            self.note(
-                message(
-                    "cpu-py-spy-missing",
-                    "CPU was not sampled: py-spy is not installed beside this Python; run `pip install py-spy`",
-                )
-            )
+            self.note(message("cpu-py-spy-missing"))
         folder.cpu.mkdir(exist_ok=True)
 
     def begin_phase(self, index: int, name: str) -> None:
@@ -79,21 +74,10 @@ class CpuSampler(Sampler):
 
     def _start(self, py_spy: str, index: int, name: str, phase_began: float, attempt: int = 0) -> None:
         if not psutil.pid_exists(self._pid):
-            self.note(
-                message(
-                    "cpu-target-ended", "CPU in phase {phase}: not sampled, because the target had ended", phase=name
-                )
-            )
+            self.note(message("cpu-target-ended", phase=name))
             return
         if not may_read_memory(self._pid) and not has_capability(py_spy):
-            self.note(
-                message(
-                    "cpu-no-permission",
-                    "CPU was not sampled: py-spy has no permission to read the target's memory (ptrace); run "
-                    "`sysctl kernel.yama.ptrace_scope=0` as root, start a container with `--cap-add "
-                    "SYS_PTRACE`, or run the harness as the target's user or with sudo",
-                )
-            )
+            self.note(message("cpu-no-permission"))
             return
         recording = PySpyRecording.start(
             py_spy, self._pid, self._folder.cpu, index, name, phase_began, attempt, self._rate.hz
@@ -140,13 +124,7 @@ class CpuSampler(Sampler):
             best = max(attempts, key=lambda recording: counts(logs[id(recording)])[0])
             last = attempts[-1]
             if last is not best and not last.was_cut_short and not last.raw.exists():
-                self.note(
-                    message(
-                        "cpu-first-seconds-only",
-                        "{reason}; the profile covers only the first seconds of the phase",
-                        reason=self._why_nothing(last, logs[id(last)]),
-                    )
-                )
+                self.note(message("cpu-first-seconds-only", reason=self._why_nothing(last, logs[id(last)])))
             for other in attempts:
                 if other is not best:
                     other.raw.unlink(missing_ok=True)
@@ -161,13 +139,7 @@ class CpuSampler(Sampler):
         try:
             recording.process.wait(_WRITE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.note(
-                message(
-                    "cpu-py-spy-hangs",
-                    "CPU in phase {phase}: py-spy did not end, so its samples are lost",
-                    phase=recording.name,
-                )
-            )
+            self.note(message("cpu-py-spy-hangs", phase=recording.name))
             return False
         return True
 
@@ -199,61 +171,22 @@ class CpuSampler(Sampler):
     def _why_nothing(self, recording: PySpyRecording, log: str) -> Message:
         phase = recording.name
         if recording.was_cut_short or "KeyboardInterrupt" in log:
-            return message(
-                "cpu-phase-too-short",
-                "CPU in phase {phase}: no samples, because the phase ended before py-spy had started",
-                phase=phase,
-            )
+            return message("cpu-phase-too-short", phase=phase)
         reason = complaint(log)
         if reason:
-            return message(
-                "cpu-py-spy-failed",
-                "CPU in phase {phase}: no samples, because py-spy failed: {reason}",
-                phase=phase,
-                reason=reason,
-            )
-        return message(
-            "cpu-py-spy-ended",
-            "CPU in phase {phase}: no samples, because py-spy ended with {status}",
-            phase=phase,
-            status=recording.process.returncode,
-        )
+            return message("cpu-py-spy-failed", phase=phase, reason=reason)
+        return message("cpu-py-spy-ended", phase=phase, status=recording.process.returncode)
 
     def _note_doubts(self, recording: PySpyRecording, log: str) -> None:
         phase, rate_hz = recording.name, recording.rate_hz
         samples, errors = counts(log)
         if recording.cores is not None and self._rate.is_too_expensive(recording.cores):
-            self.note(
-                message(
-                    "cpu-sampling-expensive",
-                    "CPU in phase {phase}: py-spy took {cores:.2g} of a core from the target for {rate_hz} "
-                    "samples per second; to measure without it, set `cpu = false` under [sampling]",
-                    phase=phase,
-                    cores=recording.cores,
-                    rate_hz=rate_hz,
-                )
-            )
+            self.note(message("cpu-sampling-expensive", phase=phase, cores=recording.cores, rate_hz=rate_hz))
         expected = _MANY_ERRORS * (samples + errors)
         if errors > expected + 2 * math.sqrt(expected):  # more than chance explains if there are few
-            self.note(
-                message(
-                    "cpu-samples-unreadable",
-                    "CPU in phase {phase}: {errors} of {samples} samples could not be read",
-                    phase=phase,
-                    errors=errors,
-                    samples=samples + errors,
-                )
-            )
+            self.note(message("cpu-samples-unreadable", phase=phase, errors=errors, samples=samples + errors))
         if "behind in sampling" in log:
-            self.note(
-                message(
-                    "cpu-rate-too-high",
-                    "CPU in phase {phase}: py-spy could not keep up with {rate_hz} samples per second; set a "
-                    "lower rate with `cpu = {{rate_hz = …}}` under [sampling]",
-                    phase=phase,
-                    rate_hz=rate_hz,
-                )
-            )
+            self.note(message("cpu-rate-too-high", phase=phase, rate_hz=rate_hz))
 
     def _kill_all(self) -> None:
         for recording in self._recordings:

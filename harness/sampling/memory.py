@@ -12,7 +12,7 @@ from typing import get_args
 
 import psutil
 
-from harness.errors import Message, Option, message
+from harness.messages import Message, Option, message
 from harness.record.profiles import Profile, ProfileKind
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child
@@ -66,14 +66,14 @@ class MemorySampler(Sampler):
         try:
             agent.start(raw)
         except Exception as error:  # noqa: BLE001  (any error of the agent; the load goes on)
-            self.note(message("memory-not-traced", "memory was not sampled: {reason}", reason=str(error)))
+            self.note(message("memory-not-traced", reason=str(error)))
             return
         self._traced = agent, index, raw, time.monotonic()
 
     def _busiest(self) -> MemoryAgent | None:
         """The process to trace: where a target has several (a reloader, workers), the one that has worked most."""
         if not self._target.is_alive():
-            self.note(message("memory-target-ended", "memory was not sampled: the target had ended"))
+            self.note(message("memory-target-ended"))
             return None
         worked: list[tuple[float, MemoryAgent]] = []
         for agent in self._target.agents():
@@ -83,24 +83,11 @@ class MemorySampler(Sampler):
                 continue  # it ended in between
             worked.append((times.user + times.system, agent))
         if not worked:
-            self.note(
-                message(
-                    "memory-no-agent",
-                    "memory was not sampled: no Python process of the target loaded the harness's agent "
-                    "through PYTHONPATH; start Python without -E, -I or -S, and pass the environment on",
-                )
-            )
+            self.note(message("memory-no-agent"))
             return None
         _, agent = max(worked, key=lambda entry: entry[0])
         if len(worked) > 1 and agent.pid != self._target.pid:
-            self.note(
-                message(
-                    "memory-busiest-traced",
-                    "memory: the busiest of the target's {count} Python processes was traced ({pid})",
-                    count=len(worked),
-                    pid=agent.pid,
-                )
-            )
+            self.note(message("memory-busiest-traced", count=len(worked), pid=agent.pid))
         return agent
 
     def _stop(self) -> None:
@@ -111,7 +98,7 @@ class MemorySampler(Sampler):
         try:
             agent.stop()
         except Exception as error:  # noqa: BLE001  (as above; what was traced so far can be read)
-            self.note(message("memory-trace-incomplete", "the memory trace is incomplete: {reason}", reason=str(error)))
+            self.note(message("memory-trace-incomplete", reason=str(error)))
         self._convert(raw, index, duration_s)
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:
@@ -122,17 +109,11 @@ class MemorySampler(Sampler):
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
-            self.note(
-                message(
-                    "memory-trace-too-large",
-                    "the memory trace took too long to read; `memray flamegraph {path}` can read it",
-                    path=raw,
-                )
-            )
+            self.note(message("memory-trace-too-large", path=raw))
             return
         if child.returncode != 0:
             last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            self.note(message("memory-trace-unreadable", "the memory trace cannot be read: {reason}", reason=last))
+            self.note(message("memory-trace-unreadable", reason=last))
             return
         written = json.loads(output)
         for kind in get_args(ProfileKind):
@@ -152,11 +133,7 @@ class MemorySampler(Sampler):
 def _unavailable(target: SampledTarget) -> Message | None:
     if target.managed:
         return None
-    return message(
-        "memory-target-attached",
-        "memory was not sampled: that needs a target that the harness starts; use {option}",
-        option=Option("target"),
-    )
+    return message("memory-target-attached", option=Option("target"))
 
 
 def _create(context: SamplingContext) -> MemorySampler:

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from harness.errors import Message, Option, message
+from harness.messages import Message, Option, message
 from harness.plan.model import Sampling
 from harness.record.frame_log import LogWriter
 from harness.record.line_charts import LineChart
@@ -46,11 +46,7 @@ class SampledTarget(Protocol):
     def agents(self) -> Sequence[MemoryAgent]: ...
 
 
-PID_UNKNOWN = message(
-    "target-pid-unknown",
-    "the target was not sampled: its process is not known; set its process ID with {option}",
-    option=Option("pid"),
-)
+PID_UNKNOWN = message("target-pid-unknown", option=Option("pid"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +155,7 @@ class PeriodicSampler(Sampler, ABC):
         except Exception as error:  # noqa: BLE001  (sampling that fails must not end the run)
             self.note(
                 message(
-                    "sampling-ended-early",
-                    "{sampler} was not sampled to the end: {error}: {reason}",
-                    sampler=type(self).__name__,
-                    error=type(error).__name__,
-                    reason=str(error),
+                    "sampling-ended-early", sampler=type(self).__name__, error=type(error).__name__, reason=str(error)
                 )
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.plan.model import Phase, Sampling
 from harness.plan.phases import MEMORY_PASS, phase_kind
 from harness.record.profiles import ProfileIndex
@@ -99,11 +99,5 @@ class SamplingSession:
         return [sampler for kind, sampler in self._samplers if kind.during == _part(phase)]
 
     def _note_failure(self, kind: SamplerKind, error: Exception) -> None:
-        note = message(
-            "sampler-failed",
-            "{sampler} was not sampled: {error}: {reason}",
-            sampler=kind.name,
-            error=type(error).__name__,
-            reason=str(error),
-        )
+        note = message("sampler-failed", sampler=kind.name, error=type(error).__name__, reason=str(error))
         self._notes[note] = None

@@ -51,19 +51,13 @@ def resolve(url: str | None, reports: Path) -> Address:
     try:
         parsed = make_url(text)
     except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
-        raise HarnessError("store-url-invalid", "not the URL of a database", where=VARIABLE, hint=_FORMS) from error
+        raise HarnessError("store-url-invalid", where=VARIABLE) from error
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise HarnessError("store-url-without-file", "the URL names no file", where=VARIABLE, hint=_FORMS)
+            raise HarnessError("store-url-without-file", where=VARIABLE)
         return _file(parsed)
     if parsed.drivername not in _POSTGRESQL:
-        raise HarnessError(
-            "store-kind-unknown",
-            "the store is SQLite or PostgreSQL, not {kind!r}",
-            where=VARIABLE,
-            hint=_FORMS,
-            kind=parsed.drivername,
-        )
+        raise HarnessError("store-kind-unknown", where=VARIABLE, kind=parsed.drivername)
     parsed = parsed.set(drivername="postgresql+psycopg")
     redacted = parsed.set(drivername="postgresql")
     redacted = redacted.update_query_dict({key: "***" for key in _SECRET if key in redacted.query})
@@ -73,5 +67,5 @@ def resolve(url: str | None, reports: Path) -> Address:
 def _file(url: URL) -> Address:
     name = str(url.database)
     if "\0" in name:
-        raise HarnessError("store-url-with-nul", "the file name has a NUL character", where=VARIABLE, hint=_FORMS)
+        raise HarnessError("store-url-with-nul", where=VARIABLE)
     return Address(url, name, file=None if name.startswith("file:") else Path(name))

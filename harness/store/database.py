@@ -59,14 +59,7 @@ class Database:
         try:
             return model.model_validate_json(text or "")
         except ValidationError as error:
-            raise HarnessError(
-                "store-row-damaged",
-                "the {what} of run {run_id} in the store is damaged, or another version of the harness wrote it",
-                where=self.shown,
-                hint="Store it again from its run folder (harness baseline set RUN), or upgrade the harness.",
-                what=what,
-                run_id=run_id,
-            ) from error
+            raise HarnessError("store-row-damaged", where=self.shown, what=what, run_id=run_id) from error
 
 
 def given(**filters: str | None) -> dict[str, str]:

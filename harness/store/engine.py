@@ -41,11 +41,7 @@ def connect(address: Address) -> Engine:
         engine = _engine(address, {"connect_timeout": _CONNECT_S})
     except ImportError as error:
         raise HarnessError(
-            "postgresql-driver-missing",
-            "the driver for PostgreSQL is not installed",
-            where=address.shown,
-            hint="{install}",
-            install=how_to_install("postgresql"),
+            "postgresql-driver-missing", where=address.shown, install=how_to_install("postgresql")
         ) from error
     event.listen(engine, "begin", _begin_postgresql)
     return engine
@@ -55,9 +51,7 @@ def _engine(address: Address, arguments: dict[str, Any]) -> Engine:
     try:
         return create_engine(address.url, poolclass=NullPool, connect_args=arguments)
     except (ValueError, TypeError, ArgumentError) as error:  # an unknown option after "?", or a wrong value
-        raise HarnessError(
-            "store-url-invalid", "not the URL of a database: {error}", where=address.shown, error=error
-        ) from error
+        raise HarnessError("store-url-unusable", where=address.shown, error=error) from error
 
 
 def writer(engine: Engine) -> Engine:
@@ -74,29 +68,10 @@ def reported_errors(address: Address) -> Iterator[None]:
         lines = address.without_secrets(str(error.orig)).strip().splitlines()
         reason = lines[0] if lines else type(error.orig).__name__
         if address.url.get_backend_name() == "postgresql":
-            raise HarnessError(
-                "store-server-failed",
-                "cannot use the store: {reason}",
-                where=address.shown,
-                hint="Check that the server runs, and the user, password and database in {variable}.",
-                reason=reason,
-                variable=VARIABLE,
-            ) from error
+            raise HarnessError("store-server-failed", where=address.shown, reason=reason, variable=VARIABLE) from error
         if isinstance(error, OperationalError):
-            raise HarnessError(
-                "store-file-failed",
-                "cannot use the store: {reason}",
-                where=address.shown,
-                hint="The file and its folder must be writable, and no other process may keep the file locked.",
-                reason=reason,
-            ) from error
-        raise HarnessError(
-            "store-file-damaged",
-            "cannot use the store: {reason}",
-            where=address.shown,
-            hint="The file is damaged, or not a SQLite file. Move it away, and the next run creates a new one.",
-            reason=reason,
-        ) from error
+            raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
+        raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.store.address import VARIABLE, resolve
 from harness.store.baselines import Store
 from harness.store.engine import connect, reported_errors
@@ -35,18 +36,7 @@ def _need_folder(folder: Path, *, make: bool) -> None:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(
-            "store-folder-not-made",
-            "cannot create the folder of the store: {error}",
-            where=str(folder),
-            hint="Choose a folder that you can write to with {option}.",
-            error=error.strerror or error,
-            option=Option("out", "DIR"),
+            "store-folder-not-made", where=str(folder), error=error.strerror or error, option=Option("out", "DIR")
         ) from error
     if not folder.is_dir():
-        raise HarnessError(
-            "store-folder-missing",
-            "the folder of the store does not exist",
-            where=str(folder),
-            hint="Create it, or change {variable}.",
-            variable=VARIABLE,
-        )
+        raise HarnessError("store-folder-missing", where=str(folder), variable=VARIABLE)

@@ -173,7 +173,5 @@ def _parse_utc(iso: str, run_id: str) -> datetime:
     try:
         time = datetime.fromisoformat(iso)
     except ValueError as error:
-        raise HarnessError(
-            "started-at-invalid", "started_at is not an ISO 8601 time: {value!r}", where=f"run {run_id}", value=iso
-        ) from error
+        raise HarnessError("started-at-invalid", where=f"run {run_id}", value=iso) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -51,14 +51,6 @@ def _migrate(connection: Connection, found: str | None, shown: str) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
         if found is not None and found not in known:
-            raise HarnessError(
-                "store-newer",
-                "a newer harness wrote this store: its version is {found}, this harness reads up to {newest}",
-                where=shown,
-                hint="Upgrade the harness, or choose another store with {variable}.",
-                found=found,
-                newest=NEWEST,
-                variable=VARIABLE,
-            )
+            raise HarnessError("store-newer", where=shown, found=found, newest=NEWEST, variable=VARIABLE)
         config.attributes["connection"] = connection
         command.upgrade(config, NEWEST)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import psutil
 
-from harness.errors import HarnessError, Message, Option, message
+from harness.errors import HarnessError
+from harness.messages import Message, Option, message
 from harness.plan import model
 from harness.record.redaction import redacted
 from harness.targets import health
@@ -26,12 +27,7 @@ class Attached(Target):
             try:
                 self._process = psutil.Process(plan.pid)
             except psutil.NoSuchProcess as error:
-                raise HarnessError(
-                    "target-pid-not-found",
-                    "there is no process with this ID",
-                    where=Option("pid", plan.pid),
-                    hint="Find it with `pgrep -af NAME`.",
-                ) from error
+                raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
         health.require_listener(plan.url, host, port)
 
     def is_alive(self) -> bool:
@@ -39,7 +35,7 @@ class Attached(Target):
         return self._process is None or (self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
 
     def exit_description(self) -> Message:
-        return RUNNING if self.is_alive() else message("target-ended", "process {pid} has ended", pid=self.pid)
+        return RUNNING if self.is_alive() else message("target-ended", pid=self.pid)
 
     def describe(self) -> str:
         return redacted(self.url) + ("" if self.pid is None else f" (process {self.pid})")

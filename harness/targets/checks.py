@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.errors import HarnessError, Message, Option, message
+from harness.errors import HarnessError
+from harness.messages import Message, Option, message
 from harness.targets import health, machine
 from harness.targets.agent_client import Agent, AgentError, agent_environment, agents_in
 from harness.targets.machine import CheckResult
@@ -41,13 +42,10 @@ def check_machine(reports: Path) -> list[CheckResult]:
 def check_python(version: tuple[int, int, int]) -> CheckResult:
     """Whether the harness supports this Python."""
     text = message(
-        "python-version",
-        "{version} ({implementation})",
-        version=".".join(map(str, version)),
-        implementation=platform.python_implementation(),
+        "python-version", version=".".join(map(str, version)), implementation=platform.python_implementation()
     )
     if version < _MIN_PYTHON:
-        return CheckResult("Python", "fail", text, message("python-install", "Install Python 3.11 or newer."))
+        return CheckResult("Python", "fail", text, message("python-install"))
     return CheckResult("Python", "ok", text)
 
 
@@ -55,14 +53,10 @@ def check_files(limits: tuple[int, int]) -> CheckResult:
     """Whether enough connections can be open at once; ``limits`` are the soft and the hard one."""
     soft, hard = (2**31 if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if soft >= _FEW_FILES:
-        return CheckResult("open files", "ok", message("files-limit", "up to {limit} at once", limit=soft))
-    text = message("files-limit-low", "up to {limit} at once: each user needs one", limit=soft)
+        return CheckResult("open files", "ok", message("files-limit", limit=soft))
+    text = message("files-limit-low", limit=soft)
     more = min(hard, 65536)
-    remedy = (
-        message("files-raise-limit", "Run `ulimit -n {limit}`.", limit=more)
-        if more > soft
-        else message("files-raise-hard-limit", "Raise `nofile` in /etc/security/limits.conf and log in again.")
-    )
+    remedy = message("files-raise-limit", limit=more) if more > soft else message("files-raise-hard-limit")
     return CheckResult("open files", "fail" if soft < _TOO_FEW_FILES else "warn", text, remedy)
 
 
@@ -71,11 +65,9 @@ def check_loopback() -> CheckResult:
     try:
         port = health.free_port()
     except OSError as error:
-        text = message(
-            "loopback-unavailable", "cannot listen on {address}: {reason}", address=health.LOOPBACK, reason=str(error)
-        )
-        return CheckResult("loopback", "fail", text, message("loopback-enable", "Run `sudo ip link set lo up`."))
-    text = message("loopback-port", "port {port} of {address} is free", port=port, address=health.LOOPBACK)
+        text = message("loopback-unavailable", address=health.LOOPBACK, reason=str(error))
+        return CheckResult("loopback", "fail", text, message("loopback-enable"))
+    text = message("loopback-port", port=port, address=health.LOOPBACK)
     return CheckResult("loopback", "ok", text)
 
 
@@ -85,26 +77,20 @@ def check_folder(reports: Path) -> CheckResult:
         with tempfile.TemporaryDirectory(dir=_existing(reports), prefix=".doctor-"):
             pass
     except OSError as error:
-        text = message(
-            "reports-not-writable", "cannot write to {folder}: {reason}", folder=reports, reason=error.strerror
-        )
-        return CheckResult(
-            "reports", "fail", text, message("reports-elsewhere", "Use another folder with {option}.", option=_OUT)
-        )
-    return CheckResult("reports", "ok", message("reports-writable", "{folder} is writable", folder=reports))
+        text = message("reports-not-writable", folder=reports, reason=error.strerror)
+        return CheckResult("reports", "fail", text, message("reports-elsewhere", option=_OUT))
+    return CheckResult("reports", "ok", message("reports-writable", folder=reports))
 
 
 def check_disk(reports: Path) -> CheckResult:
     """Whether there is room for run folders."""
     free = shutil.disk_usage(_existing(reports)).free
-    text = message("disk-free", "{free_gib:.1f} GiB free for {folder}", free_gib=free / 2**30, folder=reports)
+    text = message("disk-free", free_gib=free / 2**30, folder=reports)
     if free < _TOO_LITTLE_DISK:
-        remedy = message(
-            "disk-make-room", "Free some space, or use a folder on another disk with {option}.", option=_OUT
-        )
+        remedy = message("disk-make-room", option=_OUT)
         return CheckResult("disk", "fail", text, remedy)
     if free < _LITTLE_DISK:
-        remedy = message("disk-may-fill", "A long run with memory traces may need 1 GiB.")
+        remedy = message("disk-may-fill")
         return CheckResult("disk", "warn", text, remedy)
     return CheckResult("disk", "ok", text)
 
@@ -118,8 +104,7 @@ def check_sampling() -> list[CheckResult]:
         try:
             probe = SupervisedProcess(command, environment, folder / "log")
         except HarnessError as error:
-            text = Message(error.code, error.template, error.params)
-            return [CheckResult("sampling", "fail", text)]
+            return [CheckResult("sampling", "fail", error.reason())]
         try:
             agent = _agent_in(folder)
             return [_py_spy(probe.pid), _memray(agent, folder / "trace.bin")]
@@ -139,8 +124,8 @@ def _agent_in(folder: Path) -> Agent | None:
 def _py_spy(pid: int) -> CheckResult:
     program = Path(sys.executable).parent / "py-spy"
     if not program.exists():
-        text = message("py-spy-missing", "py-spy is not installed beside this Python")
-        return CheckResult("CPU profiles", "warn", text, message("py-spy-install", "Run `pip install py-spy`."))
+        text = message("py-spy-missing")
+        return CheckResult("CPU profiles", "warn", text, message("py-spy-install"))
     try:
         tried = subprocess.run(
             [str(program), "dump", "--nonblocking", "--pid", str(pid)],
@@ -150,8 +135,8 @@ def _py_spy(pid: int) -> CheckResult:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        text = message("py-spy-broken", "py-spy does not work: {reason}", reason=str(error))
-        remedy = message("py-spy-reinstall", "Run `pip install --force-reinstall py-spy`.")
+        text = message("py-spy-broken", reason=str(error))
+        remedy = message("py-spy-reinstall")
         return CheckResult("CPU profiles", "warn", text, remedy)
     if tried.returncode == 0:
         return CheckResult("CPU profiles", "ok", _py_spy_scope())
@@ -160,17 +145,11 @@ def _py_spy(pid: int) -> CheckResult:
         return CheckResult(
             "CPU profiles",
             "warn",
-            message("py-spy-no-permission", "py-spy has no permission to read a target (ptrace)"),
-            message(
-                "py-spy-permit",
-                "Run `sudo sysctl kernel.yama.ptrace_scope=0`, start a container with `--cap-add "
-                "SYS_PTRACE`, or run the harness with sudo.",
-            ),
+            message("py-spy-no-permission"),
+            message("py-spy-permit"),
         )
     reason = output.splitlines()[0] if output else f"exit status {tried.returncode}"
-    return CheckResult(
-        "CPU profiles", "warn", message("py-spy-broken", "py-spy does not work: {reason}", reason=reason)
-    )
+    return CheckResult("CPU profiles", "warn", message("py-spy-broken", reason=reason))
 
 
 def _py_spy_scope() -> Message:
@@ -179,30 +158,25 @@ def _py_spy_scope() -> Message:
     except OSError:
         scope = ""
     if scope == "1" and os.geteuid() != 0:
-        return message(
-            "py-spy-managed-only",
-            "py-spy can read only a target that the harness starts; for {option}, run `sudo sysctl "
-            "kernel.yama.ptrace_scope=0`",
-            option=Option("pid"),
-        )
-    return message("py-spy-works", "py-spy can read a target")
+        return message("py-spy-managed-only", option=Option("pid"))
+    return message("py-spy-works")
 
 
 def _memray(agent: Agent | None, trace: Path) -> CheckResult:
     if agent is None:
-        text = message("memray-no-agent", "the memory agent did not start in a Python of this environment")
+        text = message("memray-no-agent")
         return CheckResult("memory profiles", "warn", text)
     try:
         agent.start(trace)
         agent.stop()
     except AgentError as error:
-        text = message("memray-broken", "memray does not work: {reason}", reason=str(error))
-        remedy = message("memray-install", "Run `pip install memray` (Linux and macOS only).")
+        text = message("memray-broken", reason=str(error))
+        remedy = message("memray-install")
         return CheckResult("memory profiles", "warn", text, remedy)
     if not trace.stat().st_size:
-        text = message("memray-wrote-nothing", "memray ran, but wrote nothing")
-        return CheckResult("memory profiles", "warn", text, message("memray-upgrade", "Run `pip install -U memray`."))
-    return CheckResult("memory profiles", "ok", message("memray-works", "memray can trace a target"))
+        text = message("memray-wrote-nothing")
+        return CheckResult("memory profiles", "warn", text, message("memray-upgrade"))
+    return CheckResult("memory profiles", "ok", message("memray-works"))
 
 
 def _existing(folder: Path) -> Path:

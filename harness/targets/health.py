@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from harness.errors import ExitCode, HarnessError, Message, Option, message
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message, Option, message
 from harness.plan.hosts import setting_to_allow
 from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.05
 _RESPONSE_TIMEOUT_S = 5.0
-_NOTHING = message("ready-nothing-listened", "nothing listened")
+_NOTHING = message("ready-nothing-listened")
 _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
 """Characters that stay as they are; only what a request line cannot hold (spaces, ``ü``) is percent-encoded."""
 
@@ -56,17 +57,15 @@ def wait_until_ready(port: int, path: str, timeout_s: float, is_alive: Callable[
             status, reason = _get(port, path, min(_RESPONSE_TIMEOUT_S, left_s))
             if 200 <= status < 300:
                 return None
-            seen = message("ready-status", "it responded with {status} {reason}", status=status, reason=reason)
+            seen = message("ready-status", status=status, reason=reason)
         except ConnectionRefusedError:
             pass  # not listening yet: what happened before still holds
         except TimeoutError:
             # A time-out that the deadline cut short says less than an earlier response.
             if seen == _NOTHING or left_s >= _RESPONSE_TIMEOUT_S:
-                seen = message("ready-no-response", "it accepted the connection, but did not respond")
+                seen = message("ready-no-response")
         except (OSError, http.client.HTTPException) as error:
-            seen = message(
-                "ready-no-http", "it sent no HTTP response ({reason})", reason=str(error) or type(error).__name__
-            )
+            seen = message("ready-no-http", reason=str(error) or type(error).__name__)
         time.sleep(_POLL_S)
     return seen
 
@@ -124,22 +123,12 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
         raise _not_a_url(url) from error
     except OSError as error:
         raise HarnessError(
-            "target-host-unknown",
-            "unknown host {host!r}: {reason}",
-            where=url,
-            exit_code=ExitCode.BROKEN,
-            host=host,
-            reason=error.strerror or str(error),
+            "target-host-unknown", where=url, exit_code=ExitCode.BROKEN, host=host, reason=error.strerror or str(error)
         ) from error
     if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
         raise HarnessError(
             "target-host-not-allowed",
-            "load goes only to this machine, and {host!r} is another one",
             where=url,
-            hint=(
-                "If you may load {host}, write {setting} under [tool.harness] in pyproject.toml, or use {option} "
-                "for this run."
-            ),
             host=host,
             setting=setting_to_allow(host, known),
             option=Option("allow_host", host),
@@ -154,9 +143,7 @@ def require_listener(url: str, host: str, port: int) -> None:
     except OSError as error:
         raise HarnessError(
             "target-unreachable",
-            "cannot connect to the target: {reason}",
             where=url,
-            hint="Start it first, or let the harness start it with {option}.",
             exit_code=ExitCode.BROKEN,
             reason=error.strerror or str(error),
             option=Option("target", "CMD"),
@@ -164,6 +151,4 @@ def require_listener(url: str, host: str, port: int) -> None:
 
 
 def _not_a_url(url: str) -> HarnessError:
-    return HarnessError(
-        "target-url-invalid", "not an HTTP URL", where=url, hint="Use a URL such as http://127.0.0.1:8000."
-    )
+    return HarnessError("target-url-invalid", where=url)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import psutil
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.record.summary import Notice
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -38,7 +38,7 @@ class CheckResult:
 
     def named(self) -> Message:
         """The text after the name of the check: ``other load: load average …``."""
-        return Message(self.text.code, f"{self.name}: {self.text.template}", self.text.params)
+        return Message(self.text.code, self.text.params, f"{self.name}: {self.text}")
 
     def as_json(self) -> dict[str, Any]:
         """The public form of ``harness doctor --json``."""
@@ -69,16 +69,12 @@ def _cores() -> CheckResult:
     cores = usable_cores()
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
-        text = message(
-            "machine-quota",
-            "a quota of {quota:g} cores: once it is used up, all processes pause for a while",
-            quota=quota,
-        )
+        text = message("machine-quota", quota=quota)
         return CheckResult("cores", "warn", text)
     if cores < 2:
-        text = message("machine-one-core", "one core: target and load generator compete for it")
-        return CheckResult("cores", "warn", text, message("machine-use-two-cores", "Use a machine with two cores."))
-    return CheckResult("cores", "ok", message("machine-cores", "{cores} cores", cores=cores))
+        text = message("machine-one-core")
+        return CheckResult("cores", "warn", text, message("machine-use-two-cores"))
+    return CheckResult("cores", "ok", message("machine-cores", cores=cores))
 
 
 def _quota_cores() -> float | None:
@@ -93,16 +89,16 @@ def _governor() -> CheckResult:
     try:
         governor = _GOVERNOR.read_text().strip()
     except OSError:
-        text = message("machine-frequency-fixed", "not scaled by this system (or not visible here)")
+        text = message("machine-frequency-fixed")
         return CheckResult("CPU frequency", "ok", text)
     if governor in _STEADY_GOVERNORS:
-        text = message("machine-governor", "governor {governor}", governor=governor)
+        text = message("machine-governor", governor=governor)
         return CheckResult("CPU frequency", "ok", text)
     return CheckResult(
         "CPU frequency",
         "warn",
-        message("machine-governor-unsteady", "governor {governor}: the clock changes with the load", governor=governor),
-        message("machine-set-governor", "Run `sudo cpupower frequency-set --governor performance`."),
+        message("machine-governor-unsteady", governor=governor),
+        message("machine-set-governor"),
     )
 
 
@@ -110,18 +106,13 @@ def _load() -> CheckResult:
     load = os.getloadavg()[0]
     cores = usable_cores()
     if load <= _MAX_LOAD_PER_CORE * cores:
-        text = message("machine-load", "load average {load:.1f} on {cores} cores", load=load, cores=cores)
+        text = message("machine-load", load=load, cores=cores)
         return CheckResult("other load", "ok", text)
     return CheckResult(
         "other load",
         "warn",
-        message(
-            "machine-busy",
-            "load average {load:.1f} on {cores} cores: something else is running",
-            load=load,
-            cores=cores,
-        ),
-        message("machine-stop-load", "Find it with `top` and stop it, or wait a minute."),
+        message("machine-busy", load=load, cores=cores),
+        message("machine-stop-load"),
     )
 
 
@@ -129,15 +120,11 @@ def _steal() -> CheckResult:
     steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
     percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
     if percent <= _MAX_STEAL_PERCENT:
-        text = message("machine-steal", "{percent:.1f} % taken by the hypervisor", percent=percent)
+        text = message("machine-steal", percent=percent)
         return CheckResult("stolen time", "ok", text)
     return CheckResult(
         "stolen time",
         "warn",
-        message(
-            "machine-steals",
-            "{percent:.1f} % taken by the hypervisor: other guests share these cores",
-            percent=percent,
-        ),
-        message("machine-dedicate-cores", "Use dedicated cores for figures that matter."),
+        message("machine-steals", percent=percent),
+        message("machine-dedicate-cores"),
     )

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import ExitCode, HarnessError, Message, Option, message
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message, Option, message
 from harness.plan import model
 from harness.record.redaction import redacted_command
 from harness.targets import health
@@ -48,11 +49,11 @@ class Managed(Target):
         if status is None:
             return RUNNING
         if status >= 0:
-            return message("target-exited", "exited with code {status}", status=status)
+            return message("target-exited", status=status)
         name = signal.Signals(-status).name
         if -status == signal.SIGKILL:
-            return message("target-sigkill", "was killed by {signal}: out of memory?", signal=name)
-        return message("target-killed", "was killed by {signal}", signal=name)
+            return message("target-sigkill", signal=name)
+        return message("target-killed", signal=name)
 
     def describe(self) -> str:
         what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
@@ -92,13 +93,7 @@ def start_managed(
             continue  # another process took this port before the target did
         raise _not_ready(command, ready_path, timeout_s, None if alive else ended, seen, log, log_starts)
     raise HarnessError(
-        "target-port-taken",
-        "the target found its port in use in {attempts} attempts, each with another port",
-        where=redacted_command(command),
-        hint="Its output is in {log}.",
-        exit_code=ExitCode.BROKEN,
-        attempts=_ATTEMPTS,
-        log=log,
+        "target-port-taken", where=redacted_command(command), exit_code=ExitCode.BROKEN, attempts=_ATTEMPTS, log=log
     )
 
 
@@ -106,19 +101,9 @@ def _split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise HarnessError(
-            "target-command-invalid",
-            "invalid target command: {reason}",
-            where=redacted_command(command),
-            reason=str(error),
-        ) from error
+        raise HarnessError("target-command-invalid", where=redacted_command(command), reason=str(error)) from error
     if not words:
-        raise HarnessError(
-            "target-command-empty",
-            "the target's command is empty",
-            where=Option("target"),
-            hint="Write, for example, 'app --port {{port}}'.",
-        )
+        raise HarnessError("target-command-empty", where=Option("target"))
     return words
 
 
@@ -162,12 +147,7 @@ def _not_ready(
     if ended is None:
         return HarnessError(
             "target-not-ready",
-            "the target was not ready after {timeout_s:g} s: GET {path}: {seen}\n  Its last output ({log}):{output}",
             where=where,
-            hint=(
-                "It must listen on the port given by {{port}} in the command (or PORT in its environment) and "
-                "respond with 2xx to the path of {option}."
-            ),
             exit_code=ExitCode.BROKEN,
             timeout_s=timeout_s,
             path=path,
@@ -178,22 +158,8 @@ def _not_ready(
         )
     if "address already in use" in output.lower():
         return HarnessError(
-            "target-own-port-taken",
-            "the target {ended} before it was ready: its port is in use\n  Its last output ({log}):{output}",
-            where=where,
-            hint="Write {{port}} instead of the port in the command, or stop the program that listens there.",
-            exit_code=ExitCode.BROKEN,
-            ended=ended,
-            log=log,
-            output=shown,
+            "target-own-port-taken", where=where, exit_code=ExitCode.BROKEN, ended=ended, log=log, output=shown
         )
     return HarnessError(
-        "target-ended-early",
-        "the target {ended} before it was ready\n  Its last output ({log}):{output}",
-        where=where,
-        hint="Try the command by itself: it must run until it is stopped.",
-        exit_code=ExitCode.BROKEN,
-        ended=ended,
-        log=log,
-        output=shown,
+        "target-ended-early", where=where, exit_code=ExitCode.BROKEN, ended=ended, log=log, output=shown
     )

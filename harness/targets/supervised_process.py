@@ -63,12 +63,7 @@ class SupervisedProcess:
             response = self._receive_one()
         except OSError as error:
             self._abandon()
-            raise HarnessError(
-                "supervisor-not-started",
-                "the target's supervisor process did not start: {reason}",
-                exit_code=ExitCode.BROKEN,
-                reason=str(error),
-            ) from error
+            raise HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason=str(error)) from error
         except BaseException:  # raised again: an interrupt must leave no supervisor behind, either
             self._abandon()
             raise
@@ -76,9 +71,7 @@ class SupervisedProcess:
             self._abandon()
             raise HarnessError(
                 "target-not-started",
-                "cannot start the target's command: {reason}",
                 where=command[0],
-                hint="The first word of the command must be a program on the PATH, or the path of one.",
                 exit_code=ExitCode.BROKEN,
                 reason=response.get("error", "its supervisor ended"),
             )

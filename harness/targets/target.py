@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
-from harness.errors import Message, message
+from harness.messages import Message, message
 from harness.targets.agent_client import Agent
 
-RUNNING = message("target-running", "still runs")
+RUNNING = message("target-running")
 
 
 class Target(ABC):

@@ -18,7 +18,7 @@ from typing import cast
 
 import numpy as np
 
-from harness.errors import message
+from harness.messages import message
 from harness.plan.model import Gate, Phase, Segment
 from harness.record.environment import Environment
 from harness.record.events import Event, EventKind
@@ -341,7 +341,7 @@ def _load(
         failures=[failing.failure for failing in draw.failures],
         samples=[sample for part in requests for sample in draw.samples(part)],
         events=[
-            Event(at_s, cast(EventKind, kind), message("event", "{text}", text=text), sum(count))
+            Event(at_s, cast(EventKind, kind), message("event", text=text), sum(count))
             for at_s, kind, text, *count in events
         ],
         waited=lambda second: state(float(second)).waiting > 0,
@@ -373,7 +373,7 @@ def _readings(
 
 
 def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:
-    index = ProfileIndex(notes=[message("note", "{text}", text=note) for note in profiles.notes])
+    index = ProfileIndex(notes=[message("note", text=note) for note in profiles.notes])
     for number, span in enumerate(spans):
         duration_s = span.end_s - span.start_s
         stacks = profiles.cpu.get(span.plan.name)

@@ -21,7 +21,7 @@ from harness.engine.http.origin import UNIX, Origin
 from harness.engine.http.response_parser import ResponseParser
 from harness.engine.http.tls import TlsConnection
 from harness.engine.request_failures import ConnectTimeout, MalformedResponse, TunnelRefused
-from harness.errors import message
+from harness.messages import message
 
 Address = tuple[int, Any]
 """Address family, and the address in the form that a socket of the family takes."""
@@ -135,6 +135,4 @@ def _open_tunnel(sock: _socket.socket, origin: Origin, settings: ClientSettings,
     if not 200 <= parser.status < 300:
         raise TunnelRefused(parser.status)
     if parser.has_surplus:
-        raise MalformedResponse(
-            message("proxy-sent-extra-bytes", "malformed response: extra bytes after the proxy's response to CONNECT")
-        )
+        raise MalformedResponse(message("proxy-sent-extra-bytes"))

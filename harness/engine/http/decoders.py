@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import brotli
 
 from harness.engine.request_failures import MalformedResponse, ResponseTooLarge
-from harness.errors import message
+from harness.messages import message
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdDecompressor, ZstdError
@@ -37,22 +37,12 @@ def make_decoder(codings: list[str], limit: int) -> Decoder | None:
     """
     names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _IDENTITY]
     if len(names) > _MAX_CODINGS:  # each decoder takes memory as soon as it is created
-        raise MalformedResponse(
-            message(
-                "too-many-content-codings", "malformed response: more than {limit} content codings", limit=_MAX_CODINGS
-            )
-        )
+        raise MalformedResponse(message("too-many-content-codings", limit=_MAX_CODINGS))
     decoders: list[Decoder] = []
     for name in reversed(names):
         make = _CODINGS.get(name)
         if make is None:
-            raise MalformedResponse(
-                message(
-                    "unknown-content-coding",
-                    "malformed response: its content coding is not one of {supported}",
-                    supported=", ".join(_CODINGS),
-                )
-            )
+            raise MalformedResponse(message("unknown-content-coding", supported=", ".join(_CODINGS)))
         decoders.append(_LimitedDecoder(make(), name, limit))
     if not decoders:
         return None
@@ -87,15 +77,11 @@ class _LimitedDecoder:
                     raise ResponseTooLarge
                 out.append(part)
         except (zlib.error, brotli.error, ZstdError, EOFError):
-            raise MalformedResponse(
-                message("invalid-content", "malformed response: its body is not valid {coding}", coding=self._name)
-            ) from None
+            raise MalformedResponse(message("invalid-content", coding=self._name)) from None
 
     def end(self) -> bytes:
         if not self._coding.ended:
-            raise MalformedResponse(
-                message("truncated-content", "malformed response: its {coding} body is truncated", coding=self._name)
-            )
+            raise MalformedResponse(message("truncated-content", coding=self._name))
         return b""
 
 

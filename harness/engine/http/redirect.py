@@ -11,7 +11,7 @@ from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.request_body import NO_BODY, RequestBody, rewind
 from harness.engine.http.request_headers import RequestHeaders
 from harness.engine.request_failures import RedirectRefused
-from harness.errors import message
+from harness.messages import message
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
@@ -33,11 +33,9 @@ def build_redirect_request(
         url = URL(request.origin.url + request.target).redirect(location)
         origin, target = split_url(url)
     except ValueError:
-        raise RedirectRefused(
-            message("redirect-invalid-url", "redirect refused: its location is not an http or https URL")
-        ) from None
+        raise RedirectRefused(message("redirect-invalid-url")) from None
     if origin.scheme == UNIX and origin != request.origin:
-        raise RedirectRefused(message("redirect-to-unix-socket", "redirect refused: it leads to a Unix socket"))
+        raise RedirectRefused(message("redirect-to-unix-socket"))
     fields = request.headers.fields.copy()
     method, body = request.method, request.body
     dropped: tuple[str, ...] = ("cookie", "cookie2")
@@ -57,7 +55,5 @@ def build_redirect_request(
 def _rewound(body: RequestBody) -> RequestBody:
     rewound = rewind(body)
     if rewound is None:
-        raise RedirectRefused(
-            message("redirect-body-not-replayable", "redirect refused: the request body cannot be sent again")
-        )
+        raise RedirectRefused(message("redirect-body-not-replayable"))
     return rewound

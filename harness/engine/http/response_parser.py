@@ -11,7 +11,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
 from harness.engine.request_failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 _SWITCHING_PROTOCOLS = 101
 _HEADERS_END = b"\r\n\r\n"
@@ -125,11 +125,9 @@ class ResponseParser:
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
-            self._problem = message("invalid-http", "malformed response: {reason}", reason=str(error))
+            self._problem = message("invalid-http", reason=str(error))
         except HttpParserUpgrade:
-            self._problem = message(
-                "unexpected-protocol-switch", "malformed response: it switches to a protocol that was not requested"
-            )
+            self._problem = message("unexpected-protocol-switch")
         if self.raw_headers:
             self._bytes_after_headers += len(data)
             self._tail = data[-6:] if len(data) >= 6 else (self._tail + data)[-6:]

@@ -12,7 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, MasterRunner, WorkerRunner
 
 from harness.engine.failure_details import describe_failure
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 _LISTENER_FAILED = "Uncaught exception in event handler"
 _HANDLER_FAILED = "Uncaught exception in handler for"
@@ -37,10 +37,10 @@ class ListenerFailures(logging.Handler):
         text = record.getMessage()
         if text.startswith((_LISTENER_FAILED, _HANDLER_FAILED)):
             error = text.strip().splitlines()[-1]
-            self._report(message("listener-raised", "a listener raised {error}", error=error))
+            self._report(message("listener-raised", error=error))
         elif text.startswith(_GREENLET_FAILED) and record.exc_info and record.exc_info[0]:
             error = traceback.format_exception_only(*record.exc_info[:2])[-1].strip()
-            self._report(message("greenlet-raised", "a greenlet ended with {error}", error=error))
+            self._report(message("greenlet-raised", error=error))
 
 
 def fire_init(environment: Environment) -> None:
@@ -110,7 +110,7 @@ def report_failed_users(runner: WorkerRunner, report: Callable[[Message], None])
 
 def user_not_created(error: Exception) -> Message:
     """The constructor of a user class raised ``error``."""
-    return message("user-not-created", "a user could not be created: {error}", error=describe_failure(error, None))
+    return message("user-not-created", error=describe_failure(error, None))
 
 
 def fire_quit(environment: Environment) -> None:

@@ -13,33 +13,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from locust import LoadTestShape, argument_parser
 
-from harness.errors import Message, Option, message
+from harness.messages import Message, Option, message
 
 COMMON = ("num_users", "spawn_rate", "run_time")
 """Locust's options that a ``LoadTestShape`` with ``use_common_options`` reads."""
 
 
 def _before_dashes(option: str, value: str | None = None) -> Message:
-    return message("option-before-dashes", "Give {option} before the --.", option=Option(option, value))
+    return message("option-before-dashes", option=Option(option, value))
 
 
-_LOAD = message(
-    "load-by-phases", "Phases set the load: {set}, or a profile.", set=Option("set", "phase.steady.users=50")
-)
-_RESULTS = message(
-    "results-in-run-folder", "Leave it out: the report, summary.json and timeline.parquet contain all figures."
-)
+_LOAD = message("load-by-phases", set=Option("set", "phase.steady.users=50"))
+_RESULTS = message("results-in-run-folder")
 _INSTEAD = {
-    "locustfile": message("scenario-first", "Give the file as SCENARIO, the first word after harness run."),
+    "locustfile": message("scenario-first"),
     "host": _before_dashes("host"),
     "num_users": _LOAD,
     "spawn_rate": _LOAD,
     "run_time": _LOAD,
     "tags": _before_dashes("tags"),
     "exclude_tags": _before_dashes("exclude_tags"),
-    "stop_timeout": message(
-        "option-before-dashes", "Give {option} before the --.", option=Option("set", "stop_timeout=10s")
-    ),
+    "stop_timeout": message("option-before-dashes", option=Option("set", "stop_timeout=10s")),
     "processes": _before_dashes("workers"),
     "expect_workers": _before_dashes("workers"),
     "csv_prefix": _RESULTS,
@@ -47,7 +41,7 @@ _INSTEAD = {
     "json": _RESULTS,
     "json_file": _RESULTS,
 }
-_LEAVE_OUT = message("leave-out", "Leave it out.")
+_LEAVE_OUT = message("leave-out")
 
 
 class ArgumentsError(Exception):
@@ -79,8 +73,8 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
     except SystemExit:
         error = " ".join(printed.getvalue().partition("error: ")[2].split())
         if not error:
-            raise ArgumentsError(message("help-requested", "no load is needed for help"), _known(own)) from None
-        raise ArgumentsError(message("argument-rejected", "{error}", error=error), _known(own)) from None
+            raise ArgumentsError(message("help-requested"), _known(own)) from None
+        raise ArgumentsError(message("argument-rejected", error=error), _known(own)) from None
     configured = _configured(parser)
     allowed = {"user_classes", *(COMMON if shape is not None and shape.use_common_options else ())}
     for dest, default in defaults.items():
@@ -89,7 +83,7 @@ def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Na
             setattr(options, dest, default)
         elif dest not in allowed:
             option = next(action.option_strings[-1] for action in parser._actions if action.dest == dest)
-            problem = message("locust-option", "{option} is an option of Locust, not of the locustfile", option=option)
+            problem = message("locust-option", option=option)
             raise ArgumentsError(problem, _INSTEAD.get(dest, _LEAVE_OUT))
     return options
 
@@ -130,5 +124,5 @@ def _configured(parser: argument_parser.LocustArgumentParser) -> set[str]:
 def _known(own: Iterable[Action]) -> Message:
     known = [f"{'/'.join(action.option_strings)} ({action.help or action.dest})" for action in own]
     if not known:
-        return message("locustfile-without-options", "The locustfile adds no options of its own.")
-    return message("locustfile-options", "The locustfile has these options: {known}.", known=known)
+        return message("locustfile-without-options")
+    return message("locustfile-options", known=known)

@@ -28,7 +28,7 @@ from zmq.utils.monitor import parse_monitor_message
 from harness.cluster import messages
 from harness.cluster.clock import MasterClock, Reading
 from harness.engine.locust.secure_sockets import WorkerSocket
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 HEARTBEAT_S = 5.0
 """Often enough for the clock, which drifts by microseconds in this time."""
@@ -101,15 +101,11 @@ class LoadMasterRunner(MasterRunner):
                 if client.state == STATE_MISSING or quiet_s < _QUIET_S:
                     continue
                 if not self.is_there(client.id):
-                    self.on_lost(client.id, message("worker-disconnected", "its connection was lost"))
+                    self.on_lost(client.id, message("worker-disconnected"))
                 elif quiet_s > STUCK_S:
                     self.on_lost(
                         client.id,
-                        message(
-                            "worker-silent",
-                            "it has sent nothing for {quiet_s:.0f} s, though its machine responds",
-                            quiet_s=quiet_s,
-                        ),
+                        message("worker-silent", quiet_s=quiet_s),
                     )
 
     def client_listener(self) -> NoReturn:
@@ -131,7 +127,7 @@ class LoadMasterRunner(MasterRunner):
                 self._on_heartbeat(client_id, msg.data)
             elif msg.type in ("quit", "client_stopped") and not self.ending:
                 # Locust would silently forget it and, after the last one, end the run as if that were intended.
-                self.on_lost(client_id, message("worker-left", "it left the run"))
+                self.on_lost(client_id, message("worker-left"))
             else:
                 super().handle_message(client_id, msg)
         except Exception:  # malformed in an unforeseen way: drop the message, not the run

@@ -23,7 +23,8 @@ from harness.engine.process_setup import DESCRIBE_VARIABLE, die_with_parent, tak
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
-from harness.errors import HarnessError, Option, alternatives
+from harness.errors import HarnessError
+from harness.messages import Option, alternatives
 from harness.plan.description import DescribeRequest
 from harness.plan.dsl import STATED, declared, uses_harness
 
@@ -89,13 +90,7 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
             locations = [str(module.__file__) for module in modules]
             problems.append(
                 HarnessError(
-                    "scenario-stated-twice",
-                    "{name} is defined in {count} files",
-                    where=locations[0],
-                    hint="Keep one. It is also defined in {others}.",
-                    name=name,
-                    count=len(locations),
-                    others=locations[1:],
+                    "scenario-stated-twice", where=locations[0], name=name, count=len(locations), others=locations[1:]
                 )
             )
     return problems
@@ -110,9 +105,7 @@ def _argument_problems(scenario: ScenarioFile, request: DescribeRequest) -> list
         return [
             HarnessError(
                 "locust-arguments",
-                "{problem}",
                 where=where,
-                hint="{remedy}",
                 problem=error.problem.map_texts(one_line),
                 remedy=error.remedy.map_texts(one_line),
             )
@@ -121,27 +114,13 @@ def _argument_problems(scenario: ScenarioFile, request: DescribeRequest) -> list
     unknown = [name for name in names if name not in known]
     if not unknown:
         return []
-    return [
-        HarnessError(
-            "user-class-unknown",
-            "there is no user class {unknown}",
-            where=where,
-            hint="{known}",
-            unknown=unknown,
-            known=alternatives(unknown[0], known),
-        )
-    ]
+    return [HarnessError("user-class-unknown", where=where, unknown=unknown, known=alternatives(unknown[0], known))]
 
 
 def _nothing_tagged(request: DescribeRequest) -> HarnessError:
     given = [Option("tags", tag) for tag in request.tags]
     given += [Option("exclude_tags", tag) for tag in request.exclude_tags]
-    return HarnessError(
-        "tags-leave-no-task",
-        "{tags} leaves no task to run",
-        hint="See @tag in the scenario.",
-        tags=given,
-    )
+    return HarnessError("tags-leave-no-task", tags=given)
 
 
 def _describe_user(user_class: type[User]) -> dict[str, Any]:
@@ -168,11 +147,6 @@ def main() -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
         raised = locate(error, Path(request.files[0]))
         problem = HarnessError(
-            "scenario-import-failed",
-            "cannot import the scenario: {error}",
-            where=raised.location,
-            hint="Try it by itself with `python {file}`.",
-            error=raised.error,
-            file=shlex.quote(request.files[0]),
+            "scenario-import-failed", where=raised.location, error=raised.error, file=shlex.quote(request.files[0])
         )
         write_result(stdout, _failed([problem]))

@@ -29,13 +29,7 @@ def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User
             locations = [_location(user_class, path) for user_class in user_classes if user_class.__name__ == name]
             problems.append(
                 HarnessError(
-                    "user-class-named-twice",
-                    "two user classes are named {name}",
-                    where=locations[0],
-                    hint="Give each its own name; a second name for the same class (B = A) counts too. They are at "
-                    "{locations}.",
-                    name=name,
-                    locations=list(dict.fromkeys(locations)),
+                    "user-class-named-twice", where=locations[0], name=name, locations=list(dict.fromkeys(locations))
                 )
             )
     given_later = _mention_tasks([*_listeners(), *_functions(scenario.modules)])
@@ -47,13 +41,7 @@ def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User
     if user_classes and not any(user_class.weight > 0 or user_class.fixed_count > 0 for user_class in user_classes):
         names = [user_class.__name__ for user_class in user_classes]
         problems.append(
-            HarnessError(
-                "user-classes-without-weight",
-                "no user class has a weight: {names}",
-                where=_location(user_classes[0], path),
-                hint="Give one of them a weight above 0, or a fixed_count.",
-                names=names,
-            )
+            HarnessError("user-classes-without-weight", where=_location(user_classes[0], path), names=names)
         )
     return problems
 
@@ -66,37 +54,16 @@ def _task_problems(
     name, location = holder.__name__, _location(holder, path)
     for task in {id(task): task for task in holder.tasks}.values():
         if not callable(task):
-            problems.append(
-                HarnessError(
-                    "not-a-task",
-                    "the tasks of {name} contain {value}, which is not a task",
-                    where=location,
-                    hint="A task is a function that takes the user, or a TaskSet class.",
-                    name=name,
-                    value=one_line(repr(task)),
-                )
-            )
+            problems.append(HarnessError("not-a-task", where=location, name=name, value=one_line(repr(task))))
         elif isinstance(task, type) and issubclass(task, TaskSet) and task not in checked:
             checked.add(task)
             problems += _task_problems(task, path, checked, given_later=given_later)
     if holder.tasks or given_later or _makes_own_tasks(holder):
         return problems
     if issubclass(holder, User):
-        missing = HarnessError(
-            "user-class-without-task",
-            "{name} has no task",
-            where=location,
-            hint="Put @task before a method (with a weight above 0), or set abstract = True in a base class.",
-            name=name,
-        )
+        missing = HarnessError("user-class-without-task", where=location, name=name)
     else:
-        missing = HarnessError(
-            "task-set-without-task",
-            "{name} has no task",
-            where=location,
-            hint="Put @task before a method of this TaskSet (with a weight above 0), or give it a list named tasks.",
-            name=name,
-        )
+        missing = HarnessError("task-set-without-task", where=location, name=name)
     return [*problems, missing]
 
 

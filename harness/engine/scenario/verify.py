@@ -22,7 +22,7 @@ import requests
 from harness.engine.process_setup import TARGET_VARIABLE, die_with_parent, take
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import load_scenario
-from harness.errors import Message, message
+from harness.messages import Message, message
 
 _TIMEOUT_S = 30
 
@@ -49,12 +49,10 @@ def verify(files: Sequence[Path], url: str) -> tuple[str, Message | None]:
         hook(VerifiedTarget(url))
     except AssertionError as error:
         if text := one_line(str(error)):
-            return "fail", message("invariant-broken", "{error}", error=text)
-        return "fail", message(
-            "assertion-failed", "an assertion failed at {location}", location=locate(error, path).location
-        )
+            return "fail", message("verify-failed", error=text)
+        return "fail", message("assertion-failed", location=locate(error, path).location)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        return "error", message("verify-raised", "{location}: {error}", **locate(error, path)._asdict())
+        return "error", message("verify-raised", **locate(error, path)._asdict())
     return "pass", None
 
 

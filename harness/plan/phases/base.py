@@ -124,23 +124,12 @@ class GoalConfig(PhaseConfig):
     def problems(cls, table: Mapping[str, Any], scenario: ScenarioDescription) -> Iterator[InvalidValue]:  # noqa: ARG003
         goals = [key for key in ("users", "rate") if key in table]
         if len(goals) == 2:
-            yield InvalidValue(
-                "phase-two-goals",
-                "has both users and rate",
-                hint="Keep one: users for the closed model, or rate (arrivals/s) for the open model.",
-                key="rate",
-            )
+            yield InvalidValue("phase-two-goals", key="rate")
         if not goals and set(table) <= set(cls.model_fields):  # else the goal may be behind an unknown key
-            yield InvalidValue("phase-without-goal", "has no goal", hint="Add users, or rate in arrivals per second.")
+            yield InvalidValue("phase-without-goal")
         for key in ("max_users", "spacing"):
             if key in table and goals == ["users"]:
-                yield InvalidValue(
-                    "phase-key-of-open-model",
-                    "{word} has no effect with users",
-                    hint="{word} is for rate, the open model.",
-                    key=key,
-                    word=key,
-                )
+                yield InvalidValue("phase-key-of-open-model", key=key, word=key)
 
     @property
     def model(self) -> Model:
@@ -163,11 +152,5 @@ def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:
     if isinstance(value, Mapping):
         return value
     if only is None:
-        raise InvalidValue(
-            "goal-is-one-value",
-            "{value!q} is one value, but several are needed",
-            hint="Give {parts}.",
-            value=value,
-            parts=parts,
-        )
+        raise InvalidValue("goal-is-one-value", value=value, parts=parts)
     return {only: value}

@@ -26,12 +26,7 @@ class Shape(PhaseConfig):
     @classmethod
     def problems(cls, table: Mapping[str, Any], scenario: ScenarioDescription) -> Iterator[InvalidValue]:  # noqa: ARG003
         if not scenario.has_shape:
-            yield InvalidValue(
-                "shape-not-in-scenario",
-                "the scenario has no LoadTestShape",
-                hint="Write one in the scenario, or use another kind of phase.",
-                key="kind",
-            )
+            yield InvalidValue("shape-not-in-scenario", key="kind")
 
     def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
         return "users as the scenario's LoadTestShape sets them"

@@ -72,8 +72,6 @@ class Spike(GoalConfig):
         if base >= peak:
             raise InvalidValue(
                 "spike-not-above-base",
-                "the peak of {peak} is not above the base of {base}",
-                hint="Raise the peak, or give a lower base (by default it is the level of the phase before).",
                 peak=str(level),
                 base=number_text(base),
                 key="base" if self.base is not None else "rate" if self.model == "open" else "users",

@@ -34,17 +34,9 @@ class Staircase(BaseModel, Generic[_Value]):
     @model_validator(mode="after")
     def _goes_up(self) -> Staircase[_Value]:
         if self.to <= self.from_:
-            raise InvalidValue(
-                "stress-not-upwards",
-                "goes from {start:g} to {end:g}, not up",
-                hint='"to" must be more than "from".',
-                start=self.from_,
-                end=self.to,
-            )
+            raise InvalidValue("stress-not-upwards", start=self.from_, end=self.to)
         if (self.to - self.from_) / self.step > MAX_STEPS:
-            raise InvalidValue(
-                "stress-too-many-steps", "has more than {most:,} steps", hint="Use a larger step.", most=MAX_STEPS
-            )
+            raise InvalidValue("stress-too-many-steps", most=MAX_STEPS)
         return self
 
     def levels(self) -> tuple[float, ...]:

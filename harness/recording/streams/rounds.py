@@ -56,7 +56,7 @@ def read_benchmarks(index: Path, table: Path, report: SuiteReport) -> list[Bench
     except ValidationError as error:
         raise not_of_the_format(index, error) from error
     except ValueError as error:
-        raise HarnessError("invalid-json", "not valid JSON: {error}", where=str(index), error=error) from error
+        raise HarnessError("invalid-json", where=str(index), error=error) from error
     rounds = _read_rounds(table)
     return [
         Benchmark(
@@ -78,11 +78,9 @@ def _read_rounds(path: Path) -> dict[str, Rounds]:
         tests = table["benchmark"].combine_chunks()
         seconds = table["seconds"].to_numpy()
     except FileNotFoundError as error:
-        raise HarnessError("file-missing", "the file is missing from the run folder", where=str(path)) from error
+        raise HarnessError("file-missing", where=str(path)) from error
     except (pyarrow.ArrowException, KeyError, OSError) as error:
-        raise HarnessError(
-            "rounds-unreadable", "cannot read the rounds: {error}", where=str(path), error=error
-        ) from error
+        raise HarnessError("rounds-unreadable", where=str(path), error=error) from error
     indexes = tests.indices.to_numpy()
     return {test: seconds[indexes == index] for index, test in enumerate(tests.dictionary.to_pylist())}
 

@@ -11,7 +11,7 @@ from harness.cluster.join_request import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses
-from harness.errors import Message
+from harness.messages import Message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until

@@ -10,7 +10,7 @@ from harness.analysis.measurement import measure
 from harness.api.result import Run
 from harness.control.attach_baseline import attach_later_baseline
 from harness.control.finalize import conclude
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline

@@ -14,7 +14,8 @@ import pytest
 
 from harness.control import user_code
 from harness.control.user_code import describe_scenario, verify_target
-from harness.errors import HarnessError, ManyProblemsError, Message, Option
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Message, Option
 from tests.support.children import die_with_the_tests, wait_until
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import (
     AttachedTarget,
     CommandTarget,

@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.errors import ExitCode, HarnessError, Message
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from harness.targets.supervised_process import SupervisedProcess

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.generator import TakenCores, generator_limit, generator_of, waiting_for_users
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import Phase, Segment
 from harness.recording.run import RunRecording, read_run
 from tests.support.latencies import Latency, lognormal

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.leaks import LeftBehind, MemoryGrowth, leak_warnings
-from harness.errors import Message
+from harness.messages import Message
 from harness.plan.model import Phase
 from harness.record.profiles import Stack
 from harness.recording.run import read_run

@@ -47,7 +47,7 @@ def test_what_is_typed_is_what_a_call_would_say(monkeypatch: pytest.MonkeyPatch)
 
     def note(options: RunOptions) -> None:
         given.append(options)
-        raise harness.HarnessError("enough", "that is enough")
+        raise harness.HarnessError("many-problems", count=0)
 
     monkeypatch.setattr("harness.api.run.run_scenario", note)
     typed = ["a.py", "--workers", "2", "-T", "x", "-T", "y", "--set", "a=1", "--pid", "7", "--host", "http://h"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.api.plain_output import PlainOutput, clock, one_line
-from harness.errors import message
+from harness.messages import message
 from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
 from tests.support.latencies import Latency
@@ -23,10 +23,10 @@ HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
 def reported(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What a log holds of a recorded run."""
     observer = PlainOutput()
-    observer.notify(message("note", "starting the target"))
+    observer.notify(message("note", text="starting the target"))
     replay(folder, observer)
     observer.load_ended()
-    observer.notify(message("note", "judging"))
+    observer.notify(message("note", text="judging"))
     out, err = capsys.readouterr()
     assert out == ""
     assert "\x1b" not in err
@@ -137,7 +137,7 @@ def test_hostile_names_are_printed_harmlessly(tmp_path: Path, capsys: pytest.Cap
 
 def test_no_phase_of_a_run_that_never_began(capsys: pytest.CaptureFixture[str]) -> None:
     observer = PlainOutput()
-    observer.notify(message("note", "starting the target"))
+    observer.notify(message("note", text="starting the target"))
     observer.load_ended()
     assert capsys.readouterr().err.split() == ["starting", "the", "target"]
 

@@ -6,17 +6,27 @@ import pytest
 
 import harness
 from harness.api.python_call import for_python, python_call
-from harness.errors import ExitCode, HarnessError, ManyProblemsError, Option, message
+from harness.errors import ExitCode, HarnessError, ManyProblemsError
+from harness.messages import Option, catalogue, message
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for code, text, hint in (
+        ("needed", "{bind} is needed", "{note}, or leave out {others}"),
+        ("add-option", "add {option}", ""),
+        ("few-of", "{n} of {word}", ""),
+        ("url-is", "{url} is {word}", ""),
+    ):
+        monkeypatch.setitem(catalogue(), code, {"message": text, **({"hint": hint} if hint else {})})
 
 
 def test_options_are_named_as_arguments() -> None:
     error = HarnessError(
-        "x",
-        "{bind} is needed",
+        "needed",
         where=Option("allow_host", "10.0.0.9"),
-        hint="{note}, or leave out {others}",
         bind=Option("bind"),
-        note=message("y", "add {option}", option=Option("set", "a=1")),
+        note=message("add-option", option=Option("set", "a=1")),
         others=[Option("pid", 3), Option("host", 'a"b')],
     )
     assert str(for_python(error)) == (
@@ -26,14 +36,14 @@ def test_options_are_named_as_arguments() -> None:
 
 
 def test_the_rest_of_an_error_stays() -> None:
-    error = HarnessError("x-y", "{n} of {word}", where="a.toml:3: rate", exit_code=ExitCode.BROKEN, n=3, word="few")
+    error = HarnessError("few-of", where="a.toml:3: rate", exit_code=ExitCode.BROKEN, n=3, word="few")
     same = for_python(error)
-    assert (same.code, same.where, same.exit_code) == ("x-y", "a.toml:3: rate", ExitCode.BROKEN)
+    assert (same.code, same.where, same.exit_code) == ("few-of", "a.toml:3: rate", ExitCode.BROKEN)
     assert same.params == {"n": 3, "word": "few"}
 
 
 def test_secrets_and_control_characters_stay_inside() -> None:
-    problem = HarnessError("x", "{url} is {word}", url="http://me:word@host", word="\x1b[31mred", where=Option("host"))
+    problem = HarnessError("url-is", url="http://me:word@host", word="\x1b[31mred", where=Option("host"))
     error = for_python(ManyProblemsError([problem]))
     assert str(error) == "host=: http://***@host is red"
     assert "word" not in str(error.problems[0].params.values() if isinstance(error, ManyProblemsError) else error)
@@ -42,7 +52,7 @@ def test_secrets_and_control_characters_stay_inside() -> None:
 def test_a_traceback_does_not_show_the_original() -> None:
     @python_call
     def fail() -> None:
-        raise HarnessError("x", "{url}", url="http://me:word@host")
+        raise HarnessError("url-is", url="http://me:word@host", word="x")
 
     with pytest.raises(HarnessError) as raised:
         fail()

@@ -10,7 +10,7 @@ import pytest
 
 from harness import HarnessError, Run
 from harness.api.verdict import Verdict
-from harness.errors import Message
+from harness.messages import Message
 from harness.record.run_folder import write_text
 from harness.record.summary import Summary
 from harness.recording import open_recording

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.cli.live import REDRAW_S, LiveView
 from harness.cli.live_screen import Part, heights
-from harness.errors import message
+from harness.messages import message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.latencies import bursty, lognormal
@@ -237,12 +237,12 @@ def test_a_resize_is_followed(tmp_path: Path) -> None:
 def test_messages_are_repeated_on_the_terminals_own_screen(tmp_path: Path) -> None:
     screen = Screen(80, 24)
     with screen.view as view:
-        view.notify(message("note", "starting the target"))
+        view.notify(message("note", text="starting the target"))
         screen.play(a_run(tmp_path), until_s=17.5)
-        view.notify(message("note", "interrupted: ending the run"))
+        view.notify(message("note", text="interrupted: ending the run"))
         assert "interrupted: ending the run" in screen.shown
         view.load_ended()
-        view.notify(message("note", "judging"))
+        view.notify(message("note", text="judging"))
     before, _, rest = screen.file.getvalue().partition(ENTER)
     after = _ESCAPE.sub("", rest.partition(LEAVE)[2])
     assert "starting the target" in before

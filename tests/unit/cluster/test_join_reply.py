@@ -10,7 +10,8 @@ import pytest
 from harness.cluster.join_reply import JoinAccepted
 from harness.cluster.join_request import pack
 from harness.cluster.messages import ACCEPTED, REJECTED
-from harness.errors import ExitCode, message
+from harness.errors import ExitCode
+from harness.messages import message
 from tests.support.errors import harness_error
 from tests.support.plans import make_plan, steady
 
@@ -69,7 +70,7 @@ def test_an_invalid_scenario_is_rejected(tmp_path: Path, changed: dict[str, Any]
 
 
 def test_a_rejection_is_reported_with_its_reason() -> None:
-    reason = message("join-too-late", "the run has begun")
+    reason = message("join-too-late")
     with harness_error("join-rejected") as error:
         JoinAccepted.read(pack(REJECTED, {"reason": reason.to_data()}, "master"), MASTER)
     assert error.value.params["reason"] == reason

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from harness.control import metrics as module
 from harness.control.metrics import BOUNDS_US, RunMetrics, serve_metrics
 from harness.control.observer import RunObservers
-from harness.errors import HarnessError, message
+from harness.errors import HarnessError
+from harness.messages import message
 from harness.plan.model import RunPlan
 from harness.record.histogram import Histogram, buckets_of, lowest_of
 from harness.record.journal import Journal, read_journal
@@ -102,7 +103,7 @@ def test_what_came_since_is_added_once(recorded: RunFolder) -> None:
 def test_several_observers_get_the_same_calls(recorded: RunFolder) -> None:
     one, other, journal = RunMetrics(), RunMetrics(), read_journal(recorded.journal)
     both = RunObservers(one, other)
-    both.notify(message("note", "a line"))
+    both.notify(message("note", text="a line"))
     both.load_begins(RunPlan.model_validate_json(recorded.plan.read_text()), recorded, "the shop")
     both.update(journal)
     assert scraped(one) == scraped(other) != {}

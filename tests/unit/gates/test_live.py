@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import Message
 from harness.gates.live import LiveGate, LiveGates, failed_beyond_recovery
 from harness.gates.run_totals import RunTotals
+from harness.messages import Message
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder, read_json

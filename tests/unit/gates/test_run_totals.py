@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Message
 from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at
+from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, read_journal

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness.errors import message
+from harness.messages import catalogue, message
 from harness.metrics.formatting import Amount, Estimate, Limit, number
 from harness.record.measurement import Interval
 
@@ -35,8 +35,9 @@ def test_seconds_and_bytes_are_scaled(value: float, unit: str, text: str) -> Non
     assert str(Amount(value, unit)) == text
 
 
-def test_an_amount_in_a_message_stays_a_number() -> None:
-    limit = message("x", "the limit is {limit}, or {limit:.1f}", limit=Amount(500, "ms"))
+def test_an_amount_in_a_message_stays_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalogue(), "x", {"message": "the limit is {limit}, or {limit:.1f}"})
+    limit = message("x", limit=Amount(500, "ms"))
     assert str(limit) == "the limit is 500 ms, or 500.0"
     assert limit.params["limit"] == 500
     assert json.dumps(limit.params) == '{"limit": 500.0}'

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.errors import HarnessError, ManyProblemsError, Message
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Message
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import declared
 from harness.plan.model import RunPlan, UserClass

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, ManyProblemsError, Option
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Option
 from harness.plan.bench_resolve import requested_bench_gates, resolve_bench
 from harness.plan.problems import Problems
 from harness.plan.project import load_project

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, ManyProblemsError, Option
+from harness.errors import HarnessError, ManyProblemsError
+from harness.messages import Option
 from harness.plan.hosts import host_key
 from harness.plan.model import AllowedHost
 from harness.plan.profile import load_profile

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, Option
+from harness.errors import HarnessError
+from harness.messages import Option
 from harness.plan.locustfiles import find_locustfiles
 from tests.unit.plan.support import Found, assert_found, found
 

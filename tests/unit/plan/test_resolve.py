@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.errors import ManyProblemsError, Option
+from harness.errors import ManyProblemsError
+from harness.messages import Option
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ManyProblemsError, Message
+from harness.errors import ManyProblemsError
+from harness.messages import Message
 from tests.unit.plan.support import assert_found, plan_of, plan_problems
 
 

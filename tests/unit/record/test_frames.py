@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError, Message
+from harness.errors import HarnessError
+from harness.messages import Message
 from harness.record.frames import MAGIC, Frame, FrameReader, FrameWriter
 
 FRAMES: list[Frame] = [

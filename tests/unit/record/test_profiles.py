@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, message
+from harness.errors import HarnessError
+from harness.messages import message
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
 from harness.record.resources import READINGS, Reading
 
-NOTE = message("memory-not-traced", "memory was not sampled: {reason}", reason="no {memray}")
+NOTE = message("memory-not-traced", reason="no {memray}")
 
 
 def test_an_index_is_read_as_saved(tmp_path: Path) -> None:

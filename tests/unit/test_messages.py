@@ -1,0 +1,103 @@
+"""The catalogue of messages: what the source raises has words, the words have parameters, and none is left over."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from string import Formatter
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.messages import Message, Option, catalogue, keyword_argument, message
+from tests.support.command import REPOSITORY
+
+MAKERS = {"HarnessError", "InvalidValue", "Message", "message", "add"}
+"""Functions whose first argument is a code."""
+
+
+def calls() -> Iterator[tuple[str, str, set[str] | None]]:
+    """(place, code, parameters) of each call that makes a message; None where the parameters are passed on."""
+    for file in sorted((REPOSITORY / "harness").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            code = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if name not in MAKERS or not isinstance(code, str) or (name == "add" and "where" not in keywords(node)):
+                continue
+            passed_on = len(node.args) > 1 or any(word.arg is None for word in node.keywords)
+            yield f"{file.relative_to(REPOSITORY)}:{node.lineno}", code, None if passed_on else keywords(node)
+
+
+def keywords(call: ast.Call) -> set[str]:
+    return {word.arg for word in call.keywords if word.arg}
+
+
+def parameters(template: str) -> set[str]:
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def test_each_code_stands_in_one_area() -> None:
+    areas = [tomllib.loads(file.read_text()) for file in (REPOSITORY / "harness" / "messages").glob("*.toml")]
+    assert sum(map(len, areas)) == len(catalogue())
+    for code, words in catalogue().items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code), code
+        assert words.keys() <= {"message", "hint"}, code
+
+
+def test_what_is_raised_has_words_and_their_parameters() -> None:
+    for place, code, given in calls():
+        assert code in catalogue(), f"{place}: {code}"
+        needed = set().union(*map(parameters, catalogue()[code].values()))
+        assert "" not in needed, f"{code}: name the parameter"
+        assert given is None or needed <= given, f"{place}: {code} needs {needed - given}"
+
+
+def test_no_words_are_left_over() -> None:
+    source = [ast.parse(file.read_text(encoding="utf-8")) for file in (REPOSITORY / "harness").rglob("*.py")]
+    literals = {node.value for tree in source for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert catalogue().keys() <= literals
+
+
+def test_a_hint_is_a_sentence() -> None:
+    for code, words in catalogue().items():
+        hint = words.get("hint")
+        # A hint may end with what it quotes after a colon, or with a parameter that is a sentence.
+        assert not hint or re.search(r"[.?]$|: \{\w+\}$|^\{\w+\}$", hint), code
+        assert not hint or not hint[0].islower(), code
+
+
+def test_a_front_end_spells_options_its_own_way() -> None:
+    error = HarnessError(
+        "host-not-allowed",
+        where=Option("host", "http://10.0.0.9"),
+        url="http://10.0.0.9",
+        host="10.0.0.9",
+        option=Option("allow_host", "10.0.0.9"),
+        setting="allowed_hosts = []",
+    )
+    assert (error.code, error.where) == ("host-not-allowed", "--host http://10.0.0.9")
+    assert "--allow-host 10.0.0.9" in str(error.hint)
+    error.style = keyword_argument
+    assert error.where == 'host="http://10.0.0.9"'
+    assert 'allow_host="10.0.0.9"' in str(error.hint)
+
+
+def test_parameters_are_never_read_as_templates() -> None:
+    assert str(message("note", text="{y}")) == "{y}"
+
+
+def test_a_message_of_another_version_keeps_its_own_words() -> None:
+    sent = {"code": "not-known-here", "params": {"n": 3}, "text": "three of {them}"}
+    received = Message.from_data(sent)
+    assert (received.code, received.params, str(received)) == ("not-known-here", {"n": 3}, "three of {them}")
+    assert received.to_data() == sent
+
+
+@pytest.mark.parametrize("data", [None, 3, {}, {"code": "note", "params": 3, "text": ""}, {"code": "note"}])
+def test_what_is_no_message_is_rejected(data: object) -> None:
+    with pytest.raises(ValueError, match="not a message"):
+        Message.from_data(data)
