@@ -39,7 +39,6 @@ _EXPLAINS = 0.8
 _AS_NEW = 0.95
 _SURE = 0.0005
 """One-sided level for a suspect: hundreds of functions are compared, so 95 % would name some by chance."""
-_TAIL = 0.025
 _Z = 1.959963984540054
 _NOTHING = FunctionSamples(own=0, total=0)
 

@@ -17,10 +17,6 @@ _LONG_UNITS = {"hour": "h", "hr": "h", "minute": "m", "min": "m", "second": "s",
                "millisecond": "ms", "msec": "ms", "milli": "ms"}  # fmt: skip
 _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", re.IGNORECASE)
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
-_DURATION_HINT = 'Write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds.'
-_RATE_HINT = 'Write an arrival rate as "200/s", or as a number of arrivals per second.'
-_USERS_HINT = "Write a whole number of users, such as 50."
-_PAUSE_HINT = 'For a phase without load, use kind "pause".'
 MOST_USERS = 10_000_000
 
 

@@ -19,7 +19,6 @@ FILE_NAME = "store.sqlite"
 
 _SECRET = ("password", "sslpassword")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-_FORMS = "Write sqlite:////absolute/path/store.sqlite, or postgresql://user@host/database with PGPASSWORD or ~/.pgpass."
 
 
 @dataclass(frozen=True, slots=True)
