@@ -7,14 +7,14 @@ name the wrong word and suggest the right one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from harness.metrics import RUN_METRICS
-from harness.metrics.comparators import is_upper
+from harness.messages import alternatives
+from harness.metrics import RUN_METRICS, synonyms
+from harness.metrics.comparators import Comparator, is_upper
 from harness.metrics.metric import Metric
-from harness.plan.comparison_words import check_range, check_sign, comparator_of, metric_of, number_of, wrong_unit
 from harness.plan.problems import InvalidValue
 from harness.plan.requirement import Comparison, Condition
 
@@ -44,6 +44,9 @@ UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
 """
 
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
+_COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
+_COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
+_LARGEST = 1e15
 _EXPECTED = {
     "WORD": "a metric",
     "COMPARATOR": "a comparison (<, <=, >, >=)",
@@ -144,35 +147,65 @@ def tokens_of(tree: ParseTree) -> list[Token]:
 
 def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
+    fields, is_relative = terms(tokens, source, RUN_METRICS)
+    return Comparison.model_validate(fields | ({"unit": "%"} if is_relative else {}))
+
+
+def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data]]) -> tuple[dict[str, Any], bool]:
+    """The fields that every requirement has, and whether the value is in per cent of the baseline's figure.
+
+    Raises ``InvalidValue``.
+    """
     words = {token.type: str(token) for token in tokens}
-    metric = metric_of(words["WORD"], source, RUN_METRICS)
-    comparator = comparator_of(words["COMPARATOR"], source)
-    baseline = "BASELINE" in words
+    metric = known.get(words["WORD"].lower())
+    if metric is None:
+        others = alternatives(words["WORD"], known, synonyms(known))
+        raise InvalidValue("metric-unknown", text=source, word=words["WORD"], alternatives=others)
+    comparator = words["COMPARATOR"]
+    if comparator not in _COMPARATORS:
+        likely = _COMPARATOR_FOR.get(comparator)
+        if likely:
+            meant = source.replace(comparator, likely, 1)
+            raise InvalidValue("comparison-misspelled", text=source, word=comparator, meant=meant)
+        raise InvalidValue("comparison-unknown", text=source, word=comparator, known=_COMPARATORS)
+    value, is_relative = _quantity(metric, words, source)
+    return {
+        "metric": metric.name,
+        "comparator": comparator,
+        "value": value,
+        "unit": metric.unit.name,
+        "baseline": "BASELINE" in words,
+        "source": source,
+    }, is_relative
+
+
+def _quantity(metric: Metric[_Data], words: Mapping[str, str], source: str) -> tuple[float, bool]:
+    """The limit, or the change from the baseline, in the metric's own unit or in per cent of the baseline's figure."""
     if "NUMBER" not in words:  # a bare ``baseline``
-        return Comparison(metric=metric.name, comparator=comparator, value=0.0, unit="%", baseline=True, source=source)
-    value, unit = _quantity(metric, words, source)
-    if baseline and words["SIGN"] == "-":
-        value = -value
-    return Comparison(
-        metric=metric.name, comparator=comparator, value=value, unit=unit, baseline=baseline, source=source
-    )
-
-
-def _quantity(metric: Metric[_Data], words: dict[str, str], source: str) -> tuple[float, str]:
-    """The limit in the metric's own unit, or per cent of the baseline."""
-    number, unit_text = words["NUMBER"], words.get("UNIT", "").replace(" ", "")
-    value, baseline = number_of(number, source), "BASELINE" in words
-    check_sign(number, unit_text, source)
-    unit = metric.unit
-    if not unit_text:
-        completed = f"{number}%" if baseline else unit.completed(number)
-        head, _, tail = source.rpartition(number)
-        raise InvalidValue("limit-without-unit", text=source, meant=f"{head}{completed}{tail}")
-    if baseline and unit_text == "%":
-        return value, "%"
-    if unit_text not in unit.scales:
-        raise wrong_unit(metric, unit_text, source, relative=baseline and not unit.is_share)
-    if not baseline:
-        check_range(metric, words["COMPARATOR"], value, source)
+        return 0.0, True
+    number, written, unit = words["NUMBER"], words.get("UNIT", "").replace(" ", ""), metric.unit
+    value, baseline = float(number), "BASELINE" in words
+    is_relative = baseline and written == "%"
+    if value > _LARGEST:
+        raise InvalidValue("limit-too-large", text=source, most=_LARGEST)
+    if number[0] in "+-":
+        raise InvalidValue("limit-with-sign", text=source, meant=f"{number[1:]}{written}")
+    if not is_relative and written not in unit.scales:
+        raise _wrong_unit(metric, number, written, source, baseline=baseline)
+    if not baseline and value > unit.most:
+        raise InvalidValue("limit-out-of-range", text=source, metric=metric.name, most=unit.most, unit=unit.name)
+    if not baseline and value == 0 and words["COMPARATOR"] == "<":
+        raise InvalidValue("limit-never-holds", text=source)
+    scale = (1.0 if is_relative else unit.scales[written]) * (-1.0 if words.get("SIGN") == "-" else 1.0)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
-    return round(value * unit.scales[unit_text], 9), unit.name
+    return float(f"{value * scale:.12g}"), is_relative
+
+
+def _wrong_unit(metric: Metric[_Data], number: str, written: str, source: str, *, baseline: bool) -> InvalidValue:
+    params = {"text": source, "metric": metric.name, "wording": metric.unit.wording}
+    if not written:
+        completed = f"{number}%" if baseline else metric.unit.completed(number)
+        head, _, tail = source.rpartition(number)
+        return InvalidValue("limit-without-unit", meant=f"{head}{completed}{tail}", **params)
+    examples = (metric.example, *([f"{metric.name} <= baseline + 10%"] if baseline else []))
+    return InvalidValue("limit-of-wrong-unit", unit=written, examples=examples, **params)

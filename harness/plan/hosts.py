@@ -73,11 +73,13 @@ def parse_host(value: object) -> object:
     unknown = sorted(set(table) - {"host", "max_rate"})
     if unknown:
         raise InvalidValue("unknown-key", word=unknown[0], alternatives=alternatives(unknown[0], ["host", "max_rate"]))
-    if not isinstance(name, str) or not (_is_name(name) or address_of(name.strip("[]"))):
-        likely = host_of(name) if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        raise InvalidValue("host-invalid", value=name)
+    if not (_is_name(name) or address_of(name.strip("[]"))):
+        likely = host_of(name)
         if _is_name(likely):
             raise InvalidValue("host-more-than-a-name", value=name, meant=likely)
-        raise InvalidValue("host-not-a-name", value=name)
+        raise InvalidValue("host-invalid", value=name)
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_RATE):
         raise InvalidValue("host-rate-invalid", value=most, most=MOST_RATE)
     return {"host": host_key(name), "max_rate": most}

@@ -78,7 +78,7 @@ def params_of(params: Mapping[str, object]) -> dict[str, object]:
 
 
 def _meant(alternatives: Message) -> object:
-    return alternatives.params.get("close") or alternatives.params.get("known", [])
+    return alternatives.params.get("close") or alternatives.params.get("meant") or alternatives.params.get("known", [])
 
 
 def plan_problems(folder: Path, text: str = "", profile: str | None = None, *overrides: str) -> list[Found]:

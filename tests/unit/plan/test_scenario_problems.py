@@ -24,7 +24,7 @@ from tests.unit.plan.support import assert_found, plan_of, plan_problems
             "phases = [steady(users=50, duration='30s')]",
             "scenarios/shop.py:2: steady(duration)",
             "unknown-key",
-            {"word": "duration", "meant": "hold"},
+            {"word": "duration", "alternatives": "hold"},
         ),
         ("phases = [steady(users=50)]", "scenarios/shop.py:2: steady", "key-missing", {"word": "hold"}),
         (
