@@ -13,7 +13,6 @@ from itertools import groupby
 from sqlalchemy import ColumnElement, and_, delete, func, select
 
 from harness.record.measurement import Baseline, Measurement
-from harness.store.database import given
 from harness.store.runs import RunCatalogue, RunEntry
 from harness.store.tables import BaselineRow, RunRow
 
@@ -91,9 +90,10 @@ class Store(RunCatalogue):
 
     def list_baselines(self, scenario: str | None = None, profile: str | None = None) -> list[BaselineEntry]:
         """The baselines of one scenario, one profile, or all, by scenario, profile and fingerprint."""
+        wanted = {"scenario": scenario, "profile": profile}
         query = (
             select(BaselineRow)
-            .filter_by(**given(scenario=scenario, profile=profile))
+            .filter_by(**{column: value for column, value in wanted.items() if value is not None})
             .order_by(BaselineRow.scenario, BaselineRow.profile, BaselineRow.fingerprint)
             .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
         )

@@ -1,22 +1,101 @@
-"""An open store's database: transactions that read, transactions that write, and what its rows hold as JSON."""
+"""An open store's database: one writer at a time, no waiting readers, and every database error as one message.
+
+Writes are few (one a run) and short, so they take turns: ``BEGIN IMMEDIATE`` on SQLite, an advisory lock on
+PostgreSQL. That makes *look, then write* (replace a baseline, upgrade the tables) safe on both in the same way.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from harness.errors import HarnessError
-from harness.store.address import Address
-from harness.store.engine import reported_errors, writer
+from harness.errors import HarnessError, how_to_install
+from harness.store.address import VARIABLE, Address
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+_WAIT_S = 30
+_IDLE_S = 10
+"""A runner that freezes, or is cut off, while it writes loses its turn after this time, before others give up."""
+
+_CONNECT_S = 10
+_WRITES = "harness_writes"
+_LOCK = int.from_bytes(b"harness")
+"""The number of the advisory lock; each PostgreSQL database has its own locks."""
+
+
+def connect(address: Address) -> Engine:
+    """The engine for ``address``, not connected yet. Raises :class:`HarnessError` if the driver is missing.
+
+    No pool: a run asks the store before its load and again an hour later, and an idle connection would be cut.
+    """
+    if address.url.get_backend_name() == "sqlite":
+        engine = _engine(address, {"timeout": _WAIT_S})
+        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        engine = _engine(address, {"connect_timeout": _CONNECT_S})
+    except ImportError as error:
+        raise HarnessError(
+            "postgresql-driver-missing", where=address.shown, install=how_to_install("postgresql")
+        ) from error
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _engine(address: Address, arguments: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(address.url, poolclass=NullPool, connect_args=arguments)
+    except (ValueError, TypeError, ArgumentError) as error:  # an unknown option after "?", or a wrong value
+        raise HarnessError("store-url-unusable", where=address.shown, error=error) from error
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine with transactions that exclude each other, across all processes."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+@contextmanager
+def reported_errors(address: Address) -> Iterator[None]:
+    """Turn an error of the database into one :class:`HarnessError` that names the file or server."""
+    try:
+        yield
+    except DBAPIError as error:
+        lines = address.without_secrets(str(error.orig)).strip().splitlines()
+        reason = lines[0] if lines else type(error.orig).__name__
+        if address.url.get_backend_name() == "postgresql":
+            raise HarnessError("store-server-failed", where=address.shown, reason=reason, variable=VARIABLE) from error
+        if isinstance(error, OperationalError):
+            raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
+        raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
+
+
+def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:
+    # Otherwise Python's sqlite3 begins transactions itself, and only before some statements: upgrading the tables would
+    # not be one transaction, and BEGIN IMMEDIATE would be impossible.
+    connection.isolation_level = None
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_S}s'")
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 class Database:
@@ -60,7 +139,3 @@ class Database:
             return model.model_validate_json(text or "")
         except ValidationError as error:
             raise HarnessError("store-row-damaged", where=self.shown, what=what, run_id=run_id) from error
-
-
-def given(**filters: str | None) -> dict[str, str]:
-    return {column: value for column, value in filters.items() if value is not None}

@@ -1,7 +1,8 @@
-"""The runs of a store: recorded with their figures, listed, found, and taken out."""
+"""The runs of a store: recorded with their figures, listed, and taken out."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,13 @@ from harness.plan.bench import PROFILE as BENCH
 from harness.record.measurement import Measurement
 from harness.record.suite import PastBench, Rounds
 from harness.record.summary import BenchmarkFigures, Summary
-from harness.store.database import Database, given
-from harness.store.rounds import pack, unpack
+from harness.store.database import Database
 from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
+
+MOST_ROUNDS = 10_000
+"""A function that takes a microsecond has 200,000 rounds a second. The run folder has each of them. A team's store,
+with a bench each night for years, has at most this many values of a benchmark: means of equally many rounds, in
+order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class RunCatalogue(Database):
         """Put a run into the catalogue, or replace its entry after it was copied or judged again.
 
         Where its copy is stays noted, unless ``entry`` names another place. ``rounds`` are those of a bench (seconds,
-        by the benchmark's id), kept with its figures as :mod:`harness.store.rounds` does; without, what is kept stays.
+        by the benchmark's id), kept with its figures as :func:`pack` does; without, what is kept stays.
         """
         summary = entry.summary
         row = self._row(entry)
@@ -66,20 +71,6 @@ class RunCatalogue(Database):
         with self._writing() as session:
             for each in (row, *benchmarks):
                 session.merge(each)
-
-    def list_runs(self, scenario: str | None = None, profile: str | None = None) -> list[RunEntry]:
-        """The runs of one scenario, one profile, or all, the latest first."""
-        query = select(RunRow).filter_by(**given(scenario=scenario, profile=profile))
-        with self._reading() as session:
-            rows = session.scalars(query.order_by(RunRow.started_at.desc(), RunRow.run_id.desc())).all()
-        return [
-            RunEntry(
-                self._parsed(row.summary, Summary, "summary", row.run_id),
-                row.fingerprint,
-                self._reports / row.folder,
-            )
-            for row in rows
-        ]
 
     def stored_runs(self) -> list[StoredRun]:
         """All runs, the latest first, with those whose figures this harness cannot read."""
@@ -98,12 +89,6 @@ class RunCatalogue(Database):
             if taken:
                 session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
         return taken
-
-    def benchmark_rounds(self, run_id: str) -> dict[str, Rounds]:
-        """The stored rounds of each benchmark of a bench, by its id."""
-        query = select(BenchmarkRow.test, BenchmarkRow.rounds).filter_by(run_id=run_id)
-        with self._reading() as session:
-            return {test: unpack(packed) for test, packed in session.execute(query).all()}
 
     def benchmark_history(self, suite: str, fingerprint: str, *, most: int) -> list[PastBench]:
         """The ``most`` latest benches of a suite in one environment, the earliest first."""
@@ -133,12 +118,6 @@ class RunCatalogue(Database):
             )
             for run_id, started_at in reversed(found)
         ]
-
-    def measurement_of(self, run_id: str) -> Measurement | None:
-        """What a run measured; None if the catalogue does not have it."""
-        with self._reading() as session:
-            text = session.scalar(select(RunRow.measurement).filter_by(run_id=run_id))
-        return None if text is None else self._parsed(text, Measurement, "measurement", run_id)
 
     def verdicts(self, run_ids: Iterable[str]) -> dict[str, str]:
         """The verdicts of those of these runs that the catalogue has."""
@@ -175,3 +154,11 @@ def _parse_utc(iso: str, run_id: str) -> datetime:
     except ValueError as error:
         raise HarnessError("started-at-invalid", where=f"run {run_id}", value=iso) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def pack(rounds: Rounds) -> bytes:
+    """``rounds`` (seconds, in order), or their means, as compressed 8-byte floats, little-endian."""
+    step = -(-len(rounds) // MOST_ROUNDS)
+    whole = len(rounds) - len(rounds) % step
+    means = rounds[:whole].reshape(-1, step).mean(axis=1)
+    return zlib.compress(means.astype("<f8").tobytes())

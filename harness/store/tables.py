@@ -68,7 +68,7 @@ class BenchmarkRow(Base):
     figures: Mapped[str]
     """``record.summary.BenchmarkFigures`` as JSON."""
     rounds: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    """The seconds of each round, in order, as ``store.rounds`` packs them."""
+    """The seconds of each round, in order, as ``store.runs.pack`` packs them."""
 
 
 class BaselineRow(Base):

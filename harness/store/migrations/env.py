@@ -1,9 +1,9 @@
-"""How Alembic runs the store's migrations: on the connection, and in the transaction, of ``harness.store.upgrade``."""
+"""How Alembic runs the store's migrations: on the connection, and in the transaction, of ``harness.store.opening``."""
 
 from alembic import context
 
+from harness.store.opening import VERSION_TABLE
 from harness.store.tables import Base
-from harness.store.upgrade import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -13,16 +13,17 @@ import harness.store
 from harness.control.finalize import conclude
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
-from harness.record.measurement import ALL
+from harness.record.measurement import ALL, Measurement
 from harness.record.run_folder import read_model
 from harness.store import RunEntry, open_store
 from harness.store.address import resolve
+from harness.store.opening import NEWEST, VERSION_TABLE
 from harness.store.tables import Base
-from harness.store.upgrade import NEWEST, VERSION_TABLE
 from tests.support.baselines import make_measurement, make_summary
 from tests.support.old_store import make_first_store
 from tests.support.plans import steady
 from tests.support.recordings import make_environment, record_run
+from tests.support.stores import rows
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:
@@ -43,13 +44,13 @@ def test_the_newest_version_is_that_of_the_last_migration() -> None:
 def test_a_store_of_an_older_harness_is_upgraded_in_place(store_url: str, tmp_path: Path) -> None:
     make_first_store(store_url)
     with open_store(store_url, tmp_path) as store:
-        _, run = store.list_runs()  # the baseline's run is one of the catalogue from now on
-        assert (run.summary, run.folder) == (make_summary(1), tmp_path / make_summary(1).run_id)
+        _, run = store.stored_runs()  # the baseline's run is one of the catalogue from now on
+        assert (run.run_id, run.folder) == (make_summary(1).run_id, tmp_path / make_summary(1).run_id)
         baseline = store.baseline_for("flash_sale", "load", "f1")
         assert baseline is not None
         assert baseline.runs == [make_measurement(2)]
         store.record_run(RunEntry(make_summary(1), "f1", tmp_path))
-        assert [entry.folder for entry in store.list_runs()][-1] == tmp_path
+        assert [run.folder for run in store.stored_runs()][-1] == tmp_path
     engine = create_engine(resolve(store_url, tmp_path).url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEWEST
@@ -65,11 +66,11 @@ def test_the_next_run_is_compared_with_the_baseline_of_an_older_store(store_url:
     )
     with open_store(store_url, tmp_path) as store:
         summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
-        kept = store.measurement_of(summary.run_id)
+    ((text_kept,),) = rows(store_url, f"SELECT measurement FROM harness_run WHERE run_id = '{summary.run_id}'")
+    kept = Measurement.model_validate_json(text_kept)
     assert summary.baseline is not None
     assert summary.baseline.run_ids == [make_summary(2).run_id]
     assert [gate.baseline for gate in summary.gates] == [pytest.approx(200)]
-    assert kept is not None
     p95 = kept.figure("held", ALL, "p95")
     assert p95 is not None
     assert p95.value == summary.gates[0].observed
