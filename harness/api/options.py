@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.control.observer import RunObserver
     from harness.plan.dsl import GateSpec, PhaseSpec
 
-Value = Literal["text", "number", "file", "folder", "switch"]
-_COMMAND_LINE = "command line"
+
+def _option(default: Any, help: str, **details: Any) -> Any:
+    """A field that the command line takes, too; ``details`` are for ``click.option``, ``short`` is its letter."""
+    return field(default=default, metadata={"help": help, **details})
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommandLineOption:
-    """How the command line takes an option."""
-
-    name: str
-    default: object
-    help: str
-    value: Value = "text"
-    metavar: str | None = None
-    short: str | None = None
-    several: bool = False
-    at_least: int | None = None
-    variable: str | None = None
-    """The environment variable that gives a default."""
-
-
-def command_line_options(options: type) -> Iterator[CommandLineOption]:
-    """Those of the fields of :class:`RunOptions` or :class:`BenchOptions` that the command line takes."""
-    for declared in fields(options):
-        if _COMMAND_LINE in declared.metadata:
-            yield CommandLineOption(name=declared.name, default=declared.default, **declared.metadata[_COMMAND_LINE])
-
-
-def _option(help: str, **details: Any) -> dict[str, Any]:
-    return {_COMMAND_LINE: {"help": help, **details}}
-
-
-_OUT = _option("The folder that holds the run folders.", value="folder", metavar="DIRECTORY")
+def _out() -> Any:
+    return _option("reports", "The folder that holds the run folders.", type=Path, metavar="DIRECTORY")
 
 
 @dataclass(frozen=True)
@@ -57,83 +33,55 @@ class RunOptions:
     arguments: str | Sequence[str] = ()
     """The scenario's own, which the command line takes after ``--``."""
     _: KW_ONLY
-    profile: str | Path | None = field(
-        default=None,
-        metadata=_option("The load and the gates: a profile in profiles/, or a TOML file.", metavar="NAME|FILE"),
+    profile: str | Path | None = _option(
+        None, "The load and the gates: a profile in profiles/, or a TOML file.", metavar="NAME|FILE"
     )
-    set: Mapping[str, object] | str | Sequence[str] = field(
-        default=(),
-        metadata=_option(
-            "Change one value of the plan, such as phase.steady.users=50.", metavar="KEY=VALUE", several=True
-        ),
+    set: Mapping[str, object] | str | Sequence[str] = _option(
+        (), "Change one value of the plan, such as phase.steady.users=50.", metavar="KEY=VALUE", multiple=True
     )
     phases: Sequence[PhaseSpec] | None = None
     gates: Sequence[GateSpec] | None = None
-    workers: int | None = field(
-        default=None,
-        metadata=_option(
-            "Load workers on this machine. Default: one per core, less one for the rest.", value="number", metavar="N"
-        ),
+    workers: int | None = _option(
+        None, "Load workers on this machine. Default: one per core, less one for the rest.", type=int, metavar="N"
     )
-    bind: str | None = field(
-        default=None,
-        metadata=_option(
-            "Accept workers from other machines at this address; --workers defaults to 0.", metavar="ADDR[:PORT]"
-        ),
+    bind: str | None = _option(
+        None, "Accept workers from other machines at this address; --workers defaults to 0.", metavar="ADDR[:PORT]"
     )
-    expect_workers: int | None = field(
-        default=None,
-        metadata=_option("With --bind: how many workers to wait for. Default: 1.", value="number", metavar="N"),
+    expect_workers: int | None = _option(
+        None, "With --bind: how many workers to wait for. Default: 1.", type=int, metavar="N"
     )
-    secret_file: str | Path | None = field(
-        default=None,
-        metadata=_option(
-            "A file with the secret that workers join with. Default: HARNESS_SECRET.", value="file", metavar="FILE"
-        ),
+    secret_file: str | Path | None = _option(
+        None, "A file with the secret that workers join with. Default: HARNESS_SECRET.", type=Path, metavar="FILE"
     )
-    metrics_port: int | str | None = field(
-        default=None,
-        metadata=_option(
-            "Serve live Prometheus metrics on this port, by default on loopback.",
-            metavar="[ADDR:]PORT",
-            variable="HARNESS_METRICS_PORT",
-        ),
+    metrics_port: int | str | None = _option(
+        None,
+        "Serve live Prometheus metrics on this port, by default on loopback.",
+        metavar="[ADDR:]PORT",
+        envvar="HARNESS_METRICS_PORT",
     )
-    host: str | None = field(
-        default=None,
-        metadata=_option("The URL of a target that is already running. Default: HARNESS_HOST.", metavar="URL"),
+    host: str | None = _option(
+        None, "The URL of a target that is already running. Default: HARNESS_HOST.", metavar="URL"
     )
-    allow_host: str | Sequence[str] = field(
-        default=(),
-        metadata=_option("Allow load on this host, besides this machine.", metavar="NAME", several=True),
+    allow_host: str | Sequence[str] = _option(
+        (), "Allow load on this host, besides this machine.", metavar="NAME", multiple=True
     )
-    pid: int | None = field(
-        default=None,
-        metadata=_option(
-            "The target's process ID, to profile it. Only with --host.", value="number", at_least=1, metavar="PID"
-        ),
+    pid: int | None = _option(
+        None, "The target's process ID, to profile it. Only with --host.", type=int, metavar="PID"
     )
-    target: str | None = field(
-        default=None,
-        metadata=_option("A command that starts the target on port {port}. Default: the embedded shop.", metavar="CMD"),
+    target: str | None = _option(
+        None, "A command that starts the target on port {port}. Default: the embedded shop.", metavar="CMD"
     )
-    ready: str | None = field(
-        default=None,
-        metadata=_option("The target is ready when GET PATH returns 2xx. Default: /health.", metavar="PATH"),
+    ready: str | None = _option(
+        None, "The target is ready when GET PATH returns 2xx. Default: /health.", metavar="PATH"
     )
-    tags: str | Sequence[str] = field(
-        default=(), metadata=_option("Run only tasks with one of these Locust tags.", short="-T", several=True)
+    tags: str | Sequence[str] = _option((), "Run only tasks with one of these Locust tags.", short="-T", multiple=True)
+    exclude_tags: str | Sequence[str] = _option(
+        (), "Skip tasks with one of these Locust tags.", short="-E", multiple=True
     )
-    exclude_tags: str | Sequence[str] = field(
-        default=(), metadata=_option("Skip tasks with one of these Locust tags.", short="-E", several=True)
+    seed: int | None = _option(
+        None, "Random seed. Runs with the same seed and plan make the same choices.", type=int, metavar="N"
     )
-    seed: int | None = field(
-        default=None,
-        metadata=_option(
-            "Random seed. Runs with the same seed and plan make the same choices.", value="number", metavar="N"
-        ),
-    )
-    out: str | Path = field(default="reports", metadata=_OUT)
+    out: str | Path = _out()
     watcher: RunObserver | None = None
     turn: AbstractContextManager[object] | None = None
 
@@ -145,22 +93,13 @@ class BenchOptions:
     arguments: str | Path | Sequence[str | Path] = ()
     """Arguments for pytest."""
     _: KW_ONLY
-    gate: str | Sequence[str] = field(
-        default=(),
-        metadata=_option("A requirement, such as 'bench(\"test_x\").mean < 2ms'.", metavar="GATE", several=True),
+    gate: str | Sequence[str] = _option(
+        (), "A requirement, such as 'bench(\"test_x\").mean < 2ms'.", metavar="GATE", multiple=True
     )
-    gates: str | Path | None = field(
-        default=None, metadata=_option("A TOML file of [[gate]] tables.", value="file", metavar="FILE")
-    )
-    profile: bool = field(
-        default=False,
-        metadata=_option("Run the slowest benchmarks again under py-spy, for flame graphs.", value="switch"),
-    )
-    memory: bool = field(
-        default=False,
-        metadata=_option("Call each benchmark again under memray, for peak memory and allocations.", value="switch"),
-    )
-    out: str | Path = field(default="reports", metadata=_OUT)
+    gates: str | Path | None = _option(None, "A TOML file of [[gate]] tables.", type=Path, metavar="FILE")
+    profile: bool = _option(False, "Run the slowest benchmarks again under py-spy, for flame graphs.")
+    memory: bool = _option(False, "Call each benchmark again under memray, for peak memory and allocations.")
+    out: str | Path = _out()
     hear: Callable[[str], object] = lambda _: None
 
 

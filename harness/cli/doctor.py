@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import options
 from harness.errors import ExitCode
 from harness.targets.checks import check_machine
 
@@ -18,15 +19,8 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("reports"),
-    metavar="DIRECTORY",
-    show_default=True,
-    help="The folder that holds the run folders.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+@options.out
+@options.as_json
 def command(out: Path, as_json: bool) -> None:
     """Check this machine's setup and explain how to fix problems.
 

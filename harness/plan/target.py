@@ -100,6 +100,8 @@ def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
 def _check_contradictions(options: TargetOptions, table: TargetTable, source: ConfigSource, problems: Problems) -> None:
     if options.host is not None and options.command is not None:
         problems.add("host-with-target", where=Option("host"), other=Option("target"))
+    if options.pid is not None and options.pid < 1:
+        problems.add("pid-not-a-number", where=Option("pid"), pid=options.pid)
     if options.command is not None and options.pid is not None:
         problems.add("pid-with-target", where=Option("pid"), other=Option("target"))
     for where, command in ((Option("target"), options.command), (source.where(("target", "command")), table.command)):

@@ -11,7 +11,7 @@ from click import Command
 from click.testing import CliRunner
 
 import harness
-from harness.api.options import BenchOptions, RunOptions, command_line_options
+from harness.api.options import BenchOptions, RunOptions
 from harness.cli import bench, run
 
 ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn", "hear"}
@@ -22,7 +22,7 @@ ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn",
     [(harness.run, run.command, RunOptions), (harness.bench, bench.command, BenchOptions)],
 )
 def test_a_call_and_a_command_take_the_declared_options(call: Any, command: Command, options: type) -> None:
-    declared = {option.name for option in command_line_options(options)}
+    declared = {field.name for field in fields(options) if field.metadata}
     typed = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
     assert {name[2:].replace("-", "_") for name in typed} - {"json"} == declared
     signature = inspect.signature(call)

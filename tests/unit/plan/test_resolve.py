@@ -185,6 +185,7 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
             {"other": "--target"},
         ),
         (TargetOptions(command="serve", pid=5), "--pid", "pid-with-target", {"other": "--target"}),
+        (TargetOptions(host="http://localhost", pid=-1), "--pid", "pid-not-a-number", {"pid": -1}),
         (TargetOptions(command=""), "--target", "target-command-empty", {}),
         (TargetOptions(command="serve", ready="up"), "--ready", "ready-not-a-path", {"path": "up"}),
         (TargetOptions(pid=5), "--pid", "pid-without-host", {"option": Option("host", "URL")}),
