@@ -40,6 +40,7 @@ def test_help_needs_nothing_but_click() -> None:
         "harness.cli.worker",
         "harness.control",
         "harness.errors",
+        "harness.messages",
         "harness.quick_start",
     }
 
@@ -63,6 +64,7 @@ def test_a_load_process_starts_without_what_reads_and_reports_runs(process: str)
         "harness.cluster",
         "harness.engine",
         "harness.errors",
+        "harness.messages",
         "harness.metrics",
         "harness.plan",
         "harness.record",
