@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from harness.recording.run import PhaseRecord, SecondEntry
 Floats = npt.NDArray[np.float64]
 
 _SHORTEST_S = 1e-9
+_NOTHING = np.zeros(0, dtype=np.uint16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
     return {key: _sample(parts, record) for key, parts in groups.items()}
 
 
-def _sample(parts: Iterable[SecondEntry], record: PhaseRecord) -> Sample:
+def _sample(parts: Sequence[SecondEntry], record: PhaseRecord) -> Sample:
     """The sample of what ended in each second of a phase.
 
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
@@ -84,36 +85,24 @@ def _sample(parts: Iterable[SecondEntry], record: PhaseRecord) -> Sample:
     first = round(start_s)
     edges = np.arange(first, first + n + 1, dtype=np.float64)
     edges[0], edges[-1] = start_s, end_s
-    requests, failures, timed, sum_us = (np.zeros(n) for _ in range(4))
-    at: list[int] = []
-    sizes: list[int] = []
-    buckets: list[Narrow] = []
-    counts: list[Narrow] = []
-    max_us = 0
-    for second, entry in parts:
-        index = min(max(second - first, 0), n - 1)
-        histogram = entry.response
-        requests[index] += entry.requests
-        failures[index] += entry.failures
-        timed[index] += histogram.counts.sum()
-        sum_us[index] += histogram.sum_us
-        max_us = max(max_us, histogram.max_us)
-        at.append(index)
-        sizes.append(len(histogram.indices))
-        buckets.append(histogram.indices)
-        counts.append(histogram.counts)
-    none = np.zeros(0, dtype=np.uint16)
+    at = np.clip(np.array([second - first for second, _ in parts], dtype=np.int32), 0, n - 1)
+    entries = [entry for _, entry in parts]
+    times = [entry.response for entry in entries]
+
+    def by_second(values: list[int]) -> Floats:
+        return np.asarray(np.bincount(at, weights=values, minlength=n), dtype=np.float64)
+
     return Sample(
         lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
         planned=_planned(record, edges),
-        requests=requests,
-        failures=failures,
-        timed=timed,
-        sum_us=sum_us,
-        max_us=max_us,
-        seconds=np.repeat(np.array(at, dtype=np.int32), sizes) if at else none,
-        buckets=np.concatenate(buckets) if buckets else none,
-        counts=np.concatenate(counts) if counts else none,
+        requests=by_second([entry.requests for entry in entries]),
+        failures=by_second([entry.failures for entry in entries]),
+        timed=by_second([each.count for each in times]),
+        sum_us=by_second([each.sum_us for each in times]),
+        max_us=max((each.max_us for each in times), default=0),
+        seconds=np.repeat(at, [len(each.indices) for each in times]),
+        buckets=np.concatenate([_NOTHING, *(each.indices for each in times)]),
+        counts=np.concatenate([_NOTHING, *(each.counts for each in times)]),
     )
 
 
