@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from scipy.special import gammaincinv
 
 from harness.analysis.comparability import of_same_load
-from harness.analysis.functions import Frame, cpu_stacks, parse_frame, phase_profile
+from harness.analysis.functions import Frame, cpu_stacks, parse_frame
+from harness.analysis.measurement import measure
 from harness.plan.phases import phase_kind
 from harness.record.measurement import FunctionSamples, PhaseProfile
 from harness.record.profiles import Stack
@@ -111,21 +112,23 @@ def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect
     before: dict[str, list[PhaseProfile]] = {old.run_id: [] for old in run.baseline.runs}
     stacks: list[Stack] = []
     for record in records:
-        profile = phase_profile(run, record)
-        if profile is None or not profile.requests:
+        phase = measure(run).phase(record.plan.name, record.variant)
+        if phase is None or phase.profile is None or not phase.profile.requests:
             continue
-        profiles = {
+        sampled = {
             old.run_id: measured.profile
-            for old in of_same_load(run, record)
-            if (measured := old.phase(record.plan.name, record.variant)) is not None
+            for old in of_same_load(run, phase)
+            if (measured := old.phase(phase.name, phase.variant)) is not None
+            and measured.profile is not None
+            and measured.profile.samples
+            and measured.profile.requests
         }
-        if not any(old is not None and old.samples and old.requests for old in profiles.values()):
+        if not sampled:
             continue
-        now.append(profile)
+        now.append(phase.profile)
         stacks += cpu_stacks(run, record)
-        for run_id, old in profiles.items():
-            if old is not None and old.samples and old.requests:
-                before[run_id].append(old)
+        for run_id, profile in sampled.items():
+            before[run_id].append(profile)
     if not now:
         return None
     grown = _grown(_pooled(now), [_pooled(parts) for parts in before.values() if parts])

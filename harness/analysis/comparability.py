@@ -6,67 +6,65 @@ figures differ because something else was asked for.
 
 from __future__ import annotations
 
-from harness.analysis.figures import goal_of
 from harness.messages import Message, message
-from harness.record.measurement import Measurement, PhaseMeasurement
-from harness.recording.run import PhaseRecord, RunRecording
+from harness.record.measurement import Interval, Measurement, PhaseMeasurement
+from harness.recording.recording import Recording
 
 
-def of_same_load(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
+def of_same_load(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
     """The baseline's runs, latest first, that had this phase with the same load, on the same kind of machine."""
-    if run.baseline is None or _other_machine(run):
+    if recording.baseline is None or _other_machine(recording):
         return []
-    others = _other_loads(run, record)
-    return [earlier for earlier in run.baseline.runs if earlier.run_id not in others]
+    others = _other_loads(recording, phase)
+    return [earlier for earlier in recording.baseline.runs if earlier.run_id not in others]
 
 
-def comparable(run: RunRecording, record: PhaseRecord) -> list[Measurement]:
+def comparable(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
     """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
-    return [earlier for earlier in of_same_load(run, record) if not _limited(earlier, record)]
+    return [earlier for earlier in of_same_load(recording, phase) if not _limited(earlier, phase)]
 
 
-def why_not_comparable(run: RunRecording, record: PhaseRecord) -> Message | None:
+def earlier_figures(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> list[Interval]:
+    """One figure of each of the :func:`comparable` runs that has it, latest first."""
+    found = (earlier.figure(phase.name, endpoint, metric, phase.variant) for earlier in comparable(recording, phase))
+    return [figure for figure in found if figure is not None]
+
+
+def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message | None:
     """Why runs of the baseline are left out of :func:`comparable`; None where none is."""
-    if run.baseline is None:
+    if recording.baseline is None:
         return None
-    if _other_machine(run):
-        assert run.environment is not None
+    if _other_machine(recording):
+        assert recording.environment is not None
         return message(
             "baseline-other-machine",
-            baseline=run.baseline.fingerprint,
-            here=run.environment.fingerprint,
-            run=str(run.folder.path),
+            baseline=recording.baseline.fingerprint,
+            here=recording.environment.fingerprint,
+            run=str(recording.folder.path),
         )
-    others = _other_loads(run, record)
+    others = _other_loads(recording, phase)
     if others:
-        return message(
-            "baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=goal_of(record.plan)
-        )
-    if any(_limited(earlier, record) for earlier in run.baseline.runs):
-        return message("baseline-generator-limited", phase=record.plan.name)
+        return message("baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=phase.goal)
+    if any(_limited(earlier, phase) for earlier in recording.baseline.runs):
+        return message("baseline-generator-limited", phase=phase.name)
     return None
 
 
-def _other_machine(run: RunRecording) -> bool:
-    assert run.baseline is not None
-    return run.environment is not None and run.environment.fingerprint != run.baseline.fingerprint
+def _other_machine(recording: Recording) -> bool:
+    assert recording.baseline is not None
+    return recording.environment is not None and recording.environment.fingerprint != recording.baseline.fingerprint
 
 
-def _other_loads(run: RunRecording, record: PhaseRecord) -> dict[str, str]:
+def _other_loads(recording: Recording, phase: PhaseMeasurement) -> dict[str, str]:
     """The load of the runs that had this phase with another one, by run-id."""
-    assert run.baseline is not None
-    here = goal_of(record.plan)
+    assert recording.baseline is not None
     return {
         earlier.run_id: part.goal
-        for earlier in run.baseline.runs
-        if (part := _same_phase(earlier, record)) is not None and part.goal and part.goal != here
+        for earlier in recording.baseline.runs
+        if (part := earlier.phase(phase.name, phase.variant)) is not None and part.goal and part.goal != phase.goal
     }
 
 
-def _limited(earlier: Measurement, record: PhaseRecord) -> bool:
-    part = _same_phase(earlier, record)
+def _limited(earlier: Measurement, phase: PhaseMeasurement) -> bool:
+    part = earlier.phase(phase.name, phase.variant)
     return part is not None and bool(part.generator_limited)
-
-
-def _same_phase(earlier: Measurement, record: PhaseRecord) -> PhaseMeasurement | None:
-    return earlier.phase(record.plan.name, record.variant)

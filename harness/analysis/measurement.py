@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from harness.analysis import intervals, rounds
 from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
 from harness.analysis.generator import generator_limit
-from harness.analysis.samples import Sample, samples_of
+from harness.analysis.samples import samples_of
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.plan.bench import PROFILE
 from harness.record.measurement import (
+    ALL,
     BENCHMARKS,
     EndpointMeasurement,
+    Figures,
+    Interval,
     Measurement,
     PhaseMeasurement,
     ResourceSummary,
 )
-from harness.record.suite import Benchmark, MemoryFigures
-from harness.recording import BenchRecording, RunRecording
-from harness.recording.run import PhaseRecord
+from harness.recording.bench import BenchRecording
+from harness.recording.recording import Recording
+from harness.recording.run import PhaseRecord, RunRecording
 
 
-def measure(recording: RunRecording | BenchRecording) -> Measurement:
+def measure(recording: Recording) -> Measurement:
     """Every measured phase of a run that began, or every benchmark of a bench that has rounds. Computed once.
 
-    Raises :class:`HarnessError` if the recording is damaged.
+    The endpoints of a phase come busiest first, benchmarks in the order of their suite. Raises :class:`HarnessError` if
+    the recording is damaged.
     """
     return recording.once("measurement", lambda: _measurement(recording))
 
 
-def _measurement(recording: RunRecording | BenchRecording) -> Measurement:
+def _measurement(recording: Recording) -> Measurement:
     scenario, profile = recording.plan.key
-    phases = _benchmarks(recording) if isinstance(recording, BenchRecording) else _phases(recording)
+    if isinstance(recording, RunRecording):
+        phases = [_phase(record, recording) for record in recording.phases if record.plan.measured]
+    else:
+        assert isinstance(recording, BenchRecording)
+        phases = [PhaseMeasurement(name=BENCHMARKS, kind=PROFILE, endpoints=_benchmarks(recording))]
     return Measurement(
         run_id=recording.run_id,
         started_at=recording.started_at,
@@ -43,38 +53,46 @@ def _measurement(recording: RunRecording | BenchRecording) -> Measurement:
     )
 
 
-def _phases(recording: RunRecording) -> list[PhaseMeasurement]:
-    return [_phase(record, recording) for record in recording.phases if record.plan.measured]
-
-
-def _phase(record: PhaseRecord, recording: RunRecording) -> PhaseMeasurement:
-    limit = generator_limit(record, recording.journal)
-    samples = samples_of(record, recording.journal)
+def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
+    limit = generator_limit(record, run.journal)
     return PhaseMeasurement(
         variant=record.variant,
         name=record.plan.name,
         kind=record.plan.kind,
         goal=goal_of(record.plan),
         generator_limited=None if limit is None else str(limit),
-        endpoints={endpoint: _endpoint(sample) for endpoint, sample in samples.items()},
-        profile=phase_profile(recording, record),
-        resources=_resources(record, recording),
+        endpoints=endpoints_of(record, run),
+        profile=phase_profile(run, record),
+        resources=_resources(record, run),
     )
 
 
-def _endpoint(sample: Sample) -> EndpointMeasurement:
-    found = ((name, intervals.interval_of(sample, metric)) for name, metric in RUN_METRICS.items())
-    return EndpointMeasurement(
-        requests=int(sample.requests.sum()),
-        seconds=sample.n,
-        figures={name: interval for name, interval in found if interval is not None},
-    )
+def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMeasurement]:
+    """The figures of each endpoint of a phase, which need not be measured: :data:`ALL` first, then the busiest."""
+
+    def compute() -> dict[str, EndpointMeasurement]:
+        samples = samples_of(record, run.journal)
+        found = {
+            name: EndpointMeasurement(
+                requests=int(sample.requests.sum()),
+                seconds=sample.n,
+                figures=_figures((name, intervals.interval_of(sample, metric)) for name, metric in RUN_METRICS.items()),
+            )
+            for name, sample in samples.items()
+        }
+        return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
+
+    return run.once(f"endpoints of {record.index} {record.variant}", compute)
 
 
-def _resources(record: PhaseRecord, recording: RunRecording) -> dict[str, dict[str, ResourceSummary]]:
-    begin_s, end_s = (recording.journal.epoch_s + at_s for at_s in (record.start_s, record.end_s))
+def _figures(found: Iterable[tuple[str, Interval | None]]) -> Figures:
+    return {metric: interval for metric, interval in found if interval is not None}
+
+
+def _resources(record: PhaseRecord, run: RunRecording) -> dict[str, dict[str, ResourceSummary]]:
+    begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.end_s))
     values: dict[str, dict[str, list[float]]] = {}
-    for reading in recording.readings:
+    for reading in run.readings:
         if begin_s <= reading.epoch_s < end_s:
             of_source = values.setdefault(reading.source, {})
             for name, value in reading.values.items():
@@ -85,18 +103,15 @@ def _resources(record: PhaseRecord, recording: RunRecording) -> dict[str, dict[s
     }
 
 
-def _benchmarks(recording: BenchRecording) -> list[PhaseMeasurement]:
-    endpoints = {
-        benchmark.test: _benchmark(benchmark, recording.memory.get(benchmark.test))
-        for benchmark in recording.benchmarks
+def _benchmarks(suite: BenchRecording) -> dict[str, EndpointMeasurement]:
+    return {
+        benchmark.test: EndpointMeasurement(
+            requests=len(benchmark.rounds),
+            seconds=len(benchmark.rounds),
+            figures=_figures(
+                (name, rounds.interval_of(benchmark, metric, suite.memory.get(benchmark.test)))
+                for name, metric in BENCH_METRICS.items()
+            ),
+        )
+        for benchmark in suite.benchmarks
     }
-    return [PhaseMeasurement(name=BENCHMARKS, kind=PROFILE, endpoints=endpoints)]
-
-
-def _benchmark(benchmark: Benchmark, memory: MemoryFigures | None) -> EndpointMeasurement:
-    found = ((name, rounds.interval_of(benchmark, metric, memory)) for name, metric in BENCH_METRICS.items())
-    return EndpointMeasurement(
-        requests=len(benchmark.rounds),
-        seconds=len(benchmark.rounds),
-        figures={name: interval for name, interval in found if interval is not None},
-    )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.gates.requirement import Finding, judged
 from harness.gates.run_gates import no_baseline
 from harness.messages import Message, alternatives, message
 from harness.plan.bench import BenchGate, name_of, reads
-from harness.record.measurement import BENCHMARKS, Figures, Interval
+from harness.record.measurement import BENCHMARKS, Interval
 from harness.record.summary import GateResult
 from harness.recording.bench import BenchRecording
 
 
-def results_of(
-    gate: BenchGate, suite: BenchRecording, figures: dict[str, Figures], *, asked_since: bool = False
-) -> list[GateResult]:
+def bench_results(gate: BenchGate, suite: BenchRecording, *, asked_since: bool = False) -> list[GateResult]:
     """What ``gate`` gives: one result for each benchmark that it names and that was to run.
 
     None where the bench's own call has left all of them out, which :func:`left_out` reports. A gate that was
@@ -26,7 +26,12 @@ def results_of(
     report = suite.report
     named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
     if named:
-        return [_result(gate, test, suite, figures.get(test)) for test in named]
+        return [
+            _finding(gate, test, suite).result(
+                gate, endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None
+            )
+            for test in named
+        ]
     if _is_left_out(gate, suite):
         reason = message("gate-left-out")
         return [Finding("inconclusive", reason).result(gate)] if asked_since else []
@@ -49,26 +54,24 @@ def _is_left_out(gate: BenchGate, suite: BenchRecording) -> bool:
     return gate.benchmark in report.elsewhere or any(reads(gate.benchmark, test) for test in report.deselected)
 
 
-def _result(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures | None) -> GateResult:
-    names_several = gate.benchmark not in (test, name_of(test))
-    return _finding(gate, test, suite, figures).result(gate, endpoint=suite.shown(test) if names_several else None)
-
-
-def _finding(gate: BenchGate, test: str, suite: BenchRecording, figures: Figures | None) -> Finding:
-    if figures is None:
+def _finding(gate: BenchGate, test: str, suite: BenchRecording) -> Finding:
+    measured = measure(suite).endpoint(BENCHMARKS, test)
+    if measured is None:
         return Finding("inconclusive", _why_no_figures(test, suite))
-    observed = figures.get(gate.metric)
+    observed = measured.figures.get(gate.metric)
     if observed is None:
-        return Finding(
-            "inconclusive",
-            message("gate-memory-not-measured", metric=gate.metric),
-        )
+        return Finding("inconclusive", message("gate-memory-not-measured", metric=gate.metric))
     baselines: list[Interval] = []
-    if gate.baseline and suite.baseline is not None:
-        baselines = suite.baseline.figures(BENCHMARKS, test, gate.metric)
-    if gate.baseline and not baselines:
-        return Finding("inconclusive", _why_no_baseline(gate, suite), observed)
-    return judged(gate, observed, baselines, partial(_doubt, gate, test, suite, int(figures["rounds"].value)))
+    if gate.baseline:
+        if suite.baseline is None:
+            return Finding("inconclusive", no_baseline(suite), observed)
+        phase = measure(suite).phases[0]
+        baselines = earlier_figures(suite, phase, test, gate.metric)
+        if not baselines:
+            # Without the benchmark's name, so that many results with one reason are shown together.
+            unknown = message("baseline-lacks-benchmark", metric=gate.metric, run=str(suite.folder.path))
+            return Finding("inconclusive", why_not_comparable(suite, phase) or unknown, observed)
+    return judged(gate, observed, baselines, partial(_doubt, gate, test, suite, measured.requests))
 
 
 def _why_no_figures(test: str, suite: BenchRecording) -> Message:
@@ -84,14 +87,6 @@ def _why_no_figures(test: str, suite: BenchRecording) -> Message:
     if not suite.ran(test):
         return message("bench-no-figures-not-run", name=name)
     return message("bench-no-figures-not-called", name=name)
-
-
-def _why_no_baseline(gate: BenchGate, suite: BenchRecording) -> Message:
-    run = str(suite.folder.path)
-    if suite.baseline is None:
-        return no_baseline(suite.no_baseline, run)
-    # Without the benchmark's name, so that many results with one reason are shown together.
-    return message("baseline-lacks-benchmark", metric=gate.metric, run=run)
 
 
 def _doubt(

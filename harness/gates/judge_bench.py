@@ -10,30 +10,27 @@ from collections.abc import Sequence
 from typing import Self
 
 from harness.analysis.changes import changes_of
-from harness.analysis.compare import against, relative
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
-from harness.gates.bench_gates import left_out, results_of
+from harness.gates.bench_gates import bench_results, left_out
 from harness.gates.verdict import Decision, weigh
 from harness.messages import Message, message
-from harness.metrics import BENCH_METRICS
 from harness.plan.bench import PROFILE, BenchGate
-from harness.record.measurement import BENCHMARKS, Figures
 from harness.record.suite import Benchmark
-from harness.record.summary import BaselineRef, BenchmarkFigures, GateResult, Summary
+from harness.record.summary import BaselineRef, BenchmarkFigures, Change, GateResult, Summary
 from harness.recording.bench import BenchRecording
 
 _INTERNAL_ERROR = 3
 """pytest's own exit status for an error of itself or of a plugin."""
 _TESTS_FAILED = 1
+_TIMES = ("min", "mean", "median", "p95", "p99", "max", "stddev")
 
 
 def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Summary:
     """Judge a bench under its plan's gates (None), or under ``gates``."""
-    figures = {test: measured.figures for phase in measure(suite).phases for test, measured in phase.endpoints.items()}
     asked = suite.plan.gates if gates is None else gates
     since = gates is not None
-    results = [result for gate in asked for result in results_of(gate, suite, figures, asked_since=since)]
+    results = [result for gate in asked for result in bench_results(gate, suite, asked_since=since)]
     results += [
         GateResult(require=f"{suite.shown(problem.test)} passes", status="fail").because(
             message("bench-test-failed", error=problem.message)
@@ -41,7 +38,8 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
         for problem in suite.report.failed
     ]
     decision = _decide(suite, asked, results)
-    end = suite.end
+    changes = changes_of(suite)
+    means = {change.endpoint: change for change in changes if change.metric == "mean"}
     return (
         Summary(
             kind="bench",
@@ -49,13 +47,13 @@ def judge_bench(suite: BenchRecording, gates: Sequence[BenchGate] | None) -> Sum
             scenario=suite.plan.suite,
             profile=PROFILE,
             started_at=suite.started_at,
-            duration_s=end.duration_s if end else 0.0,
+            duration_s=suite.end.duration_s if suite.end else 0.0,
             verdict=decision.verdict,
             exit_code=decision.exit_code,
-            benchmarks=[_figures(benchmark, suite, figures[benchmark.test]) for benchmark in suite.benchmarks],
+            benchmarks=[_figures(benchmark, suite, means) for benchmark in suite.benchmarks],
             gates=results,
             baseline=BaselineRef.of(suite.baseline),
-            changes=changes_of(suite),
+            changes=changes,
         )
         .decided(decision.reasons)
         .warned(*_warnings(suite, () if since else asked))
@@ -102,34 +100,25 @@ def _broken(suite: BenchRecording, results: Sequence[GateResult]) -> list[Messag
     return []
 
 
-def _figures(benchmark: Benchmark, suite: BenchRecording, figures: Figures) -> BenchmarkFigures:
-    mean, memory = figures["mean"], suite.memory.get(benchmark.test)
-    shown = BenchmarkFigures(
+def _figures(benchmark: Benchmark, suite: BenchRecording, means: dict[str | None, Change]) -> BenchmarkFigures:
+    measured = measure(suite).phases[0].endpoints[benchmark.test]
+    name, memory = suite.shown(benchmark.test), suite.memory.get(benchmark.test)
+    mean, change = measured.figures["mean"], means.get(name)
+    return BenchmarkFigures(
         test=benchmark.test,
-        name=suite.shown(benchmark.test),
+        name=name,
         group=benchmark.group,
         rounds=len(benchmark.rounds),
         iterations=benchmark.iterations,
-        min_s=figures["min"].value,
-        mean_s=mean.value,
         mean_interval_s=(mean.low, mean.high),
-        median_s=figures["median"].value,
-        p95_s=figures["p95"].value,
-        p99_s=figures["p99"].value,
-        max_s=figures["max"].value,
-        stddev_s=figures["stddev"].value,
-        ops=figures["ops"].value,
+        ops=measured.figures["ops"].value,
         taken=benchmark.taken,
+        baseline_mean_s=change.baseline if change else None,
+        change=change.change if change else None,
+        change_interval=change.interval if change else None,
+        **{f"{metric}_s": measured.figures[metric].value for metric in _TIMES},
+        **(memory.model_dump() if memory else {}),
     )
-    if memory is not None:
-        shown.peak_bytes, shown.allocations = memory.peak_bytes, memory.allocations
-        shown.allocated_bytes = memory.allocated_bytes
-    before = suite.baseline.figures(BENCHMARKS, benchmark.test, "mean") if suite.baseline else []
-    if before:
-        metric = BENCH_METRICS["mean"]
-        shown.baseline_mean_s, seen = against(mean, before, metric)
-        shown.change, shown.change_interval = relative(seen, shown.baseline_mean_s, metric)
-    return shown
 
 
 def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message | str]:

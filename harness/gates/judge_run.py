@@ -12,7 +12,7 @@ from harness.analysis.generator import generator_limit, generator_of, waiting_fo
 from harness.analysis.leaks import leak_warnings
 from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
-from harness.gates.run_gates import Evaluator
+from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
 from harness.plan.model import Gate
@@ -24,9 +24,8 @@ from harness.recording.run import RunRecording
 def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     """Judge a run under its plan's gates (None), or under ``gates``."""
     phases = [_phase(run, number) for number in range(len(run.phases))]
-    evaluator = Evaluator(run, phases)
     asked = run.plan.gates if gates is None else gates
-    results = [result for gate in asked for result in evaluator.results(gate)]
+    results = [result for gate in asked for result in run_results(gate, run, phases)]
     if run.plan.scenario.has_verify:
         results.append(verify_result(run.folder))
     decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(run.folder))

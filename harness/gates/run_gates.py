@@ -2,125 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from harness.analysis.comparability import comparable, why_not_comparable
-from harness.analysis.intervals import interval_of, requests_to_bound, requests_to_show
-from harness.analysis.samples import Sample, samples_of
+from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.intervals import requests_to_bound, requests_to_show
+from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
 from harness.messages import Message, alternatives, message
 from harness.metrics.statistics import Proportion, Quantile
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
-from harness.record.measurement import ALL, Interval
+from harness.record.measurement import ALL, EndpointMeasurement, Interval
 from harness.record.summary import GateResult, PhaseSummary
+from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
 
 
-class Evaluator:
-    """Evaluates gates on one run; the samples of a phase are made once for all gates that read it."""
+def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
+    """What ``gate`` gives: one result for each phase that it reads."""
+    phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if phase.measured]
+    states = {summary.name: summary for summary in summaries}
+    return [
+        _finding(gate, run, phase, states).result(gate.comparison, phase=phase, endpoint=gate.endpoint)
+        for phase in phases
+    ]
 
-    def __init__(self, run: RunRecording, summaries: list[PhaseSummary]) -> None:
-        self._run = run
-        self._records = {record.plan.name: record for record in run.phases}
-        self._summaries = {summary.name: summary for summary in summaries}
-        self._samples: dict[str, dict[str, Sample]] = {}
 
-    def results(self, gate: Gate) -> list[GateResult]:
-        """What ``gate`` gives: one result for each phase that it reads."""
-        phases = [gate.phase] if gate.phase else [phase.name for phase in self._run.plan.phases if phase.measured]
-        return [
-            self._finding(gate, phase).result(gate.comparison, phase=phase, endpoint=gate.endpoint) for phase in phases
-        ]
+def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseSummary]) -> Finding:
+    record = next((record for record in run.phases if record.plan.name == phase), None)
+    if record is None:
+        return Finding("inconclusive", _why_no_phase(phase, [entry.name for entry in run.plan.phases]))
+    endpoints = endpoints_of(record, run)
+    measured = endpoints.get(gate.endpoint or ALL)
+    if measured is None:
+        assert gate.endpoint is not None
+        known = alternatives(gate.endpoint, sorted(name for name in endpoints if name != ALL))
+        reason = message("gate-unknown-endpoint", endpoint=gate.endpoint, phase=phase, known=known)
+        return Finding("inconclusive", reason)
+    observed = measured.figures.get(gate.comparison.metric)
+    if observed is None:
+        return Finding("inconclusive", message("gate-no-requests", phase=phase))
+    finding = _judged(gate, run, record, measured, observed)
+    if run.journal.end_reason == "gate failed" and finding.status != "fail":
+        # The run was ended for this, so it must be judged by what ended it.
+        lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))
+        if lost is not None:
+            finding.status, finding.reason = "fail", lost
+    return _qualified(finding, states[phase])
 
-    def _finding(self, gate: Gate, phase: str) -> Finding:
-        record = self._records.get(phase)
-        if record is None:
-            return Finding("inconclusive", self._why_no_phase(phase))
-        samples = self._samples_of(record)
-        sample = samples.get(gate.endpoint or ALL)
-        observed = interval_of(sample, gate.comparison.measures) if sample else None
-        if sample is None and gate.endpoint:
-            return Finding("inconclusive", _why_no_endpoint(gate.endpoint, phase, samples))
-        if sample is None or observed is None:
-            reason = message("gate-no-requests", phase=phase)
-            return Finding("inconclusive", reason)
-        finding = self._judged(gate, record, sample, observed)
-        if self._run.journal.end_reason == "gate failed" and finding.status != "fail":
-            # The run was ended for this, so it must be judged by what ended it.
-            lost = failed_beyond_recovery(self._run.plan, self._run.journal, gate.model_copy(update={"phase": phase}))
-            if lost is not None:
-                finding.status, finding.reason = "fail", lost
-        return _qualified(finding, self._summaries[phase])
 
-    def _why_no_phase(self, phase: str) -> Message:
-        planned = [entry.name for entry in self._run.plan.phases]
-        if phase in planned:
-            return message("gate-phase-not-begun", phase=phase)
-        return message("gate-phase-not-planned", phase=phase, known=alternatives(phase, planned))
+def _why_no_phase(phase: str, planned: list[str]) -> Message:
+    if phase in planned:
+        return message("gate-phase-not-begun", phase=phase)
+    return message("gate-phase-not-planned", phase=phase, known=alternatives(phase, planned))
 
-    def _samples_of(self, record: PhaseRecord) -> dict[str, Sample]:
-        name = record.plan.name
-        if name not in self._samples:
-            self._samples[name] = samples_of(record, self._run.journal)
-        return self._samples[name]
 
-    def _judged(self, gate: Gate, record: PhaseRecord, sample: Sample, observed: Interval) -> Finding:
-        baselines = self._baselines(gate, record) if gate.comparison.baseline else []
-        if isinstance(baselines, Message):
-            return Finding("inconclusive", baselines, observed)
-        return judged(gate.comparison, observed, baselines, partial(_doubt, gate.comparison, sample))
-
-    def _baselines(self, gate: Gate, record: PhaseRecord) -> list[Interval] | Message:
-        """The baseline's figures, or why there are none."""
-        run = self._run
+def _judged(
+    gate: Gate, run: RunRecording, record: PhaseRecord, measured: EndpointMeasurement, observed: Interval
+) -> Finding:
+    baselines: list[Interval] = []
+    if gate.comparison.baseline:
         if run.baseline is None:
-            return no_baseline(run.no_baseline, str(run.folder.path))
-        phase, endpoint, metric = record.plan.name, gate.endpoint or ALL, gate.comparison.metric
-        figures = [earlier.figure(phase, endpoint, metric, record.variant) for earlier in comparable(run, record)]
-        found = [figure for figure in figures if figure is not None]
-        if found:
-            return found
-        unknown = message(
-            "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
-        )
-        return why_not_comparable(run, record) or unknown
+            return Finding("inconclusive", no_baseline(run), observed)
+        phase, metric = record.plan.name, gate.comparison.metric
+        of_phase = measure(run).phase(phase, record.variant)
+        baselines = earlier_figures(run, of_phase, gate.endpoint or ALL, metric) if of_phase else []
+        if not baselines:
+            unknown = message(
+                "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
+            )
+            return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
+    return judged(gate.comparison, observed, baselines, partial(_doubt, gate.comparison, measured))
 
 
-def no_baseline(why: Message | None, run: str) -> Message:
-    """Why a gate cannot compare with a baseline; ``why`` is the reason, where the caller knows one."""
-    return why or message("baseline-missing", run=run)
-
-
-def _why_no_endpoint(endpoint: str, phase: str, samples: dict[str, Sample]) -> Message:
-    return message(
-        "gate-unknown-endpoint",
-        endpoint=endpoint,
-        phase=phase,
-        known=alternatives(endpoint, sorted(key for key in samples if key != ALL)),
-    )
+def no_baseline(recording: Recording) -> Message:
+    """Why a gate cannot compare with a baseline."""
+    return recording.no_baseline or message("baseline-missing", run=str(recording.folder.path))
 
 
 def _doubt(
-    comparison: Comparison, sample: Sample, observed: Interval, limit: float, figures: dict[str, Any]
+    comparison: Comparison, measured: EndpointMeasurement, observed: Interval, limit: float, figures: dict[str, Any]
 ) -> Message:
-    requests, needed = int(sample.requests.sum()), _needed(comparison, sample, observed, limit)
-    if requests < needed:
-        return message("gate-too-few-requests", requests=requests, seconds=sample.n, needed=needed, **figures)
+    needed = _needed(comparison, measured.seconds, observed, limit)
+    if measured.requests < needed:
+        return message(
+            "gate-too-few-requests", requests=measured.requests, seconds=measured.seconds, needed=needed, **figures
+        )
     if comparison.baseline:
         return message("gate-within-noise", **figures)
     return message("gate-too-close", **figures)
 
 
-def _needed(comparison: Comparison, sample: Sample, observed: Interval, limit: float) -> int:
+def _needed(comparison: Comparison, seconds: int, observed: Interval, limit: float) -> int:
     """How many requests it takes at the least, where too few may be why the gate is inconclusive; else 0."""
     match comparison.measures.statistic:
         case Quantile(q) if observed.high is None:
-            return requests_to_bound(q, sample.n)
+            return requests_to_bound(q, seconds)
         case Proportion() if observed.value == 0 and limit > 0:
-            return requests_to_show(limit / 100, sample.n)
+            return requests_to_show(limit / 100, seconds)
     return 0
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from harness.metrics import BENCH_METRICS
+from harness.metrics.metric import Metric
 from harness.plan.bench import BenchPlan, name_of
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.suite import (
@@ -37,6 +41,10 @@ class BenchRecording(Recording):
         """One that was killed before it could note this started when its folder was made."""
         return self.end.started_at if self.end else f"{self.folder.started_at:%Y-%m-%dT%H:%M:%SZ}"
 
+    @property
+    def metrics(self) -> Mapping[str, Metric[Any]]:
+        return BENCH_METRICS
+
     @cached_property
     def benchmarks(self) -> list[Benchmark]:
         return self.read(ROUNDS)
@@ -64,10 +72,10 @@ class BenchRecording(Recording):
         in_order = not self.end or (self.end.exit_status in (0, 1) and not self.end.interrupted)
         return self.report.finished and in_order and test in self.report.waited_s
 
-    def shown(self, test: str) -> str:
+    def shown(self, endpoint: str) -> str:
         """A benchmark's name; its whole id if another test of the suite has the same name."""
         names = Counter(map(name_of, {*self.report.benchmarks, *self.report.deselected}))
-        return name_of(test) if names[name_of(test)] < 2 else test
+        return name_of(endpoint) if names[name_of(endpoint)] < 2 else endpoint
 
 
 def read_suite(folder: RunFolder) -> BenchRecording:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pyarrow.parquet
 
 from harness.messages import Message
+from harness.metrics.metric import Metric
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -45,6 +46,15 @@ class Recording(ABC):
     @abstractmethod
     def started_at(self) -> str:
         """When it started: ISO 8601, UTC."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Mapping[str, Metric[Any]]:
+        """What is measured of it."""
+
+    @abstractmethod
+    def shown(self, endpoint: str) -> str | None:
+        """The name of an endpoint or benchmark; None for all endpoints together."""
 
     def read(self, stream: Stream[Data]) -> Data:
         """What was recorded of ``stream``."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from harness.errors import HarnessError
+from harness.metrics import RUN_METRICS
+from harness.metrics.metric import Metric
 from harness.plan.model import Phase, RunPlan
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
@@ -58,6 +62,13 @@ class RunRecording(Recording):
     @property
     def started_at(self) -> str:
         return datetime.fromtimestamp(self.journal.epoch_s, UTC).isoformat().replace("+00:00", "Z")
+
+    @property
+    def metrics(self) -> Mapping[str, Metric[Any]]:
+        return RUN_METRICS
+
+    def shown(self, endpoint: str) -> str | None:
+        return endpoint or None
 
     @cached_property
     def journal(self) -> Journal:

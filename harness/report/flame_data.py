@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.analysis.comparability import of_same_load
-from harness.analysis.functions import functions_of, parse_frame, phase_profile
+from harness.analysis.functions import functions_of, parse_frame
+from harness.analysis.measurement import measure
 from harness.record.measurement import FunctionSamples
 from harness.record.profiles import Stack
 from harness.recording.run import PhaseRecord, RunRecording
@@ -74,10 +75,10 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
 
 def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
     """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
-    latest = of_same_load(run, record)[:1]
-    measured = latest[0].phase(record.plan.name, record.variant) if latest else None
-    before = measured.profile if measured else None
-    now = phase_profile(run, record)
+    measured = measure(run).phase(record.plan.name, record.variant)
+    latest = of_same_load(run, measured)[:1] if measured else []
+    earlier = latest[0].phase(record.plan.name, record.variant) if latest else None
+    before, now = (phase.profile if phase else None for phase in (earlier, measured))
     if before is None or now is None or not before.samples or not before.requests or not now.requests:
         return {}
     return {
