@@ -80,7 +80,7 @@ class Guard:
                 return
         elif addresses is not None and all(self._hosts.allows(self._key(address)) for address in addresses):
             return
-        raise HostNotAllowed(host)
+        raise HostNotAllowed(host=host)
 
     def note(self, host: Any, addresses: Sequence[str]) -> None:
         """Take note that ``host`` was looked up, and has these addresses."""
@@ -121,7 +121,7 @@ class Guard:
             return
         host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
         if not self._is_allowed(host):
-            raise HostNotAllowed(self._asked.get(host, host))
+            raise HostNotAllowed(host=self._asked.get(host, host))
 
     def _is_allowed(self, address: str) -> bool:
         """Whether an address is allowed, or a name that the system will look up."""

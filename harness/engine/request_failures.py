@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.messages import Message, message
+from harness.messages import Message
 
 INTERRUPTED = "interrupted: the user was stopped before the response arrived"
 _MAX_EXCEPTIONS_SEARCHED = 30
@@ -30,7 +30,10 @@ class RequestFailure(ConnectionError):
     hosts and TLS errors keep the exceptions that Python raises for them.
     """
 
-    def __init__(self, text: Message) -> None:
+    kind: str
+
+    def __init__(self, text: Message | None = None, **params: object) -> None:
+        text = text or Message(self.kind, params)
         self.kind = text.code
         self.params: Mapping[str, object] = text.params
         super().__init__(str(text))
@@ -39,43 +42,37 @@ class RequestFailure(ConnectionError):
 class ConnectTimeout(RequestFailure, TimeoutError):
     """No connection could be established within ``connection_timeout``."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(message("connect-timeout", limit_s=limit_s))
+    kind = "connect-timeout"
 
 
 class ResponseTimeout(RequestFailure, TimeoutError):
     """Nothing could be sent or received for ``network_timeout``."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(message("response-timeout", limit_s=limit_s))
+    kind = "response-timeout"
 
 
 class ResponseTooSlow(RequestFailure, TimeoutError):
     """Bytes arrived, but the response was not complete within ``exchange_timeout``."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(message("response-too-slow", limit_s=limit_s))
+    kind = "response-too-slow"
 
 
 class ConnectionReset(RequestFailure, ConnectionResetError):
     """The server reset the connection."""
 
-    def __init__(self) -> None:
-        super().__init__(message("connection-reset"))
+    kind = "connection-reset"
 
 
 class ConnectionClosed(RequestFailure):
     """The server closed the connection without sending anything."""
 
-    def __init__(self) -> None:
-        super().__init__(message("connection-closed"))
+    kind = "connection-closed"
 
 
 class TruncatedResponse(RequestFailure):
     """The connection ended in the middle of a response."""
 
-    def __init__(self) -> None:
-        super().__init__(message("truncated-response"))
+    kind = "truncated-response"
 
 
 class MalformedResponse(RequestFailure):
@@ -85,29 +82,25 @@ class MalformedResponse(RequestFailure):
 class HeadersTooLarge(RequestFailure):
     """The response headers are longer than ``max_header_bytes``."""
 
-    def __init__(self) -> None:
-        super().__init__(message("headers-too-large"))
+    kind = "headers-too-large"
 
 
 class ResponseTooLarge(RequestFailure):
     """The response, or its decoded body, is longer than ``max_response_bytes``."""
 
-    def __init__(self) -> None:
-        super().__init__(message("response-too-large"))
+    kind = "response-too-large"
 
 
 class HostNotAllowed(RequestFailure):
     """A request, a redirect or any other socket of a worker would connect to a host that the user has not allowed."""
 
-    def __init__(self, host: str) -> None:
-        super().__init__(message("request-host-not-allowed", host=host))
+    kind = "request-host-not-allowed"
 
 
 class TooManyRedirects(RequestFailure):
     """The server redirected more than ``max_redirects`` times."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(message("too-many-redirects", limit=limit))
+    kind = "too-many-redirects"
 
 
 class RedirectRefused(RequestFailure):
@@ -117,8 +110,7 @@ class RedirectRefused(RequestFailure):
 class TunnelRefused(RequestFailure):
     """The proxy responded to CONNECT with a status other than 2xx."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(message("tunnel-refused", status=status))
+    kind = "tunnel-refused"
 
 
 def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:

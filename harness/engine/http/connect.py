@@ -37,7 +37,7 @@ def connect(origin: Origin, settings: ClientSettings, context: Callable[[], ssl.
     try:
         sock = _open_socket(origin, settings, deadline_s)
     except WaitTimeout:
-        raise ConnectTimeout(settings.connection_timeout) from None
+        raise ConnectTimeout(limit_s=settings.connection_timeout) from None
     try:
         if origin.scheme != "https":
             return Connection(sock, settings.network_timeout)
@@ -52,7 +52,7 @@ def connect(origin: Origin, settings: ClientSettings, context: Callable[[], ssl.
         return connection
     except WaitTimeout:
         sock.close()
-        raise ConnectTimeout(settings.connection_timeout) from None
+        raise ConnectTimeout(limit_s=settings.connection_timeout) from None
     except BaseException:  # a user may be killed while it connects; raised again
         sock.close()
         raise
@@ -133,6 +133,6 @@ def _open_tunnel(sock: _socket.socket, origin: Origin, settings: ClientSettings,
     finally:
         proxy.detach()
     if not 200 <= parser.status < 300:
-        raise TunnelRefused(parser.status)
+        raise TunnelRefused(status=parser.status)
     if parser.has_surplus:
         raise MalformedResponse(message("proxy-sent-extra-bytes"))

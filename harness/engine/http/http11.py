@@ -121,7 +121,7 @@ def receive_data(
     try:
         left_s = settings.exchange_timeout - (perf_counter() - started_s)
         if left_s <= 0:
-            raise ResponseTooSlow(settings.exchange_timeout)
+            raise ResponseTooSlow(limit_s=settings.exchange_timeout)
         # The first bytes have hardly arrived yet, so wait before reading.
         data = connection.receive(left_s) if pause or not parser.received else connection.receive_more(left_s)
     except WaitTimeout:
@@ -134,5 +134,5 @@ def receive_data(
 
 def _timeout_failure(settings: ClientSettings, started_s: float) -> RequestFailure:
     if perf_counter() - started_s >= settings.exchange_timeout - _TIMER_SLACK_S:
-        return ResponseTooSlow(settings.exchange_timeout)
-    return ResponseTimeout(settings.network_timeout)
+        return ResponseTooSlow(limit_s=settings.exchange_timeout)
+    return ResponseTimeout(limit_s=settings.network_timeout)

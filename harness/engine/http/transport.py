@@ -73,7 +73,7 @@ class Transport:
             if len(location) != 1 or not location[0]:
                 break
             if len(history) == options.max_redirects:
-                raise TooManyRedirects(options.max_redirects)
+                raise TooManyRedirects(limit=options.max_redirects)
             self._check_deadline(start)
             history.append(response)
             request = build_redirect_request(request, response.status_code, location[0], first_origin)
@@ -86,7 +86,7 @@ class Transport:
     def _check_deadline(self, start: list[float]) -> None:
         limit_s = self.pool.settings.exchange_timeout
         if perf_counter() - start[0] >= limit_s:
-            raise ResponseTooSlow(limit_s)
+            raise ResponseTooSlow(limit_s=limit_s)
 
     def _send_with_retries(
         self,

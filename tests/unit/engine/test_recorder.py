@@ -183,7 +183,7 @@ LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As 
         (RequestInterrupted(), 0, INTERRUPTED),
         (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
         (ValueError(), 0, "ValueError"),
-        (ResponseTimeout(60.0), 0, "no response within 60 s"),
+        (ResponseTimeout(limit_s=60.0), 0, "no response within 60 s"),
         (TruncatedResponse(), 200, "truncated response"),
         ("x" * 1000, 0, "x" * 300),
     ],
@@ -193,7 +193,9 @@ def test_a_failures_name_groups_its_kind(exception: BaseException | str, status:
 
 
 def _group() -> None:
-    raise ConnectionError("no host was reached") from ExceptionGroup("2 attempts", [OSError("x"), HostNotAllowed("h")])
+    raise ConnectionError("no host was reached") from ExceptionGroup(
+        "2 attempts", [OSError("x"), HostNotAllowed(host="h")]
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,12 +205,12 @@ def test_a_host_not_allowed_is_found_in_any_client_error(
     ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise HostNotAllowed("h")
+        raise HostNotAllowed(host="h")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(OSError, match="host") as raised:
         ask()
-    assert describe_failure(raised.value, None) == str(HostNotAllowed("h"))
+    assert describe_failure(raised.value, None) == str(HostNotAllowed(host="h"))
 
 
 def test_an_exception_that_contains_itself_is_described() -> None:
