@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, new_secret
-from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files
+from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, child_command
 from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario, Variant
 from harness.record.journal import JournalFollower
@@ -102,11 +102,11 @@ class _Master:
         self.environment = {**os.environ, VARIABLE: new_secret(), TARGET_VARIABLE: "http://127.0.0.1"}
         self.log = folder / "master.log"
         self.process = start(
-            [
-                *(sys.executable, "-m", "harness.quick_start", "harness.engine.master"),
-                *("--plan", plan, "--journal", self.journal, "--run-id", "benchmark"),
-                *("--bind", "127.0.0.1", "--port", "0", "--parent", str(os.getpid())),
-            ],
+            child_command(
+                "harness.engine.master",
+                **{"plan": str(plan), "journal": str(self.journal), "run_id": "benchmark"},
+                **{"host": "127.0.0.1", "port": 0},
+            ),
             core,
             env=self.environment,
             stdin=subprocess.PIPE,

@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
-from harness.engine.process_setup import TARGET_VARIABLE
+from harness.engine.process_setup import TARGET_VARIABLE, child_command
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
@@ -52,17 +51,16 @@ class LoadProcesses:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._ended: set[int] = set()
         self._received = b""
-        common = ["--plan", f"/proc/self/fd/{self._plan}", "--parent", str(os.getpid())]
-        bind = ["--bind", listen_address.host, "--port", str(listen_address.port)]
-        self._master = self._start(
-            ["harness.engine.master", "--journal", str(folder.journal), "--run-id", folder.run_id, *bind, *common],
-            piped=True,
-        )
+        options = {"plan": f"/proc/self/fd/{self._plan}"}
+        listen = {"host": listen_address.host, "port": listen_address.port}
+        run = {"journal": str(folder.journal), "run_id": folder.run_id}
+        self._master = self._start(child_command("harness.engine.master", **options, **listen, **run), piped=True)
         try:
             self.port = self._announced_port()
-            master = ["--master", listen_address.local_address(), str(self.port)]
+            master = (listen_address.local_address(), self.port)
             for index in range(plan.workers):
-                self._workers.append(self._start(["harness.engine.worker", *master, "--index", str(index), *common]))
+                command = child_command("harness.engine.worker", master=master, index=index, **options)
+                self._workers.append(self._start(command))
         except BaseException:  # raised again: an interrupt, too, must leave no process behind
             self.kill()
             self.end()
@@ -70,11 +68,10 @@ class LoadProcesses:
         finally:
             os.close(self._plan)
 
-    def _start(self, module_and_arguments: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
+    def _start(self, command: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
         return subprocess.Popen(
-            # -P: a scenario may be called locust.py, and must not stand for the module when it lies in this folder.
-            [sys.executable, "-P", "-m", "harness.quick_start", *module_and_arguments],
+            command,
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else self._log.writer,  # what a scenario prints is worth keeping
             stderr=self._log.writer,

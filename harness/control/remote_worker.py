@@ -13,7 +13,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_sock
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit
 from harness.control.user_code import describe_scenario
-from harness.engine.process_setup import TARGET_VARIABLE
+from harness.engine.process_setup import TARGET_VARIABLE, child_command
 from harness.errors import ExitCode, HarnessError, problems_of
 from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
@@ -197,14 +196,13 @@ class _Workers:
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         environment = os.environ | {VARIABLE: secret, TARGET_VARIABLE: target}
-        module = [sys.executable, "-P", "-m", "harness.quick_start", "harness.engine.worker"]
-        command = [*module, "--master", host, str(port), "--plan", str(plan_file(folder))]
+        options = {"master": (host, port), "plan": str(plan_file(folder))}
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:
             with self._logs[index].open("ab") as log:
                 self.running[index] = subprocess.Popen(
-                    [*command, "--index", str(index), "--parent", str(os.getpid())],
+                    child_command("harness.engine.worker", index=index, **options),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

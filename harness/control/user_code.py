@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE
+from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE, child_command
 from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.messages import Message, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
@@ -55,8 +54,7 @@ def describe_scenario(
     path = found.files[0]
     try:
         result = _run_child(
-            "harness.engine.scenario.describe",
-            [],
+            child_command("harness.engine.scenario.describe"),
             {DESCRIBE_VARIABLE: request.model_dump_json()},
             path,
             DESCRIBE_TIMEOUT_S,
@@ -95,8 +93,7 @@ def verify_target(
     begun = time.monotonic()
     try:
         result = _run_child(
-            "harness.engine.scenario.verify",
-            [*map(str, files)],
+            child_command("harness.engine.scenario.verify", files=[*map(str, files)]),
             {TARGET_VARIABLE: url},
             Path(files[0]),
             VERIFY_TIMEOUT_S,
@@ -116,8 +113,7 @@ class _InterruptedError(Exception):
 
 
 def _run_child(
-    module: str,
-    arguments: list[str],
+    command: list[str],
     variables: Mapping[str, str],
     scenario: Path,
     timeout_s: float,
@@ -130,8 +126,7 @@ def _run_child(
     # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
-            # -P: modules come from where they are installed, never from the folder that harness was called in.
-            [sys.executable, "-P", "-m", "harness.quick_start", module, "--parent", str(os.getpid()), *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

@@ -1,15 +1,13 @@
 """The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
 
-Started as ``python -m harness.quick_start harness.engine.master``, with the run's secret and the target's URL in its
-environment. It writes one JSON object a line to standard output: ``{"port": …}`` or ``{"error": …}`` first, then
-``{"say": …}``, each a message for people. On standard input it reads the controller's commands: ``stop REASON`` ends
-the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine
-has ended. See :func:`main` for its arguments.
+It finds the run's secret and the target's URL in its environment. It writes one JSON object a line to standard output:
+``{"port": …}`` or ``{"error": …}`` first, then ``{"say": …}``, each a message for people. On standard input it reads
+the controller's commands: ``stop REASON`` ends the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message
+in JSON) reports that a worker of this machine has ended.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -26,24 +24,19 @@ from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
 from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
-from harness.engine.locust.listeners import (
-    ListenerError,
-    fire_init,
-    fire_quit,
-)
+from harness.engine.locust.listeners import ListenerError, fire_init, fire_quit
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
-from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.process_setup import child_options, set_up_load_process
 from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.engine.worker_registry import WorkerRegistry
 from harness.messages import Message
-from harness.plan.model import RunPlan
 from harness.record.frames import FrameWriter
 from harness.record.journal_entries import EndReason
-from harness.record.redaction import add_secret_names, redacted
+from harness.record.redaction import redacted
 
 logger = logging.getLogger(__name__)
 
@@ -63,26 +56,14 @@ def _follow_commands(master: LoadMaster) -> None:
 
 
 def main() -> None:
-    """The master process: ``--plan FILE --journal FILE --run-id ID --bind ADDRESS --port N --parent PID``.
+    """The master process; its options are ``plan`` and ``journal`` (files), ``run_id``, ``host`` and ``port``.
 
     Port 0 takes any that is free.
     """
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--plan", required=True, type=Path)
-    arguments.add_argument("--journal", required=True, type=Path)
-    arguments.add_argument("--run-id", required=True)
-    arguments.add_argument("--bind", required=True)
-    arguments.add_argument("--port", required=True, type=int)
-    arguments.add_argument("--parent", required=True, type=int)
-    given = arguments.parse_args()
+    given = child_options()
     stdout = claim_stdout()
-    die_with_parent(given.parent)
-    log_to_stderr("master")
-    allow_many_files()  # strangers may hold connections, too
+    plan, target = set_up_load_process("master", given.plan)
     use_keys(take_secret())
-    target = take(TARGET_VARIABLE)
-    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
-    add_secret_names(plan.secret_names)
     random.seed(plan.seed)
 
     def send(**line: Any) -> None:
@@ -95,7 +76,7 @@ def main() -> None:
     environment = make_environment(scenario, plan, host=target, is_master=True)
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     try:
-        runner = create_runner(environment, LoadMasterRunner, given.bind, given.port)
+        runner = create_runner(environment, LoadMasterRunner, given.host, given.port)
     except zmq.ZMQError as error:
         send(error=str(error))
         sys.exit(str(error))
@@ -105,7 +86,7 @@ def main() -> None:
         fire_init(environment)
     except ListenerError as error:
         sys.exit(str(error))
-    with FrameWriter(given.journal) as journal:
+    with FrameWriter(Path(given.journal)) as journal:
         registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
         master = LoadMaster(plan, environment, runner, run_state, registry)

@@ -1,17 +1,22 @@
-"""Sets up a load process: end with the parent, log redacted lines, take variables, allow many open files."""
+"""Starts child processes and sets them up: end with the parent, log redacted lines, take variables, open many files."""
 
 from __future__ import annotations
 
 import atexit
 import ctypes
+import json
 import logging
 import os
 import resource
 import signal
 import sys
+from argparse import Namespace
+from pathlib import Path
 from typing import TextIO, cast
 
+from harness.plan.model import RunPlan
 from harness.record.redacted_lines import RedactedStream
+from harness.record.redaction import add_secret_names
 
 TARGET_VARIABLE = "HARNESS_TARGET_URL"
 DESCRIBE_VARIABLE = "HARNESS_DESCRIBE_REQUEST"
@@ -21,14 +26,24 @@ but only the same user and root can see an environment.
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel kill this process as soon as its parent ends, however it ends (Linux, ``prctl(2)``).
+def child_command(module: str, **options: object) -> list[str]:
+    """The command that runs ``module`` as a child of this process; it gets the options by :func:`child_options`."""
+    arguments = json.dumps({"parent": os.getpid(), **options})
+    # -P: modules come from where they are installed, never from the working folder, which may hold a locust.py.
+    return [sys.executable, "-P", "-m", "harness.quick_start", module, arguments]
 
-    If the parent, ``parent_pid``, has already ended, this process ends at once.
+
+def child_options() -> Namespace:
+    """The options that :func:`child_command` was given.
+
+    From now on, the kernel kills this process as soon as its parent ends, however it ends (Linux, ``prctl(2)``). If the
+    parent has already ended, this process ends at once.
     """
+    given = Namespace(**json.loads(sys.argv[1]))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        sys.exit(f"the parent process {parent_pid} has ended")
+    if os.getppid() != given.parent:
+        sys.exit(f"the parent process {given.parent} has ended")
+    return given
 
 
 def take(variable: str) -> str:
@@ -36,11 +51,17 @@ def take(variable: str) -> str:
     return os.environ.pop(variable)
 
 
-def log_to_stderr(name: str) -> None:
-    """Log with the process's ``name``; the controller collects the lines in ``harness.log``.
+def set_up_load_process(name: str, plan_file: str) -> tuple[RunPlan, str]:
+    """Set up the master or a worker, which logs with its ``name``; the plan, and the target's URL."""
+    _log_to_stderr(name)
+    allow_many_files()
+    plan = RunPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
+    add_secret_names(plan.secret_names)
+    return plan, take(TARGET_VARIABLE)
 
-    Log lines and what a scenario prints are redacted (``harness.record.redaction``).
-    """
+
+def _log_to_stderr(name: str) -> None:
+    """The controller collects the lines in ``harness.log``. They and what a scenario prints are redacted."""
     stdout, stderr = RedactedStream(sys.stdout), RedactedStream(sys.stderr)
     sys.stdout, sys.stderr = cast(TextIO, stdout), cast(TextIO, stderr)
     atexit.register(stdout.close)

@@ -1,12 +1,11 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-Started as ``python -m harness.quick_start harness.engine.worker``, with the run's secret and the target's URL in its
-environment; see :func:`main` for its arguments. If it ends early, its last line on standard error says why.
+It finds the run's secret and the target's URL in its environment. If it ends early, its last line on standard error
+says why.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import random
 import socket
@@ -52,14 +51,12 @@ from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, die_with_parent, log_to_stderr, take
+from harness.engine.process_setup import child_options, set_up_load_process
 from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import locate
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.messages import message
-from harness.plan.model import RunPlan
-from harness.record.redaction import add_secret_names
 
 _STOP_POLL_S = 0.02
 _CLOCK_REPORT_S = 10.0
@@ -233,21 +230,11 @@ class LoadWorker:
 
 
 def main() -> None:
-    """The worker process: ``--master HOST PORT --plan FILE --index N --parent PID``."""
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--master", required=True, nargs=2)
-    arguments.add_argument("--plan", required=True, type=Path)
-    arguments.add_argument("--index", required=True, type=int)
-    arguments.add_argument("--parent", required=True, type=int)
-    given = arguments.parse_args()
-    die_with_parent(given.parent)
-    log_to_stderr(f"worker-{given.index}")
-    allow_many_files()
+    """The worker process; its options are ``master`` (host and port), ``plan`` (a file) and ``index``."""
+    given = child_options()
+    plan, target = set_up_load_process(f"worker-{given.index}", given.plan)
     use_keys(take_secret())
-    target = take(TARGET_VARIABLE)
-    plan = RunPlan.model_validate_json(given.plan.read_text(encoding="utf-8"))
     random.seed(f"{plan.seed}:{given.index}")
-    add_secret_names(plan.secret_names)
     guarding = install_guard(plan, target, given.index)
 
     try:
@@ -257,9 +244,8 @@ def main() -> None:
         raised = locate(error, Path(plan.scenario.path))
         sys.exit(f"{raised.location}: {raised.error}")
     environment = make_environment(scenario, plan, host=target)
-    host, port = given.master
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
-    runner = create_runner(environment, LoadWorkerRunner, host, int(port))
+    runner = create_runner(environment, LoadWorkerRunner, *given.master)
     if not reads_stats(scenario):
         drop_stats(environment)
     worker = LoadWorker(environment, runner, given.index, guarding)

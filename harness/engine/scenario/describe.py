@@ -1,13 +1,11 @@
 """The child process that imports a scenario and describes it.
 
-Started as ``python -m harness.quick_start harness.engine.scenario.describe --parent PID``, with a
-:class:`DescribeRequest` as JSON in its environment; it dies with that parent. Its result is ``{"description": …}`` (see
+It is given a :class:`DescribeRequest` as JSON in its environment. Its result is ``{"description": …}`` (see
 ``harness.plan.description``) or ``{"problems": […]}`` (:meth:`harness.errors.HarnessError.to_data`).
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import shlex
 from collections import Counter
@@ -19,7 +17,7 @@ from locust.env import Environment
 
 from harness.engine.locust.environment import chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
-from harness.engine.process_setup import DESCRIBE_VARIABLE, die_with_parent, take
+from harness.engine.process_setup import DESCRIBE_VARIABLE, child_options, take
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
@@ -136,10 +134,7 @@ def _describe_user(user_class: type[User]) -> dict[str, Any]:
 
 def main() -> None:
     """See the module's first lines."""
-    parser = argparse.ArgumentParser(prog="harness.engine.scenario.describe")
-    parser.add_argument("--parent", type=int, required=True)
-    given = parser.parse_args()
-    die_with_parent(given.parent)
+    child_options()
     request = DescribeRequest.model_validate_json(take(DESCRIBE_VARIABLE))
     stdout = claim_stdout()
     try:

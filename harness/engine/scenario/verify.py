@@ -1,7 +1,6 @@
 """The child process that runs a scenario's ``verify(target)`` after the run.
 
-Started as ``python -m harness.quick_start harness.engine.scenario.verify --parent PID FILE…``, with the target's URL
-in its environment; it dies with that parent.
+It is given the scenario's ``files``, and the target's URL in its environment.
 
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 Its result is ``{"status": "pass" | "fail" | "error", "reason", "duration_s"}``: ``error`` means that ``verify`` itself
@@ -10,7 +9,6 @@ broke, and ``reason`` is a message (:meth:`harness.errors.Message.to_data`), Non
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 import locust  # noqa: F401  (patches the interpreter for gevent, and must come before requests)
 import requests
 
-from harness.engine.process_setup import TARGET_VARIABLE, die_with_parent, take
+from harness.engine.process_setup import TARGET_VARIABLE, child_options, take
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.messages import Message, message
@@ -58,13 +56,9 @@ def verify(files: Sequence[Path], url: str) -> tuple[str, Message | None]:
 
 def main() -> None:
     """See the module's first lines."""
-    parser = argparse.ArgumentParser(prog="harness.engine.scenario.verify")
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("scenario", type=Path, nargs="+")
-    given = parser.parse_args()
-    die_with_parent(given.parent)
+    files = list(map(Path, child_options().files))
     stdout = claim_stdout()
     begun = time.perf_counter()
-    status, reason = verify(given.scenario, take(TARGET_VARIABLE))
+    status, reason = verify(files, take(TARGET_VARIABLE))
     result = {"status": status, "reason": reason and reason.to_data(), "duration_s": time.perf_counter() - begun}
     write_result(stdout, result)
