@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError
 
-from harness.errors import first_problem
 from harness.record.frames import FrameReader, FrameWriter
 
 if TYPE_CHECKING:
@@ -19,13 +18,9 @@ if TYPE_CHECKING:
 else:
     Entry = TypeVar("Entry")
 
-Epoch = Annotated[float, Field(ge=0, lt=1e10)]
-"""Seconds since 1970."""
-Figure = Annotated[float, Field(gt=-1e15, lt=1e15)]
-
 
 class FrameLog(Generic[Entry]):
-    """How values of one dataclass are written to a file and read from it.
+    """How values of one pydantic dataclass are written to a file and read from it.
 
     The types of its fields are checked as they are read, so that whoever works with them need not. Fields may be added
     that have a default; a reader ignores those it does not know, and frames of another kind.
@@ -34,7 +29,6 @@ class FrameLog(Generic[Entry]):
     def __init__(self, kind: str, entry: type[Entry]) -> None:
         self.kind = kind
         self._entry = entry
-        self._schema = _schema(entry)
 
     def writer(self, path: Path) -> LogWriter[Entry]:
         """Appends to a new file."""
@@ -45,13 +39,10 @@ class FrameLog(Generic[Entry]):
         entries = []
         reader = FrameReader(path)
         for frame in reader.new_frames():
-            if frame["kind"] != self.kind:
-                continue
             try:
-                checked = self._schema.model_validate(frame)
+                entries += [self._entry(**frame)] if frame["kind"] == self.kind else []
             except ValidationError as error:
-                raise reader.not_understood(frame, ValueError(first_problem(error))) from error
-            entries.append(self._entry(**{name: getattr(checked, name) for name in self._schema.model_fields}))
+                raise reader.not_understood(frame, error) from error
         return entries
 
 
@@ -70,13 +61,3 @@ class LogWriter(Generic[Entry]):
 
     def close(self) -> None:
         self._frames.close()
-
-
-def _schema(entry: type[Entry]) -> type[BaseModel]:
-    """The fields of a dataclass as pydantic checks them."""
-    hints = get_type_hints(entry, include_extras=True)
-    known: dict[str, Any] = {
-        field.name: (hints[field.name], ... if field.default is MISSING else field.default) for field in fields(entry)
-    }
-    config = ConfigDict(strict=True, allow_inf_nan=False)
-    return create_model(entry.__name__, __config__=config, **known)

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgpack
+from pydantic import ConfigDict, Field, ValidationError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_problem
 from harness.messages import Message, message
 from harness.record.regular_file import regular_file
 
@@ -24,6 +25,12 @@ _HEAD = struct.Struct("<II")
 _LONGEST = 1 << 28
 
 Frame = dict[str, Any]
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+"""How the fields of a frame are checked."""
+Epoch = Annotated[float, Field(ge=0, lt=1e10)]
+"""Seconds since 1970."""
+Figure = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
 class FrameWriter:
@@ -114,6 +121,8 @@ class FrameReader:
 
     def not_understood(self, frame: Frame, error: Exception) -> HarnessError:
         """The error of a whole frame that does not hold what its kind should."""
+        if isinstance(error, ValidationError):
+            error = ValueError(first_problem(error))
         return HarnessError("frame-not-understood", where=str(self.path), kind=frame["kind"], error=error)
 
     def _damaged(self, offset: int, problem: Message) -> HarnessError:

@@ -22,26 +22,33 @@ end         ``at_s, reason``: last frame; one without it was killed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.errors import ExitCode, HarnessError
 from harness.record.events import Event
-from harness.record.frame_fields import check_fields
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.journal_entries import (
+    ENTRIES,
     ClockReading,
+    End,
     Endpoint,
+    EndpointNamed,
     EndReason,
+    EventRecorded,
     FailureCount,
     FailureSample,
+    PhaseBegin,
+    PhaseEnd,
     PhaseSpan,
     Second,
-    WorkerSecond,
+    SecondRecorded,
+    SegmentBegin,
+    Start,
+    WorkerJoined,
 )
 from harness.record.lateness import Lateness
 from harness.record.second_table import SecondTable
@@ -72,59 +79,44 @@ class Journal:
     """None: the run was killed, or is still in progress."""
 
     def add(self, frame: Frame) -> None:
-        """Add one frame. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if its fields are wrong."""
-        check_fields(frame)
-        match frame["kind"]:
-            case "start":
-                if frame["schema"] != SCHEMA:
-                    raise ValueError(f"schema {frame['schema']}; this harness reads {SCHEMA}")
-                self.run_id, self.epoch_s = frame["run_id"], frame["epoch_s"]
-            case "endpoint":
-                self.endpoints[frame["id"]] = Endpoint(frame["method"], frame["name"], frame.get("variant", ""))
-            case "worker":
-                self.hosts[frame["worker"]] = frame["host"]
-            case "clock":
-                self.clocks.append(ClockReading(**_fields(frame)))
-            case "second":
-                series = SecondTable.from_wire(frame["series"])
+        """Add one frame. Raises ``LookupError``, ``TypeError`` or ``ValueError`` if its fields are wrong."""
+        if frame["kind"] not in ENTRIES:
+            return  # a newer harness may record more, which does not change the meaning of the rest
+        match entry := ENTRIES[frame["kind"]](**frame):
+            case Start():
+                if entry.schema != SCHEMA:
+                    raise ValueError(f"schema {entry.schema}; this harness reads {SCHEMA}")
+                self.run_id, self.epoch_s = entry.run_id, entry.epoch_s
+            case EndpointNamed():
+                self.endpoints[entry.id] = Endpoint(entry.method, entry.name, entry.variant)
+            case WorkerJoined():
+                self.hosts[entry.worker] = entry.host
+            case ClockReading():
+                self.clocks.append(entry)
+            case SecondRecorded():
+                series = SecondTable.from_wire(entry.series)
                 self._know(series.endpoint)
-                self._add_second(
-                    Second(
-                        frame["second"],
-                        frame["users"],
-                        [WorkerSecond(*wire) for wire in frame["workers"]],
-                        series,
-                        Lateness.all_of(SecondTable.from_wire(frame["lateness"])),
-                    )
-                )
-            case "phase":
-                self.phases.append(PhaseSpan(frame["phase"], frame["at_s"], None, None, None, ()))
-            case "segment":
+                lateness = Lateness.all_of(SecondTable.from_wire(entry.lateness))
+                self._add_second(Second(entry.second, entry.users, entry.workers, series, lateness))
+            case PhaseBegin():
+                self.phases.append(PhaseSpan(entry.phase, entry.at_s, None, None, None, ()))
+            case SegmentBegin():
                 last = self.phases[-1]
-                self.phases[-1] = PhaseSpan(last.phase, last.start_s, None, None, None, (*last.segments, frame["at_s"]))
-            case "phase_end":
-                last = self.phases[-1]
-                self.phases[-1] = PhaseSpan(
-                    last.phase,
-                    last.start_s,
-                    frame["at_s"],
-                    frame["reason"],
-                    frame["held_segment"],
-                    last.segments,
+                self.phases[-1] = replace(last, segments=(*last.segments, entry.at_s))
+            case PhaseEnd():
+                self.phases[-1] = replace(
+                    self.phases[-1], end_s=entry.at_s, reason=entry.reason, held_segment=entry.held_segment
                 )
-            case "failure":
-                self._know([frame["endpoint"]])
-                self.failures.append(FailureCount(**_fields(frame)))
-            case "sample":
-                self._know([frame["endpoint"]])
-                self.samples.append(FailureSample(**_fields(frame)))
-            case "event":
+            case FailureCount():
+                self._know([entry.endpoint])
+                self.failures.append(entry)
+            case FailureSample():
+                self._know([entry.endpoint])
+                self.samples.append(entry)
+            case EventRecorded():
                 self.events.append(Event.from_frame(frame))
-            case "end":
-                self.end_s, self.end_reason = frame["at_s"], frame["reason"]
-            case _:
-                # A newer harness may record more, which does not change the meaning of the rest.
-                return
+            case End():
+                self.end_s, self.end_reason = entry.at_s, entry.reason
 
     def _know(self, endpoints: Ints | list[int]) -> None:
         for endpoint in np.unique(endpoints).tolist():
@@ -157,10 +149,6 @@ class Journal:
         ends = [float(second.second + 1) for second in self.seconds[-1:]]
         ends += [span.end_s or span.start_s for span in self.phases[-1:]]
         return max(ends, default=0.0)
-
-
-def _fields(frame: Frame) -> dict[str, Any]:
-    return {key: value for key, value in frame.items() if key != "kind"}
 
 
 class JournalFollower:

@@ -1,19 +1,40 @@
-"""What a journal records, as typed values: endpoints, seconds, phases, failures, clocks, events."""
+"""What the frames of a journal hold, as typed values, each field checked as it is read.
+
+A checksum only shows that a frame is as it was written; the types show that its values make sense. Unknown fields are
+left to later versions. :class:`harness.record.second_table.SecondTable` checks ``series`` and ``lateness``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass as plain_dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.frames import STRICT, Epoch, Figure
 from harness.record.lateness import Lateness
 from harness.record.second_table import SecondTable
 
 EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
 
+_Index = Annotated[int, Field(ge=0, lt=1 << 31)]
+_Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_SecondNumber = Annotated[int, Field(ge=0, lt=10_000_000)]
+"""At most 115 days: longer than any run, and all its seconds still fit into memory."""
+_RunTime = Annotated[float, Field(ge=0, lt=10_000_000)]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Start:
+    schema: int
+    run_id: Annotated[str, Field(min_length=1)]
+    epoch_s: Epoch
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Endpoint:
     """One (method, name) pair of one variant; ``str()`` gives ``POST /checkout``, as gates name it."""
 
@@ -23,6 +44,24 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class EndpointNamed:
+    """An endpoint gets its number, before its first use."""
+
+    id: _Index
+    method: str
+    name: str
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class WorkerJoined:
+    """A load worker's number and the machine it runs on."""
+
+    worker: _Index
+    host: str
 
 
 class WorkerSecond(NamedTuple):
@@ -38,17 +77,17 @@ class WorkerSecond(NamedTuple):
     ``held`` counts the requests that waited for the rate limiter of their host.
     """
 
-    worker: int
-    users: int
-    cpu: float
-    lag_ms: float
-    iterations: int
-    late: int
-    waiting: int
-    starved: float = 0.0
-    throttled: float = 0.0
-    stolen: float = 0.0
-    held: int = 0
+    worker: _Index
+    users: _Count
+    cpu: Figure
+    lag_ms: Figure
+    iterations: _Count
+    late: _Count
+    waiting: _Count
+    starved: Figure = 0.0
+    throttled: Figure = 0.0
+    stolen: Figure = 0.0
+    held: _Count = 0
 
     @property
     def wanted(self) -> float:
@@ -63,7 +102,18 @@ class WorkerSecond(NamedTuple):
         return fields
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SecondRecorded:
+    """The state of the workers in one second, and the tables of what ended and what started in it."""
+
+    second: _SecondNumber
+    users: _Count
+    workers: list[WorkerSecond]
+    series: Any
+    lateness: Any
+
+
+@plain_dataclass(frozen=True, slots=True, eq=False)
 class Second:
     """One second of the run, all workers together."""
 
@@ -81,7 +131,7 @@ class Second:
         return EndpointSecond.all_of(self.table)
 
 
-@dataclass(frozen=True, slots=True)
+@plain_dataclass(frozen=True, slots=True)
 class PhaseSpan:
     """When phase number ``phase`` of the plan ran. ``end_s`` is None if the run was killed during it.
 
@@ -99,36 +149,90 @@ class PhaseSpan:
     """When each segment began, without those that were never reached."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
+class PhaseBegin:
+    phase: _Index
+    at_s: _RunTime
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SegmentBegin:
+    phase: _Index
+    at_s: _RunTime
+    segment: _Index
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class PhaseEnd:
+    phase: _Index
+    at_s: _RunTime
+    reason: PhaseEndReason
+    held_segment: _Index | None
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class FailureCount:
-    endpoint: int
-    phase: int
-    second: int
+    endpoint: _Index
+    phase: _Index
+    second: _SecondNumber
     failure: str
-    count: int
+    count: _Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class FailureSample:
     """One failed request in full; ``detail`` has its ``url``, ``status``, ``body`` and so on, as text."""
 
-    endpoint: int
-    phase: int
-    at_s: float
+    endpoint: _Index
+    phase: _Index
+    at_s: _RunTime
     failure: str
     detail: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class ClockReading:
     """How far a load worker's run clock differed from the master's, and the error bound of that reading, both in ms."""
 
-    worker: int
-    at_s: float
-    error_ms: float
-    bound_ms: float
+    worker: _Index
+    at_s: Figure  # negative: clocks are compared before the run starts, too
+    error_ms: Figure
+    bound_ms: Figure
 
     @property
     def within_ms(self) -> float:
         """The most that the two clocks differed."""
         return abs(self.error_ms) + self.bound_ms
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class EventRecorded:
+    """See :class:`harness.record.events.Event`."""
+
+    at_s: _RunTime
+    what: str
+    message: str
+    count: _Count = 0
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class End:
+    at_s: _RunTime
+    reason: EndReason
+
+
+ENTRIES: dict[str, type] = {
+    "start": Start,
+    "endpoint": EndpointNamed,
+    "worker": WorkerJoined,
+    "clock": ClockReading,
+    "second": SecondRecorded,
+    "phase": PhaseBegin,
+    "segment": SegmentBegin,
+    "phase_end": PhaseEnd,
+    "failure": FailureCount,
+    "sample": FailureSample,
+    "event": EventRecorded,
+    "end": End,
+}
+"""By the kind of their frames."""

@@ -7,12 +7,13 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pydantic.dataclasses import dataclass
 
-from harness.record.frame_log import Epoch, Figure, FrameLog
+from harness.record.frame_log import FrameLog
+from harness.record.frames import STRICT, Epoch, Figure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Reading:
     """The values of one source at one moment (``epoch_s``: seconds since 1970, wall clock)."""
 
