@@ -9,17 +9,10 @@ from harness.plan.phases import KINDS
 from harness.record.summary import Summary
 from harness.recording.run import RunRecording
 from harness.report.distribution import CURVE, ROWS_PER_DECADE, distributions, range_bounds_ms
+from harness.report.endpoints_over_time import HEAT_ROWS_PER_DECADE, endpoints_over_time, heat_step_s
 from harness.report.formatting import plain
 from harness.report.line_charts import line_charts
-from harness.report.time_series import (
-    HEAT_ROWS_PER_DECADE,
-    TimeAxis,
-    busiest_endpoints,
-    endpoint_over_time,
-    errors_over_time,
-    heat_step_s,
-    seconds_of,
-)
+from harness.report.time_series import TimeAxis, busiest_endpoints, errors_over_time
 
 _TONES = ("sky", "green", "orange", "red", "grey", "blue", "purple")
 
@@ -30,13 +23,11 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
     axis = TimeAxis(journal)
     bounds = range_bounds_ms(plan)
     ids = busiest_endpoints(journal)
-    endpoints: list[dict[str, Any]] = []
-    for endpoint in (None, *ids):
-        seconds = seconds_of(journal, endpoint)
-        name = "All endpoints" if endpoint is None else plain(str(journal.endpoints[endpoint]))
-        endpoints.append(
-            {"name": name, **endpoint_over_time(seconds, axis), "distributions": distributions(seconds, plan, bounds)}
-        )
+    names = ["All endpoints", *(plain(str(journal.endpoints[endpoint])) for endpoint in ids)]
+    endpoints = [
+        {"name": name, **over_time, "distributions": distributions(parts, plan, bounds)}
+        for name, (over_time, parts) in zip(names, endpoints_over_time(journal, ids, axis), strict=True)
+    ]
     return {
         "step_s": axis.step_s,
         "points": axis.points,

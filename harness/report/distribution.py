@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from harness.plan.model import RunPlan
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram, highest_of
-from harness.report.time_series import log_rows, rounded
+from harness.report.endpoints_over_time import log_rows
+from harness.report.time_series import rounded
 
 ROWS_PER_DECADE = 40
 
@@ -49,15 +51,13 @@ def range_bounds_ms(plan: RunPlan) -> tuple[float, float]:
     return (min(limits) / 2, min(limits)) if limits else _DEFAULT_BOUNDS_MS
 
 
-def distributions(
-    seconds: list[tuple[int, EndpointSecond]], plan: RunPlan, bounds_ms: tuple[float, float]
-) -> dict[str, Any]:
+def distributions(parts: Sequence[EndpointSecond], plan: RunPlan, bounds_ms: tuple[float, float]) -> dict[str, Any]:
     """What :func:`_distribution` returns, by phase (its index as text; ``measured``: all measured phases together).
 
     A phase without requests is missing.
     """
     by_phase: defaultdict[str, list[EndpointSecond]] = defaultdict(list)
-    for _, part in seconds:
+    for part in parts:
         by_phase[str(part.phase)].append(part)
         if part.phase < len(plan.phases) and plan.phases[part.phase].measured:
             by_phase["measured"].append(part)

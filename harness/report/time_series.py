@@ -7,41 +7,29 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.record.endpoint_second import EndpointSecond
-from harness.record.histogram import Ints, Narrow, highest_of, lowest_of
+from harness.record.histogram import Ints
 from harness.record.journal import Journal
 from harness.record.resources import Reading
 from harness.report.formatting import plain
-from harness.report.histogram_table import Floats, HistogramTable
+
+Floats = npt.NDArray[np.float64]
 
 MOST_POINTS = 1200
 MOST_ENDPOINTS = 40
 """The charts offer so many of the busiest endpoints. Tables list all of them."""
 _MOST_ERRORS = 6
-_HEAT_COLUMNS = 240
-HEAT_ROWS_PER_DECADE = 20
-_SHARES = (0.5, 0.95, 0.99)
 
 
 def busiest_endpoints(journal: Journal) -> list[int]:
     """The ids of the endpoints that the charts offer, most requests first."""
-    requests: Counter[int] = Counter()
+    requests = np.zeros(max(journal.endpoints, default=0) + 1, dtype=np.int64)
     for second in journal.seconds:
-        for endpoint, count in zip(second.table.endpoint.tolist(), second.table.requests.tolist(), strict=True):
-            requests[endpoint] += count
-    return [endpoint for endpoint, _ in requests.most_common(MOST_ENDPOINTS)]
-
-
-def seconds_of(journal: Journal, endpoint: int | None) -> list[tuple[int, EndpointSecond]]:
-    """What one endpoint did in each second, or each of all endpoints (None)."""
-    return [
-        (second.second, endpoint_second)
-        for second in journal.seconds
-        for endpoint_second in EndpointSecond.all_of(
-            second.table, None if endpoint is None else np.flatnonzero(second.table.endpoint == endpoint).tolist()
-        )
-    ]
+        np.add.at(requests, second.table.endpoint, second.table.requests)
+    ids = np.argsort(-requests, kind="stable")[:MOST_ENDPOINTS]
+    busiest: list[int] = ids[requests[ids] > 0].tolist()
+    return busiest
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:
@@ -64,69 +52,6 @@ class TimeAxis:
     def rates(self, counts: Ints | Floats) -> list[float | None]:
         """Counts by point as rates per second."""
         return rounded(counts / self.lengths)
-
-
-def endpoint_over_time(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> dict[str, Any]:
-    """One endpoint's figures by point: rates per second, response times in ms (None if no request completed)."""
-    response = HistogramTable.of([(second // axis.step_s, part.response) for second, part in seconds], axis.points)
-    quantiles = response.quantiles_ms(_SHARES)
-    failures = np.zeros(axis.points)
-    for second, part in seconds:
-        failures[second // axis.step_s] += part.failures
-    figures: dict[str, Any] = {
-        "started": axis.rates(_started(seconds, axis)),
-        "completed": axis.rates(response.totals()),
-        "failed": axis.rates(failures),
-        "max": rounded(np.where(response.totals() > 0, response.maxima / 1000, np.nan)),
-        "heat": _heat(seconds, axis),
-    }
-    for name, row in zip(("p50", "p95", "p99"), quantiles, strict=True):
-        figures[name] = rounded(row)
-    open_model = [
-        (second // axis.step_s, part.service) for second, part in seconds if part.service is not part.response
-    ]
-    if open_model:
-        figures["service_p95"] = rounded(HistogramTable.of(open_model, axis.points).quantiles_ms((0.95,))[0])
-    return figures
-
-
-def _started(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> Floats:
-    """Requests by the point in which they were sent: the second in which each completed less its service time.
-
-    When within its second a request completed is not recorded, so its start is divided between the two seconds
-    that it may lie in.
-    """
-    table = HistogramTable.of([(second, part.service) for second, part in seconds], axis.seconds)
-    middle_s = (lowest_of(table.indices) + highest_of(table.indices)) / 2e6
-    earliest = np.maximum(table.keys - middle_s, 0.0)
-    whole = np.floor(earliest).astype(np.int64)
-    later = earliest - whole
-    after = np.minimum(whole + 1, axis.seconds - 1)
-    points = np.concatenate([whole, after]) // axis.step_s
-    weights = np.concatenate([table.counts * (1 - later), table.counts * later])
-    return np.bincount(points, weights=weights, minlength=axis.points).astype(np.float64)
-
-
-def log_rows(indices: Narrow, per_decade: int) -> Ints:
-    """The row of each bucket on a logarithmic scale that begins at 1 µs."""
-    rows: Ints = np.floor(per_decade * np.log10(np.maximum(lowest_of(indices), 1)) + 1e-9).astype(np.int64)
-    return rows
-
-
-def _heat(seconds: list[tuple[int, EndpointSecond]], axis: TimeAxis) -> list[int]:
-    """The cells of the latency heat map that are not empty, flat: column, row, count, column, row, count …"""
-    width = heat_step_s(axis)
-    table = HistogramTable.of([(second // width, part.response) for second, part in seconds], axis.seconds)
-    rows = log_rows(table.indices, HEAT_ROWS_PER_DECADE)
-    cells = table.summed(table.keys * 256 + rows, 0)
-    filled = np.flatnonzero(cells)
-    flat: list[int] = np.stack([filled // 256, filled % 256, cells[filled]], axis=1).ravel().tolist()
-    return flat
-
-
-def heat_step_s(axis: TimeAxis) -> int:
-    """The width of a heat map's column in whole seconds."""
-    return -(-axis.seconds // _HEAT_COLUMNS)
 
 
 def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis) -> dict[str, Any]:

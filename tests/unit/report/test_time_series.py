@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,14 +12,13 @@ from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.journal_entries import Endpoint, FailureCount, Second, WorkerSecond
 from harness.record.resources import Reading
+from harness.report.endpoints_over_time import endpoints_over_time
 from harness.report.time_series import (
     TimeAxis,
     busiest_endpoints,
-    endpoint_over_time,
     errors_over_time,
     generator_over_time,
     resources_over_time,
-    seconds_of,
 )
 from tests.support.endpoint_seconds import table_of
 
@@ -26,6 +27,12 @@ def endpoint_second(values_us: list[int], endpoint: int = 0, *, service_us: list
     response = Histogram.of(values_us)
     service = response if service_us is None else Histogram.of(service_us)
     return EndpointSecond(0, 0, endpoint, len(values_us), 0, 0, response, service, Histogram.empty())
+
+
+def over_time(journal: Journal, endpoint: int | None = None) -> dict[str, Any]:
+    """The figures of one endpoint, or of all together."""
+    ids = [] if endpoint is None else [endpoint]
+    return endpoints_over_time(journal, ids, TimeAxis(journal))[-1][0]
 
 
 def journal_of(seconds: dict[int, list[EndpointSecond]]) -> Journal:
@@ -57,7 +64,7 @@ def test_percentiles_of_joined_seconds_are_those_of_all_their_requests() -> None
     journal = journal_of({0: [endpoint_second(fast)], 1: [endpoint_second(slow)], 2399: []})
     axis = TimeAxis(journal)
     assert axis.step_s == 2
-    figures = endpoint_over_time(seconds_of(journal, None), axis)
+    figures = over_time(journal)
     assert figures["p50"][0] == pytest.approx(1.0, rel=1e-3)
     assert figures["p95"][0] == pytest.approx(9.0, rel=1e-3)
     assert figures["max"][0] == 9.0
@@ -67,27 +74,27 @@ def test_percentiles_of_joined_seconds_are_those_of_all_their_requests() -> None
 
 def test_the_last_step_divides_by_the_seconds_it_has() -> None:
     journal = journal_of({second: [endpoint_second([1000] * 10)] for second in range(1201)})
-    completed = endpoint_over_time(seconds_of(journal, 0), TimeAxis(journal))["completed"]
+    completed = over_time(journal, 0)["completed"]
     assert completed[0] == completed[-1] == 10.0
 
 
 def test_requests_started_are_all_there_and_lie_before_their_ends() -> None:
     journal = journal_of({0: [], 5: [endpoint_second([2_500_000] * 8)]})
-    started = endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["started"]
+    started = over_time(journal)["started"]
     assert sum(started) == pytest.approx(8)
     assert [second for second, count in enumerate(started) if count] == [2, 3]
 
 
 def test_service_time_is_there_only_in_the_open_model() -> None:
     journal = journal_of({0: [endpoint_second([9000], service_us=[1000])]})
-    assert endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["service_p95"] == [1.0]
+    assert over_time(journal)["service_p95"] == [1.0]
     journal = journal_of({0: [endpoint_second([9000])]})
-    assert "service_p95" not in endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))
+    assert "service_p95" not in over_time(journal)
 
 
 def test_the_heat_map_counts_every_request_once() -> None:
     journal = journal_of({0: [endpoint_second([10, 10, 1_000_000])], 1: [endpoint_second([10], 1)]})
-    cells = np.array(endpoint_over_time(seconds_of(journal, None), TimeAxis(journal))["heat"]).reshape(-1, 3)
+    cells = np.array(over_time(journal)["heat"]).reshape(-1, 3)
     # 10 µs lies 1 decade above 1 µs, and 1 s (in its bucket of 0.1 %) just below 6: of 20 rows each.
     assert cells.tolist() == [[0, 20, 2], [0, 119, 1], [1, 20, 1]]
 
