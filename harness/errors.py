@@ -14,9 +14,7 @@ from harness.messages import (
     Message,
     Option,
     OptionStyle,
-    catalogue,
     command_line_option,
-    filled,
     from_data,
     params_from_data,
     params_to_data,
@@ -75,8 +73,7 @@ class HarnessError(Exception):
     @property
     def hint(self) -> str | None:
         """What would be right."""
-        template = catalogue()[self.code].get("hint")
-        return None if template is None else filled(template, self.params, self.style)
+        return self.reason().hint(self.style)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message

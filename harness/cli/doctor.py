@@ -35,8 +35,8 @@ def command(out: Path, as_json: bool) -> None:
         for result in results:
             # Text, not str: square brackets are not markup here.
             text = Text(str(result.text))
-            if result.remedy is not None:
-                text.append(f"\n→ {result.remedy}", style="bold")
+            if hint := result.text.hint():
+                text.append(f"\n→ {hint}", style="bold")
             table.add_row(Text(result.level, style=_STYLES[result.level]), result.name, text)
         Console(stderr=True).print(table)
     if any(result.level == "fail" for result in results):

@@ -1,7 +1,7 @@
 """Sentences for people: a code and parameters, and the catalogue that has the words for each code.
 
-The words stand in ``AREA.toml`` beside this file, one table a code: ``message``, and for errors ``hint``. Both are
-:meth:`str.format` templates over the parameters with the conversions of :class:`_Formatter`.
+The words stand in ``AREA.toml`` beside this file, one table a code: ``message``, and ``hint`` where there is something
+to do. Both are :meth:`str.format` templates over the parameters with the conversions of :class:`_Formatter`.
 """
 
 from __future__ import annotations
@@ -83,6 +83,11 @@ class Message:
         if self.recorded is not None:
             return self.recorded
         return filled(catalogue()[self.code]["message"], self.params, style)
+
+    def hint(self, style: OptionStyle = command_line_option) -> str | None:
+        """What to do about it, where the catalogue knows."""
+        template = catalogue()[self.code].get("hint")
+        return None if template is None else filled(template, self.params, style)
 
     def map_texts(self, change: Callable[[str], str]) -> Message:
         """This message with every text in it changed (redacted, say)."""

@@ -16,12 +16,11 @@ from harness.errors import HarnessError
 from harness.messages import Message, Option, message
 from harness.targets import health, machine
 from harness.targets.agent_client import Agent, AgentError, agent_environment, agents_in
-from harness.targets.machine import CheckResult
+from harness.targets.machine import CheckResult, Level
 from harness.targets.supervised_process import SupervisedProcess
 
-_MIN_PYTHON = (3, 11)
 _FEW_FILES, _TOO_FEW_FILES = 4096, 256
-_LITTLE_DISK, _TOO_LITTLE_DISK = 2 * 2**30, 100 * 2**20
+_LITTLE_DISK_GIB, _TOO_LITTLE_DISK_GIB = 2.0, 0.1
 _PROBE_TIMEOUT_S = 15.0
 _OUT = Option("out", "DIR")
 
@@ -29,7 +28,7 @@ _OUT = Option("out", "DIR")
 def check_machine(reports: Path) -> list[CheckResult]:
     """All checks, in the order to read them; takes about two seconds. ``reports`` is where run folders will be."""
     return [
-        check_python(sys.version_info[:3]),
+        CheckResult("Python", "ok", _python()),
         check_files(resource.getrlimit(resource.RLIMIT_NOFILE)),
         check_loopback(),
         check_folder(reports),
@@ -39,14 +38,8 @@ def check_machine(reports: Path) -> list[CheckResult]:
     ]
 
 
-def check_python(version: tuple[int, int, int]) -> CheckResult:
-    """Whether the harness supports this Python."""
-    text = message(
-        "python-version", version=".".join(map(str, version)), implementation=platform.python_implementation()
-    )
-    if version < _MIN_PYTHON:
-        return CheckResult("Python", "fail", text, message("python-install"))
-    return CheckResult("Python", "ok", text)
+def _python() -> Message:
+    return message("python-version", version=platform.python_version(), implementation=platform.python_implementation())
 
 
 def check_files(limits: tuple[int, int]) -> CheckResult:
@@ -54,10 +47,10 @@ def check_files(limits: tuple[int, int]) -> CheckResult:
     soft, hard = (2**31 if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if soft >= _FEW_FILES:
         return CheckResult("open files", "ok", message("files-limit", limit=soft))
-    text = message("files-limit-low", limit=soft)
-    more = min(hard, 65536)
-    remedy = message("files-raise-limit", limit=more) if more > soft else message("files-raise-hard-limit")
-    return CheckResult("open files", "fail" if soft < _TOO_FEW_FILES else "warn", text, remedy)
+    level: Level = "fail" if soft < _TOO_FEW_FILES else "warn"
+    if hard <= soft:
+        return CheckResult("open files", level, message("files-hard-limit-low", limit=soft))
+    return CheckResult("open files", level, message("files-limit-low", limit=soft, possible=min(hard, 65536)))
 
 
 def check_loopback() -> CheckResult:
@@ -66,9 +59,8 @@ def check_loopback() -> CheckResult:
         port = health.free_port()
     except OSError as error:
         text = message("loopback-unavailable", address=health.LOOPBACK, reason=str(error))
-        return CheckResult("loopback", "fail", text, message("loopback-enable"))
-    text = message("loopback-port", port=port, address=health.LOOPBACK)
-    return CheckResult("loopback", "ok", text)
+        return CheckResult("loopback", "fail", text)
+    return CheckResult("loopback", "ok", message("loopback-port", port=port, address=health.LOOPBACK))
 
 
 def check_folder(reports: Path) -> CheckResult:
@@ -77,22 +69,19 @@ def check_folder(reports: Path) -> CheckResult:
         with tempfile.TemporaryDirectory(dir=_existing(reports), prefix=".doctor-"):
             pass
     except OSError as error:
-        text = message("reports-not-writable", folder=reports, reason=error.strerror)
-        return CheckResult("reports", "fail", text, message("reports-elsewhere", option=_OUT))
+        text = message("reports-not-writable", folder=reports, reason=error.strerror, option=_OUT)
+        return CheckResult("reports", "fail", text)
     return CheckResult("reports", "ok", message("reports-writable", folder=reports))
 
 
 def check_disk(reports: Path) -> CheckResult:
     """Whether there is room for run folders."""
-    free = shutil.disk_usage(_existing(reports)).free
-    text = message("disk-free", free_gib=free / 2**30, folder=reports)
-    if free < _TOO_LITTLE_DISK:
-        remedy = message("disk-make-room", option=_OUT)
-        return CheckResult("disk", "fail", text, remedy)
-    if free < _LITTLE_DISK:
-        remedy = message("disk-may-fill")
-        return CheckResult("disk", "warn", text, remedy)
-    return CheckResult("disk", "ok", text)
+    free_gib = shutil.disk_usage(_existing(reports)).free / 2**30
+    if free_gib < _TOO_LITTLE_DISK_GIB:
+        return CheckResult("disk", "fail", message("disk-full", free_gib=free_gib, folder=reports, option=_OUT))
+    if free_gib < _LITTLE_DISK_GIB:
+        return CheckResult("disk", "warn", message("disk-low", free_gib=free_gib, folder=reports))
+    return CheckResult("disk", "ok", message("disk-free", free_gib=free_gib, folder=reports))
 
 
 def check_sampling() -> list[CheckResult]:
@@ -124,8 +113,7 @@ def _agent_in(folder: Path) -> Agent | None:
 def _py_spy(pid: int) -> CheckResult:
     program = Path(sys.executable).parent / "py-spy"
     if not program.exists():
-        text = message("py-spy-missing")
-        return CheckResult("CPU profiles", "warn", text, message("py-spy-install"))
+        return CheckResult("CPU profiles", "warn", message("py-spy-missing"))
     try:
         tried = subprocess.run(
             [str(program), "dump", "--nonblocking", "--pid", str(pid)],
@@ -135,19 +123,12 @@ def _py_spy(pid: int) -> CheckResult:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        text = message("py-spy-broken", reason=str(error))
-        remedy = message("py-spy-reinstall")
-        return CheckResult("CPU profiles", "warn", text, remedy)
+        return CheckResult("CPU profiles", "warn", message("py-spy-broken", reason=str(error)))
     if tried.returncode == 0:
         return CheckResult("CPU profiles", "ok", _py_spy_scope())
     output = tried.stderr.strip()
     if "permission denied" in output.lower() or "operation not permitted" in output.lower():
-        return CheckResult(
-            "CPU profiles",
-            "warn",
-            message("py-spy-no-permission"),
-            message("py-spy-permit"),
-        )
+        return CheckResult("CPU profiles", "warn", message("py-spy-no-permission"))
     reason = output.splitlines()[0] if output else f"exit status {tried.returncode}"
     return CheckResult("CPU profiles", "warn", message("py-spy-broken", reason=reason))
 
@@ -164,18 +145,14 @@ def _py_spy_scope() -> Message:
 
 def _memray(agent: Agent | None, trace: Path) -> CheckResult:
     if agent is None:
-        text = message("memray-no-agent")
-        return CheckResult("memory profiles", "warn", text)
+        return CheckResult("memory profiles", "warn", message("memray-no-agent"))
     try:
         agent.start(trace)
         agent.stop()
     except AgentError as error:
-        text = message("memray-broken", reason=str(error))
-        remedy = message("memray-install")
-        return CheckResult("memory profiles", "warn", text, remedy)
+        return CheckResult("memory profiles", "warn", message("memray-broken", reason=str(error)))
     if not trace.stat().st_size:
-        text = message("memray-wrote-nothing")
-        return CheckResult("memory profiles", "warn", text, message("memray-upgrade"))
+        return CheckResult("memory profiles", "warn", message("memray-wrote-nothing"))
     return CheckResult("memory profiles", "ok", message("memray-works"))
 
 

@@ -28,13 +28,12 @@ Level = Literal["ok", "warn", "fail"]
 class CheckResult:
     """The result of one check. ``warn``: figures are less good, or some are missing; ``fail``: no run is possible.
 
-    ``remedy`` says how to get to ``ok``, if there is a way.
+    The hint of ``text`` says how to get to ``ok``, if there is a way.
     """
 
     name: str
     level: Level
     text: Message
-    remedy: Message | None = None
 
     def named(self) -> Message:
         """The text after the name of the check: ``other load: load average …``."""
@@ -47,7 +46,7 @@ class CheckResult:
             "name": self.name,
             "level": self.level,
             "text": notice.text,
-            "mend": "" if self.remedy is None else str(self.remedy),
+            "mend": self.text.hint() or "",
             "code": notice.code,
             "params": notice.params,
         }
@@ -55,8 +54,7 @@ class CheckResult:
 
 def usable_cores() -> int:
     """Cores that this process may run on: its affinity, and the control group's quota rounded up."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota_cores()
+    allowed, quota = len(os.sched_getaffinity(0)), _quota_cores()
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
@@ -69,11 +67,9 @@ def _cores() -> CheckResult:
     cores = usable_cores()
     quota = _quota_cores()
     if quota is not None and quota < (os.cpu_count() or 1):
-        text = message("machine-quota", quota=quota)
-        return CheckResult("cores", "warn", text)
+        return CheckResult("cores", "warn", message("machine-quota", quota=quota))
     if cores < 2:
-        text = message("machine-one-core")
-        return CheckResult("cores", "warn", text, message("machine-use-two-cores"))
+        return CheckResult("cores", "warn", message("machine-one-core"))
     return CheckResult("cores", "ok", message("machine-cores", cores=cores))
 
 
@@ -89,42 +85,22 @@ def _governor() -> CheckResult:
     try:
         governor = _GOVERNOR.read_text().strip()
     except OSError:
-        text = message("machine-frequency-fixed")
-        return CheckResult("CPU frequency", "ok", text)
+        return CheckResult("CPU frequency", "ok", message("machine-frequency-fixed"))
     if governor in _STEADY_GOVERNORS:
-        text = message("machine-governor", governor=governor)
-        return CheckResult("CPU frequency", "ok", text)
-    return CheckResult(
-        "CPU frequency",
-        "warn",
-        message("machine-governor-unsteady", governor=governor),
-        message("machine-set-governor"),
-    )
+        return CheckResult("CPU frequency", "ok", message("machine-governor", governor=governor))
+    return CheckResult("CPU frequency", "warn", message("machine-governor-unsteady", governor=governor))
 
 
 def _load() -> CheckResult:
     load = os.getloadavg()[0]
     cores = usable_cores()
     if load <= _MAX_LOAD_PER_CORE * cores:
-        text = message("machine-load", load=load, cores=cores)
-        return CheckResult("other load", "ok", text)
-    return CheckResult(
-        "other load",
-        "warn",
-        message("machine-busy", load=load, cores=cores),
-        message("machine-stop-load"),
-    )
+        return CheckResult("other load", "ok", message("machine-load", load=load, cores=cores))
+    return CheckResult("other load", "warn", message("machine-busy", load=load, cores=cores))
 
 
 def _steal() -> CheckResult:
-    steal = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S)
-    percent = float(getattr(steal, "steal", 0.0))  # only Linux counts it
+    percent = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S).steal
     if percent <= _MAX_STEAL_PERCENT:
-        text = message("machine-steal", percent=percent)
-        return CheckResult("stolen time", "ok", text)
-    return CheckResult(
-        "stolen time",
-        "warn",
-        message("machine-steals", percent=percent),
-        message("machine-dedicate-cores"),
-    )
+        return CheckResult("stolen time", "ok", message("machine-steal", percent=percent))
+    return CheckResult("stolen time", "warn", message("machine-steals", percent=percent))
