@@ -1,10 +1,10 @@
 """The process between the harness and a managed target: no process of the target outlives the harness.
 
-It runs as ``python -m harness.targets.supervise FD``, where FD is one end of a socket pair. The harness sends what to
-start as one JSON line. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}`` when
-the target's first process has ended. It ends the target with all its descendants, and then itself, when the harness
-sends ``{"grace_s": …}``, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL). Meanwhile it
-redacts what the target prints and writes it to the log.
+It runs as ``python -m harness.targets.supervise FD``, where FD is one end of a :func:`multiprocessing.Pipe`. The
+harness sends what to start. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}`` when the
+target's first process has ended. It ends the target with all its descendants, and then itself, when the harness sends
+the seconds of grace, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL). Meanwhile it redacts
+what the target prints and writes it to the log.
 
 It is a process of its own for two reasons. Only a parent can adopt orphans (``PR_SET_CHILD_SUBREAPER``), so that a
 daemon that the target forked into another session is still found. And the harness, which has threads, must neither
@@ -16,16 +16,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import selectors
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +40,8 @@ _GRACE_FOR_STRAYS_S = 0.5
 
 
 class _Supervisor:
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: Connection) -> None:
         self._channel = channel
-        self._lines = channel.makefile("r", encoding="utf-8")
         self._wake, wake_writer = os.pipe()
         os.set_blocking(wake_writer, False)
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
@@ -59,10 +57,10 @@ class _Supervisor:
         self._terminated = True
 
     def run(self) -> None:
-        line = self._lines.readline()
-        if not line:
+        try:
+            order = self._channel.recv()
+        except (EOFError, OSError):  # the harness has gone
             return
-        order = json.loads(line)
         try:
             self._supervise(order)
         finally:
@@ -119,10 +117,9 @@ class _Supervisor:
 
     def _receive_grace(self) -> float:
         try:
-            line = self._lines.readline()
-        except ConnectionResetError:  # the harness ended without reading our last message
-            line = ""
-        return float(json.loads(line)["grace_s"]) if line else _GRACE_WITHOUT_HARNESS_S
+            return float(self._channel.recv())
+        except (EOFError, OSError):  # the harness has gone, maybe without reading our last message
+            return _GRACE_WITHOUT_HARNESS_S
 
     def _end_all(self, root: subprocess.Popen[bytes], grace_s: float) -> None:
         """SIGTERM to the target's group, time to end, then SIGKILL to every descendant until none is left."""
@@ -154,7 +151,7 @@ class _Supervisor:
 
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the harness has gone
-            self._channel.sendall(json.dumps(message).encode() + b"\n")
+            self._channel.send(message)
 
 
 def _redacted_log(path: Path, reader: int, secret_names: Sequence[str]) -> RedactedLog:
@@ -166,10 +163,8 @@ def _redacted_log(path: Path, reader: int, secret_names: Sequence[str]) -> Redac
     return RedactedLog(path, reader)
 
 
-def _linux_guards() -> Callable[[], None] | None:
-    """Make this process adopt orphans; returns what makes a child die with it, or None without prctl."""
-    if sys.platform != "linux":
-        return None
+def _linux_guards() -> Callable[[], None]:
+    """Make this process adopt orphans; returns what makes a child die with it."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -184,4 +179,4 @@ def _kill_descendants() -> None:
 
 
 if __name__ == "__main__":
-    _Supervisor(socket.socket(fileno=int(sys.argv[1]))).run()
+    _Supervisor(Connection(int(sys.argv[1]))).run()

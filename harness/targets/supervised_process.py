@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ExitCode, HarnessError
 
@@ -39,9 +37,8 @@ class SupervisedProcess:
     ) -> None:
         self._lock = threading.Lock()
         self._remove = remove
-        self._unread = b""
         self._returncode: int | None = None
-        self._channel, theirs = socket.socketpair()
+        self._channel, theirs = Pipe()
         with theirs:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-P", "-m", "harness.targets.supervise", str(theirs.fileno())],
@@ -58,49 +55,33 @@ class SupervisedProcess:
             "remove": None if remove is None else str(remove),
         }
         try:
-            self._channel.sendall(json.dumps(order).encode() + b"\n")
-            self._channel.settimeout(_START_TIMEOUT_S)
-            response = self._receive_one()
-        except OSError as error:
+            self._channel.send(order)
+            if not self._channel.poll(_START_TIMEOUT_S):
+                raise TimeoutError(f"no response within {_START_TIMEOUT_S:g} s")
+            response = self._channel.recv()
+        except (EOFError, OSError) as error:
             self._abandon()
-            raise HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason=str(error)) from error
+            reason = str(error) or "it ended"
+            raise HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason=reason) from error
         except BaseException:  # raised again: an interrupt must leave no supervisor behind, either
             self._abandon()
             raise
-        if "pid" not in response:
+        if "error" in response:
             self._abandon()
             raise HarnessError(
-                "target-not-started",
-                where=command[0],
-                exit_code=ExitCode.BROKEN,
-                reason=response.get("error", "its supervisor ended"),
+                "target-not-started", where=command[0], exit_code=ExitCode.BROKEN, reason=response["error"]
             )
-        self.pid = int(response["pid"])
-        self._channel.setblocking(False)
+        self.pid: int = response["pid"]
 
     def poll(self) -> int | None:
         """None while the first process runs; else its exit status, negative for a signal."""
         with self._lock:
-            # Unread lines first: a target that ends at once sends both its id and its exit status.
-            while not self._read_returncode():
+            if self._returncode is None and self._channel.poll():
                 try:
-                    received = self._channel.recv(4096)
-                except BlockingIOError:
-                    break
-                except OSError:
-                    received = b""
-                if not received:  # the supervisor is gone, and with it (PR_SET_PDEATHSIG) the target
+                    self._returncode = self._channel.recv()["returncode"]
+                except (EOFError, OSError):  # the supervisor is gone, and with it (PR_SET_PDEATHSIG) the target
                     self._returncode = -signal.SIGKILL
-                    break
-                self._unread += received
             return self._returncode
-
-    def _read_returncode(self) -> bool:
-        """Process the lines that are complete; whether the exit status is known."""
-        *lines, self._unread = self._unread.split(b"\n")
-        for line in lines:
-            self._returncode = json.loads(line).get("returncode", self._returncode)
-        return self._returncode is not None
 
     def stop(self, grace_s: float) -> None:
         """End the process and all its descendants: SIGTERM, ``grace_s`` to end, SIGKILL. Returns when all have."""
@@ -108,21 +89,10 @@ class SupervisedProcess:
             return
         # An error means that the supervisor is gone, and the target with it.
         with contextlib.suppress(OSError):
-            self._channel.sendall(json.dumps({"grace_s": grace_s}).encode() + b"\n")
+            self._channel.send(grace_s)
         self._await_supervisor(grace_s + _KILL_TIMEOUT_S)
         self.poll()  # it says last how the first process ended
         self._channel.close()
-
-    def _receive_one(self) -> dict[str, Any]:
-        while b"\n" not in self._unread:
-            received = self._channel.recv(4096)
-            if not received:
-                return {}
-            self._unread += received
-        line, _, self._unread = self._unread.partition(b"\n")
-        response = json.loads(line)
-        assert isinstance(response, dict)
-        return response
 
     def _abandon(self) -> None:
         """Close the channel: the supervisor then ends the target and itself."""

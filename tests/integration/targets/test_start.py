@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -187,15 +187,17 @@ def test_a_ready_path_may_hold_letters_that_no_request_line_does(tmp_path: Path)
 def test_a_target_that_ends_before_its_number_is_read_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its supervisor's two words, number and exit status, then come in one piece."""
-    receive_one = SupervisedProcess._receive_one
+    """Its supervisor's two words, number and exit status, are then both there."""
+    poll = Connection.poll
 
-    def receive_late(process: SupervisedProcess) -> dict[str, Any]:
-        assert wait_until(lambda: process._channel.recv(4096, socket.MSG_PEEK).count(b"\n") == 2)
-        return receive_one(process)
+    def poll_late(channel: Connection, timeout: float | None = 0.0) -> bool:
+        with socket.socket(fileno=os.dup(channel.fileno())) as peeked:
+            assert wait_until(lambda: b"returncode" in peeked.recv(4096, socket.MSG_PEEK))
+        return poll(channel, timeout)
 
-    monkeypatch.setattr(SupervisedProcess, "_receive_one", receive_late)
+    monkeypatch.setattr(Connection, "poll", poll_late)
     process = SupervisedProcess(["false"], os.environ, tmp_path / "log")
+    monkeypatch.undo()
     assert process.poll() == 1
     process.stop(1.0)
 
