@@ -25,41 +25,23 @@ _GIT_TIMEOUT_S = 10.0
 
 def capture_environment(plan: RunPlan, scenario_path: Path) -> Environment:
     """This machine now, for a redacted ``plan``. What is unknown, for want of git or a sensor, is left out."""
-    return _capture(
-        plan.target.kind,
-        plan.all_workers,
-        packages=_PACKAGES,
-        scenario_commit=git_commit(scenario_path.parent),
-        target_commit=_target_commit(plan),
-        target=_describe(plan),
-    )
+    commits = git_commit(scenario_path.parent), _target_commit(plan)
+    return _capture(plan.target.kind, plan.all_workers, _PACKAGES, commits, _describe(plan))
 
 
 def capture_bench_environment(folder: Path) -> Environment:
     """As :func:`capture_environment`, for a benchmark suite of the project in ``folder``."""
-    commit = git_commit(folder)
-    return _capture(
-        "bench",
-        0,
-        packages=_BENCH_PACKAGES,
-        scenario_commit=commit,
-        target_commit=commit,
-        target=f"functions of {folder}",
-    )
+    return _capture("bench", 0, _BENCH_PACKAGES, (git_commit(folder),) * 2, f"functions of {folder}")
 
 
 def _capture(
-    kind: str,
-    workers: int,
-    *,
-    packages: tuple[str, ...],
-    scenario_commit: str | None,
-    target_commit: str | None,
-    target: str,
+    kind: str, workers: int, packages: tuple[str, ...], commits: tuple[str | None, str | None], target: str
 ) -> Environment:
+    """``commits`` are the scenario's and the target's."""
     cores = machine.usable_cores()
     memory_bytes = psutil.virtual_memory().total
-    system = f"{platform.system()} {_major_minor(platform.release())} {platform.machine()}"
+    release = ".".join(platform.release().split(".")[:2])
+    system = f"{platform.system()} {release} {platform.machine()}"
     processor = _processor()
     doubts = [result.named() for result in machine.quietness() if result.level != "ok"]
     deciding = {
@@ -79,9 +61,9 @@ def _capture(
         memory_bytes=memory_bytes,
         system=system,
         python=platform.python_version(),
-        versions=_versions(packages),
-        scenario_commit=scenario_commit,
-        target_commit=target_commit,
+        versions={name: version for name in packages if (version := _version(name))},
+        scenario_commit=commits[0],
+        target_commit=commits[1],
         target=target,
         notes=[str(doubt) for doubt in doubts],
         notices=[Notice.of(doubt) for doubt in doubts],
@@ -135,25 +117,13 @@ def _describe(plan: RunPlan) -> str:
             return url if pid is None else f"{url} (process {pid})"
 
 
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
-        if model:
-            return model[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _major_minor(release: str) -> str:
-    found = re.match(r"\d+\.\d+", release)
-    return found[0] if found else release
+    model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(errors="replace"), re.MULTILINE)
+    return model[1].strip() if model else platform.machine()  # ARM's kernels name none

@@ -1,14 +1,36 @@
-"""Starts the target of a run, or attaches to a running one."""
+"""Starts the target of a run on a free port, or attaches to a running one."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from harness.errors import ExitCode, HarnessError
+from harness.messages import Message, Option, message
 from harness.plan import model
+from harness.record.redaction import redacted_command
 from harness.record.run_folder import RunFolder
+from harness.targets import health
+from harness.targets.agent_client import Agent, agent_environment, agents_in
 from harness.targets.attached import Attached
-from harness.targets.managed import start_managed
-from harness.targets.target import Target
+from harness.targets.supervised_process import SupervisedProcess
+from harness.targets.target import RUNNING, Target
+
+_ATTEMPTS = 3
+"""Ports to try in turn if another process takes the free one before the target does."""
+_STOP_GRACE_S = 10.0
+_LOG_LINES_SHOWN = 15
+_LOG_LINE_LENGTH = 300
+_LOG_BYTES_READ = 64 * 1024
+"""A target may write any amount before it fails; the reason is in the last lines."""
+_SHOP = "python -m harness.shop --host 127.0.0.1 --port {port}"
+_LONGEST_SOCKET_FOLDER = 70
+"""A Unix socket's path has at most about 104 characters."""
 
 
 def start_target(
@@ -28,4 +50,112 @@ def start_target(
     """
     if isinstance(plan, model.AttachedTarget):
         return Attached(plan, allowed_hosts)
-    return start_managed(plan, folder.target_log, agent=agent, secret_names=secret_names)
+    shop = isinstance(plan, model.ShopTarget)
+    if isinstance(plan, model.ShopTarget):
+        plan = model.CommandTarget(command=_SHOP, environment=plan.environment)
+    words = _split(plan.command)
+    if shop:
+        words[0] = sys.executable
+    log = folder.target_log
+    for _ in range(_ATTEMPTS):
+        port = health.free_port()
+        log_starts = log.stat().st_size if log.exists() else 0
+        target = _spawn(plan, words, port, log, agent=agent, secret_names=secret_names)
+        try:
+            seen = health.wait_until_ready(port, plan.ready_path, plan.ready_timeout_s, target.is_alive)
+            if seen is None and target.is_alive():
+                return target
+            ended = None if target.is_alive() else target.exit_description()
+        except BaseException:  # raised again: an interrupt must leave no target behind, either
+            target.stop()
+            raise
+        target.stop()
+        if ended is not None and health.is_taken(port):
+            continue  # another process took this port before the target did
+        raise _not_ready(plan, ended, seen, log, log_starts)
+    raise HarnessError(
+        "target-port-taken",
+        where=redacted_command(plan.command),
+        exit_code=ExitCode.BROKEN,
+        attempts=_ATTEMPTS,
+        log=log,
+    )
+
+
+class Managed(Target):
+    """A target that the harness starts, and ends with all its processes."""
+
+    managed = True
+
+    def __init__(self, command: str, port: int, process: SupervisedProcess, agent_folder: Path | None) -> None:
+        self.url = f"http://{health.LOOPBACK}:{port}"
+        self._command = command
+        self._process = process
+        self._agent_folder = agent_folder
+        self.pid: int = process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def exit_description(self) -> Message:
+        status = self._process.poll()
+        if status is None:
+            return RUNNING
+        if status >= 0:
+            return message("target-exited", status=status)
+        name = signal.Signals(-status).name
+        if -status == signal.SIGKILL:
+            return message("target-sigkill", signal=name)
+        return message("target-killed", signal=name)
+
+    def describe(self) -> str:
+        what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
+        return f"{what}, at {self.url}"
+
+    def agents(self) -> list[Agent]:
+        return agents_in(self._agent_folder) if self._agent_folder else []
+
+    def stop(self) -> None:
+        self._process.stop(_STOP_GRACE_S)
+
+
+def _split(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise HarnessError("target-command-invalid", where=redacted_command(command), reason=str(error)) from error
+    if not words:
+        raise HarnessError("target-command-empty", where=Option("target"))
+    return words
+
+
+def _spawn(
+    plan: model.CommandTarget, words: list[str], port: int, log: Path, *, agent: bool, secret_names: Sequence[str]
+) -> Managed:
+    # Replaced, not formatted: a command may hold other braces (JSON).
+    filled = [word.replace("{port}", str(port)) for word in words]
+    settings = os.environ | {"PORT": str(port)} | plan.environment
+    agent_folder = None
+    if agent:
+        long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
+        agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
+        settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
+    process = SupervisedProcess(filled, settings, log, remove=agent_folder, secret_names=secret_names)
+    return Managed(plan.command, port, process, agent_folder)
+
+
+def _not_ready(
+    plan: model.CommandTarget, ended: Message | None, seen: Message | None, log: Path, log_starts: int
+) -> HarnessError:
+    with log.open("rb") as file:
+        file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
+        output = file.read().decode(errors="replace")
+    lines = [line[:_LOG_LINE_LENGTH] for line in output.strip().splitlines()[-_LOG_LINES_SHOWN:]]
+    shown: dict[str, object] = {"log": log, "output": "".join(f"\n    {line}" for line in lines) or "\n    (none)"}
+    if ended is None:
+        code = "target-not-ready"
+        shown |= {"timeout_s": plan.ready_timeout_s, "path": plan.ready_path, "seen": seen, "option": Option("ready")}
+    else:
+        code = "target-own-port-taken" if "address already in use" in output.lower() else "target-ended-early"
+        shown |= {"ended": ended}
+    return HarnessError(code, where=redacted_command(plan.command), exit_code=ExitCode.BROKEN, **shown)

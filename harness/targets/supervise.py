@@ -1,10 +1,10 @@
 """The process between the harness and a managed target: no process of the target outlives the harness.
 
 It runs as ``python -m harness.targets.supervise FD``, where FD is one end of a :func:`multiprocessing.Pipe`. The
-harness sends what to start. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}`` when the
-target's first process has ended. It ends the target with all its descendants, and then itself, when the harness sends
-the seconds of grace, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL). Meanwhile it redacts
-what the target prints and writes it to the log.
+harness sends what to start. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}``
+when the target's first process has ended. It ends the target with all its descendants, and then itself, when the
+harness sends the seconds of grace, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL).
+Meanwhile it redacts what the target prints and writes it to the log.
 
 It is a process of its own for two reasons. Only a parent can adopt orphans (``PR_SET_CHILD_SUBREAPER``), so that a
 daemon that the target forked into another session is still found. And the harness, which has threads, must neither
