@@ -6,9 +6,7 @@ One pytest session traces (see :func:`harness.microbench.plugin.pytest_configure
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -21,10 +19,9 @@ from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, ProfileKind, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.record.suite import MemoryFigures, write_memory
-from harness.sampling.child import start_child
+from harness.sampling.child import read_from_child
 
 _READ_TIMEOUT_S = 300.0
-_POLL_S = 0.1
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
 _INTERRUPTED = message("memory-interrupted")
 _CALL = "measured ("
@@ -62,9 +59,15 @@ def trace_benchmarks(
         (folder.memory / name).unlink(missing_ok=True)
     if ended.interrupted:
         return [], [_INTERRUPTED]
-    read = _read_apart(folder, interrupts)
-    if isinstance(read, Message):
-        return [], [read]
+    try:
+        output = read_from_child("harness.microbench.memory", folder.memory, _READ_TIMEOUT_S, interrupts)
+    except KeyboardInterrupt:
+        return [], [_INTERRUPTED]
+    except TimeoutError:
+        return [], [message("memory-traces-too-large", folder=folder.memory)]
+    except ChildProcessError as error:
+        return [], [message("memory-traces-unreadable", reason=str(error))]
+    read = Traces.model_validate_json(output)
     write_memory(folder.benchmark_memory, read.figures)
     missing = [test for test in tests if test not in read.figures and test not in read.damaged]
     notes = [
@@ -75,29 +78,6 @@ def trace_benchmarks(
     else:
         notes.append(message("memory-pytest-failed", missing=len(missing), count=len(tests), status=ended.status))
     return _profiles(tests, read.figures, folder), notes
-
-
-def _read_apart(folder: RunFolder, interrupts: Callable[[], int]) -> Traces | Message:
-    """The traces as read by another process, or a note that says why it failed."""
-    command = [sys.executable, "-P", "-m", "harness.microbench.memory", str(folder.memory)]
-    child = start_child(command, subprocess.PIPE, subprocess.PIPE)
-    deadline = time.monotonic() + _READ_TIMEOUT_S
-    while True:
-        try:
-            output, errors = child.communicate(timeout=_POLL_S)
-            break
-        except subprocess.TimeoutExpired:
-            if not interrupts() and time.monotonic() < deadline:
-                continue
-            child.kill()
-            child.communicate()
-            if interrupts():
-                return _INTERRUPTED
-            return message("memory-traces-too-large", folder=folder.memory)
-    if child.returncode != 0:
-        last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        return message("memory-traces-unreadable", reason=last)
-    return Traces.model_validate_json(output)
 
 
 def _profiles(tests: Sequence[str], read: Collection[str], folder: RunFolder) -> list[Profile]:

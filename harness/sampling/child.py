@@ -11,11 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_POLL_S = 0.1
 
 
 def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
@@ -29,6 +31,29 @@ def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | I
     )
 
 
+def read_from_child(module: str, argument: Path, timeout_s: float, interrupts: Callable[[], int] = lambda: 0) -> bytes:
+    """What ``python -m MODULE ARGUMENT`` prints.
+
+    Raises ``ChildProcessError`` with the last line of its errors if it fails, ``TimeoutError`` if it takes longer than
+    ``timeout_s``, and ``KeyboardInterrupt`` once there are interrupts.
+    """
+    child = start_child([sys.executable, "-P", "-m", module, str(argument)], subprocess.PIPE, subprocess.PIPE)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            output, errors = child.communicate(timeout=_POLL_S)
+            break
+        except subprocess.TimeoutExpired:
+            if not interrupts() and time.monotonic() < deadline:
+                continue
+            child.kill()
+            child.communicate()
+            raise (KeyboardInterrupt if interrupts() else TimeoutError) from None
+    if child.returncode != 0:
+        raise ChildProcessError((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
+    return output
+
+
 def tool(name: str) -> str | None:
     """The path of a program installed beside this Python; None if it is not installed."""
     path = Path(sys.executable).parent / name
@@ -36,10 +61,9 @@ def tool(name: str) -> str | None:
 
 
 def _become(parent: int, command: list[str]) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the prctl call
-            return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the prctl call
+        return
     # py-spy ends its recording on SIGINT, which is ignored in what a script starts in the background.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +13,7 @@ import psutil
 from harness.messages import Message, Option, message
 from harness.record.profiles import Profile, ProfileKind
 from harness.record.run_folder import RunFolder
-from harness.sampling.child import start_child
+from harness.sampling.child import read_from_child
 from harness.sampling.sampler import (
     During,
     MemoryAgent,
@@ -102,20 +100,14 @@ class MemorySampler(Sampler):
         self._convert(raw, index, duration_s)
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:
-        command = [sys.executable, "-P", "-m", "harness.sampling.memray_to_folded", str(raw)]
-        child = start_child(command, subprocess.PIPE, subprocess.PIPE)
         try:
-            output, errors = child.communicate(timeout=_CONVERT_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.communicate()
+            written = json.loads(read_from_child("harness.sampling.memray_to_folded", raw, _CONVERT_TIMEOUT_S))
+        except TimeoutError:
             self.note(message("memory-trace-too-large", path=raw))
             return
-        if child.returncode != 0:
-            last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            self.note(message("memory-trace-unreadable", reason=last))
+        except ChildProcessError as error:
+            self.note(message("memory-trace-unreadable", reason=str(error)))
             return
-        written = json.loads(output)
         for kind in get_args(ProfileKind):
             if kind in written:
                 self._profiles.append(

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -98,14 +97,12 @@ def may_read_memory(pid: int) -> bool:
     except PermissionError:
         return False
     except OSError:
-        return True  # no /proc, or the process has just ended: py-spy reports that
+        return True  # the process has just ended: py-spy reports that
     return True
 
 
 def has_capability(program: str) -> bool:
     """Whether the program's file has capabilities (``setcap cap_sys_ptrace+ep``), and so more rights than this user."""
-    if sys.platform != "linux":
-        return False
     try:
         return bool(os.getxattr(program, "security.capability"))
     except OSError:  # it has none, or the file system does not support them

@@ -8,11 +8,8 @@ measures what a rate takes from a target.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from dataclasses import dataclass
-
-import psutil
 
 CPU_SHARE = 0.05
 """The share of the machine's CPU time that sampling may take: on two cores 0.1 of a core. (A sample of the embedded
@@ -60,7 +57,7 @@ class SamplingRate:
 
 @dataclass(frozen=True, slots=True)
 class CpuTime:
-    """The CPU time that a process had used at a moment, both in seconds."""
+    """The CPU time that all threads of a process, ended ones too, had used at a moment, both in seconds."""
 
     at_s: float
     taken_s: float
@@ -69,18 +66,10 @@ class CpuTime:
     def of(cls, pid: int) -> CpuTime | None:
         """Now; None if the process has ended."""
         try:
-            return cls(time.monotonic(), _taken_s(pid))
-        except (OSError, psutil.Error):
+            return cls(time.monotonic(), time.clock_gettime(~pid << 3 | _SCHEDULED))
+        except OSError:
             return None
 
     def cores_since(self, begin: CpuTime) -> float:
         """CPU seconds per second from ``begin`` until now."""
         return (self.taken_s - begin.taken_s) / (self.at_s - begin.at_s)
-
-
-def _taken_s(pid: int) -> float:
-    """By all its threads, including ended ones. Linux has a clock for that, to the nanosecond."""
-    if sys.platform == "linux":
-        return time.clock_gettime(~pid << 3 | _SCHEDULED)
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system

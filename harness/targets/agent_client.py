@@ -13,6 +13,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _AGENT = Path(__file__).parent / "agent"
 _TIMEOUT_S = 30.0
 
@@ -61,4 +63,4 @@ def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:
 def agents_in(folder: Path) -> list[Agent]:
     """The agents that listen in ``folder``, those of ended processes left out."""
     found = [Agent(int(path.stem), path) for path in sorted(folder.glob("*.sock")) if path.stem.isdigit()]
-    return [agent for agent in found if Path(f"/proc/{agent.pid}").exists() or not Path("/proc").exists()]
+    return [agent for agent in found if psutil.pid_exists(agent.pid)]
