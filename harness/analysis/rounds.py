@@ -28,8 +28,8 @@ from bisect import bisect_left
 import numpy as np
 
 from harness.analysis.intervals import block_variance, share_bounds, student
+from harness.metrics.benchmarks import Deviation, Inverse, Minimum
 from harness.metrics.metric import Metric
-from harness.metrics.round_times import Deviation, Inverse, Minimum
 from harness.metrics.rounds import RoundTimes
 from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
 from harness.record.measurement import Interval

@@ -10,15 +10,18 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.gates.failures import unread_failures
 from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
-from harness.plan.model import Gate
+from harness.metrics.formatting import Amount
+from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
 from harness.recording.run import RunRecording
+
+_MANY_FAILURES = 0.01
+"""The share of failed requests (0…1) from which on a phase gets a warning."""
 
 
 def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
@@ -66,7 +69,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     for record, phase in zip(run.phases, phases, strict=True):
         found.append(_generator_warning(phase))
         found.append(waiting_for_users(record, run.journal))
-        found.append(unread_failures(record.plan, phase, gates))
+        found.append(_unread_failures(record.plan, phase, gates))
     found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
@@ -91,3 +94,22 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
     if phase_kind(phase.kind).by_steps:
         return message("stress-generator-limited", phase=phase.name, why=phase.generator_limited)
     return message("phase-generator-limited", phase=phase.name, why=phase.generator_limited)
+
+
+def _unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) -> Message | None:
+    """A warning where many requests of a measured or stress phase failed and nothing reads its ``error_rate``.
+
+    It is read by a gate, on all endpoints or on one, or by the ``until`` of a stress phase.
+    """
+    if not phase.measured and not phase_kind(phase.kind).by_steps:
+        return None
+    if summary.error_rate is None or summary.error_rate <= _MANY_FAILURES or _reads_error_rate(phase, gates):
+        return None
+    return message("failures-not-gated", share=Amount(100 * summary.error_rate, "%"), phase=phase.name)
+
+
+def _reads_error_rate(phase: Phase, gates: Sequence[Gate]) -> bool:
+    reading = [gate for gate in gates if gate.phase == phase.name or (gate.phase is None and phase.measured)]
+    groups = phase.until.any_of if phase.until else ()
+    comparisons = [gate.comparison for gate in reading] + [comparison for group in groups for comparison in group]
+    return any(comparison.metric == "error_rate" for comparison in comparisons)

@@ -14,9 +14,9 @@ from typing import Any
 
 from harness.analysis.compare import against
 from harness.messages import Message, message
+from harness.metrics.benchmarks import Minimum
 from harness.metrics.comparators import Comparator, holds, is_upper
 from harness.metrics.formatting import Estimate, Limit
-from harness.metrics.round_times import Minimum
 from harness.metrics.statistics import Exact, Maximum, Proportion
 from harness.plan.bench import BenchGate
 from harness.plan.requirement import Comparison

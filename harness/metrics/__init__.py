@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.metrics import error_rate, memory, response_times, round_times, throughput
+from harness.metrics import benchmarks, requests
 from harness.metrics.metric import Metric
 
 if TYPE_CHECKING:
@@ -22,17 +22,10 @@ def _by_name(*families: Iterable[Metric[_Data]]) -> dict[str, Metric[_Data]]:
     return {metric.name: metric for family in families for metric in family}
 
 
-RUN_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(
-    response_times.METRICS,
-    error_rate.METRICS,
-    throughput.METRICS,
-)
+RUN_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(requests.TIMES, requests.COUNTS)
 """What ``harness run`` measures of a phase or an endpoint in it."""
 
-BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(
-    round_times.METRICS,
-    memory.METRICS,
-)
+BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(benchmarks.METRICS)
 """What ``harness bench`` measures of a benchmark."""
 
 

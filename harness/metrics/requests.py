@@ -1,10 +1,10 @@
-"""Metrics of response times, which count from the moment a request should have been sent."""
+"""Metrics of requests. Response times count from the moment a request should have been sent."""
 
 from __future__ import annotations
 
 from harness.metrics.metric import Metric
-from harness.metrics.statistics import Maximum, Mean, Quantile, Times
-from harness.metrics.units import MILLISECONDS
+from harness.metrics.statistics import CountsOverTime, Maximum, Mean, Proportion, Quantile, Rate, Times
+from harness.metrics.units import MILLISECONDS, PER_SECOND, PERCENT
 
 
 def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[Times]:
@@ -19,7 +19,7 @@ def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[
     )
 
 
-METRICS = (
+TIMES = (
     _percentile("50", "median", compared=True),
     _percentile("75"),
     _percentile("90"),
@@ -28,4 +28,25 @@ METRICS = (
     _percentile("99.9", "p999"),
     Metric("mean", MILLISECONDS, "lower", Mean(), "Mean response time", ("average", "avg"), compared=True),
     Metric("max", MILLISECONDS, "lower", Maximum(), "Longest response time", ("p100", "maximum")),
+)
+
+COUNTS: tuple[Metric[CountsOverTime], ...] = (
+    Metric(
+        "error_rate",
+        PERCENT,
+        "lower",
+        Proportion(lambda counts: counts.failures),
+        "Share of the requests that failed",
+        ("errors", "error", "failures", "failure_rate"),
+        compared=True,
+    ),
+    Metric(
+        "throughput",
+        PER_SECOND,
+        "higher",
+        Rate(lambda counts: counts.requests),
+        "Requests per second, including failed ones",
+        ("rps", "tps", "requests", "rate"),
+        compared=True,
+    ),
 )

@@ -1,4 +1,4 @@
-"""Metrics of a benchmark's times: seconds of one call, over all rounds."""
+"""Metrics of a benchmark: its times are seconds of one call, over all rounds; its memory is that of one more call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
-from harness.metrics.units import NUMBER, PER_SECOND, SECONDS
+from harness.metrics.units import BYTES, NUMBER, PER_SECOND, SECONDS
 
 if TYPE_CHECKING:
     from harness.metrics.rounds import RoundTimes
@@ -81,4 +81,24 @@ METRICS: tuple[Metric[RoundTimes], ...] = (
         needs="rounds",
     ),
     Metric("rounds", NUMBER, "higher", Exact(lambda data: len(data.times)), "Number of rounds", needs="rounds"),
+    Metric(
+        "peak",
+        BYTES,
+        "lower",
+        Exact(lambda data: data.memory.peak_bytes if data.memory else None),
+        "Peak memory of one call",
+        ("memory", "peak_memory"),
+        needs="memory",
+        compared=True,
+    ),
+    Metric(
+        "allocations",
+        NUMBER,
+        "lower",
+        Exact(lambda data: data.memory.allocations if data.memory else None),
+        "Number of allocations of one call",
+        ("mallocs",),
+        needs="memory",
+        compared=True,
+    ),
 )
