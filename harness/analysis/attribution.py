@@ -24,6 +24,7 @@ from scipy.special import gammaincinv
 
 from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame
+from harness.analysis.intervals import wilson
 from harness.analysis.measurement import measure
 from harness.plan.phases import phase_kind
 from harness.record.measurement import FunctionSamples, PhaseProfile
@@ -60,17 +61,12 @@ class _Cost:
     def share(self) -> float:
         return self.count / self.samples
 
-    def times(self, tail: float, dispersion: float) -> tuple[float, float]:
+    def times(self, dispersion: float) -> tuple[float, float]:
+        """Certain bounds of :attr:`time`."""
         count = self.count / dispersion
-        low = float(gammaincinv(count, tail)) if count else 0.0
+        low = float(gammaincinv(count, _SURE)) if count else 0.0
         scale = dispersion * self.seconds
-        return low * scale, float(gammaincinv(count + 1, 1 - tail)) * scale
-
-    def shares(self, dispersion: float) -> tuple[float, float]:
-        n, square = self.samples / dispersion, _Z * _Z
-        centre = (self.share + square / (2 * n)) / (1 + square / n)
-        half = _Z * math.sqrt(self.share * (1 - self.share) / n + square / (4 * n * n)) / (1 + square / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        return low * scale, float(gammaincinv(count + 1, 1 - _SURE)) * scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +158,10 @@ def _grown(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[_Grown]:
         old = _Cost(base.functions.get(key, _NOTHING).total, base.samples, 1 / base.rate_hz / base.requests)
         new = _Cost(seen.total, now.samples, 1 / now.rate_hz / now.requests)
         growth = new.time - old.time
-        surely = growth - math.hypot(
-            new.time - new.times(_SURE, new_worth)[0], old.times(_SURE, old_worth)[1] - old.time
-        )
+        surely = growth - math.hypot(new.time - new.times(new_worth)[0], old.times(old_worth)[1] - old.time)
         change = new.share - old.share
-        new_low, new_high = new.shares(new_worth)
-        old_low, old_high = old.shares(old_worth)
+        new_low, new_high = wilson(new.share, new.samples / new_worth)
+        old_low, old_high = wilson(old.share, old.samples / old_worth)
         low = change - math.hypot(new.share - new_low, old_high - old.share)
         high = change + math.hypot(new_high - new.share, old.share - old_low)
         if surely > 0 and growth >= SMALLEST_GROWTH * whole and low > 0 and parse_frame(key).file:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from harness.analysis.intervals import Bounds, Z
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.measurement import Interval
@@ -32,10 +33,6 @@ FLOOR = 0.015
 
 _PRIOR_RUNS = 2.0
 """How many runs' worth of evidence the floor is."""
-_Z = 1.959963984540054
-
-
-Bounds = tuple[float, float | None]
 
 
 def against(observed: Interval, baselines: Sequence[Interval], metric: Metric[Any]) -> tuple[float, Interval]:
@@ -53,7 +50,7 @@ def against(observed: Interval, baselines: Sequence[Interval], metric: Metric[An
     above = _log(observed.high) - middle
     base_below = _joined([math.log(run.value) - _log(run.low) for run in baselines])
     base_above = _joined([_log(run.high) - math.log(run.value) for run in baselines])
-    floor = _Z * FLOOR * math.sqrt(1 + 1 / len(runs))
+    floor = Z * FLOOR * math.sqrt(1 + 1 / len(runs))
     between = _between(runs, FLOOR)
     low = middle - max(math.hypot(below, base_above, floor), between)
     high = middle + max(math.hypot(above, base_below, floor), between)

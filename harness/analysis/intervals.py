@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import betaincinv, stdtrit
@@ -39,9 +40,8 @@ from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.record.histogram import highest_of, lowest_of
 from harness.record.measurement import Interval
 
-LEVEL = 0.95
-_TAIL = (1 - LEVEL) / 2
-_Z = 1.959963984540054
+_TAIL = 0.025
+Z = 1.959963984540054
 
 
 Bounds = tuple[float, float | None]
@@ -66,24 +66,24 @@ def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
         case Quantile(q):
             return _quantile(sample, q)
         case Mean():
-            return _around(value, *_mean_error(sample))
+            return around(value, *_mean_error(sample))
         case Maximum():
             return value, value
         case Proportion(count):
             return _proportion(sample, count(sample))
         case Rate(count):
-            return _around(value, *_rate_error(sample, count(sample)))
+            return around(value, *_rate_error(sample, count(sample)))
     raise TypeError(f"no interval for {statistic}")
 
 
 def requests_to_bound(q: float, seconds: int) -> int:
     """How many requests in so many seconds it takes, at the least, to bound the ``q`` quantile from above."""
-    return math.ceil(math.log(_TAIL) / math.log(q) * (student(_degrees(seconds)) / _Z) ** 2)
+    return math.ceil(math.log(_TAIL) / math.log(q) * (student(_degrees(seconds)) / Z) ** 2)
 
 
 def requests_to_show(error_rate: float, seconds: int) -> int:
     """How many requests in so many seconds without a failure it takes to show less than ``error_rate`` (a share)."""
-    return math.ceil(_Z**2 * (1 - error_rate) / error_rate * (student(_degrees(seconds)) / _Z) ** 2)
+    return math.ceil(Z**2 * (1 - error_rate) / error_rate * (student(_degrees(seconds)) / Z) ** 2)
 
 
 def block_variance(deviations: Floats) -> tuple[float, float]:
@@ -124,28 +124,27 @@ def _effective(share: float, count: float, variance: float, degrees: float) -> f
     """The number of independent requests that would show a share with this variance, after Student's factor."""
     spread = share * (1 - share)
     alike = min(count, spread / variance) if variance > 0 and spread > 0 else count
-    return max(alike * (_Z / student(degrees)) ** 2, 1e-9)
+    return max(alike * (Z / student(degrees)) ** 2, 1e-9)
 
 
 def _quantile(sample: Sample, q: float) -> Bounds:
-    buckets = sample.merged.indices
-    here = int(np.searchsorted(buckets, sample.merged.bucket_at(q)))
+    times = sample.merged
+    ends_ms = np.minimum(highest_of(times.indices), times.max_us) / 1000
+    here = int(np.searchsorted(times.indices, times.bucket_at(q)))
+    return quantile_bounds(q, ends_ms, here, lambda at: sample.within(int(times.indices[at])), sample.timed)
 
-    def share(at: int) -> tuple[float, float]:
-        return share_bounds(sample.within(int(buckets[at])), sample.timed)
 
+def quantile_bounds(q: float, times: Floats, here: int, within: Callable[[int], Floats], timed: Floats) -> Bounds:
+    """95 % bounds of the ``q`` quantile, which is ``times[here]``.
+
+    ``times`` are distinct and ascending. By second, ``within(at)`` of the ``timed`` requests took no longer than
+    ``times[at]``.
+    """
     # The share of requests up to a time only grows with it, so each end is found by halving.
-    low = 0.0
-    nothing = _effective(0.0, float(sample.timed.sum()), 0.0, _degrees(sample.n))
-    if betaincinv(1, nothing, 1 - _TAIL) < q:
-        at = bisect_left(range(here), q, key=lambda at: share(at)[1])
-        low = _value_ms(sample, int(buckets[at]))
-    at = bisect_left(range(len(buckets)), q, lo=here, key=lambda at: share(at)[0])
-    return low, _value_ms(sample, int(buckets[at])) if at < len(buckets) else None
-
-
-def _value_ms(sample: Sample, bucket: int) -> float:
-    return min(int(highest_of(np.array([bucket]))[0]), sample.max_us) / 1000
+    below = bisect_left(range(here), q, key=lambda at: share_bounds(within(at), timed)[1])
+    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share_bounds(within(at), timed)[0])
+    low = 0.0 if share_bounds(np.zeros(len(timed)), timed)[1] >= q else float(times[below])
+    return low, float(times[above]) if above < len(times) else None
 
 
 def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
@@ -188,15 +187,19 @@ def _proportion(sample: Sample, counted: Floats) -> Bounds:
     count = float(sample.requests.sum())
     share = float(counted.sum()) / count
     variance, degrees = block_variance((counted - share * sample.requests) / count)
-    effective = _effective(share, count, variance, degrees)
-    square = _Z * _Z
-    centre = (share + square / (2 * effective)) / (1 + square / effective)
-    half = _Z * math.sqrt(share * (1 - share) / effective + square / (4 * effective**2)) / (1 + square / effective)
-    low = 0.0 if share == 0 else max(0.0, centre - half)
-    high = 1.0 if share == 1 else min(1.0, centre + half)
+    low, high = wilson(share, _effective(share, count, variance, degrees))
     return 100 * low, 100 * high
 
 
-def _around(value: float, error: float, degrees: float) -> Bounds:
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """95 % bounds of a ``share`` of ``n`` independent ones (Wilson 1927)."""
+    square = Z * Z
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = Z * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
+    return 0.0 if share == 0 else max(0.0, centre - half), 1.0 if share == 1 else min(1.0, centre + half)
+
+
+def around(value: float, error: float, degrees: float) -> tuple[float, float]:
+    """95 % bounds of a value with this standard error, which has so many degrees of freedom."""
     half = student(degrees) * error
     return max(0.0, value - half), value + half

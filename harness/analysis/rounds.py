@@ -23,19 +23,16 @@ Two processes of one build differ more than the rounds of one process (memory la
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 
 import numpy as np
 
-from harness.analysis.intervals import block_variance, share_bounds, student
+from harness.analysis.intervals import Bounds, around, block_variance, quantile_bounds
 from harness.metrics.benchmarks import Deviation, Inverse, Minimum
 from harness.metrics.metric import Metric
 from harness.metrics.rounds import RoundTimes
 from harness.metrics.statistics import Exact, Maximum, Mean, Quantile
 from harness.record.measurement import Interval
 from harness.record.suite import Benchmark, MemoryFigures, Rounds
-
-Bounds = tuple[float, float | None]
 
 DISTURBED = 0.01
 """The share of a benchmark's time that others may take before it counts."""
@@ -93,22 +90,19 @@ def _mean(data: RoundTimes) -> Bounds:
 
 def _deviation(deviation: float, data: RoundTimes) -> Bounds:
     rounds = data.times
-    if len(rounds) < 2:
-        return 0.0, None
     if deviation == 0:
-        return 0.0, 0.0
+        return 0.0, 0.0 if len(rounds) > 1 else None
     squares = np.square(rounds - rounds.mean())
     return _around(deviation, (squares - squares.mean()) / len(rounds) / (2 * deviation))
 
 
 def _around(value: float, deviations: Rounds) -> Bounds:
-    if len(deviations) < 2:
+    n = len(deviations)
+    if n < 2:
         return 0.0, None
     variance, degrees = block_variance(deviations)
     # Never narrower than for independent rounds.
-    n = len(deviations)
-    half = student(degrees) * math.sqrt(max(variance, float(np.square(deviations).sum()) * n / (n - 1)))
-    return max(0.0, value - half), value + half
+    return around(value, math.sqrt(max(variance, float(np.square(deviations).sum()) * n / (n - 1))), degrees)
 
 
 def _inverse(low: float, high: float | None) -> Bounds:
@@ -117,18 +111,6 @@ def _inverse(low: float, high: float | None) -> Bounds:
 
 
 def _quantile(value: float, q: float, data: RoundTimes) -> Bounds:
-    rounds = data.times
-    n = len(rounds)
-    if n < 2:
-        return 0.0, None
-    times = np.unique(rounds)
+    rounds, times = data.times, np.unique(data.times)
     here = int(np.searchsorted(times, value))
-
-    def share(at: int) -> tuple[float, float]:
-        return share_bounds((rounds <= times[at]).astype(np.float64), np.ones(n))
-
-    # The share of rounds up to a time grows with that time, so bisection finds each end.
-    below = bisect_left(range(here), q, key=lambda at: share(at)[1])
-    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share(at)[0])
-    low = 0.0 if share_bounds(np.zeros(n), np.ones(n))[1] >= q else float(times[below])
-    return low, float(times[above]) if above < len(times) else None
+    return quantile_bounds(q, times, here, lambda at: (rounds <= times[at]).astype(np.float64), np.ones(len(rounds)))
