@@ -176,7 +176,7 @@ def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problem
                 "unknown-key",
                 where=f"{location}({argument})",
                 word=argument,
-                alternatives=message("meant", meant=meant),
+                alternatives=message("meant", close=meant),
             )
         key = kind.call_keys.get(argument, argument)
         table[key] = value

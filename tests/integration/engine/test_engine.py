@@ -346,15 +346,15 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
 
             @task
             def hangs_up(self):
-                with gevent.Timeout(0.1, False):
-                    self.client.get("/slow/300")
+                with gevent.Timeout(0.6, False):  # long enough for the request to be sent on a busy machine
+                    self.client.get("/slow/3000")
     """
     journal = put_load(
         plan_of(scenario(tmp_path, disturbing), [phase((6, 6, 2))], stop_timeout_s=0.5), server.url, tmp_path
     )
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
-    assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/300")) > 0
+    assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/3000")) > 0
 
 
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:

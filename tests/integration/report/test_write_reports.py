@@ -183,6 +183,6 @@ def test_a_run_that_is_not_judged_differs_from_a_damaged_one(tmp_path: Path) -> 
     folder.summary.write_text('{"run_id": "r"}', encoding="utf-8")
     with pytest.raises(HarnessError) as damaged:
         write_reports(folder)
-    assert (damaged.value.code, damaged.value.where) == ("file-damaged", str(folder.summary))
+    assert (damaged.value.code, damaged.value.where) == ("summary-damaged", str(folder.summary))
     assert "scenario" in str(damaged.value.params["problem"])
     assert "harness gate" in (damaged.value.hint or "")
