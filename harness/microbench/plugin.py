@@ -61,13 +61,8 @@ class _Recorder:
     """Follows one session; writes its report when the tests are known, and again at the end."""
 
     def __init__(self, request: Request) -> None:
-        self._path = Path(request.report)
-        self._rounds = None if request.rounds is None else Path(request.rounds)
-        self._gated = request.gated
-        self._strict = request.strict
-        self._paths = request.paths
+        self._request = request
         self._only = None if request.only is None else set(request.only)
-        self._pause_s = request.pause_s
         self._collected: list[str] = []
         self._chosen: set[str] = set()
         self._report = SuiteReport()
@@ -96,16 +91,16 @@ class _Recorder:
         self._chosen = set(report.benchmarks)
         report.deselected = [test for test in self._collected if test not in self._chosen]
         if not report.collect_errors:
-            unknown = [name for name in self._gated if not any(reads(name, test) for test in self._collected)]
+            unknown = [name for name in self._request.gated if not any(reads(name, test) for test in self._collected)]
             # For a whole suite, or gates given for this call, it is an error; else another test may have the name.
-            if self._strict or self._is_whole(session.config):
+            if self._request.strict or self._is_whole(session.config):
                 report.unknown = unknown
             else:
                 report.elsewhere = unknown
         self._write()
         if report.unknown:
             pytest.exit("a gate names a benchmark that does not exist", returncode=pytest.ExitCode.USAGE_ERROR)
-        time.sleep(self._pause_s)
+        time.sleep(self._request.pause_s)
 
     def _is_whole(self, config: pytest.Config) -> bool:
         """Whether the arguments name no tests, or all of the suite."""
@@ -113,7 +108,7 @@ class _Recorder:
             return True
         here = config.invocation_params.dir
         chosen = {(here / argument).resolve() for argument in config.args}
-        every = [(here / path).resolve() for path in self._paths or config.getini("testpaths") or ["."]]
+        every = [(here / path).resolve() for path in self._request.paths or config.getini("testpaths") or ["."]]
         return all(not chosen.isdisjoint([path, *path.parents]) for path in every)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -148,7 +143,7 @@ class _Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Write the rounds to a file of their own, see :mod:`harness.record.suite`; a second call is the user's."""
-        path, self._rounds = self._rounds, None
+        path, self._request.rounds = self._request.rounds, None
         if path is None:
             return
         # Here, since the measured process should load no more than it must.
@@ -157,7 +152,7 @@ class _Recorder:
         for entry in output_json["benchmarks"]:
             entry["extra_info"] = _redacted_texts(entry["extra_info"])
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
-        write_rounds(path, {test: seconds for test, seconds in rounds.items() if seconds})
+        write_rounds(Path(path), {test: seconds for test, seconds in rounds.items() if seconds})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -165,7 +160,7 @@ class _Recorder:
         self._write()
 
     def _write(self) -> None:
-        write_text(self._path, self._report.model_dump_json(indent=2) + "\n")
+        write_text(Path(self._request.report), self._report.model_dump_json(indent=2) + "\n")
 
 
 def _is_benchmark(item: pytest.Item) -> bool:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -101,11 +101,6 @@ class Outlet:
             raise self._error
 
 
-def _alone(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without xdist's variables: inside a test that xdist runs, pytest-benchmark would believe it is a worker."""
-    return {name: value for name, value in environment.items() if not name.startswith("PYTEST_XDIST_")}
-
-
 class Session:
     """A running pytest. Leaving the context ends it and every process that its tests have started.
 
@@ -119,9 +114,11 @@ class Session:
         self._output = os.fdopen(reader, "rb")
         # Unbuffered: what did not fit on a full disk must not be written again when the file is closed.
         self._log = log.open("ab", buffering=0)
-        self._outlets: list[Callable[[str], None]] = [Outlet(self._keep), on_output]
+        self._outlets: list[Callable[[str], None]] = [Outlet(lambda text: self._log.write(text.encode())), on_output]
         try:
-            self._process = SupervisedProcess(command, _alone(os.environ), writer)
+            # Without xdist's variables: inside a test that xdist runs, pytest-benchmark would believe it is a worker.
+            alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
+            self._process = SupervisedProcess(command, alone, writer)
         finally:
             os.close(writer)
         self._reader = threading.Thread(target=self._read, args=(self._output,), daemon=True)
@@ -156,9 +153,6 @@ class Session:
                 os.kill(self._process.pid, signal.SIGINT if interrupts == 1 else signal.SIGKILL)
             self._signalled = interrupts
         time.sleep(_POLL_S)
-
-    def _keep(self, text: str) -> None:
-        self._log.write(text.encode())
 
     def _read(self, output: BinaryIO) -> None:
         """Read everything, in any case: pytest would die of a pipe that nobody reads."""

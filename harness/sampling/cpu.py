@@ -7,7 +7,6 @@ import re
 import subprocess
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 
 import psutil
@@ -18,7 +17,7 @@ from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.py_spy import PySpyRecording, complaint, counts, fold, has_capability, may_read_memory
-from harness.sampling.sampler import PID_UNKNOWN, During, SampledTarget, Sampler, SamplerKind, SamplingContext
+from harness.sampling.sampler import PID_UNKNOWN, During, PhaseSampler, SamplerKind, SamplingContext
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
@@ -29,7 +28,7 @@ _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """What a line of py-spy's raw output contains of processes: their whole command lines."""
 
 
-class CpuSampler(Sampler):
+class CpuSampler(PhaseSampler):
     """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``.
 
     ``rate`` decides how often, and learns from what that costs. If a phase began at a rate far from the right one, its
@@ -42,9 +41,6 @@ class CpuSampler(Sampler):
         self._pid = pid
         self._rate = rate
         self._folder = folder
-        # One thread starts all recordings and lives until the last is written: py-spy dies with its starter.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="cpu-sampler")
-        self._jobs: list[Future[None]] = []
         self._recordings: list[PySpyRecording] = []
         self._watches: list[threading.Thread] = []
         self._py_spy = tool("py-spy")
@@ -55,22 +51,10 @@ class CpuSampler(Sampler):
     def begin_phase(self, index: int, name: str) -> None:
         self.end_phase()
         if self._py_spy is not None:
-            self._jobs.append(self._worker.submit(self._start, self._py_spy, index, name, time.monotonic()))
+            self.submit(self._start, self._py_spy, index, name, time.monotonic())
 
     def end_phase(self) -> None:
-        self._jobs.append(self._worker.submit(self._end_recording, time.monotonic()))
-
-    def close(self) -> list[Profile]:
-        self.end_phase()
-        try:
-            for job in self._jobs:
-                job.result()
-            for watch in self._watches:
-                watch.join()
-            return self._worker.submit(self._collect).result()
-        finally:
-            self._worker.submit(self._kill_all).result()
-            self._worker.shutdown()
+        self.submit(self._end_recording, time.monotonic())
 
     def _start(self, py_spy: str, index: int, name: str, phase_began: float, attempt: int = 0) -> None:
         if not psutil.pid_exists(self._pid):
@@ -102,7 +86,7 @@ class CpuSampler(Sampler):
             recording.cores = now.cores_since(begin)
             self._rate.update(recording.cores, recording.rate_hz)
             if may_start_again and self._rate.is_far_from(recording.rate_hz):
-                self._jobs.append(self._worker.submit(self._start_again, py_spy, recording))
+                self.submit(self._start_again, py_spy, recording)
                 return
             may_start_again = False
 
@@ -115,7 +99,9 @@ class CpuSampler(Sampler):
         if self._recordings and self._recordings[-1].ended is None:
             self._recordings[-1].end(now)
 
-    def _collect(self) -> list[Profile]:
+    def collect(self) -> list[Profile]:
+        for watch in self._watches:
+            watch.join()
         ended = [recording for recording in self._recordings if self._has_ended(recording)]
         logs = {id(recording): recording.log.read_text(errors="replace") for recording in ended}
         profiles = []
@@ -188,15 +174,11 @@ class CpuSampler(Sampler):
         if "behind in sampling" in log:
             self.note(message("cpu-rate-too-high", phase=phase, rate_hz=rate_hz))
 
-    def _kill_all(self) -> None:
+    def clean_up(self) -> None:
         for recording in self._recordings:
             if recording.process.poll() is None:
                 recording.process.kill()
                 recording.process.wait()
-
-
-def _unavailable(target: SampledTarget) -> Message | None:
-    return PID_UNKNOWN if target.pid is None else None
 
 
 def _create(context: SamplingContext) -> CpuSampler:
@@ -210,6 +192,6 @@ CPU = SamplerKind(
     stream="profiles",
     during=During.LOAD,
     enabled=lambda settings: settings.cpu is not None,
-    unavailable=_unavailable,
+    unavailable=lambda target: PID_UNKNOWN if target.pid is None else None,
     create=_create,
 )

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
 import psutil
 
-from harness.messages import Message, Option, message
+from harness.messages import Option, message
 from harness.record.profiles import Profile, ProfileKind
-from harness.record.run_folder import RunFolder
 from harness.sampling.child import read_from_child
 from harness.sampling.sampler import (
     During,
     MemoryAgent,
-    SampledTarget,
-    Sampler,
+    PhaseSampler,
     SamplerKind,
     SamplingContext,
     file_stem,
@@ -27,33 +24,24 @@ from harness.sampling.sampler import (
 _CONVERT_TIMEOUT_S = 120.0
 
 
-class MemorySampler(Sampler):
+class MemorySampler(PhaseSampler):
     """Traces phases into ``memory/INDEX-PHASE.bin``; folded files by kind lie beside them."""
 
-    def __init__(self, target: SampledTarget, folder: RunFolder) -> None:
+    def __init__(self, context: SamplingContext) -> None:
         super().__init__()
-        self._target = target
-        self._folder = folder
-        # One thread: begin and end stay in order, and the converter dies with the thread that started it.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="memory-sampler")
-        self._jobs: list[Future[None]] = []
+        self._target = context.target
+        self._folder = context.folder
         self._traced: tuple[MemoryAgent, int, Path, float] | None = None
         self._profiles: list[Profile] = []
-        folder.memory.mkdir(exist_ok=True)
+        self._folder.memory.mkdir(exist_ok=True)
 
     def begin_phase(self, index: int, name: str) -> None:
-        self._jobs.append(self._worker.submit(self._start, index, name))
+        self.submit(self._start, index, name)
 
     def end_phase(self) -> None:
-        self._jobs.append(self._worker.submit(self._stop))
+        self.submit(self._stop)
 
-    def close(self) -> list[Profile]:
-        self.end_phase()
-        try:
-            for job in self._jobs:
-                job.result()
-        finally:
-            self._worker.shutdown()
+    def collect(self) -> list[Profile]:
         return self._profiles
 
     def _start(self, index: int, name: str) -> None:
@@ -122,21 +110,11 @@ class MemorySampler(Sampler):
                 )
 
 
-def _unavailable(target: SampledTarget) -> Message | None:
-    if target.managed:
-        return None
-    return message("memory-target-attached", option=Option("target"))
-
-
-def _create(context: SamplingContext) -> MemorySampler:
-    return MemorySampler(context.target, context.folder)
-
-
 MEMORY = SamplerKind(
     name="memory",
     stream="profiles",
     during=During.DIAGNOSE,
     enabled=lambda settings: settings.memory is not None,
-    unavailable=_unavailable,
-    create=_create,
+    unavailable=lambda target: None if target.managed else message("memory-target-attached", option=Option("target")),
+    create=MemorySampler,
 )

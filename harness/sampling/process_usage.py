@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import psutil
 
@@ -72,27 +73,21 @@ class ProcessUsageSampler(PeriodicSampler):
         if self._target_pid is not None:
             usage = self._target.read(process_tree(self._target_pid), now_epoch_s)
             readings.append(Reading(now_epoch_s, "target", usage))
-        generator = [process for pid in self._generator_pids() if (process := _process(pid))]
+        generator = []
+        for pid in self._generator_pids():
+            with suppress(psutil.NoSuchProcess):  # it has ended
+                generator.append(psutil.Process(pid))
         readings.append(Reading(now_epoch_s, "generator", self._generator.read(generator, now_epoch_s)))
         return [reading for reading in readings if reading.values.get("processes") != 0]
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
     """The process and all its descendants; empty if it has ended."""
-    root = _process(pid)
-    if root is None:
-        return []
     try:
+        root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
-
-
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _machine() -> dict[str, float]:

@@ -7,6 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -101,6 +102,36 @@ class Sampler:
     def close(self) -> list[Profile]:
         """End the open phase and write everything; the profiles that were recorded. Called once."""
         return []
+
+
+class PhaseSampler(Sampler):
+    """Samples single phases. What it submits runs in order, in one thread that lives until everything is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=type(self).__name__)
+        self._jobs: list[Future[None]] = []
+
+    def submit(self, job: Callable[..., None], /, *args: object) -> None:
+        """Have the thread call ``job``."""
+        self._jobs.append(self._worker.submit(job, *args))
+
+    def close(self) -> list[Profile]:
+        self.end_phase()
+        try:
+            for job in self._jobs:
+                job.result()
+            return self._worker.submit(self.collect).result()
+        finally:
+            self._worker.submit(self.clean_up).result()
+            self._worker.shutdown()
+
+    @abstractmethod
+    def collect(self) -> list[Profile]:
+        """The profiles, when all phases have ended. Called in the thread."""
+
+    def clean_up(self) -> None:
+        """End what still runs. Called in the thread, last."""
 
 
 @dataclass(frozen=True, slots=True)

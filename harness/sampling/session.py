@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self
 
 from harness.messages import Message, message
@@ -39,14 +38,13 @@ class SamplingSession:
         generator_pids: Callable[[], list[int]],
         *,
         cores: int,
-        kinds: Sequence[SamplerKind] = SAMPLERS,
     ) -> None:
         self._phases = phases
         self._folder = folder
         self._readings = READINGS.writer(folder.resources)
         self._context = SamplingContext(target, settings, folder, self._readings, generator_pids, cores)
         parts = {During.WHOLE_RUN, *map(_part, phases)}
-        self._wanted = [kind for kind in kinds if kind.during in parts and kind.enabled(settings)]
+        self._wanted = [kind for kind in SAMPLERS if kind.during in parts and kind.enabled(settings)]
         self._samplers: list[tuple[SamplerKind, Sampler]] = []
         self._index: ProfileIndex | None = None
         self._notes: dict[Message, None] = {}
@@ -65,9 +63,7 @@ class SamplingSession:
                 self._note_failure(kind, error)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def phase_started(self, index: int) -> None:
