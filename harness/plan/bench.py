@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AliasChoices, Field
 
 from harness.metrics import BENCH_METRICS
 from harness.metrics.comparators import Comparator
-from harness.plan.frozen import Frozen
+from harness.plan.frozen import Frozen, Redacted
 from harness.record.redaction import redacted_words
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class BenchPlan(Frozen):
     """The project's name: baselines are keyed by it, whichever part of the suite a run covers."""
     folder: str
     """Absolute; where pytest was started."""
-    arguments: tuple[str, ...]
+    arguments: Annotated[tuple[str, ...], Redacted(redacted_words)]
     """The arguments for pytest."""
     paths: tuple[str, ...] = ()
     """The tests if ``arguments`` name none; empty: those that pytest finds by itself."""
@@ -96,7 +96,3 @@ class BenchPlan(Frozen):
     def key(self) -> tuple[str, str]:
         """As :attr:`harness.plan.model.RunPlan.key`."""
         return self.suite, PROFILE
-
-    def redacted(self) -> BenchPlan:
-        """The plan as it may be recorded and shown: its secrets are in the arguments for pytest."""
-        return self.model_copy(update={"arguments": redacted_words(self.arguments)})

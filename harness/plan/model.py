@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
-from harness.plan.frozen import Frozen
+from harness.plan.frozen import Frozen, Redacted
 from harness.plan.phases import KINDS, MEMORY_PASS
 from harness.plan.requirement import Comparison, Condition
 from harness.plan.toml_values import redacted_setting
@@ -19,12 +19,18 @@ from harness.record.measurement import ONLY
 from harness.record.redaction import redacted, redacted_command, redacted_settings, redacted_words
 
 Model = Literal["closed", "open"]
+_Text = Annotated[str, Redacted(redacted)]
+_Settings = Annotated[dict[str, str], Redacted(redacted_settings)]
 
 
 def _known_kind(kind: str) -> str:
     if kind not in (*KINDS, MEMORY_PASS):
         raise ValueError(f"there is no kind of phase {kind}")
     return kind
+
+
+def _redacted_overrides(overrides: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(redacted_setting, overrides))
 
 
 class Segment(Frozen):
@@ -40,11 +46,7 @@ class Gate(Frozen):
 
     comparison: Comparison
     phase: str | None = None
-    endpoint: str | None = None
-
-    def redacted(self) -> Gate:
-        """With the endpoint's name as the run records it."""
-        return self.model_copy(update={"endpoint": self.endpoint and redacted(self.endpoint)})
+    endpoint: Annotated[str | None, Redacted(redacted)] = None
 
 
 class Phase(Frozen):
@@ -93,11 +95,8 @@ class UserClass(Frozen):
     name: str
     weight: float
     fixed_count: int
-    host: str | None
+    host: Annotated[str | None, Redacted(redacted)]
     tasks: dict[str, float]
-
-    def redacted(self) -> UserClass:
-        return self.model_copy(update={"host": self.host and redacted(self.host)})
 
 
 class Scenario(Frozen):
@@ -119,52 +118,34 @@ class Scenario(Frozen):
         """The files to import, in this order."""
         return self.files or (self.path,)
 
-    def redacted(self) -> Scenario:
-        return self.model_copy(update={"user_classes": tuple(user.redacted() for user in self.user_classes)})
-
 
 class ShopTarget(Frozen):
     """The embedded shop; ``environment`` is added to that of its process."""
 
     kind: Literal["shop"] = "shop"
-    environment: dict[str, str] = Field(default_factory=dict)
-
-    def redacted(self) -> ShopTarget:
-        return self.model_copy(update={"environment": redacted_settings(self.environment)})
+    environment: _Settings = Field(default_factory=dict)
 
 
 class CommandTarget(Frozen):
     """A target that the harness starts, ready when ``ready_path`` returns 2xx. ``command`` may contain ``{port}``."""
 
     kind: Literal["command"] = "command"
-    command: str
-    ready_path: str = "/health"
+    command: Annotated[str, Redacted(redacted_command)]
+    ready_path: _Text = "/health"
     ready_timeout_s: float = 60.0
-    environment: dict[str, str] = Field(default_factory=dict)
-
-    def redacted(self) -> CommandTarget:
-        return self.model_copy(
-            update={
-                "command": redacted_command(self.command),
-                "ready_path": redacted(self.ready_path),
-                "environment": redacted_settings(self.environment),
-            }
-        )
+    environment: _Settings = Field(default_factory=dict)
 
 
 class AttachedTarget(Frozen):
     """A running target. Samplers watch the process ``pid`` on this machine; without one, nothing is sampled."""
 
     kind: Literal["attached"] = "attached"
-    url: str
+    url: _Text
     allowed: bool = False
     """Whether the user allowed its host by name, since it is not this machine."""
     pid: int | None = None
     own_hosts: bool = False
     """Whether ``url`` is the ``host`` of a user class. Each class keeps its own; those without one use ``url``."""
-
-    def redacted(self) -> AttachedTarget:
-        return self.model_copy(update={"url": redacted(self.url)})
 
 
 class AllowedHost(Frozen):
@@ -187,12 +168,9 @@ class Variant(Frozen):
     name: str = ONLY
     target: Target
 
-    def redacted(self) -> Variant:
-        return self.model_copy(update={"target": self.target.redacted()})
-
 
 class RunPlan(Frozen):
-    """Everything needed to make the run, and to repeat it."""
+    """Everything needed to make the run, and to repeat it: put the secrets back into one that was redacted."""
 
     schema_version: Literal[1] = 1
     scenario: Scenario
@@ -217,9 +195,9 @@ class RunPlan(Frozen):
     """How long a stopping user may take to finish its iteration before its request is interrupted."""
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
+    arguments: Annotated[tuple[str, ...], Redacted(redacted_words)] = ()
     """What follows ``--`` on the command line: the locustfile's own arguments, and the user classes to run."""
-    overrides: tuple[str, ...] = ()
+    overrides: Annotated[tuple[str, ...], Redacted(_redacted_overrides)] = ()
     """Each ``--set KEY=VALUE``; those of ``harness.run(set={…})`` in the same form."""
 
     @model_validator(mode="before")
@@ -242,18 +220,6 @@ class RunPlan(Frozen):
     def key(self) -> tuple[str, str]:
         """Scenario and profile: runs with the same ones are comparable, in one environment."""
         return self.scenario.name, self.profile
-
-    def redacted(self) -> RunPlan:
-        """The plan as it may be recorded and shown, with ``***`` for each secret. To run it again, put them back in."""
-        return self.model_copy(
-            update={
-                "scenario": self.scenario.redacted(),
-                "gates": tuple(gate.redacted() for gate in self.gates),
-                "targets": tuple(variant.redacted() for variant in self.targets),
-                "arguments": redacted_words(self.arguments),
-                "overrides": tuple(map(redacted_setting, self.overrides)),
-            }
-        )
 
     @property
     def duration_s(self) -> float:
