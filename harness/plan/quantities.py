@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -25,22 +26,23 @@ def parse_duration(value: object) -> float:
 
     Raises ``InvalidValue``.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue("duration-invalid", value=value)
-    seconds = _duration_of_text(value) if isinstance(value, str) else _as_float(value)
-    if not math.isfinite(seconds):
-        raise InvalidValue("duration-invalid", value=value)
+    seconds = _finite(value, "duration-invalid", _duration_of_text)
     if seconds <= 0:
         raise InvalidValue("duration-not-positive", value=value)
     return seconds
 
 
-def _as_float(value: float) -> float:
-    """Infinite where a whole number is beyond all floats."""
+def _finite(value: object, invalid: str, of_text: Callable[[str], float]) -> float:
+    """A number, or a text that means one; ``invalid`` is the code for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InvalidValue(invalid, value=value)
     try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+        number = of_text(value) if isinstance(value, str) else float(value)
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidValue(invalid, value=value)
+    return number
 
 
 def _duration_of_text(text: str) -> float:
@@ -67,11 +69,7 @@ def _no_duration(value: str, unsigned: str) -> InvalidValue:
 
 def parse_rate(value: object) -> float:
     """Arrivals per second, from ``"200/s"`` or a number; 0 or more. Raises ``InvalidValue``."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue("rate-invalid", value=value)
-    rate = _rate_of_text(value) if isinstance(value, str) else _as_float(value)
-    if not math.isfinite(rate):
-        raise InvalidValue("rate-invalid", value=value)
+    rate = _finite(value, "rate-invalid", _rate_of_text)
     if rate < 0:
         raise InvalidValue("rate-negative", value=value)
     return rate
@@ -98,27 +96,25 @@ def parse_users(value: object) -> int:
     return value
 
 
-def _rate_above_zero(value: object) -> float:
-    rate = parse_rate(value)
-    if rate == 0:
-        raise InvalidValue("rate-zero")
-    return rate
+def _above_zero(parse: Callable[[object], float], zero: str) -> BeforeValidator:
+    """``zero`` is the code for 0."""
 
+    def check(value: object) -> float:
+        number = parse(value)
+        if number == 0:
+            raise InvalidValue(zero)
+        return number
 
-def _users_above_zero(value: object) -> int:
-    users = parse_users(value)
-    if users == 0:
-        raise InvalidValue("users-zero")
-    return users
+    return BeforeValidator(check)
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds, more than 0."""
-Rate = Annotated[float, BeforeValidator(_rate_above_zero)]
+Rate = Annotated[float, _above_zero(parse_rate, "rate-zero")]
 """Arrivals per second, more than 0."""
 RateOrZero = Annotated[float, BeforeValidator(parse_rate)]
 """Arrivals per second, 0 or more."""
-Users = Annotated[int, BeforeValidator(_users_above_zero)]
+Users = Annotated[int, _above_zero(parse_users, "users-zero")]
 """A number of users, at least 1."""
 UsersOrZero = Annotated[int, BeforeValidator(parse_users)]
 """A number of users, 0 or more."""

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from harness.messages import alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import InvalidValue, Problems, Where
+from harness.plan.problems import InvalidValue, Problems
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -55,10 +55,13 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
     where, word, value = source.where(path), source.spelled(path) if path else "", item["input"]
     cause = item.get("ctx", {}).get("error")
     wanted = _WANTED.get(item["type"])
+    is_level = "[" in source.spelling.get(path, "")  # of a call's tuple: ``users[2] (step)`` is missing
     if isinstance(cause, InvalidValue):
         problems.add_invalid(cause, where=source.where((*path, cause.key)) if cause.key else where)
-    elif item["type"] in ("missing", "extra_forbidden") and "[" in word:
-        _report_tuple(item["type"] == "missing", word, where, problems)
+    elif item["type"] == "missing" and is_level:
+        problems.add("level-missing", where=where, word=word)
+    elif item["type"] == "extra_forbidden" and is_level:
+        problems.add("level-surplus", where=where, word=word)
     elif item["type"] == "missing":
         problems.add("key-missing", where=where, word=word, example=_EXAMPLES.get(str(below[-1]), "…"))
     elif item["type"] == "extra_forbidden":
@@ -76,14 +79,6 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
         problems.add("value-of-wrong-type", where=where, value=value, wanted=wanted)
     else:
         problems.add("value-invalid", where=where, value=value, reason=item["msg"])
-
-
-def _report_tuple(is_missing: bool, word: str, where: Where, problems: Problems) -> None:
-    """Report a tuple with too few or too many levels: ``word`` is ``users[2] (step)`` or ``users[3]``."""
-    if is_missing:
-        problems.add("level-missing", where=where, word=word)
-    else:
-        problems.add("level-surplus", where=where, word=word)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
