@@ -12,9 +12,8 @@ from harness.plan.config_source import ConfigSource, default_phases, from_call, 
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.gating import read_gates
-from harness.plan.hosts import LOCAL, AllowedHosts, host_of, parse_host
+from harness.plan.hosts import LOCAL, AllowedHosts, host_of
 from harness.plan.model import (
-    AllowedHost,
     AttachedTarget,
     CpuSampling,
     MemorySampling,
@@ -27,11 +26,11 @@ from harness.plan.model import (
 )
 from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases.diagnose import diagnose
-from harness.plan.problems import InvalidValue, Problems
+from harness.plan.problems import Problems
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.resolve_phases import phase_names, resolve_phases
-from harness.plan.settings import MOST_WORKERS, Settings
+from harness.plan.settings import MOST_WORKERS, GuardRails, Settings
 from harness.plan.target import TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
@@ -75,7 +74,7 @@ def resolve(
     resolved = resolve_phases(source, names, description, problems)
     kinds = dict(zip(names, (table.get("kind") for table in source.data["phase"]), strict=True))
     required = read_gates(source, kinds, problems)
-    settings = _settings(source, problems)
+    settings = checked(Settings, source.data, (), source, problems) or Settings()
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
         problems.add("scenario-without-users", where=shown_path(description.file))
@@ -89,9 +88,9 @@ def resolve(
     for number, origin in ((seed, Option("seed")), (settings.seed, source.where(("seed",)))):
         if number is not None and not -_SEEDS <= number < _SEEDS:
             problems.add("seed-out-of-range", where=origin)
-    allowed = AllowedHosts(
-        project.allowed_hosts, settings.allowed_hosts, _allowed_on_command_line(target.allowed, problems)
-    )
+    on_command_line = ConfigSource({"allowed_hosts": target.allowed}, {(): Option("allow_host")})
+    guard_rails = checked(GuardRails, on_command_line.data, (), on_command_line, problems) or GuardRails()
+    allowed = AllowedHosts(project.allowed_hosts, settings.allowed_hosts, guard_rails.allowed_hosts)
     chosen = choose_target(target, settings.target, description, allowed, source, problems)
     making = _local_workers(workers, settings.workers, remote_workers)
     _check_rate_limits(chosen, allowed, resolved, making + remote_workers, source, problems)
@@ -133,17 +132,6 @@ def resolve(
         arguments=tuple(arguments),
         overrides=tuple(map(as_text, overrides)),
     )
-
-
-def _allowed_on_command_line(names: Sequence[str], problems: Problems) -> list[AllowedHost]:
-    """What ``--allow-host`` names."""
-    found = []
-    for name in names:
-        try:
-            found.append(AllowedHost.model_validate(parse_host(name)))
-        except InvalidValue as error:
-            problems.add_invalid(error, where=Option("allow_host"))
-    return found
 
 
 def _check_rate_limits(
@@ -207,8 +195,3 @@ def _compose(
             problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
             source.data[key] = []
     return source
-
-
-def _settings(source: ConfigSource, problems: Problems) -> Settings:
-    """The rest of the keys; the defaults where there are problems."""
-    return checked(Settings, source.data, (), source, problems) or Settings()

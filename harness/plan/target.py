@@ -40,17 +40,19 @@ def choose_target(
     ``harness.targets.health`` finds out. In a scenario's classes such a name is a problem.
     """
     _check_contradictions(options, table, source, problems)
-    if options.host is not None:
+    on_command_line = options.host is not None or options.command is not None
+    url, command = (options.host, options.command) if on_command_line else (table.url, table.command)
+    if url is not None:
         return _attached(
-            _checked_url(options.host, Option("host"), problems), options, allowed, Option("host"), problems
+            url, options, allowed, Option("host") if on_command_line else source.where(("target", "url")), problems
         )
-    if options.command is not None:
-        return _command(options.command, options.ready or table.ready, table)
-    if table.url is not None:
-        where = source.where(("target", "url"))
-        return _attached(_checked_url(table.url, where, problems), options, allowed, where, problems)
-    if table.command is not None:
-        return _command(table.command, options.ready or table.ready, table)
+    if command is not None:
+        return CommandTarget(
+            command=command,
+            ready_path=options.ready or table.ready,
+            ready_timeout_s=table.ready_timeout,
+            environment=table.environment,
+        )
     hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
     if hosts:
         for host in hosts:
@@ -78,6 +80,11 @@ def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems:
 def _attached(
     url: str, options: TargetOptions, allowed: AllowedHosts, where: Where, problems: Problems
 ) -> AttachedTarget:
+    if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
+        problems.add("url-without-scheme", where=where, url=url)
+    elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
+        problems.add("url-invalid", where=where, url=url)
+    url = url.rstrip("/")
     host = host_of(url)
     if address_of(host) is not None and not allowed.allows(host):
         problems.add(
@@ -89,12 +96,6 @@ def _attached(
             setting=setting_to_allow(host, allowed.all()),
         )
     return AttachedTarget(url=url, pid=options.pid, allowed=allowed.names(host))
-
-
-def _command(command: str, ready: str, table: TargetTable) -> CommandTarget:
-    return CommandTarget(
-        command=command, ready_path=ready, ready_timeout_s=table.ready_timeout, environment=table.environment
-    )
 
 
 def _check_contradictions(options: TargetOptions, table: TargetTable, source: ConfigSource, problems: Problems) -> None:
@@ -112,11 +113,3 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
             problems.add("ready-not-a-path", where=where, path=path)
     if table.url is not None and table.command is not None:
         problems.add("target-url-and-command", where=source.where(("target", "url")))
-
-
-def _checked_url(url: str, where: Where, problems: Problems) -> str:
-    if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
-        problems.add("url-without-scheme", where=where, url=url)
-    elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
-        problems.add("url-invalid", where=where, url=url)
-    return url.rstrip("/")
