@@ -40,8 +40,8 @@ NO_LOAD = Level("closed", 0.0)
 class PhaseConfig(BaseModel, ABC):
     """A phase as a user writes it, checked. Each kind has a file of its own, and every file the same order:
 
-    its traits, its keys with their defaults, ``call`` for scenarios, ``problems`` for checks across keys, ``describe``
-    for people, ``resolve`` for the load engine.
+    its traits, its keys with their defaults, ``call`` for scenarios, ``problems`` for checks across keys, ``resolve``
+    for the load engine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -87,21 +87,20 @@ class PhaseConfig(BaseModel, ABC):
         yield from ()
 
     @abstractmethod
-    def describe(self, previous: Level) -> str:
-        """What the phase does when it follows a phase that ended at ``previous``, in one line for people."""
-
-    @abstractmethod
     def resolve(self, previous: Level) -> Phase:
-        """The phase for the load engine. Raises ``InvalidValue`` for what makes no sense after ``previous``."""
+        """The phase for the load engine, following one that ended at ``previous``, and what it does in one line.
+
+        Raises ``InvalidValue`` for what makes no sense after ``previous``.
+        """
 
     def level_after(self, phase: Phase) -> Level:
         """Where ``phase``, resolved from this, leaves the load."""
         return Level(phase.model, phase.segments[-1].end) if phase.segments else NO_LOAD
 
-    def phase(self, previous: Level, segments: tuple[Segment, ...] = (), **more: Any) -> Phase:
+    def phase(self, description: str, *segments: Segment, **more: Any) -> Phase:
         """The resolved phase, with all that kinds share filled in."""
         filled = {"model": NO_LOAD.model, "measured": self.measured, **more}
-        return Phase(name=self.name, kind=self.kind, segments=segments, description=self.describe(previous), **filled)
+        return Phase(name=self.name, kind=self.kind, segments=segments, description=description, **filled)
 
 
 DEFAULT_MAX_USERS = 1000
@@ -139,9 +138,11 @@ class GoalConfig(PhaseConfig):
         """``value`` in this phase's unit."""
         return Level(self.model, value)
 
-    def phase(self, previous: Level, segments: tuple[Segment, ...] = (), **more: Any) -> Phase:
+    def phase(self, description: str, *segments: Segment, **more: Any) -> Phase:
         max_users = (self.max_users or DEFAULT_MAX_USERS) if self.model == "open" else None
-        return super().phase(previous, segments, model=self.model, max_users=max_users, spacing=self.spacing, **more)
+        return super().phase(
+            description, *segments, model=self.model, max_users=max_users, spacing=self.spacing, **more
+        )
 
 
 def table_of(value: object, only: str | None, parts: tuple[str, ...]) -> object:

@@ -29,13 +29,10 @@ class Diagnose(PhaseConfig):
     def call(**unknown: Never) -> PhaseSpec:  # noqa: ARG004
         raise TypeError("a scenario cannot state the memory pass")
 
-    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
-        return f"{Level(self.source.model, self.level)} for {duration_text(self.duration)}, memory recorded"
-
-    def resolve(self, previous: Level) -> Phase:
+    def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
         return self.phase(
-            previous,
-            (Segment(start=self.level, end=self.level, duration_s=self.duration),),
+            f"{Level(self.source.model, self.level)} for {duration_text(self.duration)}, memory recorded",
+            Segment(start=self.level, end=self.level, duration_s=self.duration),
             model=self.source.model,
             max_users=self.source.max_users,
             spacing=self.source.spacing,

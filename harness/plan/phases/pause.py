@@ -26,8 +26,6 @@ class Pause(PhaseConfig):
         """No load for ``duration``: what the target does afterwards shows whether it recovered."""
         return phase_spec("pause", locals())
 
-    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
-        return f"no load for {duration_text(self.duration)}"
-
-    def resolve(self, previous: Level) -> Phase:
-        return self.phase(previous, (Segment(start=0, end=0, duration_s=self.duration),))
+    def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
+        segment = Segment(start=0, end=0, duration_s=self.duration)
+        return self.phase(f"no load for {duration_text(self.duration)}", segment)

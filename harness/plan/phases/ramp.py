@@ -59,17 +59,10 @@ class Ramp(GoalConfig):
         """
         return phase_spec("ramp", locals())
 
-    def _ends_after(self, previous: Level) -> tuple[Level, Level]:
+    def resolve(self, previous: Level) -> Phase:
         goal = self.users or self.rate
         assert goal is not None
         start = previous.in_model(self.model) if goal.from_ is None else goal.from_
-        return self.level(start), self.level(goal.to)
-
-    def describe(self, previous: Level) -> str:
-        start, end = self._ends_after(previous)
-        return f"{number_text(start.value)} → {end} over {duration_text(self.duration)}"
-
-    def resolve(self, previous: Level) -> Phase:
-        start, end = self._ends_after(previous)
-        segment = Segment(start=start.value, end=end.value, duration_s=self.duration)
-        return self.phase(previous, (segment,))
+        segment = Segment(start=start, end=goal.to, duration_s=self.duration)
+        end, over = self.level(goal.to), duration_text(self.duration)
+        return self.phase(f"{number_text(start)} → {end} over {over}", segment)

@@ -28,8 +28,5 @@ class Shape(PhaseConfig):
         if not scenario.has_shape:
             yield InvalidValue("shape-not-in-scenario", key="kind")
 
-    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
-        return "users as the scenario's LoadTestShape sets them"
-
-    def resolve(self, previous: Level) -> Phase:
-        return self.phase(previous)
+    def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
+        return self.phase("users as the scenario's LoadTestShape sets them")

@@ -57,18 +57,10 @@ class Spike(GoalConfig):
     def _in_the_unit_of_the_peak(cls, value: object, info: ValidationInfo) -> float:
         return parse_users(value) if info.data.get("users") is not None else parse_rate(value)
 
-    def _base_and_peak(self, previous: Level) -> tuple[float, Level]:
-        base = previous.in_model(self.model) if self.base is None else self.base
-        return base, self.level(self.users or self.rate or 0)
-
-    def describe(self, previous: Level) -> str:
-        base, peak = self._base_and_peak(previous)
-        over, hold = duration_text(self.over), duration_text(self.hold)
-        return f"{number_text(base)} → {peak} within {over}, held for {hold}, and back"
-
     def resolve(self, previous: Level) -> Phase:
-        base, level = self._base_and_peak(previous)
-        peak = level.value
+        base = previous.in_model(self.model) if self.base is None else self.base
+        peak = self.users or self.rate or 0
+        level = self.level(peak)
         if base >= peak:
             raise InvalidValue(
                 "spike-not-above-base",
@@ -76,9 +68,10 @@ class Spike(GoalConfig):
                 base=number_text(base),
                 key="base" if self.base is not None else "rate" if self.model == "open" else "users",
             )
-        segments = (
+        over, hold = duration_text(self.over), duration_text(self.hold)
+        return self.phase(
+            f"{number_text(base)} → {level} within {over}, held for {hold}, and back",
             Segment(start=base, end=peak, duration_s=self.over),
             Segment(start=peak, end=peak, duration_s=self.hold),
             Segment(start=peak, end=base, duration_s=self.over),
         )
-        return self.phase(previous, segments)

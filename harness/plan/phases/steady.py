@@ -38,12 +38,7 @@ class Steady(GoalConfig):
         """Hold ``users`` (closed model) or ``rate`` arrivals per second (open model) for ``hold``."""
         return phase_spec("steady", locals())
 
-    def _held(self) -> Level:
-        return self.level(self.users or self.rate or 0)
-
-    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
-        return f"{self._held()} for {duration_text(self.duration)}"
-
-    def resolve(self, previous: Level) -> Phase:
-        held = self._held().value
-        return self.phase(previous, (Segment(start=held, end=held, duration_s=self.duration),))
+    def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
+        held = self.users or self.rate or 0
+        segment = Segment(start=held, end=held, duration_s=self.duration)
+        return self.phase(f"{self.level(held)} for {duration_text(self.duration)}", segment)

@@ -84,22 +84,15 @@ class Stress(GoalConfig):
         """
         return phase_spec("stress", locals())
 
-    def _steps(self) -> Staircase[int] | Staircase[float]:
+    def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
         steps = self.users or self.rate
         assert steps is not None
-        return steps
-
-    def describe(self, previous: Level) -> str:  # noqa: ARG002  (the same after any phase)
-        steps = self._steps()
-        return (
+        return self.phase(
             f"{number_text(steps.from_)} → {self.level(steps.to)}, "
-            f"+{number_text(steps.step)} every {duration_text(steps.every)}, until {self.until.source}"
+            f"+{number_text(steps.step)} every {duration_text(steps.every)}, until {self.until.source}",
+            *(Segment(start=level, end=level, duration_s=steps.every) for level in steps.levels()),
+            until=self.until,
         )
-
-    def resolve(self, previous: Level) -> Phase:
-        steps = self._steps()
-        segments = tuple(Segment(start=level, end=level, duration_s=steps.every) for level in steps.levels())
-        return self.phase(previous, segments, until=self.until)
 
     def level_after(self, phase: Phase) -> Level:
         """The first step's: how far the steps will get is not known, and what follows must not overload anew."""
