@@ -104,12 +104,12 @@ def from_scenario(description: ScenarioDescription, problems: Problems) -> Confi
     for kind, name in _CALLS:
         value = getattr(description, name)
         if value is not None:
-            _add_calls(source, kind, value, _assignment(description.file, name), problems)
+            _add_calls(source, kind, value, _assignment(description.path, name), problems)
     for name in ("sampling", "stop_early"):
         value = getattr(description, name)
         if value is not None:
             source.data[name] = value
-            _locate(source, (name,), value, _assignment(description.file, name))
+            _locate(source, (name,), value, _assignment(description.path, name))
     return source
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.plan.model import UserClass
+from harness.plan.model import Scenario
 
 
 class DescribeRequest(BaseModel):
@@ -25,23 +25,13 @@ class DescribeRequest(BaseModel):
     exclude_tags: tuple[str, ...] = ()
 
 
-class ScenarioDescription(BaseModel):
+class ScenarioDescription(Scenario):
     """A scenario as its import showed it, with the user classes that remain after arguments and tags.
 
-    ``file`` is absolute; ``name`` the file's name without ``.py``; ``files`` all of them where there are several.
     ``phases``, ``gates``, ``sampling`` and ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked:
     lists of ``Spec.to_dict()`` where the user wrote them correctly, anything where not, None where nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str
-    files: tuple[str, ...] = ()
-    name: str
-    sha256: str
-    user_classes: tuple[UserClass, ...]
-    has_verify: bool = False
-    has_shape: bool = False
     phases: Any = None
     gates: Any = None
     sampling: Any = None

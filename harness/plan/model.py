@@ -110,8 +110,8 @@ class Scenario(Frozen):
     """The file's name without ``.py``."""
     sha256: str
     user_classes: tuple[UserClass, ...]
-    has_verify: bool
-    has_shape: bool
+    has_verify: bool = False
+    has_shape: bool = False
 
     @property
     def locustfiles(self) -> tuple[str, ...]:

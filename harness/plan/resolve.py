@@ -77,7 +77,7 @@ def resolve(
     settings = checked(Settings, source.data, (), source, problems) or Settings()
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
-        problems.add("scenario-without-users", where=shown_path(description.file))
+        problems.add("scenario-without-users", where=shown_path(description.path))
     fewest = 0 if remote_workers else 1
     for count, least, where in (
         (workers, fewest, Option("workers")),
@@ -103,15 +103,7 @@ def resolve(
         extra = diagnose(resolved, memory.duration)
         resolved = [*resolved, *([extra] if extra else [])]
     return RunPlan(
-        scenario=Scenario(
-            path=description.file,
-            files=description.files,
-            name=description.name,
-            sha256=description.sha256,
-            user_classes=description.user_classes,
-            has_verify=description.has_verify,
-            has_shape=description.has_shape,
-        ),
+        scenario=Scenario.model_validate(description.model_dump(include=set(Scenario.model_fields))),
         profile=profile.name if profile else "default",
         phases=tuple(resolved),
         gates=tuple(required),

@@ -57,7 +57,7 @@ def choose_target(
     if hosts:
         for host in hosts:
             if not allowed.allows(host_of(host)):
-                _reject_scenario_host(host, shown_path(description.file), allowed, problems)
+                _reject_scenario_host(host, shown_path(description.path), allowed, problems)
         first = hosts[0].rstrip("/")
         return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:

@@ -52,7 +52,7 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
         user_classes = environment.user_classes
     return {
         "description": {
-            "file": str(files[0]),
+            "path": str(files[0]),
             "files": [str(file) for file in files] if len(files) > 1 else [],
             "name": request.name,
             "sha256": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest(),

@@ -34,7 +34,7 @@ def describe(
     user = UserClass(name="Shopper", weight=1, fixed_count=0, host=host, tasks={"browse": 1.0})
     return ScenarioDescription.model_validate(
         {
-            "file": str(path),
+            "path": str(path),
             "name": "shop",
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "user_classes": [user] * users,
