@@ -8,7 +8,7 @@ from geventhttpclient.url import URL
 
 from harness.engine.http.origin import UNIX, Origin, split_url
 from harness.engine.http.prepared_request import PreparedRequest
-from harness.engine.http.request_body import NO_BODY, RequestBody, rewind
+from harness.engine.http.request_body import NO_BODY, rewind
 from harness.engine.http.request_headers import RequestHeaders
 from harness.engine.request_failures import RedirectRefused
 from harness.messages import message
@@ -44,16 +44,12 @@ def build_redirect_request(
         body = NO_BODY
         dropped += _BODY_HEADERS
     elif body.chunks is not None:
-        body = _rewound(body)
+        rewound = rewind(body)
+        if rewound is None:
+            raise RedirectRefused(message("redirect-body-not-replayable"))
+        body = rewound
     if origin != first_origin:
         dropped += _ORIGIN_HEADERS
     for name in dropped:
         fields.discard(name)
     return PreparedRequest(method, str(url), origin, target, RequestHeaders(origin, fields), body)
-
-
-def _rewound(body: RequestBody) -> RequestBody:
-    rewound = rewind(body)
-    if rewound is None:
-        raise RedirectRefused(message("redirect-body-not-replayable"))
-    return rewound

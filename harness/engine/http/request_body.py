@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json as json_format
 import os
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from urllib3 import encode_multipart_formdata
-from urllib3.fields import RequestField
+from geventhttpclient.useragent import _encode_multipart_formdata
 
 from harness.engine.http.request_headers import BYTES, FORM, JSON, TEXT
 
@@ -45,7 +42,10 @@ def encode_body(data: Any, json: Any, files: Any) -> RequestBody:
     if not data and json is not None:
         data, content_type = json_format.dumps(json), JSON
     if files:
-        return _multipart(files, data)
+        if isinstance(data, (str, bytes)):
+            raise ValueError("with files=, data= must be form fields, not text")
+        encoded, content_type = _encode_multipart_formdata(files, data)
+        return RequestBody(encoded, encoded, content_type=content_type)
     if not data:
         return NO_BODY if data is None else RequestBody(data, b"")
     if isinstance(data, dict):
@@ -109,51 +109,3 @@ def _remaining_length(file: Any) -> int | None:
     except (AttributeError, OSError):
         return None
     return int(end) - int(position)
-
-
-def _multipart(files: Any, data: Any) -> RequestBody:
-    if isinstance(data, (str, bytes)):
-        raise ValueError("with files=, data= must be form fields, not text")
-    fields: list[RequestField] = []
-    for name, values in _pairs(data or {}):
-        is_list = hasattr(values, "__iter__") and not isinstance(values, (str, bytes))
-        for value in values if is_list else [values]:
-            if value is not None:
-                content = value if isinstance(value, bytes) else str(value)
-                fields.append(_part(_text(name), content, None, None, None))
-    boundary = None
-    for name, file in _pairs(files):
-        filename, content, content_type, headers, own_boundary = _unpack_file(name, file)
-        boundary = boundary or own_boundary
-        if content is not None:
-            fields.append(_part(_text(name), content, filename, content_type, headers))
-    encoded, content_type = encode_multipart_formdata(fields, boundary or secrets.token_hex(16))
-    return RequestBody(encoded, encoded, content_type=content_type)
-
-
-def _unpack_file(name: Any, file: Any) -> tuple[str | None, Any, str | None, Any, str | None]:
-    """``file`` is the content, or ``(filename, content[, content type[, headers[, boundary]]])``."""
-    if isinstance(file, (tuple, list)):
-        filename, content, *more = file
-        content_type, headers, boundary = [*more, None, None, None][:3]
-    else:
-        content, content_type, headers, boundary = file, None, None, None
-        path = getattr(file, "name", None)
-        filename = Path(path).name if isinstance(path, str) and path[:1] != "<" else name
-    if hasattr(content, "read"):
-        content = content.read()
-    return filename, content, content_type, headers, boundary
-
-
-def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Any) -> RequestField:
-    field = RequestField(name, content, filename=filename, headers=dict(headers or {}))
-    field.make_multipart(content_type=content_type)
-    return field
-
-
-def _pairs(fields: Any) -> list[tuple[Any, Any]]:
-    return list(fields.items() if isinstance(fields, Mapping) else fields)
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
