@@ -65,20 +65,6 @@ class Connection:
     Never close its socket alone: libev aborts the process if a file it watches is gone.
     """
 
-    __slots__ = (
-        "_arrived_s",
-        "_hub",
-        "_limit_s",
-        "_poll",
-        "_read_s",
-        "_sock",
-        "_timer",
-        "_waiting",
-        "_waiting_since_s",
-        "_watcher",
-        "_watching",
-    )
-
     def __init__(self, sock: _socket.socket, limit_s: float) -> None:
         """``sock`` must be connected and non-blocking; ``limit_s`` is the longest wait."""
         hub: Any = get_hub()

@@ -35,23 +35,6 @@ class Response:
     A response that ended in the middle of its body has a status *and* an error, and the part of the body that arrived.
     """
 
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_content",
-        "_elapsed_s",
-        "_head",
-        "_headers",
-        "_history",
-        "_request",
-        "_sent",
-        "_stream",
-        "arrived_s",
-        "encoding",
-        "error",
-        "status_code",
-    )
-
     def __init__(
         self, prepared: PreparedRequest, status: int, raw_headers: bytes, content: bytes | None, elapsed_s: float | None
     ) -> None:

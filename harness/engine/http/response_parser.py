@@ -26,30 +26,6 @@ _idle_parsers: list[ResponseParser] = []
 class ResponseParser:
     """Parses one response. Get a parser from :meth:`acquire` and hand it back with :meth:`recycle`."""
 
-    __slots__ = (
-        "_body_bytes",
-        "_bytes_after_headers",
-        "_chunks",
-        "_is_head_request",
-        "_keep_alive",
-        "_max_header_bytes",
-        "_parser",
-        "_problem",
-        "_raw",
-        "_surplus",
-        "_tail",
-        "_taken",
-        "body",
-        "complete",
-        "has_content_coding",
-        "interim_responses",
-        "on_body",
-        "raw_headers",
-        "received",
-        "sets_cookies",
-        "status",
-    )
-
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self.on_body = self._chunks.append
