@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection
@@ -13,27 +14,19 @@ from harness.engine.http.response_parser import ResponseParser
 from harness.engine.request_failures import ResponseTooLarge
 
 
+@dataclass(eq=False)
 class BodyStream:
     """Keeps its connection until the body has been read, or the stream is closed or dropped."""
 
-    def __init__(
-        self,
-        parser: ResponseParser,
-        connection: Connection | None,
-        origin_pool: OriginPool,
-        settings: ClientSettings,
-        started_s: float,
-        codings: list[str],
-    ) -> None:
-        self._parser = parser
-        self._connection = connection
-        self._origin_pool = origin_pool
-        self._settings = settings
-        self._started_s = started_s
-        self._codings = codings
-        self._decoder: Decoder | None = None
-        self._buffer = bytearray()
-        self._ended = False
+    _parser: ResponseParser
+    _connection: Connection | None
+    _origin_pool: OriginPool
+    _settings: ClientSettings
+    _started_s: float
+    _codings: list[str]
+    _decoder: Decoder | None = None
+    _buffer: bytearray = field(default_factory=bytearray)
+    _ended: bool = False
 
     def read(self, size: int | None = None) -> bytes:
         """The next ``size`` bytes, fewer only at the end, or all the rest.
@@ -68,11 +61,6 @@ class BodyStream:
     def __iter__(self) -> Iterator[bytes]:
         while part := self.read_available():
             yield part
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body has been read."""
-        return self._ended and not self._buffer
 
     def _receive(self) -> None:
         parser = self._parser

@@ -32,18 +32,14 @@ with self.client.request(..., catch_response=True) as response:
 class ResponseContextManager(Response):
     """A response that the scenario marks with :meth:`success` or :meth:`failure`; otherwise its status decides."""
 
-    __slots__ = ("_entered", "_event", "_manual_result", "_meta")
-
     _event: RequestEvent
-    _manual_result: bool | BaseException | None
-    _meta: dict[str, Any] | None
+    _manual_result: bool | BaseException | None = None
+    _entered = False
+    _meta: dict[str, Any] | None = None
 
     def attach(self, event: RequestEvent) -> ResponseContextManager:
         """Record ``event`` when the block ends."""
         self._event = event
-        self._manual_result = None
-        self._entered = False
-        self._meta = None
         return self
 
     @property

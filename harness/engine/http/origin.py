@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from geventhttpclient.url import URL
@@ -48,11 +48,6 @@ class Origin(NamedTuple):
 def parse_url(url: str) -> tuple[Origin, str]:
     """The origin and the request target of an absolute URL. Raises ``ValueError`` if it is not one."""
     return split_url(URL(url))
-
-
-def parse_url_with_params(url: str, params: Any) -> tuple[Origin, str]:
-    """Like :func:`parse_url`, with ``params`` (a mapping, pairs or text) added to the query."""
-    return split_url(URL(url, params=params))
 
 
 def split_url(url: URL) -> tuple[Origin, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from geventhttpclient.useragent import CompatRequest
@@ -24,45 +25,28 @@ class Request(CompatRequest):
         return self.payload
 
 
+@dataclass(slots=True, eq=False)
 class PreparedRequest:
     """One request to one origin. Following a redirect prepares another one."""
 
-    __slots__ = ("body", "cookie", "encoded", "headers", "method", "origin", "params", "target", "url")
-
-    def __init__(
-        self,
-        method: str,
-        url: str,
-        origin: Origin,
-        target: str,
-        headers: RequestHeaders,
-        body: RequestBody,
-        params: Any = None,
-    ) -> None:
-        self.method = method
-        self.url = url
-        """The URL that the scenario or the redirect gave."""
-        self.origin = origin
-        self.target = target
-        self.headers = headers
-        self.body = body
-        self.params = params
-        """Query parameters that were passed apart from the URL."""
-        self.cookie = ""
-        self.encoded: bytes | None = None
-        """The whole request, if :meth:`encode_once` was called."""
-
-    def encode_once(self) -> None:
-        """Encode a request without a body for all times that it is sent. It must not be changed afterwards."""
-        self.encoded = self.encode(self.target)
+    method: str
+    url: str
+    """The URL that the scenario or the redirect gave."""
+    origin: Origin
+    target: str
+    headers: RequestHeaders
+    body: RequestBody
+    params: Any = None
+    """Query parameters that were passed apart from the URL."""
+    cookie: str = ""
+    encoded: bytes | None = None
+    """The whole request, if it is encoded once for all times that it is sent. Nothing must change afterwards."""
 
     def with_cookie(self, cookie: str) -> PreparedRequest:
         """A copy with a ``Cookie`` header."""
-        prepared = PreparedRequest(
-            self.method, self.url, self.origin, self.target, self.headers, self.body, self.params
+        return PreparedRequest(
+            self.method, self.url, self.origin, self.target, self.headers, self.body, self.params, cookie
         )
-        prepared.cookie = cookie
-        return prepared
 
     def encode(self, target: str) -> bytes:
         """The request line, the headers, and the body unless :meth:`body_chunks` returns it.

@@ -7,12 +7,18 @@ from typing import Any, NamedTuple
 from geventhttpclient.header import Headers
 from geventhttpclient.url import URL
 
-from harness.engine.http.auth import basic_auth, split_credentials
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
-from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, parse_url_with_params, split_url
+from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, split_url
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.request_body import NO_BODY, RequestBody
-from harness.engine.http.request_headers import HeaderFields, RequestHeaderCache, RequestHeaders, is_token
+from harness.engine.http.request_headers import (
+    HeaderFields,
+    RequestHeaderCache,
+    RequestHeaders,
+    basic_auth,
+    is_token,
+    split_credentials,
+)
 
 _MAX_PROCESS_REQUESTS = 4096
 process_requests: dict[tuple[RequestHeaders, str, str, str], PreparedRequest] = {}
@@ -78,7 +84,7 @@ class RequestBuilder:
             header_cache = self.header_cache(origin) if self.default_headers_exposed else base.header_cache
         else:
             full_url = url if is_absolute(url) else f"{self.base_url}{url}"
-            origin, target = parse_url(full_url) if params is None else parse_url_with_params(full_url, params)
+            origin, target = parse_url(full_url) if params is None else split_url(URL(full_url, params=params))
             header_cache = self.header_cache(origin)
         authorization = basic_auth(*auth) if auth else None
         if headers or authorization or body.content_type:
@@ -94,7 +100,7 @@ def build_cached(base: BaseUrl, headers: RequestHeaders, method: str, path: str)
         return None
     request = PreparedRequest(_validated(method), f"{base.url}{path}", base.origin, base.path + path, headers, NO_BODY)
     if request.body_chunks() is None:
-        request.encode_once()
+        request.encoded = request.encode(request.target)
         if len(process_requests) >= _MAX_PROCESS_REQUESTS:
             process_requests.pop(next(iter(process_requests)))
         process_requests[headers, base.url, method, path] = request

@@ -6,69 +6,39 @@ Firing the event costs half as much as the request itself, so it is skipped if t
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from harness.engine.http.response import Response
 from harness.engine.locust.event_hooks import sole_recorder
 
 
-class Recorder(Protocol):
-    """What a load worker sets as ``environment.harness_recorder``. Times come from ``time.perf_counter``."""
-
-    def record(
-        self,
-        method: str,
-        name: str,
-        start_perf_s: float,
-        end_perf_s: float,
-        bytes_received: int,
-        exception: BaseException | None,
-        response: Response | None,
-        context: dict[str, Any],
-        url: str,
-    ) -> None:
-        """Record one request."""
-
-
-class RequestEvent:
+class RequestEvent(NamedTuple):
     """A finished request that is recorded now, or at the end of its ``with`` block."""
 
-    __slots__ = ("_bytes", "_context", "_end_s", "_environment", "_event", "_method", "_name", "_start_s", "_url")
-
-    def __init__(
-        self,
-        event: Any,
-        environment: Any,
-        method: str,
-        name: str,
-        start_s: float,
-        end_s: float,
-        bytes_received: int,
-        context: dict[str, Any],
-        url: str,
-    ) -> None:
-        self._event = event
-        self._environment = environment
-        self._method = method
-        self._name = name
-        self._start_s = start_s
-        self._end_s = end_s
-        self._bytes = bytes_received
-        self._context = context
-        self._url = url
+    hook: Any
+    environment: Any
+    """Its ``harness_recorder`` is the :class:`~harness.engine.recorder.Recorder` of a load worker, if it has one."""
+    method: str
+    name: str
+    start_s: float
+    """``time.perf_counter``, like ``end_s``."""
+    end_s: float
+    bytes_received: int
+    context: dict[str, Any]
+    url: str
 
     def meta(self, response: Response | None, exception: BaseException | None) -> dict[str, Any]:
         """The arguments of Locust's request event."""
         return {
-            "request_type": self._method,
-            "name": self._name,
-            "context": self._context,
+            "request_type": self.method,
+            "name": self.name,
+            "context": self.context,
             "response": response,
             "exception": exception,
-            "start_time": time.time() - (time.perf_counter() - self._start_s),
-            "url": self._url,
-            "response_length": self._bytes,
-            "response_time": (self._end_s - self._start_s) * 1000,
+            "start_time": time.time() - (time.perf_counter() - self.start_s),
+            "url": self.url,
+            "response_length": self.bytes_received,
+            "response_time": (self.end_s - self.start_s) * 1000,
         }
 
     def record(
@@ -76,20 +46,11 @@ class RequestEvent:
     ) -> None:
         """Record the request; ``meta`` is the result of :meth:`meta`, if the scenario may have changed it."""
         if meta is not None:
-            self._event.fire(**{**meta, "exception": exception})
+            self.hook.fire(**{**meta, "exception": exception})
             return
-        recorder: Recorder | None = sole_recorder(self._event, self._environment)
+        recorder = sole_recorder(self.hook, self.environment)
         if recorder is None:
-            self._event.fire(**self.meta(response, exception))
+            self.hook.fire(**self.meta(response, exception))
             return
-        recorder.record(
-            self._method,
-            self._name,
-            self._start_s,
-            self._end_s,
-            self._bytes,
-            exception,
-            response,
-            self._context,
-            self._url,
-        )
+        _, _, method, name, start_s, end_s, bytes_received, context, url = self
+        recorder.record(method, name, start_s, end_s, bytes_received, exception, response, context, url)

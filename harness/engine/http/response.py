@@ -35,6 +35,17 @@ class Response:
     A response that ended in the middle of its body has a status *and* an error, and the part of the body that arrived.
     """
 
+    arrived_s: float | None = None
+    """When it, or the headers of a stream, had arrived at this machine (``perf_counter``); None if it did not."""
+    error: BaseException | None = None
+    """The error that is recorded for the request, unless the scenario decides otherwise."""
+    encoding: str | None = None
+    """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
+    _stream: BodyStream | None = None
+    _headers: Headers | None = None
+    _history: list[Response] | None = None
+    _request: Request | None = None
+
     def __init__(
         self, prepared: PreparedRequest, status: int, raw_headers: bytes, content: bytes | None, elapsed_s: float | None
     ) -> None:
@@ -44,16 +55,6 @@ class Response:
         self._raw_headers = raw_headers
         self._content = content
         self._elapsed_s = elapsed_s
-        self.arrived_s: float | None = None
-        """When it, or the headers of a stream, had arrived at this machine (``perf_counter``); None if it did not."""
-        self.error: BaseException | None = None
-        """The error that is recorded for the request, unless the scenario decides otherwise."""
-        self.encoding: str | None = None
-        """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
-        self._stream: BodyStream | None = None
-        self._headers: Headers | None = None
-        self._history: list[Response] | None = None
-        self._request: Request | None = None
 
     @property
     def headers(self) -> Headers | None:
@@ -61,6 +62,10 @@ class Response:
         if self._headers is None and self._raw_headers:
             self._headers = parse_headers(self._raw_headers)
         return self._headers
+
+    def header_lines(self, name: str) -> list[str]:
+        """The values of a header, one for each of its lines."""
+        return self.headers.getlist(name) if self.headers is not None else []
 
     @property
     def content(self) -> bytes | None:
@@ -84,13 +89,11 @@ class Response:
     def _detect_encoding(self, content: bytes) -> str | None:
         if b"\r\ncontent-type: application/json\r\n" in self._raw_headers.lower():
             return "utf-8"
-        types = self.headers.getlist("content-type") if self.headers is not None else []
-        named: str | None = None
-        if types:
-            named = get_encoding_from_headers(CaseInsensitiveDict({"content-type": types[0]}))
-        with suppress(LookupError):  # treat an unknown charset like a missing one
-            if named and codecs.lookup(named):
-                return named
+        for content_type in self.header_lines("content-type")[:1]:
+            named = get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type}))
+            with suppress(LookupError):  # treat an unknown charset like a missing one
+                if named and codecs.lookup(named):
+                    return named
         return detect(content)["encoding"]
 
     def json(self) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import codecs
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from ssl import SSLContext
 from time import perf_counter
 from typing import Any
@@ -12,8 +13,8 @@ from gevent import GreenletExit, Timeout
 from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.header import Headers
 from locust import User
+from locust.contrib.fasthttp import FastHttpSession
 
-from harness.engine.http.auth import basic_auth
 from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection_pool import ConnectionPool
@@ -21,18 +22,26 @@ from harness.engine.http.cookies import CachingCookieJar
 from harness.engine.http.request_body import encode_body
 from harness.engine.http.request_builder import RequestBuilder, build_cached, process_requests
 from harness.engine.http.request_event import RequestEvent
-from harness.engine.http.request_headers import USER_AGENT, HeaderFields
-from harness.engine.http.request_methods import RequestMethods
+from harness.engine.http.request_headers import USER_AGENT, HeaderFields, basic_auth
 from harness.engine.http.response import Response
 from harness.engine.http.transport import Transport, request_options
-from harness.engine.http.user_agent import UserAgent
 from harness.engine.locust.event_hooks import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
 
 _NO_CONTEXT: dict[str, Any] = {}
 
 
-class HttpSession(RequestMethods):
+@dataclass(frozen=True)
+class UserAgent:
+    """What scenarios use of ``self.client.client``, which is geventhttpclient's ``UserAgent`` in Locust."""
+
+    clientpool: ConnectionPool
+    """Closing it makes a user reconnect."""
+    default_headers: Headers
+    """They may be changed at any time."""
+
+
+class HttpSession(FastHttpSession):
     """Sends requests and records them. Keeps connections and cookies between requests.
 
     A request never raises for what the server or the network did; see :attr:`Response.error`.
@@ -92,14 +101,14 @@ class HttpSession(RequestMethods):
         self._builder.base = None
 
     @property
-    def cookiejar(self) -> CachingCookieJar:
+    def cookiejar(self) -> CachingCookieJar:  # type: ignore[override]  # created when it is needed
         """The cookies of this user."""
         if self._transport.jar is None:
             self._transport.jar = CachingCookieJar()
         return self._transport.jar
 
     @property
-    def client(self) -> UserAgent:
+    def client(self) -> UserAgent:  # type: ignore[override]  # not a client of its own
         """The connection pool, and the default headers, which may be changed."""
         self._builder.default_headers_exposed = True
         return UserAgent(self._transport.pool, self._builder.default_headers)
@@ -108,15 +117,6 @@ class HttpSession(RequestMethods):
         """Close the idle connections unless the pool is shared. Later requests open new ones."""
         if not self._shares_pool:
             self._transport.pool.close()
-
-    @contextmanager
-    def rename_request(self, name: str) -> Iterator[None]:
-        """Give ``name`` to all requests of a ``with`` block that have none of their own."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
     def request(
         self,
@@ -131,6 +131,11 @@ class HttpSession(RequestMethods):
         json: Any = None,
         allow_redirects: bool = True,
         context: dict[str, Any] = _NO_CONTEXT,
+        *,
+        params: Any = None,
+        files: Any = None,
+        max_redirects: int | None = None,
+        max_retries: int | None = None,
         **more: Any,
     ) -> Any:
         """Send a request, record it and return a :class:`Response`.
@@ -138,25 +143,22 @@ class HttpSession(RequestMethods):
         ``url`` is a path below the base URL, or a whole URL. The request is recorded under ``name``, by default its
         ``url``. ``json`` is ignored if there is ``data``. With ``catch_response``, use the result in a ``with`` block,
         which decides whether the request succeeded. With ``stream``, the response time ends when the headers arrive;
-        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``more`` may have ``params``,
-        ``files``, ``max_redirects`` and ``max_retries``; anything else is added to the form of a POST request, or to
-        the query of others.
+        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``more`` is added to the form of a
+        POST request, or to the query of others.
         """
         if not name:
             name = self.request_name or url
         verb = method.upper()
-        params = files = None
-        max_redirects, max_retries = self.max_redirects, self.max_retries
-        if more:
-            params, files = more.pop("params", None), more.pop("files", None)
-            max_redirects = _int_or(more.pop("max_redirects", None), max_redirects)
-            max_retries = _int_or(more.pop("max_retries", None), max_retries)
-            if more and verb == "POST":
-                data = _merged(data, more)
-            elif more:
-                params = _merged(params, more)
+        if more and verb == "POST":
+            data = _merged(data, more)
+        elif more:
+            params = _merged(params, more)
         if not allow_redirects:
             max_redirects = 0
+        elif max_redirects is None:
+            max_redirects = self.max_redirects
+        if max_retries is None:
+            max_retries = self.max_retries
         if self.user is not None:
             context = {**self.user.context(), **context}
         elif context is _NO_CONTEXT:
@@ -192,39 +194,41 @@ class HttpSession(RequestMethods):
             response.error = error
             bytes_received = 0
         except (GreenletExit, Timeout) as interruption:
-            cause = RequestInterrupted() if isinstance(interruption, GreenletExit) else interruption
-            self._event(method, name, start_s, perf_counter(), 0, context, full_url).record(None, cause)
+            event = RequestEvent(
+                self.request_event, self._environment, method, name, start_s, perf_counter(), 0, context, full_url
+            )
+            event.record(None, RequestInterrupted() if isinstance(interruption, GreenletExit) else interruption)
             raise
         end_s = response.arrived_s
         if end_s is None:
             end_s = perf_counter()
-        if isinstance(response, ResponseContextManager):
-            return response.attach(self._event(method, name, start_s, end_s, bytes_received, context, full_url))
-        recorder = sole_recorder(self.request_event, self._environment)
+        recorder = None if catch_response else sole_recorder(self.request_event, self._environment)
         if recorder is not None:
             recorder.record(method, name, start_s, end_s, bytes_received, response.error, response, context, full_url)
-        else:
-            event = self._event(method, name, start_s, end_s, bytes_received, context, full_url)
-            event.record(response, response.error)
+            return response
+        event = RequestEvent(
+            self.request_event, self._environment, method, name, start_s, end_s, bytes_received, context, full_url
+        )
+        if isinstance(response, ResponseContextManager):
+            return response.attach(event)
+        event.record(response, response.error)
         return response
 
-    def _event(
-        self,
-        method: str,
-        name: str,
-        start_s: float,
-        end_s: float,
-        bytes_received: int,
-        context: dict[str, Any],
-        url: str,
-    ) -> RequestEvent:
-        return RequestEvent(
-            self.request_event, self._environment, method, name, start_s, end_s, bytes_received, context, url
-        )
+    def iter_lines(self, url: str, method: str = "GET", **more: Any) -> Generator[str]:
+        """Yield the lines of a response as they arrive, without their line ends.
 
-
-def _int_or(value: Any, default: int) -> int:
-    return default if value is None else int(value)
+        Raises the error that the request failed with, since the request is already recorded at that point.
+        """
+        response = self.request(method, url, stream=True, **more)
+        response.raise_for_status()
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        rest = ""
+        for chunk in response.stream:
+            *lines, rest = (rest + decode(chunk)).split("\n")
+            yield from lines
+        rest += decode(b"", final=True)
+        if rest:
+            yield rest
 
 
 def _merged(fields: Any, more: dict[str, Any]) -> Any:
@@ -235,5 +239,5 @@ def _merged(fields: Any, more: dict[str, Any]) -> Any:
 
 
 def _declared_length(response: Response) -> int:
-    lengths = response.headers.getlist("content-length") if response.headers is not None else []
+    lengths = response.header_lines("content-length")
     return int(lengths[0]) if len(lengths) == 1 and lengths[0].isdecimal() else 0

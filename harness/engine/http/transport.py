@@ -69,7 +69,7 @@ class Transport:
         history: list[Response] = []
         first_origin = request.origin
         while response.status_code in REDIRECTS and response.error is None:
-            location = response.headers.getlist("location") if response.headers is not None else []
+            location = response.header_lines("location")
             if len(location) != 1 or not location[0]:
                 break
             if len(history) == options.max_redirects:
@@ -184,7 +184,7 @@ class Transport:
         response = self._build_response(request, options, parser, elapsed_s, is_redirect)
         response.arrived_s = arrived_s
         if options.stream:
-            codings = _content_codings(parser, response)
+            codings = response.header_lines("content-encoding") if parser.has_content_coding else []
             response._stream = BodyStream(parser, connection, origin_pool, settings, start[0], codings)
         else:
             parser.recycle()
@@ -205,7 +205,7 @@ class Transport:
                 self.jar = CachingCookieJar()
             self.jar.store(response.headers or Headers(), request.origin, request.target, is_redirect=is_redirect)
         if content and parser.has_content_coding:
-            codings = _content_codings(parser, response)
+            codings = response.header_lines("content-encoding")
             try:
                 response._content = decode_content(content, codings, self.pool.settings.max_response_bytes)
             except RequestFailure as error:
@@ -214,10 +214,3 @@ class Transport:
             response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
             bad_status.__dict__["response"] = response
         return response
-
-
-def _content_codings(parser: ResponseParser, response: Response) -> list[str]:
-    """The values of ``Content-Encoding``."""
-    if not parser.has_content_coding or response.headers is None:
-        return []
-    return response.headers.getlist("content-encoding")

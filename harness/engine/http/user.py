@@ -83,24 +83,17 @@ class HttpUser(User, RestMixin[Any]):
                 "You must specify the base host. Either in the host attribute in the User class, or on the command "
                 "line using the --host option."
             )
+        settings = {name: getattr(self, name) for name in ClientSettings.__dataclass_fields__}
+        settings["max_response_bytes"] = self.max_answer_bytes or self.max_response_bytes
         self.client = HttpSession(
             self.host,
             self.environment.events.request,
             self,
-            insecure=self.insecure,
             client_pool=self.client_pool,
-            ssl_context_factory=self.ssl_context_factory,
             max_redirects=self.max_redirects,
             max_retries=self.max_retries,
             headers=self.default_headers,
-            network_timeout=self.network_timeout,
-            connection_timeout=self.connection_timeout,
-            exchange_timeout=self.exchange_timeout,
-            max_header_bytes=self.max_header_bytes,
-            max_response_bytes=self.max_answer_bytes or self.max_response_bytes,
-            concurrency=self.concurrency,
-            proxy_host=self.proxy_host,
-            proxy_port=self.proxy_port,
+            **settings,
         )
         """Keeps connections and cookies between requests."""
 
