@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection
 from harness.engine.http.connection_pool import OriginPool
-from harness.engine.http.decoders import Decoder, make_decoder
+from harness.engine.http.decoders import Decoder
 from harness.engine.http.http11 import receive_data
 from harness.engine.http.response_parser import ResponseParser
 from harness.engine.request_failures import ResponseTooLarge
@@ -73,7 +73,11 @@ class BodyStream:
                 receive_data(self._connection, parser, self._settings, self._started_s)
                 part = parser.take_body()
             complete = parser.complete
-            self._buffer += self._decode(part, complete=complete) if self._codings else part
+            if self._codings:
+                if self._decoder is None:
+                    self._decoder = Decoder(self._codings, self._settings.max_response_bytes)
+                part = self._decoder.decode(part, last=complete)
+            self._buffer += part
             if len(self._buffer) > self._settings.max_response_bytes:
                 raise ResponseTooLarge
         except BaseException:  # the rest cannot be read; raised again
@@ -83,14 +87,6 @@ class BodyStream:
         if complete:
             self._ended = True
             self.close()
-
-    def _decode(self, part: bytes, *, complete: bool) -> bytes:
-        if self._decoder is None:
-            self._decoder = make_decoder(self._codings, self._settings.max_response_bytes)
-            if self._decoder is None:
-                return part
-        part = self._decoder.decode(part)
-        return part + self._decoder.end() if complete else part
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if part of the body is unread."""

@@ -115,10 +115,6 @@ class ConnectionPool:
             origin_pool = self._origin_pools[origin] = OriginPool(origin, self.settings.concurrency)
         return origin_pool
 
-    def request_target(self, origin: Origin, target: str) -> str:
-        """The target in the request line. A proxy for plain HTTP takes the whole URL (RFC 9112, section 3.2.2)."""
-        return origin.url + target if self.settings.proxy_host and origin.scheme == "http" else target
-
     def connect(self, origin: Origin) -> Connection:
         """Open a connection, after ``acquire`` on the origin's pool returned none."""
         return connect(origin, self.settings, self._tls_context)

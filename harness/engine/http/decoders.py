@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import brotli
 
@@ -20,97 +20,54 @@ else:
 _MAX_STEP_BYTES = 1024 * 1024
 
 
-class Decoder(Protocol):
+class Decoder:
     """Decodes a body that arrives in chunks."""
 
-    def decode(self, data: bytes) -> bytes:
-        """As much decoded content as ``data`` and what came before it allow."""
+    def __init__(self, codings: list[str], limit: int) -> None:
+        """``codings`` are the values of ``Content-Encoding``; :meth:`decode` returns ``limit`` bytes at most.
 
-    def end(self) -> bytes:
-        """The rest. Raises :class:`MalformedResponse` if the encoded body is incomplete."""
-
-
-def make_decoder(codings: list[str], limit: int) -> Decoder | None:
-    """A decoder for the values of ``Content-Encoding``; None if there is nothing to decode.
-
-    One call returns at most ``limit`` bytes, or raises :class:`ResponseTooLarge`.
-    """
-    names = [name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _IDENTITY]
-    if len(names) > _MAX_CODINGS:  # each decoder takes memory as soon as it is created
-        raise MalformedResponse(message("too-many-content-codings", limit=_MAX_CODINGS))
-    decoders: list[Decoder] = []
-    for name in reversed(names):
-        make = _CODINGS.get(name)
-        if make is None:
-            raise MalformedResponse(message("unknown-content-coding", supported=", ".join(_CODINGS)))
-        decoders.append(_LimitedDecoder(make(), name, limit))
-    if not decoders:
-        return None
-    return decoders[0] if len(decoders) == 1 else _DecoderChain(decoders)
-
-
-def decode_content(body: bytes, codings: list[str], limit: int) -> bytes:
-    """Decode a whole body. An empty one, as after HEAD or with status 304, is empty in every coding."""
-    decoder = make_decoder(codings, limit) if body else None
-    return body if decoder is None else decoder.decode(body) + decoder.end()
-
-
-class _LimitedDecoder:
-    """Limits the output of one call, and raises the same errors for every coding."""
-
-    def __init__(self, coding: _Coding, name: str, limit: int) -> None:
-        self._coding = coding
-        self._name = name
+        Raises :class:`MalformedResponse` if the harness does not know them.
+        """
+        names = [
+            name for line in codings for part in line.split(",") if (name := part.strip().lower()) not in _IDENTITY
+        ]
+        if len(names) > _MAX_CODINGS:  # each takes memory as soon as it is created
+            raise MalformedResponse(message("too-many-content-codings", limit=_MAX_CODINGS))
+        self._codings: list[tuple[str, _Coding]] = []
+        for name in reversed(names):
+            make = _CODINGS.get(name)
+            if make is None:
+                raise MalformedResponse(message("unknown-content-coding", supported=", ".join(_CODINGS)))
+            self._codings.append((name, make()))
         self._limit = limit
+        self._begun = False
 
-    def decode(self, data: bytes) -> bytes:
-        out: list[bytes] = []
-        left = self._limit
-        try:
-            while True:
-                part = self._coding.step(data)
-                data = b""
-                if not part:
-                    return b"".join(out)
-                left -= len(part)
-                if left < 0:
-                    raise ResponseTooLarge
-                out.append(part)
-        except (zlib.error, brotli.error, ZstdError, EOFError):
-            raise MalformedResponse(message("invalid-content", coding=self._name)) from None
+    def decode(self, data: bytes, *, last: bool) -> bytes:
+        """As much content as ``data`` and what came before it allow.
 
-    def end(self) -> bytes:
-        if not self._coding.ended:
-            raise MalformedResponse(message("truncated-content", coding=self._name))
-        return b""
-
-
-class _DecoderChain:
-    def __init__(self, decoders: list[Decoder]) -> None:
-        self._decoders = decoders
-
-    def decode(self, data: bytes) -> bytes:
-        for decoder in self._decoders:
-            data = decoder.decode(data)
+        An empty body, as after HEAD or with status 304, is empty in every coding. Raises :class:`ResponseTooLarge`, and
+        :class:`MalformedResponse`, also if ``last`` data do not end the content.
+        """
+        self._begun = self._begun or bool(data)
+        for name, coding in self._codings:
+            try:
+                data = self._decode_with(coding, data)
+            except (zlib.error, brotli.error, ZstdError, EOFError):
+                raise MalformedResponse(message("invalid-content", coding=name)) from None
+            if last and self._begun and not coding.ended:
+                raise MalformedResponse(message("truncated-content", coding=name))
         return data
 
-    def end(self) -> bytes:
-        for decoder in self._decoders:
-            decoder.end()
-        return b""
-
-
-class _Coding(Protocol):
-    """One content coding.
-
-    ``step`` takes new bytes, or none to continue. It returns about :data:`_MAX_STEP_BYTES` at most, and nothing if it
-    needs more input.
-    """
-
-    @property
-    def ended(self) -> bool: ...
-
-    def step(self, data: bytes) -> bytes: ...
+    def _decode_with(self, coding: _Coding, data: bytes) -> bytes:
+        out: list[bytes] = []
+        left = self._limit
+        while part := coding.step(data):
+            data = b""
+            left -= len(part)
+            if left < 0:
+                raise ResponseTooLarge
+            out.append(part)
+        return b"".join(out)
 
 
 class _Zlib:
@@ -187,6 +144,12 @@ class _Zstd:
         return self._decompressor.decompress(data, _MAX_STEP_BYTES)
 
 
+_Coding = _Zlib | _Brotli | _Zstd
+"""One content coding.
+
+``step`` takes new bytes, or none to continue. It returns about :data:`_MAX_STEP_BYTES` at most, and nothing if it needs
+more input.
+"""
 _GZIP = 16 + zlib.MAX_WBITS
 _MAX_CODINGS = 4
 _IDENTITY = ("", "identity")

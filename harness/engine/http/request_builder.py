@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from geventhttpclient.header import Headers
 from geventhttpclient.url import URL
+from locust.contrib.fasthttp import FastHttpSession
 
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, split_url
@@ -30,28 +31,29 @@ class BaseUrl(NamedTuple):
     """What all requests to paths below a base URL share."""
 
     url: str
+    authorization: str | None
     origin: Origin
     path: str
     origin_pool: OriginPool
     header_cache: RequestHeaderCache
 
 
-class RequestBuilder:
-    """The base URL and default headers of a session, and requests made from them."""
+class RequestBuilder(FastHttpSession):
+    """The half of a session that builds requests from its base URL and its default headers."""
 
-    __slots__ = ("_pool", "auth_header", "base", "base_url", "default_headers", "default_headers_exposed")
+    auth_header: str | None
+    """``Authorization`` of requests without ``auth=``, from the credentials in the base URL."""
 
     def __init__(self, base_url: str | None, default_headers: Headers, pool: ConnectionPool) -> None:
         self._pool = pool
         self.base_url, self.auth_header = split_credentials(base_url)
-        """To change them, also set :attr:`base` to None."""
-        self.default_headers = default_headers
-        self.default_headers_exposed = False
+        self._default_headers = default_headers
+        self._default_headers_exposed = False
         """Whether the scenario may change the default headers at any time."""
-        self.base: BaseUrl | None = None
-        """The result of :meth:`find_base`."""
+        self._base: BaseUrl | None = None
+        """The last result of :meth:`_find_base`."""
 
-    def find_base(self) -> BaseUrl | None:
+    def _find_base(self) -> BaseUrl | None:
         """What requests share. None if paths cannot simply be appended to the base URL."""
         if self.base_url is None or not is_absolute(self.base_url):
             return None
@@ -59,15 +61,14 @@ class RequestBuilder:
         if not (url.path == "" or is_plain_path(url.path)) or url.params or url.query or url.fragment:
             return None
         origin, _ = split_url(url)
-        header_cache = self.header_cache(origin)
-        self.base = BaseUrl(self.base_url, origin, url.path, self._pool.origin_pool(origin), header_cache)
-        return self.base
+        origin_pool, header_cache = self._pool.origin_pool(origin), self._header_cache(origin)
+        return BaseUrl(self.base_url, self.auth_header, origin, url.path, origin_pool, header_cache)
 
-    def header_cache(self, origin: Origin) -> RequestHeaderCache:
+    def _header_cache(self, origin: Origin) -> RequestHeaderCache:
         """The cache for the current default headers."""
-        return RequestHeaderCache.for_session(origin, self.default_headers, self.auth_header)
+        return RequestHeaderCache.for_session(origin, self._default_headers, self.auth_header)
 
-    def build(
+    def _build(
         self,
         method: str,
         url: str,
@@ -77,15 +78,15 @@ class RequestBuilder:
         body: RequestBody,
     ) -> PreparedRequest:
         """Build a request of any kind."""
-        base = self.base
+        base = self._base
         if base is not None and params is None and is_plain_path(url):
             full_url = f"{base.url}{url}"
             origin, target = base.origin, base.path + url
-            header_cache = self.header_cache(origin) if self.default_headers_exposed else base.header_cache
+            header_cache = self._header_cache(origin) if self._default_headers_exposed else base.header_cache
         else:
             full_url = url if is_absolute(url) else f"{self.base_url}{url}"
             origin, target = parse_url(full_url) if params is None else split_url(URL(full_url, params=params))
-            header_cache = self.header_cache(origin)
+            header_cache = self._header_cache(origin)
         authorization = basic_auth(*auth) if auth else None
         if headers or authorization or body.content_type:
             request_headers = header_cache.for_request(headers, authorization, body.content_type)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import cached_property
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -41,10 +42,8 @@ class Response:
     """The error that is recorded for the request, unless the scenario decides otherwise."""
     encoding: str | None = None
     """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
-    _stream: BodyStream | None = None
-    _headers: Headers | None = None
-    _history: list[Response] | None = None
-    _request: Request | None = None
+    stream: BodyStream | None = None
+    """The unread body of a request with ``stream=True``."""
 
     def __init__(
         self, prepared: PreparedRequest, status: int, raw_headers: bytes, content: bytes | None, elapsed_s: float | None
@@ -56,12 +55,10 @@ class Response:
         self._content = content
         self._elapsed_s = elapsed_s
 
-    @property
+    @cached_property
     def headers(self) -> Headers | None:
         """The headers, by name in any case; a header of several lines is a list. None if no response arrived."""
-        if self._headers is None and self._raw_headers:
-            self._headers = parse_headers(self._raw_headers)
-        return self._headers
+        return parse_headers(self._raw_headers) if self._raw_headers else None
 
     def header_lines(self, name: str) -> list[str]:
         """The values of a header, one for each of its lines."""
@@ -70,8 +67,8 @@ class Response:
     @property
     def content(self) -> bytes | None:
         """The decoded body, or the unread rest of a stream. None if no response arrived."""
-        if self._content is None and self._stream is not None:
-            self._content = self._stream.read()
+        if self._content is None and self.stream is not None:
+            self._content = self.stream.read()
         return self._content
 
     @property
@@ -122,8 +119,8 @@ class Response:
             yield text
 
     def _chunks(self, size: int) -> Iterator[bytes]:
-        if self._stream is not None:
-            while chunk := self._stream.read(size):
+        if self.stream is not None:
+            while chunk := self.stream.read(size):
                 yield chunk
         content = self._content or b""
         for at in range(0, len(content), size):
@@ -139,12 +136,10 @@ class Response:
         """URL of the request; after redirects, of the last one."""
         return self._prepared.url
 
-    @property
+    @cached_property
     def request(self) -> Request:
         """The request as it was sent: ``method``, ``url``, ``headers``, ``body``."""
-        if self._request is None:
-            self._request = self._prepared.as_request()
-        return self._request
+        return self._prepared.as_request()
 
     @property
     def cookies(self) -> RequestsCookieJar:
@@ -156,28 +151,21 @@ class Response:
         """Time from sending the (last) request until its response headers arrived. None if no response arrived."""
         return None if self._elapsed_s is None else timedelta(seconds=self._elapsed_s)
 
-    @property
+    @cached_property
     def history(self) -> list[Response]:
         """The redirects that were followed, oldest first."""
-        if self._history is None:
-            self._history = []
-        return self._history
-
-    @property
-    def stream(self) -> BodyStream | None:
-        """The unread body of a request with ``stream=True``."""
-        return self._stream
+        return []
 
     def read(self, size: int | None = None) -> bytes:
         """The next ``size`` bytes of a streamed body, or all the rest."""
-        if self._stream is None:
+        if self.stream is None:
             raise LocustError("only the body of a request with stream=True can be read in parts")
-        return self._stream.read(size)
+        return self.stream.read(size)
 
     def release(self) -> None:
         """Stop reading a streamed body."""
-        if self._stream is not None:
-            self._stream.close()
+        if self.stream is not None:
+            self.stream.close()
 
     def __enter__(self) -> Response:
         return self

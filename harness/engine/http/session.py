@@ -13,7 +13,6 @@ from gevent import GreenletExit, Timeout
 from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.header import Headers
 from locust import User
-from locust.contrib.fasthttp import FastHttpSession
 
 from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
@@ -41,7 +40,7 @@ class UserAgent:
     """They may be changed at any time."""
 
 
-class HttpSession(FastHttpSession):
+class HttpSession(RequestBuilder):
     """Sends requests and records them. Keeps connections and cookies between requests.
 
     A request never raises for what the server or the network did; see :attr:`Response.error`.
@@ -76,29 +75,9 @@ class HttpSession(FastHttpSession):
             )
         default_headers = Headers({"User-Agent": USER_AGENT})
         default_headers.update(headers or {})
+        super().__init__(base_url, default_headers, pool)
         self._transport = Transport(pool)
-        self._builder = RequestBuilder(base_url, default_headers, pool)
         self._environment = getattr(user, "environment", None)
-
-    @property
-    def base_url(self) -> str | None:
-        """The URL that paths are appended to."""
-        return self._builder.base_url
-
-    @base_url.setter
-    def base_url(self, url: str | None) -> None:
-        self._builder.base_url = url
-        self._builder.base = None
-
-    @property
-    def auth_header(self) -> str | None:
-        """``Authorization`` of requests without ``auth=``, from the credentials in the base URL."""
-        return self._builder.auth_header
-
-    @auth_header.setter
-    def auth_header(self, value: str | None) -> None:
-        self._builder.auth_header = value
-        self._builder.base = None
 
     @property
     def cookiejar(self) -> CachingCookieJar:  # type: ignore[override]  # created when it is needed
@@ -110,13 +89,13 @@ class HttpSession(FastHttpSession):
     @property
     def client(self) -> UserAgent:  # type: ignore[override]  # not a client of its own
         """The connection pool, and the default headers, which may be changed."""
-        self._builder.default_headers_exposed = True
-        return UserAgent(self._transport.pool, self._builder.default_headers)
+        self._default_headers_exposed = True
+        return UserAgent(self._pool, self._default_headers)
 
     def close(self) -> None:
         """Close the idle connections unless the pool is shared. Later requests open new ones."""
         if not self._shares_pool:
-            self._transport.pool.close()
+            self._pool.close()
 
     def request(
         self,
@@ -164,12 +143,13 @@ class HttpSession(FastHttpSession):
         elif context is _NO_CONTEXT:
             context = {}
 
-        builder = self._builder
-        base = builder.base if builder.base is not None else builder.find_base()
+        base = self._base
+        if base is None or base.url is not self.base_url or base.authorization is not self.auth_header:
+            base = self._base = self._find_base()
         prepared = None
         if base is not None and data is None and json is None and params is None and not files:
             # Most requests have no body; all that are alike are built and encoded once.
-            cache = builder.header_cache(base.origin) if builder.default_headers_exposed else base.header_cache
+            cache = self._header_cache(base.origin) if self._default_headers_exposed else base.header_cache
             authorization = basic_auth(*auth) if auth else None
             request_headers = cache.for_request(headers, authorization, None) if headers or auth else cache.default
             prepared = process_requests.get((request_headers, base.url, verb, url)) or build_cached(
@@ -178,8 +158,8 @@ class HttpSession(FastHttpSession):
         if base is not None and prepared is not None:
             origin_pool = base.origin_pool
         else:
-            prepared = builder.build(verb, url, params, headers, auth, encode_body(data, json, files))
-            origin_pool = self._transport.pool.origin_pool(prepared.origin)
+            prepared = self._build(verb, url, params, headers, auth, encode_body(data, json, files))
+            origin_pool = self._pool.origin_pool(prepared.origin)
         full_url = prepared.url
         response_class = ResponseContextManager if catch_response else Response
         options = request_options(response_class, stream, max_redirects, max_retries)

@@ -13,7 +13,7 @@ from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 from harness.engine.http.body_stream import BodyStream
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
-from harness.engine.http.decoders import decode_content
+from harness.engine.http.decoders import Decoder
 from harness.engine.http.http11 import RequestNotSent, handle_request, receive_response
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import REDIRECTS, build_redirect_request
@@ -80,7 +80,7 @@ class Transport:
             origin_pool = self.pool.origin_pool(request.origin)
             start[0] += origin_pool.wait_for_rate_limit()
             response = self._send_with_retries(request, origin_pool, options, start, is_redirect=True)
-        response._history = history
+        response.history = history
         return response
 
     def _check_deadline(self, start: list[float]) -> None:
@@ -124,7 +124,9 @@ class Transport:
                 request = request.with_cookie(cookie)
         data, chunks = request.encoded, None
         if data is None or settings.proxy_host:
-            target = self.pool.request_target(request.origin, request.target)
+            target = request.target
+            if settings.proxy_host and request.origin.scheme == "http":  # RFC 9112, section 3.2.2
+                target = request.origin.url + target
             data, chunks = request.encode(target), request.body_chunks()
         parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
         connection = origin_pool.acquire()
@@ -185,7 +187,7 @@ class Transport:
         response.arrived_s = arrived_s
         if options.stream:
             codings = response.header_lines("content-encoding") if parser.has_content_coding else []
-            response._stream = BodyStream(parser, connection, origin_pool, settings, start[0], codings)
+            response.stream = BodyStream(parser, connection, origin_pool, settings, start[0], codings)
         else:
             parser.recycle()
         return response
@@ -207,7 +209,8 @@ class Transport:
         if content and parser.has_content_coding:
             codings = response.header_lines("content-encoding")
             try:
-                response._content = decode_content(content, codings, self.pool.settings.max_response_bytes)
+                decoder = Decoder(codings, self.pool.settings.max_response_bytes)
+                response._content = decoder.decode(content, last=True)
             except RequestFailure as error:
                 response.error = error
         if response.status_code not in _SUCCESS_STATUSES and response.error is None:

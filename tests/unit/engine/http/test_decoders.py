@@ -9,7 +9,7 @@ import zlib
 import brotli
 import pytest
 
-from harness.engine.http.decoders import decode_content, make_decoder
+from harness.engine.http.decoders import Decoder
 from harness.engine.request_failures import MalformedResponse, ResponseTooLarge
 
 if sys.version_info >= (3, 14):
@@ -29,13 +29,16 @@ CODED = {
 RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
 
 
+def decode_content(body: bytes, codings: list[str], limit: int) -> bytes:
+    return Decoder(codings, limit).decode(body, last=True)
+
+
 @pytest.mark.parametrize("coding", CODED)
 def test_each_coding_is_decoded(coding: str) -> None:
     assert decode_content(CODED[coding], [coding.upper()], LIMIT) == TEXT
-    decoder = make_decoder([coding], LIMIT)
-    assert decoder is not None
-    parts = [decoder.decode(CODED[coding][at : at + 3]) for at in range(0, len(CODED[coding]), 3)]
-    assert b"".join(parts) + decoder.end() == TEXT
+    decoder = Decoder([coding], LIMIT)
+    parts = [decoder.decode(CODED[coding][at : at + 3], last=False) for at in range(0, len(CODED[coding]), 3)]
+    assert b"".join(parts) + decoder.decode(b"", last=True) == TEXT
 
 
 def test_deflate_may_lack_its_zlib_header() -> None:
