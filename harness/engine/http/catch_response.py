@@ -79,15 +79,16 @@ class ResponseContextManager(Response):
 
     def success(self) -> None:
         """Mark the request as successful, whatever its status."""
-        if not self._entered:
-            raise LocustError(_OUTSIDE_WITH)
-        self._manual_result = True
+        self._mark(True)
 
     def failure(self, exc: BaseException | str) -> None:
         """Mark the request as failed, with an exception or a reason."""
+        self._mark(exc if isinstance(exc, Exception) else CatchResponseError(exc))
+
+    def _mark(self, result: bool | BaseException) -> None:
         if not self._entered:
             raise LocustError(_OUTSIDE_WITH)
-        self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
+        self._manual_result = result
 
     def raise_for_status(self) -> None:
         """Raise the error of a request that has failed, or has been marked as failed."""

@@ -10,7 +10,6 @@ from geventhttpclient.client import HTTPClientPool
 
 from harness.engine.host_guard import guard
 from harness.engine.http.client_settings import ClientSettings
-from harness.engine.http.connect import connect
 from harness.engine.http.connection import Connection
 from harness.engine.http.origin import Origin
 from harness.engine.http.tls import make_context
@@ -19,8 +18,6 @@ from harness.engine.pacing.rate_limiter import RateLimiter
 
 class OriginPool:
     """The connections to one origin. At most ``concurrency`` are in use at a time; further requests wait."""
-
-    __slots__ = ("_free_slots", "_idle", "_waiters", "origin", "rate_limiter")
 
     def __init__(self, origin: Origin, concurrency: int) -> None:
         self.origin = origin
@@ -92,8 +89,6 @@ class OriginPool:
 class ConnectionPool:
     """The connections of one user, or of all users that share a pool."""
 
-    __slots__ = ("__weakref__", "_context", "_origin_pools", "settings")
-
     def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
         self._origin_pools: dict[Origin, OriginPool] = {}
@@ -115,11 +110,8 @@ class ConnectionPool:
             origin_pool = self._origin_pools[origin] = OriginPool(origin, self.settings.concurrency)
         return origin_pool
 
-    def connect(self, origin: Origin) -> Connection:
-        """Open a connection, after ``acquire`` on the origin's pool returned none."""
-        return connect(origin, self.settings, self._tls_context)
-
-    def _tls_context(self) -> ssl.SSLContext:
+    def tls_context(self) -> ssl.SSLContext:
+        """The TLS context, created when it is needed."""
         if self._context is None:
             self._context = make_context(self.settings.ssl_context_factory, insecure=self.settings.insecure)
         return self._context

@@ -55,8 +55,6 @@ def split_credentials(url: str | None) -> tuple[str | None, str | None]:
 class RequestHeaders:
     """Everything after the request target, except cookies and the length of the body."""
 
-    __slots__ = ("chunked", "closes_connection", "expects_continue", "fields", "has_cookie", "has_length", "text")
-
     def __init__(self, origin: Origin, fields: Headers) -> None:
         """Raises ``ValueError`` if a name or value cannot be sent."""
         self.fields = fields
@@ -84,8 +82,6 @@ def _joined(fields: Headers, name: str) -> str:
 
 class RequestHeaderCache:
     """The headers of requests that share an origin, default headers and the credentials of the base URL."""
-
-    __slots__ = ("_authorization", "_cached", "_defaults", "_origin", "default")
 
     def __init__(self, origin: Origin, defaults: Headers, authorization: str | None) -> None:
         self._origin = origin

@@ -9,7 +9,6 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from types import TracebackType
 from typing import Any
 
 from charset_normalizer import detect
@@ -170,12 +169,7 @@ class Response:
     def __enter__(self) -> Response:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> bool | None:
+    def __exit__(self, kind: Any = None, error: Any = None, trace: Any = None) -> bool | None:
         self.release()
         return None
 

@@ -27,8 +27,6 @@ from harness.engine.http.transport import Transport, request_options
 from harness.engine.locust.event_hooks import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
 
-_NO_CONTEXT: dict[str, Any] = {}
-
 
 @dataclass(frozen=True)
 class UserAgent:
@@ -109,7 +107,7 @@ class HttpSession(RequestBuilder):
         auth: tuple[str | bytes, str | bytes] | None = None,
         json: Any = None,
         allow_redirects: bool = True,
-        context: dict[str, Any] = _NO_CONTEXT,
+        context: dict[str, Any] | None = None,
         *,
         params: Any = None,
         files: Any = None,
@@ -138,10 +136,8 @@ class HttpSession(RequestBuilder):
             max_redirects = self.max_redirects
         if max_retries is None:
             max_retries = self.max_retries
-        if self.user is not None:
-            context = {**self.user.context(), **context}
-        elif context is _NO_CONTEXT:
-            context = {}
+        own_context = self.user.context() if self.user is not None else {}
+        context = {**own_context, **(context or {})}
 
         base = self._base
         if base is None or base.url is not self.base_url or base.authorization is not self.auth_header:

@@ -40,8 +40,6 @@ def make_context(factory: Callable[..., ssl.SSLContext] | None, *, insecure: boo
 class TlsConnection(Connection):
     """A connection over TLS. Call :meth:`handshake` first."""
 
-    __slots__ = ("_incoming", "_outgoing", "_tls")
-
     def __init__(self, sock: _socket.socket, limit_s: float, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(sock, limit_s)
         self._incoming = ssl.MemoryBIO()

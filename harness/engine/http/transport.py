@@ -11,6 +11,7 @@ from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
 from harness.engine.http.body_stream import BodyStream
+from harness.engine.http.connect import connect
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
 from harness.engine.http.decoders import Decoder
@@ -44,8 +45,6 @@ request_options = lru_cache(maxsize=128)(RequestOptions)
 
 class Transport:
     """Sends the requests of one user, over its connections and with its cookies."""
-
-    __slots__ = ("jar", "pool")
 
     def __init__(self, pool: ConnectionPool) -> None:
         self.pool = pool
@@ -137,7 +136,7 @@ class Transport:
             while True:
                 try:
                     if connection is None:
-                        connection = self.pool.connect(origin_pool.origin)
+                        connection = connect(origin_pool.origin, settings, self.pool.tls_context)
                         start[0] += origin_pool.limit_after_connect()
                     handle_request(
                         connection,
