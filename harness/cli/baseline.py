@@ -204,10 +204,9 @@ def _judged(folder: RunFolder) -> Summary:
 
 def _reject_unfit(summary: Summary, force: bool) -> None:
     reason = summary.reasons[0] if summary.reasons else summary.verdict
-    if summary.verdict == "fail" and not force:
-        raise HarnessError("baseline-run-failed", where=summary.run_id, reason=reason, force=Option("force"))
-    if summary.verdict == "broken" and not force:
-        raise HarnessError("baseline-run-broken", where=summary.run_id, reason=reason, force=Option("force"))
+    code = {"fail": "baseline-run-failed", "broken": "baseline-run-broken"}.get(summary.verdict)
+    if code is not None and not force:
+        raise HarnessError(code, where=summary.run_id, reason=reason, force=Option("force"))
 
 
 def _reject_undecided(summary: Summary, force: bool) -> None:

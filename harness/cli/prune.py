@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness import control
 from harness.cli import options
-from harness.control.retention import KnownRun, Policy
 from harness.errors import ManyProblemsError
+
+if TYPE_CHECKING:
+    from harness.control.prune import KnownRun
 
 _AGE = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -61,8 +64,9 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
     def report(run: KnownRun) -> None:
         click.echo(f"{'would remove' if dry_run else 'removed'} {_described(run)}", err=True)
 
+    policy = control.prune.Policy(keep, keep_failed)
     with control.run_lookup.existing_store(out) as store:
-        result = control.prune.prune(out, store, Policy(keep, keep_failed), dry_run=dry_run, on_removed=report)
+        result = control.prune.prune(out, store, policy, dry_run=dry_run, on_removed=report)
     reasons = [f"{result.baselines} of them for a baseline"] if result.baselines else []
     reasons += [f"{result.running} still running"] if result.running else []
     click.echo(

@@ -13,15 +13,7 @@ from harness.control.artifacts import artifact_location
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
-from harness.control.supervisor import (
-    EventNotifier,
-    LoadStopper,
-    PhaseNotifier,
-    RunSupervisor,
-    gate_lost,
-    interrupted,
-    target_lost,
-)
+from harness.control.supervisor import EventNotifier, LoadStopper, PhaseNotifier, RunSupervisor
 from harness.control.user_code import verify_target
 from harness.gates.run_totals import RunTotals
 from harness.messages import message
@@ -81,10 +73,7 @@ def _run_in(
     observer: RunObserver,
     listen_address: ListenAddress,
 ) -> Outcome:
-    if plan.target.kind == "attached":
-        observer.notify(message("target-looking"))
-    else:
-        observer.notify(message("target-starting"))
+    observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
     with (
         start_target(
             plan.target,
@@ -96,9 +85,6 @@ def _run_in(
         Interrupts() as interrupts,
     ):
         observer.load_begins(public, folder, target.describe())
-        stop_conditions = [interrupted(interrupts), target_lost(target)]
-        if plan.stop_early:
-            stop_conditions.append(gate_lost(RunTotals(public)))
         url = target.url
         if plan.remote_workers:
             url = reached_from_outside(target.url, listen_address, managed=target.managed)
@@ -116,7 +102,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
-                LoadStopper(load, observer, interrupts, stop_conditions),
+                LoadStopper(load, observer, interrupts, target, RunTotals(public) if plan.stop_early else None),
             ).run()
         observer.load_ended()
         if plan.scenario.has_verify:
@@ -133,10 +119,7 @@ def _generator(load: LoadProcesses) -> list[int]:
 
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
-    if count == 1:
-        observer.notify(message("worker-awaited"))
-    else:
-        observer.notify(message("workers-awaited", count=count))
+    observer.notify(message("worker-awaited") if count == 1 else message("workers-awaited", count=count))
     observer.notify(message("worker-command", command=command))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
@@ -18,16 +17,6 @@ from harness.sampling.session import SamplingSession
 from harness.targets.target import Target
 
 _POLL_S = 0.1
-
-
-class Stop(NamedTuple):
-    """Why the load must end: for the journal, and for people."""
-
-    reason: EndReason
-    message: Message
-
-
-StopCondition = Callable[[Journal], Stop | None]
 
 
 class RunSupervisor:
@@ -88,27 +77,46 @@ class EventNotifier:
 
 
 class LoadStopper:
-    """Ends the load in order as soon as a condition is met, and at once if the user insists."""
+    """Ends the load in order as soon as it must end, and at once if the user insists."""
 
     def __init__(
-        self, load: LoadProcesses, observer: RunObserver, interrupts: Interrupts, conditions: Sequence[StopCondition]
+        self,
+        load: LoadProcesses,
+        observer: RunObserver,
+        interrupts: Interrupts,
+        target: Target,
+        totals: RunTotals | None,
     ) -> None:
+        """With ``totals`` the load also ends when a gate has failed beyond recovery."""
         self._load = load
         self._observer = observer
         self._interrupts = interrupts
-        self._conditions = conditions
+        self._target = target
+        self._totals = totals
+        self._gates = None if totals is None else LiveGates(totals)
         self._stopping = False
         self._pressed = 0
 
     def __call__(self, journal: Journal) -> None:
         self._escalate()
-        for condition in self._conditions if not self._stopping else ():
-            stop = condition(journal)
-            if stop is not None:
-                self._stopping = True
-                self._observer.notify(stop.message)
-                self._load.stop(stop.reason)
-                return
+        if not self._stopping and (stop := self._reason_to_stop(journal)) is not None:
+            self._stopping = True
+            reason, text = stop
+            self._observer.notify(text)
+            self._load.stop(reason)
+
+    def _reason_to_stop(self, journal: Journal) -> tuple[EndReason, Message] | None:
+        """For the journal, and for people."""
+        if self._interrupts.count:
+            return "interrupted", message("run-interrupted")
+        if not self._target.is_alive():
+            return "target lost", message("target-lost", end=self._target.exit_description())
+        if self._totals is not None and self._gates is not None:
+            self._totals.update(journal)
+            if (lost := self._gates.lost()) is not None:
+                source = lost.gate.comparison.source
+                return "gate failed", message("run-stopped-early", gate=source, phase=lost.phase, reason=lost.reason)
+        return None
 
     def _escalate(self) -> None:
         pressed, before = self._interrupts.count, self._pressed
@@ -119,42 +127,3 @@ class LoadStopper:
         elif pressed == 2 and before < 2:
             self._observer.notify(message("run-aborted"))
             self._load.abort()
-
-
-def interrupted(interrupts: Interrupts) -> StopCondition:
-    """Met once the user has interrupted the run."""
-
-    def condition(journal: Journal) -> Stop | None:  # noqa: ARG001  (a StopCondition)
-        if not interrupts.count:
-            return None
-        note = message("run-interrupted")
-        return Stop("interrupted", note)
-
-    return condition
-
-
-def target_lost(target: Target) -> StopCondition:
-    """Met once the target has ended."""
-
-    def condition(journal: Journal) -> Stop | None:  # noqa: ARG001  (a StopCondition)
-        if target.is_alive():
-            return None
-        end = target.exit_description()
-        return Stop("target lost", message("target-lost", end=end))
-
-    return condition
-
-
-def gate_lost(totals: RunTotals) -> StopCondition:
-    """Met once a gate has failed beyond recovery."""
-    gates = LiveGates(totals)
-
-    def condition(journal: Journal) -> Stop | None:
-        totals.update(journal)
-        lost = gates.lost()
-        if lost is None:
-            return None
-        note = message("run-stopped-early", gate=lost.gate.comparison.source, phase=lost.phase, reason=lost.reason)
-        return Stop("gate failed", note)
-
-    return condition

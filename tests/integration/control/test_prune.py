@@ -16,7 +16,7 @@ import pytest
 
 from harness.cli import main
 from harness.control import prune as control
-from harness.control.retention import Policy
+from harness.control.prune import Policy
 from harness.plan.bench import BenchPlan
 from harness.record.run_folder import RunFolder, write_text
 from harness.record.running import marked_as_running
