@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 
+from harness.control.observer import PhaseChanges
 from harness.gates.live import LiveGate, LiveGates
 from harness.gates.run_totals import RunTotals, arrivals, goal_at
 from harness.messages import Message
@@ -53,8 +54,7 @@ class PlainOutput:
         self._gates: LiveGates | None = None
         self._marks: deque[tuple[PhaseSpan, bool]] = deque()
         """Starts (False) and ends (True) of phases that are not printed yet, in order."""
-        self._begun = 0
-        self._ended = 0
+        self._changes = PhaseChanges()
         self._next_s = float(EVERY_S)
         self._silent = False
 
@@ -72,7 +72,7 @@ class PlainOutput:
         if self._totals is None or self._gates is None:
             return
         self._totals.update(journal)
-        self._collect(journal)
+        self._marks.extend(self._changes.new(journal))
         self._print_marks(flush=self._totals.ended)
         running = self._running
         if self._totals.now_s >= self._next_s and running is not None:
@@ -89,16 +89,6 @@ class PlainOutput:
         """The phase whose start is printed and whose end is not."""
         current = self._totals.current if self._totals is not None else None
         return current if current is not None and not self._marks and current.end_s is None else None
-
-    def _collect(self, journal: Journal) -> None:
-        for span in journal.phases[self._ended :]:
-            if self._begun <= self._ended:
-                self._begun += 1
-                self._marks.append((span, False))
-            if span.end_s is None:
-                break
-            self._ended += 1
-            self._marks.append((span, True))
 
     def _print_marks(self, *, flush: bool) -> None:
         """Print starts and ends in order. An end waits for its last second, so that its figures are complete."""

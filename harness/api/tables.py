@@ -59,7 +59,7 @@ def endpoints(summary: Summary) -> pd.DataFrame:
 
 
 def benchmarks(summary: Summary) -> pd.DataFrame:
-    return pd.DataFrame([row.model_dump() for row in summary.benchmarks], columns=list(BenchmarkFigures.model_fields))
+    return _frame(summary.benchmarks, list(BenchmarkFigures.model_fields))
 
 
 def steps(summary: Summary) -> pd.DataFrame:

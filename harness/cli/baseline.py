@@ -6,6 +6,8 @@ Text for people goes to standard error. With ``--json``, the same goes to standa
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
-from harness.cli.baseline_shown import described, described_entry, draw, explain, name_of, stderr_console
+from harness.cli.baseline_shown import described, draw, explain, name_of, stderr_console
 from harness.control.run_lookup import existing_store, find_or_fetch
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Option
@@ -104,7 +106,7 @@ def list_(out: Path, as_json: bool) -> None:
         entries = store.list_baselines()
         shown = store.shown
     if as_json:
-        _print_json([described_entry(entry) for entry in entries])
+        _print_json([asdict(entry) for entry in entries])
         return
     console = stderr_console()
     if not entries:
@@ -237,4 +239,4 @@ def _lacks_only_a_baseline(gate: GateResult) -> bool:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat))

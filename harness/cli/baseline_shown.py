@@ -133,18 +133,6 @@ def described(baseline: Baseline, verdicts: Mapping[str, str]) -> dict[str, Any]
     return {**baseline.model_dump(include={"scenario", "profile", "fingerprint"}), "runs": runs}
 
 
-def described_entry(entry: BaselineEntry) -> dict[str, Any]:
-    """A baseline without its figures, as JSON."""
-    return {
-        "scenario": entry.scenario,
-        "profile": entry.profile,
-        "fingerprint": entry.fingerprint,
-        "run_ids": entry.run_ids,
-        "started_at": entry.started_at.isoformat(),
-        "set_at": entry.set_at.isoformat(),
-    }
-
-
 def stderr_console() -> Console:
     """Standard error, as wide as the terminal, or as a log if there is none."""
     console = Console(stderr=True, highlight=False, markup=False)

@@ -1,7 +1,7 @@
-"""Looks up the baseline that a run is compared with, and puts it into the run folder.
+"""Looks up the baseline for a run that is judged again.
 
-It is looked up once, when the run has ended. Only a run that had none then may get the one that was set since, when it
-is judged again.
+A run's baseline is looked up once, when the run has ended. Only a run that had none then may get the one that was set
+since.
 """
 
 from __future__ import annotations
@@ -19,16 +19,6 @@ from harness.record.run_folder import RunFolder, read_model, write_json
 from harness.record.summary import Summary
 from harness.store import Store, open_store
 from harness.store.address import FILE_NAME, VARIABLE
-
-
-def attach_baseline(folder: RunFolder, key: tuple[str, str], fingerprint: str, store: Store) -> None:
-    """Put the baseline of that scenario, profile and environment into ``folder``, if there is one.
-
-    Raises :class:`HarnessError` if the store fails.
-    """
-    baseline = store.baseline_for(*key, fingerprint)
-    if baseline is not None:
-        write_json(folder.comparison, baseline.model_dump(by_alias=True))
 
 
 def attach_later_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) -> Message | None:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
-from harness.control.attach_baseline import attach_baseline, attach_later_baseline
+from harness.control.attach_baseline import attach_later_baseline
 from harness.errors import HarnessError
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
-from harness.record.run_folder import RunFolder, write_text
+from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.recording import open_recording
@@ -33,7 +33,9 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
     """
     warnings: list[Message] = []
     try:
-        attach_baseline(folder, plan.key, environment.fingerprint, store)
+        baseline = store.baseline_for(*plan.key, environment.fingerprint)
+        if baseline is not None:
+            write_json(folder.comparison, baseline.model_dump(by_alias=True))
     except HarnessError as error:
         warnings.append(message("baseline-unreadable", error=error.message))
     if isinstance(plan, BenchPlan):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
+from harness.record.journal_entries import PhaseSpan
 from harness.record.run_folder import RunFolder
 
 
@@ -28,6 +30,25 @@ class RunObserver(Protocol):
     def load_ended(self) -> None:
         """There are no more updates. Judging and reporting follow, with :meth:`notify`."""
         ...
+
+
+class PhaseChanges:
+    """Starts and ends of phases in a growing journal, each once, in order."""
+
+    def __init__(self) -> None:
+        self._begun = 0
+        self._ended = 0
+
+    def new(self, journal: Journal) -> Iterator[tuple[PhaseSpan, bool]]:
+        """Starts (False) and ends (True) since the last call."""
+        for span in journal.phases[self._ended :]:
+            if self._begun <= self._ended:
+                self._begun += 1
+                yield span, False
+            if span.end_s is None:
+                return
+            self._ended += 1
+            yield span, True
 
 
 class RunObservers:

@@ -91,7 +91,13 @@ def _run_in(
         with (
             LoadProcesses(folder, plan, url, listen_address) as load,
             SamplingSession(
-                plan.phases, plan.sampling, target, folder, lambda: _generator(load), cores=usable_cores()
+                plan.phases,
+                plan.sampling,
+                target,
+                folder,
+                # This process is a part of the generator: it draws the live view and runs the samplers.
+                lambda: [os.getpid(), *load.pids()],
+                cores=usable_cores(),
             ) as sampling,
         ):
             if plan.remote_workers:
@@ -111,11 +117,6 @@ def _run_in(
         observer.notify(message("run-judging"))
         summary = control.finalize.conclude(folder, public, environment, store)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
-
-
-def _generator(load: LoadProcesses) -> list[int]:
-    """The processes that make the load: this one is among them, as it draws the live view and runs the samplers."""
-    return [os.getpid(), *load.pids()]
 
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:

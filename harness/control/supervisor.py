@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
-from harness.control.observer import RunObserver
+from harness.control.observer import PhaseChanges, RunObserver
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
@@ -47,18 +47,12 @@ class PhaseNotifier:
 
     def __init__(self, sampling: SamplingSession) -> None:
         self._sampling = sampling
-        self._begun = 0
-        self._ended = 0
+        self._changes = PhaseChanges()
 
     def __call__(self, journal: Journal) -> None:
-        for span in journal.phases[self._ended :]:
-            if self._begun <= self._ended:
-                self._begun += 1
-                self._sampling.phase_started(span.phase)
-            if span.end_s is None:
-                break
-            self._ended += 1
-            self._sampling.phase_ended(span.phase)
+        for span, is_end in self._changes.new(journal):
+            notify = self._sampling.phase_ended if is_end else self._sampling.phase_started
+            notify(span.phase)
 
 
 class EventNotifier:
