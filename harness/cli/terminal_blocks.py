@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.api.plain_output import one_line
 from harness.record.summary import Summary
-from harness.report.blocks import WIDE, Block, Cell, Headline, Item, Items, Paragraph, Style, Table
+from harness.report.blocks import WIDE, Block, Cell, Headline, Items, Paragraph, Style, Table
 from harness.report.section import Section
 
 _MARKS: dict[Style, str] = {"pass": "✔", "fail": "✖", "inconclusive": "?", "warning": "!"}
@@ -54,7 +54,7 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
             assert_never(block)
 
 
-def _item(item: Item) -> Padding:
+def _item(item: Cell) -> Padding:
     text = Text(_cut(item.text, _LONGEST_LINE))
     if item.style in _MARKS:
         text = Text.assemble((f"{_MARKS[item.style]} ", _STYLES[item.style]), text)
@@ -62,15 +62,15 @@ def _item(item: Item) -> Padding:
 
 
 def _table(table: Table, width: int) -> Iterator[RenderableType]:
-    shown = [index for index, head in enumerate(table.heads) if width >= head.from_width]
+    shown = [index for index, column in enumerate(table.columns) if width >= column.from_width]
     rows = table.rows[: _TOP if table.top else None]
     lines = rich_table.Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for index in shown:
-        head = table.heads[index]
-        if head.text:
-            lines.add_column(head.title, overflow="fold")
+        column = table.columns[index]
+        if column.text:
+            lines.add_column(column.title, overflow="fold")
         else:
-            lines.add_column(head.title, justify="right", no_wrap=True)
+            lines.add_column(column.title, justify="right", no_wrap=True)
     for row in rows:
         lines.add_row(*(_cell(row[index], width) for index in shown))
     yield lines

@@ -20,8 +20,7 @@ from urllib.parse import unquote
 
 from harness.errors import HarnessError, how_to_install
 from harness.record.redaction import REDACTED, redacted
-from harness.record.run_folder import RunFolder
-from harness.record.running import LOCK
+from harness.record.run_folder import LOCK, RunFolder
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

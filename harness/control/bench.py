@@ -22,8 +22,7 @@ from harness.microbench.session import Ended, Outlet, Session, need_pytest_bench
 from harness.plan.bench import PROFILE, BenchPlan, name_of
 from harness.record.profiles import ProfileIndex
 from harness.record.redaction import redacted_words
-from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
-from harness.record.running import marked_as_running
+from harness.record.run_folder import RunFolder, marked_as_running, new_run_id, write_json, write_text
 from harness.record.suite import SuiteEnd, SuiteReport
 from harness.record.summary import Summary
 from harness.recording.streams.rounds import read_benchmarks, read_report

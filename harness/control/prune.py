@@ -17,8 +17,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plan.plan_file import read_plan
-from harness.record.run_folder import RunFolder, read_model, started_by_id
-from harness.record.running import is_running
+from harness.record.run_folder import RunFolder, is_running, read_model, started_by_id
 from harness.record.summary import Summary
 from harness.store import Store, StoredRun
 

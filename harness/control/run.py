@@ -20,8 +20,7 @@ from harness.messages import message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
-from harness.record.run_folder import RunFolder, new_run_id, write_json, write_text
-from harness.record.running import marked_as_running
+from harness.record.run_folder import RunFolder, marked_as_running, new_run_id, write_json, write_text
 from harness.record.summary import Summary
 from harness.sampling.session import SamplingSession
 from harness.store import Store, open_store

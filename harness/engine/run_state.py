@@ -8,9 +8,8 @@ import time
 from gevent.event import Event as Signal
 
 from harness.messages import Message
-from harness.record.events import Event, EventKind
 from harness.record.frames import Frame, FrameWriter
-from harness.record.journal_entries import EndReason
+from harness.record.journal_entries import EndReason, Event, EventKind
 from harness.record.redaction import redacted
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from harness.errors import ExitCode
 from harness.messages import Message, message
 from harness.plan.hosts import HOST_NOT_ALLOWED
-from harness.record.events import REQUESTS_MISSING
 from harness.record.journal import Journal
+from harness.record.journal_entries import REQUESTS_MISSING
 from harness.record.summary import GateResult, PhaseSummary, Verdict
 from harness.recording.run import RunRecording
 

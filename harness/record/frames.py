@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from harness.errors import HarnessError, first_problem
 from harness.messages import Message, message
-from harness.record.regular_file import regular_file
+from harness.record.run_folder import regular_file
 
 MAGIC = b"HARNESS1"
 _HEAD = struct.Struct("<II")

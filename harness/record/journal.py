@@ -15,7 +15,7 @@ second      ``second, users, workers, series, lateness``: all requests that *end
             (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
-event       ``at_s, what, message, count, code, params``: see :class:`harness.record.events.Event`
+event       ``at_s, what, message, count, code, params``: see :class:`harness.record.journal_entries.Event`
 end         ``at_s, reason``: last frame; one without it was killed
 ==========  =========================================================================================================
 """
@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import ExitCode, HarnessError
-from harness.record.events import Event
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.journal_entries import (
@@ -38,6 +37,7 @@ from harness.record.journal_entries import (
     Endpoint,
     EndpointNamed,
     EndReason,
+    Event,
     EventRecorded,
     FailureCount,
     FailureSample,

@@ -7,11 +7,12 @@ left to later versions. :class:`harness.record.second_table.SecondTable` checks 
 from __future__ import annotations
 
 from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.frames import STRICT, Epoch, Figure
 from harness.record.lateness import Lateness
@@ -19,6 +20,11 @@ from harness.record.second_table import SecondTable
 
 EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
+EventKind = Literal[
+    "dropped", "error", "exit code", "limit broke", "report refused", "scenario", "worker lost", "workers lost"
+]
+REQUESTS_MISSING: frozenset[EventKind] = frozenset({"report refused", "worker lost", "workers lost"})
+"""After these, requests that were made are missing from the record."""
 
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -205,9 +211,31 @@ class ClockReading:
         return abs(self.error_ms) + self.bound_ms
 
 
+@plain_dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at ``at_s``. ``count`` is how many things it is about (``dropped``: arrivals)."""
+
+    at_s: float
+    kind: EventKind
+    message: Message
+    count: int = 0
+
+    def to_frame(self) -> dict[str, Any]:
+        """As the journal keeps it: the whole text, and what it was made from."""
+        data = self.message.to_data()
+        text = data.pop("text")
+        return {"kind": "event", "at_s": self.at_s, "what": self.kind, "message": text, "count": self.count, **data}
+
+    @classmethod
+    def from_frame(cls, frame: dict[str, Any]) -> Self:
+        """The event of a frame; one without a code has the text alone. Raises ``ValueError`` for a broken frame."""
+        text = Message.from_data({"code": "event", "params": {}, **frame, "text": frame["message"]})
+        return cls(frame["at_s"], frame["what"], text, frame.get("count", 0))
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EventRecorded:
-    """See :class:`harness.record.events.Event`."""
+    """The frame of an event."""
 
     at_s: _RunTime
     what: str

@@ -15,8 +15,7 @@ from pydantic import BaseModel, Field
 
 from harness.errors import HarnessError
 from harness.messages import Message, message
-from harness.record.regular_file import regular_file
-from harness.record.run_folder import read_model, write_json
+from harness.record.run_folder import read_model, regular_file, write_json
 from harness.record.summary import Notice
 
 ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,12 +19,13 @@ from pydantic_core import from_json
 
 from harness.errors import HarnessError, first_problem
 from harness.messages import Option
-from harness.record.regular_file import regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _JSON_ERROR = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+LOCK = ".running"
+"""The process that makes a run holds a lock on this file of its folder until it ends."""
 _STARTED = "%Y%m%dT%H%M%SZ"
 
 
@@ -122,6 +126,30 @@ def find_run(name: str, parent: Path) -> RunFolder:
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
 
 
+@contextmanager
+def marked_as_running(folder: RunFolder) -> Iterator[None]:
+    """Mark the run as in progress until this block ends, or this process, however it ends."""
+    path = folder.path / LOCK
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def is_running(folder: RunFolder) -> bool:
+    """Whether a process of this machine, or of one that shares its files, is still making this run."""
+    try:
+        with (folder.path / LOCK).open("r+") as file:  # "r+": NFS gives an exclusive lock only to writers
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):  # without the permission to ask, it is another user's
+        return True
+    return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file atomically: no reader ever sees half of it, nor does a crash leave half of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -139,6 +167,16 @@ def write_json(path: Path, value: Any) -> None:
     """Write a JSON value with :func:`write_text`. Lone surrogates, which user code can produce, become ``?``."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def regular_file(path: Path) -> Path:
+    """``path`` itself, which may not exist. Raises :class:`HarnessError` if it is a pipe, a device or a folder.
+
+    Opening a pipe would wait forever.
+    """
+    if path.exists() and not path.is_file():
+        raise HarnessError("not-a-file", where=str(path))
+    return path
 
 
 def read_json(path: Path) -> Any:

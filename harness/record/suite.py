@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
-from harness.record.regular_file import regular_file
-from harness.record.run_folder import not_of_the_format
+from harness.record.run_folder import not_of_the_format, regular_file
 from harness.record.summary import BenchmarkFigures
 
 Rounds = npt.NDArray[np.float64]

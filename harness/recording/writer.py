@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
-from harness.record.events import Event
 from harness.record.frames import Frame, FrameWriter
 from harness.record.histogram import Ints
 from harness.record.journal import SCHEMA
-from harness.record.journal_entries import Endpoint, EndReason, FailureSample, PhaseSpan, WorkerSecond
+from harness.record.journal_entries import Endpoint, EndReason, Event, FailureSample, PhaseSpan, WorkerSecond
 from harness.record.lateness import Lateness
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import READINGS, Reading

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.record.run_folder import RunFolder, write_text
 
 if TYPE_CHECKING:
-    from harness.report.exporter import Exporter
+    from harness.report.contents import Exporter
 
 
 def write_reports(folder: RunFolder) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from harness.record.summary import Verdict
 
@@ -33,7 +33,9 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Cell:
+    """A text in a table or a list."""
+
     text: str
     style: Style | None = None
 
@@ -42,13 +44,7 @@ class Item:
 class Items:
     """A list, one line an item."""
 
-    items: Sequence[Item]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    text: str
-    style: Style | None = None
+    items: Sequence[Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +62,10 @@ class Column(Generic[_Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    title: str
-    text: bool
-    from_width: int
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under heads. Of a table with ``top`` only the first rows matter: short forms leave out the rest."""
+    """Rows under the columns that are shown; of one with ``top`` short forms show only the first rows."""
 
-    heads: Sequence[Head]
+    columns: Sequence[Column[Any]]
     rows: Sequence[Sequence[Cell]]
     top: bool = False
 
@@ -90,12 +79,5 @@ WIDE = 90
 def table(columns: Sequence[Column[_Row]], rows: Iterable[_Row], *, top: bool = False) -> Table:
     """The table of ``rows`` under the ``columns`` that are shown."""
     shown = [column for column in columns if column.shown]
-    return Table(
-        heads=[Head(column.title, column.text, column.from_width) for column in shown],
-        rows=[[_cell(column.cell(row)) for column in shown] for row in rows],
-        top=top,
-    )
-
-
-def _cell(content: str | Cell) -> Cell:
-    return Cell(content) if isinstance(content, str) else content
+    contents = [[column.cell(row) for column in shown] for row in rows]
+    return Table(shown, [[Cell(one) if isinstance(one, str) else one for one in row] for row in contents], top)

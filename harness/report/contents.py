@@ -1,7 +1,8 @@
-"""What reports are made from: the recording, its summary and the stacks of its profiles."""
+"""What reports are made from (recording, summary, stacks of profiles), and the one shape of all output formats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.analysis.functions import working
@@ -41,6 +42,18 @@ class Report:
         if isinstance(self.recording, BenchRecording):
             return self.recording.shown(self.recording.report.benchmarks[profile.phase])
         return self.recording.plan.phases[profile.phase].name
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """An output format: what it is called in ``summary.json`` under ``artifacts``, its file, and how it is made.
+
+    ``file`` is the name in the run folder; None if the format is not kept there.
+    """
+
+    name: str
+    file: str | None
+    render: Callable[[Report], str]
 
 
 def read_report(folder: RunFolder) -> Report:

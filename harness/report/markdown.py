@@ -79,8 +79,8 @@ def _block(block: Block, limits: Limits, *, headings: bool) -> str:
 def _table(table: Table, limits: Limits) -> str:
     rows = table.rows[: limits.top if table.top else limits.rows]
     lines = [
-        _row([head.title for head in table.heads]),
-        "|" + "|".join(" --- " if head.text else " ---: " for head in table.heads) + "|",
+        _row([column.title for column in table.columns]),
+        "|" + "|".join(" --- " if column.text else " ---: " for column in table.columns) + "|",
         *(_row([_cell(cell, limits.cell) for cell in row]) for row in rows),
     ]
     left = len(table.rows) - len(rows)

@@ -26,7 +26,7 @@ from pathlib import Path
 from locust import FastHttpUser, constant, task
 
 from harness.record.run_folder import RunFolder
-from harness.record.running import is_running
+from harness.record.run_folder import is_running
 
 class Visitor(FastHttpUser):
     wait_time = constant(0.1)

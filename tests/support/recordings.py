@@ -21,10 +21,11 @@ import numpy as np
 from harness.messages import message
 from harness.plan.model import Gate, Phase, Segment
 from harness.record.environment import Environment
-from harness.record.events import Event, EventKind
 from harness.record.journal_entries import (
     Endpoint,
     EndReason,
+    Event,
+    EventKind,
     FailureSample,
     PhaseEndReason,
     PhaseSpan,

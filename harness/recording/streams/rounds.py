@@ -12,8 +12,7 @@ import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import HarnessError
-from harness.record.regular_file import regular_file
-from harness.record.run_folder import RunFolder, not_of_the_format, read_model
+from harness.record.run_folder import RunFolder, not_of_the_format, read_model, regular_file
 from harness.record.suite import Benchmark, Rounds, SuiteReport
 from harness.recording.stream import Stream
 

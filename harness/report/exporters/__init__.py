@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter
 from harness.report.exporters.annotations import ANNOTATIONS
 from harness.report.exporters.comment import COMMENT
 from harness.report.exporters.html import HTML

@@ -13,8 +13,7 @@ from typing import Literal
 
 from harness.record.summary import GateResult, Summary
 from harness.report import formatting
-from harness.report.contents import Report
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter, Report
 
 _MOST = 10
 """GitHub shows so many errors and so many warnings of a step. It drops the others without a word."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.record.summary import Summary
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter
 from harness.report.markdown import Limits, document
 from harness.report.sections import SECTIONS
 

@@ -18,8 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.report import formatting
-from harness.report.contents import Report
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter, Report
 from harness.report.section import Section
 from harness.report.sections import SECTIONS
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from harness.record.summary import GateResult, Summary
 from harness.report import formatting
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter
 
 
 def junit_xml(summary: Summary) -> str:

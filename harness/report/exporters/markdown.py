@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.record.summary import Summary
-from harness.report.exporter import Exporter
+from harness.report.contents import Exporter
 from harness.report.markdown import Limits, document
 from harness.report.sections import SECTIONS
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.record.summary import GateResult, GateStatus, Summary
-from harness.report.blocks import WIDE, Block, Cell, Column, Item, Items, Paragraph, table
+from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Report
 from harness.report.formatting import in_unit, interval
 from harness.report.section import Section
@@ -58,13 +58,13 @@ def _worst_first(gates: Sequence[GateResult]) -> list[GateResult]:
     return sorted(gates, key=lambda gate: ORDER.index(gate.status))
 
 
-def _reasons(gates: Sequence[GateResult]) -> list[Item]:
+def _reasons(gates: Sequence[GateResult]) -> list[Cell]:
     """Why gates did not pass; gates that share a reason are one item."""
     by_reason: dict[str, list[GateResult]] = {}
     for gate in gates:
         if gate.status != "pass" and gate.reason:
             by_reason.setdefault(gate.reason, []).append(gate)
-    return [Item(f"{_named(same)}: {reason}", same[0].status) for reason, same in by_reason.items()]
+    return [Cell(f"{_named(same)}: {reason}", same[0].status) for reason, same in by_reason.items()]
 
 
 def _named(gates: Sequence[GateResult]) -> str:

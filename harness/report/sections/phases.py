@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.record.summary import Latency, PhaseSummary, Summary
-from harness.report.blocks import WIDE, Block, Cell, Column, Item, Items, table
+from harness.report.blocks import WIDE, Block, Cell, Column, Items, table
 from harness.report.contents import Report
 from harness.report.formatting import ms, number, percent, rate
 from harness.report.section import Section
@@ -37,7 +37,7 @@ class Phases(Section):
             Column("P99", lambda phase: ms(phase.response_ms.p99)),
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
         ]
-        remarks = [Item(remark) for phase in phases if (remark := level_held(phase))]
+        remarks = [Cell(remark) for phase in phases if (remark := level_held(phase))]
         return [table(columns, phases), *([Items(remarks)] if remarks else [])]
 
     def values(self, report: Report) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary, Summary
-from harness.report.blocks import Block, Headline, Item, Items
+from harness.report.blocks import Block, Cell, Headline, Items
 from harness.report.contents import Report
 from harness.report.formatting import counted, duration, ms, number, percent, rate, seconds
 from harness.report.section import Section
@@ -27,7 +27,7 @@ class Verdict(Section):
         headline = Headline(summary.verdict, (summary.scenario, summary.profile), details, summary.run_id)
         # The reason of a gate is listed with the gate.
         reasons = [
-            Item(reason)
+            Cell(reason)
             for reason in summary.reasons
             if not any(gate.reason and gate.reason in reason for gate in summary.gates)
         ]

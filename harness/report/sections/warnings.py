@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.record.summary import Summary
-from harness.report.blocks import Block, Item, Items
+from harness.report.blocks import Block, Cell, Items
 from harness.report.contents import Report
 from harness.report.section import Section
 
@@ -15,7 +15,7 @@ class Warnings(Section):
     title = "Warnings"
 
     def text(self, summary: Summary) -> Sequence[Block]:
-        warnings = [Item(warning, "warning") for warning in dict.fromkeys(summary.warnings)]
+        warnings = [Cell(warning, "warning") for warning in dict.fromkeys(summary.warnings)]
         return [Items(warnings)] if warnings else ()
 
     def values(self, report: Report) -> None:  # noqa: ARG002 - see the module's docstring

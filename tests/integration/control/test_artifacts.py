@@ -14,8 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from harness.control.artifacts import VARIABLE, ArtifactLocation, artifact_location, download, upload
 from harness.errors import HarnessError
-from harness.record.run_folder import RunFolder
-from harness.record.running import LOCK
+from harness.record.run_folder import LOCK, RunFolder
 from tests.support.ftp import PASSWORD, ftp_server
 
 RUN_ID = "20260202T090000Z-flash_sale-nightly-00a1"

@@ -18,8 +18,7 @@ from harness.cli import main
 from harness.control import prune as control
 from harness.control.prune import Policy
 from harness.plan.bench import BenchPlan
-from harness.record.run_folder import RunFolder, write_text
-from harness.record.running import marked_as_running
+from harness.record.run_folder import RunFolder, marked_as_running, write_text
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
 from tests.support.baselines import make_entry, make_summary

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.cli.terminal_blocks import drawn
 from harness.record.summary import Summary
-from harness.report.blocks import Block, Cell, Column, Item, Items, Paragraph, table
+from harness.report.blocks import Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import read_report
 from harness.report.exporters.html import page_section
 from harness.report.markdown import Limits, document
@@ -33,7 +33,7 @@ class Costs(Section):
             Column("What", lambda name: name, text=True),
             Column("Price", lambda _: "3 €", from_width=50),
         ]
-        return [Paragraph("Prices <b>"), table(columns, ["disk | tape", summary.scenario]), Items([Item("cheap")])]
+        return [Paragraph("Prices <b>"), table(columns, ["disk | tape", summary.scenario]), Items([Cell("cheap")])]
 
 
 def test_every_section_has_a_name_a_template_and_its_scripts() -> None:
