@@ -17,6 +17,7 @@ class Line:
     name: str
     tone: Tone
     scale: float = 1.0
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
