@@ -223,24 +223,29 @@ def open_phase(rate: float, seconds: float, max_users: int, *, name: str = "stea
     )
 
 
+def plan_of(phases: Sequence[Phase], scenario: Path, url: str, workers: int = 1) -> RunPlan:
+    """The plan of a load on ``url``, without samplers and gates."""
+    return RunPlan(
+        scenario=Scenario(
+            path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_verify=False, has_shape=False
+        ),
+        profile="benchmark",
+        phases=tuple(phases),
+        gates=(),
+        sampling=Sampling(cpu=None, memory=None),
+        targets=(Variant(target=AttachedTarget(url=url)),),
+        workers=workers,
+        seed=1,
+    )
+
+
 class HarnessLoad:
     """The master and worker processes of ``harness run`` on one core, without samplers and gates."""
 
     def __init__(
         self, folder: Path, scenario: Path, phases: Sequence[Phase], url: str, core: int, *, workers: int = 1
     ) -> None:
-        plan = RunPlan(
-            scenario=Scenario(
-                path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_verify=False, has_shape=False
-            ),
-            profile="benchmark",
-            phases=tuple(phases),
-            gates=(),
-            sampling=Sampling(cpu=None, memory=None),
-            targets=(Variant(target=AttachedTarget(url=url)),),
-            workers=workers,
-            seed=1,
-        )
+        plan = plan_of(phases, scenario, url, workers)
         self._folder = RunFolder.create(folder, "run")
         self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())
