@@ -7,10 +7,11 @@ that integral are exponential instead (Çinlar 1975, inversion of the integrated
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator
-from itertools import chain
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
 
@@ -38,7 +39,8 @@ class RateSegment(NamedTuple):
 
 def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> Iterator[float]:
     """The time of every arrival, in seconds from the start of the first segment, ascending."""
-    counts = _even_counts() if spacing == "even" else _poisson_counts(random.Random(seed))
+    rng = random.Random(seed)
+    counts = itertools.count(0.5) if spacing == "even" else accumulate(map(rng.expovariate, repeat(1.0)))
     begun_s = 0.0
     before = 0.0
     count = next(counts)
@@ -49,20 +51,6 @@ def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> It
             count = next(counts)
         before = after
         begun_s += segment.duration_s
-
-
-def _even_counts() -> Iterator[float]:
-    count = 0.5
-    while True:
-        yield count
-        count += 1.0
-
-
-def _poisson_counts(rng: random.Random) -> Iterator[float]:
-    count = 0.0
-    while True:
-        count += rng.expovariate(1.0)
-        yield count
 
 
 class ArrivalPartition(Iterator[float]):
