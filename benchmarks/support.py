@@ -32,6 +32,7 @@ from harness.control.load_processes import LoadProcesses
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, Variant
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
+from harness.recording.run import RunRecording, read_run
 from harness.targets.health import free_port
 
 _PR_SET_PDEATHSIG = 1
@@ -282,6 +283,10 @@ class HarnessLoad:
                 f"the load did not finish: {journal.end_reason}\n{self._folder.log.read_text()[-2000:]}"
             )
         return journal
+
+    def recording(self) -> RunRecording:
+        """The run folder as a recording, after the end."""
+        return read_run(self._folder)
 
     def recorded(self) -> int:
         """How many requests were recorded."""

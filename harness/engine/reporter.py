@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import gevent
@@ -13,7 +14,7 @@ from harness.engine.host_guard import Guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
-from harness.engine.pacing.timer import Timer
+from harness.engine.pacing.timer import LAST, Alarm
 from harness.engine.recorder import Recorder
 from harness.record.journal_entries import WorkerSecond
 
@@ -43,17 +44,21 @@ class Reporter:
         self._cpu = CpuMeter()
         self._garbage = Collector()
         self._lag_s = 0.0
+        self._probe_due_s = math.inf
+        self._probe = Alarm(self._probe_lag, priority=LAST)
         self._next_second = 0
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         """Call it at the run's second 0."""
         self._cpu.read()  # starting and joining do not count as load
-        self._greenlets = [gevent.spawn(self._each_second), gevent.spawn(self._probe_lag)]
+        self._greenlet = gevent.spawn(self._each_second)
+        self._probe_lag()
 
     def end(self) -> None:
         """Report all that is left."""
-        gevent.killall(self._greenlets)
+        if self._greenlet is not None:
+            self._greenlet.kill()
         self._report(None)
 
     def _each_second(self) -> None:
@@ -66,14 +71,10 @@ class Reporter:
 
     def _probe_lag(self) -> None:
         """Measure how late the event loop wakes a sleeper: so late a request may be sent."""
-        timer = Timer()
-        try:
-            while True:
-                begun = time.perf_counter()
-                timer.sleep(LAG_PROBE_S)
-                self._lag_s = max(self._lag_s, time.perf_counter() - begun - LAG_PROBE_S)
-        finally:
-            timer.close()
+        now_s = time.perf_counter()
+        self._lag_s = max(self._lag_s, now_s - self._probe_due_s)
+        self._probe_due_s = now_s + LAG_PROBE_S
+        self._probe.set(LAG_PROBE_S)
 
     def _report(self, before_second: int | None) -> None:
         """Report what ended before that second (None: everything) and was not reported yet."""

@@ -45,6 +45,17 @@ def test_generators_record_what_the_server_has_served() -> None:
     assert harness["recorded"] == harness["served"]
 
 
+def test_open_load_is_recorded_from_its_intended_start() -> None:
+    require_program("nginx", "nginx-light")
+    require_program("hey", "hey")
+    ((rate, figures),) = benchmark("open")["rates"].items()
+    assert rate == "1000"
+    assert figures["recorded"] == figures["served"] == 1000
+    for cost in ("worker_us", "hey_us", "late_p99_ms"):
+        assert figures[cost]["median"] > 0, cost
+    assert figures["with_master_us"]["median"] > figures["worker_us"]["median"]
+
+
 def test_memory_of_idle_users_and_of_steady_load() -> None:
     require_program("nginx", "nginx-light")
     memory = benchmark("generator", "--memory")

@@ -24,7 +24,7 @@ from gevent.hub import Waiter
 from locust import User
 
 from harness.engine.locust.user_state import begin_waiting, end_waiting
-from harness.engine.pacing.timer import Alarm, Timer
+from harness.engine.pacing.timer import FIRST, LAST, Alarm
 
 LATE_S = 0.001
 """An iteration that begins more than this after its intended start is late."""
@@ -32,8 +32,6 @@ LATE_S = 0.001
 
 _TURN_S = 0.001
 """How often a scheduler that is behind yields to other greenlets."""
-_ONE_TURN_S = 1e-6
-"""Sleeping this long lets the event loop run once, including sockets."""
 
 
 @dataclass
@@ -42,9 +40,12 @@ class _Ticker:
 
     times: Iterator[float]
     begin_s: float
-    next_s: float
-    """When the next arrival is due (of the run); beyond ``until_s`` if there is none."""
+    next_s: float = math.inf
+    """When the next arrival is due (of the run); infinite if there is none."""
     until_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.advance()
 
     def advance(self) -> None:
         at_s = next(self.times, None)
@@ -85,8 +86,9 @@ class ArrivalScheduler:
         self._users: Callable[[], int] = lambda: 0
         self._unserved: deque[tuple[type[User], float]] = deque()
         """Arrivals that found no free user: class and when due."""
-        self._is_creating = False
-        self._alarm = Alarm(self._on_alarm)
+        # First: the times of responses in the same turn are noted, so they can wait.
+        self._alarm = Alarm(self._on_alarm, priority=FIRST)
+        self._creation = Alarm(lambda: gevent.spawn(self._create_users), priority=LAST)
         self.is_open = False
         self.iterations = 0
         self.late = 0
@@ -101,8 +103,7 @@ class ArrivalScheduler:
 
         Earlier arrivals continue until the first of them is due. ``users`` returns the current number of users.
         """
-        ticker = _Ticker(times, begin_s, math.inf)
-        ticker.advance()
+        ticker = _Ticker(times, begin_s)
         self._no_arrivals_from(begin_s if ticker.next_s == math.inf else ticker.next_s)
         self.is_open = True
         for thinking in self._thinking:
@@ -116,9 +117,7 @@ class ArrivalScheduler:
         """The ``times`` passed to :meth:`open` have changed: ask for the next arrival again."""
         self._max_users = max_users
         self._tickers = [ticker for ticker in self._tickers if ticker.times is not times]
-        ticker = _Ticker(times, begin_s, math.inf)
-        ticker.advance()
-        self._tickers.append(ticker)
+        self._tickers.append(_Ticker(times, begin_s))
         self._alarm.set(0)
 
     def close(self, at_s: float) -> None:
@@ -202,27 +201,19 @@ class ArrivalScheduler:
         self._due[kind].append((due_s, self._now_s() - due_s))
         if room:
             self._unserved.append((kind, due_s))
-            if not self._is_creating:
-                self._is_creating = True
-                gevent.spawn(self._create_users)
+            self._creation.set(0)
 
     def _create_users(self) -> None:
         """Create users for the arrivals that have found none, up to ``max_users``."""
-        timer = Timer()
-        try:
-            while self._unserved:
-                # Not gevent.sleep(0): it lets ready greenlets run, but checks no socket.
-                timer.sleep(_ONE_TURN_S)
-                turn_ends_s = self._now_s() + _TURN_S
-                while self._unserved and self._now_s() < turn_ends_s:
-                    kind, due_s = self._unserved.popleft()
-                    due = self._due[kind]
-                    if due and due[0][0] <= due_s and self._users() < self._max_users:
-                        self._known[kind] = None
-                        self._spawn(kind)
-        finally:
-            self._is_creating = False
-            timer.close()
+        turn_ends_s = self._now_s() + _TURN_S
+        while self._unserved and self._now_s() < turn_ends_s:
+            kind, due_s = self._unserved.popleft()
+            due = self._due[kind]
+            if due and due[0][0] <= due_s and self._users() < self._max_users:
+                self._known[kind] = None
+                self._spawn(kind)
+        if self._unserved:
+            self._creation.set(0)
 
     @staticmethod
     def _wake(user: Waiter[None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from gevent import get_hub
 
@@ -16,58 +17,12 @@ _CLOCK_MONOTONIC = 1
 _NONBLOCK = 0o4000
 _CLOEXEC = 0o2000000
 _READABLE = 1
-_FIRST = 2
-"""libev's highest priority."""
+FIRST, LAST = 2, -2
+"""libev's highest and lowest priority."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _settime = _libc.timerfd_settime
 _settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-
-
-class _TimerFd:
-    """A file that becomes readable when the time that was set is over."""
-
-    def __init__(self) -> None:
-        self.fd = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC)
-        if self.fd < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        # struct itimerspec: interval (none) and value, each seconds and nanoseconds.
-        self._spec = (ctypes.c_long * 4)(0, 0, 0, 0)
-        self._address = ctypes.addressof(self._spec)
-
-    def set(self, seconds: float) -> None:
-        """Set the time from now (more than 0); replaces an earlier setting."""
-        self._spec[2], self._spec[3] = divmod(max(1, round(seconds * 1e9)), 1_000_000_000)
-        if _settime(self.fd, 0, self._address, None):
-            raise OSError(ctypes.get_errno(), "timerfd_settime")
-
-    def clear(self) -> None:
-        """Make the file unreadable again, if it has become readable."""
-        try:
-            os.read(self.fd, 8)
-        except BlockingIOError:
-            # It was set again in the meantime.
-            return
-
-
-class Timer:
-    """A timer for one greenlet; :meth:`sleep` blocks only that greenlet."""
-
-    def __init__(self) -> None:
-        self._file = _TimerFd()
-        self._watcher = get_hub().loop.io(self._file.fd, _READABLE)
-
-    def sleep(self, seconds: float) -> None:
-        """Return after ``seconds``, rarely more than 0.1 ms late; at once if they are not positive."""
-        if seconds <= 0:
-            return
-        self._file.set(seconds)
-        get_hub().wait(self._watcher)
-        self._file.clear()
-
-    def close(self) -> None:
-        self._watcher.close()
-        os.close(self._file.fd)
 
 
 class Alarm:
@@ -77,24 +32,32 @@ class Alarm:
     much as a sleep.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._file = _TimerFd()
+    def __init__(self, ring: Callable[[], object], *, priority: int) -> None:
+        """``priority`` orders what is ready in one turn of the event loop, where sockets have 0; higher ones first."""
+        self._fd = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC)
+        if self._fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        # struct itimerspec: interval (none) and value, each seconds and nanoseconds.
+        self._spec = (ctypes.c_long * 4)(0, 0, 0, 0)
+        self._address = ctypes.addressof(self._spec)
         self._ring = ring
         self._is_set = False
-        # Before responses that arrive in the same turn of the event loop: their times are noted, and they can wait.
-        self._watcher = get_hub().loop.io(self._file.fd, _READABLE, priority=_FIRST)
+        self._watcher = get_hub().loop.io(self._fd, _READABLE, priority=priority)
         self._watcher.start(self._on_readable)
 
     def _on_readable(self) -> None:
         self._is_set = False
         self._ring()
         if not self._is_set:
-            # Setting it again also makes the file unreadable, at no extra cost.
-            self._file.clear()
+            # Make the file unreadable again. Setting the alarm does that at no extra cost.
+            with suppress(BlockingIOError):  # it was set again before it rang
+                os.read(self._fd, 8)
 
     def set(self, seconds: float) -> None:
         """Set the time from now; replaces an earlier setting. 0 or less: after one more turn of the event loop,
         including sockets.
         """
         self._is_set = True
-        self._file.set(seconds)
+        self._spec[2], self._spec[3] = divmod(max(1, round(seconds * 1e9)), 1_000_000_000)
+        if _settime(self._fd, 0, self._address, None):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
