@@ -53,7 +53,7 @@ def test_open_load_is_recorded_from_its_intended_start() -> None:
     assert figures["recorded"] == figures["served"] == 1000
     for cost in ("worker_us", "hey_us", "late_p99_ms"):
         assert figures[cost]["median"] > 0, cost
-    assert figures["with_master_us"]["median"] > figures["worker_us"]["median"]
+    assert figures["with_master_us"]["median"] >= figures["worker_us"]["median"]
 
 
 def test_memory_of_idle_users_and_of_steady_load() -> None:
