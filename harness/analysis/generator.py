@@ -1,16 +1,22 @@
-"""Whether the load generator, and not the target, was the limit: then the run says nothing about the target.
+"""Whether the load generator was the limit of a phase, and whether it made response times longer than they were.
 
-If more than :data:`HELD` of a phase's requests waited for the rate limit that the user has set for their host, that
-limit was the cause. Otherwise: a worker is one Python process, so it has one core. Three things show, phase by phase,
-that it could not keep up:
+**It was the limit** if load that the phase asks for was not put on. Then the phase says nothing about the target:
 
-- It had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the seconds, whether it got
-  that core or something else on the machine did. Requests then queue in the worker.
-- Its event loop was blocked for more than :data:`STALL` of the time, and for more than :data:`DISTORTION` of the P95.
-  That share of all requests is larger than what a P95 leaves out, so the wait shows in it.
-- In the open model, arrivals were late by its own doing: the P95 of that lateness is more than 1 ms and more than
-  :data:`DISTORTION` of the response time's. (Where all users are busy, the target is slow, and the wait rightly counts
-  as response time.)
+- More than :data:`HELD` of the requests waited for the rate limit that the user has set for their host.
+- Open model: arrivals fell behind their goal. One in 20 was started later than :data:`BEHIND` of the phase's length, by
+  the generator's own doing: it had not turned to them yet, or a worker was busy or stalled. (Where all users wait for
+  the target, the target is slow, and the wait rightly counts as response time.)
+- Closed model: a worker, one Python process with one core, was busy or stalled. Users then send less than they would.
+
+A worker was *busy* if it had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the
+seconds, whether it got that core or something else on the machine did. It was *stalled* if its event loop was blocked
+for more than :data:`STALL` of the time, and for more than :data:`DISTORTION` of the P95. That share of all requests is
+larger than what a P95 leaves out, so the wait shows in it.
+
+**It strained** the response times of the open model if it kept up, but a worker was busy or stalled, or one arrival in
+20 was late by more than 1 ms and more than :data:`DISTORTION` of the P95. Lateness can only add to response times, so
+:func:`without_lateness` lowers the lower end of their intervals: an upper limit that the interval clears is cleared all
+the same, and no gate fails for what the generator may have added.
 
 **How many workers were needed.** Let ``c`` be the CPU time that one iteration costs the workers (what all of them used
 in the phase, over the iterations they began) and ``r`` the iterations a second that the phase asks for: in the open
@@ -31,11 +37,13 @@ import numpy as np
 from harness.analysis.clocks import worst_clocks
 from harness.messages import Message, Option, message
 from harness.metrics.aggregate import Aggregate
+from harness.metrics.statistics import Maximum, Mean, Quantile
 from harness.plan.phases import phase_kind
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.journal_entries import Second, WorkerSecond
 from harness.record.lateness import Lateness
+from harness.record.measurement import Interval
 from harness.record.summary import Generator, Lag
 from harness.recording.run import PhaseRecord
 
@@ -49,6 +57,9 @@ COMFORTABLE = 0.6
 """The share of a core up to which a worker has room to spare."""
 LATE_US = 1000
 """An arrival that is started more than this after its intended start is late."""
+BEHIND = 0.05
+"""The share of a phase's length by which arrivals may fall behind their goal, and of arrivals that may do so."""
+_FEWEST_ARRIVALS = 20
 _NOTABLE = 0.05
 """CPU that was taken from a worker is named as a cause from this share on."""
 
@@ -58,80 +69,128 @@ def seconds_of(record: PhaseRecord, journal: Journal) -> list[Second]:
     return [second for second in journal.seconds if record.start_s <= second.second + 0.5 < record.end_s]
 
 
-def generator_limit(record: PhaseRecord, journal: Journal) -> Message | None:
-    """Why the generator was the limit in a phase, and what would have helped; None where it was not."""
-    seconds = seconds_of(record, journal)
-    if not phase_kind(record.plan.kind).has_load or not seconds:
+class GeneratorState:
+    """What the load workers recorded in a phase, and what it shows."""
+
+    def __init__(self, record: PhaseRecord, journal: Journal) -> None:
+        self._record = record
+        self._seconds = seconds_of(record, journal)
+        self._workers: dict[int, list[WorkerSecond]] = {}
+        for second in self._seconds:
+            for state in second.workers:
+                self._workers.setdefault(state.worker, []).append(state)
+        whole = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s)
+        self._requests, self._p95_ms = whole.requests, whole.quantile(0.95) or math.inf
+        self._lateness = lateness_of(record, journal)
+
+    def limit(self) -> Message | None:
+        """Why the generator was the limit, and what would have helped; None where it was not."""
+        if not self._can_tell:
+            return None
+        if self._lateness is None:
+            return self._rate_limited() or self._busy() or self._stalled()
+        if (found := self._rate_limited()) is not None:
+            return found
+        behind_us = BEHIND * 1e6 * self._record.length_s
+        if _late_us(self._lateness.own) > behind_us:
+            return self._busy() or self._stalled() or self._late("generator-behind", self._lateness.own)
+        return (self._busy() or self._stalled()) if _late_us(self._lateness.delay) > behind_us else None
+
+    def strain(self) -> Message | None:
+        """Why response times of the open model may be longer than they were; None where they are not."""
+        if not self._can_tell or self._lateness is None:
+            return None
+        found = self._busy() or self._stalled()
+        if found is None and _late_us(self._lateness.own) > max(LATE_US, DISTORTION * 1000 * self._p95_ms):
+            found = self._late("generator-late", self._lateness.own)
+        return found
+
+    @property
+    def _can_tell(self) -> bool:
+        # Where no request was sent, more workers would not have helped; gates say that there was none.
+        return phase_kind(self._record.plan.kind).has_load and bool(self._seconds) and self._requests > 0
+
+    def _rate_limited(self) -> Message | None:
+        held = [sum(state.held for state in second.workers) for second in self._seconds]
+        if sum(held) <= HELD * self._requests:
+            return None
+        waited = sum(count > 0 for count in held)
+        return message("generator-rate-limited", waited=waited, seconds=len(held), most=max(held))
+
+    def _busy(self) -> Message | None:
+        for worker, states in self._workers.items():
+            busy, taken = sum(state.wanted > BUSY for state in states), TakenCores.of(states)
+            if busy > BUSY_SECONDS * len(states):
+                return message(
+                    "generator-busy",
+                    worker=worker,
+                    share=BUSY,
+                    busy=busy,
+                    seconds=len(states),
+                    taken=taken,
+                    advice=self._advice(0 if str(taken) else len(self._workers) + 1),
+                )
         return None
-    if not any(part.requests for _, part in record.endpoint_seconds):
-        # More workers would not have helped: what is wrong is that no request was sent, and gates say so.
+
+    def _stalled(self) -> Message | None:
+        for worker, states in self._workers.items():
+            lags_ms = [state.lag_ms for state in states]
+            stall_ms = float(np.mean(lags_ms))
+            if stall_ms > max(1000 * STALL, DISTORTION * self._p95_ms):
+                return message(
+                    "generator-stalled",
+                    worker=worker,
+                    stall_ms=stall_ms,
+                    longest_ms=max(lags_ms),
+                    taken=TakenCores.of(states),
+                    advice=self._advice(),
+                )
         return None
-    workers: dict[int, list[WorkerSecond]] = {}
-    for second in seconds:
-        for state in second.workers:
-            workers.setdefault(state.worker, []).append(state)
-    return (
-        _rate_limited(seconds, record)
-        or _busy(workers, record)
-        or _stalled(workers, record)
-        or _late(workers, record, journal)
-    )
+
+    def _late(self, code: str, own: Histogram) -> Message:
+        taken = TakenCores.of([state for each in self._workers.values() for state in each])
+        return Message(code, {"late_ms": _late_us(own) / 1000, "taken": taken, "advice": self._advice()})
+
+    def _advice(self, least: int = 0) -> Message:
+        """What helps: more workers only where the work takes more cores than the workers have."""
+        needed = max(self._workers_needed(), least)
+        if needed > len(self._workers):
+            return message("generator-more-workers", needed=needed, option=Option("workers", needed))
+        return message("generator-quieter-machine")
+
+    def _workers_needed(self) -> int:
+        """How many workers do what the phase asks for; the formula is in the module's docstring. 0: unknown."""
+        used_s = sum(state.cpu for states in self._workers.values() for state in states)
+        begun = sum(state.iterations for states in self._workers.values() for state in states)
+        if not begun:
+            return 0
+        rate = begun / len(self._seconds)
+        if self._record.plan.model == "open":
+            reached = self._record.plan.segments[: max(1, len(self._record.span.segments))]
+            rate = max(rate, *(level for segment in reached for level in (segment.start, segment.end)))
+        return math.ceil(rate * used_s / begun / COMFORTABLE)
 
 
-def _rate_limited(seconds: Sequence[Second], record: PhaseRecord) -> Message | None:
-    held = [sum(state.held for state in second.workers) for second in seconds]
-    requests = sum(part.requests for _, part in record.endpoint_seconds)
-    if sum(held) <= HELD * requests:
-        return None
-    return message("generator-rate-limited", waited=sum(count > 0 for count in held), seconds=len(held), most=max(held))
+def _late_us(delays: Histogram) -> float:
+    """How late one arrival in 20 was at the least, in µs; 0 for fewer than 20, which show no such share."""
+    return delays.quantile_us(0.95) if delays.count >= _FEWEST_ARRIVALS else 0.0
 
 
-def _busy(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Message | None:
-    for worker, states in workers.items():
-        busy = sum(state.wanted > BUSY for state in states)
-        if busy > BUSY_SECONDS * len(states):
-            return message(
-                "generator-busy",
-                worker=worker,
-                share=BUSY,
-                busy=busy,
-                seconds=len(states),
-                taken=TakenCores.of(states),
-                **_needed(workers, record),
-            )
-    return None
+def without_lateness(interval: Interval, statistic: object, own: Histogram) -> Interval:
+    """The interval of a response time (ms), widened down to what it may be without the generator's ``own`` lateness.
 
-
-def _stalled(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> Message | None:
-    p95_ms = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s).quantile(0.95)
-    for worker, states in workers.items():
-        stall_ms = float(np.mean([state.lag_ms for state in states]))
-        if stall_ms > 1000 * STALL and p95_ms is not None and stall_ms > DISTORTION * p95_ms:
-            return message(
-                "generator-stalled",
-                worker=worker,
-                stall_ms=stall_ms,
-                taken=TakenCores.of(states),
-                needed=len(workers) + 1,
-                option=Option("workers", len(workers) + 1),
-            )
-    return None
-
-
-def _late(workers: dict[int, list[WorkerSecond]], record: PhaseRecord, journal: Journal) -> Message | None:
-    lateness = lateness_of(record, journal)
-    p95_ms = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s).quantile(0.95)
-    if lateness is None or not lateness.own.count or p95_ms is None:
-        return None
-    late_us = lateness.own.quantile_us(0.95)
-    if late_us <= max(LATE_US, DISTORTION * 1000 * p95_ms):
-        return None
-    return message(
-        "generator-late",
-        late_ms=late_us / 1000,
-        taken=TakenCores.of([state for each in workers.values() for state in each]),
-        **_needed(workers, record),
-    )
+    For a percentile, that is the lateness that all arrivals but a tenth of the percentile's tail kept to.
+    """
+    match statistic:
+        case Quantile(q):
+            added_us = own.quantile_us(1 - (1 - q) / 10)
+        case Mean():
+            added_us = own.mean_us
+        case Maximum():
+            added_us = own.max_us
+        case _:
+            return interval
+    return interval.model_copy(update={"low": max(0.0, interval.low - added_us / 1000)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +219,6 @@ class TakenCores:
         return f" ({', '.join(shown)})" if shown else ""
 
 
-def _needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> dict[str, object]:
-    needed = max(workers_needed(workers, record), len(workers) + 1)
-    return {"needed": needed, "option": Option("workers", needed)}
-
-
-def workers_needed(workers: dict[int, list[WorkerSecond]], record: PhaseRecord) -> int:
-    """How many workers do what the phase asks for; the formula is in the module's docstring. 0 where it is unknown."""
-    used_s = sum(state.cpu for states in workers.values() for state in states)
-    begun = sum(state.iterations for states in workers.values() for state in states)
-    seconds = max((len(states) for states in workers.values()), default=0)
-    if not begun:
-        return 0
-    rate = begun / seconds
-    if record.plan.model == "open":
-        reached = record.plan.segments[: max(1, len(record.span.segments))]
-        rate = max(rate, *(level for segment in reached for level in (segment.start, segment.end)))
-    return math.ceil(rate * used_s / begun / COMFORTABLE)
-
-
 def lateness_of(record: PhaseRecord, journal: Journal) -> Lateness | None:
     """How late the arrivals were that were due in a phase, whenever they were started; None in the closed model."""
     if record.plan.model != "open":
@@ -192,12 +232,11 @@ def waiting_for_users(record: PhaseRecord, journal: Journal) -> Message | None:
     if record.plan.model != "open":
         return None
     seconds = seconds_of(record, journal)
-    full = sum(any(state.waiting for state in second.workers) for second in seconds)
+    most = record.plan.max_users or 0
+    full = sum(second.users >= most and any(state.waiting for state in second.workers) for second in seconds)
     if not full:
         return None
-    return message(
-        "arrivals-waited", phase=record.plan.name, users=record.plan.max_users or 0, full=full, seconds=len(seconds)
-    )
+    return message("arrivals-waited", phase=record.plan.name, users=most, full=full, seconds=len(seconds))
 
 
 def generator_of(journal: Journal, limited: bool) -> Generator:
@@ -216,13 +255,18 @@ def generator_of(journal: Journal, limited: bool) -> Generator:
         throttled_max=max((state.throttled for state in states), default=0.0),
         stolen_max=max((state.stolen for state in states), default=0.0),
         lag_ms=lag,
-        dropped=sum(event.count for event in journal.events if event.kind == "dropped"),
+        dropped=dropped_of(journal),
         late=sum(state.late for state in states),
         own_lateness_ms=lag_of(own),
         workers=max((len(second.workers) for second in journal.seconds), default=0),
         clock_ms=max((clock.within for clock in clocks), default=None),
         clocks=clocks,
     )
+
+
+def dropped_of(journal: Journal) -> int:
+    """The arrivals that still waited for a user when the run ended."""
+    return sum(event.count for event in journal.events if event.kind == "dropped")
 
 
 def lag_of(histogram: Histogram) -> Lag:

@@ -9,9 +9,11 @@ import numpy as np
 from harness.analysis import intervals, rounds
 from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
-from harness.analysis.generator import generator_limit
-from harness.analysis.samples import samples_of
+from harness.analysis.generator import GeneratorState, lateness_of, without_lateness
+from harness.analysis.samples import Sample, samples_of
 from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics.aggregate import Aggregate
+from harness.metrics.metric import Metric
 from harness.plan.bench import PROFILE
 from harness.record.measurement import (
     ALL,
@@ -54,7 +56,7 @@ def _measurement(recording: Recording) -> Measurement:
 
 
 def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
-    limit = generator_limit(record, run.journal)
+    limit = GeneratorState(record, run.journal).limit()
     return PhaseMeasurement(
         variant=record.variant,
         name=record.plan.name,
@@ -71,14 +73,20 @@ def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMe
     """The figures of each endpoint of a phase, which need not be measured: :data:`ALL` first, then the busiest."""
 
     def compute() -> dict[str, EndpointMeasurement]:
-        samples = samples_of(record, run.journal)
+        lateness = lateness_of(record, run.journal)
+        own = lateness.own if lateness is not None and lateness.own.count else None
+
+        def interval_of(sample: Sample, metric: Metric[Aggregate]) -> Interval | None:
+            interval = intervals.interval_of(sample, metric)
+            return interval if interval is None or own is None else without_lateness(interval, metric.statistic, own)
+
         found = {
             name: EndpointMeasurement(
                 requests=int(sample.requests.sum()),
                 seconds=sample.n,
-                figures=_figures((name, intervals.interval_of(sample, metric)) for name, metric in RUN_METRICS.items()),
+                figures=_figures((name, interval_of(sample, metric)) for name, metric in RUN_METRICS.items()),
             )
-            for name, sample in samples.items()
+            for name, sample in samples_of(record, run.journal).items()
         }
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 

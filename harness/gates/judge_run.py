@@ -8,7 +8,7 @@ from harness.analysis.attribution import suspects_of
 from harness.analysis.changes import changes_of
 from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
-from harness.analysis.generator import generator_limit, generator_of, waiting_for_users
+from harness.analysis.generator import GeneratorState, dropped_of, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
 from harness.gates.invariant import verify_result, verify_was_interrupted
 from harness.gates.run_gates import run_results
@@ -18,7 +18,7 @@ from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.summary import BaselineRef, PhaseSummary, Summary
-from harness.recording.run import RunRecording
+from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
 """The share of failed requests (0…1) from which on a phase gets a warning."""
@@ -26,7 +26,7 @@ _MANY_FAILURES = 0.01
 
 def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     """Judge a run under its plan's gates (None), or under ``gates``."""
-    phases = [_phase(run, number) for number in range(len(run.phases))]
+    phases = [_phase(run, record) for record in run.phases]
     asked = run.plan.gates if gates is None else gates
     results = [result for gate in asked for result in run_results(gate, run, phases)]
     if run.plan.scenario.has_verify:
@@ -55,12 +55,18 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     )
 
 
-def _phase(run: RunRecording, number: int) -> PhaseSummary:
-    record = run.phases[number]
-    summary = phase_summary(record, run.journal)
-    limit = generator_limit(record, run.journal)
-    summary.generator_limited = None if limit is None else str(limit)
-    return summary
+def _phase(run: RunRecording, record: PhaseRecord) -> PhaseSummary:
+    generator = GeneratorState(record, run.journal)
+    limit = generator.limit()
+    strain = None if limit else generator.strain()
+    last_open = [other.index for other in run.phases if other.plan.model == "open" and other.plan.segments][-1:]
+    return phase_summary(record, run.journal).model_copy(
+        update={
+            "generator_limited": None if limit is None else str(limit),
+            "generator_strained": None if strain is None else str(strain),
+            "dropped": dropped_of(run.journal) if [record.index] == last_open else 0,
+        }
+    )
 
 
 def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[Message | str]:
@@ -89,6 +95,8 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
 
 
 def _generator_warning(phase: PhaseSummary) -> Message | None:
+    if phase.generator_strained:
+        return message("phase-generator-strained", phase=phase.name, why=phase.generator_strained)
     if not phase.generator_limited:
         return None
     if phase_kind(phase.kind).by_steps:

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.generator import HELD
 from harness.analysis.intervals import requests_to_bound, requests_to_show
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
 from harness.messages import Message, alternatives, message
-from harness.metrics.statistics import Proportion, Quantile
+from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
@@ -45,13 +46,14 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     observed = measured.figures.get(gate.comparison.metric)
     if observed is None:
         return Finding("inconclusive", message("gate-no-requests", phase=phase))
-    finding = _judged(gate, run, record, measured, observed)
+    summary = states[phase]
+    finding = _judged(gate, run, record, measured, observed, summary)
     if run.journal.end_reason == "gate failed" and finding.status != "fail":
         # The run was ended for this, so it must be judged by what ended it.
         lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))
         if lost is not None:
             finding.status, finding.reason = "fail", lost
-    return _qualified(finding, states[phase])
+    return _qualified(finding, summary)
 
 
 def _why_no_phase(phase: str, planned: list[str]) -> Message:
@@ -61,7 +63,12 @@ def _why_no_phase(phase: str, planned: list[str]) -> Message:
 
 
 def _judged(
-    gate: Gate, run: RunRecording, record: PhaseRecord, measured: EndpointMeasurement, observed: Interval
+    gate: Gate,
+    run: RunRecording,
+    record: PhaseRecord,
+    measured: EndpointMeasurement,
+    observed: Interval,
+    summary: PhaseSummary,
 ) -> Finding:
     baselines: list[Interval] = []
     if gate.comparison.baseline:
@@ -75,7 +82,7 @@ def _judged(
                 "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
             )
             return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
-    return judged(gate.comparison, observed, baselines, partial(_doubt, gate.comparison, measured))
+    return judged(gate.comparison, observed, baselines, partial(_doubt, gate.comparison, measured, summary))
 
 
 def no_baseline(recording: Recording) -> Message:
@@ -84,8 +91,15 @@ def no_baseline(recording: Recording) -> Message:
 
 
 def _doubt(
-    comparison: Comparison, measured: EndpointMeasurement, observed: Interval, limit: float, figures: dict[str, Any]
+    comparison: Comparison,
+    measured: EndpointMeasurement,
+    summary: PhaseSummary,
+    observed: Interval,
+    limit: float,
+    figures: dict[str, Any],
 ) -> Message:
+    if summary.generator_strained and isinstance(comparison.measures.statistic, Quantile | Mean | Maximum):
+        return message("gate-generator-late", why=summary.generator_strained, **figures)
     needed = _needed(comparison, measured.seconds, observed, limit)
     if measured.requests < needed:
         return message(
@@ -111,7 +125,10 @@ def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:
     if summary.generator_limited:
         finding.status = "inconclusive"
         finding.reason = message("gate-generator-limited", why=summary.generator_limited)
-    elif summary.cut_short and finding.status == "pass":
+    elif finding.status == "pass" and summary.dropped > HELD * summary.iterations:
+        finding.status = "inconclusive"
+        finding.reason = message("gate-arrivals-dropped", dropped=summary.dropped, reason=finding.reason)
+    elif finding.status == "pass" and summary.cut_short:
         finding.status = "inconclusive"
         finding.reason = message("gate-phase-cut-short", how=summary.cut_short, reason=finding.reason)
     return finding

@@ -107,6 +107,10 @@ class PhaseSummary(Figures):
     steps: list[StepFigures] = []
     generator_limited: str | None = None
     """Why the load generator was the bottleneck in this phase; its gates are then inconclusive."""
+    generator_strained: str | None = None
+    """Why response times may be longer than they were; their intervals reach down to what they may be without it."""
+    dropped: int = 0
+    """Open model: arrivals of the run that found no user until its end. The last open phase has them."""
     endpoints: list[EndpointFigures] = []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.generator import TakenCores, generator_limit, generator_of, waiting_for_users
+from harness.analysis.generator import GeneratorState, TakenCores, generator_of, waiting_for_users
 from harness.messages import Message
 from harness.plan.model import Phase, Segment
 from harness.recording.run import RunRecording, read_run
@@ -29,13 +29,24 @@ def recorded(tmp_path: Path, *states: WorkerState, phase: Phase | None = None, *
 
 
 def limit(run: RunRecording) -> Message | None:
-    return generator_limit(run.phases[0], run.journal)
+    return GeneratorState(run.phases[0], run.journal).limit()
+
+
+def strain(run: RunRecording) -> Message | None:
+    return GeneratorState(run.phases[0], run.journal).strain()
 
 
 def limited(run: RunRecording) -> Message:
     found = limit(run)
     assert found is not None
     return found
+
+
+def needed(found: Message | None) -> object:
+    assert found is not None
+    advice = found.params["advice"]
+    assert isinstance(advice, Message)
+    return advice.params.get("needed")
 
 
 def shares(found: Message) -> TakenCores:
@@ -90,7 +101,7 @@ def test_where_no_request_was_sent_more_workers_would_not_have_helped(tmp_path: 
 def test_it_says_how_many_workers_were_needed(tmp_path: Path) -> None:
     one = limited(recorded(tmp_path / "a", BUSY))
     three = limited(recorded(tmp_path / "b", BUSY, workers=3))
-    assert (one.params["needed"], three.params["needed"]) == (2, 5)
+    assert (needed(one), needed(three)) == (2, 5)
     assert "--workers 2" in str(one)
 
 
@@ -122,30 +133,74 @@ def test_needed_workers_follow_from_the_cpu_that_an_iteration_costs(tmp_path: Pa
     climbing = steady(rate=200, seconds=20).model_copy(
         update={"segments": (Segment(start=0, end=500, duration_s=10), Segment(start=100, end=100, duration_s=10))}
     )
-    count = limited(recorded(tmp_path, BUSY, phase=climbing)).params["needed"]
-    assert count == pytest.approx(0.97 / 175 * 500 / 0.6, abs=1)
+    assert needed(strain(recorded(tmp_path, BUSY, phase=climbing))) == pytest.approx(0.97 / 175 * 500 / 0.6, abs=1)
+
+
+def test_more_workers_are_advised_only_where_they_would_help(tmp_path: Path) -> None:
+    starved = limited(recorded(tmp_path / "a", WorkerState(cpu=0.3, starved=0.65)))
+    assert needed(starved) is None
+    in_bursts = limited(recorded(tmp_path / "b", *[BUSY] * 3, *[WorkerState(cpu=0.2)] * 7))
+    assert needed(in_bursts) == 2
 
 
 def test_arrivals_late_though_users_are_free_are_the_generators_doing(tmp_path: Path) -> None:
     open_phase = steady(rate=100, seconds=20)
     late = WorkerState(cpu=0.5, late=60)
-    found = limited(recorded(tmp_path / "a", late, phase=open_phase, latency=always(20), start_delay=always(9)))
+    run = recorded(tmp_path / "a", late, phase=open_phase, latency=always(20), start_delay=always(9))
+    found = strain(run)
+    assert found is not None
     assert found.code == "generator-late"
     assert found.params["late_ms"] == pytest.approx(9, rel=0.01)
+    assert needed(found) is None
+    assert limit(run) is None, "all load was put on"
     slight = recorded(tmp_path / "b", late, phase=open_phase, latency=always(20), start_delay=always(1.5))
-    assert limit(slight) is None
+    assert strain(slight) is None
     seldom = recorded(tmp_path / "c", late, phase=open_phase, latency=always(20), start_delay=one_in(30, 9))
-    assert limit(seldom) is None
+    assert strain(seldom) is None
+
+
+def test_few_arrivals_show_no_lateness(tmp_path: Path) -> None:
+    slow = steady(rate=0.3, seconds=20)
+    run = recorded(tmp_path, FINE, phase=slow, latency=always(2), start_delay=always(9))
+    assert 0 < sum(entry.requests for _, entry in run.phases[0].endpoint_seconds) < 20
+    assert strain(run) is None
+    assert limit(run) is None
+
+
+def test_a_load_that_falls_behind_its_goal_was_not_put_on(tmp_path: Path) -> None:
+    open_phase = steady(rate=100, seconds=20)
+    slipping = recorded(tmp_path / "a", FINE, phase=open_phase, start_delay=lambda _, at_s, __: 100 * at_s)
+    found = limited(slipping)
+    assert found.code == "generator-behind"
+    assert found.params["late_ms"] == pytest.approx(1900, rel=0.02)
+    catching_up = recorded(tmp_path / "b", FINE, phase=open_phase, start_delay=lambda _, at_s, __: 50 * at_s)
+    assert limit(catching_up) is None
+    assert strain(catching_up) is not None
+
+
+def test_a_busy_worker_that_keeps_up_with_the_arrivals_is_no_limit(tmp_path: Path) -> None:
+    busy = recorded(tmp_path, BUSY, phase=steady(rate=100, seconds=20))
+    assert limit(busy) is None
+    found = strain(busy)
+    assert found is not None
+    assert found.code == "generator-busy"
 
 
 def test_arrivals_that_wait_for_busy_users_are_the_targets_doing(tmp_path: Path) -> None:
     late = WorkerState(cpu=0.5, late=90, waiting=12)
-    open_phase = steady(rate=100, seconds=20).model_copy(update={"max_users": 40})
+    open_phase = steady(rate=100, seconds=20).model_copy(update={"max_users": 5})
     run = recorded(tmp_path, late, phase=open_phase, latency=always(20), start_delay=always(400))
     assert limit(run) is None
+    assert strain(run) is None
     warning = waiting_for_users(run.phases[0], run.journal)
     assert warning is not None
-    assert warning.params == {"phase": "steady", "users": 40, "full": 20, "seconds": 20}
+    assert warning.params == {"phase": "steady", "users": 5, "full": 20, "seconds": 20}
+
+
+def test_arrivals_that_wait_for_a_new_user_do_not_wait_for_busy_ones(tmp_path: Path) -> None:
+    roomy = steady(rate=100).model_copy(update={"max_users": 40})
+    run = recorded(tmp_path, WorkerState(waiting=1), phase=roomy)
+    assert waiting_for_users(run.phases[0], run.journal) is None
 
 
 @pytest.mark.parametrize("phase", [steady(rate=100), steady(users=10)])

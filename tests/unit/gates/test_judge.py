@@ -378,6 +378,56 @@ def test_a_phase_limited_by_the_generator_decides_nothing(tmp_path: Path) -> Non
     assert "stress-generator-limited" in [notice.code for notice in summary.notices]
 
 
+def test_lateness_is_judged_by_what_a_gate_asks(tmp_path: Path) -> None:
+    """Responses take 20 ms, 9 ms of which the generator may have added."""
+    folder = record_run(
+        tmp_path,
+        phases=[steady(rate=100, seconds=20)],
+        latency=lambda _, at_s, __: 0 * at_s + 20,
+        start_delay=lambda _, at_s, __: 0 * at_s + 9,
+        failures=[Failing(0.3)],
+        gates=[
+            "p95 < 200ms",
+            "mean < 200ms",
+            "max < 200ms",
+            "p95 < 25ms",
+            "p95 < 15ms",
+            "error_rate < 1%",
+            "error_rate < 50%",
+            "throughput > 80/s",
+        ],
+    )
+    summary = judge(folder)
+    assert [gate.status for gate in summary.gates] == [
+        *["pass"] * 3,
+        "inconclusive",
+        "fail",
+        "fail",
+        "pass",
+        "pass",
+    ]
+    assert summary.gates[3].code == "gate-generator-late"
+    (phase,) = summary.phases
+    assert phase.generator_limited is None
+    assert phase.generator_strained
+    assert not summary.generator.saturated
+    assert "phase-generator-strained" in [notice.code for notice in summary.notices]
+
+
+def test_dropped_arrivals_leave_a_gate_that_held_open(tmp_path: Path) -> None:
+    folder = record_run(
+        tmp_path,
+        phases=[steady(rate=100, seconds=20), steady(rate=100, seconds=20, name="last")],
+        events=[(40.0, "dropped", "40 arrivals dropped", 40)],
+        gates=["p95 < 30000ms", "p95 < 1ms"],
+    )
+    summary = judge(folder)
+    assert [phase.dropped for phase in summary.phases] == [0, 40]
+    held, dropped, *missed = summary.gates
+    assert (held.status, dropped.status, dropped.code) == ("pass", "inconclusive", "gate-arrivals-dropped")
+    assert {gate.status for gate in missed} == {"fail"}
+
+
 def test_a_run_limited_by_the_generator_throughout_is_broken(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=["p95 < 1ms"], worker=lambda _: WorkerState(cpu=0.98))
     summary = judge(folder)
