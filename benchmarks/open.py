@@ -22,7 +22,7 @@ import click
 
 from benchmarks.generators import WARM_UP_S, Round, harness, hey, measure
 from benchmarks.support import HarnessLoad, Nginx, Spread, open_phase, program, show, two_cores
-from harness.analysis.generator import generator_limit, lateness_of
+from harness.analysis.generator import GeneratorState, lateness_of
 from harness.errors import HarnessError
 
 RATES = (1_000, 5_000, 10_000, 15_000)
@@ -43,7 +43,7 @@ class Own:
         recording = load.recording()
         (phase,) = recording.phases
         lateness = lateness_of(phase, recording.journal)
-        limit = generator_limit(phase, recording.journal)
+        limit = GeneratorState(phase, recording.journal).limit()
         late_us = lateness.own.quantile_us(0.99) if lateness else 0
         return cls(late_us / 1000, None if limit is None else limit.code)
 
