@@ -127,13 +127,9 @@ def _profile_and_trace(
     if plan.profile:
         slowest = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())[:SLOWEST]
         tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest]
-        found, notes = profile_benchmarks(tests, plan, folder, interrupts=interrupts, on_progress=on_progress)
-        index.profiles += found
-        index.notes += notes
+        profile_benchmarks(tests, plan, folder, index, interrupts=interrupts, on_progress=on_progress)
     if plan.memory and not interrupts():
-        found, notes = trace_benchmarks(report.benchmarks, plan, folder, interrupts=interrupts, on_progress=on_progress)
-        index.profiles += found
-        index.notes += notes
+        trace_benchmarks(report.benchmarks, plan, folder, index, interrupts=interrupts, on_progress=on_progress)
     if plan.profile or plan.memory:
         index.save(folder.profiles)
 

@@ -6,15 +6,16 @@ Of what py-spy sees of a whole pytest only what lies below pytest-benchmark's lo
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.messages import Message, message
+from harness.messages import message
 from harness.microbench.request import Request
 from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
-from harness.record.profiles import Profile, Stack, read_folded, write_folded
+from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
 from harness.sampling.sampling_rate import SamplingRate
@@ -34,49 +35,39 @@ def profile_benchmarks(
     tests: Sequence[tuple[int, str]],
     plan: BenchPlan,
     folder: RunFolder,
+    index: ProfileIndex,
     *,
     interrupts: Callable[[], int],
     on_progress: Callable[[str], None],
-) -> tuple[list[Profile], list[Message]]:
-    """Profiles of ``tests`` (each with its index in the suite, which is the profile's ``phase``), and notes."""
-    profiles: list[Profile] = []
-    notes: dict[Message, None] = {}
-    for index, test in tests:
+) -> None:
+    """Add profiles of ``tests`` (each with its number in the suite, which is the profile's ``phase``) to ``index``."""
+    for number, test in tests:
         if interrupts():
             break
         on_progress(f"profiling {test}")
-        found, found_notes = _profile(index, test, plan, folder, interrupts)
-        profiles += found
-        notes |= dict.fromkeys(found_notes)
-    return profiles, list(notes)
+        with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
+            sampler, profiles = _sampled(number, test, plan, folder, Path(scratch).absolute(), interrupts)
+        usable = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
+        index.profiles += usable
+        index.notes += [note for note in sampler.notes if note not in index.notes]
+        if profiles and not usable:
+            index.notes.append(message("cpu-benchmark-too-short", test=test))
 
 
-def _profile(
-    index: int, test: str, plan: BenchPlan, folder: RunFolder, interrupts: Callable[[], int]
-) -> tuple[list[Profile], list[Message]]:
-    scratch = folder.path / "profiled"
-    scratch.mkdir()
+def _sampled(
+    number: int, test: str, plan: BenchPlan, folder: RunFolder, scratch: Path, interrupts: Callable[[], int]
+) -> tuple[CpuSampler, list[Profile]]:
     report = scratch / "suite.json"
     request = Request(
-        report=str(report.absolute()), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
+        report=str(report), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
-    try:
-        with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
-            sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
-            # Not before: py-spy cannot read a Python that is starting, or about to exec another.
-            session.wait_for(report.exists, interrupts)
-            sampler.begin_phase(index, test)
-            session.wait(interrupts)
-            profiles = sampler.close()
-    finally:
-        for file in scratch.iterdir():
-            file.unlink()
-        scratch.rmdir()
-    usable = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
-    notes = sampler.notes
-    if profiles and not usable:
-        notes.append(message("cpu-benchmark-too-short", test=test))
-    return usable, notes
+    with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
+        sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
+        # Not before: py-spy cannot read a Python that is starting, or about to exec another.
+        session.wait_for(report.exists, interrupts)
+        sampler.begin_phase(number, test)
+        session.wait(interrupts)
+        return sampler, sampler.close()
 
 
 def _cut(path: Path) -> int:

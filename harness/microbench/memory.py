@@ -7,23 +7,23 @@ One pytest session traces (see :func:`harness.microbench.plugin.pytest_configure
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from harness.messages import Message, message
+from harness.messages import message
 from harness.microbench.request import Request
 from harness.microbench.session import WENT_WELL, Session, pytest_command
 from harness.plan.bench import BenchPlan
-from harness.record.profiles import Profile, ProfileKind, Stack, read_folded, write_folded
+from harness.record.profiles import ProfileIndex, ProfileKind, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
 from harness.record.suite import MemoryFigures, write_memory
 from harness.sampling.child import read_from_child
+from harness.sampling.memory import memory_profiles
 
 _READ_TIMEOUT_S = 300.0
 _KINDS: tuple[ProfileKind, ...] = ("memory-peak", "memory-allocated")
-_INTERRUPTED = message("memory-interrupted")
 _CALL = "measured ("
 _PLUGIN = "microbench/plugin.py"
 
@@ -39,11 +39,12 @@ def trace_benchmarks(
     tests: Sequence[str],
     plan: BenchPlan,
     folder: RunFolder,
+    index: ProfileIndex,
     *,
     interrupts: Callable[[], int],
     on_progress: Callable[[str], None],
-) -> tuple[list[Profile], list[Message]]:
-    """Trace ``tests`` (the suite, in its order) and write their figures; profiles of them, and notes."""
+) -> None:
+    """Trace ``tests`` (the suite, in its order), write their figures, and add profiles of them to ``index``."""
     on_progress("tracing memory")
     folder.memory.mkdir(exist_ok=True)
     request = Request(
@@ -57,45 +58,33 @@ def trace_benchmarks(
         ended = session.wait(interrupts)
     for name in ("suite.json", "request.json"):
         (folder.memory / name).unlink(missing_ok=True)
-    if ended.interrupted:
-        return [], [_INTERRUPTED]
     try:
+        if ended.interrupted:
+            raise KeyboardInterrupt
         output = read_from_child("harness.microbench.memory", folder.memory, _READ_TIMEOUT_S, interrupts)
     except KeyboardInterrupt:
-        return [], [_INTERRUPTED]
+        index.notes.append(message("memory-interrupted"))
+        return
     except TimeoutError:
-        return [], [message("memory-traces-too-large", folder=folder.memory)]
+        index.notes.append(message("memory-traces-too-large", folder=folder.memory))
+        return
     except ChildProcessError as error:
-        return [], [message("memory-traces-unreadable", reason=str(error))]
+        index.notes.append(message("memory-traces-unreadable", reason=str(error)))
+        return
     read = Traces.model_validate_json(output)
     write_memory(folder.benchmark_memory, read.figures)
     missing = [test for test in tests if test not in read.figures and test not in read.damaged]
-    notes = [
-        message("memory-benchmark-trace-unreadable", test=test, reason=reason) for test, reason in read.damaged.items()
-    ]
+    for test, reason in read.damaged.items():
+        index.notes.append(message("memory-benchmark-trace-unreadable", test=test, reason=reason))
     if ended.status in WENT_WELL:
-        notes += [message("memory-benchmark-failed", test=test) for test in missing]
+        index.notes += [message("memory-benchmark-failed", test=test) for test in missing]
     else:
-        notes.append(message("memory-pytest-failed", missing=len(missing), count=len(tests), status=ended.status))
-    return _profiles(tests, read.figures, folder), notes
-
-
-def _profiles(tests: Sequence[str], read: Collection[str], folder: RunFolder) -> list[Profile]:
-    indexes = {test: index for index, test in enumerate(tests) if test in read}
-    return [
-        Profile(
-            kind=kind,
-            phase=indexes[test],
-            path=str(path.relative_to(folder.path)),
-            unit="bytes",
-            duration_s=0.0,
-            raw=str(trace.relative_to(folder.path)),
-        )
-        for trace in sorted(folder.memory.glob("*.bin"))
-        if (test := trace.with_suffix(".test").read_text(encoding="utf-8")) in indexes
-        for kind in _KINDS
-        if (path := trace.with_name(f"{trace.stem}.{kind}.folded")).is_file()
-    ]
+        count = len(tests)
+        index.notes.append(message("memory-pytest-failed", missing=len(missing), count=count, status=ended.status))
+    for trace in sorted(folder.memory.glob("*.bin")):
+        test = trace.with_suffix(".test").read_text(encoding="utf-8")
+        if test in read.figures:
+            index.profiles += memory_profiles(trace, folder, tests.index(test), duration_s=0.0)
 
 
 def read_traces(folder: Path) -> Traces:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import importlib.util
 import os
@@ -14,15 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from harness.errors import HarnessError, how_to_install
 from harness.plan.bench import BenchPlan
-from harness.record.redacted_lines import RedactedLines
+from harness.record.redacted_log import BackgroundRedactedLog
 from harness.targets.supervised_process import SupervisedProcess
 
 _POLL_S = 0.05
-_END_TIMEOUT_S = 10.0
 WENT_WELL = (0, 1)
 """pytest's exit statuses if it ran to its end: all tests passed, or some failed."""
 _MODES = ("--benchmark-only", "--benchmark-enable")
@@ -101,6 +98,20 @@ class Outlet:
             raise self._error
 
 
+class _SessionLog(BackgroundRedactedLog):
+    """The log of one session, which ``on_output`` hears too. What the next session appends starts a new line."""
+
+    def __init__(self, path: Path, on_output: Callable[[str], None]) -> None:
+        self._on_output = on_output
+        super().__init__(path)
+
+    def append(self, text: str) -> None:
+        if text:
+            text = text.removesuffix("\n") + "\n"
+            super().append(text)
+            self._on_output(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
 class Session:
     """A running pytest. Leaving the context ends it and every process that its tests have started.
 
@@ -110,19 +121,14 @@ class Session:
 
     def __init__(self, command: Sequence[str], log: Path, on_output: Callable[[str], None]) -> None:
         self._signalled = 0
-        reader, writer = os.pipe()
-        self._output = os.fdopen(reader, "rb")
-        # Unbuffered: what did not fit on a full disk must not be written again when the file is closed.
-        self._log = log.open("ab", buffering=0)
-        self._outlets: list[Callable[[str], None]] = [Outlet(lambda text: self._log.write(text.encode())), on_output]
+        # Without xdist's variables: inside a test that xdist runs, pytest-benchmark would believe it is a worker.
+        alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
+        self._log = _SessionLog(log, on_output)
         try:
-            # Without xdist's variables: inside a test that xdist runs, pytest-benchmark would believe it is a worker.
-            alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
-            self._process = SupervisedProcess(command, alone, writer)
-        finally:
-            os.close(writer)
-        self._reader = threading.Thread(target=self._read, args=(self._output,), daemon=True)
-        self._reader.start()
+            self._process = SupervisedProcess(command, alone, self._log.writer)
+        except BaseException:
+            self._log.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -144,7 +150,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._process.stop(0)
-        self._reader.join(_END_TIMEOUT_S)
         self._log.close()
 
     def _pass(self, interrupts: int) -> None:
@@ -153,18 +158,3 @@ class Session:
                 os.kill(self._process.pid, signal.SIGINT if interrupts == 1 else signal.SIGKILL)
             self._signalled = interrupts
         time.sleep(_POLL_S)
-
-    def _read(self, output: BinaryIO) -> None:
-        """Read everything, in any case: pytest would die of a pipe that nobody reads."""
-        decoder, lines = codecs.getincrementaldecoder("utf-8")("replace"), RedactedLines()
-        with output:
-            while piece := os.read(output.fileno(), 1 << 16):
-                self._hand_on(lines.take(decoder.decode(piece)))
-            rest = lines.take(decoder.decode(b"", final=True)) + lines.end()
-            # If it died in the middle of a line, the next output starts a new one.
-            self._hand_on(rest if rest.endswith("\n") or not rest else f"{rest}\n")
-
-    def _hand_on(self, text: str) -> None:
-        if text:
-            for outlet in self._outlets:
-                outlet(text)

@@ -48,7 +48,7 @@ class RedactedLog:
     def close(self) -> None:
         """Write what has come, the last unfinished line too, and close the file. Later writers get ``SIGPIPE``."""
         self.pump()
-        self._append(self._lines.end())
+        self.append(self._lines.end())
         os.close(self.reader)
         self._file.close()
 
@@ -56,9 +56,10 @@ class RedactedLog:
         if not self._lines.leaves(text):
             # Line by line: a quote without an end then hides the rest of its line, not of all that was read.
             text = "".join(self._lines.take(line) for line in io.StringIO(text, newline="\n"))
-        self._append(text)
+        self.append(text)
 
-    def _append(self, text: str) -> None:
+    def append(self, text: str) -> None:
+        """Append what is redacted: whole lines, or the last one without its end."""
         with suppress(OSError):  # the disk is full: the writers must not wait for it
             self._file.write(text.encode("utf-8", "surrogateescape"))
 

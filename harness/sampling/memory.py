@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import get_args
@@ -11,15 +10,16 @@ import psutil
 
 from harness.messages import Option, message
 from harness.record.profiles import Profile, ProfileKind
+from harness.record.run_folder import RunFolder
 from harness.sampling.child import read_from_child
 from harness.sampling.sampler import (
     During,
-    MemoryAgent,
     PhaseSampler,
     SamplerKind,
     SamplingContext,
     file_stem,
 )
+from harness.targets.agent_client import Agent
 
 _CONVERT_TIMEOUT_S = 120.0
 
@@ -31,7 +31,7 @@ class MemorySampler(PhaseSampler):
         super().__init__()
         self._target = context.target
         self._folder = context.folder
-        self._traced: tuple[MemoryAgent, int, Path, float] | None = None
+        self._traced: tuple[Agent, int, Path, float] | None = None
         self._profiles: list[Profile] = []
         self._folder.memory.mkdir(exist_ok=True)
 
@@ -56,12 +56,12 @@ class MemorySampler(PhaseSampler):
             return
         self._traced = agent, index, raw, time.monotonic()
 
-    def _busiest(self) -> MemoryAgent | None:
+    def _busiest(self) -> Agent | None:
         """The process to trace: where a target has several (a reloader, workers), the one that has worked most."""
         if not self._target.is_alive():
             self.note(message("memory-target-ended"))
             return None
-        worked: list[tuple[float, MemoryAgent]] = []
+        worked: list[tuple[float, Agent]] = []
         for agent in self._target.agents():
             try:
                 times = psutil.Process(agent.pid).cpu_times()
@@ -89,25 +89,24 @@ class MemorySampler(PhaseSampler):
 
     def _convert(self, raw: Path, index: int, duration_s: float) -> None:
         try:
-            written = json.loads(read_from_child("harness.sampling.memray_to_folded", raw, _CONVERT_TIMEOUT_S))
+            read_from_child("harness.sampling.memray_to_folded", raw, _CONVERT_TIMEOUT_S)
         except TimeoutError:
             self.note(message("memory-trace-too-large", path=raw))
             return
         except ChildProcessError as error:
             self.note(message("memory-trace-unreadable", reason=str(error)))
             return
-        for kind in get_args(ProfileKind):
-            if kind in written:
-                self._profiles.append(
-                    Profile(
-                        kind=kind,
-                        phase=index,
-                        path=str(Path(written[kind]).relative_to(self._folder.path)),
-                        unit="bytes",
-                        duration_s=duration_s,
-                        raw=str(raw.relative_to(self._folder.path)),
-                    )
-                )
+        self._profiles += memory_profiles(raw, self._folder, index, duration_s)
+
+
+def memory_profiles(trace: Path, folder: RunFolder, phase: int, duration_s: float) -> list[Profile]:
+    """The profiles that were made of ``trace`` and lie beside it."""
+    raw = trace.relative_to(folder.path)
+    return [
+        Profile(kind=kind, phase=phase, path=str(path), unit="bytes", duration_s=duration_s, raw=str(raw))
+        for kind in get_args(ProfileKind)
+        if (folder.path / (path := raw.with_name(f"{raw.stem}.{kind}.folded"))).is_file()
+    ]
 
 
 MEMORY = SamplerKind(

@@ -1,7 +1,7 @@
 """Turns a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE.bin``.
 
 It is a process of its own because it may need memory and seconds that the controller must not spend. It writes beside
-the trace, with bytes as weight, and prints the paths by kind as JSON:
+the trace, with bytes as weight, ``TRACE.KIND.folded``:
 
 - ``memory-peak``: what was allocated at the moment of the highest use,
 - ``memory-leaked``: what was allocated during the trace and not freed by its end,
@@ -10,7 +10,6 @@ the trace, with bytes as weight, and prints the paths by kind as JSON:
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -32,7 +31,7 @@ def convert(trace: Path) -> dict[str, Path]:
         stacks = {
             "memory-peak": _fold(reader.get_high_watermark_allocation_records(merge_threads=True)),
             "memory-leaked": _fold(reader.get_leaked_allocation_records(merge_threads=True)),
-            "memory-allocated": _fold(_one_a_stack(reader)),
+            "memory-allocated": _fold((record, size) for record, size, _ in _by_stack(reader)),
         }
     written = {}
     for kind, folded in stacks.items():
@@ -43,26 +42,26 @@ def convert(trace: Path) -> dict[str, Path]:
 
 def allocations(trace: Path, counts: Callable[[list[str]], bool]) -> int:
     """How many allocations stacks (frames as folded, root first) made for which ``counts`` is true."""
-    made: Counter[int] = Counter()
-    counted: dict[int, bool] = {}
     with FileReader(trace) as reader:
-        for record in reader.get_allocation_records():
-            if record.allocator not in _FREES:
-                if record.stack_id not in counted:
-                    counted[record.stack_id] = counts([frame(*part) for part in reversed(record.stack_trace())])
-                made[record.stack_id] += record.n_allocations
-    return sum(count for stack, count in made.items() if counted[stack])
+        counted = [number for record, _, number in _by_stack(reader) if counts(list(_frames(record)))]
+    return sum(counted)
 
 
-def _one_a_stack(reader: FileReader) -> Iterable[tuple[AllocationRecord, int]]:
-    """One record per stack with the bytes it allocated. There may be millions of records, but few stacks."""
+def _by_stack(reader: FileReader) -> Iterable[tuple[AllocationRecord, int, int]]:
+    """One record per stack, the bytes and the number of its allocations. There may be millions, but few stacks."""
     first: dict[int, AllocationRecord] = {}
     sizes: Counter[int] = Counter()
+    numbers: Counter[int] = Counter()
     for record in reader.get_allocation_records():
         if record.allocator not in _FREES:
             first.setdefault(record.stack_id, record)
             sizes[record.stack_id] += record.size
-    return [(record, sizes[stack_id]) for stack_id, record in first.items()]
+            numbers[record.stack_id] += record.n_allocations
+    return [(record, sizes[stack], numbers[stack]) for stack, record in first.items()]
+
+
+def _frames(record: AllocationRecord) -> tuple[str, ...]:
+    return tuple(frame(*part) for part in reversed(record.stack_trace()))
 
 
 def _fold(records: Iterable[AllocationRecord | tuple[AllocationRecord, int]]) -> list[Stack]:
@@ -70,10 +69,11 @@ def _fold(records: Iterable[AllocationRecord | tuple[AllocationRecord, int]]) ->
     for entry in records:
         record, size = entry if isinstance(entry, tuple) else (entry, entry.size)
         trace = record.stack_trace()
+        trace = record.stack_trace()
         if trace and not any(path.endswith(_OWN) for _, path, _ in trace):
-            weights[tuple(frame(*part) for part in reversed(trace))] += size
+            weights[_frames(record)] += size
     return [Stack(frames, weight) for frames, weight in weights.items() if weight]
 
 
 if __name__ == "__main__":
-    print(json.dumps({kind: str(path) for kind, path in convert(Path(sys.argv[1])).items()}))
+    convert(Path(sys.argv[1]))

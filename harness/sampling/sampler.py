@@ -6,12 +6,11 @@ import re
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from harness.messages import Message, Option, message
 from harness.plan.model import Sampling
@@ -20,32 +19,7 @@ from harness.record.line_charts import LineChart
 from harness.record.profiles import Profile
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder
-
-
-class MemoryAgent(Protocol):
-    """Turns memory tracing on and off in one process of the target; raises an exception if it cannot."""
-
-    @property
-    def pid(self) -> int: ...
-
-    def start(self, path: Path) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-class SampledTarget(Protocol):
-    """What samplers need of a target (:class:`harness.targets.target.Target` is one)."""
-
-    @property
-    def pid(self) -> int | None: ...
-
-    @property
-    def managed(self) -> bool: ...
-
-    def is_alive(self) -> bool: ...
-
-    def agents(self) -> Sequence[MemoryAgent]: ...
-
+from harness.targets.target import Target
 
 PID_UNKNOWN = message("target-pid-unknown", option=Option("pid"))
 
@@ -54,7 +28,7 @@ PID_UNKNOWN = message("target-pid-unknown", option=Option("pid"))
 class SamplingContext:
     """What a sampler may use in one run."""
 
-    target: SampledTarget
+    target: Target
     settings: Sampling
     folder: RunFolder
     readings: LogWriter[Reading]
@@ -146,7 +120,7 @@ class SamplerKind:
     """Make it; :meth:`Sampler.start` starts it. If either raises, nothing is sampled, and a note says why."""
     enabled: Callable[[Sampling], bool] = lambda _: True
     """Whether the user wants it."""
-    unavailable: Callable[[SampledTarget], Message | None] = lambda _: None
+    unavailable: Callable[[Target], Message | None] = lambda _: None
     """Why this target cannot be sampled; None if it can be."""
     charts: tuple[LineChart, ...] = ()
     """How its readings are drawn over time."""

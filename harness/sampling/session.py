@@ -12,7 +12,8 @@ from harness.record.profiles import ProfileIndex
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.registry import SAMPLERS
-from harness.sampling.sampler import During, SampledTarget, Sampler, SamplerKind, SamplingContext
+from harness.sampling.sampler import During, Sampler, SamplerKind, SamplingContext
+from harness.targets.target import Target
 
 
 def _part(phase: Phase) -> During | None:
@@ -33,7 +34,7 @@ class SamplingSession:
         self,
         phases: Sequence[Phase],
         settings: Sampling,
-        target: SampledTarget,
+        target: Target,
         folder: RunFolder,
         generator_pids: Callable[[], list[int]],
         *,

@@ -158,6 +158,4 @@ def _memray(agent: Agent | None, trace: Path) -> CheckResult:
 
 def _existing(folder: Path) -> Path:
     folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder
+    return next(each for each in (folder, *folder.parents) if each.exists())

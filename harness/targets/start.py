@@ -103,10 +103,8 @@ class Managed(Target):
             return RUNNING
         if status >= 0:
             return message("target-exited", status=status)
-        name = signal.Signals(-status).name
-        if -status == signal.SIGKILL:
-            return message("target-sigkill", signal=name)
-        return message("target-killed", signal=name)
+        code = "target-sigkill" if -status == signal.SIGKILL else "target-killed"
+        return message(code, signal=signal.Signals(-status).name)
 
     def describe(self) -> str:
         what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)

@@ -23,7 +23,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,12 @@ class _Supervisor:
         self._send({"pid": root.pid})
         os.close(output)
         if reader is not None:
-            self._log = _redacted_log(Path(order["log"]), reader, order["secret_names"])
+            # Only here: compiling its patterns takes 50 ms, during which the target starts.
+            from harness.record.redacted_log import RedactedLog
+            from harness.record.redaction import add_secret_names
+
+            add_secret_names(order["secret_names"])
+            self._log = RedactedLog(Path(order["log"]), reader)
             self._selector.register(reader, selectors.EVENT_READ)
         grace_s = self._wait_for_the_end(root)
         self._end_all(root, grace_s)
@@ -131,7 +136,11 @@ class _Supervisor:
                 deadline = min(deadline, time.monotonic() + _GRACE_FOR_STRAYS_S)
             self._wait(max(0.0, deadline - time.monotonic()))
         while not self._reap(root):
-            _kill_descendants()
+            import psutil  # only needed for targets that do not end by themselves
+
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended in between
+                    process.kill()
             self._wait(0.05)
 
     def _reap(self, root: subprocess.Popen[bytes]) -> bool:
@@ -154,28 +163,11 @@ class _Supervisor:
             self._channel.send(message)
 
 
-def _redacted_log(path: Path, reader: int, secret_names: Sequence[str]) -> RedactedLog:
-    # Only here: compiling its patterns takes 50 ms, during which the target starts.
-    from harness.record.redacted_log import RedactedLog
-    from harness.record.redaction import add_secret_names
-
-    add_secret_names(secret_names)
-    return RedactedLog(path, reader)
-
-
 def _linux_guards() -> Callable[[], None]:
     """Make this process adopt orphans; returns what makes a child die with it."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _kill_descendants() -> None:
-    import psutil  # only needed for targets that do not end by themselves
-
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended in between
-            process.kill()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_p
     with Session([sys.executable, "-c", script], tmp_path / "log", output.append) as session:
         session.wait(quiet)
     assert output == ["password=*** …\n", "last \N{REPLACEMENT CHARACTER}\n"]
-    assert (tmp_path / "log").read_text() == "".join(output)
+    assert (tmp_path / "log").read_text(errors="replace") == "".join(output)
 
 
 @pytest.mark.parametrize(("interrupts", "status"), [((0, 1), 7), ((0, 2), -signal.SIGKILL)])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from harness.plan.model import Sampling
+from harness.plan.model import AttachedTarget, Sampling
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
-from harness.sampling.sampler import PID_UNKNOWN, MemoryAgent, SamplingContext
+from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
+from harness.targets.attached import Attached
 from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
 
@@ -35,23 +36,11 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-@dataclass(frozen=True)
-class ProcessAsTarget:
-    """A target of which only the process is known."""
-
-    pid: int | None
-    managed: bool = False
-
-    def is_alive(self) -> bool:
-        return True
-
-    def agents(self) -> Sequence[MemoryAgent]:
-        return []
-
-
 def context(folder: RunFolder, pid: int | None, generator_pids: Callable[[], list[int]]) -> SamplingContext:
     writer = READINGS.writer(folder.resources)
-    return SamplingContext(ProcessAsTarget(pid), Sampling(), folder, writer, generator_pids, cores=2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = Attached(AttachedTarget(url=f"http://127.0.0.1:{server.getsockname()[1]}", pid=pid), ())
+    return SamplingContext(target, Sampling(), folder, writer, generator_pids, cores=2)
 
 
 def used(process: psutil.Process) -> float:

@@ -34,10 +34,11 @@ from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler
-from harness.sampling.sampler import PID_UNKNOWN, SampledTarget
+from harness.sampling.sampler import PID_UNKNOWN
 from harness.sampling.sampling_rate import INITIAL_HZ, MIN_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
+from harness.targets.target import Target as RunningTarget
 from tests.support.children import die_with_the_tests
 from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
 
@@ -121,7 +122,7 @@ def load_on(*urls: str) -> Iterator[None]:
 
 
 def sampling(
-    run: RunPlan, target: SampledTarget, folder: RunFolder, generator_pids: Callable[[], list[int]] = list
+    run: RunPlan, target: RunningTarget, folder: RunFolder, generator_pids: Callable[[], list[int]] = list
 ) -> SamplingSession:
     return SamplingSession(run.phases, run.sampling, target, folder, generator_pids, cores=2)
 
