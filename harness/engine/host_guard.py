@@ -2,7 +2,8 @@
 
 It checks the interpreter's audit event (PEP 578) of every connect and of every datagram with an address, which no
 Python library can avoid. Requests on an open connection raise no event, so they cost nothing. An event holds an
-address; its host is known from the name that gevent's resolver looked up before. ZeroMQ, which connects a worker to its
+address; its host is known from the name that gevent's resolver looked up before. The resolver refuses names that cannot
+be allowed. ZeroMQ, which connects a worker to its
 master, is not Python and raises no event, and Unix sockets are not checked.
 """
 
@@ -11,13 +12,15 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gevent import get_hub
 
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.engine.request_failures import HostNotAllowed
-from harness.plan.hosts import LOCAL, AllowedHosts, host_key, host_of
+from harness.plan.hosts import LOCAL, AllowedHosts, address_of, host_key, host_of
 from harness.plan.model import RunPlan
 
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -34,9 +37,11 @@ class Guard:
     """
 
     def __init__(self, hosts: AllowedHosts, own: Iterable[str] = (), *, worker: int = 0, workers: int = 1) -> None:
-        self._own = frozenset(own)
+        self._own = own = frozenset(own)
         # Several names of this machine may have a rate limit; the lowest holds.
         self._hosts = AllowedHosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
+        self._leads_anywhere = any(address_of(host) for host in (*own, *(entry.host for entry in self._hosts.all())))
+        """Whether a name of any kind may lead to an address that is allowed."""
         self._found: set[str] = set()
         """Addresses of allowed hosts."""
         self._asked: dict[str, str] = {}
@@ -82,9 +87,20 @@ class Guard:
             return
         raise HostNotAllowed(host=host)
 
+    def check_look_up(self, host: Any) -> None:
+        """Raises :class:`HostNotAllowed` if no address of ``host`` could make it allowed. No DNS server sees it then.
+
+        A name that this machine has itself is looked up, and so is any name if the address of a host is allowed.
+        """
+        name = _text(host)
+        key = self._key(name)
+        if not key or self._leads_anywhere or self._hosts.allows(key) or address_of(key) or key in _names_of_machine():
+            return
+        raise HostNotAllowed(host=name)
+
     def note(self, host: Any, addresses: Sequence[str]) -> None:
         """Take note that ``host`` was looked up, and has these addresses."""
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+        name = _text(host)
         key = self._key(name)
         if self.rate_limiters:
             self._note_rate_limiter(key, [self._key(address) for address in addresses])
@@ -119,7 +135,7 @@ class Guard:
         """Raises :class:`HostNotAllowed` if a socket of that family must not connect to ``address``."""
         if family not in _IP or not isinstance(address, tuple) or not address:
             return
-        host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
+        host = _text(address[0])
         if not self._is_allowed(host):
             raise HostNotAllowed(host=self._asked.get(host, host))
 
@@ -130,6 +146,21 @@ class Guard:
     def _key(self, host: str) -> str:
         key = host_key(host)
         return LOCAL if key in self._own else key
+
+
+def _text(host: Any) -> str:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+
+
+@cache
+def _names_of_machine() -> frozenset[str]:
+    """Names that this machine knows without the DNS: its own, and those of its hosts file."""
+    try:
+        lines = Path("/etc/hosts").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [name for line in lines for name in line.partition("#")[0].split()[1:]]
+    return frozenset(host_key(name) for name in (*names, socket.gethostname()))
 
 
 def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -> Callable[[str, Any], None]:
@@ -143,23 +174,26 @@ def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -
 
 
 class _NotingResolver:
-    """gevent's resolver; tells the guard what it found."""
+    """gevent's resolver; asks the guard first, and tells it what was found."""
 
     def __init__(self, resolver: Any, guard: Guard) -> None:
         self._resolver = resolver
         self._guard = guard
 
     def getaddrinfo(self, host: Any, *rest: Any, **more: Any) -> Any:
+        self._guard.check_look_up(host)
         found = self._resolver.getaddrinfo(host, *rest, **more)
         self._guard.note(host, [str(entry[4][0]) for entry in found if entry[0] in _IP])
         return found
 
     def gethostbyname(self, hostname: Any, *rest: Any, **more: Any) -> Any:
+        self._guard.check_look_up(hostname)
         found = self._resolver.gethostbyname(hostname, *rest, **more)
         self._guard.note(hostname, [found])
         return found
 
     def gethostbyname_ex(self, hostname: Any, *rest: Any, **more: Any) -> Any:
+        self._guard.check_look_up(hostname)
         found = self._resolver.gethostbyname_ex(hostname, *rest, **more)
         self._guard.note(hostname, found[2])
         return found

@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from harness.engine.host_guard import Guard
+from harness.engine.host_guard import Guard, _NotingResolver
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.origin import Origin
 from harness.engine.pacing.rate_limiter import RateLimiter
@@ -71,6 +71,40 @@ def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None
     ):
         with pytest.raises(HostNotAllowed):
             some.require(host, addresses)
+
+
+def test_a_name_that_cannot_be_allowed_is_not_looked_up() -> None:
+    some = Guard(AllowedHosts([AllowedHost(host="shop.example")]), own=["localhost"])
+    for host in ("SHOP.example.", b"shop.example", "127.0.0.1", "203.0.113.5", "localhost", socket.gethostname(), None):
+        some.check_look_up(host)
+    for host in ("evil.example", b"secret.evil.example"):
+        with pytest.raises(HostNotAllowed) as refused:
+            some.check_look_up(host)
+        assert refused.value.params["host"] in ("evil.example", "secret.evil.example")
+    guard().check_look_up("may-lead-to-the-target-that-was-started")
+    guard("198.51.100.7").check_look_up("may-be-another-name.example")
+
+
+def test_the_resolver_of_a_worker_refuses_a_name_before_it_asks() -> None:
+    asked: list[str] = []
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.5", 80))]
+
+    class Resolver:
+        def getaddrinfo(self, host: str, *_: object) -> object:
+            asked.append(host)
+            return found
+
+        def gethostbyname(self, host: str) -> str:
+            asked.append(host)
+            return "203.0.113.5"
+
+    resolver = _NotingResolver(Resolver(), Guard(AllowedHosts([AllowedHost(host="shop.example")])))
+    assert resolver.getaddrinfo("shop.example", 80) is found
+    with pytest.raises(HostNotAllowed):
+        resolver.getaddrinfo("evil.example", 80)
+    with pytest.raises(HostNotAllowed):
+        resolver.gethostbyname("evil.example")
+    assert asked == ["shop.example"]
 
 
 @pytest.mark.parametrize(("most", "asked"), [(1, 4), (3, 10), (5, 5)])
