@@ -38,6 +38,11 @@ class RequestFailure(ConnectionError):
         self.params: Mapping[str, object] = text.params
         super().__init__(str(text))
 
+    @property
+    def original(self) -> RequestFailure:
+        """The failure itself, which geventhttpclient wraps in another one when it has given up."""
+        return self
+
 
 class ConnectTimeout(RequestFailure, TimeoutError):
     """No connection could be established within ``connection_timeout``."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ssl import SSLContext
 from typing import Any
+
+Timeout = float | tuple[float | None, float | None] | None
+"""Seconds to connect and to wait for bytes, or ``(connect, wait)``; None is no limit."""
+_NO_LIMIT_S = 1e9
+"""A number of seconds that timers accept, 30 years."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,22 @@ class ClientSettings:
     proxy_port: int | None = None
 
     @classmethod
+    def with_limits(cls, **arguments: Any) -> ClientSettings:
+        """Settings with these arguments, where a timeout of None means no limit."""
+        for name in ("connection_timeout", "network_timeout", "exchange_timeout"):
+            if arguments.get(name, 0) is None:
+                arguments[name] = _NO_LIMIT_S
+        return cls(**arguments)
+
+    @lru_cache(maxsize=128)  # noqa: B019  (users of a class share few settings)
+    def with_timeout(self, timeout: Timeout) -> ClientSettings:
+        """The settings of a request with ``timeout=``, which has the meaning of ``requests``."""
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        return self.with_limits(**{**vars(self), "connection_timeout": connect, "network_timeout": read})
+
+    @classmethod
     def from_pool_arguments(cls, arguments: dict[str, Any]) -> ClientSettings:
         """The settings that ``HTTPClientPool(**arguments)`` has in geventhttpclient, including its own defaults."""
         known = {name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments}
         defaults = {"connection_timeout": 5.0, "network_timeout": 5.0, "concurrency": 1, "insecure": False}
-        return cls(**{**defaults, **known})
+        return cls.with_limits(**{**defaults, **known})

@@ -73,7 +73,8 @@ class Connection:
             sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._hub = hub
-        self._limit_s = limit_s
+        self.limit_s = limit_s
+        """The longest wait; see :meth:`change_limit`."""
         self._watcher = hub.loop.io(fileno, _READ)
         self._timer: Any = None
         """Created once per timeout period, not once per wait; see :meth:`_on_timer`."""
@@ -109,7 +110,7 @@ class Connection:
             return 0
         rest = memoryview(data)[sent:]
         while rest:
-            wait_writable(self._sock, min(self._limit_s, deadline_s - perf_counter()))
+            wait_writable(self._sock, min(self.limit_s, deadline_s - perf_counter()))
             try:
                 count = self._sock.send(rest)
             except BlockingIOError:
@@ -164,10 +165,10 @@ class Connection:
         """Wait for bytes, or the end of the connection. Raises :class:`WaitTimeout` after ``limit_s``."""
         current = getcurrent()
         shorter = None
-        if limit_s >= self._limit_s:
+        if limit_s >= self.limit_s:
             self._waiting_since_s = perf_counter()
             if self._timer is None:
-                self._set_timer(self._limit_s)
+                self._set_timer(self.limit_s)
         else:
             shorter = self._hub.loop.timer(max(limit_s, 0.0))
             shorter.start(current.throw, WaitTimeout, update=True)
@@ -184,6 +185,11 @@ class Connection:
             if shorter is not None:
                 shorter.close()
 
+    def change_limit(self, limit_s: float) -> None:
+        """Set the longest wait from now on."""
+        self.limit_s = limit_s
+        self._cancel_timer()
+
     def _set_timer(self, seconds: float) -> None:
         self._timer = self._hub.loop.timer(seconds)
         self._timer.start(self._on_timer, update=True)
@@ -191,7 +197,7 @@ class Connection:
     def _on_timer(self) -> None:
         """Runs in the event loop. A wait has reached its limit, or a later one has begun since the timer was set."""
         self._cancel_timer()
-        left_s = self._limit_s - (perf_counter() - self._waiting_since_s)
+        left_s = self.limit_s - (perf_counter() - self._waiting_since_s)
         if 0.0 < left_s < math.inf:
             self._set_timer(left_s)
         elif left_s <= 0.0 and self._waiting is not None:

@@ -110,6 +110,11 @@ class ConnectionPool:
             origin_pool = self._origin_pools[origin] = OriginPool(origin, self.settings.concurrency)
         return origin_pool
 
+    @property
+    def client_args(self) -> dict[str, Any]:
+        """The settings, as geventhttpclient's pool has them."""
+        return vars(self.settings)
+
     def tls_context(self) -> ssl.SSLContext:
         """The TLS context, created when it is needed."""
         if self._context is None:

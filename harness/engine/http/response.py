@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -87,8 +86,9 @@ class Response:
             return "utf-8"
         for content_type in self.header_lines("content-type")[:1]:
             named = get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type}))
-            with suppress(LookupError):  # treat an unknown charset like a missing one
-                if named and codecs.lookup(named):
+            # Treat a charset that is unknown, or no encoding of text (base64, idna), like a missing one.
+            with suppress(LookupError, UnicodeError):
+                if named and str(content[:100] or b" ", named, errors="replace"):
                     return named
         return detect(content)["encoding"]
 
@@ -129,6 +129,15 @@ class Response:
     def ok(self) -> bool:
         """Whether the status is below 400."""
         return self.status_code < HTTPStatus.BAD_REQUEST
+
+    @property
+    def status(self) -> str:
+        """The status as text, as urllib3 had it once."""
+        return str(self.status_code)
+
+    def info(self) -> Headers | None:
+        """The headers, as ``http.client`` returns them."""
+        return self.headers
 
     @property
     def url(self) -> str:

@@ -9,13 +9,14 @@ from ssl import SSLContext
 from time import perf_counter
 from typing import Any
 
-from gevent import GreenletExit, Timeout
+import gevent
+from gevent import GreenletExit
 from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.header import Headers
 from locust import User
 
 from harness.engine.http.catch_response import ResponseContextManager
-from harness.engine.http.client_settings import ClientSettings
+from harness.engine.http.client_settings import ClientSettings, Timeout
 from harness.engine.http.connection_pool import ConnectionPool
 from harness.engine.http.cookies import CachingCookieJar
 from harness.engine.http.request_body import encode_body
@@ -26,6 +27,8 @@ from harness.engine.http.response import Response
 from harness.engine.http.transport import Transport, request_options
 from harness.engine.locust.event_hooks import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
+
+_AS_CONFIGURED = object()
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class HttpSession(RequestBuilder):
             pool = ConnectionPool.for_client_pool(client_pool)
         else:
             pool = ConnectionPool(
-                ClientSettings(insecure=insecure, ssl_context_factory=ssl_context_factory, **settings)
+                ClientSettings.with_limits(insecure=insecure, ssl_context_factory=ssl_context_factory, **settings)
             )
         default_headers = Headers({"User-Agent": USER_AGENT})
         default_headers.update(headers or {})
@@ -113,6 +116,7 @@ class HttpSession(RequestBuilder):
         files: Any = None,
         max_redirects: int | None = None,
         max_retries: int | None = None,
+        timeout: Timeout | object = _AS_CONFIGURED,
         **more: Any,
     ) -> Any:
         """Send a request, record it and return a :class:`Response`.
@@ -120,8 +124,9 @@ class HttpSession(RequestBuilder):
         ``url`` is a path below the base URL, or a whole URL. The request is recorded under ``name``, by default its
         ``url``. ``json`` is ignored if there is ``data``. With ``catch_response``, use the result in a ``with`` block,
         which decides whether the request succeeded. With ``stream``, the response time ends when the headers arrive;
-        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``more`` is added to the form of a
-        POST request, or to the query of others.
+        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``timeout`` replaces
+        ``connection_timeout`` and ``network_timeout``, as in ``requests``: seconds, ``(connect, read)``, or None for no
+        limit. ``more`` is added to the form of a POST request, or to the query of others.
         """
         if not name:
             name = self.request_name or url
@@ -158,18 +163,21 @@ class HttpSession(RequestBuilder):
             origin_pool = self._pool.origin_pool(prepared.origin)
         full_url = prepared.url
         response_class = ResponseContextManager if catch_response else Response
+        settings = self._pool.settings
+        if timeout is not _AS_CONFIGURED:
+            settings = settings.with_timeout(timeout)
         options = request_options(response_class, stream, max_redirects, max_retries)
         if origin_pool.rate_limiter is not None:
             origin_pool.rate_limiter.take_turn()
         start_s = perf_counter()
         try:
-            response = self._transport.send(prepared, origin_pool, options, start_s)
+            response = self._transport.send(prepared, origin_pool, options, settings, start_s)
             bytes_received = _declared_length(response) if stream else len(response.content or b"")
         except OSError as error:
             response = response_class(prepared, 0, b"", None, None)
             response.error = error
             bytes_received = 0
-        except (GreenletExit, Timeout) as interruption:
+        except (GreenletExit, gevent.Timeout) as interruption:
             event = RequestEvent(
                 self.request_event, self._environment, method, name, start_s, perf_counter(), 0, context, full_url
             )

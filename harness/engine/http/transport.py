@@ -11,6 +11,7 @@ from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
 from harness.engine.http.body_stream import BodyStream
+from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connect import connect
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
@@ -52,9 +53,14 @@ class Transport:
         """None until a server sets a cookie, or a scenario asks for the jar."""
 
     def send(
-        self, request: PreparedRequest, origin_pool: OriginPool, options: RequestOptions, started_s: float
+        self,
+        request: PreparedRequest,
+        origin_pool: OriginPool,
+        options: RequestOptions,
+        settings: ClientSettings,
+        started_s: float,
     ) -> Response:
-        """Send ``request`` and follow its redirects.
+        """Send ``request`` and follow its redirects. ``settings`` are those of the pool, with the request's timeout.
 
         ``started_s`` (``perf_counter``) is when the exchange began, including redirects and retries. Its timeout is a
         limit for the target, so waiting for a rate limit does not count. Raises :class:`OSError`, such as
@@ -62,7 +68,7 @@ class Transport:
         """
         # In a list, so that waiting for a rate limit can move it. A list is created in a third of an object's time.
         start = [started_s]
-        response = self._send_with_retries(request, origin_pool, options, start)
+        response = self._send_with_retries(request, origin_pool, options, settings, start)
         if options.max_redirects == 0 or response.status_code not in REDIRECTS:
             return response
         history: list[Response] = []
@@ -78,7 +84,7 @@ class Transport:
             request = build_redirect_request(request, response.status_code, location[0], first_origin)
             origin_pool = self.pool.origin_pool(request.origin)
             start[0] += origin_pool.wait_for_rate_limit()
-            response = self._send_with_retries(request, origin_pool, options, start, is_redirect=True)
+            response = self._send_with_retries(request, origin_pool, options, settings, start, is_redirect=True)
         response.history = history
         return response
 
@@ -92,6 +98,7 @@ class Transport:
         request: PreparedRequest,
         origin_pool: OriginPool,
         options: RequestOptions,
+        settings: ClientSettings,
         start: list[float],
         *,
         is_redirect: bool = False,
@@ -100,7 +107,7 @@ class Transport:
         retries = 0
         while True:
             try:
-                return self._send_once(request, origin_pool, options, start, is_redirect)
+                return self._send_once(request, origin_pool, options, settings, start, is_redirect)
             except TimeoutError:
                 if retries >= options.max_retries or request.method not in IDEMPOTENT_METHODS or not request.replayable:
                     raise
@@ -113,10 +120,10 @@ class Transport:
         request: PreparedRequest,
         origin_pool: OriginPool,
         options: RequestOptions,
+        settings: ClientSettings,
         start: list[float],
         is_redirect: bool,
     ) -> Response:
-        settings = self.pool.settings
         if self.jar is not None and not request.headers.has_cookie:
             cookie = self.jar.cookie_header(request.origin, request.target)
             if cookie:
@@ -129,6 +136,8 @@ class Transport:
             data, chunks = request.encode(target), request.body_chunks()
         parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
         connection = origin_pool.acquire()
+        if connection is not None and connection.limit_s != settings.network_timeout:
+            connection.change_limit(settings.network_timeout)
         is_new = connection is None
         sent_s = perf_counter()
         elapsed_s = 0.0

@@ -31,13 +31,13 @@ class HttpUser(User, RestMixin[Any]):
 
     abstract = True
 
-    network_timeout: float = ClientSettings.network_timeout
-    """Timeout for sending, and for the next bytes of a response."""
+    network_timeout: float | None = ClientSettings.network_timeout
+    """Timeout for sending, and for the next bytes of a response. None is no limit, for the other timeouts too."""
 
-    connection_timeout: float = ClientSettings.connection_timeout
+    connection_timeout: float | None = ClientSettings.connection_timeout
     """Timeout for establishing a connection: name look-up, TCP, proxy tunnel and TLS together."""
 
-    exchange_timeout: float = ClientSettings.exchange_timeout
+    exchange_timeout: float | None = ClientSettings.exchange_timeout
     """Timeout for a whole request, including redirects and retries, even if its response keeps arriving. A connection
     that is being established may exceed it by ``connection_timeout``. Raise it for long-lived streams."""
 

@@ -7,13 +7,21 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
 from geventhttpclient.client import HTTPClientPool
 
-from harness.engine.request_failures import ConnectionReset, RequestInterrupted, ResponseTooSlow
+from harness.engine.request_failures import (
+    ConnectionReset,
+    ConnectTimeout,
+    RequestInterrupted,
+    ResponseTimeout,
+    ResponseTooSlow,
+)
 from tests.support.http.certificates import Authority
+from tests.support.http.echo import Echo
 from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven, is_time_out
 
@@ -334,6 +342,9 @@ def test_connection_timeout(user_of: Callable[..., Driven]) -> None:
         response = user.get("/")
         assert is_time_out(response.error), response.error
         assert user.last["response_time"] >= 150
+        if user.user.__class__.__base__ is HARNESS:
+            error = user.get("/", timeout=(0.05, 5)).error
+            assert (type(error), error.params["limit_s"]) == (ConnectTimeout, 0.05)
         for each in waiting:
             each.close()
 
@@ -451,3 +462,26 @@ def test_host_is_the_address_and_port_of_the_server(user_of: Callable[..., Drive
         user_of(server.url.replace("127.0.0.1", "LOCALHOST")).get("/")
     hosts = [re.findall(rb"(?i)\r\nhost: *([^\r]*)", request) for request in server.requests]
     assert hosts == [[b"shop.test"], [b"localhost:%d" % server.port]]
+
+
+@pytest.mark.parametrize("name", ["network_timeout", "connection_timeout"])
+def test_no_timeout(user_of: Callable[..., Driven], echo: Echo, name: str) -> None:
+    assert user_of(echo.url, **{name: None}).get("/status/200").content == b"status 200"
+
+
+@pytest.mark.parametrize("timeout", [0.15, (5, 0.15), (None, 0.15)])
+def test_the_timeout_of_a_call(timeout: Any) -> None:
+    """As in ``requests``. FastHttpUser adds it to the query."""
+
+    def script(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            if b"slow" not in request:
+                peer.send(ok())
+
+    with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=None) as user:
+        assert user.get("/", timeout=None).content == b"sound"
+        error = user.get("/slow", timeout=timeout).error
+        assert isinstance(error, ResponseTimeout)
+        assert (error.kind, error.params["limit_s"], error.original) == ("response-timeout", 0.15, error)
+        assert user.last["exception"] is error
+        assert user.get("/").content == b"sound"

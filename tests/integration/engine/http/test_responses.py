@@ -227,3 +227,21 @@ def test_a_response_can_be_marked_only_with_catch_response(user: Driven) -> None
     for mark in (response.success, lambda: response.failure("no")):
         with pytest.raises(LocustError, match="catch_response=True"):
             mark()
+
+
+@pytest.mark.parametrize("charset", ["base64", "idna", "rot13", "undefined", "no-such-charset"])
+def test_a_charset_that_is_no_text_encoding_is_ignored(charset: str) -> None:
+    """With Locust, reading the text raises."""
+    body = b'{"a": "plain"}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=%b\r\n" % charset.encode()
+    raw = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    with hostile_server(responding_with(raw)) as server, driven(HARNESS, server.url) as user:
+        response = user.get("/")
+        assert (response.text, response.json()) == (body.decode(), {"a": "plain"})
+
+
+def test_names_of_older_libraries(user: Driven, echo: Echo) -> None:
+    response = user.get("/status/404")
+    assert (response.status, response.info()["content-length"]) == ("404", "10")
+    assert user.client._build_url("/a") == f"{echo.url}/a"
+    assert user.client._build_url("http://other/a") == "http://other/a"
