@@ -1,0 +1,58 @@
+"""Arrivals start on time, and those due at nearly the same time share a wake-up of the event loop."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from locust import User
+from locust.env import Environment
+
+from harness.engine.pacing.arrival_scheduler import TOGETHER_S, ArrivalScheduler
+
+
+class Visitor(User):
+    pass
+
+
+class Arrivals:
+    """A scheduler with five free users, whose clock stands still."""
+
+    def __init__(self, *times_s: float) -> None:
+        self.now_s = 0.0
+        self.started: list[float] = []
+        """When each arrival that has started was due."""
+        self.noted: list[tuple[float, float, float]] = []
+        self._scheduler = ArrivalScheduler(
+            lambda: self.now_s, lambda: Visitor, lambda _: None, lambda *noted: self.noted.append(noted)
+        )
+        self._scheduler.open(0.0, iter(times_s), 5, lambda: 5)
+        for _ in range(5):
+            gevent.spawn(self._serve, Visitor(Environment()))
+        self.run_until(0.0)
+
+    def _serve(self, user: User) -> None:
+        while True:
+            due_s = self._scheduler.next_start(user)
+            assert due_s is not None
+            self.started.append(due_s)
+
+    def run_until(self, now_s: float) -> None:
+        self.now_s = now_s
+        gevent.sleep(0.02)
+
+
+def test_one_wake_up_starts_the_arrivals_due_within_its_cost() -> None:
+    arrivals = Arrivals(0.005, 0.005 + 0.5 * TOGETHER_S, 0.005 + 1.5 * TOGETHER_S)
+    assert arrivals.started == []
+    arrivals.run_until(0.005)
+    assert arrivals.started == pytest.approx([0.005, 0.005 + 0.5 * TOGETHER_S])
+    arrivals.run_until(0.006)
+    assert len(arrivals.started) == 3
+
+
+def test_lateness_is_noted_from_the_intended_start() -> None:
+    arrivals = Arrivals(0.005, 0.005 + 0.5 * TOGETHER_S)
+    arrivals.run_until(0.008)
+    (first, first_delay, first_own), (_, second_delay, _) = arrivals.noted
+    assert (first, first_delay, first_own) == pytest.approx((0.005, 0.003, 0.003))
+    assert second_delay == pytest.approx(0.003 - 0.5 * TOGETHER_S)
