@@ -56,6 +56,14 @@ def test_open_load_is_recorded_from_its_intended_start() -> None:
     assert figures["with_master_us"]["median"] >= figures["worker_us"]["median"]
 
 
+def test_the_load_of_the_flash_sale_is_there_and_counted_exactly() -> None:
+    require_program("nginx", "nginx-light")
+    profiles = benchmark("flash")["profiles"]
+    assert profiles.keys() == {"flash-load", "flash-stress"}
+    for name, figures in profiles.items():
+        assert figures["recorded"] == figures["served"] > 5 * 5000, name
+
+
 def test_memory_of_idle_users_and_of_steady_load() -> None:
     require_program("nginx", "nginx-light")
     memory = benchmark("generator", "--memory")

@@ -1,0 +1,90 @@
+"""Puts the flash sale's load on a fast target: at its full rate, but shortened, with nginx on the same two cores.
+
+``flash-load`` holds 5,000 arrivals/s, ``flash-stress`` climbs to 15,000 arrivals/s in 15 steps. Each is a complete
+``harness run`` with two workers that share both cores with nginx. It shows whether one machine can make this load:
+the arrivals must be there, each must be counted once, and the load generator must not be the limit.
+
+    uv run python benchmarks/flash.py
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.generators import getter
+from benchmarks.support import Nginx, die_with_parent, show, two_cores
+from harness.errors import HarnessError
+
+LOAD, STRESS = "flash-load", "flash-stress"
+
+
+def run_profile(profile: str, seconds: dict[str, float]) -> dict[str, Any]:
+    """Run a profile with phases of this length: what became of its last phase or step, and the exact counts."""
+    _, server_core = two_cores()
+    with tempfile.TemporaryDirectory() as folder, Nginx(Path(folder), server_core, 4096) as nginx:
+        lengths = (f"--set=phase.{key}={value}s" for key, value in seconds.items())
+        command: list[str | Path] = [
+            *(sys.executable, "-m", "harness", "run", getter(Path(folder)), "--host", nginx.url, "--workers", "2"),
+            *("--profile", profile, *lengths, "--out", folder, "--json"),
+        ]
+        printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, preexec_fn=die_with_parent)
+        try:
+            summary = json.loads(printed.stdout)
+        except ValueError as error:
+            raise click.ClickException(f"harness run ended with exit code {printed.returncode}") from error
+        last = summary["phases"][-1]
+        highest = last["steps"][-1] if last["steps"] else last
+        return {
+            "goal": last["target"],
+            "requests_s": highest["requests"] / list(seconds.values())[-1],
+            "held": last["held"],
+            "own_lateness_p99_ms": last["own_lateness_ms"]["p99"],
+            "limits": [phase["generator_limited"] for phase in summary["phases"] if phase["generator_limited"]],
+            "recorded": summary["totals"]["requests"],
+            "served": nginx.requests(),
+        }
+
+
+def measure_flash(step_s: float) -> None:
+    """Run both profiles; print a table and a JSON line."""
+    result = {
+        LOAD: run_profile(LOAD, {"ramp.duration": step_s, "steady.duration": 5 * step_s}),
+        STRESS: run_profile(
+            STRESS, {"ramp.duration": step_s, "steady.duration": 2 * step_s, "stress.rate.every": step_s}
+        ),
+    }
+    rows = [
+        [
+            *(profile, figures["goal"], f"{figures['requests_s']:,.0f}"),
+            f"{figures['held']:,.0f}" if figures["held"] else "",
+            f"{figures['own_lateness_p99_ms']:,.2f}",
+            f"{len(figures['limits'])}",
+            *(f"{figures[count]:,}" for count in ("recorded", "served")),
+        ]
+        for profile, figures in result.items()
+    ]
+    columns = ["profile", "goal", "requests/s", "held", "late P99 ms", "generator was the limit", "recorded", "served"]
+    title = f"The flash sale's load on nginx, steps of {step_s:g} s; two workers and nginx share two cores"
+    show(title, columns, rows, {"benchmark": "flash", "step_s": step_s, "profiles": result})
+
+
+@click.command()
+@click.option("--step", "step_s", default=4.0, show_default=True, type=click.FloatRange(min=1.0), help="length, in s")
+@click.option("--short", is_flag=True, help="check in half a minute that it works")
+def main(step_s: float, short: bool) -> None:
+    """Put the flash sale's load on nginx: 5,000 arrivals/s held, 15,000 arrivals/s reached."""
+    measure_flash(1.0 if short else step_s)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except HarnessError as error:
+        sys.exit(f"error: {error}")
