@@ -33,7 +33,7 @@ _TIMES = {field.alias or name: RUN_METRICS[field.alias or name] for name, field 
 
 def latency_of(times: Histogram) -> Latency:
     """The percentiles of a histogram, in ms; all None where it is empty."""
-    aggregate = Aggregate(times.count, 0, times, 0.0)
+    aggregate = Aggregate(times.count, 0, 0, times, 0.0)
     return Latency(**{name: metric.value(aggregate) for name, metric in _TIMES.items()})
 
 
@@ -79,7 +79,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         held=held_level(record, held),
         steps=_steps(record, held),
         endpoints=_endpoints(record, journal),
-        **_figures([entry for _, entry in record.endpoint_seconds], record.length_s),
+        **_figures([entry for _, entry in record.endpoint_seconds], record.load_s),
     )
 
 
@@ -92,7 +92,7 @@ def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
         EndpointFigures(
             method=journal.endpoints[number].method,
             name=journal.endpoints[number].name,
-            **_figures(parts, record.length_s),
+            **_figures(parts, record.load_s),
         )
         for number, parts in groups.items()
     ]

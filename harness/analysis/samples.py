@@ -26,7 +26,8 @@ class Sample:
     """``n`` seconds of requests.
 
     Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``planned`` (the same, weighted
-    with the load goal, so that a ramp's rise does not count as noise), ``requests``, ``failures``, ``timed`` (requests
+    with the load goal, so that a ramp's rise does not count as noise), ``requests``, ``started`` (those
+    that count for the throughput), ``failures``, ``timed`` (requests
     with a response time) and ``sum_us`` (of their response times). The response times themselves are flat: entry ``i``
     means that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
 
@@ -36,6 +37,7 @@ class Sample:
     lengths_s: Floats
     planned: Floats
     requests: Floats
+    started: Floats
     failures: Floats
     timed: Floats
     sum_us: Floats
@@ -63,7 +65,8 @@ class Sample:
     @cached_property
     def aggregate(self) -> Aggregate:
         """All seconds added up: what a metric's value is computed from."""
-        return Aggregate(int(self.requests.sum()), int(self.failures.sum()), self.merged, float(self.lengths_s.sum()))
+        requests, started, failures = (int(each.sum()) for each in (self.requests, self.started, self.failures))
+        return Aggregate(requests, started, failures, self.merged, float(self.lengths_s.sum()))
 
 
 def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
@@ -80,7 +83,7 @@ def _sample(parts: Sequence[SecondEntry], record: PhaseRecord) -> Sample:
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
     neighbour where less than half of them is the phase's.
     """
-    start_s, end_s = record.start_s, record.end_s
+    start_s, end_s = record.start_s, record.start_s + record.load_s
     n = max(1, round(end_s - start_s))
     first = round(start_s)
     edges = np.arange(first, first + n + 1, dtype=np.float64)
@@ -96,6 +99,7 @@ def _sample(parts: Sequence[SecondEntry], record: PhaseRecord) -> Sample:
         lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
         planned=_planned(record, edges),
         requests=by_second([entry.requests for entry in entries]),
+        started=by_second([entry.started for entry in entries]),
         failures=by_second([entry.failures for entry in entries]),
         timed=by_second([each.count for each in times]),
         sum_us=by_second([each.sum_us for each in times]),

@@ -19,7 +19,8 @@ _WHOLE = 0.999
 def step_lengths(record: PhaseRecord) -> list[tuple[float, float]]:
     """Start and end, in seconds of the run, of each step that began."""
     begins = record.span.segments
-    return list(zip(begins, [*begins[1:], record.end_s], strict=False))
+    ends = [*begins[1:], record.start_s + record.load_s]
+    return [(begin_s, max(begin_s, end_s)) for begin_s, end_s in zip(begins, ends, strict=False)]
 
 
 def steps_held(record: PhaseRecord) -> list[bool | None]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 
 from harness.control.observer import PhaseChanges
 from harness.gates.live import LiveGate, LiveGates
-from harness.gates.run_totals import RunTotals, arrivals, goal_at
+from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at
 from harness.messages import Message
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal
@@ -170,8 +171,17 @@ def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
     """The current load and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
     latest = totals.latest()
     users = latest.users if latest is not None else 0
-    now = users if phase.model == "closed" else arrivals(totals.recent(3))
     # The goal of the second that the load belongs to: later seconds are not recorded yet.
     goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
-    aim = f" of {number(round(goal))}" if goal is not None else ""
-    return f"{number(round(now))}{aim} {unit_of(phase)}"
+    now = users if phase.model == "closed" else arrivals(totals.recent(_long_enough_s(goal)))
+    aim = f" of {_level(goal)}" if goal is not None else ""
+    return f"{_level(now)}{aim} {unit_of(phase)}"
+
+
+def _long_enough_s(rate: float | None) -> int:
+    """Over how many seconds arrivals are counted: over three, or until some ten should have come."""
+    return min(KEPT_S, max(3, math.ceil(10 / rate))) if rate else 3
+
+
+def _level(value: float) -> str:
+    return number(value, 2) if value < 10 else number(round(value))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.record.histogram import Ints
+from harness.record.second_table import AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class SegmentStart:
     at_s: float
     phase: int
     segment: int
+    """:data:`AFTER` once the phase's own segments are over."""
     open: bool
     """Whether the phase sets arrivals (open model) and not users."""
 
@@ -34,6 +36,15 @@ class PhaseTrack:
         for segment, duration_s in enumerate(durations_s or [0.0]):
             self._starts.append(SegmentStart(at_s, phase, segment, is_open))
             at_s += duration_s
+        if durations_s:
+            self._starts.append(SegmentStart(at_s, phase, AFTER, is_open))
+        self._tabulate()
+
+    def end(self, at_s: float) -> None:
+        """The load ends at ``at_s``: users start nothing but what their current iteration still holds."""
+        last = self.at(at_s)
+        self._starts = [start for start in self._starts if start.at_s < at_s]
+        self._starts.append(SegmentStart(at_s, last.phase, AFTER, last.open))
         self._tabulate()
 
     def _tabulate(self) -> None:

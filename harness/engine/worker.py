@@ -184,6 +184,7 @@ class LoadWorker:
 
     def _on_finish(self, msg: Any, **_: Any) -> None:
         self._runner.begin_ending()
+        self._track.end(self._recorder.now_s())
         self._scheduler.end()
         given_up_s = time.perf_counter() + msg.data["wait_s"]
         # At least one turn, so that users begin with arrivals they have just been given.
@@ -214,6 +215,7 @@ class LoadWorker:
         """End at once and abort requests. What is left is sent if the connection comes back in time."""
         logger.error("the connection to the load master was lost: aborting all requests")
         self._runner.begin_ending()
+        self._track.end(self._recorder.now_s())
         self._scheduler.end()
         self._scheduler.give_up()
         gevent.spawn(self._on_abort).join(_ABORT_S)

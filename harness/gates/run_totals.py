@@ -155,7 +155,8 @@ class RunTotals:
         span = self.spans.get(phase)
         if span is None:
             return 0.0
-        return (self.now_s if span.end_s is None else span.end_s) - span.start_s
+        length_s = (self.now_s if span.end_s is None else span.end_s) - span.start_s
+        return min(length_s, self.plan.phases[phase].duration_s or length_s)
 
     def last(self, seconds: float, *, phase: PhaseSpan | None = None) -> Aggregate:
         """The last ``seconds`` that were recorded: of all requests, or of those that one phase started, in its time."""

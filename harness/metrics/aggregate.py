@@ -15,6 +15,8 @@ class Aggregate:
     """Some requests, the failures among them, their response times, and the seconds over which they were spread."""
 
     requests: int
+    started: int
+    """Of the requests, those that count for the throughput; see :attr:`EndpointSecond.started`."""
     failures: int
     response: Histogram
     length_s: float
@@ -25,6 +27,7 @@ class Aggregate:
         parts = list(parts)
         return cls(
             sum(part.requests for part in parts),
+            sum(part.started for part in parts),
             sum(part.failures for part in parts),
             Histogram.merged([part.response for part in parts]),
             length_s,
@@ -32,8 +35,8 @@ class Aggregate:
 
     @property
     def rate(self) -> float:
-        """Requests a second; 0 where no time has passed."""
-        return self.requests / self.length_s if self.length_s > 0 else 0.0
+        """Requests started a second; 0 where no time has passed."""
+        return self.started / self.length_s if self.length_s > 0 else 0.0
 
     def quantile(self, q: float) -> float | None:
         """The response time in ms that a share ``q`` (0…1) of all requests does not exceed."""
@@ -53,12 +56,14 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.started = 0
         self.failures = 0
         self._response = HistogramSum()
         self._service: HistogramSum | None = None
 
     def add(self, part: EndpointSecond) -> None:
         self.requests += part.requests
+        self.started += part.started
         self.failures += part.failures
         self._response.add(part.response)
         if part.service is not part.response:
@@ -67,8 +72,10 @@ class Accumulator:
 
     def over(self, length_s: float) -> Aggregate:
         """What was added so far, spread over ``length_s`` seconds."""
-        return Aggregate(self.requests, self.failures, self._response.whole(), length_s)
+        return Aggregate(self.requests, self.started, self.failures, self._response.whole(), length_s)
 
     def service_over(self, length_s: float) -> Aggregate:
         """The same with service times, which in the closed model are the response times."""
-        return Aggregate(self.requests, self.failures, (self._service or self._response).whole(), length_s)
+        return Aggregate(
+            self.requests, self.started, self.failures, (self._service or self._response).whole(), length_s
+        )

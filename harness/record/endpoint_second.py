@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.record.histogram import Histogram
-from harness.record.second_table import FAILED, KINDS, MAXIMA_US, RESPONSE, SERVICE, SIZES, SUMS_US, SecondTable
+from harness.record.second_table import AFTER, FAILED, KINDS, MAXIMA_US, RESPONSE, SERVICE, SIZES, SUMS_US, SecondTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +28,11 @@ class EndpointSecond:
     response: Histogram
     service: Histogram
     failed: Histogram
+
+    @property
+    def started(self) -> int:
+        """The requests that the phase's load started: not those of iterations that were finished after its end."""
+        return 0 if self.segment == AFTER else self.requests
 
     @classmethod
     def all_of(cls, table: SecondTable, rows: Iterable[int] | None = None) -> list[EndpointSecond]:

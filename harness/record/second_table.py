@@ -31,6 +31,9 @@ _LARGEST = 1 << 53
 LIMITS = np.array([1 << 31, 1 << 16, 1 << 21, 1 << 21, 2, *[_LARGEST] * 9, *[LAST_BUCKET + 2] * KINDS], dtype=np.uint64)
 """Each column's values lie between 0 and below its limit."""
 
+AFTER = (1 << 21) - 1
+"""The segment of requests that were started after the last one: users finish their iterations when a phase is over."""
+
 _COUNT_TYPES = {1: "<u1", 2: "<u2", 4: "<u4"}
 """The type of bucket counts on the wire, by width: the narrowest that holds them all."""
 

@@ -48,6 +48,11 @@ class PhaseRecord:
     def length_s(self) -> float:
         return max(self.end_s - self.start_s, 0.0)
 
+    @property
+    def load_s(self) -> float:
+        """How long the phase put load on: its end may come later, when its last requests have shown how it went."""
+        return min(self.length_s, self.plan.duration_s or self.length_s)
+
 
 @dataclass(frozen=True, eq=False)
 class RunRecording(Recording):

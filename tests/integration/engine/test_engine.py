@@ -11,6 +11,7 @@ import pytest
 
 from harness.control.load_processes import LoadProcesses
 from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
+from harness.gates.run_totals import RunTotals
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import Gate
 from harness.record.journal import Journal
@@ -145,6 +146,35 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     assert ran.late > 150
     assert ran.lateness_ms.p99 is not None
     assert ran.lateness_ms.p99 > 500
+
+
+def test_throughput_counts_what_the_phase_started_over_its_length(server: CountingServer, tmp_path: Path) -> None:
+    """One user whose iteration of 3 s outlasts the phase: the server never sees more than 10 requests a second."""
+    slow = """
+        import time
+        from locust import task
+        from harness import HttpUser
+
+        class Slow(HttpUser):
+            @task
+            def browse(self):
+                for _ in range(30):
+                    self.client.get("/a")
+                    time.sleep(0.1)
+    """
+    plan = plan_of(scenario(tmp_path, slow), [phase((1, 1, 1.5))], stop_timeout_s=30)
+    journal = put_load(plan, server.url, tmp_path)
+    folder = RunFolder(tmp_path / "run")
+    folder.plan.write_text(plan.model_dump_json())
+    (ran,) = judge(folder).phases
+    assert ran.requests == server.served.total() == 30
+    assert 5 < ran.throughput_rps <= 10
+    assert ran.endpoints[0].throughput_rps == ran.throughput_rps
+    totals = RunTotals(plan)
+    totals.update(journal)
+    live = totals.total(0)
+    assert live is not None
+    assert live.rate == pytest.approx(ran.throughput_rps)
 
 
 TWO_CLASSES = """

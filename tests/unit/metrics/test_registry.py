@@ -53,7 +53,7 @@ def test_an_interval_of_rounds_is_about_their_value(metric: Metric[RoundTimes]) 
 
 @pytest.mark.parametrize("metric", RUN_METRICS.values(), ids=lambda metric: metric.name)
 def test_no_requests_have_no_value(metric: Metric[Aggregate]) -> None:
-    assert metric.value(Aggregate(0, 0, Histogram.empty(), 10.0)) is None
+    assert metric.value(Aggregate(0, 0, 0, Histogram.empty(), 10.0)) is None
 
 
 @pytest.mark.parametrize("metrics", REGISTRIES)
