@@ -7,6 +7,9 @@ so those do it that together run all that only child processes run.
 Counting lines makes Python take twice as long. So it pauses while pytest looks for tests, and in property tests, which
 run the same lines again and again; these try the same values in every run, and take the time they need.
 
+Images of containers often set ``PYTHONDONTWRITEBYTECODE``. Each of the thousand processes of a test run would then
+compile all that it imports, which takes more CPU than what the tests do. So it does not hold here.
+
 Locust is imported here, unpatched (``tests.support.http.users``), before any test module does it: patched, it would
 stop xdist's worker (``LoopExit``).
 """
@@ -18,6 +21,7 @@ import importlib
 import os
 import pkgutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,7 +43,9 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    """Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
