@@ -82,6 +82,7 @@ class Shopper(HttpUser):
             return cart
 
 
+target = "shop"
 phases = [
     ramp(users=100, over="10s"),
     steady(users=100, hold="30s"),

@@ -32,6 +32,7 @@ class Client(HttpUser):
             assert len(response.js["items"]) == 10, "a page that is not full,"
 
 
+target = "shop"
 phases = [
     ramp(rate=100, over="5s", max_users=200),
     steady(rate=100, hold="20s", max_users=200),

@@ -1,6 +1,6 @@
 """An ordinary locustfile: nothing in it knows of the harness, and it runs unchanged.
 
-harness run scenarios/locustfile.py --profile smoke
+harness run scenarios/locustfile.py --target shop --profile smoke
 locust -f scenarios/locustfile.py --host http://127.0.0.1:8000
 """
 

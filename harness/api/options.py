@@ -69,7 +69,7 @@ class RunOptions:
         None, "The target's process ID, to profile it. Only with --host.", type=int, metavar="PID"
     )
     target: str | None = _option(
-        None, "A command that starts the target on port {port}. Default: the embedded shop.", metavar="CMD"
+        None, "A command that starts the target on port {port}, or shop for the embedded shop.", metavar="CMD"
     )
     ready: str | None = _option(
         None, "The target is ready when GET PATH returns 2xx. Default: /health.", metavar="PATH"

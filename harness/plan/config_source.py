@@ -105,7 +105,7 @@ def from_scenario(description: ScenarioDescription, problems: Problems) -> Confi
         value = getattr(description, name)
         if value is not None:
             _add_calls(source, kind, value, _assignment(description.path, name), problems)
-    for name in ("sampling", "stop_early"):
+    for name in ("sampling", "stop_early", "target"):
         value = getattr(description, name)
         if value is not None:
             source.data[name] = value

@@ -28,7 +28,7 @@ class DescribeRequest(BaseModel):
 class ScenarioDescription(Scenario):
     """A scenario as its import showed it, with the user classes that remain after arguments and tags.
 
-    ``phases``, ``gates``, ``sampling`` and ``stop_early`` are what ``harness.plan.dsl.declared`` returned, unchecked:
+    What ``harness.plan.dsl.declared`` returned stands in ``phases``, ``gates`` and so on, unchecked:
     lists of ``Spec.to_dict()`` where the user wrote them correctly, anything where not, None where nothing.
     """
 
@@ -36,3 +36,4 @@ class ScenarioDescription(Scenario):
     gates: Any = None
     sampling: Any = None
     stop_early: Any = None
+    target: Any = None

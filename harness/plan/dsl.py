@@ -95,7 +95,7 @@ BEYOND_INTEGERS = 1 << 63
 """TOML's whole numbers have 64 bits."""
 DEEPEST = 20
 """Nested lists and tables."""
-STATED = ("phases", "gates", "sampling", "stop_early")
+STATED = ("phases", "gates", "sampling", "stop_early", "target")
 """The variables of a scenario's module that the harness reads."""
 
 
@@ -107,7 +107,10 @@ def declared(namespace: Mapping[str, object]) -> dict[str, object]:
     """
     if not uses_harness(namespace):
         return dict.fromkeys(STATED)
-    return {name: plain(namespace.get(name)) for name in STATED}
+    stated = {name: namespace.get(name) for name in STATED}
+    if not isinstance(stated["target"], str | Mapping):  # a function, say: then it is a name of the scenario's own
+        stated["target"] = None
+    return {name: plain(value) for name, value in stated.items()}
 
 
 def uses_harness(namespace: Mapping[str, object]) -> bool:

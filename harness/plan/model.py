@@ -90,13 +90,17 @@ class Sampling(Frozen):
 
 
 class UserClass(Frozen):
-    """One Locust user class of the scenario; ``tasks`` maps each task's name to its share of the iterations (0…1)."""
+    """One Locust user class of the scenario; ``tasks`` maps each task's name to its share of the iterations (0…1).
+
+    ``is_http``: Locust's or the harness's client sends its requests, so that its ``host`` is a URL.
+    """
 
     name: str
     weight: float
     fixed_count: int
     host: Annotated[str | None, Redacted(redacted)]
     tasks: dict[str, float]
+    is_http: bool = True
 
 
 class Scenario(Frozen):
@@ -137,7 +141,10 @@ class CommandTarget(Frozen):
 
 
 class AttachedTarget(Frozen):
-    """A running target. Samplers watch the process ``pid`` on this machine; without one, nothing is sampled."""
+    """A running target. Samplers watch the process ``pid`` on this machine; without one, nothing is sampled.
+
+    ``url`` is empty where users that are not HTTP users find their targets themselves, without a ``host``.
+    """
 
     kind: Literal["attached"] = "attached"
     url: _Text
@@ -145,7 +152,7 @@ class AttachedTarget(Frozen):
     """Whether the user allowed its host by name, since it is not this machine."""
     pid: int | None = None
     own_hosts: bool = False
-    """Whether ``url`` is the ``host`` of a user class. Each class keeps its own; those without one use ``url``."""
+    """Whether ``url`` is the ``host`` of a user class. Each keeps its own; HTTP users without one use ``url``."""
 
 
 class AllowedHost(Frozen):

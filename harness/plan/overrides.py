@@ -20,7 +20,8 @@ Override = str | tuple[str, object]
 """``KEY=VALUE``, its value read as TOML or, where it is not TOML (``30s``), as text; or the key and the value."""
 
 _EXAMPLE = Option("set", "phase.steady.duration=30s")
-_OTHER_GOAL = {"users": "rate", "rate": "users"}
+_INSTEAD_OF = {"users": "rate", "rate": "users", "url": "command", "command": "url"}
+"""Keys that exclude one another: to set one is to drop the other."""
 
 
 def apply_override(
@@ -88,8 +89,6 @@ def _override_element(
             alternatives=alternatives(parts[1], names or numbers),
         )
         return
-    if parts[2] in _OTHER_GOAL and len(parts) == 3 and isinstance(elements[index], dict):
-        elements[index].pop(_OTHER_GOAL[parts[2]], None)  # users and rate exclude one another
     _put(source, (kind, index), parts[2:], value, location, problems)
 
 
@@ -108,6 +107,8 @@ def _put(
                 return
         table = table[key]
     table[full[-1]] = value
+    if full[-1] in _INSTEAD_OF and (full[:-1] == ("target",) or (len(full) == 3 and full[0] == "phase")):
+        table.pop(_INSTEAD_OF[full[-1]], None)
     for known in [known for known in source.locations if known[: len(full)] == full]:
         del source.locations[known]
     source.locations[full] = location

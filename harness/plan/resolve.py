@@ -30,8 +30,8 @@ from harness.plan.problems import Problems
 from harness.plan.profile import Profile
 from harness.plan.project import load_project
 from harness.plan.resolve_phases import phase_names, resolve_phases
-from harness.plan.settings import MOST_WORKERS, GuardRails, Settings
-from harness.plan.target import TargetOptions, choose_target
+from harness.plan.settings import MOST_WORKERS, GuardRails, Settings, TargetTable
+from harness.plan.target import SHOP, TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
@@ -74,7 +74,7 @@ def resolve(
     resolved = resolve_phases(source, names, description, problems)
     kinds = dict(zip(names, (table.get("kind") for table in source.data["phase"]), strict=True))
     required = read_gates(source, kinds, problems)
-    settings = checked(Settings, source.data, (), source, problems) or Settings()
+    settings = checked(Settings, source.data, (), source, problems) or Settings(target=TargetTable(command=SHOP))
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
         problems.add("scenario-without-users", where=shown_path(description.path))
@@ -170,9 +170,13 @@ def _compose(
 ) -> ConfigSource:
     """Scenario, profile and what a call stated, in one tree; its phases and gates are lists of tables."""
     source = from_scenario(description, problems)
+    for layer in (source, profile.source if profile is not None else ConfigSource()):
+        target = layer.data.get("target")
+        if isinstance(target, str):
+            layer.data["target"] = {"url" if "://" in target else "command": target}
     if profile is not None:
         for key, value in profile.source.data.items():
-            if key == "sampling" and isinstance(value, dict) and isinstance(source.data.get(key), dict):
+            if _completes(source.data.get(key), value) and key in ("sampling", "target"):
                 for below in value:
                     source.take(profile.source, (key, below))
             else:
@@ -187,3 +191,8 @@ def _compose(
             problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
             source.data[key] = []
     return source
+
+
+def _completes(value: object, later: object) -> bool:
+    """Whether ``later`` changes keys of the table ``value``. A table that names another target replaces it."""
+    return isinstance(value, dict) and isinstance(later, dict) and not {"url", "command"} & later.keys()

@@ -93,7 +93,7 @@ class SamplingTable(_Table):
 
 
 class TargetTable(_Table):
-    """``[target]``: ``command`` (with ``ready``, ``ready_timeout``) or ``url``; neither: the embedded shop."""
+    """``[target]``: ``command`` (with ``ready``, ``ready_timeout``) or ``url``; ``shop`` is a command, too."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "cmd": "command", "host": "url", "env": "environment", "health": "ready", "timeout": "ready_timeout",

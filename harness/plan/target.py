@@ -1,4 +1,4 @@
-"""Chooses the target of a run: the command line's, else the profile's, else the scenario's, else the shop."""
+"""Chooses the target of a run: the command line's, else the profile's, else the scenario's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from harness.plan.hosts import AllowedHosts, address_of, host_of, setting_to_all
 from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
 from harness.plan.problems import Problems, Where
 from harness.plan.settings import TargetTable
+
+SHOP = "shop"
+"""The command that means the embedded shop."""
+_is_url = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE).fullmatch
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,24 @@ def choose_target(
     _check_contradictions(options, table, source, problems)
     on_command_line = options.host is not None or options.command is not None
     url, command = (options.host, options.command) if on_command_line else (table.url, table.command)
+    http_users = [user for user in description.user_classes if user.is_http]
+    if url is not None and not http_users:
+        return AttachedTarget(url=url, pid=options.pid)
     if url is not None:
         return _attached(
             url, options, allowed, Option("host") if on_command_line else source.where(("target", "url")), problems
         )
-    if command is not None:
+    if command is not None and command != SHOP:
         return CommandTarget(
             command=command,
             ready_path=options.ready or table.ready,
             ready_timeout_s=table.ready_timeout,
             environment=table.environment,
         )
-    hosts = list(dict.fromkeys(user.host for user in description.user_classes if user.host))
-    if hosts:
+    hosts = list(dict.fromkeys(user.host for user in http_users or description.user_classes if user.host))
+    if command is None and not http_users:  # the guard judges where they connect to
+        return AttachedTarget(url=hosts[0] if hosts else "", pid=options.pid, own_hosts=True)
+    if command is None and hosts:
         for host in hosts:
             if not allowed.allows(host_of(host)):
                 _reject_scenario_host(host, shown_path(description.path), allowed, problems)
@@ -62,8 +71,16 @@ def choose_target(
         return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
     if options.pid is not None:
         problems.add("pid-without-host", where=Option("pid"), option=Option("host", "URL"))
-    if options.ready is not None:
+    elif options.ready is not None:
         problems.add("ready-without-command", where=Option("ready"), option=Option("target", "CMD"))
+    elif command is None:
+        problems.add(
+            "no-target",
+            where=shown_path(description.path),
+            host=Option("host", "URL"),
+            command=Option("target", "CMD"),
+            shop=Option("target", SHOP),
+        )
     return ShopTarget(environment=table.environment)
 
 
@@ -82,7 +99,7 @@ def _attached(
 ) -> AttachedTarget:
     if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", url):
         problems.add("url-without-scheme", where=where, url=url)
-    elif not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+(/\S*)?", url):
+    elif not _is_url(url):
         problems.add("url-invalid", where=where, url=url)
     url = url.rstrip("/")
     host = host_of(url)

@@ -22,13 +22,16 @@ class Attached(Target):
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
-        host, port = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
+        is_http = self.url.lower().startswith(("http://", "https://"))  # else users know how to reach it
+        if is_http:
+            host, port = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
         if plan.pid is not None:
             try:
                 self._process = psutil.Process(plan.pid)
             except psutil.NoSuchProcess as error:
                 raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
-        health.require_listener(plan.url, host, port)
+        if is_http:
+            health.require_listener(plan.url, host, port)
 
     def is_alive(self) -> bool:
         # is_running compares the start time too: another process may get the same id.
@@ -38,7 +41,9 @@ class Attached(Target):
         return RUNNING if self.is_alive() else message("target-ended", pid=self.pid)
 
     def describe(self) -> str:
-        return redacted(self.url) + ("" if self.pid is None else f" (process {self.pid})")
+        return (redacted(self.url) or "as the user classes find it") + (
+            "" if self.pid is None else f" (process {self.pid})"
+        )
 
     def agents(self) -> list[Agent]:
         return []

@@ -24,6 +24,7 @@ SCENARIO = """
             self.client.get("/products")
 
     phases = [steady(users=2, hold="2s")]
+    target = "shop"
 """
 
 

@@ -13,27 +13,36 @@ from locust.env import Environment
 from locust.runners import Runner
 from locust.stats import RequestStats
 
+from harness.engine.http.user import HttpUser
 from harness.engine.locust.options import parse_arguments
 from harness.engine.scenario.scenario_file import ScenarioFile
 from harness.plan.model import RunPlan
 
+HTTP_USERS = (locust.HttpUser, locust.FastHttpUser, HttpUser)
+"""Classes whose ``host`` is the URL that their client sends requests to."""
 AnyRunner = TypeVar("AnyRunner", bound=Runner)
 
 
 def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_master: bool = False) -> Environment:
     """The Locust environment of a worker or the master.
 
-    ``host`` is the host of every user class, unless the target was taken from the classes' own hosts.
+    ``host`` is the host of every user class, unless the target was taken from the classes' own hosts. A class that is
+    no HTTP user keeps its own beside HTTP users: it is the address of something else.
     """
     options = parse_arguments(plan.arguments, scenario.shape)
     available: dict[str, Any] = {user_class.__name__: user_class for user_class in scenario.user_classes}
-    own_hosts = plan.target.kind == "attached" and plan.target.own_hosts
     _set_options(options, plan, is_master=is_master)
-    options.host = None if own_hosts else host
     user_classes = chosen_classes(scenario, options.user_classes)
-    if own_hosts:
+    own_hosts = plan.target.kind == "attached" and plan.target.own_hosts
+    others = [user_class for user_class in user_classes if not issubclass(user_class, HTTP_USERS)]
+    options.host = host
+    if own_hosts or (len(others) < len(user_classes) and any(user_class.host for user_class in others)):
+        options.host = None  # which Locust would give to every class
         for user_class in user_classes:
-            user_class.host = user_class.host or host
+            if user_class not in others:
+                user_class.host = (user_class.host if own_hosts else None) or host
+            elif not own_hosts:
+                user_class.host = user_class.host or host
     environment = Environment(
         user_classes=user_classes,
         shape_class=scenario.shape,

@@ -15,7 +15,7 @@ from typing import Any
 from locust import User
 from locust.env import Environment
 
-from harness.engine.locust.environment import chosen_classes, keep_tagged
+from harness.engine.locust.environment import HTTP_USERS, chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
 from harness.engine.process_setup import DESCRIBE_VARIABLE, child_options, take
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
@@ -128,6 +128,7 @@ def _describe_user(user_class: type[User]) -> dict[str, Any]:
         "weight": user_class.weight,
         "fixed_count": user_class.fixed_count,
         "host": user_class.host,
+        "is_http": issubclass(user_class, HTTP_USERS),
         "tasks": {name: count / tasks.total() for name, count in tasks.items()},
     }
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.plan.bench import BenchPlan
 from harness.plan.hosts import LOCAL
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.plan.target import SHOP
 from harness.record.environment import Environment
 from harness.record.summary import Generator, Lag, Summary
 from harness.recording.bench import BenchRecording
@@ -56,6 +57,8 @@ def command_line(plan: RunPlan) -> str:
     match plan.target:
         case AttachedTarget(url=url, pid=pid, own_hosts=own_hosts):
             parts += ([] if own_hosts else ["--host", url]) + (["--pid", str(pid)] if pid is not None else [])
+        case ShopTarget():
+            parts += ["--target", SHOP]
         case CommandTarget(command=command, ready_path=ready_path):
             parts += ["--target", command, "--ready", ready_path]
     parts += [word for tag in plan.tags for word in ("--tags", tag)]

@@ -20,18 +20,24 @@ from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 
-IMPORTS = "from harness import gate, pause, ramp, spike, steady, stress\n"
+IMPORTS = "from harness import gate, pause, ramp, spike, steady, stress; target = 'shop'\n"
 """Line 1 of every scenario here."""
 
 
 def describe(
-    folder: Path, text: str = "", *, has_shape: bool = False, host: str | None = None, users: int = 1
+    folder: Path,
+    text: str = "",
+    *,
+    has_shape: bool = False,
+    host: str | None = None,
+    users: int = 1,
+    is_http: bool = True,
 ) -> ScenarioDescription:
     """The description of ``folder/scenarios/shop.py``, which holds the import line and ``text``."""
     path = folder / "scenarios" / "shop.py"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(IMPORTS + text)
-    user = UserClass(name="Shopper", weight=1, fixed_count=0, host=host, tasks={"browse": 1.0})
+    path.write_text((IMPORTS if host is None else IMPORTS.partition(";")[0] + "\n") + text)
+    user = UserClass(name="Shopper", weight=1, fixed_count=0, host=host or None, tasks={"browse": 1.0}, is_http=is_http)
     return ScenarioDescription.model_validate(
         {
             "path": str(path),

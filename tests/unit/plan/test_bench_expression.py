@@ -58,7 +58,7 @@ def test_a_gate_on_a_benchmark_is_read(source: str, meaning: tuple[object, ...])
             "comparison-misspelled",
             {"text": 'bench("a").mean = 5us', "word": "=", "meant": 'bench("a").mean <= 5us'},
         ),
-        ('bench("a").mean < 5', "requirement-without-unit", {"text": 'bench("a").mean < 5', "metric": "mean"}),
+        ('bench("a").mean < 5', "limit-without-unit", {"text": 'bench("a").mean < 5', "metric": "mean"}),
         (
             'bench("a").mean < 5/s',
             "limit-of-wrong-unit",
@@ -71,7 +71,7 @@ def test_a_gate_on_a_benchmark_is_read(source: str, meaning: tuple[object, ...])
         ),
         (
             'bench("a").mean <= baseline + 5',
-            "requirement-without-unit",
+            "limit-without-unit",
             {"text": 'bench("a").mean <= baseline + 5', "metric": "mean"},
         ),
         ('bench("a").mean < -5us', "limit-with-sign", {"text": 'bench("a").mean < -5us', "meant": "5us"}),

@@ -146,9 +146,7 @@ def test_runs_take_the_table_for_known(project: Path) -> None:
 def test_every_problem_is_reported_with_its_line(project: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace("5us", "5").replace("paths", "path"))
     problems = problems_of_bench(project)
-    assert_found(
-        problems, "pyproject.toml:9: tool.harness.bench.gates[0]", "requirement-without-unit", {"metric": "mean"}
-    )
+    assert_found(problems, "pyproject.toml:9: tool.harness.bench.gates[0]", "limit-without-unit", {"metric": "mean"})
     meant = {"word": "path", "alternatives": "paths"}
     assert_found(problems, "pyproject.toml:8: tool.harness.bench.path", "unknown-key", meant)
 

@@ -11,7 +11,7 @@ import pytest
 import harness
 from harness.errors import ManyProblemsError
 from harness.messages import Option
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -152,6 +152,49 @@ def test_a_profile_can_name_a_running_target(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "http://[::1]:80/", "localhost:1883"])
 def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host: str) -> None:
     assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"), own_hosts=True)
+
+
+def test_users_without_any_host_are_not_put_on_the_shop(tmp_path: Path) -> None:
+    description = describe(tmp_path).model_copy(update={"target": None})
+    (problem,) = target_problems(description, TargetOptions())
+    assert_found(
+        [problem], problem.where, "no-target", {"host": Option("host", "URL"), "shop": Option("target", "shop")}
+    )
+    assert resolve(description, target=TargetOptions(command="shop")).target == ShopTarget()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:50051", "redis://10.0.0.5", "ws://shop.example/x", "grpc://a", "tcp://b:1", "10.0.0.5", "unix:/s"],
+)
+def test_the_host_of_a_custom_client_is_its_own_business(tmp_path: Path, host: str) -> None:
+    description = describe(tmp_path, host=host, is_http=False)
+    assert resolve(description).target == AttachedTarget(url=host, own_hosts=True)
+    assert resolve(description, target=TargetOptions(host="other:1")).target == AttachedTarget(url="other:1")
+    assert resolve(describe(tmp_path, host="", is_http=False)).target == AttachedTarget(url="", own_hosts=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "profile", "expected"),
+    [
+        ("target = 'serve {port}'", "", CommandTarget(command="serve {port}")),
+        ("target = 'http://localhost:80'", "", AttachedTarget(url="http://localhost:80")),
+        ("target = {'command': 'serve', 'ready': '/up'}", "", CommandTarget(command="serve", ready_path="/up")),
+        ("", "[target]\nenvironment = {A = 1}", ShopTarget(environment={"A": "1"})),
+        ("", "target = 'serve'", CommandTarget(command="serve")),
+        ("", "[target]\nurl = 'http://localhost:80'", AttachedTarget(url="http://localhost:80")),
+        ("def target(): pass\ntarget2 = target", "[target]\ncommand = 'serve'", CommandTarget(command="serve")),
+    ],
+)
+def test_a_scenario_states_its_target_and_a_profile_completes_or_replaces_it(
+    tmp_path: Path, text: str, profile: str, expected: Target
+) -> None:
+    assert plan_of(tmp_path, text, profile).target == expected
+
+
+def test_an_override_replaces_the_target_that_a_scenario_states(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "", None, "target.url=http://localhost:80")
+    assert plan.target == AttachedTarget(url="http://localhost:80")
 
 
 @pytest.mark.parametrize(
