@@ -39,6 +39,15 @@ class RunOptions:
     set: Mapping[str, object] | str | Sequence[str] = _option(
         (), "Change one value of the plan, such as phase.steady.users=50.", metavar="KEY=VALUE", multiple=True
     )
+    users: int | None = _option(
+        None, "A quick run, as in Locust: the number of users. It replaces other phases.", short="-u", type=int
+    )
+    spawn_rate: float | None = _option(
+        None, "A quick run: users to start per second. Default: 1.", short="-r", type=float
+    )
+    run_time: str | float | None = _option(
+        None, "A quick run: how long it takes, such as 30s or 1h30m, start of users included.", short="-t", type=str
+    )
     phases: Sequence[PhaseSpec] | None = None
     gates: Sequence[GateSpec] | None = None
     workers: int | None = _option(
@@ -60,7 +69,7 @@ class RunOptions:
         envvar="HARNESS_METRICS_PORT",
     )
     host: str | None = _option(
-        None, "The URL of a target that is already running. Default: HARNESS_HOST.", metavar="URL"
+        None, "The URL of a target that is already running. Default: HARNESS_HOST.", short="-H", metavar="URL"
     )
     allow_host: str | Sequence[str] = _option(
         (), "Allow load on this host, besides this machine.", metavar="NAME", multiple=True

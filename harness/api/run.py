@@ -13,7 +13,9 @@ from harness.api.options import RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
-from harness.messages import Message, message
+from harness.messages import Message, Option, message
+from harness.plan.config_source import QuickRun
+from harness.plan.phases import MEMORY_PASS
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -59,6 +61,15 @@ def run_scenario(options: RunOptions) -> Run:
         if options.turn is not None:
             around.enter_context(options.turn)
         observer: RunObserver = options.watcher or _LogObserver()
+        if plan.default_phases:
+            observer.notify(
+                message(
+                    "default-load",
+                    phases=[phase.description for phase in plan.phases if phase.kind != MEMORY_PASS],
+                    users=Option("users"),
+                    run_time=Option("run_time"),
+                )
+            )
         if options.metrics_port is not None:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
             observer.notify(message("metrics-served", url=url))
@@ -79,12 +90,14 @@ def plan_of(options: RunOptions) -> RunPlan:
     arguments, tags, exclude_tags = several(options.arguments), several(options.tags), several(options.exclude_tags)
     profile = str(options.profile) if options.profile else None
     expected = 1 if options.expect_workers is None else options.expect_workers
+    quick = QuickRun(options.users, options.spawn_rate, options.run_time)
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     return resolve(
         control.user_code.describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
         profile=chosen,
         phases=options.phases,
         gates=options.gates,
+        quick=None if quick == QuickRun() else quick,
         overrides=_overrides(options.set),
         workers=options.workers,
         remote_workers=expected if options.bind else 0,

@@ -6,6 +6,7 @@ Every error a user can cause ends here, as one message on standard error and an 
 from __future__ import annotations
 
 import errno
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -68,7 +69,10 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as unknown:  # click has no names to suggest, as no command is imported yet
+        except click.NoSuchCommand as unknown:
+            if args[0].endswith(".py"):
+                raise HarnessError("command-missing", where=args[0], arguments=shlex.join(args)) from None
+            # click has no names to suggest, as no command is imported yet
             raise click.NoSuchCommand(unknown.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,25 +15,59 @@ from harness import api, cli, control
 from harness.api.options import RunOptions
 from harness.cli import options
 from harness.cli.target_options import with_target_from
+from harness.messages import Message, Option, message
+
+_LEAVE_OUT, _RESULTS = message("leave-out"), message("results-in-run-folder")
+_DISTRIBUTED = message("locust-distributed", bind=Option("bind", "ADDR"))
+_INSTEAD: dict[str, Message] = {
+    **dict.fromkeys(("--master", "--worker", "--master-host", "--master-port", "--master-bind-host"), _DISTRIBUTED),
+    **dict.fromkeys(("--csv", "--csv-full-history", "--html", "--json-file", "--print-stats"), _RESULTS),
+    **dict.fromkeys(("--only-summary", "--reset-stats", "--show-task-ratio", "--list", "-l"), _RESULTS),
+    **dict.fromkeys(("--autostart", "--autoquit", "--web-host", "--web-port", "-P", "--class-picker"), _LEAVE_OUT),
+    **dict.fromkeys(("--loglevel", "-L", "--logfile", "--skip-log-setup"), message("locust-log")),
+    **dict.fromkeys(("--stop-timeout", "-s"), message("use-instead", option=Option("set", "stop_timeout=10s"))),
+    "--processes": message("use-instead", option=Option("workers", "N")),
+    "--exit-code-on-error": message("locust-exit-code"),
+    "--config": message("locust-config"),
+}
+"""What Locust's options are here, by the name that Locust's users type."""
+_IGNORED = {
+    "LOCUST_HOST": Option("host"),
+    "LOCUST_USERS": Option("users"),
+    "LOCUST_SPAWN_RATE": Option("spawn_rate"),
+    "LOCUST_RUN_TIME": Option("run_time"),
+}
+"""Settings for Locust that the harness does not read."""
 
 
 class _Command(click.Command):
-    """Says where an option that is not the harness's own belongs."""
+    """Says what to use instead of Locust's options, and where those of the Locust file belong."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
-            hint = "Options of the Locust file itself go after --: harness run FILE -- --its-option x"
-            raise click.UsageError(f"{unknown.format_message()}\n  {hint}", unknown.ctx) from None
+            instead = _INSTEAD.get(unknown.option_name)
+            problem = f"No such option '{unknown.option_name}'." if instead else unknown.format_message()
+            hint = instead or message("own-options-after-dashes")
+            raise click.UsageError(f"{problem}\n  {hint}", unknown.ctx) from None
 
 
 @click.command(cls=_Command)
-@click.argument("scenario")
+@click.argument("scenario", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS]")
+@click.option("-f", "--locustfile", metavar="FILE", help="SCENARIO, as Locust takes it.")
+@click.option("--headless", is_flag=True, help="Accepted because Locust has it: there is no web UI.")
 @options.declared_by(RunOptions)
 @options.as_json
-def command(as_json: bool, **given: Any) -> int:
+def command(
+    scenario: str | None,
+    arguments: tuple[str, ...],
+    locustfile: str | None,
+    as_json: bool,
+    headless: bool,  # noqa: ARG001
+    **given: Any,
+) -> int:
     """Run SCENARIO (any Locust file) and report whether its gates held.
 
     SCENARIO may also be a folder of Locust files, or several files separated by commas. Arguments after -- are the
@@ -42,6 +80,7 @@ def command(as_json: bool, **given: Any) -> int:
     \b
       harness run scenarios/flash_sale.py
       harness run scenarios/flash_sale.py --profile smoke
+      harness run my_locustfile.py -u 50 -r 10 -t 1m -H http://127.0.0.1:8000
       harness run my_locustfile.py --host http://127.0.0.1:8000 --pid 1234
       harness run my_locustfile.py --target "python app.py --port {port}"
       harness run my_locustfile.py -- --my-option x Buyer
@@ -49,10 +88,28 @@ def command(as_json: bool, **given: Any) -> int:
                                    --bind 10.0.0.5 --expect-workers 3
     """
     control.interrupts.raise_on_signals()
+    if locustfile is not None:
+        scenario, arguments = locustfile, (*filter(None, [scenario]), *arguments)
+    if scenario is None:
+        raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
+    given |= {"scenario": scenario, "arguments": arguments}
     try:
         with cli.progress.make_observer() as observer:
+            for setting, option in _settings_of_locust():
+                observer.notify(message("locust-setting-ignored", setting=setting, option=option))
             finished = api.run.run_scenario(with_target_from(os.environ, RunOptions(**given, watcher=observer)))
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json)
     return finished.summary.exit_code
+
+
+def _settings_of_locust() -> Iterator[tuple[str, Option]]:
+    """Load and host as Locust's environment variables and configuration file set them, which the harness ignores."""
+    yield from ((name, option) for name, option in _IGNORED.items() if name in os.environ)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = Path("locust.conf").read_text(encoding="utf-8")
+        for name, option in _IGNORED.items():
+            key = name.removeprefix("LOCUST_").lower().replace("_", "-")
+            if re.search(rf"^\s*{key}\s*[=:\s]", text, re.MULTILINE):
+                yield f"{key} in locust.conf", option

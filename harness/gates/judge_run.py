@@ -17,7 +17,7 @@ from harness.messages import Message, message
 from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
-from harness.record.summary import BaselineRef, PhaseSummary, Summary
+from harness.record.summary import BaselineRef, GateResult, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
@@ -50,9 +50,14 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             baseline=BaselineRef.of(run.baseline),
             changes=changes_of(run),
         )
-        .decided(decision.reasons)
+        .decided([*decision.reasons, *_default_gate(asked, results)])
         .warned(*_warnings(run, phases, asked))
     )
+
+
+def _default_gate(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[Message]:
+    """Names the gate that the harness added, and how to state others."""
+    return [message("default-gate", require=gate.comparison.source) for gate in gates if gate.default and results]
 
 
 def _phase(run: RunRecording, record: PhaseRecord) -> PhaseSummary:

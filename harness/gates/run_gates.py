@@ -26,6 +26,8 @@ def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummar
     """What ``gate`` gives: one result for each phase that it reads."""
     phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if phase.measured]
     states = {summary.name: summary for summary in summaries}
+    if gate.default:  # nobody asked for requests
+        phases = [phase for phase in phases if phase in states and states[phase].requests]
     return [
         _finding(gate, run, phase, states).result(gate.comparison, phase=phase, endpoint=gate.endpoint)
         for phase in phases
@@ -47,7 +49,12 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if observed is None:
         return Finding("inconclusive", message("gate-no-requests", phase=phase))
     summary = states[phase]
-    finding = _judged(gate, run, record, measured, observed, summary)
+    if gate.default and observed.value == 0:  # a quick run without a failure: no limit to prove, nothing to doubt
+        finding = Finding(
+            "pass", message("default-gate-without-failure", requests=measured.requests), observed, gate.comparison.value
+        )
+    else:
+        finding = _judged(gate, run, record, measured, observed, summary)
     if run.journal.end_reason == "gate failed" and finding.status != "fail":
         # The run was ended for this, so it must be judged by what ended it.
         lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.messages import message
+from harness.messages import Option, message
 from harness.plan.description import ScenarioDescription
 from harness.plan.phases import phase_kind
-from harness.plan.problems import Problems, Where
+from harness.plan.problems import InvalidValue, Problems, Where
+from harness.plan.quantities import MOST_USERS, parse_duration
 
 if TYPE_CHECKING:
     from harness.plan.phases.base import PhaseConfig
@@ -32,9 +34,10 @@ _EXAMPLES = {"phase": 'phases = [steady(users=50, hold="30s")]', "gate": 'gates 
 
 DEFAULT_USERS = 10
 """For a scenario that states no load: few enough for any machine, enough to see it work."""
+DEFAULT_STEADY_S = 30.0
 DEFAULT_PHASES = (
     {"kind": "ramp", "users": DEFAULT_USERS, "duration": "5s"},
-    {"kind": "steady", "users": DEFAULT_USERS, "duration": "30s"},
+    {"kind": "steady", "users": DEFAULT_USERS, "duration": DEFAULT_STEADY_S},
 )
 
 
@@ -126,6 +129,42 @@ def default_phases(*, has_shape: bool) -> ConfigSource:
     """The phases of a scenario that states none: its own LoadTestShape, or a few users."""
     phases = [{"kind": "shape"}] if has_shape else [dict(phase) for phase in DEFAULT_PHASES]
     return ConfigSource({"phase": phases}, {("phase",): "the default phases (the scenario states none)"})
+
+
+@dataclass(frozen=True)
+class QuickRun:
+    """The load as Locust's command line gives it: users, users started per second, and the length of the run."""
+
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time: str | float | None = None
+
+    def phases(self, problems: Problems) -> ConfigSource:
+        """A ramp and a steady phase, with Locust's defaults: one user, one more each second."""
+        users = 1 if self.users is None else self.users
+        spawn_rate = 1.0 if self.spawn_rate is None else self.spawn_rate
+        if not 1 <= users <= MOST_USERS:
+            problems.add("number-out-of-range", where=Option("users"), value=users, least=1, most=MOST_USERS)
+        if not 0 < spawn_rate < math.inf:
+            problems.add("spawn-rate-not-positive", where=Option("spawn_rate"), value=spawn_rate)
+        ramp_s = abs(users / spawn_rate) if spawn_rate else 1.0
+        total_s = ramp_s + DEFAULT_STEADY_S
+        if self.run_time is not None:
+            text = str(self.run_time)  # as in Locust, a number without a unit is in seconds
+            try:
+                total_s = parse_duration(float(text) if text.isdecimal() else self.run_time)
+            except InvalidValue as error:
+                problems.add_invalid(error, where=Option("run_time"))
+        if total_s <= ramp_s and not len(problems):
+            faster = Option("spawn_rate", users)
+            problems.add("run-time-within-ramp", where=Option("run_time"), users=users, ramp_s=ramp_s, option=faster)
+        if len(problems):
+            return default_phases(has_shape=False)
+        phases = [
+            {"kind": "ramp", "users": users, "duration": ramp_s},
+            {"kind": "steady", "users": users, "duration": total_s - ramp_s},
+        ]
+        return ConfigSource({"phase": phases}, {("phase",): Option("users")})
 
 
 def _add_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:

@@ -47,6 +47,8 @@ class Gate(Frozen):
     comparison: Comparison
     phase: str | None = None
     endpoint: Annotated[str | None, Redacted(redacted)] = None
+    default: bool = False
+    """Whether the harness added it, as the user has stated no gates."""
 
 
 class Phase(Frozen):
@@ -184,6 +186,8 @@ class RunPlan(Frozen):
     profile: str
     """The profile's name; ``default`` where the scenario's own phases and gates are used."""
     phases: tuple[Phase, ...]
+    default_phases: bool = False
+    """Whether the harness chose the phases, as the user has stated no load."""
     gates: tuple[Gate, ...]
     sampling: Sampling
     targets: tuple[Variant, ...]

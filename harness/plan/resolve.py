@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.messages import Option
-from harness.plan.config_source import ConfigSource, default_phases, from_call, from_scenario, shown_path
+from harness.plan.config_source import ConfigSource, QuickRun, default_phases, from_call, from_scenario, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
+from harness.plan.expression import parse_requirement
 from harness.plan.gating import read_gates
 from harness.plan.hosts import LOCAL, AllowedHosts, host_of
 from harness.plan.model import (
     AttachedTarget,
     CpuSampling,
+    Gate,
     MemorySampling,
     Phase,
     RunPlan,
@@ -35,6 +37,7 @@ from harness.plan.target import SHOP, TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
+_DEFAULT_GATE = Gate(comparison=parse_requirement("error_rate < 1%"), default=True)
 _SEEDS = 2**63
 """The master sends the seed to the workers as a number of 64 bits with a sign."""
 
@@ -45,6 +48,7 @@ def resolve(
     profile: Profile | None = None,
     phases: Sequence[PhaseSpec] | None = None,
     gates: Sequence[GateSpec] | None = None,
+    quick: QuickRun | None = None,
     overrides: Sequence[Override] = (),
     workers: int | None = None,
     remote_workers: int = 0,
@@ -57,23 +61,33 @@ def resolve(
     """The plan of a run, checked.
 
     What is nearer to the user wins: options, then overrides (``--set``), then ``phases`` and ``gates`` (stated in
-    a call of ``harness.run``; None: not stated), then the profile, then the scenario. A profile's phases replace the
-    scenario's, and so do its gates. A profile without gates keeps the scenario's; ``gate = []`` drops them. A gate on a
-    phase that the profile does not have is a problem and never dropped: a verdict must not pass because a requirement
-    got lost.
+    a call of ``harness.run``; None: not stated) or the load of a ``quick`` run, then the profile, then the scenario. A
+    profile's phases replace the scenario's, and so do its gates. A profile without gates keeps the scenario's;
+    ``gate = []`` drops them. A gate on a phase that the profile does not have is a problem and never dropped: a verdict
+    must not pass because a requirement got lost. Where no gates are stated at all, the run has a default one.
 
     The default is one worker less than there are cores, or none where workers join from other machines, and a random
     seed. From now on this process knows the user's own names of secrets. Raises ``ManyProblemsError``.
     """
     problems = Problems()
     stated = from_call(plain(phases), plain(gates), problems)
+    if quick is not None and phases is not None:
+        problems.add("load-given-twice", where=Option("users"))
+    elif quick is not None and description.has_shape and description.phases is None and profile is None:
+        problems.add("load-set-by-shape", where=Option("users"))
+    elif quick is not None:
+        stated.take(quick.phases(problems), ("phase",))
     source = _compose(description, profile, stated, problems)
+    uses_defaults = {key: source.data.get(key) is None for key in ("phase", "gate")}
+    if uses_defaults["phase"]:
+        source.take(default_phases(has_shape=description.has_shape), ("phase",))
+    _require_tables(source, problems)
     for override in overrides:
         apply_override(override, source, phase_names(source, Problems()), list(Settings.model_fields), problems)
     names = phase_names(source, problems)
     resolved = resolve_phases(source, names, description, problems)
     kinds = dict(zip(names, (table.get("kind") for table in source.data["phase"]), strict=True))
-    required = read_gates(source, kinds, problems)
+    required = read_gates(source, kinds, problems) or [_DEFAULT_GATE] * uses_defaults["gate"]
     settings = checked(Settings, source.data, (), source, problems) or Settings(target=TargetTable(command=SHOP))
     project = load_project(Path.cwd(), problems)
     if not description.user_classes:
@@ -106,6 +120,7 @@ def resolve(
         scenario=Scenario.model_validate(description.model_dump(include=set(Scenario.model_fields))),
         profile=profile.name if profile else "default",
         phases=tuple(resolved),
+        default_phases=uses_defaults["phase"] and not description.has_shape,
         gates=tuple(required),
         sampling=Sampling(
             cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
@@ -168,7 +183,7 @@ def _local_workers(asked: int | None, of_profile: int | None, remote: int) -> in
 def _compose(
     description: ScenarioDescription, profile: Profile | None, stated: ConfigSource, problems: Problems
 ) -> ConfigSource:
-    """Scenario, profile and what a call stated, in one tree; its phases and gates are lists of tables."""
+    """Scenario, profile and what a call stated, in one tree."""
     source = from_scenario(description, problems)
     for layer in (source, profile.source if profile is not None else ConfigSource()):
         target = layer.data.get("target")
@@ -183,14 +198,15 @@ def _compose(
                 source.take(profile.source, (key,))
     for key in stated.data:
         source.take(stated, (key,))
-    if source.data.get("phase") is None:
-        source.take(default_phases(has_shape=description.has_shape), ("phase",))
+    return source
+
+
+def _require_tables(source: ConfigSource, problems: Problems) -> None:
     for key in ("phase", "gate"):
         value = source.data.setdefault(key, [])
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
             problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
             source.data[key] = []
-    return source
 
 
 def _completes(value: object, later: object) -> bool:

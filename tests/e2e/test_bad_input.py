@@ -54,11 +54,13 @@ def written(folder: Path, name: str, text: str) -> Path:
         (["gate", "nowhere"], ["nowhere", "no such run folder"]),
         (["report", "latest"], ["reports: "]),
         (["run"], ["SCENARIO"]),
+        (["run", "hostless.py"], ["hostless.py", "--host", "--target shop"]),
         (["frobnicate"], ["frobnicate"]),
     ],
 )
 def test_wrong_words_are_reported(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
+    written(tmp_path, "hostless.py", SCENARIO.replace("target =", "unused ="))
     result = harness(*arguments, cwd=tmp_path)
     assert result.code == (4 if "http://127.0.0.1:9" in arguments else 2), result.err
     for words in expected:

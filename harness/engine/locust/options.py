@@ -23,14 +23,13 @@ def _before_dashes(option: str, value: str | None = None) -> Message:
     return message("option-before-dashes", option=Option(option, value))
 
 
-_LOAD = message("load-by-phases", set=Option("set", "phase.steady.users=50"))
 _RESULTS = message("results-in-run-folder")
 _INSTEAD = {
     "locustfile": message("scenario-first"),
     "host": _before_dashes("host"),
-    "num_users": _LOAD,
-    "spawn_rate": _LOAD,
-    "run_time": _LOAD,
+    "num_users": _before_dashes("users"),
+    "spawn_rate": _before_dashes("spawn_rate"),
+    "run_time": _before_dashes("run_time"),
     "tags": _before_dashes("tags"),
     "exclude_tags": _before_dashes("exclude_tags"),
     "stop_timeout": message("option-before-dashes", option=Option("set", "stop_timeout=10s")),

@@ -284,7 +284,7 @@ def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> 
     [
         (["--size", "x"], "argument-rejected", "--size (how many)"),
         (["--sise=4"], "argument-rejected", "--size (how many)"),
-        (["--users", "5"], "locust-option", "--set phase.steady.users=50"),
+        (["--users", "5"], "locust-option", "Give --users before"),
     ],
 )
 def test_wrong_arguments_are_reported_with_what_would_be_right(

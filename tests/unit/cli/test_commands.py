@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 from click.testing import CliRunner
 
+from harness import api
+from harness.api.options import RunOptions
 from harness.cli import cli
+from harness.errors import HarnessError
+from harness.messages import message
 
 
 @pytest.mark.parametrize(
@@ -20,3 +26,51 @@ def test_the_command_that_was_meant_is_named(typed: str, expected: str) -> None:
     done = CliRunner().invoke(cli, [typed, "x.py"])
     assert done.exit_code == 2
     assert f"Error: {expected}" in done.output
+
+
+def test_a_scenario_in_place_of_a_command_is_recognized() -> None:
+    raised = CliRunner().invoke(cli, ["plain.py", "-u", "5"]).exception
+    assert isinstance(raised, HarnessError)
+    assert (raised.code, raised.params["arguments"]) == ("command-missing", "plain.py -u 5")
+
+
+@pytest.mark.parametrize("option", ["--csv", "--master", "--processes", "-L", "--stop-timeout", "--exit-code-on-error"])
+def test_an_option_of_locust_is_not_said_to_go_behind_dashes(option: str) -> None:
+    done = CliRunner().invoke(cli, ["run", "plain.py", option, "x"])
+    assert (done.exit_code, option in done.output) == (2, True)
+    assert str(message("own-options-after-dashes")) not in done.output
+    assert str(message("own-options-after-dashes")) in CliRunner().invoke(cli, ["run", "plain.py", "--its-own"]).output
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["plain.py", "-u", "5", "-r", "2", "-t", "9s", "-H", "http://localhost:1", "--", "Buyer"],
+        [
+            "-f",
+            "plain.py",
+            "--headless",
+            "--users",
+            "5",
+            "--spawn-rate",
+            "2",
+            "-t",
+            "9s",
+            "-H",
+            "http://localhost:1",
+            "Buyer",
+        ],
+    ],
+)
+def test_a_quick_run_is_typed_as_for_locust(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[RunOptions] = []
+
+    def stop(options: RunOptions) -> NoReturn:
+        seen.append(options)
+        raise HarnessError("note", text="")
+
+    monkeypatch.setattr(api.run, "run_scenario", stop)
+    CliRunner().invoke(cli, ["run", *typed])
+    (options,) = seen
+    assert (options.scenario, options.arguments, options.host) == ("plain.py", ("Buyer",), "http://localhost:1")
+    assert (options.users, options.spawn_rate, options.run_time) == (5, 2, "9s")

@@ -143,6 +143,28 @@ def test_a_gate_on_an_unknown_phase_or_endpoint_names_the_known_ones(tmp_path: P
     assert (idle.code, idle.params) == ("gate-no-requests", {"phase": "pause"})
 
 
+DEFAULT_GATE = gate("error_rate < 1%").model_copy(update={"default": True})
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"),
+    [(0.0, "pass"), (0.05, "inconclusive"), (0.5, "fail")],
+)
+def test_the_default_gate_passes_a_short_run_in_which_nothing_failed(
+    tmp_path: Path, share: float, verdict: str
+) -> None:
+    failures = [Failing(share)] if share else []
+    folder = record_run(tmp_path, phases=[steady(2, 6)], gates=[DEFAULT_GATE], failures=failures)
+    summary = judge(folder)
+    assert only(summary).observed is not None
+    assert (summary.verdict, summary.totals.requests < 100) == (verdict, True)
+    assert summary.verdict_reasons[-1].code == "default-gate"
+
+
+def test_the_default_gate_asks_for_no_requests(tmp_path: Path) -> None:
+    assert judge(record_run(tmp_path, phases=[steady(0, 3)], gates=[DEFAULT_GATE])).gates == []
+
+
 def test_a_run_without_gates_passes_and_says_so(tmp_path: Path) -> None:
     summary = judge(record_run(tmp_path, phases=PHASES))
     assert (summary.verdict, [reason.code for reason in summary.verdict_reasons]) == ("pass", ["no-gates"])

@@ -61,7 +61,7 @@ def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, b
         ("p95 < 5%", "limit-of-wrong-unit", {"text": "p95 < 5%", "unit": "%", "metric": "p95"}),
         (
             "p95 <= baseline + 10/s",
-            "relative-limit-of-wrong-unit",
+            "limit-of-wrong-unit",
             {"text": "p95 <= baseline + 10/s", "unit": "/s", "metric": "p95"},
         ),
         ("p98 < 5ms", "metric-unknown", {"text": "p98 < 5ms", "word": "p98", "alternatives": "p99"}),

@@ -11,6 +11,7 @@ import pytest
 import harness
 from harness.errors import ManyProblemsError
 from harness.messages import Option
+from harness.plan.config_source import QuickRun
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.resolve import resolve
@@ -63,7 +64,52 @@ def test_a_plan_of_an_earlier_version_can_be_read(tmp_path: Path) -> None:
 def test_a_file_that_says_nothing_of_load_is_run_with_a_few_users(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     assert [phase.description for phase in plan.phases[:2]] == ["0 → 10 users over 5 s", "10 users for 30 s"]
-    assert plan.gates == ()
+    assert plan.default_phases
+
+
+def test_a_file_that_states_no_gates_has_a_default_one(tmp_path: Path) -> None:
+    (default,) = plan_of(tmp_path).gates
+    assert (default.comparison.source, default.phase, default.default) == ("error_rate < 1%", None, True)
+    assert plan_of(tmp_path, "gates = []").gates == ()
+    assert not any(gate.default for gate in plan_of(tmp_path, "gates = [gate('p95 < 1s')]").gates)
+
+
+@pytest.mark.parametrize(
+    ("quick", "expected"),
+    [
+        (QuickRun(users=50, spawn_rate=10, run_time="1m"), ["0 → 50 users over 5 s", "50 users for 55 s"]),
+        (QuickRun(users=5), ["0 → 5 users over 5 s", "5 users for 30 s"]),
+        (QuickRun(run_time="20"), ["0 → 1 user over 1 s", "1 user for 19 s"]),
+    ],
+)
+def test_locusts_load_options_are_a_ramp_and_a_steady_phase(
+    tmp_path: Path, quick: QuickRun, expected: list[str]
+) -> None:
+    plan = resolve(describe(tmp_path, SCENARIO), quick=quick, gates=[])
+    assert [phase.description for phase in plan.phases[:2]] == expected
+    assert not plan.default_phases
+
+
+@pytest.mark.parametrize(
+    ("quick", "where", "code"),
+    [
+        (QuickRun(users=0), "--users", "number-out-of-range"),
+        (QuickRun(users=5, spawn_rate=0), "--spawn-rate", "spawn-rate-not-positive"),
+        (QuickRun(users=5, run_time="5s"), "--run-time", "run-time-within-ramp"),
+        (QuickRun(users=5, run_time="5x"), "--run-time", "duration-invalid"),
+    ],
+)
+def test_wrong_load_options_are_reported(tmp_path: Path, quick: QuickRun, where: str, code: str) -> None:
+    with pytest.raises(ManyProblemsError) as raised:
+        resolve(describe(tmp_path), quick=quick)
+    assert [(problem.where, problem.code) for problem in raised.value.problems] == [(where, code)]
+
+
+def test_load_options_do_not_replace_what_sets_the_load_otherwise(tmp_path: Path) -> None:
+    for shape, phases, code in ((True, None, "load-set-by-shape"), (False, [], "load-given-twice")):
+        with pytest.raises(ManyProblemsError) as raised:
+            resolve(describe(tmp_path, has_shape=shape), quick=QuickRun(users=5), phases=phases)
+        assert raised.value.problems[0].code == code
 
 
 def test_a_load_test_shape_sets_the_load_where_the_file_states_no_phases(tmp_path: Path) -> None:
