@@ -32,7 +32,7 @@ from locust import task
 class Getter({base}):
     @task
     def get(self):
-        self.client.get("/")
+        self.client.get("{path}")
 """
 _K6_SCRIPT = """
 import http from "k6/http";
@@ -170,11 +170,11 @@ def k6(users: int) -> Starter:
     return start_k6
 
 
-def getter(folder: Path, module: str = "harness", base: str = "HttpUser") -> Path:
-    """A scenario whose users get ``/`` without wait times."""
-    path = folder / "getter.py"
-    path.write_text(_SCENARIO.format(module=module, base=base))
-    return path
+def getter(folder: Path, module: str = "harness", base: str = "HttpUser", *, path: str = "/") -> Path:
+    """A scenario whose users get ``path`` without wait times."""
+    file = folder / "getter.py"
+    file.write_text(_SCENARIO.format(module=module, base=base, path=path))
+    return file
 
 
 def _count(pattern: str) -> Callable[[str], int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from benchmarks.generators import getter
 from benchmarks.support import HarnessLoad, Nginx, closed_phase, show, two_cores, wait_until
 from harness.engine.process_setup import allow_many_files
 
@@ -26,16 +27,6 @@ from harness import HttpUser
 class Idle(HttpUser):
     wait_time = constant(3600)
 
-    @task
-    def get(self):
-        self.client.get("/")
-"""
-_BUSY = """
-from locust import task
-from harness import HttpUser
-
-
-class Busy(HttpUser):
     @task
     def get(self):
         self.client.get("/")
@@ -119,10 +110,8 @@ def _idle(folder: Path, nginx: Nginx, users: int, core: int) -> dict[str, Any]:
 
 
 def _steady(folder: Path, nginx: Nginx, seconds: float, core: int) -> dict[str, Any]:
-    scenario = folder / "busy.py"
-    scenario.write_text(_BUSY)
     (folder / "busy").mkdir()
-    load = HarnessLoad(folder / "busy", scenario, [closed_phase(_BUSY_USERS, seconds)], nginx.url, core)
+    load = HarnessLoad(folder / "busy", getter(folder), [closed_phase(_BUSY_USERS, seconds)], nginx.url, core)
     resident: list[int] = []
     try:
         worker = load.workers()[0]

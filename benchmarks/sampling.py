@@ -22,6 +22,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.generators import getter
 from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_parent, show, two_cores, wait_until
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
@@ -36,16 +37,6 @@ USERS = 8
 SETTLING_S = 2.5
 """Time for py-spy to start, and for the harness to find its rate."""
 _SPARE_S = 60.0
-_SCENARIO = """
-from locust import task
-from harness import HttpUser
-
-
-class Busy(HttpUser):
-    @task
-    def get(self):
-        self.client.get("/products?page=3")
-"""
 
 
 @dataclass(frozen=True)
@@ -151,8 +142,7 @@ WAYS: dict[str, Callable[[str, int, float], Window]] = {
 def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
     windows: dict[str, list[Window]] = {way: [] for way in WAYS}
     with _shop() as (url, pid), tempfile.TemporaryDirectory() as folder:
-        scenario = Path(folder) / "busy.py"
-        scenario.write_text(_SCENARIO)
+        scenario = getter(Path(folder), path="/products?page=3")
         longest_s = rounds * len(WAYS) * (SETTLING_S + 2 * seconds) + _SPARE_S
         load = HarnessLoad(Path(folder), scenario, [closed_phase(USERS, longest_s)], url, two_cores()[0])
         try:
