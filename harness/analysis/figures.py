@@ -79,14 +79,14 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         held=held_level(record, held),
         steps=_steps(record, held),
         endpoints=_endpoints(record, journal),
-        **_figures([entry for _, entry in record.endpoint_seconds], record.load_s),
+        **_figures(record.totals, record.load_s),
     )
 
 
 def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
     """Each endpoint's figures, the busiest first."""
     groups: dict[int, list[EndpointSecond]] = {}
-    for _, entry in record.endpoint_seconds:
+    for entry in record.totals:
         groups.setdefault(entry.endpoint, []).append(entry)
     figures = [
         EndpointFigures(
@@ -103,7 +103,7 @@ def _steps(record: PhaseRecord, held: list[bool | None]) -> list[StepFigures]:
     """The steps of a stress phase that began, each with whether it ``held``."""
     steps = []
     for number, (judged, (start_s, end_s)) in enumerate(zip(held, step_lengths(record), strict=False)):
-        parts = [entry for _, entry in record.endpoint_seconds if entry.segment == number]
+        parts = [entry for entry in record.totals if entry.segment == number]
         steps.append(
             StepFigures(
                 level=record.plan.segments[number].end,

@@ -122,9 +122,10 @@ def _requests_during(record: PhaseRecord, profile: Profile) -> float:
     """The phase's requests while the sampler was on; seconds that it covers in part count in part."""
     start_s = record.start_s + profile.offset_s
     end_s = min(start_s + profile.duration_s, record.end_s)
+    requests: list[int] = record.table.requests.tolist()
     return sum(
-        entry.requests * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
-        for second, entry in record.endpoint_seconds
+        count * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
+        for second, count in zip(record.table.second.tolist(), requests, strict=True)
         if _shared_s(second, record.start_s, record.end_s)
     )
 

@@ -79,7 +79,7 @@ class GeneratorState:
         for second in self._seconds:
             for state in second.workers:
                 self._workers.setdefault(state.worker, []).append(state)
-        whole = Aggregate.of((part for _, part in record.endpoint_seconds), record.length_s)
+        whole = Aggregate.of(record.totals, record.length_s)
         self._requests, self._p95_ms = whole.requests, whole.quantile(0.95) or math.inf
         self._lateness = lateness_of(record, journal)
 

@@ -167,8 +167,9 @@ def _mean_error(sample: Sample) -> tuple[float, float]:
     count = float(sample.timed.sum())
     mean = float(sample.sum_us.sum()) / count
     variance, degrees = block_variance((sample.sum_us - mean * sample.timed) / count)
-    middle = (lowest_of(sample.buckets) + highest_of(sample.buckets)) / 2
-    alone = float((sample.counts * np.square(middle - mean)).sum()) / count**2
+    times = sample.merged
+    middle = (lowest_of(times.indices) + highest_of(times.indices)) / 2
+    alone = float((times.counts * np.square(middle - mean)).sum()) / count**2
     return math.sqrt(max(variance, alone)) / 1000, degrees
 
 

@@ -92,7 +92,7 @@ def _growth(record: PhaseRecord, readings: Sequence[Reading], epoch_s: float) ->
     lasting = low > 0 and second_low > 0 and second >= LASTING * first
     if not lasting or gained < max(SMALLEST_GROWTH, SMALLEST_SHARE * rss[0]):
         return None
-    requests = sum(part.requests for _, part in record.endpoint_seconds)
+    requests = sum(part.requests for part in record.totals)
     return MemoryGrowth(slope, low, high, float(gained), record.length_s, requests)
 
 

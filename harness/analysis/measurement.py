@@ -86,7 +86,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMe
                 seconds=sample.n,
                 figures=_figures((name, interval_of(sample, metric)) for name, metric in RUN_METRICS.items()),
             )
-            for name, sample in samples_of(record, run.journal).items()
+            for name, sample in samples_of(record, run.journal)
         }
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 

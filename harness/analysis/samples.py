@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.aggregate import Aggregate
-from harness.record.histogram import Histogram, Narrow
+from harness.record.histogram import Histogram, Ints, Narrow
 from harness.record.journal import Journal
 from harness.record.measurement import ALL
-from harness.recording.run import PhaseRecord, SecondEntry
+from harness.record.second_table import AFTER, FAILURES, KINDS, MAXIMA_US, RESPONSE, SUMS_US, SecondTable
+from harness.recording.run import PhaseRecord
 
 Floats = npt.NDArray[np.float64]
 
 _SHORTEST_S = 1e-9
-_NOTHING = np.zeros(0, dtype=np.uint16)
+_PARTS = 64
+"""The entries are counted in so many parts beforehand, so that a look at one bucket counts one part only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,28 @@ class Sample:
         indices = np.flatnonzero(summed)
         return Histogram(indices, summed[indices].astype(np.int64), int(self.sum_us.sum()), self.max_us)
 
+    @cached_property
+    def _by_bucket(self) -> tuple[Narrow, Narrow, Narrow]:
+        order = np.argsort(self.buckets, kind="stable")
+        return self.buckets[order], self.seconds[order], self.counts[order]
+
+    @cached_property
+    def _parts(self) -> tuple[Ints, Floats]:
+        """Where each part of the ordered entries begins, and how many requests of each second lie before it."""
+        _, seconds, counts = self._by_bucket
+        begins = np.arange(_PARTS + 1) * len(seconds) // _PARTS
+        keys = np.repeat(np.arange(1, _PARTS + 1) * self.n, np.diff(begins)) + seconds
+        summed = np.bincount(keys, weights=counts, minlength=(_PARTS + 1) * self.n)
+        return begins, summed.reshape(-1, self.n).cumsum(axis=0)
+
     def within(self, bucket: int) -> Floats:
         """How many requests of each second took no longer than the times in ``bucket``; shape ``(n,)``."""
-        here = self.buckets <= bucket
-        return np.bincount(self.seconds[here], weights=self.counts[here], minlength=self.n).astype(np.float64)
+        buckets, seconds, counts = self._by_bucket
+        begins, before = self._parts
+        end = int(np.searchsorted(buckets, bucket, side="right"))
+        part = int(np.searchsorted(begins, end, side="right")) - 1
+        rest = slice(begins[part], end)
+        return np.asarray(before[part] + np.bincount(seconds[rest], weights=counts[rest], minlength=self.n))
 
     @cached_property
     def aggregate(self) -> Aggregate:
@@ -69,15 +89,15 @@ class Sample:
         return Aggregate(requests, started, failures, self.merged, float(self.lengths_s.sum()))
 
 
-def samples_of(record: PhaseRecord, journal: Journal) -> dict[str, Sample]:
-    """The samples of a phase by endpoint (``POST /checkout``), and under :data:`ALL` all together."""
-    groups: dict[str, list[SecondEntry]] = {ALL: record.endpoint_seconds}
-    for second, entry in record.endpoint_seconds:
-        groups.setdefault(str(journal.endpoints[entry.endpoint]), []).append((second, entry))
-    return {key: _sample(parts, record) for key, parts in groups.items()}
+def samples_of(record: PhaseRecord, journal: Journal) -> Iterator[tuple[str, Sample]]:
+    """The samples of a phase: of :data:`ALL` endpoints together, then of each (``POST /checkout``)."""
+    table = record.table
+    yield ALL, _sample(table, record)
+    for number in np.unique(table.endpoint).tolist():
+        yield str(journal.endpoints[number]), _sample(table.of(np.flatnonzero(table.endpoint == number)), record)
 
 
-def _sample(parts: Sequence[SecondEntry], record: PhaseRecord) -> Sample:
+def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
     """The sample of what ended in each second of a phase.
 
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
@@ -88,25 +108,25 @@ def _sample(parts: Sequence[SecondEntry], record: PhaseRecord) -> Sample:
     first = round(start_s)
     edges = np.arange(first, first + n + 1, dtype=np.float64)
     edges[0], edges[-1] = start_s, end_s
-    at = np.clip(np.array([second - first for second, _ in parts], dtype=np.int32), 0, n - 1)
-    entries = [entry for _, entry in parts]
-    times = [entry.response for entry in entries]
+    at = np.clip(table.second - first, 0, n - 1).astype(np.int32)
+    sizes, buckets, counts = table.histograms(np.arange(len(table)) * KINDS + RESPONSE)
+    seconds = np.repeat(at, sizes)
 
-    def by_second(values: list[int]) -> Floats:
+    def by_second(values: Ints) -> Floats:
         return np.asarray(np.bincount(at, weights=values, minlength=n), dtype=np.float64)
 
     return Sample(
         lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
         planned=_planned(record, edges),
-        requests=by_second([entry.requests for entry in entries]),
-        started=by_second([entry.started for entry in entries]),
-        failures=by_second([entry.failures for entry in entries]),
-        timed=by_second([each.count for each in times]),
-        sum_us=by_second([each.sum_us for each in times]),
-        max_us=max((each.max_us for each in times), default=0),
-        seconds=np.repeat(at, [len(each.indices) for each in times]),
-        buckets=np.concatenate([_NOTHING, *(each.indices for each in times)]),
-        counts=np.concatenate([_NOTHING, *(each.counts for each in times)]),
+        requests=by_second(table.requests),
+        started=by_second(np.where(table.segment == AFTER, 0, table.requests)),
+        failures=by_second(table.rows[:, FAILURES]),
+        timed=np.asarray(np.bincount(seconds, weights=counts, minlength=n), dtype=np.float64),
+        sum_us=by_second(table.rows[:, SUMS_US + RESPONSE]),
+        max_us=int(table.rows[:, MAXIMA_US + RESPONSE].max(initial=0)),
+        seconds=seconds,
+        buckets=buckets,
+        counts=counts,
     )
 
 

@@ -33,7 +33,7 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     if until is None:
         return [None] * len(lengths)
     figures = [StepTotals() for _ in lengths]
-    for _, entry in record.endpoint_seconds:
+    for entry in record.totals:
         if 0 <= entry.segment < len(figures):
             figures[entry.segment].add(entry)
     held: list[bool | None] = []

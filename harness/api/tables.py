@@ -11,7 +11,7 @@ from harness.analysis.figures import latency_of
 from harness.errors import HarnessError
 from harness.messages import alternatives
 from harness.plan.model import RunPlan
-from harness.record.histogram import Histogram
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
 from harness.record.summary import (
@@ -82,19 +82,20 @@ def suspects(summary: Summary) -> pd.DataFrame:
 
 def timeline(folder: RunFolder, plan: RunPlan) -> pd.DataFrame:
     journal = read_journal(folder.journal)
+    table = endpoint_seconds(journal)
     rows = [
         {
             "second": second,
-            "phase": plan.phases[phase].name,
-            "method": journal.endpoints[endpoint].method,
-            "name": journal.endpoints[endpoint].name,
-            "requests": sum(part.requests for part in parts),
-            "failures": sum(part.failures for part in parts),
-            "bytes_received": sum(part.bytes_received for part in parts),
-            **_times(latency_of(Histogram.merged([part.response for part in parts]))),
-            **_times(latency_of(Histogram.merged([part.service for part in parts])), "service_"),
+            "phase": plan.phases[part.phase].name,
+            "method": journal.endpoints[part.endpoint].method,
+            "name": journal.endpoints[part.endpoint].name,
+            "requests": part.requests,
+            "failures": part.failures,
+            "bytes_received": part.bytes_received,
+            **_times(latency_of(part.response)),
+            **_times(latency_of(part.service), "service_"),
         }
-        for (second, phase, endpoint), parts in endpoint_seconds(journal).items()
+        for second, part in zip(table.second.tolist(), EndpointSecond.all_of(table), strict=True)
     ]
     counts = ("requests", "failures", "bytes_received")
     times = [*_times(Latency()), *_times(Latency(), "service_")]

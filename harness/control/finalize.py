@@ -17,7 +17,7 @@ from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
-from harness.recording import open_recording
+from harness.recording import BenchRecording, RunRecording, open_recording
 from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store
@@ -42,14 +42,14 @@ def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environm
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
     recording.write_tables()
-    summary = write_results(folder, judge(recording), warnings=warnings)
+    summary = write_results(folder, judge(recording), warnings=warnings, recording=recording)
     try:
         entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
         store.record_run(entry, rounds)
     except HarnessError as error:
         warning = message("run-not-stored", error=error.message)
-        summary = write_results(folder, summary, warnings=[warning])
+        summary = write_results(folder, summary, warnings=[warning], recording=recording)
     return summary
 
 
@@ -87,7 +87,7 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     If it had no baseline at its end, gates are compared with the one that the store has now.
     """
     recording = replace(open_recording(folder), no_baseline=attach_later_baseline(folder, gates))
-    return write_results(folder, judge(recording, gates=gates))
+    return write_results(folder, judge(recording, gates=gates), recording=recording)
 
 
 def draw_again(folder: RunFolder) -> None:
@@ -98,11 +98,17 @@ def draw_again(folder: RunFolder) -> None:
         judge_again(folder)
 
 
-def write_results(folder: RunFolder, summary: Summary, *, warnings: Sequence[Message] = ()) -> Summary:
+def write_results(
+    folder: RunFolder,
+    summary: Summary,
+    *,
+    warnings: Sequence[Message] = (),
+    recording: RunRecording | BenchRecording | None = None,
+) -> Summary:
     """Write ``summary.json`` and the reports drawn from it; the summary with its warnings and artifacts."""
     result = summary.warned(*warnings).model_copy(update={"artifacts": _artifacts(folder)})
     write_text(folder.summary, result.to_json())
-    write_reports(folder)
+    write_reports(folder, recording)
     return result
 
 

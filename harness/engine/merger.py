@@ -139,7 +139,7 @@ class Merger:
                 self._of(second).add(table, endpoints)
             else:
                 here = [number == second for number in seconds]
-                self._of(second).add(table.of(np.array(here)), list(compress(endpoints, here)))
+                self._of(second).add(table.of(np.flatnonzero(here)), list(compress(endpoints, here)))
 
     def whole(self) -> list[tuple[Frame, SecondTable]]:
         """Return and forget the seconds that all have reported, in order, each with its merged table.

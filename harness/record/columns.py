@@ -27,12 +27,6 @@ def texts(values: Sequence[str]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
-def lists(values: Sequence[npt.NDArray[Any]], dtype: npt.DTypeLike) -> pa.Array:
-    """A column of type ``list`` of numbers."""
-    items = numbers(np.concatenate(values) if values else [], dtype)
-    return pa.ListArray.from_arrays(numbers(_ends(values), np.int32), items)
-
-
 def counts(values: Sequence[dict[str, int]]) -> pa.Array:
     """A column of type ``map``: texts and how many there are of each."""
     keys = texts([key for value in values for key in value])

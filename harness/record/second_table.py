@@ -96,10 +96,20 @@ class SecondTable:
             np.concatenate([part.counts for part in parts]),
         )
 
-    def of(self, rows: Bools) -> SecondTable:
-        """Only these rows (n, bool)."""
-        here = np.repeat(np.repeat(rows, KINDS), self.sizes.ravel())
-        return SecondTable(self.rows[rows], self.buckets[here], self.counts[here])
+    def of(self, rows: Ints) -> SecondTable:
+        """Only these rows, given by their numbers."""
+        _, buckets, counts = self.histograms((rows[:, None] * KINDS + np.arange(KINDS)).ravel())
+        return SecondTable(self.rows[rows], buckets, counts)
+
+    def histograms(self, numbers: Ints) -> tuple[Ints, Narrow, Narrow]:
+        """Some histograms one behind the other: their sizes, buckets and counts.
+
+        Number ``3 * row + kind`` is one of a row's three.
+        """
+        sizes = self.sizes.ravel()
+        taken = sizes[numbers]
+        here = np.repeat(np.cumsum(sizes)[numbers] - np.cumsum(taken), taken) + np.arange(taken.sum())
+        return taken, self.buckets[here], self.counts[here]
 
     def to_wire(self) -> dict[str, bytes]:
         """For msgpack: every array as little-endian bytes, the counts as narrow as they are."""

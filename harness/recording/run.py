@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from harness.errors import HarnessError
 from harness.metrics import RUN_METRICS
 from harness.metrics.metric import Metric
@@ -19,22 +21,33 @@ from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, read_model
+from harness.record.second_accumulator import SecondAccumulator
+from harness.record.second_table import SecondTable
 from harness.recording.recording import Recording
 from harness.recording.streams import PROFILES, REQUESTS, RESOURCES
 
-SecondEntry = tuple[int, EndpointSecond]
-"""A second and what ended in it."""
+_ROWS_AT_ONCE = 1 << 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PhaseRecord:
     """One phase of one variant. A run that was killed ends every phase that had begun: ``end_s`` is always known."""
 
     plan: Phase
     span: PhaseSpan
     end_s: float
-    endpoint_seconds: list[SecondEntry]
+    table: SecondTable
+    """The requests that it started, by the second of the run in which they ended."""
     variant: str = ONLY
+
+    @cached_property
+    def totals(self) -> list[EndpointSecond]:
+        """Its requests by segment and endpoint, all seconds added up."""
+        sums = SecondAccumulator()
+        for rows in np.array_split(np.arange(len(self.table)), len(self.table) // _ROWS_AT_ONCE + 1):
+            part = self.table.of(rows)
+            sums.add_table(part, part.endpoint)
+        return EndpointSecond.all_of(sums.table(0))
 
     @property
     def index(self) -> int:
@@ -109,18 +122,24 @@ class RunRecording(Recording):
 def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
     """The phases that began, in order, of each variant. Raises :class:`HarnessError` on one not in the plan."""
     variants = sorted({endpoint.variant for endpoint in journal.endpoints.values()}) or [ONLY]
-    seconds: dict[tuple[int, str], list[SecondEntry]] = {}
+    variant_of = np.zeros(max(journal.endpoints, default=0) + 1, dtype=np.int64)
+    for number, endpoint in journal.endpoints.items():
+        variant_of[number] = variants.index(endpoint.variant)
+    tables: dict[tuple[int, str], list[SecondTable]] = {}
     for second in journal.seconds:
-        for entry in second.endpoint_seconds:
-            key = (entry.phase, journal.endpoints[entry.endpoint].variant)
-            seconds.setdefault(key, []).append((second.second, entry))
+        keys = second.table.phase * len(variants) + variant_of[second.table.endpoint]
+        for key in np.unique(keys).tolist():
+            phase, variant = divmod(key, len(variants))
+            tables.setdefault((phase, variants[variant]), []).append(second.table.of(np.flatnonzero(keys == key)))
     records = []
     for span in journal.phases:
         if not 0 <= span.phase < len(plan.phases):
             raise HarnessError("journal-unknown-phase", phase=span.phase, planned=len(plan.phases))
         end_s = max(journal.last_s if span.end_s is None else span.end_s, span.start_s)
         records += [
-            PhaseRecord(plan.phases[span.phase], span, end_s, seconds.get((span.phase, variant), []), variant)
+            PhaseRecord(
+                plan.phases[span.phase], span, end_s, SecondTable.joined(tables.get((span.phase, variant), [])), variant
+            )
             for variant in variants
         ]
     return records

@@ -25,8 +25,8 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
     ids = busiest_endpoints(journal)
     names = ["All endpoints", *(plain(str(journal.endpoints[endpoint])) for endpoint in ids)]
     endpoints = [
-        {"name": name, **over_time, "distributions": distributions(parts, plan, bounds)}
-        for name, (over_time, parts) in zip(names, endpoints_over_time(journal, ids, axis), strict=True)
+        {"name": name, **over_time, "distributions": distributions(run.phases, endpoint, bounds)}
+        for name, endpoint, over_time in zip(names, [None, *ids], endpoints_over_time(journal, ids, axis), strict=True)
     ]
     return {
         "step_s": axis.step_s,

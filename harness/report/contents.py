@@ -56,10 +56,13 @@ class Exporter:
     render: Callable[[Report], str]
 
 
-def read_report(folder: RunFolder) -> Report:
-    """Read ``folder``. Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged."""
+def read_report(folder: RunFolder, recording: RunRecording | BenchRecording | None = None) -> Report:
+    """What reports show of a folder, of which ``recording`` may have been read before.
+
+    Raises :class:`HarnessError` if it is not judged yet, or a file of it is damaged.
+    """
     summary = read_model(folder.summary, Summary, code="summary-damaged")
-    recording = open_recording(folder)
+    recording = recording or open_recording(folder)
     return Report(summary, recording, *_profiles(folder, recording.profiles))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from harness.plan.model import RunPlan
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram, highest_of
+from harness.recording.run import PhaseRecord
 from harness.report.endpoints_over_time import log_rows
 from harness.report.time_series import rounded
 
@@ -51,17 +52,19 @@ def range_bounds_ms(plan: RunPlan) -> tuple[float, float]:
     return (min(limits) / 2, min(limits)) if limits else _DEFAULT_BOUNDS_MS
 
 
-def distributions(parts: Sequence[EndpointSecond], plan: RunPlan, bounds_ms: tuple[float, float]) -> dict[str, Any]:
+def distributions(
+    records: Sequence[PhaseRecord], endpoint: int | None, bounds_ms: tuple[float, float]
+) -> dict[str, Any]:
     """What :func:`_distribution` returns, by phase (its index as text; ``measured``: all measured phases together).
 
-    A phase without requests is missing.
+    A phase without requests is missing. ``endpoint`` None stands for all endpoints.
     """
     by_phase: defaultdict[str, list[EndpointSecond]] = defaultdict(list)
-    for part in parts:
-        by_phase[str(part.phase)].append(part)
-        if part.phase < len(plan.phases) and plan.phases[part.phase].measured:
-            by_phase["measured"].append(part)
-    return {phase: _distribution(parts, bounds_ms) for phase, parts in by_phase.items()}
+    for record in records:
+        parts = [part for part in record.totals if endpoint in (None, part.endpoint)]
+        for name in (str(record.index), "measured") if record.plan.measured else (str(record.index),):
+            by_phase[name] += parts
+    return {phase: _distribution(parts, bounds_ms) for phase, parts in by_phase.items() if parts}
 
 
 def _distribution(parts: list[EndpointSecond], bounds_ms: tuple[float, float]) -> dict[str, Any]:

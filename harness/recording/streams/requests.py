@@ -21,10 +21,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from harness.record.columns import counts, lists, numbers, texts
-from harness.record.endpoint_second import EndpointSecond
-from harness.record.histogram import Histogram
+from harness.record.columns import counts, numbers, texts
 from harness.record.journal import Journal, read_journal
+from harness.record.second_accumulator import SecondAccumulator, packed
+from harness.record.second_table import (
+    BYTES,
+    ENDPOINT,
+    FAILED,
+    FAILURES,
+    IS_OPEN,
+    KINDS,
+    MAXIMA_US,
+    PHASE,
+    RESPONSE,
+    SECOND,
+    SEGMENT,
+    SERVICE,
+    SUMS_US,
+    SecondTable,
+)
+from harness.record.second_table import REQUESTS as REQUESTS_COLUMN
 from harness.recording.stream import Stream, Table
 
 if TYPE_CHECKING:
@@ -56,48 +72,57 @@ SCHEMA = pa.schema(
 )
 
 
-def endpoint_seconds(journal: Journal) -> dict[tuple[int, int, int], list[EndpointSecond]]:
-    """What ended in each second of the run, by second, index of the phase and index of the endpoint."""
-    groups: dict[tuple[int, int, int], list[EndpointSecond]] = {}
+def endpoint_seconds(journal: Journal) -> SecondTable:
+    """What ended in each second of the run, in a row per second, phase and endpoint."""
+    tables = []
     for second in journal.seconds:
-        for entry in second.endpoint_seconds:
-            groups.setdefault((second.second, entry.phase, entry.endpoint), []).append(entry)
-    return groups
+        table = second.table
+        keys = packed(table.phase, np.zeros_like(table.phase), table.endpoint)
+        if len(np.unique(keys)) < len(keys):  # two segments, or a worker that reported late
+            rows = table.rows.copy()
+            rows[:, SEGMENT] = 0
+            table = SecondTable(rows, table.buckets, table.counts)
+            sums = SecondAccumulator()
+            sums.add_table(table, table.endpoint)
+            table = sums.table(second.second)
+        tables.append(table)
+    return SecondTable.joined(tables)
 
 
 def _table(recording: Recording) -> pa.Table:
     journal = recording.read(REQUESTS)
+    table = endpoint_seconds(journal)
     kinds: dict[tuple[int, int, int], dict[str, int]] = {}
     for failure in journal.failures:
         key = (failure.second, failure.phase, failure.endpoint)
         of_second = kinds.setdefault(key, {})
         of_second[failure.failure] = of_second.get(failure.failure, 0) + failure.count
-    groups = endpoint_seconds(journal)
-    endpoints = [journal.endpoints[endpoint] for _, _, endpoint in groups]
-    parts = list(groups.values())
+    endpoints = [journal.endpoints[number] for number in table.endpoint.tolist()]
     columns = [
-        numbers([second for second, _, _ in groups], np.int32),
-        numbers([phase for _, phase, _ in groups], np.int16),
+        numbers(table.second, np.int32),
+        numbers(table.phase, np.int16),
         texts([endpoint.method for endpoint in endpoints]),
         texts([endpoint.name for endpoint in endpoints]),
-        numbers([sum(part.requests for part in group) for group in parts], np.int64),
-        numbers([sum(part.failures for part in group) for group in parts], np.int64),
-        numbers([sum(part.bytes_received for part in group) for group in parts], np.int64),
-        counts([kinds.get(key, {}) for key in groups]),
-        _histograms([Histogram.merged([part.response for part in group]) for group in parts]),
-        _histograms([Histogram.merged([part.service for part in group]) for group in parts]),
-        _histograms([Histogram.merged([part.failed for part in group]) for group in parts]),
+        *(numbers(table.rows[:, column], np.int64) for column in (REQUESTS_COLUMN, FAILURES, BYTES)),
+        counts([kinds.get(tuple(key), {}) for key in table.rows[:, [SECOND, PHASE, ENDPOINT]].tolist()]),
+        *(_histograms(table, kind) for kind in (RESPONSE, SERVICE, FAILED)),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def _histograms(histograms: list[Histogram]) -> pa.StructArray:
+def _histograms(table: SecondTable, kind: int) -> pa.StructArray:
+    kinds = np.full(len(table), kind)
+    if kind == SERVICE:  # in the closed model it is the response time
+        kinds[table.rows[:, IS_OPEN] == 0] = RESPONSE
+    rows = np.arange(len(table))
+    sizes, buckets, counts = table.histograms(rows * KINDS + kinds)
+    ends = numbers(np.concatenate([[0], np.cumsum(sizes)]), np.int32)
     return pa.StructArray.from_arrays(
         [
-            numbers([one.sum_us for one in histograms], np.int64),
-            numbers([one.max_us for one in histograms], np.int64),
-            lists([one.indices for one in histograms], np.uint16),
-            lists([one.counts for one in histograms], np.uint32),
+            numbers(table.rows[rows, SUMS_US + kinds], np.int64),
+            numbers(table.rows[rows, MAXIMA_US + kinds], np.int64),
+            pa.ListArray.from_arrays(ends, numbers(buckets, np.uint16)),
+            pa.ListArray.from_arrays(ends, numbers(counts, np.uint32)),
         ],
         fields=list(_HISTOGRAM),
     )

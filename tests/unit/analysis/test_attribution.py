@@ -276,7 +276,7 @@ def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path, first:
     profile = phase_profile(run, run.phases[0])
     assert profile is not None
     assert profile.requests == pytest.approx(
-        sum(s.requests for second, s in record.endpoint_seconds if first <= second <= last)
+        record.table.requests[(first <= record.table.second) & (record.table.second <= last)].sum()
     )
     assert phase_profile(run, run.phases[1]) is None
 
@@ -288,9 +288,7 @@ def test_requests_of_a_second_that_was_sampled_in_part_count_in_part(tmp_path: P
     ProfileIndex([replace(index.profiles[0], offset_s=5.5 - record.start_s, duration_s=0.25)]).save(folder.profiles)
     profile = phase_profile(read_run(folder), record)
     assert profile is not None
-    assert profile.requests == pytest.approx(
-        sum(s.requests for second, s in record.endpoint_seconds if second == 5) / 4
-    )
+    assert profile.requests == pytest.approx(record.table.requests[record.table.second == 5].sum() / 4)
 
 
 def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.analysis.figures import failure_kinds, goal_of, latency_of, phase_summary, totals_of
 from harness.plan.model import Phase, Segment
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.recording.run import read_run
 from tests.support.latencies import Latency, lognormal
@@ -45,7 +46,7 @@ def test_percentiles_are_those_of_the_requests_within_a_thousandth() -> None:
 def test_successful_requests_have_percentiles_of_their_own(tmp_path: Path) -> None:
     run = read_run(record_run(tmp_path, phases=[steady()], failures=[Failing(0.2)], latency=lognormal(20)))
     summary = phase_summary(run.phases[0], run.journal)
-    parts = [entry for _, entry in run.phases[0].endpoint_seconds]
+    parts = EndpointSecond.all_of(run.phases[0].table)
     kept = Histogram.merged([part.response.minus(part.failed) for part in parts])
     assert kept.count == summary.requests - summary.failures
     assert summary.ok_response_ms.p95 == pytest.approx(kept.quantile_us(0.95) / 1000, rel=0.001)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.samples import samples_of
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.measurement import ALL
 from harness.recording.run import read_run
@@ -19,8 +20,8 @@ def test_every_request_is_in_exactly_one_second(tmp_path: Path, lead_in_s: float
     folder = record_run(tmp_path, phases=[ramp(), steady(seconds=7)], failures=[Failing(0.1)], lead_in_s=lead_in_s)
     run = read_run(folder)
     for record in run.phases:
-        samples = samples_of(record, run.journal)
-        entry = [part for _, part in record.endpoint_seconds]
+        samples = dict(samples_of(record, run.journal))
+        entry = EndpointSecond.all_of(record.table)
         whole = Histogram.merged([part.response for part in entry])
         assert samples[ALL].requests.sum() == sum(part.requests for part in entry)
         assert samples[ALL].failures.sum() == sum(part.failures for part in entry)
@@ -34,7 +35,7 @@ def test_every_request_is_in_exactly_one_second(tmp_path: Path, lead_in_s: float
 
 def test_percentiles_are_those_of_the_merged_histogram(tmp_path: Path) -> None:
     run = read_run(record_run(tmp_path, phases=[steady()]))
-    sample = samples_of(run.phases[0], run.journal)[ALL]
+    sample = dict(samples_of(run.phases[0], run.journal))[ALL]
     for q in (0.001, 0.5, 0.95, 0.99, 1.0):
         bucket = sample.merged.bucket_at(q)
         assert sample.aggregate.quantile(q) == sample.merged.quantile_us(q) / 1000
@@ -49,7 +50,7 @@ def test_requests_that_end_after_their_phase_count_in_its_last_second(tmp_path: 
         lead_in_s=0,
     )
     run = read_run(folder)
-    sample = samples_of(run.phases[0], run.journal)[ALL]
+    sample = dict(samples_of(run.phases[0], run.journal))[ALL]
     assert sample.n == 4
     assert sample.requests[0] == 0
     assert sample.requests[-1] > sample.requests[1:-1].max()

@@ -104,7 +104,7 @@ def test_tables_are_joined_and_taken_apart() -> None:
     parts = [added(SecondAccumulator(), [entry] * number).table(number) for number in (1, 2, 3)]
     joined = SecondTable.joined(parts)
     assert joined.requests.tolist() == [1, 2, 3]
-    assert found(joined.of(joined.second == 2)) == found(parts[1])
+    assert found(joined.of(np.flatnonzero(joined.second == 2))) == found(parts[1])
     assert len(SecondTable.joined([])) == 0
 
 

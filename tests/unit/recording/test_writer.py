@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal_entries import Endpoint, PhaseSpan, WorkerSecond
 from harness.record.run_folder import RunFolder
 from harness.recording.run import read_run
@@ -43,14 +44,16 @@ def test_each_request_is_in_the_second_in_which_it_ended(tmp_path: Path) -> None
     folder = RunFolder.create(tmp_path, "imported")
     write_run(folder, make_plan([steady(5, 3)]), make_environment(), load)
     run = read_run(folder)
+    table = run.phases[0].table
+    entries = EndpointSecond.all_of(table)
     seen = [
         (second, str(run.journal.endpoints[entry.endpoint]), entry.requests, entry.failures, entry.bytes_received)
-        for second, entry in run.phases[0].endpoint_seconds
+        for second, entry in zip(table.second.tolist(), entries, strict=True)
     ]
     assert seen == [(0, "GET /cart", 1, 0, 10), (1, "POST /cart", 1, 1, 20), (2, "POST /cart", 1, 0, 30)]
     assert [(failure.second, failure.failure, failure.count) for failure in run.journal.failures] == [
         (1, "HTTP 500", 1)
     ]
     assert [second.workers[0].iterations for second in run.journal.seconds] == [1, 1, 1]
-    assert run.phases[0].endpoint_seconds[1][1].response.max_us == 900_000
+    assert entries[1].response.max_us == 900_000
     assert (run.run_id, run.journal.end_reason, run.readings) == ("imported", "done", [])

@@ -32,7 +32,7 @@ def endpoint_second(values_us: list[int], endpoint: int = 0, *, service_us: list
 def over_time(journal: Journal, endpoint: int | None = None) -> dict[str, Any]:
     """The figures of one endpoint, or of all together."""
     ids = [] if endpoint is None else [endpoint]
-    return endpoints_over_time(journal, ids, TimeAxis(journal))[-1][0]
+    return endpoints_over_time(journal, ids, TimeAxis(journal))[-1]
 
 
 def journal_of(seconds: dict[int, list[EndpointSecond]]) -> Journal:
