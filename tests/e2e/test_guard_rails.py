@@ -216,7 +216,7 @@ def test_the_report_runs_no_script_and_asks_for_nothing(ran: Ran) -> None:
         page.add_init_script("window.alert = (text) => console.error('alert', text)")
         page.on("request", lambda request: asked.append(request.url))
         page.goto(report)
-        page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
+        page.wait_for_selector("html[data-charts=drawn]", state="attached")
         text = page.locator("body").inner_text()
         assert page.locator("img, a[href^='javascript']").count() == 0
         browser.close()

@@ -1,9 +1,9 @@
 // The charts of a run: a choice of endpoint, phase or time range draws them again from the report's JSON.
 "use strict";
 
-(() => {
+(async () => {
   if (!plots.nodes.size) return;
-  const data = page.data("charts-data");
+  const data = await page.data("charts-data");
   const state = { endpoint: 0, phase: "measured", range: null, printing: false };
   const { overTime, distributions, unit, wholeRange } = chartKinds(data, state);
   const { colour, faded, text, short } = plots;

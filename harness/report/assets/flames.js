@@ -1,8 +1,8 @@
 // The controls around the flame graphs: profile, search, difference, and the path to the frame zoomed to.
 "use strict";
 
-(() => {
-  const profiles = page.data("flames-data");
+(async () => {
+  const profiles = await page.data("flames-data");
   const boxes = new Map();
 
   for (const box of document.querySelectorAll(".flame")) {

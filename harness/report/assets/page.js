@@ -2,7 +2,12 @@
 "use strict";
 
 const page = {
-  data: (id) => JSON.parse(document.getElementById(id).textContent),
+  /** The text that is in the page gzipped, under this id. */
+  async unpacked(id) {
+    const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  },
+  data: async (id) => JSON.parse(await page.unpacked(id)),
 
   /** The colour of a CSS variable in the current theme. */
   colour(name) {
@@ -17,13 +22,8 @@ const page = {
     return set === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : set === "dark";
   },
 
-  /** Unpack plotly.js, which is in the page gzipped. */
   async loadPlotly() {
-    const packed = Uint8Array.from(atob(document.getElementById("plotly-source").textContent), (sign) => sign.charCodeAt(0));
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const script = document.createElement("script");
-    script.textContent = await new Response(unpacked).text();
-    document.head.append(script);
+    document.head.append(Object.assign(document.createElement("script"), { textContent: await page.unpacked("plotly-source") }));
   },
 
   setTheme(theme) {

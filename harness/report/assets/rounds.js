@@ -1,9 +1,9 @@
 // The charts of benchmarks, from what `harness/report/round_data.py` makes.
 "use strict";
 
-(() => {
+(async () => {
   if (!plots.nodes.size) return;
-  const { benchmarks, run_id, most_rows: MOST_ROWS } = page.data("rounds-data");
+  const { benchmarks, run_id, most_rows: MOST_ROWS } = await page.data("rounds-data");
   const select = document.getElementById("benchmark");
   const { colour, faded, text } = plots;
   const short = (value) => text(value.length > 34 ? `…${value.slice(-33)}` : value);

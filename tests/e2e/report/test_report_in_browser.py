@@ -16,6 +16,7 @@ from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder
 from harness.recording import open_recording
 from tests.support.benches import FINGERPRINT, bench_folder
+from tests.support.children import wait_until
 from tests.support.judged import judge
 from tests.support.programs import require_program
 from tests.support.reported import HOSTILE_FAILURE, rich_run
@@ -86,6 +87,11 @@ def drawn(page: Page) -> None:
     page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for a condition in JavaScript; ``wait_for_function`` needs ``eval``, which the page forbids."""
+    wait_until(lambda: page.evaluate(condition), what=condition)
+
+
 @pytest.fixture(scope="module")
 def opened(browser: Browser, folder: RunFolder) -> Iterator[tuple[Page, Seen]]:
     seen = Seen()
@@ -111,6 +117,25 @@ def test_it_opens_from_disk_without_errors_and_without_the_network(
     assert seen.errors == []
     assert set(seen.requests) <= {folder.report.as_uri(), "data:,"}
     assert page.title().startswith("fail: flash_sale")
+
+
+def test_a_script_that_got_into_the_page_neither_runs_nor_reaches_the_network(
+    browser: Browser, folder: RunFolder, tmp_path: Path
+) -> None:
+    foreign = (
+        "<script>document.title = 'foreign'</script><img src='data:,' onerror=\"document.title = 'foreign'\">"
+        "<img src='http://127.0.0.1:9/image'><link rel='stylesheet' href='http://127.0.0.1:9/style'>"
+        "<form id='sent' action='http://127.0.0.1:9/form'></form>"
+    )
+    (tmp_path / "report.html").write_text(folder.report.read_text("utf-8").replace("</main>", f"{foreign}</main>"))
+    seen = Seen()
+    page = open_report(browser, RunFolder(tmp_path), seen)
+    reached = page.evaluate("fetch('http://127.0.0.1:9/fetch').then(() => true, () => false)")
+    page.evaluate("document.getElementById('sent').submit()")
+    assert not reached
+    assert "foreign" not in page.title()
+    assert not [url for url in seen.requests if url.startswith("http")]
+    page.context.close()
 
 
 @pytest.mark.parametrize("chart", CHARTS)
@@ -165,11 +190,11 @@ def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=4)
     page.mouse.up()
-    page.wait_for_function("document.getElementById('cpu').layout.xaxis.range[0] > 2")
+    until(page, "document.getElementById('cpu').layout.xaxis.range[0] > 2")
     zoomed = ranges()
     assert zoomed[0] == zoomed[1]
     page.mouse.dblclick(box["x"] + 0.5 * box["width"], y)
-    page.wait_for_function("document.getElementById('cpu').layout.xaxis.range[0] === 0")
+    until(page, "document.getElementById('cpu').layout.xaxis.range[0] === 0")
     assert ranges() == whole
 
 
@@ -371,6 +396,6 @@ def test_the_page_of_a_large_bench_is_drawn_within_its_boxes(browser: Browser, b
     page.select_option("#benchmark", index=59)
     assert points(page, "order") != first
     page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_function("document.documentElement.scrollWidth <= 390")
+    until(page, "document.documentElement.scrollWidth <= 390")
     assert seen.errors == []
     page.context.close()
