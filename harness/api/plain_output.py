@@ -13,8 +13,9 @@ from harness.messages import Message
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
+from harness.record.plain_text import no_commands, plain
 from harness.record.run_folder import RunFolder
-from harness.report.formatting import in_unit, ms, no_commands, number, percent, plain, rate
+from harness.report.formatting import in_unit, ms, number, percent, rate
 
 EVERY_S = 10
 """How often the load is printed, in seconds of the run. Percentiles are of the last so many seconds."""

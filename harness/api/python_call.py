@@ -67,7 +67,7 @@ def for_python(error: HarnessError) -> HarnessError:
 
 
 def _safe(value: Any) -> Any:
-    from harness.report.formatting import plain  # only for an error, so that a program's start stays fast
+    from harness.record.plain_text import plain  # only for an error, so that a program's start stays fast
 
     if isinstance(value, str):
         return redacted(plain(value))

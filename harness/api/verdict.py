@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import ExitCode
 from harness.plan.config_source import shown_path
 from harness.record import summary
-from harness.report.formatting import plain
+from harness.record.plain_text import plain
 
 
 @dataclass(frozen=True, repr=False)

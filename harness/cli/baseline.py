@@ -5,11 +5,9 @@ Text for people goes to standard error. With ``--json``, the same goes to standa
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -17,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
-from harness.cli.baseline_shown import described, draw, explain, name_of, stderr_console
+from harness.cli.baseline_shown import described, draw, explain, name_of
+from harness.cli.std_streams import print_json, say
+from harness.cli.terminal import Terminal
 from harness.control.run_lookup import existing_store, find_or_fetch
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Option
@@ -86,9 +86,9 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
         verdicts = store.verdicts(run.run_id for run in baseline.runs)
         shown = store.shown
     if as_json:
-        _print_json(described(baseline, verdicts))
+        print_json(described(baseline, verdicts))
         return
-    console = stderr_console()
+    console = Terminal()
     if enough:
         console.print(f"The baseline has {len(baseline.runs)} runs and stays as it is, in {shown}.")
         return
@@ -106,9 +106,9 @@ def list_(out: Path, as_json: bool) -> None:
         entries = store.list_baselines()
         shown = store.shown
     if as_json:
-        _print_json([asdict(entry) for entry in entries])
+        print_json([asdict(entry) for entry in entries])
         return
-    console = stderr_console()
+    console = Terminal()
     if not entries:
         console.print(f"No baseline in {shown}. Run `harness baseline set RUN` to set one.")
         return
@@ -133,9 +133,9 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
         baselines = [baseline for baseline in found if baseline is not None]
         verdicts = store.verdicts(run.run_id for baseline in baselines for run in baseline.runs)
     if as_json:
-        _print_json([described(baseline, verdicts) for baseline in baselines])
+        print_json([described(baseline, verdicts) for baseline in baselines])
         return
-    console = stderr_console()
+    console = Terminal()
     for baseline in baselines:
         draw(console, baseline, verdicts)
 
@@ -171,11 +171,11 @@ def rm(
         if not removed:
             raise HarnessError("baseline-lacks-run", where=store.shown, run_id=run_id, runs=list(entry.run_ids))
     if as_json:
-        _print_json({"removed": removed})
+        print_json({"removed": removed})
         return
     left = len(entry.run_ids) - len(removed)
     rest = f"Runs left: {left}." if left else "Gates that compare with it are inconclusive until one is set."
-    click.echo(f"Removed from the baseline of {name_of(entry)}: {', '.join(removed)}. {rest}", err=True)
+    say(f"Removed from the baseline of {name_of(entry)}: {', '.join(removed)}. {rest}")
 
 
 def _chosen(store: Store, scenario: str | None, profile: str | None, fingerprint: str | None) -> list[BaselineEntry]:
@@ -236,7 +236,3 @@ def _reject_undecided(summary: Summary, force: bool) -> None:
 def _lacks_only_a_baseline(gate: GateResult) -> bool:
     """Whether its figure is known but its limit is not, because that comes from a baseline."""
     return gate.observed is not None and gate.limit is None
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat))

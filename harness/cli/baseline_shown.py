@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.std_streams import LOG_WIDTH
 from harness.metrics import RUN_METRICS
 from harness.plan.bench import name_of as test_name
 from harness.plan.phases import phase_kind
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
-from harness.report.formatting import in_unit, plain
+from harness.record.plain_text import plain
+from harness.report.formatting import in_unit
 
 if TYPE_CHECKING:
     from harness.store import BaselineEntry
@@ -131,11 +131,3 @@ def described(baseline: Baseline, verdicts: Mapping[str, str]) -> dict[str, Any]
         for run in baseline.runs
     ]
     return {**baseline.model_dump(include={"scenario", "profile", "fingerprint"}), "runs": runs}
-
-
-def stderr_console() -> Console:
-    """Standard error, as wide as the terminal, or as a log if there is none."""
-    console = Console(stderr=True, highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
-    return console

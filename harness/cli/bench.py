@@ -32,7 +32,7 @@ def command(as_json: bool, **given: Any) -> int:
       harness baseline set latest
       harness bench --gate 'bench("test_*").mean <= baseline + 10%'
     """
-    from harness.report.formatting import no_commands  # pydantic comes with it, which --help does not need
+    from harness.record.plain_text import no_commands  # pydantic comes with it, which --help does not need
 
     def hear(text: str) -> None:
         print(no_commands(text), end="", file=sys.stderr, flush=True)

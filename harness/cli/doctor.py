@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli import options
+from harness.cli.std_streams import print_json
+from harness.cli.terminal import Terminal
 from harness.errors import ExitCode
 from harness.targets.checks import check_machine
 
@@ -29,7 +29,7 @@ def command(out: Path, as_json: bool) -> None:
     """
     results = check_machine(out)
     if as_json:
-        click.echo(json.dumps([result.as_json() for result in results], indent=2, ensure_ascii=False))
+        print_json([result.as_json() for result in results])
     else:
         table = Table.grid(padding=(0, 2))
         for result in results:
@@ -38,6 +38,6 @@ def command(out: Path, as_json: bool) -> None:
             if hint := result.text.hint():
                 text.append(f"\n→ {hint}", style="bold")
             table.add_row(Text(result.level, style=_STYLES[result.level]), result.name, text)
-        Console(stderr=True).print(table)
+        Terminal().print(table)
     if any(result.level == "fail" for result in results):
         sys.exit(ExitCode.BROKEN)

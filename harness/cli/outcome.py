@@ -11,27 +11,26 @@ import sys
 from collections.abc import Sequence
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from harness.cli.github import as_text_only, in_github_job, report_to_github
-from harness.cli.std_streams import LOG_WIDTH
+from harness.cli.terminal import Terminal
 from harness.cli.terminal_blocks import drawn
 from harness.plan.config_source import shown_path
+from harness.record.plain_text import no_commands
 from harness.record.run_folder import RunFolder
 from harness.record.summary import Summary
-from harness.report.formatting import no_commands
 from harness.report.sections import SECTIONS
 
 
 def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
     """Write how the run went to standard error and, with ``as_json``, its summary to standard output."""
-    terminal = Console(stderr=True)
-    width = terminal.width if terminal.is_terminal else LOG_WIDTH
+    terminal = Terminal()
     # Into memory first: if nobody reads standard error, rich would exit with code 1, as if a gate had failed.
     output = io.StringIO()
-    console = Console(file=output, force_terminal=terminal.is_terminal, highlight=False, width=width)
-    parts: list[Sequence[RenderableType]] = [drawn(section, summary, width) for section in SECTIONS]
+    console = Terminal(file=output, force_terminal=terminal.is_terminal, width=terminal.width)
+    parts: list[Sequence[RenderableType]] = [drawn(section, summary, terminal.width) for section in SECTIONS]
     for lines in [*parts, _files(folder, summary)]:
         if lines and output.tell():
             console.print()

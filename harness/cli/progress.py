@@ -14,11 +14,10 @@ from harness.control.observer import RunObserver
 def make_observer() -> Iterator[RunObserver]:
     """The observer that suits standard error, where it writes. The terminal is restored at the end."""
     if is_live_terminal():
-        from rich.console import Console
-
         from harness.cli.live import LiveView
+        from harness.cli.terminal import Terminal
 
-        with LiveView(Console(stderr=True, highlight=False)) as view:
+        with LiveView(Terminal()) as view:
             yield view
     else:
         from harness.api.plain_output import PlainOutput

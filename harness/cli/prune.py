@@ -11,6 +11,7 @@ import click
 
 from harness import control
 from harness.cli import options
+from harness.cli.std_streams import say
 from harness.errors import ManyProblemsError
 
 if TYPE_CHECKING:
@@ -62,17 +63,16 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
     """
 
     def report(run: KnownRun) -> None:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {_described(run)}", err=True)
+        say(f"{'would remove' if dry_run else 'removed'} {_described(run)}")
 
     policy = control.prune.Policy(keep, keep_failed)
     with control.run_lookup.existing_store(out) as store:
         result = control.prune.prune(out, store, policy, dry_run=dry_run, on_removed=report)
     reasons = [f"{result.baselines} of them for a baseline"] if result.baselines else []
     reasons += [f"{result.running} still running"] if result.running else []
-    click.echo(
+    say(
         f"{len(result.removed)} {'would be removed' if dry_run else 'removed'}, {result.kept} kept"
-        + (f" ({', '.join(reasons)})" if reasons else ""),
-        err=True,
+        + (f" ({', '.join(reasons)})" if reasons else "")
     )
     if result.errors:
         raise result.errors[0] if len(result.errors) == 1 else ManyProblemsError(result.errors)

@@ -8,6 +8,7 @@ import click
 
 from harness import control
 from harness.cli import options
+from harness.cli.std_streams import say
 
 
 @click.command()
@@ -19,4 +20,4 @@ def command(run: str, out: Path) -> None:
 
     folder = control.run_lookup.find_or_fetch(run, out)
     control.finalize.draw_again(folder)
-    click.echo(f"report: {shown_path(folder.report)}", err=True)
+    say(f"report: {shown_path(folder.report)}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
+from datetime import datetime
 
 import click
 
@@ -34,8 +36,22 @@ def complain(message: str) -> None:
     Nothing happens if standard error takes nothing: the exit code follows anyway.
     """
     # Imported only for an error, so that --help stays fast.
+    from harness.record.plain_text import plain
     from harness.record.redaction import redacted
-    from harness.report.formatting import no_commands, plain
 
     with contextlib.suppress(OSError):
-        click.echo(no_commands(f"harness: {redacted(plain(message))}"), err=True)
+        say(f"harness: {redacted(plain(message))}")
+
+
+def say(text: str) -> None:
+    """Write ``text`` to standard error, without control characters and commands to CI servers."""
+    from harness.record.plain_text import no_commands, plain
+
+    click.echo(no_commands(plain(text)), err=True)
+
+
+def print_json(value: object) -> None:
+    """Write ``value`` to standard output as JSON that does not steer a terminal."""
+    from harness.record.plain_text import steering_escaped
+
+    click.echo(steering_escaped(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat)))

@@ -8,6 +8,7 @@ import click
 
 from harness import control
 from harness.cli import options
+from harness.cli.std_streams import say
 from harness.errors import HarnessError
 
 
@@ -44,12 +45,9 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
     # Only here: `--help` needs neither pydantic nor ZeroMQ, which take half a second to import.
     from harness.cluster.listen_address import split_address
     from harness.cluster.secret import VARIABLE, given_secret
-    from harness.report.formatting import plain
 
     host, port = split_address(master, "master")
     secret = given_secret(secret_file)
     if secret is None:
         raise HarnessError("worker-secret-missing", variable=VARIABLE)
-    return control.remote_worker.work(
-        host, port, secret=secret, workers=workers, say=lambda line: click.echo(plain(str(line)), err=True)
-    )
+    return control.remote_worker.work(host, port, secret=secret, workers=workers, say=lambda line: say(str(line)))

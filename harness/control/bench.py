@@ -20,13 +20,13 @@ from harness.microbench.memory import trace_benchmarks
 from harness.microbench.request import Request
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark, pytest_command
 from harness.plan.bench import PROFILE, BenchPlan, name_of
+from harness.record.plain_text import plain
 from harness.record.profiles import ProfileIndex
 from harness.record.redaction import redacted_words
 from harness.record.run_folder import RunFolder, marked_as_running, new_run_id, write_json, write_text
 from harness.record.suite import SuiteEnd, SuiteReport
 from harness.record.summary import Summary
 from harness.recording.streams.rounds import read_benchmarks, read_report
-from harness.report.formatting import plain
 from harness.store import open_store
 from harness.targets.capture_environment import capture_bench_environment
 

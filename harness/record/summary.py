@@ -6,7 +6,6 @@ A figure that does not exist (a percentile of no requests) is ``null``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
@@ -15,9 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from harness.messages import Message, Option
 from harness.record.measurement import Baseline
-
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that JSON allows unescaped and that control terminals or change the direction of text."""
+from harness.record.plain_text import steering_escaped
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
 GateStatus = Literal["pass", "fail", "inconclusive"]
@@ -369,5 +366,4 @@ class Summary(_Part):
 
     def to_json(self) -> str:
         """The content of ``summary.json``. Control characters are escaped: it may go to a terminal."""
-        text = self.model_dump_json(by_alias=True, indent=2)
-        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+        return steering_escaped(self.model_dump_json(by_alias=True, indent=2)) + "\n"

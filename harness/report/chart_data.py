@@ -6,11 +6,11 @@ from typing import Any
 
 from harness.plan.model import Phase
 from harness.plan.phases import KINDS
+from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.recording.run import RunRecording
 from harness.report.distribution import CURVE, ROWS_PER_DECADE, distributions, range_bounds_ms
 from harness.report.endpoints_over_time import HEAT_ROWS_PER_DECADE, endpoints_over_time, heat_step_s
-from harness.report.formatting import plain
 from harness.report.line_charts import line_charts
 from harness.report.time_series import TimeAxis, busiest_endpoints, errors_over_time
 

@@ -10,10 +10,10 @@ from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.record.measurement import FunctionSamples
+from harness.record.plain_text import plain
 from harness.record.profiles import Stack
 from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.contents import ProfileStacks, Report
-from harness.report.formatting import plain
 
 SMALLEST_SHARE = 0.0005
 """Frames below this share of their profile are merged into one ``…``: they are less than a pixel of 1,200."""

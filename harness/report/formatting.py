@@ -1,11 +1,10 @@
-"""Figures for people (``1,234``, ``12.3 ms``, ``0.4 %``), and texts from a target made harmless.
+"""Figures for people: ``1,234``, ``12.3 ms``, ``0.4 %``.
 
 A figure that does not exist is shown as ``–``. A no-break space separates a number from its unit.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from harness.metrics import formatting
@@ -13,29 +12,6 @@ from harness.metrics import formatting
 NONE = "–"
 _SPACE = "\u00a0"
 _AS_FACTOR = 10.0
-
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[@-Z\\^_])")
-_COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-
-
-def plain(text: str) -> str:
-    """``text`` without terminal colours, its control characters made visible (NUL: ``␀``).
-
-    Lone surrogates, characters that change the direction of text, and unusual line breaks become ``�``.
-    """
-    text = _ANSI.sub("", text.replace("\r\n", "\n"))
-    text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def no_commands(text: str) -> str:
-    """``text`` for a log, so that a CI server takes no line of it for a command.
-
-    GitHub: ``::error::``, ``##[error]``; Azure: ``##vso[…]``; TeamCity: ``##teamcity[…]``.
-    """
-    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

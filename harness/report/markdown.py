@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from harness.record.plain_text import plain
 from harness.record.summary import Summary
-from harness.report import formatting
 from harness.report.blocks import Block, Cell, Headline, Items, Paragraph, Table
 from harness.report.section import Section
 
@@ -39,7 +39,7 @@ class Limits:
 
 def escaped(text: str, longest: int = 300) -> str:
     """``text`` as text of one line: no Markdown, HTML, link or mention comes of it; cut if very long."""
-    line = _SPACES.sub(" ", formatting.plain(text)).strip()
+    line = _SPACES.sub(" ", plain(text)).strip()
     if len(line) > longest:
         line = line[: longest - 1] + "…"
     html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from harness.record.measurement import BENCHMARKS
+from harness.record.plain_text import plain
 from harness.record.suite import Rounds
 from harness.record.summary import Summary
 from harness.recording.bench import BenchRecording
-from harness.report.formatting import plain
 
 BINS = 60
 POINTS = 400

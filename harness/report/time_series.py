@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from harness.record.histogram import Ints
 from harness.record.journal import Journal
+from harness.record.plain_text import plain
 from harness.record.resources import Reading
-from harness.report.formatting import plain
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from harness.record.plain_text import plain
 from harness.record.summary import GateResult, Summary
-from harness.report import formatting
 from harness.report.contents import Exporter, Report
 
 _MOST = 10
@@ -57,7 +57,7 @@ def _commands(level: _Level, annotations: Sequence[_Annotation], file: str | Non
 
 
 def _data(text: str) -> str:
-    return formatting.plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

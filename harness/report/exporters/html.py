@@ -1,7 +1,7 @@
 """``report.html``: every section in one file that opens from disk without network; styles, scripts and data are in it.
 
 plotly.js and the data of charts are embedded gzipped (a third of their size) and unpacked by the browser. Texts that
-come from the target or the scenario pass :func:`harness.report.formatting.plain` and Jinja2's escaping. Should one get
+come from the target or the scenario pass :func:`harness.record.plain_text.plain` and Jinja2's escaping. Should one get
 through, the page's Content-Security-Policy runs no script but ours, and nothing reaches the network.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.record.plain_text import plain
 from harness.report import formatting
 from harness.report.contents import Exporter, Report
 from harness.report.section import Section
@@ -90,7 +91,7 @@ def _policy(scripts: Iterable[str]) -> str:
 
 def prose(text: str) -> Markup:
     """A sentence in which text between backticks (a command to type, a key) is set as code."""
-    pieces = formatting.plain(text).split("`")
+    pieces = plain(text).split("`")
     if len(pieces) % 2 == 0:
         return escape("`".join(pieces))
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(pieces))
@@ -98,7 +99,7 @@ def prose(text: str) -> Markup:
 
 def _finalize(value: object) -> object:
     """Every text that a template prints, without control characters, whoever wrote it."""
-    return formatting.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from harness.record.plain_text import plain
 from harness.record.summary import GateResult, Summary
 from harness.report import formatting
 from harness.report.contents import Exporter
@@ -15,21 +16,21 @@ from harness.report.contents import Exporter
 
 def junit_xml(summary: Summary) -> str:
     """The whole file."""
-    suite = ElementTree.Element("testsuite", name=formatting.plain(f"{summary.scenario} · {summary.profile}"))
+    suite = ElementTree.Element("testsuite", name=plain(f"{summary.scenario} · {summary.profile}"))
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("run_id", "verdict", "exit_code"):
-        ElementTree.SubElement(properties, "property", name=name, value=formatting.plain(str(getattr(summary, name))))
+        ElementTree.SubElement(properties, "property", name=name, value=plain(str(getattr(summary, name))))
     _valid(suite, summary)
     seconds = {phase.name: phase.end_s - phase.start_s for phase in summary.phases}
     for gate in summary.gates:
         _gate(suite, gate, summary, seconds.get(gate.phase or "", summary.duration_s))
     warnings = [f"warning: {warning}" for warning in summary.warnings]
-    ElementTree.SubElement(suite, "system-out").text = formatting.plain("\n".join([*summary.reasons, *warnings]))
+    ElementTree.SubElement(suite, "system-out").text = plain("\n".join([*summary.reasons, *warnings]))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("time", f"{summary.duration_s:.3f}")
-    suite.set("timestamp", formatting.plain(summary.started_at))
+    suite.set("timestamp", plain(summary.started_at))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
@@ -37,11 +38,9 @@ def junit_xml(summary: Summary) -> str:
 
 
 def _valid(suite: ElementTree.Element, summary: Summary) -> None:
-    case = ElementTree.SubElement(
-        suite, "testcase", name="the run is valid", classname=formatting.plain(summary.scenario)
-    )
+    case = ElementTree.SubElement(suite, "testcase", name="the run is valid", classname=plain(summary.scenario))
     if summary.verdict == "broken":
-        reasons = formatting.plain("\n".join(summary.reasons))
+        reasons = plain("\n".join(summary.reasons))
         ElementTree.SubElement(case, "error", type="broken", message=reasons or "the run is broken").text = reasons
 
 
@@ -49,11 +48,11 @@ def _gate(suite: ElementTree.Element, gate: GateResult, summary: Summary, durati
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        name=formatting.plain(gate.asked),
-        classname=formatting.plain(f"{summary.scenario}.{gate.phase or 'run'}"),
+        name=plain(gate.asked),
+        classname=plain(f"{summary.scenario}.{gate.phase or 'run'}"),
         time=f"{duration_s:.3f}",
     )
-    reason = formatting.plain(gate.reason)
+    reason = plain(gate.reason)
     if gate.status == "fail":
         ElementTree.SubElement(case, "failure", type="gate", message=reason).text = _figures(gate)
     elif gate.status == "inconclusive":

@@ -84,7 +84,7 @@ def open_report(browser: Browser, folder: RunFolder, seen: Seen, **options: Any)
 
 
 def drawn(page: Page) -> None:
-    page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
 
 
 def until(page: Page, condition: str) -> None:

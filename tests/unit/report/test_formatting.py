@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.record.plain_text import no_commands, plain
 from harness.report import formatting
 
 SPACE = "\u00a0"
@@ -107,17 +108,17 @@ def test_a_time_reads_as_a_date_and_what_is_none_stays() -> None:
     ],
 )
 def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
-    assert formatting.plain(text) == shown
+    assert plain(text) == shown
 
 
 def test_no_line_is_a_command_to_a_ci_server() -> None:
-    assert formatting.no_commands("::error::x\n  ::add-mask::y\nstd::vector ##[debug]z ##vso[task]") == (
+    assert no_commands("::error::x\n  ::add-mask::y\nstd::vector ##[debug]z ##vso[task]") == (
         ": :error::x\n  : :add-mask::y\nstd::vector ## [debug]z ##vso [task]"
     )
 
 
 @given(st.text())
 def test_plain_text_can_be_written_and_has_no_control_characters(text: str) -> None:
-    shown = formatting.plain(text)
+    shown = plain(text)
     shown.encode("utf-8")
     assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in shown)

@@ -1,0 +1,28 @@
+"""Standard error as rich writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from harness.cli.std_streams import LOG_WIDTH
+from harness.record.plain_text import plain
+
+
+class Terminal(Console):
+    """Standard error, as wide as the terminal, or as a log if there is none.
+
+    Whatever is printed, from a target, a scenario or a store, only rich itself steers the terminal.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"stderr": True, "highlight": False, "markup": False, **options})
+        if not self.is_terminal and "width" not in options:
+            self.width = LOG_WIDTH
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)

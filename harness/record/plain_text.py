@@ -1,0 +1,34 @@
+"""Makes texts from outside (a target, a scenario, a store) harmless to terminals, logs and CI servers."""
+
+from __future__ import annotations
+
+import re
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[@-Z\\^_])")
+_COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+"""Controls a terminal, changes the direction of text, breaks a line where few expect it, or is no character."""
+
+
+def plain(text: str) -> str:
+    """``text`` without terminal colours, its control characters made visible (NUL: ``␀``).
+
+    Lone surrogates, characters that change the direction of text, and unusual line breaks become ``�``.
+    """
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
+    return _STEERING.sub("\ufffd", text)
+
+
+def steering_escaped(json: str) -> str:
+    """JSON in which characters that steer a terminal are escaped: JSON itself allows them."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+
+
+def no_commands(text: str) -> str:
+    """``text`` for a log, so that a CI server takes no line of it for a command.
+
+    GitHub: ``::error::``, ``##[error]``; Azure: ``##vso[…]``; TeamCity: ``##teamcity[…]``.
+    """
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
