@@ -26,7 +26,7 @@ _STYLES: dict[Style, str] = {
     "dim": "dim",
 }
 _TOP = 5
-_LONGEST_CELL = 120
+_LONGEST_CELL = 300
 _LONGEST_LINE = 600
 
 
