@@ -25,20 +25,23 @@ class Verdict(Section):
     def text(self, summary: Summary) -> Sequence[Block]:
         details = [duration(round(summary.duration_s)), amount(summary)]
         headline = Headline(summary.verdict, (summary.scenario, summary.profile), details, summary.run_id)
-        # The reason of a gate is listed with the gate.
-        reasons = [
-            Cell(reason)
-            for reason in summary.reasons
-            if not any(gate.reason and gate.reason in reason for gate in summary.gates)
-        ]
+        reasons = [Cell(reason) for reason in _own_reasons(summary)]
         return [headline, Items(reasons)] if reasons else [headline]
 
     def values(self, report: Report) -> dict[str, Any]:
         return {
             "ending": _ending(report),
+            "reasons": _own_reasons(report.summary),
+            "gates": [gate for gate in report.summary.gates if gate.status == report.summary.verdict != "pass"],
             "facts": _bench_facts(report.summary) if report.suite else _run_facts(report.summary),
             "warnings": list(dict.fromkeys(report.summary.warnings)),
         }
+
+
+def _own_reasons(summary: Summary) -> list[str]:
+    """The reasons of the verdict that are not those of a gate, which are listed with the gate."""
+    of_gates = [gate.reason for gate in summary.gates if gate.reason]
+    return [reason for reason in summary.reasons if not any(of_gate in reason for of_gate in of_gates)]
 
 
 def amount(summary: Summary) -> str:
