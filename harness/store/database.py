@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError, how_to_install
@@ -29,6 +29,11 @@ _IDLE_S = 10
 
 _CONNECT_S = 10
 _WRITES = "harness_writes"
+_UNUSABLE_FILE = {
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+}
+"""Errors of SQLite for which the file or its folder is to blame, not what it holds."""
 _LOCK = int.from_bytes(b"harness")
 """The number of the advisory lock; each PostgreSQL database has its own locks."""
 
@@ -75,9 +80,11 @@ def reported_errors(address: Address) -> Iterator[None]:
         reason = lines[0] if lines else type(error.orig).__name__
         if address.url.get_backend_name() == "postgresql":
             raise HarnessError("store-server-failed", where=address.shown, reason=reason, variable=VARIABLE) from error
-        if isinstance(error, OperationalError):
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE_FILE:
             raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
         raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
+    except (TypeError, ValueError) as error:  # a value that is none of its column's type
+        raise HarnessError("store-file-damaged", where=address.shown, reason=str(error).partition("\n")[0]) from error
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,5 +1,6 @@
 """A store that cannot be used is reported in one message: which store, what is wrong, what would be right."""
 
+import contextlib
 import re
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.store import RunEntry, database, open_store
 from harness.store.address import resolve
 from harness.store.database import writer
+from harness.store.tables import RunRow
 from tests.support.baselines import make_entry, make_summary
 from tests.support.postgresql import PostgreSQL
 
@@ -60,6 +62,18 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     error = _error_of_opening(None, tmp_path)
     assert (error.code, error.where) == ("store-file-damaged", str(path))
     assert error.params["reason"] == "database disk image is malformed"
+
+
+@pytest.mark.parametrize("junk", ["scenario = CAST(x'ff' AS TEXT)", "started_at = 'yesterday'", "started_at = 7"])
+def test_a_damaged_row_is_not_called_a_locked_file(tmp_path: Path, junk: str) -> None:
+    with open_store(None, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as raw:
+        raw.execute(f"UPDATE {RunRow.__tablename__} SET {junk}")
+        raw.commit()
+    with open_store(None, tmp_path) as store, pytest.raises(HarnessError) as raised:
+        store.stored_runs()
+    assert (raised.value.code, raised.value.where) == ("store-file-damaged", f"{tmp_path}/store.sqlite")
 
 
 def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
