@@ -7,11 +7,13 @@ map with the key ``kind``. A reader stops at a frame that is cut off and rejects
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar
 
 import msgpack
 from pydantic import ConfigDict, Field, ValidationError
@@ -19,6 +21,13 @@ from pydantic import ConfigDict, Field, ValidationError
 from harness.errors import HarnessError, first_problem
 from harness.messages import Message, message
 from harness.record.run_folder import regular_file
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Entry = TypeVar("Entry", bound=DataclassInstance)
+else:
+    Entry = TypeVar("Entry")
 
 MAGIC = b"HARNESS1"
 _HEAD = struct.Struct("<II")
@@ -127,3 +136,47 @@ class FrameReader:
 
     def _damaged(self, offset: int, problem: Message) -> HarnessError:
         return HarnessError("frames-damaged", where=str(self.path), offset=offset, problem=problem)
+
+
+class FrameLog(Generic[Entry]):
+    """How values of one pydantic dataclass are written to a file and read from it.
+
+    The types of its fields are checked as they are read, so that whoever works with them need not. Fields may be added
+    that have a default; a reader ignores those it does not know, and frames of another kind.
+    """
+
+    def __init__(self, kind: str, entry: type[Entry]) -> None:
+        self.kind = kind
+        self._entry = entry
+
+    def writer(self, path: Path) -> LogWriter[Entry]:
+        """Appends to a new file."""
+        return LogWriter(path, self.kind)
+
+    def read(self, path: Path) -> list[Entry]:
+        """All values, in order of writing; none if there is no file. Raises :class:`HarnessError` if it is damaged."""
+        entries = []
+        reader = FrameReader(path)
+        for frame in reader.new_frames():
+            try:
+                entries += [self._entry(**frame)] if frame["kind"] == self.kind else []
+            except ValidationError as error:
+                raise reader.not_understood(frame, error) from error
+        return entries
+
+
+class LogWriter(Generic[Entry]):
+    """Appends values. Safe to call from any thread."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self._frames = FrameWriter(path)
+        self._kind = kind
+        self._lock = threading.Lock()
+
+    def write(self, entry: Entry) -> None:
+        frame = {"kind": self._kind, **asdict(entry)}
+        with self._lock:
+            self._frames.write(frame)
+
+    def close(self) -> None:
+        self._frames.close()

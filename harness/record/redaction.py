@@ -71,12 +71,10 @@ def _redacted_basic(found: re.Match[str]) -> str:
     return f"{found[1]} {REDACTED}" if b":" in pair else found[0]
 
 
-_BY_FORM: tuple[tuple[tuple[str, ...], re.Pattern[str], _Replacement], ...] = (
-    # First any of what a lowered text must have in it: that is found many times as fast as the pattern.
+_BY_FORM: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     # The user info of a URL (RFC 3986, 3.2.1), where a name alone may be a token. Our own hints have sftp://user@host.
     # JSON may escape the slashes; a quote that ends a text is not part of it.
     (
-        ("@",),
         re.compile(
             r"(:(?:\\{0,3}/){2})(?!user@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|\Z))"
             r"(?:[^\s/?#\"'<>]|'(?![\s,;:)\]}]))*@"
@@ -85,29 +83,23 @@ _BY_FORM: tuple[tuple[tuple[str, ...], re.Pattern[str], _Replacement], ...] = (
     ),
     # The same in the query of another URL
     (
-        ("%2f",),
         re.compile(r"(%3A(?:%2F){2})(?:[^\s/?#&\"'<>%]|%(?!2F|3F|23|26|2[027]|3C|3E))*(%40|@)", re.IGNORECASE),
         rf"\1{REDACTED}\2",
     ),
     # The credentials of an authentication scheme (RFC 9110, 11.4)
-    (("bearer",), re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {REDACTED}"),
+    (re.compile(r"\b(Bearer)[ \t]+(?!realm\b)[\w.~+/=-]+", re.IGNORECASE), rf"\1 {REDACTED}"),
     (
-        ("basic", "digest", "negotiate"),
         re.compile(r"\b(Basic|Digest|Negotiate)[ \t]+(?=[a-z]*[A-Z0-9+/=])(?!realm\b)[\w.~+/=-]{4,}"),
         rf"\1 {REDACTED}",
     ),
-    (("basic",), re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _redacted_basic),
+    (re.compile(r"\b(basic)[ \t]+([\w+/-]{8,}=*)", re.IGNORECASE | re.ASCII), _redacted_basic),
     # A JSON web token (RFC 7519), also one that was cut off
-    (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), REDACTED),
-    (("-----begin ",), re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), REDACTED),
-    (
-        tuple(f"{name}=" for name in _QUERY_ONLY),
-        re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE),
-        rf"\1={REDACTED}",
-    ),
+    (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), REDACTED),
+    (re.compile(rf"{_KEY_BEGINS}.*?(?:{_KEY_ENDS}|\Z)", re.DOTALL), REDACTED),
+    (re.compile(rf"(?<=[?&;])({'|'.join(_QUERY_ONLY)})={_QUERY_VALUE}", re.IGNORECASE), rf"\1={REDACTED}"),
     # Headers whose values have blanks and quotes: "Cookie: …" quoted as a whole, its value quoted, nothing quoted
     *(
-        (("authorization", "cookie"), re.compile(pattern, re.IGNORECASE), rf"\1{REDACTED}")
+        (re.compile(pattern, re.IGNORECASE), rf"\1{REDACTED}")
         for pattern in (
             rf"((?P<quote>{_QUOTE}){_HEADER}\s{{0,3}}[:=][ \t]{{0,3}}+){_UP_TO_QUOTE}",
             rf"({_HEADER}(?:{_QUOTE}\s{{0,3}}[:=,]|\s{{0,3}}=)\s{{0,3}}[bru]{{0,2}}(?P<quote>{_QUOTE})){_UP_TO_QUOTE}",
@@ -135,7 +127,6 @@ class _Redactor:
         last = "|".join(_LAST_PARTS)
         both = re.IGNORECASE | re.DOTALL
         self._holds_name = re.compile(named, re.IGNORECASE).search
-        self._holds_last = re.compile(rf"[-_](?:{last})", re.IGNORECASE).search
         self._hints = (*_HINTS, *sorted({re.split(r"[-_. ]", name.lower())[0] for name in names}))
         self._by_name: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
             # An option; its value is a word as shells read it, and one whose quote has no end goes to the next blank.
@@ -192,11 +183,7 @@ class _Redactor:
     def _redacted(self, text: str) -> str:
         if not self.may_hold_secret(text):
             return text
-        low = text.lower()
-        for needs, pattern, replacement in _BY_FORM:
-            if any(need in low for need in needs):
-                text = pattern.sub(replacement, text)
-        for pattern, replacement in self._by_name if self._holds_name(text) or self._holds_last(text) else ():
+        for pattern, replacement in (*_BY_FORM, *self._by_name):
             text = pattern.sub(replacement, text)
         return text
 

@@ -7,10 +7,12 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass as plain_dataclass
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
-from harness.record.frame_log import FrameLog
-from harness.record.frames import STRICT, Epoch, Figure
+from harness.record.frames import STRICT, Epoch, Figure, FrameLog
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -23,3 +25,31 @@ class Reading:
 
 
 READINGS = FrameLog("resources", Reading)
+
+
+Tone = Literal["blue", "orange", "green", "red", "purple", "sky", "grey"]
+
+
+@plain_dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a chart: the readings of ``source`` under ``value``, divided by ``scale``."""
+
+    source: str
+    value: str
+    name: str
+    tone: Tone
+    scale: float = 1.0
+    filled: bool = False
+
+
+@plain_dataclass(frozen=True, slots=True)
+class LineChart:
+    """A chart of readings over time. ``suffix`` is the unit beside its figures, ``empty`` the text without readings."""
+
+    id: str
+    title: str
+    lines: tuple[Line, ...]
+    empty: str
+    note: str = ""
+    suffix: str = ""
+    decimals: int = 1

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.record.journal import Journal
-from harness.record.line_charts import Line, LineChart
-from harness.record.resources import Reading
+from harness.record.resources import Line, LineChart, Reading
 from harness.report.time_series import TimeAxis, generator_over_time, resources_over_time
 from harness.sampling.registry import SAMPLERS
 

@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import psutil
 
-from harness.record.line_charts import Line, LineChart
-from harness.record.resources import Reading
+from harness.record.resources import Line, LineChart, Reading
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
 
 

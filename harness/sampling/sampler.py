@@ -14,10 +14,9 @@ from typing import ClassVar
 
 from harness.messages import Message, Option, message
 from harness.plan.model import Sampling
-from harness.record.frame_log import LogWriter
-from harness.record.line_charts import LineChart
+from harness.record.frames import LogWriter
 from harness.record.profiles import Profile
-from harness.record.resources import Reading
+from harness.record.resources import LineChart, Reading
 from harness.record.run_folder import RunFolder
 from harness.targets.target import Target
 

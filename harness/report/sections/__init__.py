@@ -5,16 +5,14 @@ from __future__ import annotations
 from harness.report.section import Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
-from harness.report.sections.benchmarks import Benchmarks
+from harness.report.sections.benchmarks import Benchmarks, RoundCharts
 from harness.report.sections.endpoints import Endpoints
 from harness.report.sections.errors import Errors
 from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
 from harness.report.sections.phases import Phases
-from harness.report.sections.response_times import ResponseTimes
-from harness.report.sections.rounds import RoundCharts
 from harness.report.sections.suspects import Suspects
-from harness.report.sections.timeline import Timeline
+from harness.report.sections.timeline import ResponseTimes, Timeline
 from harness.report.sections.verdict import Verdict
 from harness.report.sections.warnings import Warnings
 

@@ -1,4 +1,4 @@
-"""What one call of each benchmark took."""
+"""What one call of each benchmark took, and its rounds as charts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from harness.record.summary import BenchmarkFigures, Summary
 from harness.report.blocks import WIDE, Block, Column, table
 from harness.report.contents import Report
 from harness.report.formatting import change, number, rate, seconds, size
+from harness.report.round_data import round_data
 from harness.report.section import Section
 
 
@@ -46,3 +47,16 @@ class Benchmarks(Section):
             "repeated": any(row.iterations > 1 for row in rows),
             "compared": any(row.change is not None for row in rows),
         }
+
+
+class RoundCharts(Section):
+    id = "rounds"
+    title = "Rounds"
+    template = "rounds.html"
+    scripts = ("plots.js", "rounds.js")
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        if report.suite is None:
+            return None
+        compared = any(row.change is not None for row in report.summary.benchmarks)
+        return {"data": round_data(report.suite, report.summary), "compared": compared}

@@ -1,4 +1,4 @@
-"""The run over time: load, response times, errors and resources, second by second."""
+"""The charts of a run: everything second by second, and how response times are distributed."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ class Timeline(Section):
             return None
         has_load = any(len(second.table) for second in report.run.journal.seconds)
         return {"data": chart_data(report.run, report.summary), "has_load": has_load}
+
+
+class ResponseTimes(Section):
+    """How response times are distributed, by phase and endpoint. Draws from the data of the timeline."""
+
+    id = "response-times"
+    title = "Response times"
+    template = "response_times.html"
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        run = report.run
+        return {} if run is not None and any(len(second.table) for second in run.journal.seconds) else None
