@@ -21,26 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from harness.record import second_table as column
 from harness.record.columns import counts, numbers, texts
 from harness.record.journal import Journal, read_journal
 from harness.record.second_accumulator import SecondAccumulator, packed
-from harness.record.second_table import (
-    BYTES,
-    ENDPOINT,
-    FAILED,
-    FAILURES,
-    IS_OPEN,
-    KINDS,
-    MAXIMA_US,
-    PHASE,
-    RESPONSE,
-    SECOND,
-    SEGMENT,
-    SERVICE,
-    SUMS_US,
-    SecondTable,
-)
-from harness.record.second_table import REQUESTS as REQUESTS_COLUMN
+from harness.record.second_table import FAILED, KINDS, RESPONSE, SERVICE, SecondTable
 from harness.recording.stream import Stream, Table
 
 if TYPE_CHECKING:
@@ -80,7 +65,7 @@ def endpoint_seconds(journal: Journal) -> SecondTable:
         keys = packed(table.phase, np.zeros_like(table.phase), table.endpoint)
         if len(np.unique(keys)) < len(keys):  # two segments, or a worker that reported late
             rows = table.rows.copy()
-            rows[:, SEGMENT] = 0
+            rows[:, column.SEGMENT] = 0
             table = SecondTable(rows, table.buckets, table.counts)
             sums = SecondAccumulator()
             sums.add_table(table, table.endpoint)
@@ -97,14 +82,15 @@ def _table(recording: Recording) -> pa.Table:
         key = (failure.second, failure.phase, failure.endpoint)
         of_second = kinds.setdefault(key, {})
         of_second[failure.failure] = of_second.get(failure.failure, 0) + failure.count
-    endpoints = [journal.endpoints[number] for number in table.endpoint.tolist()]
+    keys = list(zip(table.second.tolist(), table.phase.tolist(), table.endpoint.tolist(), strict=True))
+    endpoints = [journal.endpoints[number] for _, _, number in keys]
     columns = [
         numbers(table.second, np.int32),
         numbers(table.phase, np.int16),
         texts([endpoint.method for endpoint in endpoints]),
         texts([endpoint.name for endpoint in endpoints]),
-        *(numbers(table.rows[:, column], np.int64) for column in (REQUESTS_COLUMN, FAILURES, BYTES)),
-        counts([kinds.get(tuple(key), {}) for key in table.rows[:, [SECOND, PHASE, ENDPOINT]].tolist()]),
+        *(numbers(table.rows[:, number], np.int64) for number in (column.REQUESTS, column.FAILURES, column.BYTES)),
+        counts([kinds.get(key, {}) for key in keys]),
         *(_histograms(table, kind) for kind in (RESPONSE, SERVICE, FAILED)),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
@@ -113,14 +99,14 @@ def _table(recording: Recording) -> pa.Table:
 def _histograms(table: SecondTable, kind: int) -> pa.StructArray:
     kinds = np.full(len(table), kind)
     if kind == SERVICE:  # in the closed model it is the response time
-        kinds[table.rows[:, IS_OPEN] == 0] = RESPONSE
+        kinds[table.rows[:, column.IS_OPEN] == 0] = RESPONSE
     rows = np.arange(len(table))
     sizes, buckets, counts = table.histograms(rows * KINDS + kinds)
     ends = numbers(np.concatenate([[0], np.cumsum(sizes)]), np.int32)
     return pa.StructArray.from_arrays(
         [
-            numbers(table.rows[rows, SUMS_US + kinds], np.int64),
-            numbers(table.rows[rows, MAXIMA_US + kinds], np.int64),
+            numbers(table.rows[rows, column.SUMS_US + kinds], np.int64),
+            numbers(table.rows[rows, column.MAXIMA_US + kinds], np.int64),
             pa.ListArray.from_arrays(ends, numbers(buckets, np.uint16)),
             pa.ListArray.from_arrays(ends, numbers(counts, np.uint32)),
         ],
