@@ -88,6 +88,15 @@ def test_recorded_times_are_compared_with_those_of_the_server() -> None:
         assert least_us < figures["service"]["off_us"]["median"] <= figures["response"]["off_us"]["median"]
 
 
+def test_judging_reports_every_recorded_request() -> None:
+    judging = benchmark("judging")
+    # A request that ends after the last recorded second is in no count.
+    assert 1150 < judging["requests"] <= 1200
+    assert judging["verdict"] == "pass"
+    for name in ("cpu_s", "peak_mb", "report_mb"):
+        assert judging[name]["median"] > 0, name
+
+
 def test_the_output_of_wrk2_is_parsed() -> None:
     printed = """
   Detailed Percentile spectrum:
