@@ -9,6 +9,7 @@ drawn and not sent. Each round judges it in a process of its own, as at the end 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -111,7 +112,9 @@ def main(rounds: int, minutes: float, endpoints: int, rate: int, short: bool, fo
 
 def _judged(path: Path) -> dict[str, float]:
     command: Sequence[str | Path] = [sys.executable, __file__, "--judge", path]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    # With compiled modules, as an installed harness has them.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 

@@ -65,7 +65,7 @@ class _Figures:
         rates, times = ("started", "completed", "failed"), ("max", "p50", "p95", "p99", "service_p95")
         self._rates = {name: np.zeros((slots, axis.points)) for name in rates}
         self._times_ms = {name: np.full((slots, axis.points), np.nan) for name in times}
-        self._heat = np.zeros((slots * _HEAT_COLUMNS, _HEAT_ROWS), dtype=np.int64)
+        self._heat = np.zeros((slots, _HEAT_COLUMNS, _HEAT_ROWS))
 
     def add(self, table: SecondTable, slots: Ints) -> None:
         """Add the rows of a table, each to its slot."""
@@ -73,12 +73,12 @@ class _Figures:
             return
         points = table.second // self._axis.step_s
         self._add_started(table, slots)
-        np.add.at(self._rates["failed"], (slots, points), table.rows[:, FAILURES])
+        _add(self._rates["failed"], slots * self._axis.points + points, table.rows[:, FAILURES])
         self._add_times(table, slots, points, RESPONSE, {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0})
         self._add_times(table, slots, points, SERVICE, {"service_p95": 0.95})
         sizes, buckets, counts = table.histograms(np.arange(len(table)) * KINDS + RESPONSE)
         columns = slots * _HEAT_COLUMNS + table.second // heat_step_s(self._axis)
-        np.add.at(self._heat, (np.repeat(columns, sizes), _HEAT_ROW[buckets]), counts)
+        _add(self._heat, np.repeat(columns * _HEAT_ROWS, sizes) + _HEAT_ROW[buckets], counts)
 
     def _add_started(self, table: SecondTable, slots: Ints) -> None:
         """Requests by the point in which they were sent: that in which each completed less its service time.
@@ -90,10 +90,10 @@ class _Figures:
         sizes, buckets, counts = table.histograms(np.arange(len(table)) * KINDS + kinds)
         earliest = np.maximum(np.repeat(table.second, sizes) - _MIDDLE_S[buckets], 0.0)
         first = earliest.astype(np.int64)
-        later, rows = earliest - first, np.repeat(slots, sizes)
+        later, cells = earliest - first, np.repeat(slots * self._axis.points, sizes)
         after = np.minimum(first + 1, self._axis.seconds - 1)
-        np.add.at(self._rates["started"], (rows, first // self._axis.step_s), counts * (1 - later))
-        np.add.at(self._rates["started"], (rows, after // self._axis.step_s), counts * later)
+        _add(self._rates["started"], cells + first // self._axis.step_s, counts * (1 - later))
+        _add(self._rates["started"], cells + after // self._axis.step_s, counts * later)
 
     def _add_times(self, table: SecondTable, slots: Ints, points: Ints, kind: int, shares: dict[str, float]) -> None:
         """Requests by the point in which they completed."""
@@ -111,9 +111,14 @@ class _Figures:
         for name, rows in self._times_ms.items():
             if name != "service_p95" or not np.isnan(rows[slot]).all():
                 figures[name] = rounded(rows[slot])
-        heat = self._heat[slot * _HEAT_COLUMNS : (slot + 1) * _HEAT_COLUMNS]
+        heat = self._heat[slot].astype(np.int64)
         cells = np.nonzero(heat)
         return {**figures, "heat": np.stack([*cells, heat[cells]], axis=1).ravel().tolist()}
+
+
+def _add(to: Floats, cells: Ints, values: Ints | Floats | Narrow) -> None:
+    """Add each value to its cell, counted through all axes; numpy is slow only where there are several."""
+    np.add.at(to.reshape(-1), cells, values.astype(np.float64))
 
 
 def quantiles_ms(
