@@ -39,6 +39,8 @@ _MAX_BYTES = 1 << 40
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
 _NAME_LENGTH = 500
+_EARLIEST_START_S = 0.001
+"""How long before it is due an iteration may be started."""
 
 Wire = list[Any]
 IntendedStarts = dict[greenlet, float]
@@ -156,9 +158,13 @@ class Recorder:
         """
         current: greenlet | None = getcurrent()
         while current is not None:
-            intended_s = self._starts.pop(current, None)
+            intended_s = self._starts.get(current)
             if intended_s is not None:
-                return self._began + intended_s
+                due_perf_s = self._began + intended_s
+                if due_perf_s > start_perf_s + _EARLIEST_START_S:
+                    return start_perf_s  # recorded late, in an iteration after its own
+                del self._starts[current]
+                return due_perf_s
             spawned_by = getattr(current, "spawning_greenlet", None)
             current = spawned_by() if spawned_by else None
         return start_perf_s

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import ReferenceType
 
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection
@@ -11,7 +12,10 @@ from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.decoders import Decoder
 from harness.engine.http.http11 import receive_data
 from harness.engine.http.response_parser import ResponseParser
-from harness.engine.request_failures import ResponseTooLarge
+from harness.engine.request_failures import RequestFailure, ResponseTooLarge
+
+if TYPE_CHECKING:
+    from harness.engine.http.response import Response
 
 
 @dataclass(eq=False)
@@ -24,6 +28,8 @@ class BodyStream:
     _settings: ClientSettings
     _started_s: float
     _codings: list[str]
+    _response: ReferenceType[Response]
+    """Told when the body has ended. It exists as long as somebody reads."""
     _decoder: Decoder | None = None
     _buffer: bytearray = field(default_factory=bytearray)
     _ended: bool = False
@@ -31,7 +37,8 @@ class BodyStream:
     def read(self, size: int | None = None) -> bytes:
         """The next ``size`` bytes, fewer only at the end, or all the rest.
 
-        Raises :class:`~harness.engine.request_failures.RequestFailure` if the rest of the response cannot be read.
+        Raises :class:`~harness.engine.request_failures.RequestFailure` if the rest of the response cannot be received.
+        One that cannot be decoded, or is too large, ends early.
         """
         buffer = self._buffer
         while not self._ended and (size is None or len(buffer) < size):
@@ -58,21 +65,18 @@ class BodyStream:
             self._receive()
         return self.read(at + len(end) if at >= 0 else None)
 
-    def __iter__(self) -> Iterator[bytes]:
-        while part := self.read_available():
-            yield part
-
     def _receive(self) -> None:
         parser = self._parser
         try:
             part = parser.take_body()
-            if not part and not parser.complete:
-                if self._connection is None:
-                    self._ended = True
-                    return
+            if not part and not parser.complete and self._connection is not None:
                 receive_data(self._connection, parser, self._settings, self._started_s)
                 part = parser.take_body()
-            complete = parser.complete
+        except BaseException as error:  # the rest cannot be read; raised again
+            self._end(error)
+            raise
+        complete = parser.complete
+        try:
             if self._codings:
                 if self._decoder is None:
                     self._decoder = Decoder(self._codings, self._settings.max_response_bytes)
@@ -80,13 +84,18 @@ class BodyStream:
             self._buffer += part
             if len(self._buffer) > self._settings.max_response_bytes:
                 raise ResponseTooLarge
-        except BaseException:  # the rest cannot be read; raised again
-            self._ended = True
-            self.close()
-            raise
-        if complete:
-            self._ended = True
-            self.close()
+        except RequestFailure as error:  # not raised, because FastHttpUser neither decodes nor limits a stream
+            self._end(error)
+            return
+        if complete or self._connection is None:
+            self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._ended = True
+        self.close()
+        response = self._response()
+        if response is not None:
+            response.end_body(error)
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if part of the body is unread."""

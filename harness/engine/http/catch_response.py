@@ -1,9 +1,9 @@
-"""``catch_response=True``: a ``with`` block decides whether the request succeeded, then it is recorded."""
+"""Responses that are recorded later: streams at the end of their body, ``catch_response=True`` after its block."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from gevent import GreenletExit
 from locust.exception import (
@@ -29,18 +29,51 @@ with self.client.request(..., catch_response=True) as response:
     response.success()"""
 
 
-class ResponseContextManager(Response):
-    """A response that the scenario marks with :meth:`success` or :meth:`failure`; otherwise its status decides."""
+class PendingResponse(Response):
+    """A streamed response, recorded when its body has ended, or cannot be read, or nobody holds it any longer."""
 
     _event: RequestEvent
+    _recorded = True
+
+    def attach(self, event: RequestEvent) -> Self:
+        """Record ``event`` later."""
+        self._event = event
+        self._recorded = False
+        return self
+
+    def _record(self, exception: BaseException | None, meta: dict[str, Any] | None = None) -> None:
+        if not self._recorded:
+            self._recorded = True
+            self._event.record(self, exception, meta)
+
+    def end_body(self, error: BaseException | None) -> None:
+        if isinstance(error, GreenletExit):
+            error = RequestInterrupted()
+        self.error = self.error or error
+        unread, self._content = (
+            self._content,
+            b"",
+        )  # what has arrived is the reader's, not a sample's
+        self._record(self.error)
+        self._content = unread
+
+    def release(self) -> None:
+        super().release()
+        self._record(self.error)
+
+    def __del__(self) -> None:
+        self._record(self.error)
+
+
+class ResponseContextManager(PendingResponse):
+    """A response that the scenario marks with :meth:`success` or :meth:`failure`; otherwise its status decides.
+
+    Without a ``with`` block, it is recorded when nobody holds it any longer.
+    """
+
     _manual_result: bool | BaseException | None = None
     _entered = False
     _meta: dict[str, Any] | None = None
-
-    def attach(self, event: RequestEvent) -> ResponseContextManager:
-        """Record ``event`` when the block ends."""
-        self._event = event
-        return self
 
     @property
     def request_meta(self) -> dict[str, Any]:
@@ -62,20 +95,23 @@ class ResponseContextManager(Response):
         """Record the request. Of the exceptions of the block, only Locust's ``ResponseError`` is suppressed."""
         result = self._manual_result
         if result is not None:
-            self._record(None if result is True else result)  # type: ignore[arg-type]  # False is never set
+            self._record(None if result is True else result, self._meta)  # type: ignore[arg-type]  # False is never set
             return error is None
         if error is None or isinstance(error, _CONTROL_FLOW):
             # The block ended the task, which says nothing about the request.
-            self._record(self.error)
+            self._record(self.error, self._meta)
             return error is None
         if isinstance(error, ResponseError):
-            self._record(error)
+            self._record(error, self._meta)
             return True
-        self._record(RequestInterrupted() if isinstance(error, GreenletExit) else error)
+        self._record(RequestInterrupted() if isinstance(error, GreenletExit) else error, self._meta)
         return False
 
-    def _record(self, exception: BaseException | None) -> None:
-        self._event.record(self, exception, self._meta)
+    def end_body(self, error: BaseException | None) -> None:
+        self.error = self.error or error
+
+    def release(self) -> None:
+        Response.release(self)
 
     def success(self) -> None:
         """Mark the request as successful, whatever its status."""

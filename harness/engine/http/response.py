@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from charset_normalizer import detect
 from geventhttpclient.header import Headers
@@ -40,8 +40,7 @@ class Response:
     """The error that is recorded for the request, unless the scenario decides otherwise."""
     encoding: str | None = None
     """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
-    stream: BodyStream | None = None
-    """The unread body of a request with ``stream=True``."""
+    _body: BodyStream | None = None
 
     def __init__(
         self, prepared: PreparedRequest, status: int, raw_headers: bytes, content: bytes | None, elapsed_s: float | None
@@ -65,8 +64,8 @@ class Response:
     @property
     def content(self) -> bytes | None:
         """The decoded body, or the unread rest of a stream. None if no response arrived."""
-        if self._content is None and self.stream is not None:
-            self._content = self.stream.read()
+        if self._content is None and self._body is not None:
+            self._content = self._body.read()
         return self._content
 
     @property
@@ -101,8 +100,8 @@ class Response:
         if self.error is not None:
             raise self.error
 
-    def iter_content(self, chunk_size: int = 1024, decode_content: bool = True) -> Iterator[bytes | str]:
-        """Yield the body in chunks; with ``stream=True``, as they arrive.
+    def iter_content(self, chunk_size: int | None = 1024, decode_content: bool = True) -> Iterator[bytes | str]:
+        """Yield the body in chunks; with ``stream=True``, as they arrive. If ``chunk_size`` is None, their size varies.
 
         With ``decode_content``, a chunk that is valid UTF-8 is text.
         """
@@ -117,11 +116,12 @@ class Response:
                     text = chunk
             yield text
 
-    def _chunks(self, size: int) -> Iterator[bytes]:
-        if self.stream is not None:
-            while chunk := self.stream.read(size):
+    def _chunks(self, size: int | None) -> Iterator[bytes]:
+        if self._body is not None:
+            while chunk := self._body.read_available() if size is None else self._body.read(size):
                 yield chunk
         content = self._content or b""
+        size = size or len(content) or 1
         for at in range(0, len(content), size):
             yield content[at : at + size]
 
@@ -164,16 +164,35 @@ class Response:
         """The redirects that were followed, oldest first."""
         return []
 
+    @property
+    def stream(self) -> Self | None:
+        """The response itself, to be read, if it was requested with ``stream=True``."""
+        return self if self._body is not None else None
+
     def read(self, size: int | None = None) -> bytes:
         """The next ``size`` bytes of a streamed body, or all the rest."""
-        if self.stream is None:
+        return self._streamed.read(size)
+
+    def readline(self, end: bytes = b"\n") -> bytes:
+        """The next line of a streamed body, including its line end, which the last one may lack."""
+        return self._streamed.readline(end)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks(None)
+
+    @property
+    def _streamed(self) -> BodyStream:
+        if self._body is None:
             raise LocustError("only the body of a request with stream=True can be read in parts")
-        return self.stream.read(size)
+        return self._body
 
     def release(self) -> None:
         """Stop reading a streamed body."""
-        if self.stream is not None:
-            self.stream.close()
+        if self._body is not None:
+            self._body.close()
+
+    def end_body(self, error: BaseException | None) -> None:
+        """A streamed body has been read to its end, or cannot be."""
 
     def __enter__(self) -> Response:
         return self

@@ -15,7 +15,7 @@ from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.header import Headers
 from locust import User
 
-from harness.engine.http.catch_response import ResponseContextManager
+from harness.engine.http.catch_response import PendingResponse, ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings, Timeout
 from harness.engine.http.connection_pool import ConnectionPool
 from harness.engine.http.cookies import CachingCookieJar
@@ -124,9 +124,10 @@ class HttpSession(RequestBuilder):
         ``url`` is a path below the base URL, or a whole URL. The request is recorded under ``name``, by default its
         ``url``. ``json`` is ignored if there is ``data``. With ``catch_response``, use the result in a ``with`` block,
         which decides whether the request succeeded. With ``stream``, the response time ends when the headers arrive;
-        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. ``timeout`` replaces
-        ``connection_timeout`` and ``network_timeout``, as in ``requests``: seconds, ``(connect, read)``, or None for no
-        limit. ``more`` is added to the form of a POST request, or to the query of others.
+        read the body with ``iter_content``, ``iter_lines``, ``read`` or ``content``. The request is recorded when the
+        body has ended, cannot be read, or is dropped. ``timeout`` replaces ``connection_timeout`` and
+        ``network_timeout``, as in ``requests``: seconds, ``(connect, read)``, or None for no limit. ``more`` is added
+        to the form of a POST request, or to the query of others.
         """
         if not name:
             name = self.request_name or url
@@ -162,7 +163,7 @@ class HttpSession(RequestBuilder):
             prepared = self._build(verb, url, params, headers, auth, encode_body(data, json, files))
             origin_pool = self._pool.origin_pool(prepared.origin)
         full_url = prepared.url
-        response_class = ResponseContextManager if catch_response else Response
+        response_class = ResponseContextManager if catch_response else PendingResponse if stream else Response
         settings = self._pool.settings
         if timeout is not _AS_CONFIGURED:
             settings = settings.with_timeout(timeout)
@@ -186,14 +187,14 @@ class HttpSession(RequestBuilder):
         end_s = response.arrived_s
         if end_s is None:
             end_s = perf_counter()
-        recorder = None if catch_response else sole_recorder(self.request_event, self._environment)
+        recorder = None if catch_response or stream else sole_recorder(self.request_event, self._environment)
         if recorder is not None:
             recorder.record(method, name, start_s, end_s, bytes_received, response.error, response, context, full_url)
             return response
         event = RequestEvent(
             self.request_event, self._environment, method, name, start_s, end_s, bytes_received, context, full_url
         )
-        if isinstance(response, ResponseContextManager):
+        if isinstance(response, PendingResponse) and (catch_response or response.error is None):
             return response.attach(event)
         event.record(response, response.error)
         return response
@@ -201,13 +202,13 @@ class HttpSession(RequestBuilder):
     def iter_lines(self, url: str, method: str = "GET", **more: Any) -> Generator[str]:
         """Yield the lines of a response as they arrive, without their line ends.
 
-        Raises the error that the request failed with, since the request is already recorded at that point.
+        Raises the error that the request failed with, after it was recorded.
         """
         response = self.request(method, url, stream=True, **more)
         response.raise_for_status()
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         rest = ""
-        for chunk in response.stream:
+        for chunk in response.iter_content(chunk_size=None, decode_content=False):
             *lines, rest = (rest + decode(chunk)).split("\n")
             yield from lines
         rest += decode(b"", final=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
+from weakref import proxy, ref
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
@@ -195,7 +196,7 @@ class Transport:
         response.arrived_s = arrived_s
         if options.stream:
             codings = response.header_lines("content-encoding") if parser.has_content_coding else []
-            response.stream = BodyStream(parser, connection, origin_pool, settings, start[0], codings)
+            response._body = BodyStream(parser, connection, origin_pool, settings, start[0], codings, ref(response))
         else:
             parser.recycle()
         return response
@@ -223,5 +224,5 @@ class Transport:
                 response.error = error
         if response.status_code not in _SUCCESS_STATUSES and response.error is None:
             response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
-            bad_status.__dict__["response"] = response
+            bad_status.__dict__["response"] = proxy(response)  # a circle would keep both until garbage is collected
         return response

@@ -182,6 +182,8 @@ def record_interruptions(under_way: set[greenlet]) -> None:
         _wrap(session, "request", partial(_recorded_when_interrupted, under_way))
     for manager in (ResponseContextManager, HttpResponseContextManager):
         _wrap(manager, "__exit__", _recorded_when_block_raises)
+        _wrap(manager, "_report_request", _reported_with_itself)
+        manager.__del__ = _dropped  # type: ignore[union-attr]
 
 
 def apply_rate_limits(guarding: Guard) -> None:
@@ -215,7 +217,13 @@ def _recorded_when_interrupted(under_way: set[greenlet], request: Method) -> Met
         under_way.add(current)
         start_time, begun = time.time(), time.perf_counter()
         try:
-            return request(self, method, url, name, *rest, **more)
+            response = request(self, method, url, name, *rest, **more)
+            if getattr(response, "_catch_response", False):
+                # Circles would keep it until garbage is collected: the error's traceback leads to the task's variables.
+                response.request_meta["response"] = None
+                for error in filter(None, (getattr(response, "error", None), response.request_meta["exception"])):
+                    error.__traceback__ = None
+            return response
         except (GreenletExit, Timeout) as cut:
             # Already recorded: a listener of the request's event was interrupted.
             if current not in under_way:
@@ -236,6 +244,20 @@ def _recorded_when_interrupted(under_way: set[greenlet], request: Method) -> Met
             under_way.discard(current)
 
     return request_or_interrupted
+
+
+def _dropped(self: Any) -> None:
+    """Record a response of ``catch_response=True`` that had no ``with`` block."""
+    if getattr(self, "_catch_response", False) and not self._entered:
+        self.__exit__(None, None, None)
+
+
+def _reported_with_itself(report: Method) -> Method:
+    def report_with_itself(self: Any, *rest: Any) -> None:
+        self.request_meta["response"] = self
+        report(self, *rest)
+
+    return report_with_itself
 
 
 def _recorded_when_block_raises(leave: Method) -> Method:

@@ -281,6 +281,30 @@ def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
     assert sum(failure.count for failure in journal.failures) == 6
 
 
+def test_responses_that_should_have_had_a_block_are_recorded(server: CountingServer, tmp_path: Path) -> None:
+    without_block = """
+        import harness, locust
+
+        def get(user):
+            user.client.get(f"/{type(user).__name__}", catch_response=True)
+            failed = user.client.get("/status/503", catch_response=True)
+
+        class Own(harness.HttpUser):
+            tasks, wait_time = [get], locust.constant(0.1)
+
+        class Fast(locust.FastHttpUser):
+            tasks, wait_time = [get], locust.constant(0.1)
+
+        class Plain(locust.HttpUser):
+            tasks, wait_time = [get], locust.constant(0.1)
+    """
+    journal = put_load(plan_of(scenario(tmp_path, without_block), [phase((3, 3, 2))]), server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert len(server.served) == 4
+    failures = [failure.count for failure in journal.failures if "503" in failure.failure]
+    assert sum(failures) == server.served["GET /status/503"]
+
+
 @pytest.mark.traced
 def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
     failing = """

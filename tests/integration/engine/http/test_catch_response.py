@@ -133,6 +133,20 @@ def test_marking_needs_a_with_block(user: Driven) -> None:
             block()
 
 
+@pytest.mark.parametrize("path", ["/status/200", "/status/500"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_without_a_block_it_is_recorded_when_it_is_dropped(echo: Echo, path: str, stream: bool) -> None:
+    """Locust never records it."""
+    with driven(HARNESS, echo.url) as user:
+
+        def task() -> None:
+            response = user.client.get(path, catch_response=True, stream=stream)
+            assert (user.recorded, response.status_code) == ([], int(path[-3:]))
+
+        user.call(task)
+        assert user.last["exception"] is None if path == "/status/200" else "code=500" in str(user.last["exception"])
+
+
 def test_the_response_in_the_block_is_a_full_response(user: Driven, echo: Echo) -> None:
     def block(response: Any) -> None:
         assert (response.status_code, response.ok, response.text) == (200, True, "status 200")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 from locust.exception import LocustError
 
+from harness.engine.request_failures import ConnectionReset, MalformedResponse, RequestInterrupted, TruncatedResponse
 from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
@@ -79,20 +81,25 @@ def test_iter_lines_of_a_failure_raises(user: Driven) -> None:
     assert "code=500" in str(user.last["exception"])
 
 
-def test_a_streamed_request_is_recorded_when_its_headers_arrive(user_of: Callable[..., Driven]) -> None:
+def test_the_time_of_a_streamed_request_ends_with_its_headers(user_of: Callable[..., Driven]) -> None:
+    """Locust records it then, the harness when its body has ended."""
     parts = [CHUNKED + b"\r\n", b"5\r\nfirst\r\n", b"6\r\nsecond\r\n", b"0\r\n\r\n"]
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
-            peer.send(*parts)
+            peer.send(*parts[:2])
+            gevent.sleep(0.2)
+            peer.send(*parts[2:])
 
     with hostile_server(script) as server:
         user = user_of(server.url)
 
         def task() -> None:
             response = user.client.get("/", stream=True)
-            assert user.last["response_length"] == 0  # not known yet
             assert "".join(response.iter_content(100)) == "firstsecond"
+            recorded = user.last
+            assert recorded["response_length"] == 0  # not known when the headers arrive
+            assert (recorded["exception"], recorded["response_time"] < 200) == (None, True)
 
         user.call(task)
         user.call(task)
@@ -101,7 +108,7 @@ def test_a_streamed_request_is_recorded_when_its_headers_arrive(user_of: Callabl
 
 def test_the_recorded_length_of_a_stream_is_the_declared_one(user: Driven) -> None:
     response = user.get("/status/200", stream=True)
-    assert (user.last["response_length"], response.content) == (10, b"status 200")
+    assert (response.content, user.last["response_length"]) == (b"status 200", 10)
 
 
 def test_content_of_a_streamed_request(user: Driven) -> None:
@@ -144,7 +151,7 @@ def test_a_streamed_request_can_be_marked(user: Driven) -> None:
 
 
 def test_a_truncated_stream(user_of: Callable[..., Driven]) -> None:
-    """The request was recorded when its headers arrived. Reading returns what arrived, then raises."""
+    """Reading returns what arrived, then raises. Locust records the request as successful."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -158,6 +165,80 @@ def test_a_truncated_stream(user_of: Callable[..., Driven]) -> None:
         assert user.call(lambda: next(pieces)) == "first"
         with pytest.raises(Exception, match=r"Incomplete response|truncated response"):
             user.call(lambda: next(pieces))
+        if isinstance(user.user, HARNESS):
+            assert type(response.error) is type(user.last["exception"]) is TruncatedResponse
+
+
+END = b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "failure", "raises"),
+    [
+        ([b"6\r\nsec"], TruncatedResponse, True),
+        ([b"not a chunk\r\n"], MalformedResponse, True),
+        (None, ConnectionReset, True),
+        ([b"6\r\nsecond\r\n" + END], MalformedResponse, False),
+    ],
+    ids=["cut", "malformed", "reset", "badly packed"],
+)
+@pytest.mark.parametrize("catch", [False, True])
+def test_a_stream_that_breaks_is_one_failed_request(
+    rest: list[bytes] | None, failure: type[Exception], raises: bool, catch: bool
+) -> None:
+    """Reading it raises only where FastHttpUser does, which decodes no streams."""
+    coding = b"" if raises else b"Content-Encoding: gzip\r\n"
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + coding + b"\r\n5\r\nfirst\r\n")
+        gevent.sleep(0.05)
+        if rest is None:
+            peer.reset()
+        else:
+            peer.send(*rest)
+            peer.close()
+
+    def task() -> None:
+        with user.client.get("/", stream=True, catch_response=catch) as response:
+            for _ in response.iter_content(5):
+                pass
+
+    with hostile_server(script) as server, driven(HARNESS, server.url) as user:
+        if raises:
+            with pytest.raises(failure):
+                user.call(task)
+        else:
+            user.call(task)
+        assert type(user.last["exception"]) is failure
+
+
+def test_a_stream_that_is_dropped_is_recorded_once(echo: Echo) -> None:
+    with driven(HARNESS, echo.url) as user:
+
+        def task() -> None:
+            response = user.client.get("/chunks/50", stream=True)
+            assert (len(response.read(10)), user.recorded) == (10, [])
+
+        user.call(task)
+        assert user.last["exception"] is None
+        user.call(lambda: user.client.get("/chunks/50", stream=True).release())
+        assert user.last["exception"] is None
+
+
+def test_a_stream_that_is_cut_off_with_its_user_is_a_failure() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + b"\r\n5\r\nfirst\r\n")
+        peer.request()
+
+    with hostile_server(script) as server, driven(HARNESS, server.url) as user:
+        reading = gevent.spawn(lambda: user.client.get("/", stream=True).content)
+        while not server.requests:
+            gevent.sleep(0.01)
+        gevent.sleep(0.05)
+        reading.kill()
+        assert type(user.last["exception"]) is RequestInterrupted
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate without zlib's header", "br"])
