@@ -34,7 +34,7 @@ class LatenessRecorder:
     def _fold(self) -> None:
         due_s, delay_s, own_s = np.array(self._noted, dtype=np.float64).reshape(-1, 3).T
         self._noted.clear()
-        phases, _, _ = self._track.at_all(due_s)
+        phases, _, _ = self._track.at(due_s)
         delay_us, own_us = (np.maximum(np.rint(late_s * 1e6), 0).astype(np.int64) for late_s in (delay_s, own_s))
         self._tables.append(Lateness.table(phases, delay_us, own_us))
 

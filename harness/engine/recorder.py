@@ -116,7 +116,8 @@ class Recorder:
         except KeyError:
             endpoint = self._endpoint(method, name)
         if exception is not None:
-            self._fail(endpoint, due_perf_s, end_perf_s, exception, response, context, url)
+            failure, sample = self._describe(endpoint, exception, response, context, url)
+            self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
             endpoint += _FAILED
         noted = self._noted
         noted += (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
@@ -175,38 +176,26 @@ class Recorder:
         if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
         number = len(self._endpoints)
-        self._new_endpoints.append(
-            [
-                number,
-                redacted(encodable(method))[:_NAME_LENGTH],
-                redacted(encodable(name)[:REDACTED_BYTES])[:_NAME_LENGTH],
-            ]
-        )
+        shown = (redacted(encodable(part)[:REDACTED_BYTES])[:_NAME_LENGTH] for part in key)
+        self._new_endpoints.append([number, *shown])
         self._endpoints[key] = number * _FLAGS
         return number * _FLAGS
 
-    def _fail(
-        self,
-        endpoint: int,
-        due_perf_s: float,
-        end_perf_s: float,
-        exception: BaseException | str,
-        response: Any,
-        context: Any,
-        url: Any,
-    ) -> None:
+    def _describe(
+        self, endpoint: int, exception: BaseException | str, response: Any, context: Any, url: Any
+    ) -> tuple[str, dict[str, str] | None]:
+        """The kind of a failure, and the sample to keep of it."""
         described = describe_failure(exception, response)
         failure = self._failure_kinds.get(described)
         if failure is None:
             failure = OTHER_FAILURES
             if len(self._failure_kinds) < FAILURE_KINDS:
                 failure = self._failure_kinds[described] = redacted(described)
-        sample = None
         sampled = self._sampled.get((endpoint, failure), 0)
-        if sampled < SAMPLES_PER_FAILURE:
-            self._sampled[endpoint, failure] = sampled + 1
-            sample = failure_detail(exception, response, context, url)
-        self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
+        if sampled >= SAMPLES_PER_FAILURE:
+            return failure, None
+        self._sampled[endpoint, failure] = sampled + 1
+        return failure, failure_detail(exception, response, context, url)
 
     def _fold(self) -> None:
         """Aggregate what was noted into its seconds."""
@@ -217,7 +206,7 @@ class Recorder:
         code, due_s, start_s, end_s = columns[0].astype(np.int64), *(columns[1:4] - self._began)
         timed = ~np.isnan(start_s)
         due_s = np.where(np.isnan(due_s), end_s, due_s)
-        phase, segment, is_open = self._track.at_all(due_s)
+        phase, segment, is_open = self._track.at(due_s)
         keys = packed(phase, segment, code // _FLAGS)
         service_us = _microseconds(end_s - start_s)
         response_us = np.maximum(service_us, _microseconds(end_s - due_s))
@@ -241,9 +230,11 @@ class Recorder:
 
     def _fold_failures(self) -> None:
         noted, self._noted_failures = self._noted_failures, []
-        for endpoint, due_perf_s, end_perf_s, failure, sample in noted:
-            end_s = end_perf_s - self._began
-            phase = self._track.at(end_s if math.isnan(due_perf_s) else due_perf_s - self._began).phase
+        due_s, ended_s = np.array([entry[1:3] for entry in noted], dtype=np.float64).reshape(-1, 2).T - self._began
+        phases, _, _ = self._track.at(np.where(np.isnan(due_s), ended_s, due_s))
+        for (endpoint, _, _, failure, sample), phase, end_s in zip(
+            noted, phases.tolist(), ended_s.tolist(), strict=True
+        ):
             key = (endpoint, phase, max(0, int(end_s)), failure)
             self._failures[key] = self._failures.get(key, 0) + 1
             if sample is not None:
