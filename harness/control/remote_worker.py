@@ -24,8 +24,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from harness.cluster import messages
-from harness.cluster.join_reply import JoinAccepted, plan_file, scenario_folder
-from harness.cluster.join_request import join_request, pack
+from harness.cluster.joining import JoinAccepted, join_request, pack, plan_file, scenario_folder
 from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
-from harness.cluster.join_request import loopback
+from harness.cluster.joining import loopback
 from harness.cluster.versions import differences, versions
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.messages import Message, Option, message

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.cluster import messages
-from harness.cluster.join_request import join_request
+from harness.cluster.joining import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses

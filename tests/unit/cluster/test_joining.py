@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.join_reply import JoinAccepted
-from harness.cluster.join_request import pack
+from harness.cluster.joining import JoinAccepted, pack
 from harness.cluster.messages import ACCEPTED, REJECTED
 from harness.errors import ExitCode
 from harness.messages import message

@@ -1,23 +1,53 @@
-"""The master's reply to a join request: the run's plan and its scenario, written to a folder here.
+"""How a remote machine joins a run: its request, and the master's reply with the run's plan and scenario.
 
-In that folder, ``scenario/`` holds what was sent. What the harness itself writes lies beside it, so that no file of a
-scenario is in its way. The master knows the secret, but may be wrong: all that it sends is validated.
+Both travel over the connection of ``harness.cluster.transport`` in Locust's format: ``(type, data, sender)`` in
+msgpack. The reply is written to a folder here, in which ``scenario/`` holds what was sent. What the harness itself
+writes lies beside it, so that no file of a scenario is in its way. The master knows the secret, but may be wrong: all
+that it sends is validated.
 """
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
+import msgpack
 from pydantic import BaseModel, ConfigDict
 
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
-from harness.cluster.join_request import unpack
+from harness.cluster.versions import versions
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.run_folder import write_text
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NETWORK = Path("/proc/self/ns/net")
+
+
+def join_request(workers: int) -> dict[str, Any]:
+    """``harness.join_request`` of this machine, which offers so many workers."""
+    return {"versions": versions(), "host": socket.gethostname(), "loopback": loopback(), "workers": workers}
+
+
+def loopback() -> str:
+    """Identifies the loopback network of this process: equal for two processes if they share it."""
+    return f"{_BOOT.read_text(encoding='ascii').strip()}/{_NETWORK.stat().st_ino}"
+
+
+def pack(kind: str, data: dict[str, Any], sender: str) -> bytes:
+    return bytes(msgpack.packb((kind, data, sender)))
+
+
+def unpack(message: bytes) -> tuple[str, dict[str, Any]]:
+    """Type and data. Raises ``ValueError`` if it is not such a message."""
+    try:
+        kind, data, _ = msgpack.unpackb(message, raw=False, strict_map_key=False)
+    except (TypeError, msgpack.UnpackException) as error:
+        raise ValueError("not a message") from error
+    return kind, data or {}
 
 
 def scenario_folder(folder: Path) -> Path:
