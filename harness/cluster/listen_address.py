@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import shlex
 import socket
@@ -116,20 +117,15 @@ def resolve_bind(text: str) -> tuple[str, int]:
             "bind-host-unknown", where=Option("bind", text), host=host, addresses=_own_addresses()
         ) from error
     address = str(found[0][4][0])
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            raise HarnessError(
-                "bind-address-not-local", where=Option("bind", text), address=address, addresses=_own_addresses()
-            ) from error
-        probe.close()
-    with socket.socket(family) as probe:
+    with socket.socket(found[0][0]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise HarnessError(
+                    "bind-address-not-local", where=Option("bind", text), address=address, addresses=_own_addresses()
+                ) from error
             raise HarnessError(
                 "bind-port-unavailable",
                 where=Option("bind", text),
