@@ -6,7 +6,7 @@ number of endpoints, for tables that only Locust's web page shows.
 
 from __future__ import annotations
 
-import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +18,10 @@ from locust.runners import Runner
 
 from harness.engine.scenario.scenario_file import ScenarioFile
 
-_READS = {"stats", "errors", "exceptions", "report_to_master", "worker_report"}
+_WORDS = "(stats|errors|exceptions|report_to_master|worker_report)"
 """``environment.stats``, ``runner.stats``, ``runner.errors``, ``runner.exceptions`` and the events that carry them."""
+_READS = re.compile(rf"""[.'"]{_WORDS}\b|\bimport\b.*\b{_WORDS}\b""")
+"""As attributes, texts (for ``getattr``) or imported names."""
 _NOT_READERS = ("locust", "harness", "gevent")
 
 
@@ -79,14 +81,6 @@ def _mentions(module: ModuleType) -> bool:
     if not file or not file.endswith(".py"):
         return False
     try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError):  # changed since its import
+        return _READS.search(Path(file).read_text(encoding="utf-8", errors="replace")) is not None
+    except OSError:  # moved since its import
         return True
-    words: set[object] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(attr=word) | ast.alias(name=word) | ast.Constant(value=str(word)):
-                words.add(word)
-            case ast.ImportFrom(module=str(word)):
-                words.update(word.split("."))
-    return not words.isdisjoint(_READS)
