@@ -27,9 +27,10 @@ from locust.exception import (
     StopTest,
     StopUser,
 )
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
 from harness.engine.host_guard import Guard
+from harness.engine.locust.user_state import begin_waiting, end_waiting
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.recorder import IntendedStarts
@@ -87,16 +88,14 @@ def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None
     def thinking(_: Method) -> Method:
         def wait_if_closed(self: Any) -> None:
             user = self._user
-            if user._state == LOCUST_STATE_STOPPING:
-                raise StopUser
             # A user that ran no task (because its TaskSet's on_start raised, say) took no arrival: without a wait it
             # would retry in an endless loop.
             if not scheduler.is_open or user._harness_state is idle:
-                user._state = LOCUST_STATE_WAITING
+                begin_waiting(user)
                 self._sleep(self.wait_time())
-                if user._state == LOCUST_STATE_STOPPING:
-                    raise StopUser
-                user._state = LOCUST_STATE_RUNNING
+                end_waiting(user)
+            elif user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
             if user._harness_state is served:
                 user._harness_state = idle
 
