@@ -12,11 +12,7 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.engine.error_counts import ErrorCounts
-from harness.engine.locust.listeners import (
-    ListenerFailures,
-    hold_back_spawning_complete,
-    start_test,
-)
+from harness.engine.locust.listeners import ListenerFailures, hold_back_spawning_complete, start_test
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.merger import Merger
 from harness.engine.phase_runner import Phases
@@ -74,23 +70,21 @@ class LoadMaster:
         runner.on_lost = self._lose
         runner.on_clock = self._on_clock
 
-    def stop(self, reason: EndReason) -> None:
-        """End the run cleanly; the first reason counts."""
-        self._run_state.stop(reason)
-
     def abort(self) -> None:
         """After :meth:`stop`: abort running requests."""
         self._runner.send_message(messages.ABORT, {})
 
     def run(self, run_id: str) -> EndReason:
         """Run from the moment that workers may join to the last frame of the journal."""
+        reason: EndReason
         if not self._await_workers():
-            self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": time.time()})
+            self._run_state.record("start", schema=SCHEMA, run_id=run_id, epoch_s=time.time())
             if self._run_state.stop_reason is None:
                 self._run_state.event("workers lost", self._registry.failure or self._registry.count())
             self._fire_quitting()
-            self._run_state.write({"kind": "end", "at_s": 0.0, "reason": self._run_state.stop_reason or "workers lost"})
-            return self._run_state.stop_reason or "workers lost"
+            reason = self._run_state.stop_reason or "workers lost"
+            self._run_state.record("end", at_s=0.0, reason=reason)
+            return reason
         workers = self._registry.close_registration()
         self._workers.extend(workers)
         self._merger = Merger(self._workers)
@@ -98,9 +92,9 @@ class LoadMaster:
         self._await_test_start()
         self._let_spawning_complete_through()
         epoch_s, self._run_state.began_s = time.time(), time.perf_counter()
-        self._run_state.write({"kind": "start", "schema": SCHEMA, "run_id": run_id, "epoch_s": epoch_s})
+        self._run_state.record("start", schema=SCHEMA, run_id=run_id, epoch_s=epoch_s)
         for joined in workers.values():
-            self._run_state.write({"kind": "worker", "worker": joined.index, "host": joined.host})
+            self._run_state.record("worker", worker=joined.index, host=joined.host)
             self._write_clock(joined.index, *joined.clock_ms)
         self._runner.send_message(messages.BEGIN, {"began_s": self._run_state.began_s})
         watch = gevent.spawn(self._watch)
@@ -115,8 +109,8 @@ class LoadMaster:
         watch.kill()
         self._fire_quitting()
         self._report_errors()
-        reason: EndReason = self._run_state.stop_reason or "done"
-        self._run_state.write({"kind": "end", "at_s": self._run_state.now_s(), "reason": reason})
+        reason = self._run_state.stop_reason or "done"
+        self._run_state.record("end", at_s=self._run_state.now_s(), reason=reason)
         return reason
 
     def _await_workers(self) -> bool:
@@ -144,10 +138,7 @@ class LoadMaster:
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
         if code:
-            self._run_state.event(
-                "exit code",
-                message("scenario-exit-code", exit_code=int(code)),
-            )
+            self._run_state.event("exit code", message("scenario-exit-code", exit_code=int(code)))
 
     def _report_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):
@@ -172,10 +163,8 @@ class LoadMaster:
         logger.warning("rejected a report of %s: %s", worker, why)
         self._rejected[worker] += 1
         if self._rejected[worker] == 1 and len(self._rejected) <= _SHOWN_ERRORS:
-            self._run_state.event(
-                "report refused",
-                message("report-rejected", worker=self._registry.describe(worker), problem=why),
-            )
+            problem = message("report-rejected", worker=self._registry.describe(worker), problem=why)
+            self._run_state.event("report refused", problem)
 
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
         for frame, table in seconds:
@@ -198,14 +187,8 @@ class LoadMaster:
             self._write_clock(self._registry.workers[worker].index, error_ms, bound_ms)
 
     def _write_clock(self, number: int, error_ms: float, bound_ms: float) -> None:
-        frame = {
-            "kind": "clock",
-            "worker": number,
-            "at_s": self._run_state.now_s(),
-            "error_ms": error_ms,
-            "bound_ms": bound_ms,
-        }
-        self._run_state.write(frame)
+        at_s = self._run_state.now_s()
+        self._run_state.record("clock", worker=number, at_s=at_s, error_ms=error_ms, bound_ms=bound_ms)
 
     def _on_failed(self, msg: Any, **_: Any) -> None:
         self.worker_failed(int(msg.data["index"]), Message.from_data(msg.data["reason"]))
@@ -220,11 +203,8 @@ class LoadMaster:
 
     def _on_quit(self, **_: Any) -> None:
         if self._run_state.stop_reason is None:
-            self._run_state.event(
-                "scenario",
-                message("scenario-ended-run"),
-            )
-            self.stop("scenario")
+            self._run_state.event("scenario", message("scenario-ended-run"))
+            self._run_state.stop("scenario")
 
     def _watch(self) -> None:
         """Write seconds that a slow worker holds up."""
@@ -247,15 +227,13 @@ class LoadMaster:
         # It may only have been suspended: then its last seconds still count, and it starts nothing beside the others.
         self._ask_to_finish(worker, 0.0)
         lost = self._registry.workers[worker]
+        what = {"worker": lost.index, "host": lost.host, "reason": reason}
         if self._workers:
-            text = message("worker-lost", worker=lost.index, host=lost.host, reason=reason, left=len(self._workers))
-        else:
-            text = message("last-worker-lost", worker=lost.index, host=lost.host, reason=reason)
-        self._run_state.event("worker lost", text)
-        if self._workers:
+            self._run_state.event("worker lost", message("worker-lost", left=len(self._workers), **what))
             self._phases.take_over()
         else:
-            self.stop("workers lost")
+            self._run_state.event("worker lost", message("last-worker-lost", **what))
+            self._run_state.stop("workers lost")
 
     def _ask_to_finish(self, worker: str, wait_s: float) -> None:
         self._asked_to_finish.add(worker)
@@ -272,10 +250,7 @@ class LoadMaster:
         while missing := set(self._workers) - self._finished:
             gevent.sleep(_POLL_S)
             if time.monotonic() > deadline:
-                self._run_state.event(
-                    "worker lost",
-                    message("workers-end-timeout", count=len(missing)),
-                )
+                self._run_state.event("worker lost", message("workers-end-timeout", count=len(missing)))
                 break
         self._write_seconds(self._merger.rest())
         if self._dropped:

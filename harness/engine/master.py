@@ -41,13 +41,13 @@ from harness.record.redaction import redacted
 logger = logging.getLogger(__name__)
 
 
-def _follow_commands(master: LoadMaster) -> None:
+def _follow_commands(master: LoadMaster, run_state: RunState) -> None:
     """Follow the controller's commands (see the module docstring)."""
     lines = FileObjectPosix(sys.stdin.fileno(), "r")
     for line in lines:
         command, _, rest = line.strip().partition(" ")
         if command == "stop":
-            master.stop(cast(EndReason, rest))
+            run_state.stop(cast(EndReason, rest))
         elif command == "abort":
             master.abort()
         elif command == "failed":
@@ -90,7 +90,7 @@ def main() -> None:
         registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
         master = LoadMaster(plan, environment, runner, run_state, registry)
-        gevent.spawn(_follow_commands, master)
+        gevent.spawn(_follow_commands, master, run_state)
         send(port=runner.server.port)
         if bundle is not None:
             say(bundle.describe())

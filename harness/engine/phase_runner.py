@@ -11,7 +11,7 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
-from harness.messages import Message, message
+from harness.messages import message
 from harness.plan.model import Phase, RunPlan
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
@@ -72,7 +72,7 @@ class Phases:
         self._current = (index, at_s)
         self._announce(index, at_s, from_s=at_s)
         self._run_state.wait_until(at_s)
-        self._run_state.write({"kind": "phase", "phase": index, "at_s": at_s})
+        self._run_state.record("phase", phase=index, at_s=at_s)
         logger.info("phase %s: %s", phase.name, phase.description)
         held: int | None = None
         reason: PhaseEndReason = "done"
@@ -88,41 +88,30 @@ class Phases:
         if self._run_state.stopped:
             reason = "cut short"
         self._current = None
-        self._run_state.write(
-            {
-                "kind": "phase_end",
-                "phase": index,
-                "at_s": self._run_state.now_s(),
-                "reason": reason,
-                "held_segment": held,
-            }
-        )
+        ended_s = self._run_state.now_s()
+        self._run_state.record("phase_end", phase=index, at_s=ended_s, reason=reason, held_segment=held)
 
     def _announce(self, index: int, at_s: float, *, from_s: float) -> None:
         phase = self._plan.phases[index]
+        announced = {
+            "phase": index,
+            "at_s": at_s,
+            "segments": [[s.start, s.end, s.duration_s] for s in phase.segments],
+            "open": phase.model == "open",
+            "spacing": phase.spacing,
+            "max_users": phase.max_users or 0,
+            "seed": self._plan.seed,
+            "workers": len(self._workers),
+            "from_s": from_s,
+        }
         for number, worker in enumerate(self._workers):
-            self._runner.send_message(
-                messages.PHASE,
-                {
-                    "phase": index,
-                    "at_s": at_s,
-                    "segments": [[s.start, s.end, s.duration_s] for s in phase.segments],
-                    "open": phase.model == "open",
-                    "spacing": phase.spacing,
-                    "max_users": phase.max_users or 0,
-                    "seed": self._plan.seed,
-                    "worker": number,
-                    "workers": len(self._workers),
-                    "from_s": from_s,
-                },
-                client_id=worker,
-            )
+            self._runner.send_message(messages.PHASE, {**announced, "worker": number}, client_id=worker)
 
     def _run_segments(self, index: int, phase: Phase, at_s: float) -> tuple[PhaseEndReason, int | None]:
         held: int | None = None
         begin_s = at_s
         for number, segment in enumerate(phase.segments):
-            self._run_state.write({"kind": "segment", "phase": index, "segment": number, "at_s": begin_s})
+            self._run_state.record("segment", phase=index, segment=number, at_s=begin_s)
             if phase.until is not None:
                 self._steps[index, number] = StepTotals()
             if phase.model == "closed":
@@ -151,11 +140,16 @@ class Phases:
 
     def _broke(self, index: int, number: int, phase: Phase) -> bool:
         assert phase.until is not None
-        broken = self._steps[index, number].breaks(phase.until, phase.segments[number].duration_s)
-        if broken is not None:
-            goal = phase.segments[number].end
-            self._run_state.event("limit broke", _limit_broken(phase, goal, broken))
-        return broken is not None
+        segment = phase.segments[number]
+        broken = self._steps[index, number].breaks(phase.until, segment.duration_s)
+        if broken is None:
+            return False
+        if phase.model == "closed":
+            text = message("limit-broken-at-users", phase=phase.name, users=segment.end, finding=broken)
+        else:
+            text = message("limit-broken-at-rate", phase=phase.name, rate=segment.end, finding=broken)
+        self._run_state.event("limit broke", text)
+        return True
 
     def _change_users(self, start: float, end: float, duration_s: float) -> None:
         """Have Locust change the number of users over the duration, or at once if start and end are equal."""
@@ -193,9 +187,3 @@ class Phases:
                 self._ask_for(users, rate, False, *classes)
                 last = tick
             self._run_state.wait(1)
-
-
-def _limit_broken(phase: Phase, goal: float, finding: str) -> Message:
-    if phase.model == "closed":
-        return message("limit-broken-at-users", phase=phase.name, users=goal, finding=finding)
-    return message("limit-broken-at-rate", phase=phase.name, rate=goal, finding=finding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from gevent.event import Event as Signal
 
@@ -48,6 +49,10 @@ class RunState:
     def wait_until(self, at_s: float) -> bool:
         """Wait for that moment of the run; False if the run is to stop before."""
         return not self.wait(max(0.0, at_s - self.now_s()))
+
+    def record(self, kind: str, **fields: Any) -> None:
+        """Append a frame of that kind to the journal."""
+        self.write({"kind": kind, **fields})
 
     def write(self, frame: Frame) -> None:
         """Append to the journal. If that fails (a full disk, say), the run ends, because what follows would be missing.
