@@ -36,14 +36,7 @@ from harness.engine.locust.listeners import (
     report_failed_users,
     user_not_created,
 )
-from harness.engine.locust.patches import (
-    apply_rate_limits,
-    pace_iterations,
-    record_interruptions,
-    shuffle_tasks,
-    spare_the_event_loop,
-    stop_between_iterations,
-)
+from harness.engine.locust.patches import patch_locust, shuffle_tasks
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
@@ -97,12 +90,7 @@ class LoadWorker:
         self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
         listen_first(environment.events.request, self._recorder.on_request)
         environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.engine.http.request_event
-        pace_iterations(self._scheduler, starts)
-        spare_the_event_loop()
-        stop_between_iterations()
-        record_interruptions(self._recorder.under_way)
-        if guarding.rate_limiters:
-            apply_rate_limits(guarding)
+        patch_locust(self._scheduler, starts, self._recorder.under_way, guarding)
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         report_failed_users(runner, self._errors.add)
         logging.getLogger().addHandler(ListenerFailures(self._errors.add))

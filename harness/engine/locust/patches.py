@@ -51,7 +51,19 @@ class _UserState(Enum):
     """It has run a task."""
 
 
-def pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None:
+def patch_locust(
+    scheduler: ArrivalScheduler, starts: IntendedStarts, under_way: set[greenlet], guarding: Guard
+) -> None:
+    """Apply all patches of a worker but the order of tasks; see the functions below for the arguments."""
+    _pace_iterations(scheduler, starts)
+    spare_the_event_loop()
+    _wrap(User, "stop", _stopping_between_iterations)
+    _record_interruptions(under_way)
+    if guarding.rate_limiters:
+        apply_rate_limits(guarding)
+
+
+def _pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> None:
     """Let the scheduler decide when each iteration begins: one run of a task that is not itself a ``TaskSet``.
 
     In the open model, arrivals set the pace and think time is skipped. ``starts`` holds when each iteration was due:
@@ -151,27 +163,24 @@ def spare_the_event_loop() -> None:
     _wrap(argument_parser, "default_args_dict", cache)
 
 
-def stop_between_iterations() -> None:
+def _stopping_between_iterations(stop: Method) -> Method:
     """Stop a user in its think time there, and never in the middle of its next request.
 
     Locust kills the greenlet of a waiting user. If its think time ends in the same turn of the event loop, it has sent
     a request by the time the kill arrives. Marked as stopping first, it ends itself when it wakes.
     """
 
-    def marking(stop: Method) -> Method:
-        def stop_marked(self: User, force: bool = False) -> Any:
-            if force or self._state != LOCUST_STATE_WAITING:
-                return stop(self, force)
-            self._state = LOCUST_STATE_STOPPING
-            self.group.killone(self.greenlet)
-            return True
+    def stop_marked(self: User, force: bool = False) -> Any:
+        if force or self._state != LOCUST_STATE_WAITING:
+            return stop(self, force)
+        self._state = LOCUST_STATE_STOPPING
+        self.group.killone(self.greenlet)
+        return True
 
-        return stop_marked
-
-    _wrap(User, "stop", marking)
+    return stop_marked
 
 
-def record_interruptions(under_way: set[greenlet]) -> None:
+def _record_interruptions(under_way: set[greenlet]) -> None:
     """Record requests that Locust forgets: those interrupted with their user, and those whose ``with`` block raised.
 
     The target has served them, or is about to: without them, the counts would not agree with its own. ``under_way`` is
