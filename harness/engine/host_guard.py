@@ -57,8 +57,7 @@ class Guard:
     def install(self) -> None:
         """Guard this process until it ends."""
         sys.addaudithook(_hook(self.check))
-        hub: Any = get_hub()
-        hub.resolver = _NotingResolver(hub.resolver, self)
+        _guard_lookups(get_hub().resolver, self)
 
     def take_held(self) -> int:
         """How many requests have waited for a rate limit since the last call."""
@@ -173,33 +172,23 @@ def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -
     return on_audit
 
 
-class _NotingResolver:
-    """gevent's resolver; asks the guard first, and tells it what was found."""
+def _guard_lookups(resolver: Any, guard: Guard) -> None:
+    """Have gevent's resolver ask the guard first, and tell it what was found."""
 
-    def __init__(self, resolver: Any, guard: Guard) -> None:
-        self._resolver = resolver
-        self._guard = guard
+    def guarding(method: str, addresses: Callable[[Any], Sequence[str]]) -> None:
+        find = getattr(resolver, method)
 
-    def getaddrinfo(self, host: Any, *rest: Any, **more: Any) -> Any:
-        self._guard.check_look_up(host)
-        found = self._resolver.getaddrinfo(host, *rest, **more)
-        self._guard.note(host, [str(entry[4][0]) for entry in found if entry[0] in _IP])
-        return found
+        def find_and_note(host: Any, *rest: Any, **more: Any) -> Any:
+            guard.check_look_up(host)
+            found = find(host, *rest, **more)
+            guard.note(host, addresses(found))
+            return found
 
-    def gethostbyname(self, hostname: Any, *rest: Any, **more: Any) -> Any:
-        self._guard.check_look_up(hostname)
-        found = self._resolver.gethostbyname(hostname, *rest, **more)
-        self._guard.note(hostname, [found])
-        return found
+        setattr(resolver, method, find_and_note)
 
-    def gethostbyname_ex(self, hostname: Any, *rest: Any, **more: Any) -> Any:
-        self._guard.check_look_up(hostname)
-        found = self._resolver.gethostbyname_ex(hostname, *rest, **more)
-        self._guard.note(hostname, found[2])
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._resolver, name)
+    guarding("getaddrinfo", lambda found: [str(entry[4][0]) for entry in found if entry[0] in _IP])
+    guarding("gethostbyname", lambda found: [found])
+    guarding("gethostbyname_ex", lambda found: found[2])
 
 
 _process_guard: Guard | None = None
