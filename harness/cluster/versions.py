@@ -26,16 +26,11 @@ def versions() -> dict[str, str]:
 
 def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[Message], list[Message]]:
     """The differences for which a worker is rejected, and those that are only warned of."""
-    rejected = [
-        message("version-must-agree", name=name, worker=worker.get(name, "unknown"), master=master.get(name, "unknown"))
-        for name in _MUST_AGREE
-        if master.get(name) != worker.get(name)
-    ]
-    warned = [
-        message(
-            "version-should-agree", name=name, worker=worker.get(name, "unknown"), master=master.get(name, "unknown")
-        )
-        for name in _SHOULD_AGREE
-        if master.get(name) != worker.get(name)
-    ]
+    differing = {
+        name: {"name": name, "worker": worker.get(name, "unknown"), "master": version}
+        for name, version in master.items()
+        if worker.get(name) != version
+    }
+    rejected = [message("version-must-agree", **differing[name]) for name in _MUST_AGREE if name in differing]
+    warned = [message("version-should-agree", **differing[name]) for name in _SHOULD_AGREE if name in differing]
     return rejected, warned

@@ -152,17 +152,8 @@ class WorkerRegistry:
 
     def _on_joined(self, msg: Any, **_: Any) -> None:
         data = msg.data
-        self.workers[msg.node_id] = RegisteredWorker(
-            data["index"], data["host"], (data["clock_ms"][0], data["clock_ms"][1])
-        )
+        self.workers[msg.node_id] = RegisteredWorker(data["index"], data["host"], tuple(data["clock_ms"]))
         if self._plan.remote_workers:
             error_ms, bound_ms = data["clock_ms"]
-            self._say(
-                message(
-                    "worker-joined",
-                    worker=data["index"],
-                    host=data["host"],
-                    clock_ms=abs(error_ms) + bound_ms,
-                    count=self.count(),
-                )
-            )
+            who = {"worker": data["index"], "host": data["host"]}
+            self._say(message("worker-joined", **who, clock_ms=abs(error_ms) + bound_ms, count=self.count()))
