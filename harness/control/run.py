@@ -72,6 +72,8 @@ def _run_in(
     observer: RunObserver,
     listen_address: ListenAddress,
 ) -> Outcome:
+    for name, where in plan.scenario.left_out.items():
+        observer.notify(message("user-class-left-out", name=name, where=where))
     observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
     with (
         start_target(

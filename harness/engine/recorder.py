@@ -232,9 +232,8 @@ class Recorder:
         noted, self._noted_failures = self._noted_failures, []
         due_s, ended_s = np.array([entry[1:3] for entry in noted], dtype=np.float64).reshape(-1, 2).T - self._began
         phases, _, _ = self._track.at(np.where(np.isnan(due_s), ended_s, due_s))
-        for (endpoint, _, _, failure, sample), phase, end_s in zip(
-            noted, phases.tolist(), ended_s.tolist(), strict=True
-        ):
+        moments = zip(phases.tolist(), ended_s.tolist(), strict=True)
+        for (endpoint, _, _, failure, sample), (phase, end_s) in zip(noted, moments, strict=True):
             key = (endpoint, phase, max(0, int(end_s)), failure)
             self._failures[key] = self._failures.get(key, 0) + 1
             if sample is not None:

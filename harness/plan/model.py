@@ -116,6 +116,8 @@ class Scenario(Frozen):
     """The file's name without ``.py``."""
     sha256: str
     user_classes: tuple[UserClass, ...]
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """User classes without tasks: the name and the place of each."""
     has_verify: bool = False
     has_shape: bool = False
 

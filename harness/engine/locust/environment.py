@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ def make_environment(scenario: ScenarioFile, plan: RunPlan, *, host: str, is_mas
     options = parse_arguments(plan.arguments, scenario.shape)
     available: dict[str, Any] = {user_class.__name__: user_class for user_class in scenario.user_classes}
     _set_options(options, plan, is_master=is_master)
-    user_classes = chosen_classes(scenario, options.user_classes)
+    user_classes = chosen_classes(scenario, options.user_classes, plan.scenario.left_out)
     own_hosts = plan.target.kind == "attached" and plan.target.own_hosts
     others = [user_class for user_class in user_classes if not issubclass(user_class, HTTP_USERS)]
     options.host = host
@@ -71,9 +71,13 @@ def create_runner(environment: Environment, kind: type[AnyRunner], host: str, po
     return runner
 
 
-def chosen_classes(scenario: ScenarioFile, names: Sequence[str]) -> list[type[User]]:
-    """The user classes with these names; all if there are no names."""
-    return [user_class for user_class in scenario.user_classes if not names or user_class.__name__ in names]
+def chosen_classes(scenario: ScenarioFile, names: Sequence[str], left_out: Container[str] = ()) -> list[type[User]]:
+    """The user classes with these names, all if there are no names, without those that are left out."""
+    return [
+        user_class
+        for user_class in scenario.user_classes
+        if (not names or user_class.__name__ in names) and user_class.__name__ not in left_out
+    ]
 
 
 def keep_tagged(environment: Environment) -> None:

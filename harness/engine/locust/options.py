@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from locust import LoadTestShape, argument_parser
 
+from harness.engine.scenario.child_result import one_line
 from harness.messages import Message, Option, message
 
 COMMON = ("num_users", "spawn_rate", "run_time")
@@ -48,8 +49,8 @@ class ArgumentsError(Exception):
 
     def __init__(self, problem: Message, remedy: Message) -> None:
         super().__init__(str(problem))
-        self.problem = problem
-        self.remedy = remedy
+        self.problem = problem.map_texts(one_line)
+        self.remedy = remedy.map_texts(one_line)
 
 
 def parse_arguments(arguments: Sequence[str], shape: LoadTestShape | None) -> Namespace:

@@ -18,7 +18,7 @@ from locust.env import Environment
 from harness.engine.locust.environment import HTTP_USERS, chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
 from harness.engine.process_setup import DESCRIBE_VARIABLE, child_options, take
-from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
+from harness.engine.scenario.child_result import claim_stdout, locate, write_result
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
 from harness.errors import HarnessError
@@ -31,15 +31,13 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
     """The child's result. Raises whatever importing a file raises."""
     files = [Path(file) for file in request.files]
     scenario = load_scenario(files)
-    problems = [
-        *user_class_problems(scenario, scenario.user_classes, files[0]),
-        *_argument_problems(scenario, request),
-        *_stated_twice(scenario),
-    ]
+    names, argument_problems = _chosen_names(scenario, request)
+    user_classes = chosen_classes(scenario, names)
+    class_problems, left_out = user_class_problems(scenario, user_classes, files[0])
+    problems = [*class_problems, *argument_problems, *_stated_twice(scenario)]
     if problems:
         return _failed(problems)
-    options = parse_arguments(request.arguments, scenario.shape)
-    user_classes = chosen_classes(scenario, options.user_classes)
+    user_classes = chosen_classes(scenario, names, left_out)
     if request.tags or request.exclude_tags:
         environment = Environment(
             user_classes=list(user_classes),
@@ -61,6 +59,7 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
                 for user_class in user_classes
                 if user_class.weight > 0 or user_class.fixed_count > 0
             ],
+            "left_out": left_out,
             "has_verify": scenario.verify is not None,
             "has_shape": scenario.shape is not None,
             **_declared(scenario),
@@ -94,25 +93,19 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
     return problems
 
 
-def _argument_problems(scenario: ScenarioFile, request: DescribeRequest) -> list[HarnessError]:
-    """What is wrong with the arguments that followed ``--``."""
+def _chosen_names(scenario: ScenarioFile, request: DescribeRequest) -> tuple[list[str], list[HarnessError]]:
+    """The user classes that the arguments after ``--`` name, and what is wrong with the arguments."""
     where = f"-- {' '.join(request.arguments)}"
     try:
         names = parse_arguments(request.arguments, scenario.shape).user_classes
     except ArgumentsError as error:
-        return [
-            HarnessError(
-                "locust-arguments",
-                where=where,
-                problem=error.problem.map_texts(one_line),
-                remedy=error.remedy.map_texts(one_line),
-            )
-        ]
+        return [], [HarnessError("locust-arguments", where=where, problem=error.problem, remedy=error.remedy)]
     known = [user_class.__name__ for user_class in scenario.user_classes]
     unknown = [name for name in names if name not in known]
     if not unknown:
-        return []
-    return [HarnessError("user-class-unknown", where=where, unknown=unknown, known=alternatives(unknown[0], known))]
+        return names, []
+    near = alternatives(unknown[0], known)
+    return names, [HarnessError("user-class-unknown", where=where, unknown=unknown, known=near)]
 
 
 def _nothing_tagged(request: DescribeRequest) -> HarnessError:

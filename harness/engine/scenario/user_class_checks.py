@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,12 +19,23 @@ from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
 from harness.errors import HarnessError
 
+_ATTRIBUTES: dict[str, Callable[[Any], bool]] = {
+    "weight": lambda value: isinstance(value, int | float) and math.isfinite(value) and value >= 0,
+    "fixed_count": lambda value: isinstance(value, int) and value >= 0,
+    "host": lambda value: value is None or isinstance(value, str),
+}
+"""What Locust needs these to be; with anything else, it fails when it starts users, or starts none."""
 _CHANGERS = (locust.events.init, locust.events.test_start)
 """Events whose listeners may give classes their tasks before any user runs."""
 
 
-def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User]], path: Path) -> list[HarnessError]:
-    """All problems of these user classes. Abstract classes are not among them."""
+def user_class_problems(
+    scenario: ScenarioFile, user_classes: Sequence[type[User]], path: Path
+) -> tuple[list[HarnessError], dict[str, str]]:
+    """All problems of these user classes, and those without tasks (by name: where) that are left out beside others.
+
+    Abstract classes are not among ``user_classes``.
+    """
     problems: list[HarnessError] = []
     for name, count in Counter(user_class.__name__ for user_class in user_classes).items():
         if count > 1:
@@ -38,12 +51,29 @@ def user_class_problems(scenario: ScenarioFile, user_classes: Sequence[type[User
         if user_class not in checked:
             checked.add(user_class)
             problems += _task_problems(user_class, path, checked, given_later=given_later)
-    if user_classes and not any(user_class.weight > 0 or user_class.fixed_count > 0 for user_class in user_classes):
-        names = [user_class.__name__ for user_class in user_classes]
-        problems.append(
-            HarnessError("user-classes-without-weight", where=_location(user_classes[0], path), names=names)
+            problems += _attribute_problems(user_class, path)
+    idle = {str(each.params["name"]): str(each.where) for each in problems if each.code == "user-class-without-task"}
+    remaining = [user_class for user_class in user_classes if user_class.__name__ not in idle]
+    if len(idle) < len(problems) or not remaining:
+        return problems, {}
+    if not any(user_class.weight > 0 or user_class.fixed_count > 0 for user_class in remaining):
+        names = [user_class.__name__ for user_class in remaining]
+        return [HarnessError("user-classes-without-weight", where=_location(remaining[0], path), names=names)], {}
+    return [], idle
+
+
+def _attribute_problems(user_class: type[User], path: Path) -> list[HarnessError]:
+    return [
+        HarnessError(
+            "user-class-attribute-invalid",
+            where=_location(user_class, path, name),
+            name=user_class.__name__,
+            attribute=name,
+            value=one_line(repr(getattr(user_class, name))),
         )
-    return problems
+        for name, is_valid in _ATTRIBUTES.items()
+        if not is_valid(getattr(user_class, name))
+    ]
 
 
 def _task_problems(
@@ -103,9 +133,14 @@ def _mention_tasks(functions: Iterable[Any]) -> bool:
     return any("tasks" in function.__code__.co_names for function in functions)
 
 
-def _location(holder: type, path: Path) -> str:
-    """``file:line`` of a class, or the scenario: a class may have been made by a function, or without a file."""
+def _location(holder: type, path: Path, attribute: str = "") -> str:
+    """``file:line`` of a class, or of its attribute if it has one there.
+
+    It is that of the scenario where a class has been made by a function, or without a file.
+    """
     try:
-        return f"{inspect.getsourcefile(holder)}:{inspect.getsourcelines(holder)[1]}"
+        lines, first = inspect.getsourcelines(holder)
+        at = (number for number, line in enumerate(lines) if attribute and re.match(rf"\s+{attribute}\s*[:=]", line))
+        return f"{inspect.getsourcefile(holder)}:{first + next(at, 0)}"
     except (OSError, TypeError):
         return str(path)

@@ -340,3 +340,24 @@ def test_a_test_that_runs_a_scenario_is_none(tmp_path: Path) -> None:
     error = error_of(scenario(tmp_path, "def test_sale(load_test):\n    load_test('shop.py')\n"))
     assert error.code == "scenario-import-failed"
     assert "test_sale" in str(error.params["error"])
+
+
+def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "from locust import User, task\nclass Base(User):\n    pass\n" + USER)
+    described = describe_scenario(path)
+    assert [user.name for user in described.user_classes] == ["Shopper"]
+    assert described.left_out == {"Base": f"{path}:2"}
+    assert describe_scenario(path, arguments=["Shopper"]).left_out == {}
+    error = error_of(path, ["Base"])
+    assert (error.code, error.params["name"]) == ("user-class-without-task", "Base")
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ["weight = -1", "weight = float('inf')", "fixed_count = -2", "fixed_count = float('nan')", "host = 5"],
+)
+def test_a_class_that_locust_cannot_start_is_reported_with_its_line(tmp_path: Path, attribute: str) -> None:
+    path = scenario(tmp_path, f"{USER}class Odd(User):\n    {attribute}\n    tasks = [print]\n")
+    error = error_of(path)
+    assert (error.code, error.where) == ("user-class-attribute-invalid", f"{path}:6")
+    assert (error.params["name"], error.params["attribute"]) == ("Odd", attribute.split()[0])
