@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from harness.engine.recorder import FAILURE_KINDS
+from harness.engine.failure_kinds import FAILURE_KINDS
 from harness.messages import Message, message
 
 

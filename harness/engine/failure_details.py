@@ -15,33 +15,48 @@ _FAILURE_LENGTH = 300
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def describe_failure(exception: BaseException | str, response: Any) -> str:
+def describe_failure(exception: object, response: Any) -> str:
     """A short line by which failures are grouped: ``HTTP 500``, ``ConnectionRefusedError``, or the user's text."""
-    status = getattr(response, "status_code", 0)
+    status = _status(response)
     name = type(exception).__name__
     if name in ("LocustBadStatusCode", "HTTPError") and status:
         return f"HTTP {status}"
-    if isinstance(exception, (str, RequestFailure)) or name in ("CatchResponseError", "RequestInterrupted"):
-        text = str(exception)
+    if isinstance(exception, type):
+        text = exception.__name__
+    elif (
+        not isinstance(exception, BaseException)
+        or isinstance(exception, RequestFailure)
+        or name in ("CatchResponseError", "RequestInterrupted")
+    ):
+        text = encodable(exception)
     elif refusal := find_host_not_allowed(exception):
         text = str(refusal)  # alone: the verdict searches for it, and its hint must not be cut off
     else:
-        text = f"{name}: {_ADDRESS.sub('', str(exception))}".rstrip(": ")
-    return " ".join(encodable(text).split())[:_FAILURE_LENGTH] or name
+        text = f"{name}: {_ADDRESS.sub('', encodable(exception))}".rstrip(": ")
+    return " ".join(text.split())[:_FAILURE_LENGTH] or name
 
 
 def encodable(value: object) -> str:
     """As text that UTF-8 can encode: JSON in a response may contain half a surrogate pair."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+    try:
+        return str(value).encode("utf-8", "replace").decode("utf-8")
+    except Exception as error:  # noqa: BLE001  (an object of the scenario may raise anything)
+        return f"({type(value).__name__} not readable: {type(error).__name__})"
 
 
-def failure_detail(exception: BaseException | str, response: Any, context: Any, url: Any) -> dict[str, str]:
+def _status(response: Any) -> int:
+    try:
+        return int(response.status_code)
+    except Exception:  # noqa: BLE001  (it has none, or an object of the scenario raises anything)
+        return 0
+
+
+def failure_detail(exception: object, response: Any, context: Any, url: Any) -> dict[str, str]:
     """What is known of a failed request, as text."""
-    detail = {"url": encodable(url or ""), "error": encodable(exception)}
-    if context:
-        detail["context"] = encodable(context)
-    status = getattr(response, "status_code", None)
-    if status:
+    detail = {"url": "" if url is None else encodable(url), "error": encodable(exception)}
+    if context is not None and (shown := encodable(context)) != "{}":
+        detail["context"] = shown
+    if status := _status(response):
         detail["status"] = str(status)
     # Reading the body of a broken response may raise whatever the client's parser raises.
     try:

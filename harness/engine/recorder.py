@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,15 @@ from gevent import getcurrent
 from greenlet import greenlet
 
 from harness.engine.failure_details import REDACTED_BYTES, describe_failure, encodable, failure_detail
+from harness.engine.failure_kinds import FailureKinds
 from harness.engine.phase_track import PhaseTrack
+from harness.messages import Message, message
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
 from harness.record.second_accumulator import SecondAccumulator, packed
 from harness.record.second_table import SecondTable
 
 SAMPLES_PER_FAILURE = 3
-FAILURE_KINDS = 200
-"""Further kinds in one worker are counted as :data:`OTHER_FAILURES`, to bound memory."""
-OTHER_FAILURES = "other failures"
 ENDPOINTS = 1000
 """Further names in one worker (an id in every URL without ``name=``) are counted together."""
 OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
@@ -55,9 +55,12 @@ class Recorder:
     is often enough to stall no user.
     """
 
-    def __init__(self, track: PhaseTrack, starts: IntendedStarts) -> None:
+    def __init__(
+        self, track: PhaseTrack, starts: IntendedStarts, warn: Callable[[Message], None] = lambda _: None
+    ) -> None:
         self._track = track
         self._starts = starts
+        self._warn = warn
         self.under_way: set[greenlet] = set()
         """Greenlets with a request in flight that has not been recorded yet."""
         self._began = time.perf_counter()
@@ -71,8 +74,7 @@ class Recorder:
         self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
         """Endpoint, when due or sent, when ended, kind, and the sample to keep."""
         self._failures: dict[tuple[int, int, int, str], int] = {}
-        self._failure_kinds: dict[str, str] = {}
-        """By the description of a failure: the same, redacted."""
+        self._failure_kinds = FailureKinds()
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
 
@@ -95,7 +97,7 @@ class Recorder:
         start_perf_s: float,
         end_perf_s: float,
         bytes_received: int,
-        exception: BaseException | str | None = None,
+        exception: object = None,
         response: Any = None,
         context: Any = None,
         url: Any = None,
@@ -126,31 +128,33 @@ class Recorder:
 
     def on_request(
         self,
-        request_type: str,
-        name: str,
-        response_time: float | None,
-        response_length: int | None,
-        exception: BaseException | str | None = None,
-        start_time: float | None = None,
+        request_type: object = "",
+        name: object = "",
+        response_time: Any = None,
+        response_length: Any = None,
+        exception: object = None,
+        start_time: Any = None,
         response: Any = None,
         context: Any = None,
         url: Any = None,
         **_: Any,
     ) -> None:
-        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite if unknown."""
-        if response_time is not None and not math.isfinite(response_time):
-            response_time = None
-        service_s = (response_time or 0.0) / 1000
-        now_perf_s = time.perf_counter()
-        start_perf_s = now_perf_s - (service_s if start_time is None else time.time() - start_time)
-        if not 0 <= now_perf_s - start_perf_s - service_s <= _LONGEST_BLOCK_S:
-            # Clients that users write may pass another clock as start_time.
-            start_perf_s = now_perf_s - service_s
-        end_perf_s = start_perf_s + service_s
-        if response_time is None:
-            start_perf_s = math.nan
-        size = int(response_length or 0)
-        self.record(request_type, name, start_perf_s, end_perf_s, size, exception, response, context, url)
+        """Locust's ``request`` event; ``response_time`` is the service time in ms, None or not finite if unknown.
+
+        Clients that users write pass anything. As with Locust, a request has failed if ``exception`` is true. What
+        cannot be read is recorded as failed, with a warning.
+        """
+        start_perf_s, end_perf_s, size = math.nan, time.perf_counter(), 0
+        try:
+            start_perf_s, end_perf_s = _times(response_time, start_time, end_perf_s)
+            size = max(0, min(int(response_length or 0), _MAX_BYTES))
+            exception = exception or None
+        except Exception as error:  # noqa: BLE001  (an object of the scenario may raise anything)
+            unreadable = message("request-event-unreadable", error=f"{type(error).__name__}: {encodable(error)}")
+            self._warn(unreadable)
+            exception = str(unreadable)
+        method, name = (part if type(part) is str else encodable(part) for part in (request_type, name))
+        self.record(method, name, start_perf_s, end_perf_s, size, exception, response, context, url)
 
     def _due(self, start_perf_s: float) -> float:
         """When the iteration was due, for its first request; when it was sent, for a later one.
@@ -182,15 +186,10 @@ class Recorder:
         return number * _FLAGS
 
     def _describe(
-        self, endpoint: int, exception: BaseException | str, response: Any, context: Any, url: Any
+        self, endpoint: int, exception: object, response: Any, context: Any, url: Any
     ) -> tuple[str, dict[str, str] | None]:
         """The kind of a failure, and the sample to keep of it."""
-        described = describe_failure(exception, response)
-        failure = self._failure_kinds.get(described)
-        if failure is None:
-            failure = OTHER_FAILURES
-            if len(self._failure_kinds) < FAILURE_KINDS:
-                failure = self._failure_kinds[described] = redacted(described)
+        failure = self._failure_kinds.kind(endpoint, describe_failure(exception, response))
         sampled = self._sampled.get((endpoint, failure), 0)
         if sampled >= SAMPLES_PER_FAILURE:
             return failure, None
@@ -210,7 +209,7 @@ class Recorder:
         keys = packed(phase, segment, code // _FLAGS)
         service_us = _microseconds(end_s - start_s)
         response_us = np.maximum(service_us, _microseconds(end_s - due_s))
-        size = np.minimum(np.maximum(columns[4], 0), _MAX_BYTES).astype(np.int64)
+        size = columns[4].astype(np.int64)
         failed = code % _FLAGS == _FAILED
         seconds = np.maximum(end_s, 0).astype(np.int64)
         for second in np.unique(seconds).tolist():
@@ -253,6 +252,17 @@ class Recorder:
         self._failures = {}
         samples, self._samples = self._samples, []
         return requests.to_wire(), endpoints, failures, samples
+
+
+def _times(response_time: Any, start_time: Any, now_s: float) -> tuple[float, float]:
+    """When a request was sent (NaN: unknown) and when it ended, by ``perf_counter``, which is ``now_s`` now."""
+    measured = response_time is not None and math.isfinite(float(response_time))
+    service_s = float(response_time) / 1000 if measured else 0.0
+    # Clients that users write may pass another clock as start_time, or no number.
+    began_s = now_s - (time.time() - start_time) if isinstance(start_time, int | float) else now_s - service_s
+    if not 0 <= now_s - began_s - service_s <= _LONGEST_BLOCK_S:
+        began_s = now_s - service_s
+    return began_s if measured else math.nan, began_s + service_s
 
 
 def _microseconds(seconds: npt.NDArray[np.float64]) -> Ints:

@@ -79,13 +79,13 @@ class LoadWorker:
         self.exit_code = 0
         self._track = PhaseTrack()
         starts: IntendedStarts = {}
-        self._recorder = Recorder(self._track, starts)
+        self._errors = ErrorCounts()
+        self._recorder = Recorder(self._track, starts, self._errors.add)
         lateness = LatenessRecorder(self._track)
         self._scheduler = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
         self._partition = ArrivalPartition(iter(()), 0, 1)
         """This worker's arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
-        self._errors = ErrorCounts()
         self._aborted = False
         self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
         listen_first(environment.events.request, self._recorder.on_request)

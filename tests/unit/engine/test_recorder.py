@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import string
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -17,14 +19,9 @@ import requests
 from gevent import getcurrent
 
 from harness.engine.failure_details import describe_failure
+from harness.engine.failure_kinds import FAILURE_KINDS, OTHER_FAILURES
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.recorder import (
-    FAILURE_KINDS,
-    OTHER_FAILURES,
-    SAMPLES_PER_FAILURE,
-    IntendedStarts,
-    Recorder,
-)
+from harness.engine.recorder import SAMPLES_PER_FAILURE, IntendedStarts, Recorder
 from harness.engine.request_failures import (
     INTERRUPTED,
     HostNotAllowed,
@@ -32,6 +29,7 @@ from harness.engine.request_failures import (
     ResponseTimeout,
     TruncatedResponse,
 )
+from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.second_table import SecondTable
 
@@ -40,6 +38,14 @@ def rows_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
     table = SecondTable.from_wire(wire)
     seconds = table.second
     return {second: EndpointSecond.all_of(table.of(seconds == second)) for second in np.unique(seconds).tolist()}
+
+
+LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As Locust names it."})
+
+
+def status(code: int) -> SimpleNamespace:
+    """A response with that status."""
+    return SimpleNamespace(status_code=code)
 
 
 class Recording:
@@ -150,13 +156,96 @@ def test_a_response_with_an_unreadable_body_is_still_sampled() -> None:
     assert samples[0][4]["body"] == "(not readable: cut off)"
 
 
+def words(count: int) -> list[str]:
+    """That many different texts without numbers."""
+    return [first + second for first in string.ascii_letters for second in string.ascii_letters][:count]
+
+
+def counted(recording: Recording) -> Counter[str]:
+    """How often each kind of failure occurred."""
+    found: Counter[str] = Counter()
+    for _, _, _, failure, count in recording.recorder.take(None)[2]:
+        found[failure] += count
+    return found
+
+
+def test_failures_that_differ_in_numbers_and_ids_are_one_kind() -> None:
+    recording = Recording()
+    for number in range(1000):
+        recording.request(start_s=10, ms=5, exception=f"order {number:08x}-9 of customer {number} is locked")
+        recording.request(start_s=10, ms=5, exception=LocustBadStatusCode(), response=status(400 + number % 50))
+    found = counted(recording)
+    assert found["order … of customer … is locked"] == 990
+    assert found["HTTP 449"] == 20
+    assert found.total() == 2000
+
+
+def test_a_frequent_failure_keeps_its_name_beside_endless_rare_ones() -> None:
+    recording = Recording()
+    for text in words(1000):
+        recording.request(start_s=10, ms=5, exception=text)
+    for _ in range(100):
+        recording.request(start_s=10, ms=5, exception="database is down")
+        recording.recorder.on_request("GET", "/b", 5, 0, exception="the disk is full")
+    found = counted(recording)
+    assert (found["database is down"], found["the disk is full"]) == (91, 100)
+    assert found.total() == 1200
+
+
+class Unprintable:
+    """As an object of a scenario may be."""
+
+    def __str__(self) -> str:
+        raise LookupError("no words")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ({"exception": False}, None),
+        ({"exception": ""}, None),
+        ({"exception": {}}, None),
+        ({"exception": {"error": 3}}, "{'error': 3}"),
+        ({"exception": ValueError}, "ValueError"),
+        ({"exception": 7}, "7"),
+        ({"exception": Unprintable()}, "(Unprintable not readable: LookupError)"),
+        ({"exception": "no", "response": Unprintable(), "context": Unprintable(), "url": Unprintable()}, "no"),
+        ({"response_time": "12"}, None),
+        ({"response_length": None, "start_time": "now"}, None),
+        ({"request_type": None, "name": ["/a"]}, None),
+        ({"response_length": 10**400}, None),
+    ],
+)
+def test_an_event_is_counted_as_locust_counts_it(arguments: dict[str, Any], kind: str | None) -> None:
+    warnings: list[Message] = []
+    recorder = Recorder(PhaseTrack(), {}, warnings.append)
+    recorder.on_request(**{"request_type": "GET", "name": "/a", "response_time": 5, "response_length": 7, **arguments})
+    wire, _, failures, _ = recorder.take(None)
+    assert sum(row.requests for rows in rows_by_second(wire).values() for row in rows) == 1
+    assert [failure for _, _, _, failure, _ in failures] == ([] if kind is None else [kind])
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"response_time": "soon"}, {"response_length": "long"}, {"response_time": 10**400}]
+)
+def test_an_event_that_cannot_be_read_is_a_failed_request_and_warned_of(arguments: dict[str, Any]) -> None:
+    warnings: list[Message] = []
+    recorder = Recorder(PhaseTrack(), {}, warnings.append)
+    recorder.on_request(**{"request_type": "GET", "name": "/a", "response_time": 5, "response_length": 7, **arguments})
+    wire, _, failures, _ = recorder.take(None)
+    ((row,),) = rows_by_second(wire).values()
+    assert (row.requests, row.failures, len(failures)) == (1, 1, 1)
+    assert [warning.code for warning in warnings] == ["request-event-unreadable"]
+
+
 def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
     recording = Recording()
-    for number in range(FAILURE_KINDS + 50):
-        recording.request(start_s=10, ms=5, exception=ValueError(f"number {number}"))
+    for text in words(FAILURE_KINDS + 50):
+        recording.request(start_s=10, ms=5, exception=ValueError(text))
     _, _, failures, samples = recording.recorder.take(None)
     assert sum(count for *_, count in failures) == FAILURE_KINDS + 50
-    assert {failure for _, _, _, failure, _ in failures} >= {OTHER_FAILURES, "ValueError: number 0"}
+    assert {failure for _, _, _, failure, _ in failures} >= {OTHER_FAILURES, "ValueError: aa"}
     assert len(failures) <= FAILURE_KINDS + 1
     assert len(samples) <= SAMPLES_PER_FAILURE * (FAILURE_KINDS + 1)
 
@@ -169,9 +258,6 @@ def test_text_that_no_utf8_holds_can_be_sent_all_the_same() -> None:
     _, endpoints, failures, samples = recording.recorder.take(None)
     assert msgpack.packb([endpoints, failures, samples])
     assert failures[0][3] == "half a pair: ?"
-
-
-LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As Locust names it."})
 
 
 @pytest.mark.parametrize(
