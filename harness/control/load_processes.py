@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from harness.record.run_folder import RunFolder
 _START_TIMEOUT_S = 60.0
 _MASTER_ENDS_S = 30.0
 _POLL_S = 0.1
+_LOGGED = re.compile(r"\S+ \S+ (master|worker-\d+) ([A-Z]+) ")
+"""The beginning of a log line: which process wrote it, and its level."""
 _WORKERS_END_S = 3.0
 """Once the master has ended, nothing that a worker sends arrives; one that had not joined would wait in vain."""
 
@@ -53,7 +56,7 @@ class LoadProcesses:
         self._received = b""
         options = {"plan": f"/proc/self/fd/{self._plan}"}
         listen = {"host": listen_address.host, "port": listen_address.port}
-        run = {"journal": str(folder.journal), "run_id": folder.run_id}
+        run = {"journal": str(folder.journal.resolve()), "run_id": folder.run_id}
         self._master = self._start(child_command("harness.engine.master", **options, **listen, **run), piped=True)
         try:
             self.port = self._announced_port()
@@ -113,8 +116,9 @@ class LoadProcesses:
         for index, worker in enumerate(self._workers):
             if index not in self._ended and worker.poll() is not None:
                 self._ended.add(index)
+                kill_group(worker)
                 self._log.pump()  # its last words are in the log
-                reason = describe_exit(worker.returncode, self._log_path)
+                reason = describe_exit(worker.returncode, self._log_path, f"worker-{index}")
                 self._send(f"failed {index} {json.dumps(reason.to_data())}")
         return [Message.from_data(line["say"]) for line in self._lines(0.0)]
 
@@ -155,6 +159,7 @@ class LoadProcesses:
         self.kill()
         for process in processes:
             process.wait()
+            kill_group(process)
         for pipe in (self._master.stdin, self._master.stdout):
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended master no longer reads
@@ -177,12 +182,20 @@ class LoadProcesses:
         self.end()
 
 
-def describe_exit(code: int, log: Path) -> Message:
-    """How a load process ended; if it ended by itself, with the last line that it wrote."""
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what user code has started in a load process that has just ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def describe_exit(code: int, log: Path, name: str) -> Message:
+    """How the load process that logs as ``name`` ended; if it ended with an error, with the line that says why."""
     if code < 0:
         return message("process-killed", signal=signal.Signals(-code).name)
     last_line = _last_line(log)
-    if last_line is None:
+    logged = _LOGGED.match(last_line or "")
+    # A line without a name is one that Python writes when it ends.
+    if not code or last_line is None or (logged and logged.groups() != (name, "ERROR")):
         return message("process-ended-silently", exit_code=code)
     return message("process-ended", exit_code=code, last_line=one_line(last_line))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import tempfile
@@ -29,7 +28,7 @@ from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
-from harness.control.load_processes import describe_exit
+from harness.control.load_processes import describe_exit, kill_group
 from harness.control.user_code import describe_scenario
 from harness.engine.process_setup import TARGET_VARIABLE, child_command
 from harness.errors import ExitCode, HarnessError, problems_of
@@ -195,7 +194,7 @@ class _Workers:
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         environment = os.environ | {VARIABLE: secret, TARGET_VARIABLE: target}
-        options = {"master": (host, port), "plan": str(plan_file(folder))}
+        options = {"master": (host, port), "plan": str(plan_file(folder).resolve())}
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:
@@ -213,8 +212,11 @@ class _Workers:
         """The workers that have ended since the last call, and how; None: as they should."""
         over = {index: code for index, child in self.running.items() if (code := child.poll()) is not None}
         for index in over:
-            del self.running[index]
-        return {index: describe_exit(code, self._logs[index]) if code else None for index, code in over.items()}
+            kill_group(self.running.pop(index))
+        return {
+            index: describe_exit(code, self._logs[index], f"worker-{index}") if code else None
+            for index, code in over.items()
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -223,10 +225,8 @@ class _Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for child in self.running.values():
-            if child.poll() is None:
-                # With whatever the scenario has started there.
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            kill_group(child)
+            child.wait()
 
 
 def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: Say) -> ExitCode:

@@ -22,6 +22,7 @@ from gevent.fileobject import FileObjectPosix
 
 from harness.cluster.bundle import collect
 from harness.cluster.secret import take_secret
+from harness.engine.clones import end_clone
 from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import ListenerError, fire_init, fire_quit
@@ -72,9 +73,9 @@ def main() -> None:
     def say(text: Message) -> None:
         send(say=text.map_texts(lambda each: redacted(one_line(each))).to_data())
 
+    bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     scenario = load_scenario(plan.scenario.locustfiles)
     environment = make_environment(scenario, plan, host=target, is_master=True)
-    bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     try:
         runner = create_runner(environment, LoadMasterRunner, given.host, given.port)
     except zmq.ZMQError as error:
@@ -84,6 +85,7 @@ def main() -> None:
         drop_stats(environment)
     try:
         fire_init(environment)
+        end_clone()
     except ListenerError as error:
         sys.exit(str(error))
     with FrameWriter(Path(given.journal)) as journal:

@@ -51,12 +51,14 @@ def take(variable: str) -> str:
     return os.environ.pop(variable)
 
 
-def set_up_load_process(name: str, plan_file: str) -> tuple[RunPlan, str]:
-    """Set up the master or a worker, which logs with its ``name``; the plan, and the target's URL."""
-    _log_to_stderr(name)
+def set_up_load_process(role: str, plan_file: str, index: int | None = None) -> tuple[RunPlan, str]:
+    """Set up the master, or the worker with that number; the plan, and the target's URL."""
+    _log_to_stderr(role if index is None else f"{role}-{index}")
     allow_many_files()
     plan = RunPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
     add_secret_names(plan.secret_names)
+    # As in Locust's own distributed mode: locustfiles search it for their role.
+    sys.argv = ["locust", "-f", ",".join(plan.scenario.locustfiles), f"--{role}", *plan.arguments]
     return plan, take(TARGET_VARIABLE)
 
 

@@ -21,8 +21,9 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
+from harness.engine.clones import end_clone
 from harness.engine.error_counts import ErrorCounts
-from harness.engine.failure_details import describe_failure
+from harness.engine.failure_details import describe_failure, encodable
 from harness.engine.host_guard import Guard, install_guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
@@ -107,6 +108,20 @@ class LoadWorker:
             sys.exit("the load master accepted this worker, but no longer replies")
         data = {"index": self._index, "host": socket.gethostname(), "clock_ms": self._clock_ms()}
         self._runner.send_message(messages.JOINED, data)
+
+    def run(self) -> None:
+        """Until the run's end. User code that exits this process ends the run in order, and loses no request."""
+        while True:
+            try:
+                self._runner.greenlet.join()
+            except SystemExit as exited:
+                logger.error("the scenario ended this worker by sys.exit(%r)", exited.code)
+                self._errors.add(message("scenario-exited", code=encodable(exited.code)))
+                if self._environment.process_exit_code is None:
+                    self._environment.process_exit_code = exited.code if isinstance(exited.code, int) else 1
+                self._runner.quit()
+            else:
+                return
 
     def _clock_ms(self) -> tuple[float, float]:
         error_s, bound_s = self._runner.clock.error(time.perf_counter())
@@ -222,11 +237,10 @@ class LoadWorker:
 def main() -> None:
     """The worker process; its options are ``master`` (host and port), ``plan`` (a file) and ``index``."""
     given = child_options()
-    plan, target = set_up_load_process(f"worker-{given.index}", given.plan)
+    plan, target = set_up_load_process("worker", given.plan, given.index)
     use_keys(take_secret())
     random.seed(f"{plan.seed}:{given.index}")
     guarding = install_guard(plan, target, given.index)
-
     try:
         scenario = load_scenario(plan.scenario.locustfiles)
     except (Exception, SystemExit) as error:  # user code may raise anything
@@ -241,8 +255,9 @@ def main() -> None:
     worker = LoadWorker(environment, runner, given.index, guarding)
     try:
         fire_init(environment)
+        end_clone()
         worker.join()
-        runner.greenlet.join()
+        worker.run()
     except ListenerError as error:
         sys.exit(str(error))
     except (KeyboardInterrupt, GreenletExit):

@@ -29,6 +29,7 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
+from harness.engine.clones import end_clone
 from harness.engine.host_guard import Guard
 from harness.engine.locust.user_state import begin_waiting, end_waiting
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
@@ -83,6 +84,7 @@ def _pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> Non
             if isinstance(task, type) and issubclass(task, TaskSet):
                 execute_task(self, task)
                 return
+            end_clone()  # on_start, say, has forked it off
             user = self._user
             intended_s = scheduler.next_start(user)
             user._harness_state = at_a_task
@@ -91,6 +93,7 @@ def _pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> Non
             try:
                 execute_task(self, task)
             finally:
+                end_clone()
                 if intended_s is not None:
                     starts.pop(getcurrent(), None)
                 user._harness_state = served

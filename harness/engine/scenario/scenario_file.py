@@ -16,6 +16,7 @@ from typing import Any
 
 from locust import LoadTestShape, User
 
+from harness.engine.clones import end_clone, watch_forks
 from harness.engine.locust.locustfile import import_locustfile
 from harness.engine.locust.pytest_users import load_pytest_users
 from harness.plan.dsl import uses_harness
@@ -58,6 +59,14 @@ def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
 
     If no file has a user class, tests written for pytest (``test_…`` with Locust's fixtures) are the users.
     """
+    watch_forks()
+    try:
+        return _import_files(files)
+    finally:
+        end_clone()
+
+
+def _import_files(files: Sequence[str | Path]) -> ScenarioFile:
     modules: list[ModuleType] = []
     classes: dict[tuple[str, str | None], type[User]] = {}
     shape: LoadTestShape | None = None
