@@ -8,7 +8,7 @@ sets Locust's ``environment.process_exit_code`` has judged the run itself: it fa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode
 from harness.messages import Message, message
@@ -40,7 +40,14 @@ def decide(
         interrupted = message("run-was-interrupted", seconds=run.journal.last_s)
     elif verify_interrupted:
         interrupted = message("run-interrupted-in-verify")
-    return weigh(results, failed=failed, broken=_broken(run, phases, results), interrupted=interrupted)
+    broken = _broken(run, phases, results)
+    if run.journal.end_reason not in ("done", "gate failed", "scenario") or any(phase.requests for phase in phases):
+        return weigh(results, failed=failed, broken=broken, interrupted=interrupted)
+    if results:
+        return weigh(results, failed=failed, broken=[*broken, message("no-requests")], interrupted=interrupted)
+    # A file that only prints, say, is no mistake: nothing asks for requests.
+    decision = weigh(results, failed=failed, broken=broken, interrupted=interrupted)
+    return replace(decision, reasons=[*decision.reasons, message("no-requests")])
 
 
 def weigh(
@@ -85,8 +92,6 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case "error":
             reasons.append(message("run-error"))
     reasons += [event.message for event in journal.events if event.kind in REQUESTS_MISSING]
-    if journal.end_reason in ("done", "gate failed", "scenario") and not any(phase.requests for phase in phases):
-        reasons.append(message("no-requests"))
     reasons += _refused(journal, phases)
     reasons += _generator_limited(phases, results)
     return reasons

@@ -349,8 +349,11 @@ def test_a_lost_worker_breaks_the_run_even_if_it_went_on(tmp_path: Path) -> None
     assert summary.reasons == ["load worker a is gone; 1 left"]
 
 
-def test_a_run_that_sent_nothing_is_broken(tmp_path: Path) -> None:
-    summary = judge(record_run(tmp_path, phases=PHASES, requests_per_user_s=0))
+def test_a_run_that_sent_nothing_is_broken_if_a_gate_asks_for_requests(tmp_path: Path) -> None:
+    idle = judge(record_run(tmp_path, phases=PHASES, requests_per_user_s=0))
+    assert (idle.verdict, idle.exit_code) == ("pass", 0)
+    assert [reason.code for reason in idle.verdict_reasons] == ["no-gates", "no-requests"]
+    summary = judge(record_run(tmp_path / "gated", phases=PHASES, gates=["p95 < 500ms"], requests_per_user_s=0))
     assert summary.exit_code == 4
     assert [reason.code for reason in summary.verdict_reasons] == ["no-requests"]
     assert summary.phases[1].error_rate is None
