@@ -1,0 +1,123 @@
+"""What user code does to its load process, and that the run stays true: forks, exits, another working folder."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from harness.messages import Message
+from harness.record.journal import Journal
+from tests.support.children import wait_until
+from tests.support.counting_server import CountingServer
+from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
+
+
+def run(folder: Path, url: str, task: str, *, at_import: str = "") -> Journal:
+    """The load of two users whose task runs these lines after each request; ``Getter.requests`` counts them."""
+    head = """
+    import os, pathlib, sys, time
+    from locust import FastHttpUser, constant, task
+    notes = pathlib.Path(__file__).with_name("notes")
+
+    class Getter(FastHttpUser):
+        wait_time = constant(0.1)
+        requests = 0
+
+        @task
+        def get(self):
+            self.client.get("/ok")
+            Getter.requests += 1
+    """
+    text = textwrap.dedent(head) + textwrap.indent(textwrap.dedent(task), " " * 8) + textwrap.dedent(at_import)
+    return put_load(plan_of(scenario(folder, text), [phase((2, 2, 2))]), url, folder)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("then", ["time.sleep(0.2); return", "while True: pass"])
+def test_what_a_task_forks_off_neither_goes_on_as_a_worker_nor_outlives_it(
+    server: CountingServer, tmp_path: Path, then: str
+) -> None:
+    forking = f"""
+    if Getter.requests == 3 and os.fork() == 0:
+        notes.write_text(str(os.getpid()))
+        {then}
+    """
+    journal = run(tmp_path, server.url, forking)
+    assert journal.end_reason == "done"
+    assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"]
+    clone = int((tmp_path / "notes").read_text())
+    wait_until(lambda: not runs(clone), what="the end of the clone")
+
+
+def test_a_file_that_forks_on_import_runs_once(server: CountingServer, tmp_path: Path) -> None:
+    journal = run(tmp_path, server.url, "", at_import="os.fork()\n")
+    assert journal.end_reason == "done"
+    assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"]
+
+
+def test_a_child_that_a_task_starts_ends_with_the_run(server: CountingServer, tmp_path: Path) -> None:
+    starting = """
+    if Getter.requests == 3:
+        import subprocess
+        notes.write_text(str(subprocess.Popen(["sleep", "100"]).pid))
+    """
+    run(tmp_path, server.url, starting)
+    child = int((tmp_path / "notes").read_text())
+    wait_until(lambda: not runs(child), what="the end of the child")
+
+
+def test_a_task_that_exits_its_worker_ends_the_run_and_loses_no_request(server: CountingServer, tmp_path: Path) -> None:
+    journal = run(tmp_path, server.url, "if Getter.requests == 5: sys.exit('enough failed')\n")
+    assert journal.end_reason == "scenario"
+    assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"] >= 5
+    codes = {event.message.code: event.message.params for event in journal.events}
+    assert codes["scenario-exited"]["code"] == "enough failed"
+    assert codes["scenario-exit-code"]["exit_code"] == 1
+
+
+def test_a_process_that_ends_without_a_word_is_given_no_words_of_another(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    journal = run(tmp_path, server.url, "if Getter.requests == 5: os._exit(0)\n")
+    (event,) = journal.events
+    assert event.message.code == "last-worker-lost"
+    reason = event.message.params["reason"]
+    assert isinstance(reason, Message)
+    assert reason.code == "process-ended-silently"
+
+
+def test_a_file_may_change_the_working_folder(
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "import os\nfrom locust import FastHttpUser, task\nos.chdir('/')\nclass Getter(FastHttpUser):\n"
+    path = scenario(tmp_path, text + "    @task\n    def get(self):\n        self.client.get('/ok')\n")
+    journal = put_load(plan_of(path, [phase((1, 1, 1))]), server.url, Path("runs"))
+    assert journal.end_reason == "done"
+    assert (tmp_path / "runs" / "run" / "journal").is_file()
+
+
+def test_a_file_finds_its_role_in_the_arguments_as_with_locust(server: CountingServer, tmp_path: Path) -> None:
+    noting = "\nwith notes.open('a') as all: all.write(' '.join(['--master', '--worker'][i] for i in (0, 1) if"
+    run(tmp_path, server.url, "", at_import=f"{noting} ['--master', '--worker'][i] in sys.argv) + ' ')\n")
+    assert sorted((tmp_path / "notes").read_text().split()) == ["--master", "--worker"]
+
+
+def test_user_code_that_computes_for_seconds_is_named(server: CountingServer, tmp_path: Path) -> None:
+    computing = """
+    if Getter.requests == 3:
+        begun = time.process_time()
+        while time.process_time() - begun < 2: sum(range(10000))
+    """
+    journal = run(tmp_path, server.url, computing)
+    (event,) = journal.events
+    assert (event.kind, event.message.code) == ("scenario", "event-loop-blocked")
+    assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:16"
