@@ -14,6 +14,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TextIO, cast
 
+import numpy as np
+
 from harness.plan.model import RunPlan
 from harness.record.redacted_lines import RedactedStream
 from harness.record.redaction import add_secret_names
@@ -57,6 +59,7 @@ def set_up_load_process(role: str, plan_file: str, index: int | None = None) -> 
     allow_many_files()
     plan = RunPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
     add_secret_names(plan.secret_names)
+    np.unique(np.zeros(0))  # the first call takes some 20 ms, for which all users would wait
     # As in Locust's own distributed mode: locustfiles search it for their role.
     sys.argv = ["locust", "-f", ",".join(plan.scenario.locustfiles), f"--{role}", *plan.arguments]
     return plan, take(TARGET_VARIABLE)

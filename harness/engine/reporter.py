@@ -9,6 +9,7 @@ import gevent
 
 from harness.cluster import messages
 from harness.cpu_meter import CpuMeter
+from harness.engine.block_watch import BlockWatch
 from harness.engine.garbage import Collector
 from harness.engine.host_guard import Guard
 from harness.engine.lateness_recorder import LatenessRecorder
@@ -34,6 +35,7 @@ class Reporter:
         lateness: LatenessRecorder,
         scheduler: ArrivalScheduler,
         guard: Guard,
+        block_watch: BlockWatch,
     ) -> None:
         self._runner = runner
         self._index = index
@@ -41,6 +43,7 @@ class Reporter:
         self._lateness = lateness
         self._scheduler = scheduler
         self._guard = guard
+        self._block_watch = block_watch
         self._cpu = CpuMeter()
         self._garbage = Collector()
         self._lag_s = 0.0
@@ -71,6 +74,7 @@ class Reporter:
 
     def _probe_lag(self) -> None:
         """Measure how late the event loop wakes a sleeper: so late a request may be sent."""
+        self._block_watch.reset()
         now_s = time.perf_counter()
         self._lag_s = max(self._lag_s, now_s - self._probe_due_s)
         self._probe_due_s = now_s + LAG_PROBE_S

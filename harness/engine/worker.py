@@ -11,7 +11,9 @@ import random
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gevent
@@ -21,6 +23,7 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
+from harness.engine.block_watch import BlockWatch
 from harness.engine.clones import end_clone
 from harness.engine.error_counts import ErrorCounts
 from harness.engine.failure_details import describe_failure, encodable
@@ -70,7 +73,14 @@ logger = logging.getLogger(__name__)
 class LoadWorker:
     """One worker's recorder, arrival scheduler and reports, connected to its Locust runner."""
 
-    def __init__(self, environment: Environment, runner: LoadWorkerRunner, index: int, guarding: Guard) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        runner: LoadWorkerRunner,
+        index: int,
+        guarding: Guard,
+        modules: Sequence[ModuleType],
+    ) -> None:
         self._environment = environment
         self._runner = runner
         self._index = index
@@ -88,7 +98,8 @@ class LoadWorker:
         """This worker's arrivals of the last open phase."""
         self._arrivals: dict[type[User], int] = {}
         self._aborted = False
-        self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding)
+        block_watch = BlockWatch(modules, self._errors.add)
+        self._reporter = Reporter(runner, index, self._recorder, lateness, self._scheduler, guarding, block_watch)
         listen_first(environment.events.request, self._recorder.on_request)
         environment.harness_recorder = self._recorder  # type: ignore[attr-defined]  # ours: see harness.engine.http.request_event
         patch_locust(self._scheduler, starts, self._recorder.under_way, guarding)
@@ -252,7 +263,7 @@ def main() -> None:
     runner = create_runner(environment, LoadWorkerRunner, *given.master)
     if not reads_stats(scenario):
         drop_stats(environment)
-    worker = LoadWorker(environment, runner, given.index, guarding)
+    worker = LoadWorker(environment, runner, given.index, guarding, scenario.modules)
     try:
         fire_init(environment)
         end_clone()

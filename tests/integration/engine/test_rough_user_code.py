@@ -120,4 +120,4 @@ def test_user_code_that_computes_for_seconds_is_named(server: CountingServer, tm
     journal = run(tmp_path, server.url, computing)
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("scenario", "event-loop-blocked")
-    assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:16"
+    assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:17"
