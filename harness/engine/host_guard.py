@@ -57,7 +57,7 @@ class Guard:
     def install(self) -> None:
         """Guard this process until it ends."""
         sys.addaudithook(_hook(self.check))
-        _guard_lookups(get_hub().resolver, self)
+        guard_lookups(get_hub().resolver, self)
 
     def take_held(self) -> int:
         """How many requests have waited for a rate limit since the last call."""
@@ -172,7 +172,7 @@ def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -
     return on_audit
 
 
-def _guard_lookups(resolver: Any, guard: Guard) -> None:
+def guard_lookups(resolver: Any, guard: Guard) -> None:
     """Have gevent's resolver ask the guard first, and tell it what was found."""
 
     def guarding(method: str, addresses: Callable[[Any], Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from harness.engine.host_guard import Guard, _NotingResolver
+from harness.engine.host_guard import Guard, guard_lookups
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.origin import Origin
 from harness.engine.pacing.rate_limiter import RateLimiter
@@ -98,7 +98,10 @@ def test_the_resolver_of_a_worker_refuses_a_name_before_it_asks() -> None:
             asked.append(host)
             return "203.0.113.5"
 
-    resolver = _NotingResolver(Resolver(), Guard(AllowedHosts([AllowedHost(host="shop.example")])))
+        gethostbyname_ex = gethostbyname
+
+    resolver = Resolver()
+    guard_lookups(resolver, Guard(AllowedHosts([AllowedHost(host="shop.example")])))
     assert resolver.getaddrinfo("shop.example", 80) is found
     with pytest.raises(HostNotAllowed):
         resolver.getaddrinfo("evil.example", 80)
