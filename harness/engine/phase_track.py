@@ -14,8 +14,8 @@ class PhaseTrack:
 
     def __init__(self) -> None:
         self._starts = [(float("-inf"), 0, 0, False)]
-        """When each begins (seconds of the run), its phase, its number (:data:`AFTER` once the phase's own are over), and
-        whether the phase sets arrivals."""
+        """When each begins (seconds of the run), its phase, its number (:data:`AFTER` once the phase's own are over),
+        and whether the phase sets arrivals."""
         self._tabulate()
 
     def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
@@ -30,8 +30,8 @@ class PhaseTrack:
 
     def end(self, at_s: float) -> None:
         """The load ends at ``at_s``: users start nothing but what their current iteration still holds."""
+        _, phase, _, is_open = [start for start in self._starts if start[0] <= at_s][-1]
         self._starts = [start for start in self._starts if start[0] < at_s]
-        _, phase, _, is_open = self._starts[-1]
         self._starts.append((at_s, phase, AFTER, is_open))
         self._tabulate()
 
