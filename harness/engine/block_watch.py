@@ -9,12 +9,11 @@ from types import FrameType, ModuleType
 
 import gevent
 
-import harness
 from harness.messages import Message, message
 
 BLOCKED_S = 1.0
 """CPU time without a turn of the event loop."""
-_OURS = (Path(harness.__file__).parent, Path(gevent.__file__).parent)
+_OURS = (Path(__file__).parents[1], Path(gevent.__file__).parent)
 
 
 class BlockWatch:
