@@ -103,7 +103,8 @@ def test_one_command_gives_a_verdict_and_everything_to_understand_it(sound: tupl
 def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(sound: tuple[Path, Result]) -> None:
     cwd, healthy = sound
     assert healthy.code == 0, healthy.err
-    before = widths(latest_run(cwd) / "cpu" / "1-steady.folded")
+    # Of all phases: on a busy machine, a steady phase has too few samples to have seen all that a sound shop does.
+    before = sum((widths(profile) for profile in latest_run(cwd).glob("cpu/*.folded")), Counter[str]())
     assert harness("baseline", "set", "latest", cwd=cwd).code == 0
 
     slow = harness(
