@@ -10,8 +10,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.support.command import REPOSITORY, harness
+from harness.cli import cli
+from harness.errors import HarnessError, problems_of
+from harness.messages import Option
+from tests.support.command import harness
 from tests.support.recordings import record_run
 
 SCENARIO = """
@@ -28,6 +32,12 @@ SCENARIO = """
 """
 
 
+@pytest.fixture
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def written(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(textwrap.dedent(text))
@@ -35,37 +45,80 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "code", "shown"),
     [
-        (["run", "nothing.py"], ["nothing.py: "]),
-        (["run", "scenario.py", "--profile", "smok"], ["smok", "smoke"]),
-        (["run", "scenario.py", "--set", "phase.steady.hodl=3s"], ["hodl", "hold"]),
-        (["run", "scenario.py", "--set", "phase.steady.hold=-3s"], ["--set phase.steady.hold=-3s", "-3s"]),
-        (["run", "scenario.py", "--workers", "0"], ["--workers", "0", "from 1"]),
-        (["run", "scenario.py", "--workers", "99999999999"], ["--workers", "99999999999", "1,000"]),
-        (["run", "scenario.py", "--host", "http://localhost:9", "--pid", "-1"], ["--pid", "-1"]),
-        (["run", f"{'x' * 5000}.py"], ["File name too long"]),
-        (["run", "scenario.py", "--profile", "x" * 5000], ["File name too long"]),
-        (["run", "scenario.py", "--target", "\udcff"], [r"'\udcff'", "is not UTF-8"]),
-        (["gate", "\x1b[31mred\x1b]0;title\x07"], ["harness: red: "]),
-        (["run", "scenario.py", "--pid", "1"], ["--pid", "--host"]),
-        (["run", "scenario.py", "--host", "http://10.1.2.3"], ["--host: http://10.1.2.3", "--allow-host 10.1.2.3"]),
-        (["run", "scenario.py", "--host", "http://127.0.0.1:9"], ["127.0.0.1:9"]),
-        (["gate", "nowhere"], ["nowhere", "no such run folder"]),
-        (["report", "latest"], ["reports: "]),
-        (["run"], ["SCENARIO"]),
-        (["run", "hostless.py"], ["hostless.py", "--host", "--target shop"]),
-        (["frobnicate"], ["frobnicate"]),
+        (["run", f"{'x' * 5000}.py"], 2, f"{'x' * 50}"),
+        (["run", "scenario.py", "--profile", "x" * 5000], 2, f"{'x' * 50}"),
+        (["run", "scenario.py", "--target", "\udcff"], 2, r"'\udcff'"),
+        (["gate", "\x1b[31mred\x1b]0;title\x07"], 2, "harness: red: "),
+        (["run", "scenario.py", "--host", "http://127.0.0.1:9"], 4, "harness: http://127.0.0.1:9: "),
     ],
 )
-def test_wrong_words_are_reported(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
+def test_wrong_words_are_reported(arguments: list[str], code: int, shown: str, tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
-    written(tmp_path, "hostless.py", SCENARIO.replace("target =", "unused ="))
     result = harness(*arguments, cwd=tmp_path)
-    assert result.code == (4 if "http://127.0.0.1:9" in arguments else 2), result.err
-    for words in expected:
-        assert words in result.err
-    assert result.out == ""
+    assert (result.code, result.out) == (code, "")
+    assert shown in result.err
+    assert "\x1b" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "code", "params"),
+    [
+        (["run", "nothing.py"], "nothing.py", "scenario-not-found", {}),
+        (["run", "scenario.py", "--profile", "smok"], "--profile", "profile-not-found", {"name": "smok"}),
+        (
+            ["run", "scenario.py", "--set", "phase.steady.hodl=3s"],
+            "--set phase.steady.hodl=3s",
+            "unknown-key",
+            {"word": "hodl"},
+        ),
+        (
+            ["run", "scenario.py", "--set", "phase.steady.hold=-3s"],
+            "--set phase.steady.hold=-3s",
+            "duration-not-positive",
+            {"value": "-3s"},
+        ),
+        (["run", "scenario.py", "--workers", "0"], "--workers", "workers-out-of-range", {"count": 0, "least": 1}),
+        (
+            ["run", "scenario.py", "--workers", "99999999999"],
+            "--workers",
+            "workers-out-of-range",
+            {"count": 99_999_999_999, "most": 1000},
+        ),
+        (
+            ["run", "scenario.py", "--host", "http://localhost:9", "--pid", "-1"],
+            "--pid",
+            "pid-not-a-number",
+            {"pid": -1},
+        ),
+        (["run", "scenario.py", "--pid", "1"], "--pid", "pid-without-host", {"option": Option("host", "URL")}),
+        (
+            ["run", "scenario.py", "--host", "http://10.1.2.3"],
+            "--host",
+            "host-not-allowed",
+            {"url": "http://10.1.2.3", "option": Option("allow_host", "10.1.2.3")},
+        ),
+        (["gate", "nowhere"], "nowhere", "run-not-found", {}),
+        (["report", "latest"], "reports", "no-run-yet", {}),
+    ],
+)
+def test_the_first_problem_is_named_with_its_place(
+    arguments: list[str], where: str, code: str, params: dict[str, object], in_a_folder: Path
+) -> None:
+    written(in_a_folder, "scenario.py", SCENARIO)
+    error = CliRunner().invoke(cli, arguments).exception
+    assert isinstance(error, HarnessError)
+    problem = problems_of(error)[0]
+    assert (error.exit_code, problem.code, problem.where) == (2, code, where)
+    assert params.items() <= problem.params.items()
+    assert not list(in_a_folder.glob("reports/*/plan.json"))
+
+
+@pytest.mark.parametrize(("arguments", "shown"), [(["run"], "'SCENARIO'"), (["frobnicate"], "'frobnicate'")])
+def test_a_usage_error_names_what_is_missing_or_unknown(arguments: list[str], shown: str) -> None:
+    done = CliRunner().invoke(cli, arguments)
+    assert (done.exit_code, shown in done.output) == (2, True)
 
 
 def test_all_problems_of_a_profile_are_reported_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -175,8 +228,7 @@ def test_an_output_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> Non
     assert "taken" in result.err
 
 
-def test_help_is_there_for_every_command() -> None:
-    for command in ("run", "gate", "report", "baseline", "doctor"):
-        shown = harness(command, "--help", cwd=REPOSITORY)
-        assert shown.code == 0
-        assert f"harness {command}" in shown.out
+@pytest.mark.parametrize("command", ["run", "gate", "report", "baseline", "doctor"])
+def test_help_is_there_for_every_command(command: str) -> None:
+    shown = CliRunner().invoke(cli, [command, "--help"], prog_name="harness")
+    assert (shown.exit_code, f"harness {command}" in shown.stdout) == (0, True)

@@ -40,19 +40,22 @@ def test_this_machine_and_what_is_allowed_can_be_reached(family: int, address: o
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "fe80::1%eth0", "shop.example", "0.0.0.0", "::ffff:10.1.2.3", ""])
 def test_nothing_else_can(host: str) -> None:
-    with pytest.raises(HostNotAllowed, match="to allowed_hosts under"):
+    with pytest.raises(HostNotAllowed) as refused:
         guard("198.51.100.7").check(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, 80))
+    assert refused.value.params["host"] == host
 
 
 def test_addresses_of_an_allowed_name_are_known_from_its_look_up() -> None:
     some = guard("shop.example")
-    with pytest.raises(HostNotAllowed, match=r"not allowed: 203\.0\.113\.5 "):
+    with pytest.raises(HostNotAllowed) as refused:
         some.check(socket.AF_INET, ("203.0.113.5", 443))
+    assert refused.value.params["host"] == "203.0.113.5"
     some.note("SHOP.example.", ["203.0.113.5"])
     some.check(socket.AF_INET, ("203.0.113.5", 443))
     some.note("other.example", ["203.0.113.6"])
-    with pytest.raises(HostNotAllowed, match=r"not allowed: other\.example "):
+    with pytest.raises(HostNotAllowed) as refused:
         some.check(socket.AF_INET, ("203.0.113.6", 443))
+    assert refused.value.params["host"] == "other.example"
 
 
 def test_a_name_that_shares_an_allowed_address_is_not_allowed_for_that() -> None:
