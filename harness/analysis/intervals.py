@@ -40,6 +40,8 @@ from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.record.histogram import highest_of, lowest_of
 from harness.record.measurement import Interval
 
+FEWEST = 3
+"""Fewer values do not show how values differ."""
 _TAIL = 0.025
 Z = 1.959963984540054
 
@@ -50,8 +52,8 @@ Bounds = tuple[float, float | None]
 def interval_of(sample: Sample, metric: Metric[Aggregate]) -> Interval | None:
     """A metric's figure and its 95 % interval, in the metric's unit; None where there is no request to compute it from.
 
-    ``high`` is None where the requests are too few to bound a percentile from above (a P99 takes 368 independent
-    ones).
+    ``high`` is None where the requests are too few to bound it from above: a mean takes :data:`FEWEST`, a P99 368
+    independent ones.
     """
     value = metric.value(sample.aggregate)
     if value is None:
@@ -66,7 +68,7 @@ def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
         case Quantile(q):
             return _quantile(sample, q)
         case Mean():
-            return around(value, *_mean_error(sample))
+            return around(value, *_mean_error(sample)) if sample.timed.sum() >= FEWEST else (0.0, None)
         case Maximum():
             return value, value
         case Proportion(count):
@@ -169,8 +171,8 @@ def _mean_error(sample: Sample) -> tuple[float, float]:
     variance, degrees = block_variance((sample.sum_us - mean * sample.timed) / count)
     times = sample.merged
     middle = (lowest_of(times.indices) + highest_of(times.indices)) / 2
-    alone = float((times.counts * np.square(middle - mean)).sum()) / count**2
-    return math.sqrt(max(variance, alone)) / 1000, degrees
+    alone = float((times.counts * np.square(middle - mean)).sum()) / count / (count - 1)
+    return math.sqrt(max(variance, alone)) / 1000, min(degrees, count - 1)
 
 
 def _rate_error(sample: Sample, counted: Floats) -> tuple[float, float]:
@@ -178,9 +180,9 @@ def _rate_error(sample: Sample, counted: Floats) -> tuple[float, float]:
     # Against the planned load, second by second: that a ramp rises is its purpose, not noise.
     expected = counted.sum() * sample.planned / sample.planned.sum()
     variance, degrees = block_variance(counted - expected)
-    if sample.n == 1:
-        # Nothing shows how seconds differ: as for arrivals at random.
-        variance = float(counted.sum())
+    if sample.n < FEWEST or counted.sum() < FEWEST:
+        # Too little shows how seconds differ: at least as for arrivals at random.
+        variance = max(variance, float(counted.sum()))
     return math.sqrt(variance) / sample.aggregate.length_s, degrees
 
 

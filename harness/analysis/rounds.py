@@ -26,7 +26,7 @@ import math
 
 import numpy as np
 
-from harness.analysis.intervals import Bounds, around, block_variance, quantile_bounds
+from harness.analysis.intervals import FEWEST, Bounds, around, block_variance, quantile_bounds
 from harness.metrics.benchmarks import Deviation, Inverse, Minimum
 from harness.metrics.metric import Metric
 from harness.metrics.rounds import RoundTimes
@@ -91,14 +91,14 @@ def _mean(data: RoundTimes) -> Bounds:
 def _deviation(deviation: float, data: RoundTimes) -> Bounds:
     rounds = data.times
     if deviation == 0:
-        return 0.0, 0.0 if len(rounds) > 1 else None
+        return 0.0, 0.0 if len(rounds) >= FEWEST else None
     squares = np.square(rounds - rounds.mean())
     return _around(deviation, (squares - squares.mean()) / len(rounds) / (2 * deviation))
 
 
 def _around(value: float, deviations: Rounds) -> Bounds:
     n = len(deviations)
-    if n < 2:
+    if n < FEWEST:
         return 0.0, None
     variance, degrees = block_variance(deviations)
     # Never narrower than for independent rounds.

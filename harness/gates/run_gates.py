@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis.comparability import earlier_figures, why_not_comparable
 from harness.analysis.generator import HELD
-from harness.analysis.intervals import requests_to_bound, requests_to_show
+from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
@@ -120,6 +120,8 @@ def _doubt(
 def _needed(comparison: Comparison, seconds: int, observed: Interval, limit: float) -> int:
     """How many requests it takes at the least, where too few may be why the gate is inconclusive; else 0."""
     match comparison.measures.statistic:
+        case Mean() if observed.high is None:
+            return FEWEST
         case Quantile(q) if observed.high is None:
             return requests_to_bound(q, seconds)
         case Proportion() if observed.value == 0 and limit > 0:

@@ -132,6 +132,25 @@ def test_one_request_bounds_nothing() -> None:
     assert (seen.value, seen.low, seen.high) == (600, 0, None)
 
 
+@pytest.mark.parametrize("values_ms", [[[575.0]], [[575.0], [575.0]], [[575.0], [], [575.0], [], []]])
+def test_fewer_than_three_requests_show_no_spread(values_ms: list[list[float]]) -> None:
+    sample = sample_of(values_ms)
+    mean = intervals.interval_of(sample, RUN_METRICS["mean"])
+    assert mean == Interval(value=575.0, low=0.0, high=None)
+    throughput = intervals.interval_of(sample, RUN_METRICS["throughput"])
+    assert throughput is not None
+    assert throughput.high is not None
+    assert throughput.low == 0
+    assert throughput.high > 2 * throughput.value
+
+
+def test_the_mean_of_three_requests_has_two_degrees_of_freedom() -> None:
+    mean = intervals.interval_of(sample_of([[10.0], [], [20.0], [], [30.0], [], [], [], []]), RUN_METRICS["mean"])
+    assert mean is not None
+    assert mean.high is not None
+    assert mean.high - mean.value >= 4.3 * 10 / 3**0.5
+
+
 def test_how_many_requests_it_takes() -> None:
     many_seconds = 10**12
     assert [requests_to_bound(q, many_seconds) for q in (0.5, 0.95, 0.99, 0.999)] == [6, 72, 368, 3688]
