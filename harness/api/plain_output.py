@@ -21,7 +21,7 @@ EVERY_S = 10
 """How often the load is printed, in seconds of the run. Percentiles are of the last so many seconds."""
 
 _WHEN = 7
-_STANDS = {True: "holds", False: "does not hold", None: "no requests yet"}
+_STANDS = {True: "holds so far", False: "does not hold so far", None: "no requests yet"}
 _ENDED = {"done": "ended", "limit broke": "ended at its limit", "cut short": "was cut short", None: "was cut short"}
 
 
@@ -156,7 +156,7 @@ class PlainOutput:
 
 
 def stands(gate: LiveGate) -> str:
-    """The state of a gate: ``48.3 ms, holds``."""
+    """The state of a gate: ``48.3 ms, holds so far``. Its interval is known after the run."""
     if gate.limit is None:
         return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"
     if gate.observed is None:

@@ -225,7 +225,7 @@ def gates_title(standing: Sequence[LiveGate]) -> Part:
     broken = sum(gate.holds is False for gate in standing)
     held = sum(gate.holds is True for gate in standing)
     title = Text.assemble(
-        ("gates ", "bold"), (f"{held} {'holds' if held == 1 else 'hold'}", "green" if held else "dim")
+        ("gates so far ", "bold"), (f"{held} {'holds' if held == 1 else 'hold'}", "green" if held else "dim")
     )
     if broken:
         title.append(f", {broken} {'does' if broken == 1 else 'do'} not", style="bold red")

@@ -101,7 +101,7 @@ def test_what_is_shown_at_80_by_24(tmp_path: Path) -> None:
     assert re.search(r"phase( +\S+ ms){4}", screen.shown)
     assert re.search(r"requests/s [▁-█]+ \d+", screen.shown)
     assert re.search(r"P95 +[▁-█]+ \S+ ms", screen.shown)
-    assert re.search(r"gates \d+ holds?, \d+ do not, \d+ still open", screen.shown)
+    assert re.search(r"gates so far \d+ holds?, \d+ do not, \d+ still open", screen.shown)
     assert re.search(r"✖ p95 < 5ms +steady +\S+ ms, does not hold", screen.shown)
     assert re.search(r"generator +CPU 40 % +lag 2 ms", screen.shown)
     assert "◀" not in screen.shown
@@ -186,7 +186,7 @@ def test_a_run_that_sends_nothing(tmp_path: Path) -> None:
     screen.play(record_run(tmp_path, phases=[steady(0, 4), steady(0, 4, name="next")], gates=["p95 < 900ms"]))
     assert re.search(r"✔ steady +0:04  no requests", screen.shown)
     assert "requests 0/s" in screen.shown
-    assert "gates 0 hold, 2 still open" in screen.shown
+    assert "gates so far 0 hold, 2 still open" in screen.shown
 
 
 def test_a_shape_has_no_end_and_no_goal(tmp_path: Path) -> None:
