@@ -15,6 +15,7 @@ from harness.plan.bench import BenchGate
 from harness.plan.model import Gate
 from harness.plan.plan_file import read_plan
 from harness.record.environment import Environment
+from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_model, write_json
 from harness.record.summary import Summary
 from harness.store import Store, open_store
@@ -41,6 +42,31 @@ def attach_later_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] |
         return message("baseline-not-read", where=error.where, error=error.message)
 
 
+def newer_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) -> Message | None:
+    """A warning that a run is judged by the baseline of its end, if the store's has other runs by now."""
+    plan, reports = read_plan(folder), folder.path.parent
+    if not folder.comparison.exists() or not any(
+        _reads_a_baseline(gate) for gate in (plan.gates if gates is None else gates)
+    ):
+        return None
+    if not os.environ.get(VARIABLE) and not (reports / FILE_NAME).exists():
+        return None
+    kept = read_model(folder.comparison, Baseline)
+    try:
+        with open_store(None, reports) as store:
+            now = store.baseline_for(*plan.key, kept.fingerprint)
+    except HarnessError:
+        return None  # what the run was compared with is all that judging it takes
+    before = [run.run_id for run in kept.runs]
+    after = [run.run_id for run in now.runs if run.run_id != _run_id(folder)] if now else before
+    return message("baseline-changed-since", then=before, now=after) if {*before} != {*after} else None
+
+
+def _run_id(folder: RunFolder) -> str:
+    """The run's ID; its folder may have been renamed."""
+    return read_model(folder.summary, Summary).run_id if folder.summary.exists() else folder.run_id
+
+
 def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fingerprint: str) -> Message | None:
     found = store.baseline_for(scenario, profile, fingerprint)
     if found is None:
@@ -54,9 +80,7 @@ def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fing
             fingerprint=fingerprint,
             others="; ".join(others),
         )
-    # Its folder may have been renamed.
-    run_id = read_model(folder.summary, Summary).run_id if folder.summary.exists() else folder.run_id
-    runs = [run for run in found.runs if run.run_id != run_id]
+    runs = [run for run in found.runs if run.run_id != _run_id(folder)]
     if not runs:
         return message("baseline-is-this-run")
     write_json(folder.comparison, found.model_copy(update={"runs": runs}).model_dump(by_alias=True))

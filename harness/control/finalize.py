@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
-from harness.control.attach_baseline import attach_later_baseline
+from harness.control.attach_baseline import attach_later_baseline, newer_baseline
 from harness.errors import HarnessError
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
@@ -84,10 +84,13 @@ def judged(folder: RunFolder) -> Summary:
 def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     """Judge a run or a bench again, under its own gates (None) or others of its kind, and write its results.
 
-    If it had no baseline at its end, gates are compared with the one that the store has now.
+    If it had no baseline at its end, gates are compared with the one that the store has now, else with that one; a
+    warning says so where the store has another by now.
     """
     recording = replace(open_recording(folder), no_baseline=attach_later_baseline(folder, gates))
-    return write_results(folder, judge(recording, gates=gates), recording=recording)
+    newer = newer_baseline(folder, gates)
+    warnings = [newer] if newer else []
+    return write_results(folder, judge(recording, gates=gates), warnings=warnings, recording=recording)
 
 
 def draw_again(folder: RunFolder) -> None:

@@ -16,6 +16,7 @@ from harness.gates.bench_gates import bench_results, left_out
 from harness.gates.verdict import Decision, weigh
 from harness.messages import Message, message
 from harness.plan.bench import PROFILE, BenchGate
+from harness.record.measurement import BENCHMARKS
 from harness.record.suite import Benchmark
 from harness.record.summary import BaselineRef, BenchmarkFigures, Change, GateResult, Summary
 from harness.recording.bench import BenchRecording
@@ -134,10 +135,24 @@ def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message
     left = sum(not suite.ran(test) for test in missing)
     if left and suite.end is not None and suite.report.finished:  # if pytest died, nobody knows
         warnings.append(message("bench-not-run", left=left, count=len(suite.report.benchmarks)))
+    gone = _gone(suite)
+    if gone:
+        warnings.append(message("bench-gone", names=gone))
     warnings += _disturbed(suite)
     warnings += suite.profiles.notes
     warnings += suite.environment.doubts if suite.environment else []
     return list({str(warning): warning for warning in warnings}.values())
+
+
+def _gone(suite: BenchRecording) -> list[str]:
+    """The benchmarks of the baseline's latest run that pytest did not find, though it looked where they were."""
+    latest = suite.baseline.runs[0].phase(BENCHMARKS) if suite.baseline else None
+    found = {*suite.report.benchmarks, *suite.report.deselected}
+    if latest is None or not suite.report.finished:
+        return []
+    searched = {test.partition("::")[0] for test in found} if suite.plan.arguments else None
+    gone = [test for test in latest.endpoints if test not in found]
+    return [suite.shown(test) for test in gone if searched is None or test.partition("::")[0] in searched]
 
 
 def _disturbed(suite: BenchRecording) -> list[Message]:

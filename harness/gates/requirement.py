@@ -72,7 +72,8 @@ def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Int
     if status == "inconclusive":
         reason = doubt(observed, limit, figures)
     elif status == "pass":
-        reason = message("gate-within-limit", **figures)
+        code = "gate-within-limit" if is_upper(requirement.comparator) else "gate-reached-limit"
+        reason = Message(code, figures)
     elif observed.value == limit:
         reason = message("gate-at-limit", **figures)
     elif is_upper(requirement.comparator):

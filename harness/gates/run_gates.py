@@ -60,6 +60,9 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))
         if lost is not None:
             finding.status, finding.reason = "fail", lost
+    if run.journal.end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
+        # The requests that were cut off count as failed, and the others had no time to fail.
+        finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
     return _qualified(finding, summary)
 
 

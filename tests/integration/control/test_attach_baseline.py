@@ -68,6 +68,17 @@ def test_a_baseline_that_was_set_since_is_found(reports: Path) -> None:
     assert second.judge().verdict.passed
 
 
+def test_a_baseline_that_has_grown_since_is_named(reports: Path) -> None:
+    first, second, third = (ended_run(reports, number) for number in (1, 2, 3))
+    set_baseline(first)
+    assert "baseline-changed-since" not in [notice.code for notice in second.judge().summary.notices]
+    set_baseline(second)
+    assert "baseline-changed-since" not in [notice.code for notice in second.judge().summary.notices]
+    set_baseline(third)
+    (found,) = (notice for notice in second.judge().summary.notices if notice.code == "baseline-changed-since")
+    assert found.params == {"then": [first.id], "now": [third.id, first.id]}
+
+
 def test_a_gate_that_reads_none_gets_none(reports: Path) -> None:
     first, second = ended_run(reports, 1), ended_run(reports, 2)
     set_baseline(first)

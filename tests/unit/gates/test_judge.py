@@ -75,6 +75,11 @@ def test_a_failed_gate_reports_the_figure_its_interval_and_the_limit(tmp_path: P
     assert result.reason in reason.text
 
 
+def test_a_throughput_that_is_enough_reaches_its_limit(tmp_path: Path) -> None:
+    result = only(judge(record_run(tmp_path, phases=[steady(seconds=20)], gates=["throughput >= 100/s"])))
+    assert (result.status, result.code) == ("pass", "gate-reached-limit")
+
+
 def test_a_throughput_that_is_too_low_is_under_its_limit(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("throughput >= 500/s", "steady")])
     assert only(judge(folder)).code == "gate-under-limit"
@@ -327,8 +332,26 @@ def test_an_interrupted_run_is_inconclusive_with_its_own_exit_code(tmp_path: Pat
     assert summary.verdict_reasons[0].code == "run-was-interrupted"
     assert summary.gates[0].status == "pass"
     assert summary.gates[1].status == "inconclusive"
-    assert summary.gates[1].code == "gate-phase-cut-short"
+    assert summary.gates[1].code == "gate-phase-interrupted"
     assert summary.gates[1].params["reason"]["code"] == "gate-within-limit"
+
+
+@pytest.mark.parametrize("stop_at_s", [12, 25.5])
+def test_requests_that_were_cut_off_fail_no_gate(tmp_path: Path, stop_at_s: float) -> None:
+    folder = record_run(
+        tmp_path,
+        phases=PHASES,
+        gates=[gate("error_rate < 1%", "ramp"), gate("error_rate < 1%", "steady")],
+        failures=[Failing(0.3)],
+        stop_at_s=stop_at_s,
+        end_reason="interrupted",
+    )
+    summary = judge(folder)
+    assert (summary.verdict, summary.exit_code) == ("inconclusive", 130)
+    over, cut_off = summary.gates
+    assert over.status == "fail", "this phase had ended"
+    assert (cut_off.status, cut_off.code) == ("inconclusive", "gate-phase-interrupted")
+    assert cut_off.params["reason"]["code"] == "gate-over-limit"
 
 
 @pytest.mark.parametrize(

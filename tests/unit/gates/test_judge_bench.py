@@ -217,6 +217,22 @@ def test_gates_on_what_was_left_out_get_a_warning_instead_of_a_result(
     assert (summary.notices[0].code, summary.notices[0].params) == ("gate-not-judged", {"gate": gates[0]})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "gone"), [((), ["test_b", "test_old"]), (("tests/test_x.py",), ["test_b"]), (("-k", "a"), ["test_b"])]
+)
+def test_a_benchmark_of_the_baseline_that_is_gone_is_named(
+    tmp_path: Path, arguments: tuple[str, ...], gone: list[str]
+) -> None:
+    old = "elsewhere/test_old.py::test_old"
+    before = bench_folder(tmp_path / "1", {A: about(1e-3), B: about(1e-3), old: about(1e-3)})
+    now = bench_folder(tmp_path / "2", {A: about(1e-3)})
+    plan = read_json(now.plan)
+    write_json(now.plan, {**plan, "arguments": arguments})
+    write_json(now.comparison, baseline_of(before).model_dump(by_alias=True))
+    (found,) = (notice for notice in judge(now).notices if notice.code == "bench-gone")
+    assert found.params == {"names": gone}
+
+
 def test_a_bench_of_which_no_gate_was_judged_does_not_pass(tmp_path: Path) -> None:
     report = SuiteReport(finished=True, benchmarks=[A], elsewhere=["test_b"])
     summary = judge(bench_folder(tmp_path, {A: about(1e-3)}, gates=['bench("test_b").mean < 1us'], report=report))
