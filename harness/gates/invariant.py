@@ -36,9 +36,3 @@ def _finding(folder: RunFolder) -> tuple[GateStatus, Message]:
         case "interrupted":
             return "inconclusive", message("invariant-check-interrupted")
     raise HarnessError("verify-status-unknown", where=str(folder.verification), status=status)
-
-
-def verify_was_interrupted(folder: RunFolder) -> bool:
-    """Whether the user ended the run while its invariants were checked."""
-    found = read_json(folder.verification) if folder.verification.exists() else None
-    return isinstance(found, dict) and found.get("status") == "interrupted"

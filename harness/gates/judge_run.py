@@ -10,7 +10,7 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import GeneratorState, dropped_of, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.gates.invariant import verify_result, verify_was_interrupted
+from harness.gates.invariant import verify_result
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
@@ -31,7 +31,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     results = [result for gate in asked for result in run_results(gate, run, phases)]
     if run.plan.scenario.has_verify:
         results.append(verify_result(run.folder))
-    decision = decide(run, phases, results, verify_interrupted=verify_was_interrupted(run.folder))
+    decision = decide(run, phases, results)
     return (
         Summary(
             run_id=run.run_id,

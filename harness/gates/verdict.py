@@ -26,19 +26,13 @@ class Decision:
     reasons: list[Message]
 
 
-def decide(
-    run: RunRecording,
-    phases: Sequence[PhaseSummary],
-    results: Sequence[GateResult],
-    *,
-    verify_interrupted: bool = False,
-) -> Decision:
+def decide(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> Decision:
     """The verdict of a run, from how it ended and what its gates found."""
     failed = [event.message for event in run.journal.events if event.kind == "exit code"]
     interrupted = None
     if run.journal.end_reason == "interrupted":
         interrupted = message("run-was-interrupted", seconds=run.journal.last_s)
-    elif verify_interrupted:
+    elif any(result.code == "invariant-check-interrupted" for result in results):
         interrupted = message("run-interrupted-in-verify")
     broken = _broken(run, phases, results)
     if run.journal.end_reason not in ("done", "gate failed", "scenario") or any(phase.requests for phase in phases):

@@ -39,16 +39,9 @@ class Inverse:
 
 
 def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[RoundTimes]:
-    return Metric(
-        f"p{percent}",
-        SECONDS,
-        "lower",
-        Quantile(float(f"{percent}e-2")),
-        f"Time that {percent} % of the rounds do not exceed",
-        synonyms,
-        needs="rounds",
-        compared=compared,
-    )
+    what = f"Time that {percent} % of the rounds do not exceed"
+    quantile = Quantile(float(f"{percent}e-2"))
+    return Metric(f"p{percent}", SECONDS, "lower", quantile, what, synonyms, needs="rounds", compared=compared)
 
 
 METRICS: tuple[Metric[RoundTimes], ...] = (

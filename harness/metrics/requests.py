@@ -8,14 +8,9 @@ from harness.metrics.units import MILLISECONDS, PER_SECOND, PERCENT
 
 
 def _percentile(percent: str, *synonyms: str, compared: bool = False) -> Metric[Times]:
+    what = f"Response time that {percent} % of the requests do not exceed"
     return Metric(
-        f"p{percent}",
-        MILLISECONDS,
-        "lower",
-        Quantile(float(f"{percent}e-2")),
-        f"Response time that {percent} % of the requests do not exceed",
-        synonyms,
-        compared=compared,
+        f"p{percent}", MILLISECONDS, "lower", Quantile(float(f"{percent}e-2")), what, synonyms, compared=compared
     )
 
 
