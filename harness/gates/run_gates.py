@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from functools import partial
 from typing import Any
@@ -20,6 +21,9 @@ from harness.record.measurement import ALL, EndpointMeasurement, Interval
 from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
+
+_MOST_TIMES_LONGER = 100
+"""A run that would have to be longer by more than this is not what settles a gate."""
 
 
 def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
@@ -117,7 +121,19 @@ def _doubt(
         )
     if comparison.baseline:
         return message("gate-within-noise", **figures)
-    return message("gate-too-close", **figures)
+    return message("gate-too-close", settle=_settle(observed, limit, measured.seconds), **figures)
+
+
+def _settle(observed: Interval, limit: float, seconds: int) -> Message:
+    """What would tell a figure from its limit: an interval shrinks with the root of the time that it rests on."""
+    distance = abs(limit - observed.value)
+    reaches = observed.value - observed.low
+    if observed.value < limit:
+        reaches = math.inf if observed.high is None else observed.high - observed.value
+    longer = (reaches / distance) ** 2 if distance else math.inf
+    if longer > _MOST_TIMES_LONGER:
+        return message("gate-settle-limit")
+    return message("gate-settle-longer", seconds=seconds, needed=math.ceil(seconds * longer / 10) * 10)
 
 
 def _needed(comparison: Comparison, seconds: int, observed: Interval, limit: float) -> int:

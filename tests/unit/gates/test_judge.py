@@ -94,6 +94,20 @@ def test_a_figure_too_close_to_its_limit_is_inconclusive(tmp_path: Path) -> None
     assert only(summary).code == "gate-too-close"
 
 
+def test_an_inconclusive_gate_says_how_much_longer_would_tell(tmp_path: Path) -> None:
+    probe = only(judge(record_run(tmp_path, run_id="probe", phases=PHASES, gates=[gate("mean < 1s", "steady")])))
+    assert probe.observed is not None
+    assert probe.interval is not None
+    assert probe.interval[1] is not None
+    limit = probe.observed + (probe.interval[1] - probe.observed) / 2
+    result = only(judge(record_run(tmp_path, phases=PHASES, gates=[gate(f"mean < {limit:.4f}ms", "steady")])))
+    settle = result.params["settle"]
+    assert (settle["code"], settle["params"]) == ("gate-settle-longer", {"seconds": 20, "needed": 80})
+    at = record_run(tmp_path / "at", phases=PHASES, gates=[gate(f"mean < {probe.observed}ms", "steady")])
+    result = only(judge(at))
+    assert (result.code, result.params["settle"]["code"]) == ("gate-too-close", "gate-settle-limit")
+
+
 def test_too_few_requests_for_a_percentile_report_how_many_are_needed(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(users=2, seconds=20)], gates=["p99 < 500ms"])
     result = only(judge(folder))
