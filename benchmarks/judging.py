@@ -76,12 +76,18 @@ def judge(path: Path) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures = {
         "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_mb": used.ru_maxrss * 1024 / 1e6,
+        "peak_mb": _peak_bytes() / 1e6,
         "report_mb": folder.report.stat().st_size / 1e6,
         "requests": summary.totals.requests,
         "verdict": summary.verdict,
     }
     print(json.dumps(figures))
+
+
+def _peak_bytes() -> int:
+    """The most memory of this process; that of ``getrusage`` begins with the parent's."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 @click.command(help=__doc__, context_settings={"max_content_width": 120})
