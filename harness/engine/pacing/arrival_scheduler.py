@@ -94,6 +94,7 @@ class ArrivalScheduler:
         """Arrivals that found no free user: class and when due."""
         # First: the times of responses in the same turn are noted, so they can wait.
         self._alarm = Alarm(self._on_alarm, priority=FIRST)
+        self._is_creating = False
         self._creation = Alarm(lambda: gevent.spawn(self._create_users), priority=LAST)
         self.is_open = False
         self.iterations = 0
@@ -211,15 +212,21 @@ class ArrivalScheduler:
 
     def _create_users(self) -> None:
         """Create users for the arrivals that have found none, up to ``max_users``."""
-        turn_ends_s = self._now_s() + _TURN_S
-        while self._unserved and self._now_s() < turn_ends_s:
-            kind, due_s = self._unserved.popleft()
-            due = self._due[kind]
-            if due and due[0][0] <= due_s and self._users() < self._max_users:
-                self._known[kind] = None
-                self._spawn(kind)
-        if self._unserved:
-            self._creation.set(0)
+        if self._is_creating:
+            return  # a user's __init__ blocks: that user does not count yet
+        self._is_creating = True
+        try:
+            turn_ends_s = self._now_s() + _TURN_S
+            while self._unserved and self._now_s() < turn_ends_s:
+                kind, due_s = self._unserved.popleft()
+                due = self._due[kind]
+                if due and due[0][0] <= due_s and self._users() < self._max_users:
+                    self._known[kind] = None
+                    self._spawn(kind)
+        finally:
+            self._is_creating = False
+            if self._unserved:
+                self._creation.set(0)
 
     @staticmethod
     def _wake(user: Waiter[None]) -> None:

@@ -56,3 +56,20 @@ def test_lateness_is_noted_from_the_intended_start() -> None:
     (first, first_delay, first_own), (_, second_delay, _) = arrivals.noted
     assert (first, first_delay, first_own) == pytest.approx((0.005, 0.003, 0.003))
     assert second_delay == pytest.approx(0.003 - 0.5 * TOGETHER_S)
+
+
+def test_users_that_take_long_to_create_are_no_more_than_max_users() -> None:
+    created: list[type[User]] = []
+
+    def create(user_class: type[User]) -> None:
+        gevent.sleep(0.01)  # in its ``__init__``
+        created.append(user_class)
+
+    scheduler = ArrivalScheduler(lambda: 1.0, lambda: Visitor, create, lambda *_: None)
+    times_s = (0.0005 * number for number in range(10))
+    scheduler.open(0.5, times_s, 2, lambda: len(created))
+    gevent.sleep(0.002)
+    scheduler.reopen(0.5, iter([0.01, 0.02]), 2)
+    gevent.sleep(0.1)
+    assert len(created) == 2
+    assert scheduler.waiting == 12
