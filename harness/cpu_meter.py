@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-_PROC = Path("/proc")
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
-
 
 class CpuShares(NamedTuple):
     """Shares of the time since the reading before; see :class:`harness.record.journal_entries.WorkerSecond`."""
@@ -30,7 +27,7 @@ class CpuMeter:
     ``proc`` and ``cgroup_root`` are where the kernel's files are mounted.
     """
 
-    def __init__(self, proc: Path = _PROC, cgroup_root: Path = _CGROUP_ROOT) -> None:
+    def __init__(self, proc: Path = Path("/proc"), cgroup_root: Path = Path("/sys/fs/cgroup")) -> None:
         self._proc = proc
         self._quotas = list(_quota_files(proc, cgroup_root))
         self._before = self._read()
