@@ -37,7 +37,10 @@ from harness.record.second_table import SecondTable
 def rows_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
     table = SecondTable.from_wire(wire)
     seconds = table.second
-    return {second: EndpointSecond.all_of(table.of(seconds == second)) for second in np.unique(seconds).tolist()}
+    return {
+        second: EndpointSecond.all_of(table.of(np.flatnonzero(seconds == second)))
+        for second in np.unique(seconds).tolist()
+    }
 
 
 LocustBadStatusCode = type("LocustBadStatusCode", (Exception,), {"__doc__": "As Locust names it."})
