@@ -13,8 +13,7 @@ from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 from harness.report.exporters.annotations import repository_path, workflow_commands
-from harness.report.exporters.comment import comment_markdown
-from harness.report.exporters.markdown import summary_markdown
+from harness.report.exporters.markdown import comment_markdown, summary_markdown
 
 _LARGEST = 1024 * 1024
 """GitHub rejects a step summary of more bytes, including what other programs have written there."""

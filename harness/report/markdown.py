@@ -13,7 +13,7 @@ from typing import assert_never
 
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
-from harness.report.blocks import Block, Cell, Headline, Items, Paragraph, Table
+from harness.report.blocks import Block, Headline, Items, Paragraph, Table
 from harness.report.section import Section
 
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
@@ -81,7 +81,7 @@ def _table(table: Table, limits: Limits) -> str:
     lines = [
         _row([column.title for column in table.columns]),
         "|" + "|".join(" --- " if column.text else " ---: " for column in table.columns) + "|",
-        *(_row([_cell(cell, limits.cell) for cell in row]) for row in rows),
+        *(_row([_signed(escaped(cell.text, limits.cell), cell.style) for cell in row]) for row in rows),
     ]
     left = len(table.rows) - len(rows)
     return "\n".join(lines) + (f"\n\n… and {left} more in the report." if left else "")
@@ -89,10 +89,6 @@ def _table(table: Table, limits: Limits) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _cell(cell: Cell, longest: int) -> str:
-    return _signed(escaped(cell.text, longest), cell.style)
 
 
 def _signed(text: str, style: str | None) -> str:

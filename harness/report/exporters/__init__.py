@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from harness.report.contents import Exporter
 from harness.report.exporters.annotations import ANNOTATIONS
-from harness.report.exporters.comment import COMMENT
 from harness.report.exporters.html import HTML
 from harness.report.exporters.junit import JUNIT
-from harness.report.exporters.markdown import MARKDOWN
+from harness.report.exporters.markdown import COMMENT, MARKDOWN
 
 EXPORTERS: tuple[Exporter, ...] = (
     HTML,

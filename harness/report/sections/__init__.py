@@ -13,8 +13,7 @@ from harness.report.sections.gates import Gates
 from harness.report.sections.phases import Phases
 from harness.report.sections.suspects import Suspects
 from harness.report.sections.timeline import ResponseTimes, Timeline
-from harness.report.sections.verdict import Verdict
-from harness.report.sections.warnings import Warnings
+from harness.report.sections.verdict import Verdict, Warnings
 
 SECTIONS: tuple[Section, ...] = (
     Verdict(),

@@ -1,4 +1,4 @@
-"""The verdict: whether the run held, why, and its most important figures."""
+"""The verdict: whether the run held, why, its most important figures, and warnings."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class Verdict(Section):
             "facts": _bench_facts(report.summary) if report.suite else _run_facts(report.summary),
             "warnings": list(dict.fromkeys(report.summary.warnings)),
         }
+
+
+class Warnings(Section):
+    """What could not be sampled, checked or kept. The HTML page lists warnings under the verdict."""
+
+    id = "warnings"
+    title = "Warnings"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        warnings = [Cell(warning, "warning") for warning in dict.fromkeys(summary.warnings)]
+        return [Items(warnings)] if warnings else ()
+
+    def values(self, report: Report) -> None:  # noqa: ARG002 - it lists them with the verdict
+        return None
 
 
 def _own_reasons(summary: Summary) -> list[str]:

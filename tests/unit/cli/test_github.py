@@ -10,8 +10,7 @@ import pytest
 from harness.cli.github import _LARGEST, as_text_only, report_to_github
 from harness.cli.outcome import show_outcome
 from harness.record.run_folder import RunFolder
-from harness.report.exporters.comment import comment_markdown
-from harness.report.exporters.markdown import summary_markdown
+from harness.report.exporters.markdown import comment_markdown, summary_markdown
 from tests.support.baselines import make_summary
 
 

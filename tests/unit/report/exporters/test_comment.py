@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.record.summary import GateResult
-from harness.report.exporters.comment import comment_markdown
+from harness.report.exporters.markdown import comment_markdown
 from tests.support.summaries import a_summary
 
 LARGEST = 65_536

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.record.summary import BenchmarkFigures, FailureKind, GateResult, Latency, PhaseSummary, Suspect
-from harness.report.exporters.comment import comment_markdown
-from harness.report.exporters.markdown import summary_markdown
+from harness.report.exporters.markdown import comment_markdown, summary_markdown
 from tests.support.summaries import a_summary
 
 NASTY = "a|b `c` <img src=x>\n**d** [e](f) @team \x1b[31m\x00"
