@@ -12,7 +12,7 @@ from tests.support.plans import make_plan, steady
 @pytest.mark.parametrize(
     ("target", "options"),
     [
-        (ShopTarget(), ""),
+        (ShopTarget(), " --target shop"),
         (CommandTarget(command="serve --port {port}"), " --target 'serve --port {port}' --ready /health"),
         (AttachedTarget(url="http://127.0.0.1:80", pid=7), " --host http://127.0.0.1:80 --pid 7"),
         (AttachedTarget(url="http://127.0.0.1:80"), " --host http://127.0.0.1:80"),
