@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_MOST_SHOWN = 20
+"""Problems that are shown together; more are of the same kind."""
+
+
 class ExitCode(IntEnum):
     """Exit codes of ``harness``. Public: CI jobs rely on them."""
 
@@ -113,7 +117,9 @@ class ManyProblemsError(HarnessError):
 
     @property
     def message(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
+        left = len(self.problems) - len(shown)
+        return "\n".join([*shown, *([str(Message("more-problems", {"count": left}))] if left else [])])
 
 
 def problems_of(error: HarnessError) -> list[HarnessError]:

@@ -6,6 +6,7 @@ to do. Both are :meth:`str.format` templates over the parameters with the conver
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import functools
 import shlex
@@ -15,6 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
 from typing import Any, NamedTuple
+
+_MOST_LISTED = 30
+_LONGEST_TEXT = 5000
+"""Characters of one parameter: enough for the last lines of a log."""
 
 
 class Option(NamedTuple):
@@ -167,19 +172,35 @@ def _shown(value: object, style: OptionStyle) -> object:
     if isinstance(value, Message):
         return value.text(style)
     if isinstance(value, list | tuple) and all(isinstance(each, str | Option | Message) for each in value):
-        return ", ".join(str(_shown(each, style)) for each in value)
-    return value
+        more = [f"… ({len(value) - _MOST_LISTED:,} more)"] if len(value) > _MOST_LISTED else []
+        return ", ".join([*(str(_shown(each, style)) for each in value[:_MOST_LISTED]), *more])
+    return shortened(value, _LONGEST_TEXT) if type(value) is str else value
 
 
 def quoted(value: object) -> str:
-    """``value`` as a message shows it: text in double quotes, true and false as in TOML, long values cut."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    """``value`` as TOML has it, text in double quotes, at most a line of it."""
     try:
-        text = f'"{value}"' if isinstance(value, str) else repr(value)
+        return shortened(" ".join(_as_written(value).splitlines()), 80)
     except (ValueError, RecursionError):  # more digits than Python writes, deeper than it goes
-        text = "this"
-    return text if len(text) <= 80 else f"{text[:77]}…"
+        return "this"
+
+
+def _as_written(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value[:_LONGEST_TEXT]}"'
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case dict() if value:
+            return f"{{{', '.join(f'{key} = {_as_written(item)}' for key, item in value.items())}}}"
+        case _:
+            return repr(value)
+
+
+def shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}…"
 
 
 def _map_texts(value: object, change: Callable[[str], str]) -> object:

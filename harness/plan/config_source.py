@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.messages import Option, message
+from harness.messages import Option, message, shortened
 from harness.plan.description import ScenarioDescription
 from harness.plan.phases import phase_kind
 from harness.plan.problems import InvalidValue, Problems, Where
@@ -92,7 +92,7 @@ def dotted(path: KeyPath) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return shortened(text)
 
 
 def shown_path(path: str | Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.messages import Message, Option, alternatives
+from harness.messages import Message, Option, alternatives, message
 
 _NO_SCENARIOS = ("_", "test_", "conftest.")
 """Prefixes of Python files that lie beside scenarios."""
@@ -79,7 +79,7 @@ def _scenarios_near(path: Path) -> tuple[Path, Message]:
         found = sorted(file.name for file in folder.glob("*.py") if not file.name.startswith(_NO_SCENARIOS))
         if found:
             return folder, alternatives(path.name, found)
-    return beside, alternatives(path.name, ())
+    return beside, message("no-scenarios")
 
 
 def _is_locustfile(name: str) -> bool:

@@ -37,6 +37,8 @@ from harness.plan.target import SHOP, TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
+_MOST_TABLES = 1000
+"""Phases, and gates. More come from a program that went wrong."""
 _DEFAULT_GATE = Gate(comparison=parse_requirement("error_rate < 1%"), default=True)
 _SEEDS = 2**63
 """The master sends the seed to the workers as a number of 64 bits with a sign."""
@@ -206,6 +208,9 @@ def _require_tables(source: ConfigSource, problems: Problems) -> None:
         value = source.data.setdefault(key, [])
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
             problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
+            source.data[key] = []
+        elif len(value) > _MOST_TABLES:
+            problems.add("too-many-tables", where=source.where((key,)), key=key, count=len(value), most=_MOST_TABLES)
             source.data[key] = []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import chain, count
 from typing import Any
 
 from harness.messages import alternatives
@@ -36,11 +37,13 @@ def phase_names(source: ConfigSource, problems: Problems) -> list[str]:
             problems.add("phase-name-twice", where=where, name=name, other=shown(locations[name]))
         names.append(str(name))
         locations.setdefault(str(name), where)
+    taken = set(names)
     for index, table in enumerate(source.data["phase"]):
         if not names[index]:
             kind = str(table.get("kind", "phase"))
-            tries = [kind, *(f"{kind}-{number}" for number in range(2, len(names) + 2))]
-            names[index] = next(name for name in tries if name not in names)
+            tries = chain([kind], (f"{kind}-{number}" for number in count(2)))
+            names[index] = next(name for name in tries if name not in taken)
+            taken.add(names[index])
     return names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
@@ -15,6 +15,7 @@ from harness.plan.quantities import Duration
 from harness.plan.requirement import Comparison
 
 MOST_WORKERS = 1000
+_MOST_NAMES = Field(max_length=1000)
 
 
 class _Table(BaseModel):
@@ -114,9 +115,9 @@ class GuardRails(_Table):
         "masked": "redact", "redacted": "redact", "secrets": "redact",
     }  # fmt: skip
 
-    allowed_hosts: tuple[Annotated[AllowedHost, BeforeValidator(parse_host)], ...] = ()
-    redact: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
-    mask: tuple[Annotated[str, BeforeValidator(_secret_name)], ...] = ()
+    allowed_hosts: Annotated[tuple[Annotated[AllowedHost, BeforeValidator(parse_host)], ...], _MOST_NAMES] = ()
+    redact: Annotated[tuple[Annotated[str, BeforeValidator(_secret_name)], ...], _MOST_NAMES] = ()
+    mask: Annotated[tuple[Annotated[str, BeforeValidator(_secret_name)], ...], _MOST_NAMES] = ()
     """The former name of ``redact``."""
 
     @property

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plan.config_source import ConfigSource, KeyPath, dotted, shown_path
+from harness.plan.dsl import DEEPEST
 from harness.plan.problems import Where
+
+_MOST_BYTES = 1_000_000
 
 
 def read_toml(path: Path) -> ConfigSource:
@@ -19,6 +22,8 @@ def read_toml(path: Path) -> ConfigSource:
         content = path.read_bytes()
     except OSError as error:
         raise HarnessError("file-unreadable", where=shown_path(path), reason=error.strerror) from None
+    if len(content) > _MOST_BYTES:
+        raise HarnessError("file-too-large", where=shown_path(path), size=len(content), most=_MOST_BYTES)
     return parse_toml(path, content)
 
 
@@ -30,6 +35,7 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
         raise HarnessError("file-not-utf8", where=shown_path(path), byte=error.start) from None
     try:
         data = tomllib.loads(text)
+        paths = list(_paths(data))
     except tomllib.TOMLDecodeError as error:
         raise _syntax_problem(path, text, error) from None
     except ValueError:  # Python's limit on digits
@@ -37,7 +43,7 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
     except RecursionError:
         raise HarnessError("toml-nested-too-deeply", where=shown_path(path)) from None
     positions = _Positions(shown_path(path), text)
-    locations: dict[KeyPath, Where] = {path: partial(positions.of, path) for path in _paths(data)}
+    locations: dict[KeyPath, Where] = {path: partial(positions.of, path) for path in paths}
     return ConfigSource(data, locations | {(): positions.file})
 
 
@@ -60,7 +66,9 @@ class _Positions:
 
 
 def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """The path of each value in a table or list."""
+    """The path of each value in a table or list. Raises ``RecursionError`` deeper than anything is meant to be."""
+    if len(path) > DEEPEST:
+        raise RecursionError
     yield path
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in children:

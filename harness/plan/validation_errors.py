@@ -8,12 +8,13 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.messages import alternatives
+from harness.messages import Message, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.problems import InvalidValue, Problems
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_EXTRA = "extra_forbidden"
 _EXAMPLES = {
     "duration": '"30s"',
     "hold": '"10s"',
@@ -44,9 +45,25 @@ def checked(model: type[_Model], value: object, at: KeyPath, source: ConfigSourc
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
+        items = error.errors(include_url=False)
+        unknown = {tuple(item["loc"]): _meant(item, model, at, source) for item in items if item["type"] == _EXTRA}
+        replaced = {(*below[:-1], meant.params.get("close")) for below, meant in unknown.items()}
+        for item in items:
+            below: KeyPath = tuple(item["loc"])
+            if item["type"] == "missing" and (*below[:-1], source.spelled((*at, *below))) in replaced:
+                continue  # a consequence of the unknown key
             _report(item, model, at, source, problems)
         return None
+
+
+def _meant(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: ConfigSource) -> Message:
+    """The keys that there are instead of an unknown one."""
+    below: KeyPath = tuple(item["loc"])
+    path, table = (*at, *below), _model_at(model, below[:-1])
+    synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
+    known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
+    meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
+    return alternatives(source.spelled(path), known, meant)
 
 
 def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: ConfigSource, problems: Problems) -> None:
@@ -60,16 +77,12 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
         problems.add_invalid(cause, where=source.where((*path, cause.key)) if cause.key else where)
     elif item["type"] == "missing" and is_level:
         problems.add("level-missing", where=where, word=word)
-    elif item["type"] == "extra_forbidden" and is_level:
+    elif item["type"] == _EXTRA and is_level:
         problems.add("level-surplus", where=where, word=word)
     elif item["type"] == "missing":
         problems.add("key-missing", where=where, word=word, example=_EXAMPLES.get(str(below[-1]), "…"))
-    elif item["type"] == "extra_forbidden":
-        table = _model_at(model, below[:-1])
-        synonyms: Mapping[str, str] = getattr(table, "synonyms", {})
-        known = [source.spelled((*path[:-1], key)) for key in _keys(table)]
-        meant = {other: source.spelled((*path[:-1], key)) for other, key in synonyms.items()}
-        problems.add("unknown-key", where=where, word=word, alternatives=alternatives(word, known, meant))
+    elif item["type"] == _EXTRA:
+        problems.add("unknown-key", where=where, word=word, alternatives=_meant(item, model, at, source))
     elif item["type"] == "literal_error":
         choices = [str(choice) for choice in _choices(model, below)]
         problems.add("value-unknown", where=where, value=value, alternatives=alternatives(str(value), choices))

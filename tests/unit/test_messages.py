@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from string import Formatter
 import pytest
 
 from harness.errors import HarnessError
-from harness.messages import Message, Option, catalogue, keyword_argument, message
+from harness.messages import Message, Option, catalogue, keyword_argument, message, quoted
 from tests.support.command import REPOSITORY
 
 MAKERS = {"HarnessError", "InvalidValue", "Message", "message", "add"}
@@ -101,3 +102,22 @@ def test_a_message_of_another_version_keeps_its_own_words() -> None:
 def test_what_is_no_message_is_rejected(data: object) -> None:
     with pytest.raises(ValueError, match="not a message"):
         Message.from_data(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (dt.date(1979, 5, 27), "1979-05-27"),
+        ({}, "{}"),
+        ({"a": {"b": True}}, "{a = {b = true}}"),
+        ("two\nlines", '"two lines"'),
+        ("x" * 200_000, '"' + "x" * 76 + "…"),
+    ],
+)
+def test_a_value_is_quoted_as_it_was_written_and_on_one_line(value: object, shown: str) -> None:
+    assert quoted(value) == shown
+
+
+def test_no_parameter_makes_a_message_endless() -> None:
+    assert len(str(message("note", text="x" * 200_000))) < 10_000
+    assert len(str(message("known", known=[f"name-{number}" for number in range(100_000)]))) < 1_000

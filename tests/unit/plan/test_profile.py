@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ManyProblemsError
 from harness.plan.problems import shown
 from harness.plan.profile import load_profile, profile_names
-from tests.unit.plan.support import assert_found, found, plan_problems
+from tests.unit.plan.support import assert_found, found, plan_of, plan_problems
 
 STEADY = '[[phase]]\nkind = "steady"\nusers = 5\nduration = "5s"\n'
 """Lines 1 to 4."""
@@ -234,3 +234,44 @@ def test_an_unknown_kind_of_phase_is_no_problem_of_the_gates_too(tmp_path: Path)
     profile = STEADY.replace("steady", "stedy") + "[[gate]]\nrequire = 'p95 < 1s'\n"
     (problem,) = plan_problems(tmp_path, "", profile)
     assert problem.code == "phase-unknown-kind"
+
+
+@pytest.mark.parametrize("text", [".".join("a" * 900) + " = 1\n", "a = " + "{b = " * 40 + "1" + "}" * 40 + "\n"])
+def test_a_file_nested_deeper_than_any_profile_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "quick.toml"
+    path.write_text(text)
+    with pytest.raises(HarnessError) as raised:
+        load_profile(str(path))
+    assert raised.value.code == "toml-nested-too-deeply"
+
+
+def test_a_file_larger_than_any_profile_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "quick.toml"
+    path.write_text(STEADY + "[[gate]]\nrequire = 'p95 < 5'\n" * 100_000)
+    with pytest.raises(HarnessError) as raised:
+        load_profile(str(path))
+    assert (raised.value.code, raised.value.params["most"]) == ("file-too-large", 1_000_000)
+
+
+def test_more_phases_gates_or_names_than_anyone_writes_are_refused_at_once(tmp_path: Path) -> None:
+    text = f"redact = {['ab'] * 1001}\n{STEADY * 3000}" + "[[gate]]\nrequire = 'p95 < 5'\n" * 2000
+    problems = plan_problems(tmp_path, "", text)
+    assert sorted(problem.code for problem in problems) == ["too-many-tables", "too-many-tables", "value-invalid"]
+
+
+def test_many_problems_are_shown_as_a_few(tmp_path: Path) -> None:
+    profile = STEADY + "[[gate]]\nrequire = 'p95 < 5'\n" * 900 + "".join(f"[{'a' * 900}{n}]\n" for n in range(200))
+    with pytest.raises(ManyProblemsError) as raised:
+        plan_of(tmp_path, "", profile)
+    assert len(raised.value.problems) == 1100
+    assert len(str(raised.value)) < 10_000
+
+
+def test_a_key_that_another_was_meant_by_is_not_missing_too(tmp_path: Path) -> None:
+    (problem,) = plan_problems(tmp_path, "", "[[phase]]\nkind = 'ramp'\nusers = 5\nover = '3s'\n")
+    assert_found([problem], "quick.toml:4: phase[0].over", "unknown-key", {"alternatives": "duration"})
+
+
+def test_a_key_with_brackets_is_unknown_and_no_level(tmp_path: Path) -> None:
+    (problem,) = plan_problems(tmp_path, "", STEADY.rstrip() + "\n'a[3]' = 5\n")
+    assert problem.code == "unknown-key"
