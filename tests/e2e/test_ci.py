@@ -28,6 +28,8 @@ from locust import FastHttpUser, constant, task
 from harness.record.run_folder import RunFolder
 from harness.record.run_folder import is_running
 
+target = "shop"
+
 class Visitor(FastHttpUser):
     wait_time = constant(0.1)
 

@@ -35,6 +35,8 @@ OVERSOLD = """
 from locust import task
 from harness import HttpUser
 
+target = "shop"
+
 class Someone(HttpUser):
     @task
     def look(self):

@@ -66,6 +66,8 @@ SCENARIO = """
 from locust import task
 from harness import HttpUser
 
+target = "shop"
+
 class Someone(HttpUser):
     @task
     def look(self):

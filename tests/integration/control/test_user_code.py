@@ -278,22 +278,6 @@ def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> 
     assert nothing.value.params["tags"] == [Option("tags", "sell"), Option("exclude_tags", "buy")]
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("host", "5"),
-        ("fixed_count", "float('nan')"),
-        ("fixed_count", "-2"),
-        ("weight", "float('inf')"),
-        ("weight", "-1"),
-    ],
-)
-def test_an_attribute_of_no_use_is_reported_with_its_class(tmp_path: Path, key: str, value: str) -> None:
-    text = f"from locust import User\nclass Odd(User):\n    {key} = {value}\n    tasks = [print]\n"
-    error = error_of(scenario(tmp_path, text))
-    assert (error.code, error.params["key"], str(error.where).endswith(":2")) == ("user-class-wrong-value", key, True)
-
-
 @pytest.mark.traced
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
