@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.support import closed_phase, show, start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, new_secret
-from harness.engine.process_setup import TARGET_VARIABLE, allow_many_files, child_command
+from harness.engine.process_setup import allow_many_files, child_command
 from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario, Variant
 from harness.record.journal import JournalFollower
@@ -99,7 +99,7 @@ class _Master:
             ).model_dump_json()
         )
         self.scenario = scenario
-        self.environment = {**os.environ, VARIABLE: new_secret(), TARGET_VARIABLE: "http://127.0.0.1"}
+        self.environment = {**os.environ, VARIABLE: new_secret()}
         self.log = folder / "master.log"
         self.process = start(
             child_command(
@@ -113,7 +113,10 @@ class _Master:
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
         )
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
+        self.process.stdin.write('{"target": "http://127.0.0.1"}\n')
+        self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise click.ClickException(f"the load master did not start:\n{self.log.read_text()[-2000:]}")

@@ -251,7 +251,8 @@ class HarnessLoad:
         self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())
         with on_core(core):
-            self._load = LoadProcesses(self._folder, plan, url)
+            self._load = LoadProcesses(self._folder, plan)
+        self._load.begin(url)
 
     def pids(self) -> list[int]:
         """The process ids of the master, then of the workers."""

@@ -10,13 +10,14 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
-from harness.engine.process_setup import TARGET_VARIABLE, child_command
+from harness.engine.process_setup import child_command
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
@@ -35,61 +36,78 @@ _WORKERS_END_S = 3.0
 
 
 class LoadProcesses:
-    """The master and its workers; a context manager that ends whatever still runs.
+    """The master and its workers, which import what they need until :meth:`begin` sets them to work.
 
-    Create it in a thread that lives until the run's end: the kernel ends a child with the *thread* that started it.
+    A context manager that ends whatever still runs. Create it in a thread that lives until the run's end: the kernel
+    ends a child with the *thread* that started it.
     """
 
-    def __init__(
-        self, folder: RunFolder, plan: RunPlan, target_url: str, listen_address: ListenAddress | None = None
-    ) -> None:
-        listen_address = listen_address or ListenAddress()
+    def __init__(self, folder: RunFolder, plan: RunPlan, listen_address: ListenAddress | None = None) -> None:
+        self._listen_address = listen_address or ListenAddress()
         # The folder's plan is redacted. This one is in no file system, and gone with its last reader.
         self._plan = os.memfd_create("plan")
         os.write(self._plan, plan.model_dump_json().encode())
         self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
         # Not as arguments, which every user can see: the kernel shows an environment to its own user and root only.
-        self._environment = os.environ | {VARIABLE: listen_address.secret, TARGET_VARIABLE: target_url}
+        self._environment = os.environ | {VARIABLE: self._listen_address.secret}
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._ended: set[int] = set()
+        self._failed: set[int] = set()
+        self._ended = False
         self._received = b""
         options = {"plan": f"/proc/self/fd/{self._plan}"}
-        listen = {"host": listen_address.host, "port": listen_address.port}
+        listen = {"host": self._listen_address.host, "port": self._listen_address.port}
         run = {"journal": str(folder.journal.resolve()), "run_id": folder.run_id}
-        self._master = self._start(child_command("harness.engine.master", **options, **listen, **run), piped=True)
+        self._scenario = plan.scenario.path
+        self._master = self._start(
+            child_command("harness.engine.master", **options, **listen, **run), stdout=subprocess.PIPE
+        )
         try:
-            self.port = self._announced_port()
-            master = (listen_address.local_address(), self.port)
             for index in range(plan.workers):
-                command = child_command("harness.engine.worker", master=master, index=index, **options)
-                self._workers.append(self._start(command))
-        except BaseException:  # raised again: an interrupt, too, must leave no process behind
+                self._workers.append(self._start(child_command("harness.engine.worker", index=index, **options)))
+        except OSError:
             self.kill()
             self.end()
             raise
         finally:
             os.close(self._plan)
 
-    def _start(self, command: list[str], *, piped: bool = False) -> subprocess.Popen[bytes]:
+    def _start(self, command: list[str], stdout: int | None = None) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if piped else self._log.writer,  # what a scenario prints is worth keeping
+            stdin=subprocess.PIPE,
+            stdout=stdout or self._log.writer,  # what a scenario prints is worth keeping
             stderr=self._log.writer,
             env=self._environment,
             pass_fds=[self._plan],
             start_new_session=True,
         )
 
-    def _announced_port(self) -> int:
+    def begin(self, target_url: str, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Put load on the target, which is ready. Others may join the master at ``port`` from now on.
+
+        Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
+        """
+        send_line(self._master, json.dumps({"target": target_url}))
+        self.port = self._announced_port(interrupted)
+        master = (self._listen_address.local_address(), self.port)
+        for worker in self._workers:
+            send_line(worker, json.dumps({"target": target_url, "master": master}))
+
+    def _announced_port(self, interrupted: Callable[[], bool]) -> int:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline and self._master.poll() is None:
+        while self._master.poll() is None and time.monotonic() < deadline:
             for line in self._lines(_POLL_S):
                 if "error" in line:
                     raise HarnessError("master-cannot-listen", where=Option("bind"), reason=line["error"])
                 return int(line["port"])
+            if interrupted():
+                raise KeyboardInterrupt
+        if self._master.poll() is None:
+            raise HarnessError(
+                "scenario-timeout", where=self._scenario, exit_code=ExitCode.BROKEN, timeout_s=_START_TIMEOUT_S
+            )
         self._log.pump()
         raise HarnessError(
             "master-not-started",
@@ -114,27 +132,21 @@ class LoadProcesses:
     def news(self) -> list[Message]:
         """The master's messages for people since the last call; also tells the master which workers have ended."""
         for index, worker in enumerate(self._workers):
-            if index not in self._ended and worker.poll() is not None:
-                self._ended.add(index)
+            if index not in self._failed and worker.poll() is not None:
+                self._failed.add(index)
                 kill_group(worker)
                 self._log.pump()  # its last words are in the log
                 reason = describe_exit(worker.returncode, self._log_path, f"worker-{index}")
-                self._send(f"failed {index} {json.dumps(reason.to_data())}")
+                send_line(self._master, f"failed {index} {json.dumps(reason.to_data())}")
         return [Message.from_data(line["say"]) for line in self._lines(0.0)]
 
     def stop(self, reason: EndReason) -> None:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
-        self._send(f"stop {reason}")
+        send_line(self._master, f"stop {reason}")
 
     def abort(self) -> None:
         """After :meth:`stop`: abort running requests."""
-        self._send("abort")
-
-    def _send(self, line: str) -> None:
-        assert self._master.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended already
-            self._master.stdin.write(f"{line}\n".encode())
-            self._master.stdin.flush()
+        send_line(self._master, "abort")
 
     @property
     def running(self) -> bool:
@@ -146,7 +158,10 @@ class LoadProcesses:
         return [process.pid for process in (self._master, *self._workers) if process.poll() is None]
 
     def end(self) -> None:
-        """Wait a little for an orderly end, then kill what is left."""
+        """Wait a little for an orderly end, then kill what is left. Harmless when all has ended."""
+        if self._ended:
+            return
+        self._ended = True
         processes = [self._master, *self._workers]
         if self._master.poll():  # it failed: nothing that the workers send is recorded
             self.kill()
@@ -160,10 +175,9 @@ class LoadProcesses:
         for process in processes:
             process.wait()
             kill_group(process)
-        for pipe in (self._master.stdin, self._master.stdout):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended master no longer reads
-                pipe.close()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended process no longer reads
+                    pipe.close()
         self._log.close()
 
     def kill(self) -> None:
@@ -186,6 +200,14 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what user code has started in a load process that has just ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def send_line(process: subprocess.Popen[bytes], line: str) -> None:
+    """Write a line to the standard input of a process, unless it has ended."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.flush()
 
 
 def describe_exit(code: int, log: Path, name: str) -> Message:

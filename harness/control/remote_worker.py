@@ -8,6 +8,7 @@ lost. When it ends, it removes the folder and the processes. Only SIGKILL leaves
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -28,9 +29,9 @@ from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
-from harness.control.load_processes import describe_exit, kill_group
+from harness.control.load_processes import describe_exit, kill_group, send_line
 from harness.control.user_code import describe_scenario
-from harness.engine.process_setup import TARGET_VARIABLE, child_command
+from harness.engine.process_setup import child_command
 from harness.errors import ExitCode, HarnessError, problems_of
 from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
@@ -193,20 +194,20 @@ class _Workers:
     """The worker processes; a context manager that ends whatever still runs. Made in the main thread only."""
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
-        environment = os.environ | {VARIABLE: secret, TARGET_VARIABLE: target}
-        options = {"master": (host, port), "plan": str(plan_file(folder).resolve())}
+        start = json.dumps({"target": target, "master": (host, port)})
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:
             with self._logs[index].open("ab") as log:
                 self.running[index] = subprocess.Popen(
-                    child_command("harness.engine.worker", index=index, **options),
-                    stdin=subprocess.DEVNULL,
+                    child_command("harness.engine.worker", index=index, plan=str(plan_file(folder).resolve())),
+                    stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env=environment,
+                    env=os.environ | {VARIABLE: secret},
                     start_new_session=True,
                 )
+            send_line(self.running[index], start)
 
     def take_ended(self) -> dict[int, Message | None]:
         """The workers that have ended since the last call, and how; None: as they should."""

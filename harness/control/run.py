@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
-from harness import control
+from harness import control, quick_start
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.artifacts import artifact_location
@@ -75,7 +76,11 @@ def _run_in(
     for name, where in plan.scenario.left_out.items():
         observer.notify(message("user-class-left-out", name=name, where=where))
     observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
+    # While the others start, as imports during the load would disturb it, and after it keep the user waiting.
+    importing = Thread(target=_import_what_judges, daemon=True)
+    importing.start()
     with (
+        LoadProcesses(folder, plan, listen_address) as load,  # first: it takes longest to start
         start_target(
             plan.target,
             folder,
@@ -89,18 +94,17 @@ def _run_in(
         url = target.url
         if plan.remote_workers:
             url = reached_from_outside(target.url, listen_address, managed=target.managed)
-        with (
-            LoadProcesses(folder, plan, url, listen_address) as load,
-            SamplingSession(
-                plan.phases,
-                plan.sampling,
-                target,
-                folder,
-                # This process is a part of the generator: it draws the live view and runs the samplers.
-                lambda: [os.getpid(), *load.pids()],
-                cores=usable_cores(),
-            ) as sampling,
-        ):
+        importing.join()
+        load.begin(url, lambda: interrupts.count > 0)
+        with SamplingSession(
+            plan.phases,
+            plan.sampling,
+            target,
+            folder,
+            # This process is a part of the generator: it draws the live view and runs the samplers.
+            lambda: [os.getpid(), *load.pids()],
+            cores=usable_cores(),
+        ) as sampling:
             if plan.remote_workers:
                 _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)
             journal = RunSupervisor(
@@ -111,6 +115,7 @@ def _run_in(
                 observer.update,
                 LoadStopper(load, observer, interrupts, target, RunTotals(public) if plan.stop_early else None),
             ).run()
+        load.end()
         observer.load_ended()
         if plan.scenario.has_verify:
             _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer)
@@ -118,6 +123,11 @@ def _run_in(
         observer.notify(message("run-judging"))
         summary = control.finalize.conclude(folder, public, environment, store)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
+
+
+def _import_what_judges() -> None:
+    for module in ("harness.control.finalize", "harness.report.exporters"):
+        quick_start.load(module)
 
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:

@@ -1,9 +1,9 @@
 """The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
 
-It finds the run's secret and the target's URL in its environment. It writes one JSON object a line to standard output:
-``{"port": …}`` or ``{"error": …}`` first, then ``{"say": …}``, each a message for people. On standard input it reads
-the controller's commands: ``stop REASON`` ends the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message
-in JSON) reports that a worker of this machine has ended.
+It finds the run's secret in its environment. It writes one JSON object a line to standard output: ``{"port": …}`` or
+``{"error": …}`` first, then ``{"say": …}``, each a message for people. The first line of standard input is
+``{"target": URL}``, once the target is ready; then come the controller's commands: ``stop REASON`` ends the run in
+order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,9 +43,8 @@ from harness.record.redaction import redacted
 logger = logging.getLogger(__name__)
 
 
-def _follow_commands(master: LoadMaster, run_state: RunState) -> None:
+def _follow_commands(master: LoadMaster, run_state: RunState, lines: Iterable[str]) -> None:
     """Follow the controller's commands (see the module docstring)."""
-    lines = FileObjectPosix(sys.stdin.fileno(), "r")
     for line in lines:
         command, _, rest = line.strip().partition(" ")
         if command == "stop":
@@ -63,7 +63,7 @@ def main() -> None:
     """
     given = child_options()
     stdout = claim_stdout()
-    plan, target = set_up_load_process("master", given.plan)
+    plan = set_up_load_process("master", given.plan)
     use_keys(take_secret())
     random.seed(plan.seed)
 
@@ -75,6 +75,8 @@ def main() -> None:
 
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     scenario = load_scenario(plan.scenario.locustfiles)
+    commands = FileObjectPosix(sys.stdin.fileno(), "r")
+    target = json.loads(commands.readline())["target"]
     environment = make_environment(scenario, plan, host=target, is_master=True)
     try:
         runner = create_runner(environment, LoadMasterRunner, given.host, given.port)
@@ -92,7 +94,7 @@ def main() -> None:
         registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
         master = LoadMaster(plan, environment, runner, run_state, registry)
-        gevent.spawn(_follow_commands, master, run_state)
+        gevent.spawn(_follow_commands, master, run_state, commands)
         send(port=runner.server.port)
         if bundle is not None:
             say(bundle.describe())

@@ -53,8 +53,8 @@ def take(variable: str) -> str:
     return os.environ.pop(variable)
 
 
-def set_up_load_process(role: str, plan_file: str, index: int | None = None) -> tuple[RunPlan, str]:
-    """Set up the master, or the worker with that number; the plan, and the target's URL."""
+def set_up_load_process(role: str, plan_file: str, index: int | None = None) -> RunPlan:
+    """Set up the master, or the worker with that number; returns the plan."""
     _log_to_stderr(role if index is None else f"{role}-{index}")
     allow_many_files()
     plan = RunPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def set_up_load_process(role: str, plan_file: str, index: int | None = None) -> 
     np.unique(np.zeros(0))  # the first call takes some 20 ms, for which all users would wait
     # As in Locust's own distributed mode: locustfiles search it for their role.
     sys.argv = ["locust", "-f", ",".join(plan.scenario.locustfiles), f"--{role}", *plan.arguments]
-    return plan, take(TARGET_VARIABLE)
+    return plan
 
 
 def _log_to_stderr(name: str) -> None:

@@ -1,11 +1,12 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-It finds the run's secret and the target's URL in its environment. If it ends early, its last line on standard error
-says why.
+It finds the run's secret in its environment. Once the target is ready, a line on standard input has its URL and the
+master's address. If it ends early, its last line on standard error says why.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import socket
@@ -246,9 +247,11 @@ class LoadWorker:
 
 
 def main() -> None:
-    """The worker process; its options are ``master`` (host and port), ``plan`` (a file) and ``index``."""
+    """The worker process; its options are ``plan`` (a file) and ``index``."""
     given = child_options()
-    plan, target = set_up_load_process("worker", given.plan, given.index)
+    plan = set_up_load_process("worker", given.plan, given.index)
+    start = json.loads(sys.stdin.readline())
+    target = start["target"]
     use_keys(take_secret())
     random.seed(f"{plan.seed}:{given.index}")
     guarding = install_guard(plan, target, given.index)
@@ -260,7 +263,7 @@ def main() -> None:
         sys.exit(f"{raised.location}: {raised.error}")
     environment = make_environment(scenario, plan, host=target)
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
-    runner = create_runner(environment, LoadWorkerRunner, *given.master)
+    runner = create_runner(environment, LoadWorkerRunner, *start["master"])
     if not reads_stats(scenario):
         drop_stats(environment)
     worker = LoadWorker(environment, runner, given.index, guarding, scenario.modules)

@@ -72,7 +72,8 @@ def put_load(
     folder = RunFolder.create(parent, "run")
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
-    with LoadProcesses(folder, plan, url, listen_address) as load:
+    with LoadProcesses(folder, plan, listen_address) as load:
+        load.begin(url)
         while load.running:
             load.news()
             follower.poll()

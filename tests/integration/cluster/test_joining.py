@@ -117,7 +117,8 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
 def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
     """Those everybody on the machine can read."""
     plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
-    with LoadProcesses(RunFolder.create(tmp_path, "run"), plan, "http://me:s3cret@127.0.0.1:9") as load:
+    with LoadProcesses(RunFolder.create(tmp_path, "run"), plan) as load:
+        load.begin("http://me:s3cret@127.0.0.1:9")
         shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in load.pids()]
         load.kill()
     assert len(shown) == 2
