@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -57,7 +58,12 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
             write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
             environment = capture_environment(public, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
-            outcome = _run_in(folder, plan, public, environment, store, observer, listen_address or ListenAddress())
+            try:
+                outcome = _run_in(folder, plan, public, environment, store, observer, listen_address or ListenAddress())
+            except KeyboardInterrupt:
+                if not folder.journal.exists():  # nothing was measured
+                    shutil.rmtree(folder.path)
+                raise
             if copies is None:
                 return outcome
             observer.notify(message("run-copying", location=str(copies)))

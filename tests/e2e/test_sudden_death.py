@@ -135,3 +135,28 @@ def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
         assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_ctrl_c_is_heard_while_the_load_master_imports_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\n"
+        "from locust import HttpUser, task\n"
+        "if 'harness.engine.master' in sys.orig_argv:\n"
+        "    open('importing', 'w').close()\n"
+        "    time.sleep(50)\n"
+        "class Visitor(HttpUser):\n"
+        "    @task\n"
+        "    def visit(self):\n"
+        "        self.client.get('/health')\n"
+    )
+    process = start("run", "slow.py", cwd=tmp_path, group=True)
+    wait_until((tmp_path / "importing").exists, seconds=60, what="the import")
+    wait_until(lambda: list(tmp_path.glob("reports/*/target.log")), seconds=60, what="the target's start")
+    others = descendants(process.pid)
+    pressed_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert time.monotonic() - pressed_s < 15
+    assert result.code == 130, result.err
+    wait_until(all_gone(others), what="the end of all processes")
+    assert not list(tmp_path.glob("reports/*/plan.json")), "a run that never began"
