@@ -99,6 +99,8 @@ class HarnessError(Exception):
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HarnessError:
         """The error that a child process reported."""
+        if "problems" in data:
+            return ManyProblemsError([HarnessError.from_data(problem) for problem in data["problems"]])
         where = from_data(data["where"])
         return HarnessError(
             data["code"],
@@ -120,6 +122,9 @@ class ManyProblemsError(HarnessError):
         shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
         left = len(self.problems) - len(shown)
         return "\n".join([*shown, *([str(Message("more-problems", {"count": left}))] if left else [])])
+
+    def to_data(self) -> dict[str, Any]:
+        return super().to_data() | {"problems": [problem.to_data() for problem in self.problems]}
 
 
 def problems_of(error: HarnessError) -> list[HarnessError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,14 +14,14 @@ from harness.record.plain_text import plain
 
 
 class Terminal(Console):
-    """Standard error, as wide as the terminal, or as a log if there is none.
+    """Standard error, as wide as the terminal or COLUMNS, or as a log if there is neither.
 
     Whatever is printed, from a target, a scenario or a store, only rich itself steers the terminal.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"stderr": True, "highlight": False, "markup": False, **options})
-        if not self.is_terminal and "width" not in options:
+        if not self.is_terminal and "width" not in options and not os.environ.get("COLUMNS", "").isdecimal():
             self.width = LOG_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -26,12 +26,18 @@ _HISTORY = 50
 """How many benches before this one the report shows."""
 
 
-def conclude(folder: RunFolder, plan: RunPlan | BenchPlan, environment: Environment, store: Store) -> Summary:
+def conclude(
+    folder: RunFolder,
+    plan: RunPlan | BenchPlan,
+    environment: Environment,
+    store: Store,
+    warnings: Sequence[Message] = (),
+) -> Summary:
     """Judge a run that has just ended against the store's baseline, if there is one; write its reports; store it.
 
     If the store fails, the run is still judged and reported; the result gets a warning.
     """
-    warnings: list[Message] = []
+    warnings = [*warnings]
     try:
         baseline = store.baseline_for(*plan.key, environment.fingerprint)
         if baseline is not None:

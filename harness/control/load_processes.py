@@ -153,6 +153,11 @@ class LoadProcesses:
         """Whether the master still runs; it is the last to end in an orderly run."""
         return self._master.poll() is None
 
+    def master_end(self) -> Message | None:
+        """How the master ended; None while it runs, and if it ended as it should."""
+        code = self._master.poll()
+        return message("master-ended", how=describe_exit(code, self._log_path)) if code else None
+
     def pids(self) -> list[int]:
         """The processes that make the load, for the sampler that watches the generator."""
         return [process.pid for process in (self._master, *self._workers) if process.poll() is None]

@@ -121,13 +121,17 @@ def _run_in(
                 observer.update,
                 LoadStopper(load, observer, interrupts, target, RunTotals(public) if plan.stop_early else None),
             ).run()
+        broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
         load.end()
         observer.load_ended()
+        if broke is not None:
+            observer.notify(broke)
         if plan.scenario.has_verify:
             _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer)
         target.stop()
         observer.notify(message("run-judging"))
-        summary = control.finalize.conclude(folder, public, environment, store)
+        warnings = [] if broke is None else [broke]
+        summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
 

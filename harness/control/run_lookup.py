@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ def find_or_fetch(run: str, out: Path) -> RunFolder:
             raise
     location = artifacts.artifact_location()
     if location is None:
+        near = difflib.get_close_matches(run, [path.parent.name for path in out.glob("[!.]*/plan.json")], n=1)
+        if near:
+            raise HarnessError("run-misspelled", where=run, folder=out, near=near[0])
         raise HarnessError("run-not-found", where=run, folder=out, variable=artifacts.VARIABLE)
     folder = artifacts.download(run, location, out)
     if folder is None:

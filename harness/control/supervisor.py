@@ -101,6 +101,8 @@ class LoadStopper:
 
     def _reason_to_stop(self, journal: Journal) -> tuple[EndReason, Message] | None:
         """For the journal, and for people."""
+        if (notice := self._target.notice()) is not None:
+            self._observer.notify(notice)
         if self._interrupts.count:
             return "interrupted", message("run-interrupted")
         if not self._target.is_alive():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shlex
 import signal
 import sys
@@ -26,6 +27,8 @@ _MODES = ("--benchmark-only", "--benchmark-enable")
 """Set for each session by ``options``; a tracing session has neither."""
 _OURS = ("--benchmark-json", "--harness-bench")
 _JUDGES = "--benchmark-compare-fail"
+_WORKERS = re.compile(r"(?:-n|--numprocesses)=?(.*)")
+"""pytest-xdist's option; benchmarks in several processes disturb one another, so pytest-benchmark skips them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
             packages=" and ".join(name.replace("_", "-") for name in missing),
             install=how_to_install("bench"),
         )
-    for argument in arguments:
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=True):
         name = argument.partition("=")[0]
+        workers = _WORKERS.fullmatch(argument)
+        if workers is not None and (workers[1] or following) != "0":
+            raise HarnessError("bench-in-parallel", where=argument)
         if name == _JUDGES:
             raise HarnessError("bench-compare-fail-refused", where=argument)
         if name in _OURS:

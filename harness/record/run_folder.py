@@ -74,6 +74,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it recorded anything: a run's target may never have been ready."""
+        return self.journal.exists() or self.suite.exists()
+
+    @property
     def is_bench(self) -> bool:
         """Whether ``harness bench`` made it. Raises :class:`HarnessError` if plan.json is missing or damaged."""
         plan = read_json(self.plan)
@@ -116,12 +121,12 @@ def find_run(name: str, parent: Path) -> RunFolder:
     Raises :class:`HarnessError` if there is none.
     """
     if name == "latest":
-        runs = sorted(
-            path.parent for path in parent.glob("[!.]*/plan.json")
-        )  # hidden folders are being fetched or removed
-        if not runs:
+        # Hidden folders are being fetched or removed.
+        runs = [RunFolder(plan.parent) for plan in sorted(parent.glob("[!.]*/plan.json"))]
+        begun = [run for run in runs if run.has_begun]
+        if not begun:
             raise HarnessError("no-run-yet", where=str(parent))
-        return RunFolder.open(runs[-1])
+        return RunFolder.open(begun[-1].path)
     below = parent / name
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import fcntl
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from harness.shop.app import create_app
@@ -20,6 +22,8 @@ from harness.shop.payment_client import PaymentClient
 from harness.shop.seed import check_filled, seed
 from harness.shop.serving import PaymentProcess, listen, serve, stop_on_signals
 from harness.shop.settings import ShopSettings
+
+_TEMPORARY = "harness-shop-"
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -64,9 +68,22 @@ def run(settings: ShopSettings, host: str, port: int) -> None:
         serve(app, bound, on_ready=lambda at: _say(f"ready at {at}; {database}; defects: {settings.defects}"))
 
 
+def _temporary_folder(stack: ExitStack) -> Path:
+    """A folder for this process, which locks a file in it. Those of shops that were killed are removed."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*/lock"):
+        with suppress(OSError), lock.open("r+") as file:  # another user's, or a shop that runs
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_TEMPORARY)))
+    unlocked = folder / ".lock"
+    fcntl.flock(stack.enter_context(unlocked.open("w")), fcntl.LOCK_EX)
+    unlocked.rename(folder / "lock")
+    return folder
+
+
 def _folder(data_dir: Path | None, stack: ExitStack) -> Path:
     if data_dir is None:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-shop-")))
+        return _temporary_folder(stack)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -76,8 +76,8 @@ class Store(RunCatalogue):
     def baseline_for(self, scenario: str, profile: str, fingerprint: str) -> Baseline | None:
         """The baseline, its latest run first; None if none was set."""
         query = (
-            select(RunRow.run_id, RunRow.measurement)
-            .join(BaselineRow, BaselineRow.run_id == RunRow.run_id)
+            select(BaselineRow.run_id, RunRow.measurement)
+            .join(RunRow, BaselineRow.run_id == RunRow.run_id, isouter=True)
             .where(_is_of(scenario, profile, fingerprint))
             .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
         )

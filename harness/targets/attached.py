@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import psutil
@@ -14,6 +15,8 @@ from harness.targets import health
 from harness.targets.agent_client import Agent
 from harness.targets.target import RUNNING, Target
 
+_CHECK_EVERY_S = 1.0
+
 
 class Attached(Target):
     managed = False
@@ -22,18 +25,36 @@ class Attached(Target):
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
-        is_http = self.url.lower().startswith(("http://", "https://"))  # else users know how to reach it
-        if is_http:
-            host, port = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
+        self._pid_noticed = False
+        self._checked_s = 0.0
+        self._answers = True
+        self._address: tuple[str, int] | None = None
+        if self.url.lower().startswith(("http://", "https://")):  # else users know how to reach it
+            self._address = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
         if plan.pid is not None:
             try:
                 self._process = psutil.Process(plan.pid)
             except psutil.NoSuchProcess as error:
                 raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
-        if is_http:
-            health.require_listener(plan.url, host, port)
+        if self._address is not None:
+            health.require_listener(plan.url, *self._address)
 
     def is_alive(self) -> bool:
+        """Whether the process runs or, once it has ended, whether another still listens at the URL."""
+        if self._process_runs():
+            return True
+        if time.monotonic() - self._checked_s > _CHECK_EVERY_S:
+            self._checked_s = time.monotonic()
+            self._answers = self._address is not None and health.is_listening(*self._address)
+        return self._answers
+
+    def notice(self) -> Message | None:
+        if self._pid_noticed or self._process_runs() or not self.is_alive():
+            return None
+        self._pid_noticed = True
+        return message("target-pid-ended", pid=self.pid, url=redacted(self.url))
+
+    def _process_runs(self) -> bool:
         # is_running compares the start time too: another process may get the same id.
         return self._process is None or (self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
 

@@ -136,6 +136,15 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
     return host, port
 
 
+def is_listening(host: str, port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=_RESPONSE_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def require_listener(url: str, host: str, port: int) -> None:
     """Raises :class:`HarnessError` (exit code 4) if nobody accepts connections there."""
     try:

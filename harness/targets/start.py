@@ -101,6 +101,8 @@ class Managed(Target):
         status = self._process.poll()
         if status is None:
             return RUNNING
+        if self._process.supervisor_lost:
+            return message("target-supervisor-killed")
         if status >= 0:
             return message("target-exited", status=status)
         code = "target-sigkill" if -status == signal.SIGKILL else "target-killed"

@@ -38,6 +38,8 @@ class SupervisedProcess:
         self._lock = threading.Lock()
         self._remove = remove
         self._returncode: int | None = None
+        self.supervisor_lost = False
+        """Whether the supervisor was killed, and the process with it."""
         self._channel, theirs = Pipe()
         with theirs:
             self._supervisor = subprocess.Popen(
@@ -81,6 +83,7 @@ class SupervisedProcess:
                     self._returncode = self._channel.recv()["returncode"]
                 except (EOFError, OSError):  # the supervisor is gone, and with it (PR_SET_PDEATHSIG) the target
                     self._returncode = -signal.SIGKILL
+                    self.supervisor_lost = True
             return self._returncode
 
     def stop(self, grace_s: float) -> None:

@@ -29,6 +29,10 @@ class Target(ABC):
     def exit_description(self) -> Message:
         """How it ended: ``exited with code 1``."""
 
+    def notice(self) -> Message | None:
+        """What has happened to it that the user should know though the load goes on; once."""
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """What it is, for people: without secrets."""

@@ -92,7 +92,10 @@ def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_pa
     by_module(others, "harness.engine.master").kill()
     result = finish(process)
     assert result.code == 4, result.err
-    assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["totals"]["requests"] > 50
+    (how,) = [notice["params"]["how"] for notice in summary["notices"] if notice["code"] == "master-ended"]
+    assert (how["code"], how["params"]) == ("process-killed", {"signal": "SIGKILL"})
     wait_until(all_gone(others), what="the end of all processes")
 
 

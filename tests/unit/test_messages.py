@@ -11,7 +11,7 @@ from string import Formatter
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ManyProblemsError, problems_of
 from harness.messages import Message, Option, catalogue, keyword_argument, message, quoted
 from tests.support.command import REPOSITORY
 
@@ -121,3 +121,12 @@ def test_a_value_is_quoted_as_it_was_written_and_on_one_line(value: object, show
 def test_no_parameter_makes_a_message_endless() -> None:
     assert len(str(message("note", text="x" * 200_000))) < 10_000
     assert len(str(message("known", known=[f"name-{number}" for number in range(100_000)]))) < 1_000
+
+
+def test_many_problems_survive_the_way_from_a_child() -> None:
+    problems = [HarnessError("run-folder-not-found", where="a"), HarnessError("no-run-yet", where="b")]
+    restored = HarnessError.from_data(ManyProblemsError(problems).to_data())
+    assert [(problem.code, problem.where) for problem in problems_of(restored)] == [
+        ("run-folder-not-found", "a"),
+        ("no-run-yet", "b"),
+    ]

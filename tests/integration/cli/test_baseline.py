@@ -331,3 +331,12 @@ def test_rm_of_a_run_that_is_not_in_it(three: Path) -> None:
     assert result.exit_code == 2
     assert "run other " in result.err
     assert make_measurement(4, profile="smoke").run_id in result.err
+
+
+def test_what_a_store_holds_reaches_the_terminal_without_its_controls(reports: Path) -> None:
+    with open_store(None, reports) as store:
+        store.set_baseline(make_entry(scenario="sh\x1b[31mop\u202e", fingerprint="f\x07"), replace=True)
+    for words in (["list"], ["show"], ["show", "cart"], ["rm", "sh\x1b[31mop\u202e"]):
+        said = baseline(reports, *words).err
+        assert "shop" in said
+        assert not {"\x1b", "\x07", "\u202e"} & set(said)

@@ -84,3 +84,10 @@ def test_a_copy_that_fails_is_a_warning(url: str, reason: str, reports: Path) ->
     (warning,) = read_model(folder.summary, Summary).warnings
     assert url in str(warning)
     assert reason in str(warning)
+
+
+def test_a_run_id_that_is_almost_right_is_suggested(reports: Path) -> None:
+    folder = record_run(reports, phases=[steady(5, 3)], environment=make_environment())
+    with pytest.raises(HarnessError) as raised:
+        find_or_fetch(folder.run_id[:-1], reports)
+    assert (raised.value.code, raised.value.params["near"]) == ("run-misspelled", folder.run_id)

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.microbench.session import Ended, Outlet, Session
+from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark
 from tests.support.children import die_with_the_tests
+from tests.support.errors import harness_error
 
 TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
 STRAY = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
@@ -33,6 +34,17 @@ def gone(pid: int) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+@pytest.mark.parametrize("arguments", [["-n", "2"], ["-n2"], ["-nauto"], ["--numprocesses=2"], ["--numprocesses", "2"]])
+def test_benchmarks_in_parallel_are_refused(arguments: list[str]) -> None:
+    with harness_error("bench-in-parallel"):
+        need_pytest_benchmark(arguments)
+
+
+@pytest.mark.parametrize("arguments", [["-n", "0"], ["-n0"], ["--numprocesses=0"], ["-k", "n2"]])
+def test_benchmarks_in_one_process_are_not(arguments: list[str]) -> None:
+    need_pytest_benchmark(arguments)
 
 
 def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:

@@ -44,6 +44,14 @@ def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path
         assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    with start_shop({"TMPDIR": str(tmp_path)}) as killed, start_shop({"TMPDIR": str(tmp_path)}):
+        stop(killed.process, signal.SIGKILL)
+        assert len(list(tmp_path.iterdir())) == 2
+        with start_shop({"TMPDIR": str(tmp_path)}):
+            assert len(list(tmp_path.iterdir())) == 2  # of the two that run
+
+
 def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tmp_path: Path) -> None:
     with start_shop({"SHOP_DATA_DIR": str(tmp_path)}) as shop:
         child = the_vendor(shop.pid)

@@ -162,3 +162,31 @@ def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> Non
     with sqlite3.connect(tmp_path / "store.sqlite") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        ("UPDATE harness_run SET started_at = 'yesterday'", "store-file-damaged"),
+        ("UPDATE harness_run SET verdict = CAST(x'ff' AS TEXT)", "store-file-damaged"),
+        ("DROP TABLE harness_run", "store-file-damaged"),
+    ],
+)
+def test_a_damaged_store_is_told_from_one_that_others_hold(damage: str, code: str, tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+        with sqlite3.connect(tmp_path / "store.sqlite") as file:
+            file.execute(damage)
+        with pytest.raises(HarnessError) as raised:
+            store.stored_runs()
+    assert raised.value.code == code
+
+
+def test_a_baseline_whose_run_is_gone_is_an_error(tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        store.set_baseline(make_entry(), replace=True)
+        with sqlite3.connect(tmp_path / "store.sqlite") as file:
+            file.execute("DELETE FROM harness_run")
+        with pytest.raises(HarnessError) as raised:
+            store.baseline_for("flash_sale", "load", "f1")
+    assert raised.value.code == "store-row-damaged"

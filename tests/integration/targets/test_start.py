@@ -342,3 +342,28 @@ class TestAttached:
             start_target(AttachedTarget(url=f"http://127.0.0.1:{port}"), run_folder(tmp_path))
         assert (raised.value.code, raised.value.exit_code) == ("target-unreachable", ExitCode.BROKEN)
         assert raised.value.params["reason"] == "Connection refused"
+
+
+def test_a_target_that_died_with_its_supervisor_is_not_taken_for_out_of_memory(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        psutil.Process(target.pid).parent().kill()  # type: ignore[union-attr]  # it has one
+        assert wait_until(lambda: not target.is_alive())
+        assert target.exit_description().code == "target-supervisor-killed"
+
+
+def test_an_attached_process_that_ends_is_no_loss_while_the_url_answers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        plan = AttachedTarget(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        watched = subprocess.Popen(["sleep", "300"])
+        target = start_target(plan.model_copy(update={"pid": watched.pid}), run_folder(tmp_path))
+        assert target.notice() is None
+        watched.kill()
+        watched.wait()
+        assert target.is_alive()
+        notice = target.notice()
+        assert notice is not None
+        assert (notice.code, notice.params) == ("target-pid-ended", {"pid": watched.pid, "url": plan.url})
+        assert target.notice() is None
+    assert wait_until(lambda: not target.is_alive())
+    assert target.exit_description().code == "target-ended"

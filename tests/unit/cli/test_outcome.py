@@ -189,3 +189,12 @@ def test_json_is_written_even_if_standard_error_cannot_be(
         show_outcome(RunFolder(tmp_path), passed(), as_json=True)
         monkeypatch.undo()
     assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+
+
+def test_columns_is_the_width_where_there_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = shown(passed(reasons=["a reason of many words " * 10]), tmp_path, capsys)
+    lines = [line for line in text.splitlines() if not line.startswith("report")]
+    assert max(map(cell_len, lines)) <= 60

@@ -37,7 +37,10 @@ def test_runs_are_found_by_path_by_id_and_as_the_latest(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, check=lambda error: error.code == "no-run-yet"):
         find_run("latest", tmp_path)
     for name in ("20260101T000000Z-a", "20260102T000000Z-b"):
-        RunFolder.create(tmp_path, name).plan.write_text("{}")
+        folder = RunFolder.create(tmp_path, name)
+        folder.plan.write_text("{}")
+        folder.journal.touch()
+    RunFolder.create(tmp_path, "20260103T000000Z-never-began").plan.write_text("{}")
     RunFolder.create(tmp_path / "being fetched", ".20260101T000000Z-c").plan.write_text("{}")
     assert find_run("latest", tmp_path).run_id == "20260102T000000Z-b"
     with pytest.raises(HarnessError, check=lambda error: error.code == "no-run-yet"):
