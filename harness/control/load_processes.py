@@ -156,7 +156,7 @@ class LoadProcesses:
     def master_end(self) -> Message | None:
         """How the master ended; None while it runs, and if it ended as it should."""
         code = self._master.poll()
-        return message("master-ended", how=describe_exit(code, self._log_path)) if code else None
+        return message("master-ended", how=describe_exit(code, self._log_path, "master")) if code else None
 
     def pids(self) -> list[int]:
         """The processes that make the load, for the sampler that watches the generator."""

@@ -152,7 +152,7 @@ def test_ctrl_c_is_heard_while_the_load_master_imports_the_scenario(tmp_path: Pa
         "    def visit(self):\n"
         "        self.client.get('/health')\n"
     )
-    process = start("run", "slow.py", cwd=tmp_path, group=True)
+    process = start("run", "slow.py", "--target", "shop", cwd=tmp_path, group=True)
     wait_until((tmp_path / "importing").exists, seconds=60, what="the import")
     wait_until(lambda: list(tmp_path.glob("reports/*/target.log")), seconds=60, what="the target's start")
     others = descendants(process.pid)
