@@ -11,7 +11,7 @@ from harness.engine.http.connection import Connection
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.decoders import Decoder
 from harness.engine.http.http11 import receive_data
-from harness.engine.http.response_parser import ResponseParser
+from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser
 from harness.engine.request_failures import RequestFailure, ResponseTooLarge
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class BodyStream:
     """Told when the body has ended. It exists as long as somebody reads."""
     _decoder: Decoder | None = None
     _buffer: bytearray = field(default_factory=bytearray)
+    _kept: KeptBytes = field(default_factory=KeptBytes)
     _ended: bool = False
 
     def read(self, size: int | None = None) -> bytes:
@@ -82,7 +83,8 @@ class BodyStream:
                     self._decoder = Decoder(self._codings, self._settings.max_response_bytes)
                 part = self._decoder.decode(part, last=complete)
             self._buffer += part
-            if len(self._buffer) > self._settings.max_response_bytes:
+            size = len(self._buffer)
+            if size > self._settings.max_response_bytes or (size > LARGE_BYTES and not self._kept.fit(size)):
                 raise ResponseTooLarge
         except RequestFailure as error:  # not raised, because FastHttpUser neither decodes nor limits a stream
             self._end(error)

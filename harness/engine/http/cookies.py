@@ -17,6 +17,9 @@ from requests.cookies import RequestsCookieJar
 from harness.engine.http.origin import UNIX, Origin
 
 _MAX_CACHED_HEADERS = 64
+_MAX_COOKIES = 180
+"""Cookies of one user; those stored first are dropped. RFC 6265, section 6.1, asks for 50 of a domain."""
+_MAX_COOKIE_BYTES = 4096
 _NEVER = float("inf")
 
 
@@ -38,7 +41,11 @@ class CachingCookieJar(CookieJar):
 
     def set_cookie(self, cookie: Cookie) -> None:
         self._invalidate()
+        if len(cookie.name) + len(cookie.value or "") > _MAX_COOKIE_BYTES:
+            return
         super().set_cookie(cookie)
+        for oldest in list(self)[:-_MAX_COOKIES]:
+            super().clear(oldest.domain, oldest.path, oldest.name)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         self._invalidate()

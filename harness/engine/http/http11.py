@@ -112,6 +112,8 @@ def receive_response(
         receive_data(connection, parser, settings, started_s, pause=reads % _READS_BEFORE_YIELD == 0)
         if parser.received > settings.max_response_bytes:
             raise ResponseTooLarge
+        if not headers_only:
+            parser.bound_memory()
 
 
 def receive_data(

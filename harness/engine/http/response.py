@@ -20,8 +20,12 @@ from requests.utils import get_encoding_from_headers
 from harness.engine.http.body_stream import BodyStream
 from harness.engine.http.cookies import response_cookies
 from harness.engine.http.prepared_request import PreparedRequest, Request
-from harness.engine.http.response_parser import parse_headers
+from harness.engine.http.response_parser import KeptBytes, parse_headers
 
+_NOT_KEPT = (
+    "the body was counted, but not kept, because this worker keeps 512 MiB of large bodies already; "
+    "read it in parts, with stream=True"
+)
 _USE_CATCH_RESPONSE = (
     "to change the state of a request, pass catch_response=True. "
     "See http://docs.locust.io/en/stable/writing-a-locustfile.html#validating-responses"
@@ -40,6 +44,10 @@ class Response:
     """The error that is recorded for the request, unless the scenario decides otherwise."""
     encoding: str | None = None
     """Encoding of :attr:`text`. Set it before you read the text to override the detected one."""
+    bytes_received = 0
+    """Length of the decoded body, or of the received one if it was not kept."""
+    kept: KeptBytes | None = None
+    """Counts a large body as long as there is the response."""
     _body: BodyStream | None = None
 
     def __init__(
@@ -63,9 +71,15 @@ class Response:
 
     @property
     def content(self) -> bytes | None:
-        """The decoded body, or the unread rest of a stream. None if no response arrived."""
-        if self._content is None and self._body is not None:
-            self._content = self._body.read()
+        """The decoded body, or the unread rest of a stream. None if no response arrived.
+
+        Raises ``LocustError`` if the worker had too many large bodies to keep this one.
+        """
+        if self._content is None:
+            if self._body is not None:
+                self._content = self._body.read()
+            elif self.bytes_received:
+                raise LocustError(_NOT_KEPT)
         return self._content
 
     @property

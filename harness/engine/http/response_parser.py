@@ -17,6 +17,9 @@ from harness.messages import Message, message
 _SWITCHING_PROTOCOLS = 101
 _HEADERS_END = b"\r\n\r\n"
 _MAX_IDLE_PARSERS = 64
+MAX_KEPT_BYTES = 512 * 1024 * 1024
+"""How much of large bodies, longer than :data:`LARGE_BYTES`, a process keeps. What goes beyond is counted only."""
+LARGE_BYTES = 256 * 1024
 
 _MAX_ENTRIES = 256
 """With more, such as an id in every response, the oldest are dropped."""
@@ -71,6 +74,27 @@ _idle_parsers: list[ResponseParser] = []
 """One list for the process, because a parser is needed only while a response arrives."""
 
 
+class KeptBytes:
+    """The bytes of one large body. They count until the body is dropped, because its response holds this too."""
+
+    total = 0
+    """Of all large bodies in this process."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def fit(self, count: int) -> bool:
+        """Whether the process may keep ``count`` bytes of this body. If not, none of them are counted."""
+        if KeptBytes.total + count - self._count > MAX_KEPT_BYTES:
+            count = 0
+        KeptBytes.total += count - self._count
+        self._count = count
+        return count > 0
+
+    def __del__(self) -> None:
+        KeptBytes.total -= self._count
+
+
 class ResponseParser:
     """Parses one response. Get a parser from :meth:`acquire` and hand it back with :meth:`recycle`."""
 
@@ -109,6 +133,10 @@ class ResponseParser:
         self._bytes_after_headers = 0
         self._body_bytes = 0
         self._taken = 0
+        self.kept: KeptBytes | None = None
+        """Set if the body is large."""
+        self.counted = False
+        """Whether the body is counted, and not kept."""
         self._surplus = False
         self._problem: Message | None = None
         self._keep_alive = False
@@ -217,6 +245,19 @@ class ResponseParser:
         self.body = body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._body_bytes = self._taken + len(body)
 
+    def bound_memory(self) -> None:
+        """Keep no more of a large body if the process keeps too much already."""
+        if self.received > LARGE_BYTES and not self.counted:
+            self.kept = self.kept or KeptBytes()
+            self.counted = not self.kept.fit(self.received)
+        if self.counted:
+            self.take_body()
+
+    @property
+    def body_bytes(self) -> int:
+        """The length of a complete body."""
+        return self._body_bytes
+
     def take_body(self) -> bytes:
         """The part of the body that has arrived since the last call."""
         if self.complete:
@@ -271,7 +312,7 @@ class ResponseParser:
         """Make the parser available for another response."""
         if self._keep_alive and self._problem is None and not self._surplus and len(_idle_parsers) < _MAX_IDLE_PARSERS:
             self._chunks.clear()
-            self.body = b""
+            self.body, self.kept = b"", None
             _idle_parsers.append(self)
 
 

@@ -173,7 +173,7 @@ class HttpSession(RequestBuilder):
         start_s = perf_counter()
         try:
             response = self._transport.send(prepared, origin_pool, options, settings, start_s)
-            bytes_received = _declared_length(response) if stream else len(response.content or b"")
+            bytes_received = _declared_length(response) if stream else response.bytes_received
         except OSError as error:
             response = response_class(prepared, 0, b"", None, None)
             response.error = error

@@ -21,7 +21,7 @@ from harness.engine.http.http11 import RequestNotSent, handle_request, receive_r
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import REDIRECTS, build_redirect_request
 from harness.engine.http.response import Response
-from harness.engine.http.response_parser import ResponseParser
+from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser
 from harness.engine.request_failures import (
     ConnectionClosed,
     ConnectionReset,
@@ -179,6 +179,7 @@ class Transport:
             content = parser.take_body()
             response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
             response.error = error
+            response.bytes_received, response.kept = len(content), parser.kept
             return response
         except BaseException:  # a user may be killed while it waits; raised again
             origin_pool.discard(connection)
@@ -209,7 +210,7 @@ class Transport:
         elapsed_s: float,
         is_redirect: bool,
     ) -> Response:
-        content = None if options.stream else parser.body
+        content = None if options.stream or parser.counted else parser.body
         response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
         if parser.sets_cookies:
             if self.jar is None:
@@ -219,9 +220,14 @@ class Transport:
             codings = response.header_lines("content-encoding")
             try:
                 decoder = Decoder(codings, self.pool.settings.max_response_bytes)
-                response._content = decoder.decode(content, last=True)
+                response._content = content = decoder.decode(content, last=True)
             except RequestFailure as error:
                 response.error = error
+        response.bytes_received = len(content) if content is not None else parser.body_bytes
+        if response.bytes_received > LARGE_BYTES and content is not None:
+            response.kept = parser.kept or KeptBytes()
+            if not response.kept.fit(len(content)):
+                response._content = None
         if response.status_code not in _SUCCESS_STATUSES and response.error is None:
             response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
             bad_status.__dict__["response"] = proxy(response)  # a circle would keep both until garbage is collected

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from locust.exception import LocustError
 
+from harness.engine.http import response_parser
+from harness.engine.http.response_parser import KeptBytes
+from harness.engine.request_failures import ResponseTooLarge
 from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import hostile_server, ok, responding_with
 from tests.support.http.users import HARNESS, Driven, driven
@@ -245,3 +248,31 @@ def test_names_of_older_libraries(user: Driven, echo: Echo) -> None:
     assert (response.status, response.info()["content-length"]) == ("404", "10")
     assert user.client._build_url("/a") == f"{echo.url}/a"
     assert user.client._build_url("http://other/a") == "http://other/a"
+
+
+def test_a_worker_counts_large_bodies_beyond_what_it_keeps(monkeypatch: pytest.MonkeyPatch, echo: Echo) -> None:
+    """Of all its users together, until their responses are dropped."""
+    monkeypatch.setattr(response_parser, "MAX_KEPT_BYTES", 1_000_000)
+    with driven(HARNESS, echo.url) as user:
+        for _ in range(3):  # it is as it was when the responses are gone
+            kept, counted = user.get("/chunks/600"), user.get("/chunks/600")
+            assert (len(kept.content), counted.bytes_received, KeptBytes.total) == (600_000, 600_000, 600_000)
+            assert [recorded["response_length"] for recorded in user.recorded] == [600_000]
+            with pytest.raises(LocustError):
+                counted.content  # noqa: B018
+            assert user.get("/status/200").content == b"status 200"
+            del kept, counted
+            user.recorded.clear()
+            assert KeptBytes.total == 0
+
+
+def test_an_endless_stream_that_is_kept_ends_at_the_bound_of_the_worker(
+    monkeypatch: pytest.MonkeyPatch, echo: Echo
+) -> None:
+    monkeypatch.setattr(response_parser, "MAX_KEPT_BYTES", 500_000)
+    with driven(HARNESS, echo.url) as user:
+        response = user.get("/chunks/900", stream=True)
+        assert len(user.call(lambda: response.content)) < 600_000
+        assert type(user.last["exception"]) is ResponseTooLarge
+        read = user.get("/chunks/900", stream=True).iter_content(1000)
+        assert sum(map(len, user.call(lambda: list(read)))) == 900_000

@@ -84,3 +84,10 @@ def test_unix_sockets_have_cookies() -> None:
 def test_cookies_of_one_response() -> None:
     cookies = response_cookies(setting("a=1", "b=2; Path=/"), HERE, "/x")
     assert cookies.get_dict() == {"a": "1", "b": "2"}
+
+
+def test_the_cookies_of_a_user_are_bounded() -> None:
+    jar = CachingCookieJar()
+    for number in range(500):
+        take(jar, f"name{number}=1; Path=/", f"large{number}={'x' * 5000}; Path=/")
+    assert list(cookies_sent(jar)) == [f"name{number}" for number in range(320, 500)]
