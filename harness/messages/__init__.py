@@ -141,9 +141,10 @@ def alternatives(name: str, known: Iterable[str], synonyms: Mapping[str, str] | 
 
 
 class _Formatter(Formatter):
-    """:meth:`str.format` with two more conversions.
+    """:meth:`str.format` with two more conversions, and counts.
 
-    ``{value!q}`` quotes a value as a user would write it; ``{choices!o}`` joins texts with commas and "or".
+    ``{value!q}`` quotes a value as a user would write it; ``{choices!o}`` joins texts with commas and "or";
+    ``{count:n request}`` is "1 request" or "1,200 requests".
     """
 
     def __init__(self, style: OptionStyle) -> None:
@@ -159,6 +160,8 @@ class _Formatter(Formatter):
                 return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
+        if format_spec.startswith("n "):
+            return f"{value:,} {format_spec[2:]}{'' if value == 1 else 's'}"
         return format(_shown(value, self._style), format_spec)
 
 

@@ -12,7 +12,7 @@ from string import Formatter
 import pytest
 
 from harness.errors import HarnessError, ManyProblemsError, problems_of
-from harness.messages import Message, Option, catalogue, keyword_argument, message, quoted
+from harness.messages import Message, Option, catalogue, filled, keyword_argument, message, quoted
 from tests.support.command import REPOSITORY
 
 MAKERS = {"HarnessError", "InvalidValue", "Message", "message", "add"}
@@ -130,3 +130,8 @@ def test_many_problems_survive_the_way_from_a_child() -> None:
         ("run-folder-not-found", "a"),
         ("no-run-yet", "b"),
     ]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 workers"), (1, "1 worker"), (1200, "1,200 workers")])
+def test_a_count_agrees_with_what_is_counted(count: int, shown: str) -> None:
+    assert filled("{count:n worker}", {"count": count}, str) == shown
