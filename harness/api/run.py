@@ -6,9 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
-from harness import control
+from harness import control, quick_start
 from harness.api.options import RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
@@ -91,6 +92,8 @@ def plan_of(options: RunOptions) -> RunPlan:
     profile = str(options.profile) if options.profile else None
     expected = 1 if options.expect_workers is None else options.expect_workers
     quick = QuickRun(options.users, options.spawn_rate, options.run_time)
+    # While a child describes the scenario, this process imports what runs it.
+    Thread(target=quick_start.load, args=("harness.control.run",), daemon=True).start()
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     return resolve(
         control.user_code.describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
