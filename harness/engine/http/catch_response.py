@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gevent import GreenletExit
+from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.exception import (
     CatchResponseError,
     InterruptTaskSet,
@@ -84,6 +85,8 @@ class ResponseContextManager(PendingResponse):
 
     def __enter__(self) -> ResponseContextManager:
         self._entered = True
+        if isinstance(self.error, LocustBadStatusCode):
+            self.error.__dict__["response"] = self
         return self
 
     def __exit__(

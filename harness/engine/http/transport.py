@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
-from weakref import proxy, ref
+from weakref import ref
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
 from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
 from harness.engine.http.body_stream import BodyStream
+from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connect import connect
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
@@ -230,5 +231,6 @@ class Transport:
                 response._content = None
         if response.status_code not in _SUCCESS_STATUSES and response.error is None:
             response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
-            bad_status.__dict__["response"] = proxy(response)  # a circle would keep both until garbage is collected
+            if not isinstance(response, ResponseContextManager):  # which would not be dropped, being in a circle
+                bad_status.__dict__["response"] = response
         return response
