@@ -45,6 +45,7 @@ settings.load_profile("repeatable")
 def pytest_configure() -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("COLUMNS", None)  # xdist's workers have it
     # Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

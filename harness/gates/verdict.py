@@ -80,8 +80,8 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case None:
             reasons.append(message("run-was-killed", seconds=journal.last_s))
         case "target lost":
-            has_log = run.folder.target_log.exists()
-            reasons.append(message("target-was-lost" if has_log else "attached-target-was-lost"))
+            attached = run.plan.target.kind == "attached"  # then there is no log of it
+            reasons.append(message("attached-target-was-lost" if attached else "target-was-lost"))
         case "workers lost":
             reasons.append(message("workers-lost"))
         case "error":

@@ -48,7 +48,7 @@ def need_pytest_benchmark(arguments: Sequence[str]) -> None:
             packages=" and ".join(name.replace("_", "-") for name in missing),
             install=how_to_install("bench"),
         )
-    for argument, following in zip(arguments, (*arguments[1:], ""), strict=True):
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
         name = argument.partition("=")[0]
         workers = _WORKERS.fullmatch(argument)
         if workers is not None and (workers[1] or following) != "0":
