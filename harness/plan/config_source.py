@@ -140,14 +140,14 @@ class QuickRun:
     run_time: str | float | None = None
 
     def phases(self, problems: Problems) -> ConfigSource:
-        """A ramp and a steady phase, with Locust's defaults: one user, one more each second."""
+        """A ramp, unless all users start at once, and a steady phase. Default: one user, one more each second."""
         users = 1 if self.users is None else self.users
         spawn_rate = 1.0 if self.spawn_rate is None else self.spawn_rate
         if not 1 <= users <= MOST_USERS:
             problems.add("number-out-of-range", where=Option("users"), value=users, least=1, most=MOST_USERS)
         if not 0 < spawn_rate < math.inf:
             problems.add("spawn-rate-not-positive", where=Option("spawn_rate"), value=spawn_rate)
-        ramp_s = abs(users / spawn_rate) if spawn_rate else 1.0
+        ramp_s = users / spawn_rate if users > spawn_rate > 0 else 0.0
         total_s = ramp_s + DEFAULT_STEADY_S
         if self.run_time is not None:
             text = str(self.run_time)  # as in Locust, a number without a unit is in seconds
@@ -160,10 +160,9 @@ class QuickRun:
             problems.add("run-time-within-ramp", where=Option("run_time"), users=users, ramp_s=ramp_s, option=faster)
         if len(problems):
             return default_phases(has_shape=False)
-        phases = [
-            {"kind": "ramp", "users": users, "duration": ramp_s},
-            {"kind": "steady", "users": users, "duration": total_s - ramp_s},
-        ]
+        phases = [{"kind": "steady", "users": users, "duration": total_s - ramp_s}]
+        if ramp_s:
+            phases.insert(0, {"kind": "ramp", "users": users, "duration": ramp_s})
         return ConfigSource({"phase": phases}, {("phase",): Option("users")})
 
 
