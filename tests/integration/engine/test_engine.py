@@ -433,7 +433,7 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("limit broke", "limit-broken-at-users")
     assert event.message.params["users"] == 8
-    assert str(event.message.params["finding"]).startswith("p95 > 100ms (was 2")
+    assert "p95 > 100ms" in str(event.message.params["finding"])
 
 
 def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:

@@ -112,8 +112,8 @@ def test_a_wall_clock_that_is_set_moves_no_request(monkeypatch: pytest.MonkeyPat
 
 def test_only_whole_seconds_are_handed_over_and_only_once() -> None:
     recording = Recording()
-    recording.request(start_s=10.0, ms=1)
-    recording.request(start_s=11.0, ms=1)
+    recording.request(start_s=10.5, ms=1)
+    recording.request(start_s=11.5, ms=1)
     rows, endpoints, _, _ = recording.recorder.take(11)
     assert (list(rows_by_second(rows)), endpoints) == ([10], [[0, "GET", "/a"]])
     rows, endpoints, _, _ = recording.recorder.take(None)
