@@ -65,7 +65,7 @@ def command(
     arguments: tuple[str, ...],
     locustfile: str | None,
     as_json: bool,
-    headless: bool,  # noqa: ARG001
+    headless: bool,  # noqa: ARG001  (there is no web UI to leave out)
     **given: Any,
 ) -> int:
     """Run SCENARIO (any Locust file) and report whether its gates held.

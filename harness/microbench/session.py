@@ -132,7 +132,7 @@ class Session:
         self._log = _SessionLog(log, on_output)
         try:
             self._process = SupervisedProcess(command, alone, self._log.writer)
-        except BaseException:
+        except BaseException:  # raised again: an interrupt must leave no open log behind, either
             self._log.close()
             raise
 
