@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.api.plain_output import one_line
 from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Headline, Items, Paragraph, Style, Table
-from harness.report.section import Section
+from harness.report.contents import Section
 
 _MARKS: dict[Style, str] = {"pass": "✔", "fail": "✖", "inconclusive": "?", "warning": "!"}
 _STYLES: dict[Style, str] = {

@@ -14,7 +14,7 @@ from typing import assert_never
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Headline, Items, Paragraph, Table
-from harness.report.section import Section
+from harness.report.contents import Section
 
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
 _SPACES = re.compile(r"[ \t\n]+")

@@ -22,8 +22,7 @@ from markupsafe import Markup, escape
 
 from harness.record.plain_text import plain
 from harness.report import formatting
-from harness.report.contents import Exporter, Report
-from harness.report.section import Section
+from harness.report.contents import Exporter, Report, Section
 from harness.report.sections import SECTIONS
 
 _LEVEL = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.section import Section
+from harness.report.contents import Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts

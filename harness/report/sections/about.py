@@ -13,9 +13,8 @@ from harness.record.environment import Environment
 from harness.record.summary import Generator, Lag, Summary
 from harness.recording.bench import BenchRecording
 from harness.recording.run import RunRecording
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import duration, ms, number, percent, size
-from harness.report.section import Section
 
 _Pairs = list[tuple[str, str]]
 

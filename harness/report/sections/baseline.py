@@ -8,9 +8,8 @@ from typing import Any
 from harness.analysis.changes import not_compared
 from harness.record.summary import Change, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import change, counted, in_unit, points
-from harness.report.section import Section
 from harness.report.sections.verdict import main_phase
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from harness.record.summary import BenchmarkFigures, Summary
 from harness.report.blocks import WIDE, Block, Column, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import change, number, rate, seconds, size
 from harness.report.round_data import round_data
-from harness.report.section import Section
 
 
 class Benchmarks(Section):

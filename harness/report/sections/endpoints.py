@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report.contents import Report
-from harness.report.section import Section
+from harness.report.contents import Report, Section
 from harness.report.sections.verdict import main_phase
 
 

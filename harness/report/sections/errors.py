@@ -8,9 +8,8 @@ from typing import Any
 
 from harness.record.summary import FailureKind, Summary
 from harness.report.blocks import WIDE, Block, Column, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import number, percent
-from harness.report.section import Section
 
 
 class Errors(Section):

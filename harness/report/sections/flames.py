@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.plan.model import AttachedTarget
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.flame_data import flame_data
-from harness.report.section import Section
 from harness.report.sections.verdict import main_phase
 
 _MEMORY_KINDS = {

@@ -7,9 +7,8 @@ from typing import Any
 
 from harness.record.summary import GateResult, GateStatus, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import in_unit, interval
-from harness.report.section import Section
 
 ORDER: tuple[GateStatus, ...] = ("fail", "inconclusive", "pass")
 _WITH_INTERVALS = 70

@@ -7,9 +7,8 @@ from typing import Any
 
 from harness.record.summary import Latency, PhaseSummary, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import ms, number, percent, rate
-from harness.report.section import Section
 
 _VISIBLE = 0.02
 """Successful requests get a row of their own if one of their figures is so much (2 %) off that of all requests."""

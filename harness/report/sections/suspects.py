@@ -7,9 +7,8 @@ from typing import Any
 
 from harness.record.summary import Summary, Suspect
 from harness.report.blocks import Block, Cell, Column, Paragraph, table
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import percent, points
-from harness.report.section import Section
 
 
 class Suspects(Section):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.report.chart_data import chart_data
-from harness.report.contents import Report
-from harness.report.section import Section
+from harness.report.contents import Report, Section
 
 
 class Timeline(Section):

@@ -8,9 +8,8 @@ from typing import Any
 from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary, Summary
 from harness.report.blocks import Block, Cell, Headline, Items
-from harness.report.contents import Report
+from harness.report.contents import Report, Section
 from harness.report.formatting import counted, duration, ms, number, percent, rate, seconds
-from harness.report.section import Section
 
 _Fact = tuple[str, str, str]
 """What it is, the figure, and a detail beside it."""
