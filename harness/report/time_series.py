@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from harness.record.histogram import Ints
 from harness.record.journal import Journal
 from harness.record.plain_text import plain
-from harness.record.resources import Reading
+from harness.record.resources import Line, LineChart, Reading
+from harness.sampling.registry import SAMPLERS
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,6 +22,28 @@ MOST_POINTS = 1200
 MOST_ENDPOINTS = 40
 """The charts offer so many of the busiest endpoints. Tables list all of them."""
 _MOST_ERRORS = 6
+
+_USERS = LineChart(
+    "users",
+    "Users",
+    (
+        Line("generator", "users", "users", "green", filled=True),
+        Line("generator", "waiting", "arrivals waiting for a user", "red"),
+    ),
+    empty="No user ran.",
+    decimals=0,
+)
+_GENERATOR = LineChart(
+    "generator",
+    "Load generator",
+    (
+        Line("generator", "worker_cpu", "busiest worker, % of a core", "orange"),
+        Line("generator", "lag_ms", "event loop lag, ms", "purple"),
+    ),
+    note="CPU of its busiest worker, and event loop lag",
+    empty="The load generator reported no figures of its own.",
+)
+CHARTS: tuple[LineChart, ...] = (_USERS, *(chart for kind in SAMPLERS for chart in kind.charts), _GENERATOR)
 
 
 def busiest_endpoints(journal: Journal) -> list[int]:
@@ -80,8 +104,7 @@ def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
     They are the users, arrivals waiting for a user, CPU of the busiest worker (per cent of one core) and the longest
     lag of an event loop (ms).
     """
-    named = {"users": np.fmax, "waiting": np.fmax, "worker_cpu": np.fmax, "lag_ms": np.fmax}
-    rows = {name: np.full(axis.points, np.nan) for name in named}
+    rows = {name: np.full(axis.points, np.nan) for name in ("users", "waiting", "worker_cpu", "lag_ms")}
     for second in journal.seconds:
         point = second.second // axis.step_s
         values = {"users": float(second.users)}
@@ -90,7 +113,7 @@ def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
             values["worker_cpu"] = 100 * max(worker.cpu for worker in second.workers)
             values["lag_ms"] = max(worker.lag_ms for worker in second.workers)
         for name, value in values.items():
-            rows[name][point] = named[name](rows[name][point], value)
+            rows[name][point] = np.fmax(rows[name][point], value)
     return {name: rounded(row) for name, row in rows.items()}
 
 
@@ -110,3 +133,23 @@ def resources_over_time(
     for (source, name), (total, count) in sums.items():
         found[source][name] = rounded(np.where(count > 0, total / np.maximum(count, 1), np.nan))
     return dict(found)
+
+
+def line_charts(journal: Journal, readings: list[Reading], axis: TimeAxis) -> list[dict[str, Any]]:
+    """Each chart as ``assets/chartkinds.js`` reads it: its texts, and its lines that have a value other than 0."""
+    names = {line.value for chart in CHARTS for line in chart.lines}
+    values = resources_over_time(readings, journal.epoch_s, axis, names)
+    values["generator"] = values.get("generator", {}) | generator_over_time(journal, axis)
+    return [
+        asdict(chart) | {"lines": [_line(line, found) for line in chart.lines if any(found := _values(line, values))]}
+        for chart in CHARTS
+    ]
+
+
+def _values(line: Line, values: Mapping[str, Mapping[str, list[float | None]]]) -> list[float | None]:
+    found = values.get(line.source, {}).get(line.value, [])
+    return [None if value is None else value / line.scale for value in found]
+
+
+def _line(line: Line, values: list[float | None]) -> dict[str, Any]:
+    return {"name": line.name, "tone": line.tone, "filled": line.filled, "values": values}

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * `data` is what `harness/report/chart_data.py` makes, `state` the choice: {endpoint, phase}.
+ * `data` is what `harness/report/sections/timeline.py` makes, `state` the choice: {endpoint, phase}.
  * Each chart is a function that returns {traces, x?, y, shapes?, hovermode?}, or a text if there is nothing to draw.
  */
 function chartKinds(data, state) {

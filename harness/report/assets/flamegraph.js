@@ -31,7 +31,7 @@ class FlameGraph {
     this.rows.addEventListener("keydown", (event) => this.#key(event, frameOf(event)));
   }
 
-  /** Show a profile as `harness.report.flame_data` writes it. */
+  /** Show a profile as `harness.report.sections.flames` writes it. */
   show(profile) {
     this.profile = profile;
     this.difference &&= Boolean(profile.base);

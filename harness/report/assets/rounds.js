@@ -1,4 +1,4 @@
-// The charts of benchmarks, from what `harness/report/round_data.py` makes.
+// The charts of benchmarks, from what `harness/report/sections/benchmarks.py` makes.
 "use strict";
 
 (async () => {

@@ -2,19 +2,105 @@
 
 ``comment.md``: verdict and gates, to be posted on a pull request as it is. GitHub accepts comments of up to 65,536
 characters. Whatever a run holds, this stays below half of that.
+
+No text from a target becomes markup. GitHub looks for ``@name``, ``#1`` and URLs after rendering, when backslashes are
+gone. Such texts therefore get a zero-width space, as Renovate and Dependabot do it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
 
+from harness.record.plain_text import plain
 from harness.record.summary import Summary
-from harness.report.contents import Exporter
-from harness.report.markdown import Limits, document
+from harness.report.blocks import Block, Headline, Items, Paragraph, Table
+from harness.report.contents import Exporter, Section
 from harness.report.sections import SECTIONS
 
-_BRIEF = Limits(rows=20, items=5, cell=100, line=300)
+_SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
+_SPACES = re.compile(r"[ \t\n]+")
+"""Not the no-break space between a figure and its unit."""
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
+_LINKED = re.compile(r"@(?=\\?\w)|\\#(?=\d)|:(?=//)|(?<![^\W_])(?:www(?=\.)|GH-(?=\d))", re.IGNORECASE)
+"""The beginning of what GitHub makes a link or a mention of; ``#`` has its backslash by then."""
+_NO_WIDTH = "&#8203;"
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.]+")
+_AT_START = re.compile(r"^(=|[-+](?!\d)|\d+(?=[.)](?:\s|$)))")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a document may hold: rows of a table, rows of a top list, items, characters of a cell and of a line."""
+
+    rows: int | None = None
+    top: int = 10
+    items: int | None = None
+    cell: int = 300
+    line: int = 600
+
+
+def escaped(text: str, longest: int = 300) -> str:
+    """``text`` as text of one line: no Markdown, HTML, link or mention comes of it; cut if very long."""
+    line = _SPACES.sub(" ", plain(text)).strip()
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    marked = _LINKED.sub(lambda found: found[0] + _NO_WIDTH, _SPECIAL.sub(r"\\\1", html))
+    return _AT_START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", marked)
+
+
+def document(sections: Iterable[Section], summary: Summary, limits: Limits, *, headings: bool) -> str:
+    """The ``sections`` of ``summary`` one after another, those that have no text left out."""
+    blocks: list[str] = []
+    for section in sections:
+        drawn = [_block(block, limits, headings=headings) for block in section.text(summary)]
+        if drawn and headings and section.title:
+            blocks.append(f"### {section.title}")
+        blocks += drawn
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _block(block: Block, limits: Limits, *, headings: bool) -> str:
+    match block:
+        case Headline(verdict, names, details, run_id):
+            what = " · ".join(escaped(name, limits.cell) for name in names)
+            more = " · ".join(escaped(detail, limits.cell) for detail in (*details, f"run {run_id}"))
+            word = f"{_SIGNS[verdict]} {verdict}"
+            return f"## {word}: {what}\n\n{more}" if headings else f"**{word}**: {what} · {more}"
+        case Paragraph(text):
+            return escaped(text, limits.line)
+        case Items(items):
+            lines = (f"- {_signed(escaped(item.text, limits.line), item.style)}" for item in items[: limits.items])
+            return "\n".join(lines)
+        case Table():
+            return _table(block, limits)
+        case _:
+            assert_never(block)
+
+
+def _table(table: Table, limits: Limits) -> str:
+    rows = table.rows[: limits.top if table.top else limits.rows]
+    lines = [
+        _row([column.title for column in table.columns]),
+        "|" + "|".join(" --- " if column.text else " ---: " for column in table.columns) + "|",
+        *(_row([_signed(escaped(cell.text, limits.cell), cell.style) for cell in row]) for row in rows),
+    ]
+    left = len(table.rows) - len(rows)
+    return "\n".join(lines) + (f"\n\n… and {left} more in the report." if left else "")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _signed(text: str, style: str | None) -> str:
+    return f"{_SIGNS[style]} {text}" if style in _SIGNS else text
+
+
+_BRIEF = Limits(rows=20, items=5, cell=100, line=300)
 
 
 def summary_markdown(summary: Summary) -> str:

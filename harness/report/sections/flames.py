@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
+from harness.analysis.comparability import of_same_load
+from harness.analysis.functions import functions_of, parse_frame
+from harness.analysis.measurement import measure
 from harness.plan.model import AttachedTarget
-from harness.report.contents import Report, Section
-from harness.report.flame_data import flame_data
+from harness.record.measurement import FunctionSamples
+from harness.record.plain_text import plain
+from harness.record.profiles import Stack
+from harness.recording.run import PhaseRecord, RunRecording
+from harness.report.contents import ProfileStacks, Report, Section
 from harness.report.sections.verdict import main_phase
 
 _MEMORY_KINDS = {
@@ -14,6 +22,13 @@ _MEMORY_KINDS = {
     "memory-leaked": "never freed (leaked)",
     "memory-allocated": "allocated",
 }
+
+SMALLEST_SHARE = 0.0005
+"""Frames below this share of their profile are merged into one ``…``: they are less than a pixel of 1,200."""
+DEEPEST = 200
+"""Deeper frames are cut off: they come from runaway recursion."""
+_ROOT = "all"
+_MERGED = "…"
 
 
 class Flames(Section):
@@ -61,3 +76,93 @@ def _why_no_memory(report: Report) -> str:
     if isinstance(report.run.plan.target, AttachedTarget):
         return "Memory can only be profiled in a target that the harness starts."
     return ""
+
+
+@dataclass(slots=True)
+class _Node:
+    weight: int = 0
+    lines: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    children: dict[str, _Node] = field(default_factory=dict)
+
+
+def flame_data(report: Report) -> list[dict[str, Any]]:
+    """One entry for each profile that holds samples, as ``assets/flamegraph.js`` reads it.
+
+    ``names`` are functions, ``tree`` is described at :func:`_tree`, and ``functions`` holds for each name the weight on
+    top of the stack and anywhere on it. If the baseline has a CPU profile of the phase, ``base`` holds its
+    ``functions``, and ``run_ms`` and ``base_ms`` are the CPU time a request that one sample stands for: the two are
+    compared by it, as shares alone mislead (see :mod:`harness.analysis.attribution`).
+    """
+    run = report.run
+    flames = []
+    for entry in report.profiles:
+        if not any(stack.weight for stack in entry.stacks):
+            continue
+        data = _flame(entry, report.profiled(entry.profile))
+        record = run and next((record for record in run.phases if record.index == entry.profile.phase), None)
+        if run and record and entry.profile.kind == "cpu":
+            data |= _compared(data["names"], run, record)
+        flames.append(data)
+    return flames
+
+
+def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
+    profile = entry.profile
+    root = _Node()
+    for stack in entry.stacks:
+        _add(root, stack)
+    names: dict[str, int] = {}
+    tree = _tree(root, max(1.0, root.weight * SMALLEST_SHARE), names)
+    functions = functions_of(entry.stacks)
+    return {
+        "kind": profile.kind,
+        "phase": plain(label),
+        "unit": profile.unit,
+        "duration_s": profile.duration_s,
+        "rate_hz": profile.rate_hz,
+        "cores": profile.cores,
+        "names": [plain(name) for name in names],
+        "functions": [_weights(functions.get(name)) for name in names],
+        "tree": tree,
+    }
+
+
+def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
+    """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
+    measured = measure(run).phase(record.plan.name, record.variant)
+    latest = of_same_load(run, measured)[:1] if measured else []
+    earlier = latest[0].phase(record.plan.name, record.variant) if latest else None
+    before, now = (phase.profile if phase else None for phase in (earlier, measured))
+    if before is None or now is None or not before.samples or not before.requests or not now.requests:
+        return {}
+    return {
+        "base": {"samples": before.samples, "functions": [_weights(before.functions.get(name)) for name in names]},
+        "run_ms": 1000 / now.rate_hz / now.requests,
+        "base_ms": 1000 / before.rate_hz / before.requests,
+    }
+
+
+def _weights(samples: FunctionSamples | None) -> list[int]:
+    return [samples.own, samples.total] if samples else [0, 0]
+
+
+def _add(root: _Node, stack: Stack) -> None:
+    """Frames of one function are one node, whatever their lines."""
+    root.weight += stack.weight
+    node = root
+    for text in stack.frames[:DEEPEST]:
+        frame = parse_frame(text)
+        node = node.children.setdefault(frame.key, _Node())
+        node.weight += stack.weight
+        node.lines[frame.line] += stack.weight
+
+
+def _tree(node: _Node, smallest: float, names: dict[str, int], name: str = _ROOT) -> list[Any]:
+    """``[index of the name, weight, heaviest line or 0, [children]]``; children by name, so that phases look alike."""
+    large = [(key, child) for key, child in sorted(node.children.items()) if child.weight >= smallest]
+    children = [_tree(child, smallest, names, key) for key, child in large]
+    merged = sum(child.weight for child in node.children.values()) - sum(child.weight for _, child in large)
+    if merged >= smallest:
+        children.append([names.setdefault(_MERGED, len(names)), merged, 0, []])
+    line = max(node.lines, key=lambda line: node.lines[line], default=0)
+    return [names.setdefault(name, len(names)), node.weight, line, children]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.report.chart_data import chart_data
 from harness.report.contents import read_report
+from harness.report.sections.timeline import chart_data
 from tests.support.plans import diagnose, pause, ramp, steady, stress
 from tests.support.recordings import record_run
 from tests.support.reported import draw

@@ -13,7 +13,7 @@ from harness.record.profiles import Stack
 from harness.record.run_folder import write_text
 from harness.recording import open_recording
 from harness.report.contents import read_report
-from harness.report.flame_data import flame_data
+from harness.report.sections.flames import flame_data
 from tests.support.judged import judge
 from tests.support.plans import steady
 from tests.support.recordings import Profiles, record_run

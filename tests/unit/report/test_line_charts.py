@@ -7,8 +7,7 @@ from typing import Any
 from harness.record.journal import Journal
 from harness.record.journal_entries import Second
 from harness.record.resources import Reading
-from harness.report.line_charts import line_charts
-from harness.report.time_series import TimeAxis
+from harness.report.time_series import TimeAxis, line_charts
 from tests.support.endpoint_seconds import table_of
 
 

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.report.markdown import escaped
+from harness.report.exporters.markdown import escaped
 
 NASTY = "a|b `c` <img src=x>\n**d** [e](f) @team \x1b[31m\x00"
 

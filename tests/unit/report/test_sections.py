@@ -13,7 +13,7 @@ from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Section, read_report
 from harness.report.exporters.html import page_section
-from harness.report.markdown import Limits, document
+from harness.report.exporters.markdown import Limits, document
 from harness.report.sections import SECTIONS
 from tests.support.plans import steady
 from tests.support.recordings import record_run
