@@ -69,7 +69,7 @@ def set_(run: str, add: bool, up_to: int | None, force: bool, out: Path, as_json
     _reject_unfit(summary, force)
     environment = read_model(folder.environment, Environment)
     measurement = measure(open_recording(folder))
-    entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measurement)
+    entry = RunEntry(summary, environment.fingerprint, folder.path, commit=environment.commit, measurement=measurement)
     key = (summary.scenario, summary.profile, environment.fingerprint)
     # A baseline belongs in the store where runs like it are compared: the one beside it, unless --out names another.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE

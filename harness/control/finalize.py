@@ -50,7 +50,9 @@ def conclude(
     recording.write_tables()
     summary = write_results(folder, judge(recording), warnings=warnings, recording=recording)
     try:
-        entry = RunEntry(summary, environment.fingerprint, folder.path, measurement=measure(recording))
+        entry = RunEntry(
+            summary, environment.fingerprint, folder.path, commit=environment.commit, measurement=measure(recording)
+        )
         rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
         store.record_run(entry, rounds)
     except HarnessError as error:

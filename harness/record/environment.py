@@ -37,6 +37,11 @@ class Environment(BaseModel):
     """The notes again, each with its code and parameters."""
 
     @property
+    def commit(self) -> str | None:
+        """The commit that was measured: the target's, or the scenario's where the target is not in git."""
+        return self.target_commit or self.scenario_commit
+
+    @property
     def doubts(self) -> list[Message | str]:
         """The notes, with code and parameters if they were recorded."""
         return [notice.message() for notice in self.notices] or list(self.notes)

@@ -1,7 +1,8 @@
 """The catalogue of runs and baselines: a SQLite file beside the runs, or a team's PostgreSQL by ``HARNESS_STORE``."""
 
 from harness.store.baselines import BaselineEntry, Store
+from harness.store.listing import ListedRun
 from harness.store.opening import open_store
 from harness.store.runs import RunEntry, StoredRun
 
-__all__ = ["BaselineEntry", "RunEntry", "Store", "StoredRun", "open_store"]
+__all__ = ["BaselineEntry", "ListedRun", "RunEntry", "Store", "StoredRun", "open_store"]

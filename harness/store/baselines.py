@@ -13,6 +13,7 @@ from itertools import groupby
 from sqlalchemy import ColumnElement, and_, delete, func, select
 
 from harness.record.measurement import Baseline, Measurement
+from harness.store.listing import RunListing
 from harness.store.runs import RunCatalogue, RunEntry
 from harness.store.tables import BaselineRow, RunRow
 
@@ -31,7 +32,7 @@ class BaselineEntry:
     """When the baseline was last changed."""
 
 
-class Store(RunCatalogue):
+class Store(RunCatalogue, RunListing):
     """An open store: its runs and baselines. Opened by :func:`harness.store.open_store`, used in a ``with``.
 
     Each method is one transaction, safe beside other processes. Each raises :class:`HarnessError` if the database

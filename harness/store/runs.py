@@ -31,6 +31,8 @@ class RunEntry:
     summary: Summary
     fingerprint: str
     folder: Path
+    commit: str | None = None
+    """The commit that was measured; None keeps the one that the catalogue has."""
     measurement: Measurement | None = None
     """Its figures with their intervals; None keeps those that the catalogue has."""
 
@@ -139,6 +141,8 @@ class RunCatalogue(Database):
             summary=summary.model_dump_json(by_alias=True),
         )
         # A merged row changes only the columns that were set.
+        if entry.commit is not None:
+            row.target_commit = entry.commit
         if entry.measurement is not None:
             row.measurement = entry.measurement.model_dump_json()
         return row

@@ -55,6 +55,8 @@ class RunRow(Base):
     """``record.summary.Summary`` as JSON."""
     measurement: Mapped[str | None] = mapped_column(deferred=True)
     """``record.measurement.Measurement`` as JSON; null for a run recorded before stores kept it. By far the largest."""
+    target_commit: Mapped[str | None]
+    """The commit that was measured: the target's, or else the scenario's."""
 
 
 class BenchmarkRow(Base):

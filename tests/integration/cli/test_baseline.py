@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.cli import main
 from harness.control.finalize import judged, write_results
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
 from harness.record.summary import GateResult, Summary, Verdict
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.benches import bench_folder
+from tests.support.in_process import Said, harness
 from tests.support.plans import steady
 from tests.support.recordings import WorkerState, make_environment, record_run
 
 
-@dataclass
-class Said:
-    """What a command printed: ``out`` is for programs, ``err`` for people."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 def baseline(reports: Path, *words: str, store: str = "") -> Said:
-    """What ``harness baseline WORDS --out REPORTS`` does, in this process: a fresh one for each would take minutes."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["harness", "baseline", *words, "--out", str(reports)])
-        patch.setenv("HARNESS_STORE", store)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert isinstance(ended.value.code, int)
-    return Said(ended.value.code, out.getvalue(), err.getvalue())
+    """What ``harness baseline WORDS --out REPORTS`` does."""
+    return harness("baseline", *words, "--out", str(reports), store=store)
 
 
 def made_run(

@@ -1,0 +1,80 @@
+"""``harness runs``: list what the store holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli import options
+from harness.cli.std_streams import print_json
+from harness.cli.terminal import Terminal
+from harness.control.run_lookup import existing_store
+from harness.errors import HarnessError
+from harness.messages import alternatives
+
+if TYPE_CHECKING:
+    from harness.store import ListedRun
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@click.option(
+    "--limit",
+    type=options.WholeNumber(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="List the N latest runs.",
+)
+@options.out
+@options.as_json
+def command(scenario: str | None, limit: int, out: Path, as_json: bool) -> None:
+    """List the runs in the store, the latest first: all, or those of SCENARIO.
+
+    Runs that are marked "baseline" are what later runs are compared with. A run whose folder is not on this machine
+    still counts in baselines; `harness report RUN` fetches its copy if there is one.
+    """
+    with existing_store(out) as store:
+        runs = store.list_runs(scenario, most=limit)
+        if scenario is not None and not runs:
+            raise HarnessError(
+                "scenario-not-stored",
+                where=store.shown,
+                scenario=scenario,
+                alternatives=alternatives(scenario, store.scenarios()),
+            )
+        shown = store.shown
+    if as_json:
+        print_json([_described(run) for run in runs])
+    elif runs:
+        Terminal().print(_table(runs))
+    else:
+        Terminal().print(f"No runs in {shown}.")
+
+
+def _table(runs: list[ListedRun]) -> Table:
+    table = Table("run", "started (UTC)", "environment", "verdict", "commit", "baseline", "folder", box=None)
+    for run in runs:
+        started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "?"
+        cells = (run.run_id, started, run.fingerprint, run.verdict, run.commit or "–")
+        marks = ("baseline" if run.baseline else "", "here" if _is_here(run.folder) else "not here")
+        table.add_row(*map(Text, (*cells, *marks)))
+    for column in table.columns[:1]:
+        column.overflow = "fold"
+    return table
+
+
+def _described(run: ListedRun) -> dict[str, object]:
+    return asdict(run) | {"folder": str(run.folder), "folder_exists": _is_here(run.folder)}
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except (OSError, ValueError):  # a name that is no path here
+        return False

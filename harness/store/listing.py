@@ -1,0 +1,93 @@
+"""What a store holds, row by row, even where rows are damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Text, exists, select, type_coerce
+
+from harness.store.database import Database
+from harness.store.tables import BaselineRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run as ``harness runs`` lists it."""
+
+    run_id: str
+    scenario: str
+    profile: str
+    fingerprint: str
+    started_at: datetime | None
+    """None if the row's time cannot be read."""
+    verdict: str
+    commit: str | None
+    """Of the target, or else of the scenario; None outside git, and for a run that an older harness stored."""
+    baseline: bool
+    """Whether later runs are compared with it."""
+    folder: Path
+
+
+class RunListing(Database):
+    """The list of a store's runs."""
+
+    def list_runs(self, scenario: str | None = None, *, most: int | None = None) -> list[ListedRun]:
+        """The ``most`` latest runs of ``scenario``, or of all, the latest first."""
+        query = (
+            select(
+                RunRow.run_id,
+                RunRow.scenario,
+                RunRow.profile,
+                RunRow.fingerprint,
+                # SQLite keeps anything, and one junk time would make SQLAlchemy fail for all rows
+                type_coerce(RunRow.started_at, Text).label("started_at"),
+                RunRow.verdict,
+                RunRow.target_commit,
+                exists().where(BaselineRow.run_id == RunRow.run_id).label("baseline"),
+                RunRow.folder,
+            )
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
+            .limit(most)
+        )
+        if scenario is not None:
+            query = query.where(RunRow.scenario == scenario)
+        with self._reading() as session:
+            raw = session.connection().connection.driver_connection
+            if isinstance(raw, sqlite3.Connection):
+                raw.text_factory = partial(str, encoding="utf-8", errors="replace")
+            rows = session.execute(query).all()
+        return [
+            ListedRun(
+                run_id=str(row.run_id),
+                scenario=str(row.scenario),
+                profile=str(row.profile),
+                fingerprint=str(row.fingerprint),
+                started_at=_time(row.started_at),
+                verdict=str(row.verdict),
+                commit=row.target_commit and str(row.target_commit),
+                baseline=row.baseline,
+                folder=self._reports / str(row.folder),
+            )
+            for row in rows
+        ]
+
+    def scenarios(self) -> list[str]:
+        """The scenarios that the store has runs of."""
+        with self._reading() as session:
+            return sorted(map(str, session.scalars(select(RunRow.scenario).distinct())))
+
+
+def _time(kept: Any) -> datetime | None:
+    if isinstance(kept, str):
+        try:
+            kept = datetime.fromisoformat(kept)
+        except ValueError:
+            return None
+    if not isinstance(kept, datetime):
+        return None
+    return kept.astimezone(UTC) if kept.tzinfo else kept.replace(tzinfo=UTC)

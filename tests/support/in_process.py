@@ -1,0 +1,39 @@
+"""Calls ``harness`` in this process: a fresh one for each of many short commands would take minutes."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from harness.cli import main
+
+
+@dataclass
+class Said:
+    """What a command printed: ``out`` is for programs, ``err`` for people."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def harness(*words: str, store: str = "") -> Said:
+    """What ``harness WORDS`` does, with ``store`` as ``HARNESS_STORE``."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["harness", *words])
+        patch.setenv("HARNESS_STORE", store)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return Said(ended.value.code, out.getvalue(), err.getvalue())
