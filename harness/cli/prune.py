@@ -81,4 +81,5 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
 def _described(run: KnownRun) -> str:
     parts = ["folder" if len(run.folders) == 1 else f"{len(run.folders)} folders"] if run.folders else []
     parts += ["store"] if run.stored else []
-    return f"{run.run_id} ({run.verdict or 'killed'}): {', '.join(parts)}"
+    end = run.verdict or ("killed" if run.begun else "never began")
+    return f"{run.run_id} ({end}): {', '.join(parts)}"

@@ -34,11 +34,13 @@ class KnownRun:
     profile: str
     started_at: datetime
     verdict: str | None
-    """None if the run was killed before it was judged."""
+    """None if the run never began, or was killed before it was judged."""
     folders: tuple[Path, ...] = ()
     """Its folders on this machine; several if somebody copied it. All are kept or all are removed."""
     stored: bool = False
     """Whether the store has it."""
+    begun: bool = True
+    """Whether it recorded anything; its target may never have been ready."""
 
     @property
     def failed(self) -> bool:
@@ -148,11 +150,12 @@ def _from_store(run: StoredRun) -> KnownRun:
 
 
 def _from_folder(folder: RunFolder) -> KnownRun:
-    """The id is the summary's, since a folder may be renamed; a run that was killed has no summary."""
+    """The id is the summary's, since a folder may be renamed; a run that was not judged has no summary."""
     scenario, profile = read_plan(folder).key
     summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
     run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
-    return KnownRun(run_id, scenario, profile, started_by_id(run_id) or folder.started_at, verdict, (folder.path,))
+    started_at = started_by_id(run_id) or folder.started_at
+    return KnownRun(run_id, scenario, profile, started_at, verdict, (folder.path,), begun=folder.has_begun)
 
 
 def _remove(run: KnownRun, store: Store) -> None:

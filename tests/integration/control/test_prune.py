@@ -52,6 +52,7 @@ def made_run(
     summary = make_summary(number, profile=profile, verdict=verdict or "pass")
     folder = RunFolder.create(reports, summary.run_id)
     write_text(folder.plan, make_plan([steady()], [], scenario="flash_sale", profile=profile).model_dump_json())
+    folder.journal.touch()
     if verdict is not None:
         write_text(folder.summary, summary.to_json())
     if stored:
@@ -97,9 +98,16 @@ def test_failed_runs_stay_for_as_long_as_the_policy_says(reports: Path) -> None:
     assert left(reports) == (set(), set())
 
 
+def test_a_run_that_never_began_is_not_called_killed(reports: Path) -> None:
+    run = made_run(reports, 1, verdict=None, stored=False)
+    RunFolder(reports / run).journal.unlink()
+    assert f"removed {run} (never began): folder\n" in prune(reports, "--keep", "0").text
+
+
 def test_a_bench_that_was_killed_goes_as_a_run_does(reports: Path) -> None:
     folder = RunFolder.create(reports, "20260202T090000Z-shop-bench-0001")
     write_text(folder.plan, BenchPlan(suite="shop", folder="/work", arguments=(), gates=()).model_dump_json())
+    folder.suite.touch()
     run = made_run(reports, 1, stored=False)
     assert prune(reports, "--keep", "1").text == "0 removed, 2 kept\n"
     output = prune(reports, "--keep", "0")
