@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import VARIABLE
+from harness.control.strays import Strays
 from harness.engine.process_setup import child_command
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
@@ -50,7 +51,8 @@ class LoadProcesses:
         self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
         # Not as arguments, which every user can see: the kernel shows an environment to its own user and root only.
-        self._environment = os.environ | {VARIABLE: self._listen_address.secret}
+        self._strays = Strays()
+        self._environment = os.environ | {VARIABLE: self._listen_address.secret} | self._strays.mark
         self._workers: list[subprocess.Popen[bytes]] = []
         self._failed: set[int] = set()
         self._ended = False
@@ -183,6 +185,7 @@ class LoadProcesses:
             for pipe in filter(None, (process.stdin, process.stdout)):
                 with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended process no longer reads
                     pipe.close()
+        self._strays.end()
         self._log.close()
 
     def kill(self) -> None:

@@ -30,6 +30,7 @@ from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit, kill_group, send_line
+from harness.control.strays import Strays
 from harness.control.user_code import describe_scenario
 from harness.engine.process_setup import child_command
 from harness.errors import ExitCode, HarnessError, problems_of
@@ -195,6 +196,7 @@ class _Workers:
 
     def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
         start = json.dumps({"target": target, "master": (host, port)})
+        self._strays = Strays()
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:
@@ -204,7 +206,7 @@ class _Workers:
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env=os.environ | {VARIABLE: secret},
+                    env=os.environ | {VARIABLE: secret} | self._strays.mark,
                     start_new_session=True,
                 )
             send_line(self.running[index], start)
@@ -228,6 +230,7 @@ class _Workers:
         for child in self.running.values():
             kill_group(child)
             child.wait()
+        self._strays.end()
 
 
 def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: Say) -> ExitCode:

@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
+from harness.control.strays import Strays
 from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE, child_command
 from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.messages import Message, message
@@ -125,12 +126,13 @@ def _run_child(
     """
     # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        strays = Strays()
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
-            env=os.environ | variables,
+            env=os.environ | variables | strays.mark,
             start_new_session=True,
         )
         try:
@@ -139,6 +141,7 @@ def _run_child(
             # Before the child is reaped, as long as its number is its own; with it goes whatever it has started.
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+            strays.end()
         output.seek(0)
         try:
             # A child that wrote its result and then did not end (a thread of the scenario goes on) has succeeded.

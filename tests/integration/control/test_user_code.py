@@ -21,8 +21,8 @@ from tests.support.children import die_with_the_tests, wait_until
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
 import os, pathlib, subprocess
-left = subprocess.Popen(["sleep", "100"])
-pathlib.Path(__file__).with_name("pids").write_text(f"{os.getpid()} {left.pid} ")
+left = subprocess.check_output(["sh", "-c", "setsid sleep 100 >&2 & echo $!"], text=True)
+pathlib.Path(__file__).with_name("pids").write_text(f"{os.getpid()} {left.strip()} ")
 """
 
 
@@ -78,7 +78,7 @@ def test_a_scenario_that_never_ends_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_code, "DESCRIBE_TIMEOUT_S", 8.0)
-    error = error_of(scenario(tmp_path, USER + LEAVES_A_PROCESS + "left.wait()\n"))
+    error = error_of(scenario(tmp_path, USER + LEAVES_A_PROCESS + "import time; time.sleep(100)\n"))
     assert (error.code, error.params["timeout_s"]) == ("scenario-timeout", 8.0)
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
@@ -98,9 +98,9 @@ def test_a_verify_that_ends_its_process_is_reported_with_its_last_lines(tmp_path
     assert (result.reason.code, result.reason.params["last_lines"]) == ("scenario-process-ended", "no more")
 
 
-@pytest.mark.parametrize(("sent", "and_its_own"), [(signal.SIGINT, True), (signal.SIGKILL, False)])
-def test_children_end_with_the_harness(tmp_path: Path, sent: signal.Signals, and_its_own: bool) -> None:
-    path = scenario(tmp_path, USER + LEAVES_A_PROCESS + "left.wait()\n")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_children_and_what_they_have_started_end_with_the_harness(tmp_path: Path, sent: signal.Signals) -> None:
+    path = scenario(tmp_path, USER + LEAVES_A_PROCESS + "import time; time.sleep(100)\n")
     asks = f"from pathlib import Path\nfrom harness.control.user_code import *\ndescribe_scenario(Path({str(path)!r}))"
     asker = subprocess.Popen([sys.executable, "-c", asks], stderr=subprocess.DEVNULL, preexec_fn=die_with_the_tests)
     pids = tmp_path / "pids"
@@ -109,9 +109,7 @@ def test_children_end_with_the_harness(tmp_path: Path, sent: signal.Signals, and
     try:
         asker.send_signal(sent)
         asker.wait(20)
-        wait_until(lambda: not runs(child), what="the child's end")
-        if and_its_own:
-            wait_until(lambda: not runs(left), what="the end of what the child started")
+        wait_until(lambda: have_ended(tmp_path), seconds=20, what="the end of the child and of what it started")
     finally:
         asker.kill()
         asker.wait()

@@ -63,15 +63,18 @@ def test_a_file_that_forks_on_import_runs_once(server: CountingServer, tmp_path:
     assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"]
 
 
-def test_a_child_that_a_task_starts_ends_with_the_run(server: CountingServer, tmp_path: Path) -> None:
-    starting = """
+@pytest.mark.parametrize("command", ["exec sleep 100", "setsid sleep 100 & echo $! > notes.new; mv notes.new notes"])
+def test_what_a_task_starts_ends_with_the_run(server: CountingServer, tmp_path: Path, command: str) -> None:
+    starting = f"""
     if Getter.requests == 3:
         import subprocess
-        notes.write_text(str(subprocess.Popen(["sleep", "100"]).pid))
+        child = subprocess.Popen(["sh", "-c", {command!r}], cwd=notes.parent)
+        if "notes" not in {command!r}:
+            notes.write_text(str(child.pid))
     """
     run(tmp_path, server.url, starting)
     child = int((tmp_path / "notes").read_text())
-    wait_until(lambda: not runs(child), what="the end of the child")
+    wait_until(lambda: not runs(child), what="its end")
 
 
 def test_a_task_that_exits_its_worker_ends_the_run_and_loses_no_request(server: CountingServer, tmp_path: Path) -> None:
