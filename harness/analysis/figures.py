@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
 from harness.analysis.steps import held_level, step_lengths, steps_held
-from harness.metrics import RUN_METRICS
+from harness.metrics import REQUEST_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, Segment
 from harness.plan.phases import phase_kind
@@ -28,7 +28,7 @@ from harness.record.summary import (
 )
 from harness.recording.run import PhaseRecord
 
-_TIMES = {field.alias or name: RUN_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
+_TIMES = {field.alias or name: REQUEST_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
 
 
 def latency_of(times: Histogram) -> Latency:
@@ -45,7 +45,7 @@ def _figures(entries: Sequence[EndpointSecond], length_s: float) -> dict[str, An
         "requests": whole.requests,
         "failures": whole.failures,
         "error_rate": whole.failures / whole.requests if whole.requests else None,
-        "throughput_rps": RUN_METRICS["throughput"].value(whole) or 0.0,
+        "throughput_rps": REQUEST_METRICS["throughput"].value(whole) or 0.0,
         "bytes_received": sum(part.bytes_received for part in entries),
         "response_ms": latency_of(whole.response),
         "ok_response_ms": latency_of(whole.response.minus(failed)),

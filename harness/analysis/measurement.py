@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.analysis import intervals, rounds
+from harness.analysis import intervals, rounds, target_usage
 from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
 from harness.analysis.generator import GeneratorState, lateness_of, without_lateness
 from harness.analysis.samples import Sample, samples_of
-from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
 from harness.plan.bench import PROFILE
@@ -84,13 +84,19 @@ def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMe
             name: EndpointMeasurement(
                 requests=int(sample.requests.sum()),
                 seconds=sample.n,
-                figures=_figures((name, interval_of(sample, metric)) for name, metric in RUN_METRICS.items()),
+                figures=_figures((name, interval_of(sample, metric)) for name, metric in REQUEST_METRICS.items()),
             )
             for name, sample in samples_of(record, run.journal)
         }
+        found[ALL].figures.update(_of_target(record, run))
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 
     return run.once(f"endpoints of {record.index} {record.variant}", compute)
+
+
+def _of_target(record: PhaseRecord, run: RunRecording) -> Figures:
+    usage = target_usage.usage_of(record, run)
+    return _figures((name, target_usage.interval_of(usage, metric)) for name, metric in TARGET_METRICS.items())
 
 
 def _figures(found: Iterable[tuple[str, Interval | None]]) -> Figures:

@@ -33,8 +33,8 @@ _FEWEST_SECONDS = 3
 class LiveGate:
     """How one gate stands in one phase.
 
-    ``holds`` is None as long as nothing can be compared with the limit; a gate that compares with the baseline is
-    judged only after the run.
+    ``holds`` is None as long as nothing can be compared with the limit; a gate that compares with the baseline, or
+    is about the target's processes, is judged only after the run.
     """
 
     gate: Gate
@@ -69,7 +69,8 @@ class LiveGates:
     def _live(self, gate: Gate, phase: str) -> LiveGate:
         comparison = gate.comparison
         total = self._totals.total(self._numbers[phase], gate.endpoint or ALL)
-        observed = comparison.measures.value(total) if total is not None else None
+        of_requests = comparison.measures.needs == "requests"
+        observed = comparison.measures.value(total) if total is not None and of_requests else None
         limit = None if comparison.baseline else comparison.value
         holds = None if observed is None or comparison.baseline else comparison.holds(observed)
         return LiveGate(gate, phase, observed, limit, comparison.measures.unit.name, holds)

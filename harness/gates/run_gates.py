@@ -13,8 +13,9 @@ from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_sh
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
-from harness.messages import Message, alternatives, message
+from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
+from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
@@ -51,7 +52,7 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         return Finding("inconclusive", reason)
     observed = measured.figures.get(gate.comparison.metric)
     if observed is None:
-        return Finding("inconclusive", message("gate-no-requests", phase=phase))
+        return Finding("inconclusive", _why_no_figure(gate, run, record))
     summary = states[phase]
     if gate.default and observed.value == 0:  # a quick run without a failure: no limit to prove, nothing to doubt
         finding = Finding(
@@ -68,6 +69,18 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         # The requests that were cut off count as failed, and the others had no time to fail.
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
     return _qualified(finding, summary)
+
+
+def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
+    phase, metric = record.plan.name, gate.comparison.metric
+    if gate.comparison.measures.needs == "requests" or not len(record.table):
+        return message("gate-no-requests", phase=phase)
+    target = run.plan.target
+    if target.kind == "attached" and target.pid is None:
+        if target.url and not is_loopback(target.url):
+            return message("gate-target-elsewhere", metric=metric, host=host_of(target.url))
+        return message("gate-target-pid-unknown", metric=metric, option=Option("pid"))
+    return message("gate-target-not-sampled", metric=metric, phase=phase)
 
 
 def _why_no_phase(phase: str, planned: list[str]) -> Message:

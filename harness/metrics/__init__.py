@@ -6,14 +6,15 @@ To add a metric, declare it in a family's file, or in a new one, and list that f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.metrics import benchmarks, requests
+from harness.metrics import benchmarks, requests, target
 from harness.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
     from harness.metrics.rounds import RoundTimes
+    from harness.metrics.target_usage import TargetUsage
 
 _Data = TypeVar("_Data")
 
@@ -22,8 +23,14 @@ def _by_name(*families: Iterable[Metric[_Data]]) -> dict[str, Metric[_Data]]:
     return {metric.name: metric for family in families for metric in family}
 
 
-RUN_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(requests.TIMES, requests.COUNTS)
+REQUEST_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(requests.TIMES, requests.COUNTS)
 """What ``harness run`` measures of a phase or an endpoint in it."""
+
+TARGET_METRICS: Mapping[str, Metric[TargetUsage]] = _by_name(target.METRICS)
+"""What it measures of the target's processes, in a phase."""
+
+RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS}
+"""All that a gate on a run may use."""
 
 BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(benchmarks.METRICS)
 """What ``harness bench`` measures of a benchmark."""

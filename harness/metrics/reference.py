@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.metric import Metric
 
 _PAGE = """\
@@ -18,7 +18,12 @@ A gate can check these metrics. `scripts/reference --write` generates this page 
 A gate on a run checks one of these metrics in a phase, for all endpoints together or for one. The `until` of a stress
 phase checks the same metrics for each step. Response time counts from when a request should have been sent.
 
-{runs}
+{requests}
+
+These metrics are about the target's processes. They hold for a whole phase, not for an endpoint or a step, and need to
+know the target's process: the harness started it, or you gave its `--pid`.
+
+{target}
 
 ## Benchmarks
 
@@ -30,7 +35,11 @@ A gate on a benchmark checks one of these metrics, as in `bench("test_search").m
 
 def page() -> str:
     """The whole page."""
-    return _PAGE.format(runs="\n".join(_table(RUN_METRICS)), benchmarks="\n".join(_table(BENCH_METRICS)))
+    return _PAGE.format(
+        requests="\n".join(_table(REQUEST_METRICS)),
+        target="\n".join(_table(TARGET_METRICS)),
+        benchmarks="\n".join(_table(BENCH_METRICS)),
+    )
 
 
 def _table(metrics: Mapping[str, Metric[Any]]) -> Iterable[str]:

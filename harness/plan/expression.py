@@ -83,6 +83,8 @@ def parse_limit(text: object) -> Condition:
         for comparison in group:
             if comparison.baseline:
                 raise InvalidValue("limit-with-baseline", text=comparison.source)
+            if comparison.measures.needs == "target":
+                raise InvalidValue("limit-on-target", text=comparison.source, metric=comparison.metric)
             if comparison.measures.better == "lower" and is_upper(comparison.comparator):
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
                 raise InvalidValue("limit-true-from-start", text=comparison.source, meant=turned)

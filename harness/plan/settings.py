@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
@@ -72,6 +72,12 @@ class GateTable(_Table):
     require: Annotated[Comparison, BeforeValidator(parse_requirement)]
     phase: StrictStr | None = None
     endpoint: Annotated[str, BeforeValidator(_endpoint)] | None = None
+
+    @model_validator(mode="after")
+    def _endpoint_has_metric(self) -> Self:
+        if self.endpoint is not None and self.require.measures.needs == "target":
+            raise InvalidValue("gate-endpoint-of-target", key="endpoint", metric=self.require.metric)
+        return self
 
 
 class CpuTable(_Table):

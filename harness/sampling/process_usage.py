@@ -9,37 +9,31 @@ import psutil
 
 from harness.record.resources import Line, LineChart, Reading
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
+from harness.sampling.tree_clock import TreeClock
 
 
 class UsageMeter:
     """What a changing set of processes uses. CPU comes from differences, so it needs two readings."""
 
     def __init__(self) -> None:
-        self._known: dict[psutil.Process, float] = {}
+        self._clock = TreeClock()
         self._last_read_s: float | None = None
 
     def read(self, processes: list[psutil.Process], now_epoch_s: float) -> dict[str, float]:
         """Values by name (units in :mod:`harness.record.resources`); ``cpu_percent`` from the second reading on.
 
-        Processes that ended since the last reading are left out, with what they used since then. ``rss_bytes`` counts
-        memory that processes share once for each. ``fds`` is missing if one of the processes hides its own.
+        ``rss_bytes`` counts memory that processes share once for each. ``fds`` is missing if one of the processes hides
+        its own.
         """
+        gained = self._clock.gained(process.pid for process in processes)
         values = {"rss_bytes": 0.0, "threads": 0.0, "fds": 0.0, "processes": 0.0}
-        used: dict[psutil.Process, float] = {}
-        gained = 0.0
         for process in processes:
             try:
                 with process.oneshot():
-                    times = process.cpu_times()
                     rss = process.memory_info().rss
                     threads = process.num_threads()
-                    created = process.create_time()
             except psutil.Error:
                 continue  # it ended, or belongs to another user
-            used[process] = times.user + times.system
-            # A process that is new here but older than the last reading used most of its time before that.
-            before = self._known.get(process, 0.0 if created >= (self._last_read_s or now_epoch_s) else used[process])
-            gained += max(0.0, used[process] - before)
             values["rss_bytes"] += rss
             values["threads"] += threads
             values["processes"] += 1
@@ -50,7 +44,7 @@ class UsageMeter:
                 del values["fds"]
         if self._last_read_s is not None and now_epoch_s > self._last_read_s:
             values["cpu_percent"] = 100.0 * gained / (now_epoch_s - self._last_read_s)
-        self._known, self._last_read_s = used, now_epoch_s
+        self._last_read_s = now_epoch_s
         return values
 
 

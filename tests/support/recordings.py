@@ -19,7 +19,7 @@ from typing import cast
 import numpy as np
 
 from harness.messages import message
-from harness.plan.model import Gate, Phase, Segment
+from harness.plan.model import Gate, Phase, Segment, Target, Variant
 from harness.record.environment import Environment
 from harness.record.journal_entries import (
     Endpoint,
@@ -134,6 +134,8 @@ def record_run(
     workers: int = 1,
     worker: Callable[[float], WorkerState] | None = None,
     target_rss: Callable[[float], float] | None = None,
+    sampled: Callable[[float], Mapping[str, Mapping[str, float]]] | None = None,
+    target: Target | None = None,
     profiles: Profiles | None = None,
     events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]] = (),
     held_steps: int | None = None,
@@ -149,9 +151,10 @@ def record_run(
     ``requests_per_user_s``: what one user of the closed model sends; in the open model every arrival is one request.
     ``start_delay`` (open model): how much later than intended each request was sent, ms; the response time holds it.
     ``failures``: which requests fail. ``lead_in_s``: when the first phase begins. ``worker`` and ``target_rss``: state
-    of the load workers, and the target's memory in bytes, at a second. ``held_steps``: how many steps of a stress
-    phase held; the step after them is its last. ``stop_at_s`` ends the recording there; ``end_reason`` None then
-    means killed: no phase end, no end frame. ``verify`` is what ``verify.json`` says.
+    of the load workers, and the target's memory in bytes, at a second; ``sampled``: other readings, by source.
+    ``held_steps``: how many steps of a stress phase held; the step after them is its last. ``stop_at_s`` ends the
+    recording there; ``end_reason`` None then means killed: no phase end, no end frame. ``verify`` is what
+    ``verify.json`` says.
     """
     phases = [ramp(), steady(), stress()] if phases is None else list(phases)
     plan = make_plan(
@@ -164,6 +167,8 @@ def record_run(
         has_verify=(verify is not None) if has_verify is None else has_verify,
         stop_early=stop_early,
     )
+    if target is not None:
+        plan = plan.model_copy(update={"targets": (Variant(target=target),)})
     folder = RunFolder.create(parent, run_id)
     if verify is not None:
         write_json(folder.verification, dict(verify))
@@ -184,7 +189,7 @@ def record_run(
         plan,
         environment or make_environment(),
         _load(run_id, spans, draw, state, workers, events, end_reason, stop_at_s),
-        _readings(spans[-1].end_s, state, target_rss or (lambda _: 120e6), np.random.default_rng(seed + 1)),
+        _readings(spans[-1].end_s, state, target_rss, sampled, np.random.default_rng(seed + 1)),
         _profiles(folder, spans, profiles or Profiles()),
     )
     return folder
@@ -361,16 +366,33 @@ def _users(at_s: float, spans: Sequence[_Span]) -> int:
 
 
 def _readings(
-    last_s: float, state: Callable[[float], WorkerState], rss: Callable[[float], float], rng: np.random.Generator
+    last_s: float,
+    state: Callable[[float], WorkerState],
+    rss: Callable[[float], float] | None,
+    sampled: Callable[[float], Mapping[str, Mapping[str, float]]] | None,
+    rng: np.random.Generator,
 ) -> Iterator[Reading]:
     for second in range(int(last_s) + 1):
-        at = EPOCH_S + second + 0.5
         noise = float(rng.normal())
-        target = {"cpu_percent": 55 + 4 * noise, "rss_bytes": float(rss(float(second)))}
-        yield Reading(at, "target", {**target, "threads": 12.0, "fds": 40.0, "processes": 1.0})
-        cpu = 100 * state(float(second)).cpu
-        yield Reading(at, "generator", {"cpu_percent": cpu, "rss_bytes": 90e6, "threads": 6.0, "fds": 80.0})
-        yield Reading(at, "machine", {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2})
+        values: dict[str, dict[str, float]] = {
+            "target": {
+                "cpu_percent": 55 + 4 * noise,
+                "rss_bytes": float(rss(float(second))) if rss else 120e6,
+                "threads": 12.0,
+                "fds": 40.0,
+                "processes": 1.0,
+            },
+            "generator": {
+                "cpu_percent": 100 * state(float(second)).cpu,
+                "rss_bytes": 90e6,
+                "threads": 6.0,
+                "fds": 80.0,
+            },
+            "machine": {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2},
+        }
+        given = sampled(float(second)) if sampled else {}
+        for source, found in values.items():
+            yield Reading(EPOCH_S + second + 0.5, source, {**found, **given.get(source, {})})
 
 
 def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:

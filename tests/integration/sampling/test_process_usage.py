@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from harness.plan.model import AttachedTarget, Sampling
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
-from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
+from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_tree
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
+from harness.sampling.tree_clock import TreeClock
 from harness.targets.attached import Attached
 from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
@@ -78,6 +80,61 @@ def test_processes_that_come_and_go() -> None:
         stranger.wait()
         gone = meter.read([known, new, late], now + 2.0)
     assert gone == {"rss_bytes": 0, "threads": 0, "fds": 0, "processes": 0, "cpu_percent": 0}
+
+
+SPIN = "import time; ends = time.process_time() + 0.4\nwhile time.process_time() < ends: pass"
+CHILDREN = f"for _ in range(2): subprocess.call([sys.executable, '-S', '-c', {SPIN!r}])"
+UNREAPED = f"signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{CHILDREN}"
+THREADS = f"for _ in range(2): t = threading.Thread(target=exec, args=[{SPIN!r}]); t.start(); t.join()"
+
+
+@contextmanager
+def waiting_to(code: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None], Callable[[], str]]]:
+    """A process that runs ``code`` when told to, and says when it has: the process, how to tell it, how to wait."""
+    script = f"import signal, subprocess, sys, threading, time\nprint('ready', flush=True); input()\n{code}\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{script}print('done', flush=True); input()"],
+        preexec_fn=die_with_the_tests,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+
+    def go() -> None:
+        stdin.write("\n")
+        stdin.flush()
+
+    try:
+        assert stdout.readline() == "ready\n"
+        yield process, go, stdout.readline
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("code", "least", "most"), [(CHILDREN, 0.8, 1.3), (THREADS, 0.4, 1.2), (UNREAPED, 0.0, 0.5)])
+@pytest.mark.parametrize("looks", [0, 5])
+def test_what_ended_between_readings_is_counted_once(code: str, least: float, most: float, looks: int) -> None:
+    with waiting_to(code) as (process, go, done):
+        clock = TreeClock()
+
+        def used_since() -> float:
+            return clock.gained(member.pid for member in process_tree(process.pid))
+
+        total = used_since()
+        go()
+        for _ in range(looks):
+            time.sleep(0.1)
+            total += used_since()
+        assert done() == "done\n"
+        total += used_since()
+        if looks == 0 or code != UNREAPED:  # what nobody waits for counts as far as it was seen
+            assert least <= total <= most
+        assert total <= 1.3
+        assert used_since() < 0.1
 
 
 def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:

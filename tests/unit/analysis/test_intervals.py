@@ -11,19 +11,21 @@ import pytest
 from harness.analysis import intervals
 from harness.analysis.intervals import block_variance, requests_to_bound, requests_to_show
 from harness.analysis.samples import Sample
-from harness.metrics import RUN_METRICS
+from harness.metrics import REQUEST_METRICS
 from harness.metrics.statistics import Quantile
 from harness.record.measurement import Interval
 from tests.support.samples import drawn_sample, sample_of
 
 RUNS = 100
-METRICS = tuple(RUN_METRICS)
-QUANTILES = {name: metric.statistic.q for name, metric in RUN_METRICS.items() if isinstance(metric.statistic, Quantile)}
+METRICS = tuple(REQUEST_METRICS)
+QUANTILES = {
+    name: metric.statistic.q for name, metric in REQUEST_METRICS.items() if isinstance(metric.statistic, Quantile)
+}
 PLAIN = ("p50", "p95", "p99", "mean", "error_rate", "throughput")
 
 
 def interval_of(sample: Sample, metric: str) -> Interval | None:
-    return intervals.interval_of(sample, RUN_METRICS[metric])
+    return intervals.interval_of(sample, REQUEST_METRICS[metric])
 
 
 def figure(interval: Interval | None) -> Interval:
@@ -135,9 +137,9 @@ def test_one_request_bounds_nothing() -> None:
 @pytest.mark.parametrize("values_ms", [[[575.0]], [[575.0], [575.0]], [[575.0], [], [575.0], [], []]])
 def test_fewer_than_three_requests_show_no_spread(values_ms: list[list[float]]) -> None:
     sample = sample_of(values_ms)
-    mean = intervals.interval_of(sample, RUN_METRICS["mean"])
+    mean = intervals.interval_of(sample, REQUEST_METRICS["mean"])
     assert mean == Interval(value=575.0, low=0.0, high=None)
-    throughput = intervals.interval_of(sample, RUN_METRICS["throughput"])
+    throughput = intervals.interval_of(sample, REQUEST_METRICS["throughput"])
     assert throughput is not None
     assert throughput.high is not None
     assert throughput.low == 0
@@ -145,7 +147,7 @@ def test_fewer_than_three_requests_show_no_spread(values_ms: list[list[float]]) 
 
 
 def test_the_mean_of_three_requests_has_two_degrees_of_freedom() -> None:
-    mean = intervals.interval_of(sample_of([[10.0], [], [20.0], [], [30.0], [], [], [], []]), RUN_METRICS["mean"])
+    mean = intervals.interval_of(sample_of([[10.0], [], [20.0], [], [30.0], [], [], [], []]), REQUEST_METRICS["mean"])
     assert mean is not None
     assert mean.high is not None
     assert mean.high - mean.value >= 4.3 * 10 / 3**0.5

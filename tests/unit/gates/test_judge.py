@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.errors import HarnessError
-from harness.plan.model import Gate
+from harness.plan.model import AttachedTarget, Gate, Target
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
@@ -37,6 +37,46 @@ def baseline_of(*folders: RunFolder, into: RunFolder, fingerprint: str | None = 
 def only(summary: Summary) -> GateResult:
     assert len(summary.gates) == 1
     return summary.gates[0]
+
+
+# ------------------------------------------------------------------------------------------ the target's processes
+
+
+def run_using(parent: Path, percent: float) -> RunFolder:
+    """200 requests a second from a target that uses so much of a core."""
+    gates = ["cpu_per_request <= baseline + 10%", "cpu_per_request < 4ms"]
+    return record_run(
+        parent,
+        phases=[steady(rate=200, seconds=30)],
+        gates=gates,
+        sampled=lambda _: {"target": {"cpu_percent": percent}},
+    )
+
+
+@pytest.mark.parametrize(("percent", "status"), [(50, "pass"), (70, "fail")])
+def test_a_gate_on_cpu_time_compares_with_the_baseline(tmp_path: Path, percent: float, status: str) -> None:
+    before, folder = run_using(tmp_path / "before", 50), run_using(tmp_path, percent)
+    assert [gate.code for gate in judge(folder).gates] == ["baseline-missing", "gate-within-limit"]
+    baseline_of(before, into=folder)
+    relative, absolute = judge(folder).gates
+    assert (relative.status, relative.unit, absolute.status) == (status, "ms", "pass")
+    assert relative.baseline == pytest.approx(2.5, rel=0.02)
+    assert absolute.observed == pytest.approx(percent / 20, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        (AttachedTarget(url="http://127.0.0.1:8000"), "gate-target-pid-unknown"),
+        (AttachedTarget(url="http://shop.test", allowed=True), "gate-target-elsewhere"),
+        (AttachedTarget(url="http://127.0.0.1:8000", pid=7), "gate-target-not-sampled"),
+    ],
+)
+def test_a_target_that_was_not_sampled_has_no_cpu_time(tmp_path: Path, target: Target, code: str) -> None:
+    folder = record_run(tmp_path, phases=[steady(seconds=10)], gates=["cpu_per_request < 40ms"], target=target)
+    folder.resources.unlink()
+    result = only(judge(folder))
+    assert (result.status, result.code) == ("inconclusive", code)
 
 
 # ------------------------------------------------------------------------------------------ absolute gates

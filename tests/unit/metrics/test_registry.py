@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.analysis import intervals, rounds
-from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
+from harness.analysis import intervals, rounds, target_usage
+from harness.metrics import BENCH_METRICS, REQUEST_METRICS, RUN_METRICS, TARGET_METRICS, synonyms
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
 from harness.metrics.reference import page
 from harness.metrics.rounds import RoundTimes
+from harness.metrics.target_usage import TargetUsage
 from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.expression import parse_requirement
 from harness.record.histogram import Histogram
@@ -34,12 +35,22 @@ def test_the_example_of_a_bench_metric_is_a_gate(metric: Metric[RoundTimes]) -> 
     assert parse_bench_gate(f'bench("test_a").{metric.example}').metric == metric.name
 
 
-@pytest.mark.parametrize("metric", RUN_METRICS.values(), ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", REQUEST_METRICS.values(), ids=lambda metric: metric.name)
 def test_an_interval_is_about_the_value_of_the_aggregate(metric: Metric[Aggregate]) -> None:
     sample = sample_of([[10.0, 20.0, 40.0]] * 12, failures=[1] * 12)
     interval = intervals.interval_of(sample, metric)
     assert interval is not None
     assert interval.value == metric.value(sample.aggregate)
+
+
+@pytest.mark.parametrize("metric", TARGET_METRICS.values(), ids=lambda metric: metric.name)
+def test_an_interval_of_the_target_is_about_its_value(metric: Metric[TargetUsage]) -> None:
+    usage = TargetUsage(cpu_s=np.array([0.5, 0.6, 0.4] * 8), requests=np.array([100.0, 110.0, 90.0] * 8))
+    interval = target_usage.interval_of(usage, metric)
+    assert interval is not None
+    assert interval.value == metric.value(usage)
+    assert interval.high is not None
+    assert interval.low < interval.value < interval.high
 
 
 @pytest.mark.parametrize("metric", BENCH_METRICS.values(), ids=lambda metric: metric.name)
@@ -51,7 +62,7 @@ def test_an_interval_of_rounds_is_about_their_value(metric: Metric[RoundTimes]) 
     assert interval.value == metric.value(RoundTimes(times, memory))
 
 
-@pytest.mark.parametrize("metric", RUN_METRICS.values(), ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", REQUEST_METRICS.values(), ids=lambda metric: metric.name)
 def test_no_requests_have_no_value(metric: Metric[Aggregate]) -> None:
     assert metric.value(Aggregate(0, 0, 0, Histogram.empty(), 10.0)) is None
 

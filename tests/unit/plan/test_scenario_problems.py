@@ -200,6 +200,12 @@ from tests.unit.plan.support import assert_found, plan_of, plan_problems
             {"value": "/checkout"},
         ),
         (
+            "gates = [gate('cpu_per_request < 6ms', endpoint='POST /checkout')]",
+            "scenarios/shop.py:2: gate(endpoint)",
+            "gate-endpoint-of-target",
+            {"metric": "cpu_per_request"},
+        ),
+        (
             "sampling = {'mem': False}",
             "scenarios/shop.py:2: sampling.mem",
             "unknown-key",

@@ -1,0 +1,75 @@
+"""What the target's processes used in a phase, and the 95 % intervals of its metrics.
+
+CPU time per request is a ratio of two sums over seconds. Its variance is that of the linearised ratio estimator
+(Cochran 1977, Sampling Techniques, section 6.4): of the residuals ``cpu - ratio · requests``. They share each second's
+fortune as response times do, so the variance is taken between overlapping blocks of seconds; see
+:mod:`harness.analysis.intervals`.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
+from harness.metrics.metric import Metric
+from harness.metrics.target import CpuPerRequest
+from harness.metrics.target_usage import Floats, TargetUsage
+from harness.record.journal import Journal
+from harness.record.measurement import Interval
+from harness.recording.run import PhaseRecord, RunRecording
+
+_LONGEST_GAP_S = 5.0
+"""Readings further apart than this do not show what happened between them."""
+
+
+def usage_of(record: PhaseRecord, run: RunRecording) -> TargetUsage:
+    """What was recorded between the phase's first and last whole second, where readings and requests cover each other.
+
+    A reading lies within a second, whose requests count in proportion: load that begins or ends in the middle of one
+    would distort it.
+    """
+    first_s, last_s = math.ceil(record.start_s), math.floor(record.start_s + record.load_s)
+    ended = _ended(run.journal)
+    edges = np.arange(len(ended))
+    readings = [
+        (reading.epoch_s - run.journal.epoch_s, reading.values["cpu_percent"])
+        for reading in run.readings
+        if reading.source == "target" and "cpu_percent" in reading.values
+    ]
+    cpu_s, requests = [], []
+    for (begin_s, _), (end_s, percent) in pairwise(readings):
+        if first_s <= begin_s and end_s <= last_s and 0 < end_s - begin_s <= _LONGEST_GAP_S:
+            cpu_s.append(percent / 100 * (end_s - begin_s))
+            requests.append(float(np.diff(np.interp([begin_s, end_s], edges, ended))[0]))
+    return TargetUsage(np.array(cpu_s), np.array(requests))
+
+
+def _ended(journal: Journal) -> Floats:
+    """How many requests had ended by the start of each second of the run, whichever phase had started them."""
+    counts = np.zeros(max((second.second for second in journal.seconds), default=-1) + 2)
+    for second in journal.seconds:
+        counts[second.second + 1] += second.table.requests.sum()
+    return np.asarray(counts.cumsum())
+
+
+def interval_of(usage: TargetUsage, metric: Metric[TargetUsage]) -> Interval | None:
+    """A metric's figure and its 95 % interval; None where nothing was recorded to compute it from."""
+    value = metric.value(usage)
+    if value is None:
+        return None
+    low, high = _bounds(metric.statistic, value, usage)
+    return Interval(value=value, low=low, high=high)
+
+
+def _bounds(statistic: object, value: float, usage: TargetUsage) -> Bounds:
+    match statistic:
+        case CpuPerRequest():
+            if len(usage.cpu_s) < FEWEST:
+                return 0.0, None
+            residuals = 1000 * usage.cpu_s - value * usage.requests
+            variance, degrees = block_variance(residuals / usage.requests.sum())
+            return around(value, math.sqrt(variance), degrees)
+    raise TypeError(f"no interval for {statistic}")

@@ -1,0 +1,89 @@
+"""The CPU time of a changing set of processes, from the kernel's nanosecond clocks; what has ended is not lost.
+
+A process's CPU clock (clock_getcpuclockid(3)) counts user and system time of all its threads, also of those that have
+ended, which their ``schedstat`` files do not. The times in ``/proc/PID/stat`` come in ticks of 10 ms, too coarse for a
+second. Only the time of children that were waited for has no finer clock; it is a sum, so its error does not add up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+_PROCESS_CPU_CLOCK = 2
+"""``CPUCLOCK_SCHED``: the lowest three bits of a process's clock id (make_process_cpuclock in linux/posix-timers.h)."""
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class _Known(NamedTuple):
+    """A process, and the CPU seconds it has used: by itself, and by its children that it waited for, and theirs."""
+
+    parent: int
+    started_s: float
+    """Since the machine booted."""
+    own: float
+    children: float
+
+
+class TreeClock:
+    """Adds up what the processes of a tree use. Each call of :meth:`gained` says what it was since the one before.
+
+    A process that ended is found again in what its parent, or the parent's parent, has waited for. If nobody waited
+    for it, its last time is lost. No time is counted twice.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, _Known] = {}
+        self._read_s: float | None = None
+
+    def gained(self, pids: Iterable[int]) -> float:
+        """CPU seconds since the last call; a process counts from its start if it started after that."""
+        before, since_s = self._before, self._read_s
+        self._read_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        now = {pid: known for pid in pids if (known := _read(pid)) is not None}
+        self._before = now
+        if since_s is None:
+            return 0.0
+        ended = _ended(before, now)
+        gained = 0.0
+        for pid, process in now.items():
+            earlier = before.get(pid)
+            if earlier is not None and earlier.started_s == process.started_s:
+                # What was counted while its children lived is in its sum once it has waited for them.
+                waited_for = process.children - earlier.children - ended.get(pid, 0.0)
+                gained += max(0.0, process.own - earlier.own) + max(0.0, waited_for)
+            elif process.started_s >= since_s - _TICK_S:
+                gained += process.own + process.children
+        return gained
+
+
+def _ended(before: dict[int, _Known], now: dict[int, _Known]) -> dict[int, float]:
+    """What processes that have ended since had used by then, by their nearest ancestor that goes on."""
+    ended: dict[int, float] = {}
+    for pid, process in before.items():
+        if pid in now:
+            continue
+        heir = process.parent
+        while heir not in now and heir in before:
+            heir = before[heir].parent
+        ended[heir] = ended.get(heir, 0.0) + process.own + process.children
+    return ended
+
+
+def _read(pid: int) -> _Known | None:
+    """None if it has ended."""
+    try:
+        # After the name, which may hold anything: proc_pid_stat(5) from the third field on.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    parent, started = int(fields[1]), int(fields[19])
+    user, system, children_user, children_system = map(int, fields[11:15])
+    try:
+        own = time.clock_gettime(~pid << 3 | _PROCESS_CPU_CLOCK)
+    except OSError:  # it has ended meanwhile, or the kernel hides the clocks of others
+        own = (user + system) * _TICK_S
+    return _Known(parent, started * _TICK_S, own, (children_user + children_system) * _TICK_S)

@@ -1,0 +1,76 @@
+"""What the target's processes used a request, and how certain that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.measurement import measure
+from harness.analysis.target_usage import interval_of, usage_of
+from harness.metrics import TARGET_METRICS
+from harness.metrics.target_usage import TargetUsage
+from harness.record.measurement import ALL, Interval
+from harness.recording import RunRecording, open_recording
+from tests.support.plans import steady
+from tests.support.recordings import record_run
+from tests.support.samples import wandering
+
+CPU = TARGET_METRICS["cpu_per_request"]
+RUNS = 200
+
+
+def drawn_usage(rng: np.random.Generator, seconds: int, *, ms: float = 5.0) -> TargetUsage:
+    """Requests at random, each of which costs ``ms`` on average; the cost wanders from second to second."""
+    requests = rng.poisson(60, seconds).astype(float)
+    cost_s = ms / 1000 * np.exp(wandering(rng, seconds, phi=0.5, spread=0.05))
+    return TargetUsage(cpu_s=requests * cost_s, requests=requests)
+
+
+def seen(usage: TargetUsage) -> Interval:
+    interval = interval_of(usage, CPU)
+    assert interval is not None
+    return interval
+
+
+@pytest.mark.parametrize("seconds", [10, 30, 120])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(seconds: int) -> None:
+    rng = np.random.default_rng(3)
+    truth = seen(drawn_usage(rng, 50_000)).value
+    found = [seen(drawn_usage(rng, seconds)) for _ in range(RUNS)]
+    hits = sum(each.high is not None and each.low <= truth <= each.high for each in found)
+    assert 0.88 <= hits / RUNS <= 0.99
+
+
+def test_half_a_minute_shows_cpu_time_to_a_few_per_cent() -> None:
+    rng = np.random.default_rng(5)
+    widths = [
+        ((each.high or np.inf) - each.low) / each.value for each in (seen(drawn_usage(rng, 30)) for _ in range(50))
+    ]
+    assert float(np.median(widths)) < 0.1
+
+
+def test_two_readings_do_not_show_how_seconds_differ() -> None:
+    interval = seen(TargetUsage(np.array([0.5, 0.6]), np.array([100.0, 100.0])))
+    assert interval.value == pytest.approx(5.5)
+    assert (interval.low, interval.high) == (0, None)
+
+
+def test_the_cpu_of_a_phase_is_divided_by_its_requests(tmp_path: Path) -> None:
+    phases = [steady(rate=100, seconds=20), steady(rate=50, seconds=20, name="half")]
+    folder = record_run(
+        tmp_path, phases=phases, sampled=lambda at_s: {"target": {"cpu_percent": 50 if at_s < 20 else 40}}
+    )
+    run = open_recording(folder)
+    assert isinstance(run, RunRecording)
+    usage = usage_of(run.phases[0], run)
+    assert len(usage.cpu_s) == 18  # from reading to reading, between the phase's first and last whole second
+    assert usage.requests.sum() == pytest.approx(18 * 100, rel=0.02)
+    for phase, ms in (("steady", 5.0), ("half", 8.0)):
+        figure = measure(run).figure(phase, ALL, "cpu_per_request")
+        assert figure is not None
+        assert figure.value == pytest.approx(ms, rel=0.03)
+    others = [part.figures for name, part in measure(run).phases[0].endpoints.items() if name != ALL]
+    assert others
+    assert not any("cpu_per_request" in figures for figures in others)
