@@ -39,10 +39,10 @@ from harness.messages import Message, Option, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.statistics import Maximum, Mean, Quantile
 from harness.plan.phases import phase_kind
+from harness.record.endpoint_second import Lateness
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.journal_entries import Second, WorkerSecond
-from harness.record.lateness import Lateness
 from harness.record.measurement import Interval
 from harness.record.summary import Generator, Lag
 from harness.recording.run import PhaseRecord

@@ -127,7 +127,7 @@ class PlainOutput:
         end_s = span.end_s if span.end_s is not None else totals.now_s
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
-            # Requests of the last step may still be running; analysis.steps judges the step with all of them.
+            # Requests of the last step may still be running; analysis.figures judges the step with all of them.
             parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)} so far")
         if total is None or not total.requests:
             parts.append("no requests")

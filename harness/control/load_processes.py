@@ -24,7 +24,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
 from harness.record.journal_entries import EndReason
-from harness.record.redacted_log import BackgroundRedactedLog
+from harness.record.redacted_lines import BackgroundRedactedLog
 from harness.record.run_folder import RunFolder
 
 _START_TIMEOUT_S = 60.0

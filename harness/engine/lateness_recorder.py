@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.engine.phase_track import PhaseTrack
-from harness.record.lateness import Lateness
+from harness.record.endpoint_second import Lateness
 from harness.record.second_table import SecondTable
 
 _FOLD_AT = 3 * 512
@@ -39,7 +39,7 @@ class LatenessRecorder:
         self._tables.append(Lateness.table(phases, delay_us, own_us))
 
     def take(self) -> SecondTable:
-        """Return and forget all that was noted; see :meth:`harness.record.lateness.Lateness.table`."""
+        """Return and forget all that was noted; see :meth:`harness.record.endpoint_second.Lateness.table`."""
         self._fold()
         tables, self._tables = self._tables, []
         return SecondTable.joined(tables)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, how_to_install
 from harness.plan.bench import BenchPlan
-from harness.record.redacted_log import BackgroundRedactedLog
+from harness.record.redacted_lines import BackgroundRedactedLog
 from harness.targets.supervised_process import SupervisedProcess
 
 _POLL_S = 0.05

@@ -15,8 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 from harness.errors import HarnessError
 from harness.messages import Option
 from harness.plan.bench import BenchGate, BenchPlan
-from harness.plan.bench_expression import parse_bench_gate
 from harness.plan.config_source import ConfigSource, KeyPath
+from harness.plan.expression import parse_bench_gate
 from harness.plan.problems import Problems, Where, shown
 from harness.plan.project import load_project
 from harness.plan.toml_file import read_toml

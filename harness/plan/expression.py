@@ -1,8 +1,7 @@
 """Parses requirements, ``p95 < 500ms``, and limits made of them, ``p95 > 500ms or error_rate > 1%``.
 
-The grammar also covers benchmarks, ``bench("test_search").mean < 2ms``; :mod:`harness.plan.bench_expression` gives
-those their meaning. It accepts any word as a metric and any unit. Both are checked afterwards, so that a message can
-name the wrong word and suggest the right one.
+The grammar also covers benchmarks, ``bench("test_serialize_cart").mean <= baseline + 5%``. It accepts any word as a
+metric and any unit. Both are checked afterwards, so that a message can name the wrong word and suggest the right one.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from harness.messages import alternatives
-from harness.metrics import RUN_METRICS, synonyms
+from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
 from harness.metrics.comparators import Comparator, is_upper
 from harness.metrics.metric import Metric
+from harness.plan.bench import BenchGate
 from harness.plan.problems import InvalidValue
 from harness.plan.requirement import Comparison, Condition
 
@@ -44,6 +44,7 @@ UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
 """
 
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
+_BENCH_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
@@ -89,6 +90,20 @@ def parse_limit(text: object) -> Condition:
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
                 raise InvalidValue("limit-true-from-start", text=comparison.source, meant=turned)
     return condition
+
+
+def parse_bench_gate(text: object) -> BenchGate:
+    """One requirement on benchmarks. Raises ``InvalidValue``."""
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidValue("requirement-invalid", text=text, examples=_BENCH_EXAMPLES)
+    if not text.lstrip().lower().startswith("bench"):
+        raise InvalidValue("requirement-without-benchmark", text=text, examples=_BENCH_EXAMPLES)
+    tokens, source = tokens_of(parsed(text, "benchmark", _BENCH_EXAMPLES)), text.strip()
+    name = next(token for token in tokens if token.type == "NAME")[1:-1].strip()
+    if not name:
+        raise InvalidValue("benchmark-name-empty", text=source, examples=_BENCH_EXAMPLES)
+    fields, percent = terms(tokens, source, BENCH_METRICS)
+    return BenchGate.model_validate(fields | {"benchmark": name, "percent": percent})
 
 
 def _parse(text: object) -> Condition:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.plan.config_source import ConfigSource, KeyPath, dotted, shown_path
 from harness.plan.dsl import DEEPEST
 from harness.plan.problems import Where
 
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+
 _MOST_BYTES = 1_000_000
+
+_GRAMMAR = r"""
+start: _statement? (_NL _statement?)*
+_statement: table | table_array | pair
+table: "[" key "]"
+table_array: "[" "[" key "]" "]"
+pair: key "=" _value
+key: (WORD | STRING) ("." (WORD | STRING))*
+_value: STRING | atom | array | inline
+atom: (WORD | ".")+
+array: "[" _NL* (_value _NL* ("," _NL* _value _NL*)* ("," _NL*)?)? "]"
+inline: "{" _NL* (pair _NL* ("," _NL* pair _NL*)* ("," _NL*)?)? "}"
+
+STRING: /\"\"\"(?:[^\\]|\\.)*?"{3,5}|'''.*?'{3,5}/s | /"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/
+WORD: /[^\s\[\]{}=,.#"']+/
+_NL: "\n"
+%ignore /[^\S\n]+|#[^\n]*/
+"""
 
 
 def read_toml(path: Path) -> ConfigSource:
@@ -59,9 +82,6 @@ class _Positions:
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
-        # Building the grammar takes longer than all else that is read here, and few files have a problem.
-        from harness.plan.toml_lines import key_lines
-
         return key_lines(self.text)
 
 
@@ -85,3 +105,69 @@ def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Ha
     return HarnessError(
         "toml-invalid", where=f"{shown_path(path)}:{line}", reason=message or error, text=lines[line - 1].strip()
     )
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """Each key's path, such as ``("phase", 0, "rate", "from")``, and the line (from 1) on which it is set.
+
+    ``tomllib`` does not report it. It has accepted ``text``, so the grammar need not reject anything: it follows keys
+    and brackets. Tables and elements of arrays of tables count from their header.
+    """
+    lines: dict[KeyPath, int] = {}
+    counts: defaultdict[KeyPath, int] = defaultdict(int)
+    table: KeyPath = ()
+    for statement in _parser().parse(text).children:
+        assert not isinstance(statement, str)
+        if statement.data == "pair":
+            _add_pair(lines, table, statement)
+            continue
+        *above, last = _keys(statement)
+        table = ()
+        for key in above:
+            table = (*table, key)
+            if counts[table]:  # into the last element of an array of tables
+                table = (*table, counts[table] - 1)
+        table = (*table, last)
+        lines.setdefault(table, statement.meta.line)
+        if statement.data == "table_array":
+            counts[table] += 1
+            table = (*table, counts[table] - 1)
+            lines.setdefault(table, statement.meta.line)
+    return lines
+
+
+@cache
+def _parser() -> Lark:
+    # Building the grammar takes longer than all else that is read here, and few files have a problem.
+    from lark import Lark
+
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
+
+
+def _keys(statement: Tree[Token]) -> list[str]:
+    """The parts of the dotted key that a statement begins with."""
+    key = statement.children[0]
+    assert not isinstance(key, str)
+    parts = [part for part in key.children if isinstance(part, str)]
+    return [str(part) if part.type == "WORD" else next(iter(tomllib.loads(f"{part} = 0"))) for part in parts]
+
+
+def _add_pair(lines: dict[KeyPath, int], path: KeyPath, pair: Tree[Token]) -> None:
+    for key in _keys(pair):
+        path = (*path, key)
+        lines.setdefault(path, pair.meta.line)
+    _add_value(lines, path, pair.children[1])
+
+
+def _add_value(lines: dict[KeyPath, int], path: KeyPath, value: Token | Tree[Token]) -> None:
+    if isinstance(value, str):
+        return
+    for index, each in enumerate(value.children):
+        if value.data == "inline":
+            assert not isinstance(each, str)
+            _add_pair(lines, path, each)
+        elif value.data == "array":
+            line = each.line if isinstance(each, str) else each.meta.line
+            assert line is not None
+            lines[*path, index] = line
+            _add_value(lines, (*path, index), each)

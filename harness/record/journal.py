@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import ExitCode, HarnessError
+from harness.record.endpoint_second import Lateness
 from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.journal_entries import (
@@ -50,7 +51,6 @@ from harness.record.journal_entries import (
     Start,
     WorkerJoined,
 )
-from harness.record.lateness import Lateness
 from harness.record.second_table import SecondTable
 
 SCHEMA = 2

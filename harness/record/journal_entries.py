@@ -13,9 +13,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from harness.messages import Message
-from harness.record.endpoint_second import EndpointSecond
+from harness.record.endpoint_second import EndpointSecond, Lateness
 from harness.record.frames import STRICT, Epoch, Figure
-from harness.record.lateness import Lateness
 from harness.record.second_table import SecondTable
 
 EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]

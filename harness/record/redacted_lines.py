@@ -1,9 +1,16 @@
-"""Redacts a log line by line, as it is written."""
+"""Redacts a log line by line, as it is written: of this process, or of others through a pipe."""
 
 from __future__ import annotations
 
+import codecs
+import fcntl
 import io
+import os
 import re
+import select
+import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from harness.record.redaction import REDACTED, may_hold_secret, private_key_begins, private_key_ends, redacted
@@ -14,6 +21,10 @@ _LAST_WORD = re.compile(r"(?<![^\s/?#\"'<>])[^\s/?#\"'<>]*+\Z")
 """Left out too, as it may be a secret that only what follows gives away: the password of ``http://user:password@…``."""
 _LONGEST_KEY = 400
 """Lines of a private key. One without an end hides no more than that; a key of 16,384 bits has 200."""
+_READ_AT_ONCE = 1 << 16
+_PIPE_BYTES = 1 << 20
+"""What writers may be ahead of the reader before they wait. Linux allows 1 MiB without privileges."""
+_POLL_S = 0.1
 
 
 class RedactedLines:
@@ -121,3 +132,75 @@ class RedactedStream(io.TextIOBase):
         if not self._stream.closed:  # else nobody reads it: Python closes a stream that is dropped
             self._stream.write(self._lines.end())
             self._stream.flush()
+
+
+class RedactedLog:
+    """Appends to ``path`` what comes through the pipe ``reader``, each line when it is whole.
+
+    The owner calls :meth:`pump` whenever ``reader`` is readable.
+    """
+
+    def __init__(self, path: Path, reader: int) -> None:
+        self._file = path.open("ab", buffering=0)
+        self.reader = reader
+        os.set_blocking(reader, False)
+        with suppress(OSError):  # only less room, then
+            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._lines = RedactedLines()
+
+    def pump(self) -> bool:
+        """Write what has come so far; false once every writer has closed the pipe."""
+        while True:
+            try:
+                read = os.read(self.reader, _READ_AT_ONCE)
+            except BlockingIOError:
+                return True
+            if not read:
+                return False
+            self._write(self._decoder.decode(read))
+
+    def close(self) -> None:
+        """Write what has come, the last unfinished line too, and close the file. Later writers get ``SIGPIPE``."""
+        self.pump()
+        self.append(self._lines.end())
+        os.close(self.reader)
+        self._file.close()
+
+    def _write(self, text: str) -> None:
+        if not self._lines.leaves(text):
+            # Line by line: a quote without an end then hides the rest of its line, not of all that was read.
+            text = "".join(self._lines.take(line) for line in io.StringIO(text, newline="\n"))
+        self.append(text)
+
+    def append(self, text: str) -> None:
+        """Append what is redacted: whole lines, or the last one without its end."""
+        with suppress(OSError):  # the disk is full: the writers must not wait for it
+            self._file.write(text.encode("utf-8", "surrogateescape"))
+
+
+class BackgroundRedactedLog(RedactedLog):
+    """A redacted log that a thread pumps until it is closed. Child processes write to the descriptor ``writer``."""
+
+    def __init__(self, path: Path) -> None:
+        reader, self.writer = os.pipe()
+        super().__init__(path, reader)
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"redacts {path.name}", daemon=True)
+        self._thread.start()
+
+    def pump(self) -> bool:
+        with self._lock:
+            return super().pump()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+        os.close(self.writer)
+        super().close()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if select.select([self.reader], [], [], _POLL_S)[0]:
+                self.pump()

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.plan.model import RunPlan
+from harness.record.endpoint_second import Lateness
 from harness.record.environment import Environment
 from harness.record.frames import Frame, FrameWriter
 from harness.record.histogram import Ints
 from harness.record.journal import SCHEMA
 from harness.record.journal_entries import Endpoint, EndReason, Event, FailureSample, PhaseSpan, WorkerSecond
-from harness.record.lateness import Lateness
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import READINGS, Reading
 from harness.record.run_folder import RunFolder, write_text

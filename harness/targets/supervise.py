@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.record.redacted_log import RedactedLog
+    from harness.record.redacted_lines import RedactedLog
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -88,7 +88,7 @@ class _Supervisor:
         os.close(output)
         if reader is not None:
             # Only here: compiling its patterns takes 50 ms, during which the target starts.
-            from harness.record.redacted_log import RedactedLog
+            from harness.record.redacted_lines import RedactedLog
             from harness.record.redaction import add_secret_names
 
             add_secret_names(order["secret_names"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.plan.bench import BenchPlan, name_of
-from harness.plan.bench_expression import parse_bench_gate
+from harness.plan.expression import parse_bench_gate
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, write_json, write_text
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, write_memory

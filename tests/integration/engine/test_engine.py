@@ -14,8 +14,8 @@ from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
 from harness.gates.run_totals import RunTotals
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import Gate
+from harness.record.endpoint_second import Lateness
 from harness.record.journal import Journal
-from harness.record.lateness import Lateness
 from harness.record.run_folder import RunFolder
 from tests.support.counting_server import CountingServer
 from tests.support.engine import (

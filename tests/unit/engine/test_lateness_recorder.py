@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.phase_track import PhaseTrack
-from harness.record.lateness import Lateness
+from harness.record.endpoint_second import Lateness
 
 
 def test_every_arrival_is_in_the_phase_in_which_it_was_due_whole_and_the_generators_part() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.control.finalize import judge_again, write_results
-from harness.plan.bench_expression import parse_bench_gate
+from harness.plan.expression import parse_bench_gate
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestProblem

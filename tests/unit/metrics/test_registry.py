@@ -15,8 +15,7 @@ from harness.metrics.metric import Metric
 from harness.metrics.reference import page
 from harness.metrics.rounds import RoundTimes
 from harness.metrics.target_usage import TargetUsage
-from harness.plan.bench_expression import parse_bench_gate
-from harness.plan.expression import parse_requirement
+from harness.plan.expression import parse_bench_gate, parse_requirement
 from harness.record.histogram import Histogram
 from harness.record.suite import Benchmark, MemoryFigures
 from tests.support.command import REPOSITORY

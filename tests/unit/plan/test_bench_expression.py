@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plan.bench import name_of, reads
-from harness.plan.bench_expression import parse_bench_gate
-from harness.plan.expression import parse_requirement
+from harness.plan.expression import parse_bench_gate, parse_requirement
 from tests.unit.plan.support import assert_invalid
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan.config_source import KeyPath
-from harness.plan.toml_lines import key_lines
+from harness.plan.toml_file import key_lines
 
 TEXT = '''# comment = 1
 description = """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import redacted_log
-from harness.record.redacted_log import BackgroundRedactedLog, RedactedLog
+from harness.record import redacted_lines
+from harness.record.redacted_lines import BackgroundRedactedLog, RedactedLog
 from harness.record.redaction import redacted
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nDEFghi\n-----END RSA PRIVATE KEY-----"
@@ -58,7 +58,7 @@ def test_pieces_of_any_size_give_the_same_log(tmp_path: Path, monkeypatch: pytes
     lines = ["plain", 'token="unended', "plain", KEY, f"password={SECRET}", "plain", "é" * 40, "secret: x", "plain"] * 3
     found = set()
     for size in (1, 7, 30, 100, 1 << 16):
-        monkeypatch.setattr(redacted_log, "_READ_AT_ONCE", size)
+        monkeypatch.setattr(redacted_lines, "_READ_AT_ONCE", size)
         found.add(logged(tmp_path / f"log-{size}", "\n".join(lines).encode()).decode())
     (text,) = found
     assert text.count("plain") == lines.count("plain")
