@@ -13,7 +13,7 @@ from harness.messages import Message
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
-from harness.record.plain_text import no_commands, plain
+from harness.record.plain_text import no_commands, one_line
 from harness.record.run_folder import RunFolder
 from harness.report.formatting import in_unit, ms, number, percent, rate
 
@@ -23,11 +23,6 @@ EVERY_S = 10
 _WHEN = 7
 _STANDS = {True: "holds so far", False: "does not hold so far", None: "no requests yet"}
 _ENDED = {"done": "ended", "limit broke": "ended at its limit", "cut short": "was cut short", None: "was cut short"}
-
-
-def one_line(text: str) -> str:
-    """``text``, which may come from the target, as one line without control characters."""
-    return " ".join(plain(text).split())
 
 
 def clock(seconds: float) -> str:

@@ -20,7 +20,6 @@ from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
     from harness.cli import outcome as outcome
-    from harness.cli import progress as progress
 
 __getattr__ = quick_start.lazy_modules(__name__)
 

@@ -16,7 +16,7 @@ from rich.layout import Layout
 from rich.live import Live
 from rich.text import Text
 
-from harness.api.plain_output import clock, one_line
+from harness.api.plain_output import clock
 from harness.cli import live_screen
 from harness.cli.live_screen import Part
 from harness.gates.live import LiveGates
@@ -24,6 +24,7 @@ from harness.gates.run_totals import RunTotals
 from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.journal import Journal
+from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder
 
 REDRAW_S = 0.25

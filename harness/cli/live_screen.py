@@ -9,12 +9,13 @@ from rich.layout import Layout
 from rich.text import Text
 
 from harness.analysis.generator import BUSY, DISTORTION, STALL
-from harness.api.plain_output import clock, errors, gate_name, load_now, one_line, stands
+from harness.api.plain_output import clock, errors, gate_name, load_now, stands
 from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal_entries import PhaseSpan
+from harness.record.plain_text import one_line
 from harness.report.formatting import ms, number, percent
 
 RECENT_S = 5

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import api, cli, control
-from harness.api.options import RunOptions
+from harness.api.options import RunOptions, several
 from harness.cli import options
-from harness.cli.target_options import with_target_from
+from harness.errors import HarnessError
 from harness.messages import Message, Option, message
+
+if TYPE_CHECKING:
+    from harness.control.observer import RunObserver
 
 _LEAVE_OUT, _RESULTS = message("leave-out"), message("results-in-run-folder")
 _DISTRIBUTED = message("locust-distributed", bind=Option("bind", "ADDR"))
@@ -38,6 +43,8 @@ _IGNORED = {
     "LOCUST_RUN_TIME": Option("run_time"),
 }
 """Settings for Locust that the harness does not read."""
+HOST, PID, ALLOWED = "HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"
+"""The target for command lines that name none: set once for a container or a CI job."""
 
 
 class _Command(click.Command):
@@ -94,7 +101,7 @@ def command(
         raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
     given |= {"scenario": scenario, "arguments": arguments}
     try:
-        with cli.progress.make_observer() as observer:
+        with make_observer() as observer:
             for setting, option in _settings_of_locust():
                 observer.notify(message("locust-setting-ignored", setting=setting, option=option))
             finished = api.run.run_scenario(with_target_from(os.environ, RunOptions(**given, watcher=observer)))
@@ -107,9 +114,51 @@ def command(
 def _settings_of_locust() -> Iterator[tuple[str, Option]]:
     """Load and host as Locust's environment variables and configuration file set them, which the harness ignores."""
     yield from ((name, option) for name, option in _IGNORED.items() if name in os.environ)
-    with contextlib.suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, UnicodeDecodeError):
         text = Path("locust.conf").read_text(encoding="utf-8")
         for name, option in _IGNORED.items():
             key = name.removeprefix("LOCUST_").lower().replace("_", "-")
             if re.search(rf"^\s*{key}\s*[=:\s]", text, re.MULTILINE):
                 yield f"{key} in locust.conf", option
+
+
+def with_target_from(environment: Mapping[str, str], options: RunOptions) -> RunOptions:
+    """``options`` with the target of HARNESS_HOST, HARNESS_PID and HARNESS_ALLOW_HOST (names separated by spaces).
+
+    They count only if ``options`` name no target. Raises :class:`HarnessError` if HARNESS_PID is not a process number.
+    """
+    host, pid = environment.get(HOST), environment.get(PID)
+    if not host or options.host is not None or options.target is not None:
+        return options
+    if pid and not (pid.isascii() and pid.isdigit() and len(pid) < 20 and int(pid)):
+        raise HarnessError("pid-not-a-number", where=PID, pid=pid)
+    return replace(
+        options,
+        host=host,
+        pid=options.pid or (int(pid) if pid else None),
+        allow_host=(*several(options.allow_host), *environment.get(ALLOWED, "").split()),
+    )
+
+
+@contextmanager
+def make_observer() -> Iterator[RunObserver]:
+    """The observer that suits standard error, where it writes. The terminal is restored at the end."""
+    if is_live_terminal():
+        from harness.cli.live import LiveView
+        from harness.cli.terminal import Terminal
+
+        with LiveView(Terminal()) as view:
+            yield view
+    else:
+        from harness.api.plain_output import PlainOutput
+
+        yield PlainOutput()
+
+
+def is_live_terminal() -> bool:
+    """Whether standard error is a terminal that can be redrawn and that a person looks at."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return False
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        return False
+    return "utf" in (sys.stderr.encoding or "").lower()

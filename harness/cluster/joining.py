@@ -4,10 +4,16 @@ Both travel over the connection of ``harness.cluster.transport`` in Locust's for
 msgpack. The reply is written to a folder here, in which ``scenario/`` holds what was sent. What the harness itself
 writes lies beside it, so that no file of a scenario is in its way. The master knows the secret, but may be wrong: all
 that it sends is validated.
+
+Versions are compared first. The harness, its messages and Locust decide *what* is done and how it is counted, so they
+must be the same. Python and gevent only decide how fast. Each worker reports how busy it was, and a saturated worker
+voids its phase, so there a warning is enough.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
 import socket
 from pathlib import Path
 from typing import Any
@@ -17,14 +23,18 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
-from harness.cluster.versions import versions
 from harness.errors import ExitCode, HarnessError
-from harness.messages import Message
+from harness.messages import Message, message
 from harness.plan.model import RunPlan
 from harness.record.run_folder import write_text
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = Path("/proc/self/ns/net")
+
+WIRE = 2
+"""The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
+_MUST_AGREE = ("messages", "harness", "locust")
+_SHOULD_AGREE = ("python", "gevent")
 
 
 def join_request(workers: int) -> dict[str, Any]:
@@ -114,3 +124,21 @@ class JoinAccepted(BaseModel):
 
 def _not_understood(master: str) -> HarnessError:
     return HarnessError("join-reply-not-understood", where=master, exit_code=ExitCode.BROKEN)
+
+
+def versions() -> dict[str, str]:
+    """Of this process's installation."""
+    found = {name: importlib.metadata.version(name) for name in ("harness", "locust", "gevent")}
+    return {"messages": str(WIRE), **found, "python": ".".join(platform.python_version_tuple()[:2])}
+
+
+def differences(master: dict[str, str], worker: dict[str, str]) -> tuple[list[Message], list[Message]]:
+    """The differences for which a worker is rejected, and those that are only warned of."""
+    differing = {
+        name: {"name": name, "worker": worker.get(name, "unknown"), "master": version}
+        for name, version in master.items()
+        if worker.get(name) != version
+    }
+    rejected = [message("version-must-agree", **differing[name]) for name in _MUST_AGREE if name in differing]
+    warned = [message("version-should-agree", **differing[name]) for name in _SHOULD_AGREE if name in differing]
+    return rejected, warned

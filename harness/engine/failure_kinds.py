@@ -1,10 +1,12 @@
-"""Groups failures by their text, in bounded memory: the most frequent keep it, the others are counted together."""
+"""Groups failures, and errors outside requests, by their text, in bounded memory: the rest are counted together."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
+from harness.messages import Message, message
 from harness.record.redaction import redacted
 
 FAILURE_KINDS = 200
@@ -61,3 +63,20 @@ class FailureKinds:
         if len(self._rare) > FAILURE_KINDS:  # frequent items by Misra and Gries (1982)
             self._rare -= Counter(dict.fromkeys(self._rare, 1))
         return self._rare[key] >= _FREQUENT and len(self._kinds) < _MOST_KINDS
+
+
+class ErrorCounts(Counter[Message]):
+    """At most :data:`FAILURE_KINDS` different errors are kept apart; the rest are counted together."""
+
+    def add(self, error: Message, count: int = 1) -> None:
+        if error not in self and len(self) >= FAILURE_KINDS:
+            error = message("other-errors")
+        self[error] += count
+
+    def to_wire(self) -> list[tuple[dict[str, Any], int]]:
+        return [(error.to_data(), count) for error, count in self.items()]
+
+    def add_wire(self, wire: list[Any]) -> None:
+        """Add what :meth:`to_wire` gave in another process."""
+        for error, count in wire:
+            self.add(Message.from_data(error), int(count))

@@ -11,7 +11,7 @@ import gevent
 from locust.env import Environment
 
 from harness.cluster import messages
-from harness.engine.error_counts import ErrorCounts
+from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.locust.listeners import ListenerFailures, hold_back_spawning_complete, start_test
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.merger import Merger

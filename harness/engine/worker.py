@@ -26,18 +26,18 @@ from harness.cluster import messages
 from harness.cluster.secret import take_secret
 from harness.engine.block_watch import BlockWatch
 from harness.engine.clones import end_clone
-from harness.engine.error_counts import ErrorCounts
 from harness.engine.failure_details import describe_failure, encodable
+from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.host_guard import Guard, install_guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
-from harness.engine.locust.event_hooks import listen_first
 from harness.engine.locust.listeners import (
     ListenerError,
     ListenerFailures,
     fire_init,
     fire_quit,
     hold_back_spawning_complete,
+    listen_first,
     report_failed_users,
     user_not_created,
 )

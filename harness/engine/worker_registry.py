@@ -14,8 +14,7 @@ from typing import Any
 
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
-from harness.cluster.joining import loopback
-from harness.cluster.versions import differences, versions
+from harness.cluster.joining import differences, loopback, versions
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.messages import Message, Option, message
 from harness.plan.hosts import is_loopback

@@ -21,6 +21,11 @@ def plain(text: str) -> str:
     return _STEERING.sub("\ufffd", text)
 
 
+def one_line(text: str) -> str:
+    """``text``, which may come from the target, as one line without control characters."""
+    return " ".join(plain(text).split())
+
+
 def steering_escaped(json: str) -> str:
     """JSON in which characters that steer a terminal are escaped: JSON itself allows them."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

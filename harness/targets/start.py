@@ -17,9 +17,8 @@ from harness.record.redaction import redacted_command
 from harness.record.run_folder import RunFolder
 from harness.targets import health
 from harness.targets.agent_client import Agent, agent_environment, agents_in
-from harness.targets.attached import Attached
 from harness.targets.supervised_process import SupervisedProcess
-from harness.targets.target import RUNNING, Target
+from harness.targets.target import RUNNING, Attached, Target
 
 _ATTEMPTS = 3
 """Ports to try in turn if another process takes the free one before the target does."""

@@ -1,14 +1,23 @@
-"""What every target is: the system under test while a run lasts."""
+"""What every target is, and one that was running before the harness: that is watched and left as it is."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
-from harness.messages import Message, message
+import psutil
+
+from harness.errors import HarnessError
+from harness.messages import Message, Option, message
+from harness.plan import model
+from harness.record.redaction import redacted
+from harness.targets import health
 from harness.targets.agent_client import Agent
 
 RUNNING = message("target-running")
+_CHECK_EVERY_S = 1.0
 
 
 class Target(ABC):
@@ -50,3 +59,58 @@ class Target(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Attached(Target):
+    managed = False
+
+    def __init__(self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost]) -> None:
+        self.url = plan.url.rstrip("/")
+        self.pid = plan.pid
+        self._process: psutil.Process | None = None
+        self._pid_noticed = False
+        self._checked_s = 0.0
+        self._answers = True
+        self._address: tuple[str, int] | None = None
+        if self.url.lower().startswith(("http://", "https://")):  # else users know how to reach it
+            self._address = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
+        if plan.pid is not None:
+            try:
+                self._process = psutil.Process(plan.pid)
+            except psutil.NoSuchProcess as error:
+                raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
+        if self._address is not None:
+            health.require_listener(plan.url, *self._address)
+
+    def is_alive(self) -> bool:
+        """Whether the process runs or, once it has ended, whether another still listens at the URL."""
+        if self._process_runs():
+            return True
+        if time.monotonic() - self._checked_s > _CHECK_EVERY_S:
+            self._checked_s = time.monotonic()
+            self._answers = self._address is not None and health.is_listening(*self._address)
+        return self._answers
+
+    def notice(self) -> Message | None:
+        if self._pid_noticed or self._process_runs() or not self.is_alive():
+            return None
+        self._pid_noticed = True
+        return message("target-pid-ended", pid=self.pid, url=redacted(self.url))
+
+    def _process_runs(self) -> bool:
+        # is_running compares the start time too: another process may get the same id.
+        return self._process is None or (self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
+
+    def exit_description(self) -> Message:
+        return RUNNING if self.is_alive() else message("target-ended", pid=self.pid)
+
+    def describe(self) -> str:
+        return (redacted(self.url) or "as the user classes find it") + (
+            "" if self.pid is None else f" (process {self.pid})"
+        )
+
+    def agents(self) -> list[Agent]:
+        return []
+
+    def stop(self) -> None:
+        """An attached target stays as it is."""

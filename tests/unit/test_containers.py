@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from harness.api.options import RunOptions
 from harness.cli import cli
-from harness.cli.target_options import with_target_from
+from harness.cli.run import with_target_from
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.profile import load_profile
 from harness.shop import __main__ as shop

@@ -9,7 +9,7 @@ import time
 from typing import Any, NamedTuple
 
 from harness.engine.http.response import Response
-from harness.engine.locust.event_hooks import sole_recorder
+from harness.engine.locust.listeners import sole_recorder
 
 
 class RequestEvent(NamedTuple):

@@ -25,7 +25,7 @@ from harness.engine.http.request_event import RequestEvent
 from harness.engine.http.request_headers import USER_AGENT, HeaderFields, basic_auth
 from harness.engine.http.response import Response
 from harness.engine.http.transport import Transport, request_options
-from harness.engine.locust.event_hooks import sole_recorder
+from harness.engine.locust.listeners import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
 
 _AS_CONFIGURED = object()

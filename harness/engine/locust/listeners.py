@@ -1,4 +1,4 @@
-"""Calls a scenario's listeners during a run as Locust would, and reports what they raise."""
+"""Calls a scenario's listeners as Locust would, reports what they raise, and shows who listens to an event."""
 
 from __future__ import annotations
 
@@ -116,3 +116,23 @@ def user_not_created(error: Exception) -> Message:
 def fire_quit(environment: Environment) -> None:
     """Fire ``quit``, the last event of a process."""
     environment.events.quit.fire(exit_code=environment.process_exit_code or 0)
+
+
+def listeners_of(event: Any) -> list[Callable[..., Any]]:
+    """The listeners of ``event``, in the order in which they are called."""
+    return list(event._handlers)
+
+
+def listen_first(event: Any, listener: Callable[..., Any]) -> None:
+    """Call ``listener`` before all others: one that raises ``StopUser`` keeps those behind it from being called."""
+    event._handlers.insert(0, listener)
+
+
+def sole_recorder(event: Any, environment: Any) -> Any:
+    """The environment's recorder if it is the only listener of ``event``, else None."""
+    recorder = getattr(environment, "harness_recorder", None)
+    if recorder is not None:
+        listeners = event._handlers
+        if len(listeners) == 1 and getattr(listeners[0], "__self__", None) is recorder:
+            return recorder
+    return None

@@ -17,8 +17,7 @@ from typing import Any
 from locust import LoadTestShape, User
 
 from harness.engine.clones import end_clone, watch_forks
-from harness.engine.locust.locustfile import import_locustfile
-from harness.engine.locust.pytest_users import load_pytest_users
+from harness.engine.locust.locustfile import import_locustfile, load_pytest_users
 from harness.plan.dsl import uses_harness
 
 

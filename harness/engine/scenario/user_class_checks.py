@@ -14,7 +14,7 @@ from typing import Any
 import locust
 from locust import MarkovTaskSet, TaskSet, User
 
-from harness.engine.locust.event_hooks import listeners_of
+from harness.engine.locust.listeners import listeners_of
 from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
 from harness.errors import HarnessError

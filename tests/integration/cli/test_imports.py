@@ -36,7 +36,6 @@ def test_help_needs_nothing_but_click() -> None:
         "harness.cli.options",
         "harness.cli.run",
         "harness.cli.std_streams",
-        "harness.cli.target_options",
         "harness.cli.worker",
         "harness.control",
         "harness.errors",

@@ -19,7 +19,7 @@ from harness.record.run_folder import RunFolder
 from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_tree
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
 from harness.sampling.tree_clock import TreeClock
-from harness.targets.attached import Attached
+from harness.targets.target import Attached
 from tests.support.children import die_with_the_tests
 from tests.support.targets import run_folder, wait_until
 

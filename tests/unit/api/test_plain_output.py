@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.api.plain_output import PlainOutput, clock, one_line
+from harness.api.plain_output import PlainOutput, clock
 from harness.messages import message
 from harness.record.journal import read_journal
+from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder
 from tests.support.latencies import Latency
 from tests.support.plans import gate, ramp, steady, stress

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harness import HarnessError, Run
-from harness.api.verdict import Verdict
+from harness.api.result import Verdict
 from harness.messages import Message
 from harness.record.run_folder import write_text
 from harness.record.summary import Summary

@@ -10,7 +10,7 @@ import pytest
 
 from harness.api.plain_output import PlainOutput
 from harness.cli.live import LiveView
-from harness.cli.progress import make_observer
+from harness.cli.run import make_observer
 
 
 @contextmanager

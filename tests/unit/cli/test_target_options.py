@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.api.options import RunOptions
-from harness.cli.target_options import with_target_from
+from harness.cli.run import with_target_from
 from harness.errors import HarnessError
 
 NOT_GIVEN = RunOptions("scenario.py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster.versions import differences, versions
+from harness.cluster.joining import differences, versions
 
 
 def test_the_same_installation_differs_in_nothing() -> None:

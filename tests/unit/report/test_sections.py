@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.cli.terminal_blocks import drawn
+from harness.cli.outcome import drawn
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Section, read_report
