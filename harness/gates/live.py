@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
 from harness.metrics.aggregate import Aggregate
-from harness.metrics.comparators import is_upper
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.model import Gate, Phase, RunPlan
@@ -72,7 +71,7 @@ class LiveGates:
         of_requests = comparison.measures.needs == "requests"
         observed = comparison.measures.value(total) if total is not None and of_requests else None
         limit = None if comparison.baseline else comparison.value
-        holds = None if observed is None or comparison.baseline else comparison.holds(observed)
+        holds = None if observed is None or comparison.baseline else comparison.holds(observed, comparison.value)
         return LiveGate(gate, phase, observed, limit, comparison.measures.unit.name, holds)
 
     def lost(self) -> LostGate | None:
@@ -128,9 +127,9 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
         case Rate():
             # Of a count that only some requests are in, no more than all of them can come.
             best = Amount(expected / length_s, limit.unit)
-            if not is_upper(comparison.comparator) and best < limit / MARGIN:
+            if not comparison.is_upper and best < limit / MARGIN:
                 return message("gate-lost-rate", best=best, limit=limit)
-        case _ if not is_upper(comparison.comparator):
+        case _ if not comparison.is_upper:
             return None
         case Quantile(q):
             over, allowed = sofar.response.count_above(math.ceil(limit * 1000)), (1 - q) * expected

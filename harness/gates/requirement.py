@@ -15,7 +15,6 @@ from typing import Any
 from harness.analysis.compare import against
 from harness.messages import Message, message
 from harness.metrics.benchmarks import Minimum
-from harness.metrics.comparators import Comparator, holds, is_upper
 from harness.metrics.formatting import Estimate, Limit
 from harness.metrics.statistics import Exact, Maximum, Proportion
 from harness.plan.bench import BenchGate
@@ -72,11 +71,11 @@ def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Int
     if status == "inconclusive":
         reason = doubt(observed, limit, figures)
     elif status == "pass":
-        code = "gate-within-limit" if is_upper(requirement.comparator) else "gate-reached-limit"
+        code = "gate-within-limit" if requirement.is_upper else "gate-reached-limit"
         reason = Message(code, figures)
     elif observed.value == limit:
         reason = message("gate-at-limit", **figures)
-    elif is_upper(requirement.comparator):
+    elif requirement.is_upper:
         reason = message("gate-over-limit", **figures)
     else:
         reason = message("gate-under-limit", **figures)
@@ -96,13 +95,13 @@ def limit_of(requirement: Requirement, baseline: float | None) -> float:
     return baseline + requirement.value
 
 
-def side_of(comparator: Comparator, observed: Interval, limit: float) -> GateStatus:
+def side_of(requirement: Requirement, observed: Interval, limit: float) -> GateStatus:
     """``pass``: all of the interval is on the good side of the limit; ``fail``: all of it is on the bad side."""
     low, high = observed.low, math.inf if observed.high is None else observed.high
-    worst, best = (high, low) if is_upper(comparator) else (low, high)
-    if holds(worst, comparator, limit):
+    worst, best = (high, low) if requirement.is_upper else (low, high)
+    if requirement.holds(worst, limit):
         return "pass"
-    return "inconclusive" if holds(best, comparator, limit) else "fail"
+    return "inconclusive" if requirement.holds(best, limit) else "fail"
 
 
 def _status(requirement: Requirement, observed: Interval, limit: float) -> GateStatus:
@@ -110,7 +109,7 @@ def _status(requirement: Requirement, observed: Interval, limit: float) -> GateS
         if limit == 0 and requirement.comparator == "<=":
             # "None at all" is a rule for this run, not an estimate of a rate.
             return "pass" if observed.value == 0 else "fail"
-        if requirement.baseline and observed.value == 0 and is_upper(requirement.comparator):
+        if requirement.baseline and observed.value == 0 and requirement.is_upper:
             # No run can do better than none.
             return "pass"
-    return side_of(requirement.comparator, observed, limit)
+    return side_of(requirement, observed, limit)

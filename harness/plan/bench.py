@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import AliasChoices, Field
 
 from harness.metrics import BENCH_METRICS
-from harness.metrics.comparators import Comparator
 from harness.plan.frozen import Frozen, Redacted
+from harness.plan.requirement import Requirement
 from harness.record.redaction import redacted_words
 
 if TYPE_CHECKING:
@@ -39,13 +39,7 @@ def reads(pattern: str, test: str) -> bool:
     return any(whole.fullmatch(word) for word in (test, name, name.partition("[")[0]))
 
 
-def _known(name: str) -> str:
-    if name not in BENCH_METRICS:
-        raise ValueError(f"there is no metric {name}")
-    return name
-
-
-class BenchGate(Frozen):
+class BenchGate(Requirement):
     """One requirement on benchmarks, e.g. ``bench("test_search").mean <= baseline + 5%``.
 
     ``benchmark`` is a test's name, its whole id, or a pattern of either with ``*``. ``value`` is in ``unit``: seconds,
@@ -53,15 +47,10 @@ class BenchGate(Frozen):
     or, where ``percent``, in per cent of it.
     """
 
+    known = BENCH_METRICS
+
     benchmark: str
-    metric: Annotated[str, AfterValidator(_known)]
-    comparator: Comparator
-    value: float
-    unit: str
     percent: bool = False
-    baseline: bool = False
-    source: str
-    """What the user wrote."""
 
     @property
     def measures(self) -> Metric[RoundTimes]:

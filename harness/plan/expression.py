@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from harness.messages import alternatives
 from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
-from harness.metrics.comparators import Comparator, is_upper
 from harness.metrics.metric import Metric
 from harness.plan.bench import BenchGate
 from harness.plan.problems import InvalidValue
-from harness.plan.requirement import Comparison, Condition
+from harness.plan.requirement import Comparator, Comparison, Condition
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree, Token, UnexpectedInput
@@ -86,7 +85,7 @@ def parse_limit(text: object) -> Condition:
                 raise InvalidValue("limit-with-baseline", text=comparison.source)
             if comparison.measures.needs == "target":
                 raise InvalidValue("limit-on-target", text=comparison.source, metric=comparison.metric)
-            if comparison.measures.better == "lower" and is_upper(comparison.comparator):
+            if comparison.measures.better == "lower" and comparison.is_upper:
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)
                 raise InvalidValue("limit-true-from-start", text=comparison.source, meant=turned)
     return condition

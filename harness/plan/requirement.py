@@ -1,41 +1,72 @@
-"""Requirements on the metrics of a run: ``p95 < 500ms``, and conditions that join them."""
+"""Requirements on metrics: ``p95 < 500ms``, and conditions that join them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import field_validator
 
 from harness.metrics import RUN_METRICS
-from harness.metrics.comparators import Comparator, holds
 from harness.plan.frozen import Frozen
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
     from harness.metrics.metric import Metric
 
+Comparator = Literal["<", "<=", ">", ">="]
+_HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
-def _known(name: str) -> str:
-    if name not in RUN_METRICS:
-        raise ValueError(f"there is no metric {name}")
-    return name
 
+class Requirement(Frozen):
+    """What the requirements of runs and of benches share.
 
-class Comparison(Frozen):
-    """One requirement on one metric, e.g. ``p95 < 500ms`` or ``p95 <= baseline + 10%``.
-
-    ``value`` is in ``unit``: ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is the
-    baseline's figure, changed by ``value``: by so many per cent of it where ``unit`` is ``%`` (of an ``error_rate``: by
-    percentage points), else in the metric's own unit. ``value`` is negative for ``baseline - 5%``.
+    ``value`` is in ``unit``, the metric's own. With ``baseline`` the limit is the baseline's figure, changed by it.
     """
 
-    metric: Annotated[str, AfterValidator(_known)]
+    known: ClassVar[Mapping[str, Metric[Any]]]
+    """The metrics that it may be a requirement on."""
+
+    metric: str
     comparator: Comparator
     value: float
     unit: str
     baseline: bool = False
     source: str
     """What the user wrote."""
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in cls.known:
+            raise ValueError(f"there is no metric {name}")
+        return name
+
+    @property
+    def is_upper(self) -> bool:
+        """Whether the limit is one from above."""
+        return self.comparator in ("<", "<=")
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether ``value`` is on the good side of ``limit``."""
+        return _HOLDS[self.comparator](value, limit)
+
+
+class Comparison(Requirement):
+    """One requirement on one metric of a run, e.g. ``p95 < 500ms`` or ``p95 <= baseline + 10%``.
+
+    ``value`` is in ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is changed by so many per
+    cent of the baseline's figure where ``unit`` is ``%`` (of an ``error_rate``: by percentage points), else by so much.
+    ``value`` is negative for ``baseline - 5%``.
+    """
+
+    known = RUN_METRICS
 
     @property
     def measures(self) -> Metric[Aggregate]:
@@ -46,10 +77,6 @@ class Comparison(Frozen):
     def percent(self) -> bool:
         """Whether ``value`` is a share of the baseline's figure."""
         return self.unit == "%" and not self.measures.unit.is_share
-
-    def holds(self, value: float) -> bool:
-        """Whether ``value``, in the metric's unit, meets a requirement that compares with no baseline."""
-        return holds(value, self.comparator, self.value)
 
 
 class Condition(Frozen):

@@ -24,7 +24,7 @@ class StepTotals(Accumulator):
         step = self.over(duration_s)
         for group in until.any_of:
             observed = [(comparison, comparison.measures.value(step)) for comparison in group]
-            if all(value is not None and comparison.holds(value) for comparison, value in observed):
+            if all(value is not None and comparison.holds(value, comparison.value) for comparison, value in observed):
                 return " and ".join(
                     f"{comparison.source} (was {value:,.4g} {comparison.unit})" for comparison, value in observed
                 )
