@@ -44,8 +44,7 @@ def run_benchmarks(options: BenchOptions) -> Run:
         profile=options.profile,
         memory=options.memory,
     )
-    outcome = control.bench.bench(plan, out=Path(options.out), on_output=options.hear)
-    finished = Run(outcome.folder, outcome.summary)
+    finished = Run(*control.bench.bench(plan, out=Path(options.out), on_output=options.hear))
     if finished.verdict.interrupted:
         raise RunInterrupted(finished)
     return finished

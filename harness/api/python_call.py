@@ -6,10 +6,10 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from harness.errors import HarnessError, ManyProblemsError
-from harness.messages import Message, Option, keyword_argument
+from harness.messages import keyword_argument, map_texts
 from harness.record.redaction import redacted
 
 _P = ParamSpec("_P")
@@ -56,25 +56,9 @@ def for_python(error: HarnessError) -> HarnessError:
     """The same error with options spelled as arguments, and its parameters without secrets and control characters."""
     if isinstance(error, ManyProblemsError):
         return ManyProblemsError([for_python(problem) for problem in error.problems])
-    safe = HarnessError(
-        error.code,
-        where=_safe(error.where_at),
-        exit_code=error.exit_code,
-        **{name: _safe(value) for name, value in error.params.items()},
-    )
-    safe.style = keyword_argument
-    return safe
-
-
-def _safe(value: Any) -> Any:
     from harness.record.plain_text import plain  # only for an error, so that a program's start stays fast
 
-    if isinstance(value, str):
-        return redacted(plain(value))
-    if isinstance(value, Option):
-        return Option(value.name, _safe(value.value))
-    if isinstance(value, Message):
-        return value.map_texts(_safe)
-    if isinstance(value, list | tuple):
-        return [_safe(each) for each in value]
-    return value
+    where, params = map_texts([error.where_at, dict(error.params)], lambda text: redacted(plain(text)))
+    safe = HarnessError(error.code, where=where, exit_code=error.exit_code, **params)
+    safe.style = keyword_argument
+    return safe

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,15 +34,7 @@ _LAST_LINES = 8
 _MEASURED = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet")
 
 
-@dataclass(frozen=True)
-class BenchOutcome:
-    """A bench that has ended: its folder and its result."""
-
-    folder: RunFolder
-    summary: Summary
-
-
-def bench(plan: BenchPlan, *, out: Path, on_output: Callable[[str], object]) -> BenchOutcome:
+def bench(plan: BenchPlan, *, out: Path, on_output: Callable[[str], object]) -> tuple[RunFolder, Summary]:
     """Create the run folder below ``out``, run the suite, judge it, write the reports, put it into the store.
 
     ``on_output`` gets pytest's output line by line, redacted and safe for a terminal. After an ``OSError`` it is no
@@ -51,7 +42,7 @@ def bench(plan: BenchPlan, *, out: Path, on_output: Callable[[str], object]) -> 
 
     Raises :class:`HarnessError` (exit code 2) if nothing could be measured: no such benchmark, a file that cannot be
     imported, pytest-benchmark not installed. Raises ``KeyboardInterrupt`` if it was interrupted before a benchmark was
-    found. Any other bench has an outcome.
+    found. Any other bench has a folder and a summary, which are returned.
     """
     need_pytest_benchmark(plan.arguments)
     outlet = Outlet(lambda text: on_output(plain(text)))
@@ -61,7 +52,7 @@ def bench(plan: BenchPlan, *, out: Path, on_output: Callable[[str], object]) -> 
         outlet.raise_error()
 
 
-def _bench(plan: BenchPlan, out: Path, on_output: Outlet) -> BenchOutcome:
+def _bench(plan: BenchPlan, out: Path, on_output: Outlet) -> tuple[RunFolder, Summary]:
     shown = plan.redacted()
     copies = artifact_location()
     with open_store(None, out) as store:
@@ -77,7 +68,7 @@ def _bench(plan: BenchPlan, out: Path, on_output: Outlet) -> BenchOutcome:
             if copies is not None:
                 on_output(f"  copying the run folder to {copies}\n")
                 summary = control.finalize.copy_run(folder, summary, copies)
-            return BenchOutcome(folder, summary)
+            return folder, summary
 
 
 def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, on_output: Outlet) -> None:

@@ -53,16 +53,13 @@ def describe_scenario(
         exclude_tags=tuple(exclude_tags),
     )
     path = found.files[0]
-    try:
-        result = _run_child(
-            child_command("harness.engine.scenario.describe"),
-            {DESCRIBE_VARIABLE: request.model_dump_json()},
-            path,
-            DESCRIBE_TIMEOUT_S,
-            interrupted,
-        )
-    except _InterruptedError:
-        raise KeyboardInterrupt from None
+    result = _run_child(
+        child_command("harness.engine.scenario.describe"),
+        {DESCRIBE_VARIABLE: request.model_dump_json()},
+        path,
+        DESCRIBE_TIMEOUT_S,
+        interrupted,
+    )
     if "problems" in result:
         problems = [HarnessError.from_data(problem) for problem in result["problems"]]
         raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)
@@ -100,7 +97,7 @@ def verify_target(
             VERIFY_TIMEOUT_S,
             interrupted,
         )
-    except _InterruptedError:
+    except KeyboardInterrupt:
         reason = message("verify-interrupted")
         return Verification("interrupted", reason, time.monotonic() - begun)
     except HarnessError as error:
@@ -109,20 +106,16 @@ def verify_target(
     return Verification(result["status"], reason_data and Message.from_data(reason_data), result["duration_s"])
 
 
-class _InterruptedError(Exception):
-    """The user did not want to wait for the child."""
-
-
 def _run_child(
     command: list[str],
     variables: Mapping[str, str],
     scenario: Path,
     timeout_s: float,
-    interrupted: Callable[[], bool] = lambda: False,
+    interrupted: Callable[[], bool],
 ) -> dict[str, Any]:
     """The child's result; ``variables`` are added to its environment.
 
-    Raises :class:`_InterruptedError`, and :class:`HarnessError` if the child returns no result.
+    Raises ``KeyboardInterrupt`` as soon as ``interrupted()`` is true, and :class:`HarnessError` if there is no result.
     """
     # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -168,7 +161,7 @@ def _ends(child: subprocess.Popen[bytes], timeout_s: float, interrupted: Callabl
         waiter.register(handle, select.POLLIN)
         while not waiter.poll(_POLL_MS):
             if interrupted():
-                raise _InterruptedError
+                raise KeyboardInterrupt
             if time.monotonic() > deadline:
                 return False
         return True

@@ -97,7 +97,7 @@ class Message:
     def map_texts(self, change: Callable[[str], str]) -> Message:
         """This message with every text in it changed (redacted, say)."""
         recorded = None if self.recorded is None else change(self.recorded)
-        return Message(self.code, {name: _map_texts(each, change) for name, each in self.params.items()}, recorded)
+        return Message(self.code, map_texts(dict(self.params), change), recorded)
 
     def to_data(self) -> dict[str, Any]:
         """As maps, lists, numbers and texts, for JSON and msgpack; see :meth:`from_data`."""
@@ -206,13 +206,16 @@ def shortened(text: str, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}…"
 
 
-def _map_texts(value: object, change: Callable[[str], str]) -> object:
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """``value`` with every text in it changed: a text, an option, a message, or a list or map of these."""
     if isinstance(value, Message):
         return value.map_texts(change)
     if isinstance(value, Option):
-        return Option(value.name, _map_texts(value.value, change))
+        return Option(value.name, map_texts(value.value, change))
     if isinstance(value, list | tuple):
-        return [_map_texts(each, change) for each in value]
+        return [map_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {name: map_texts(each, change) for name, each in value.items()}
     return change(value) if isinstance(value, str) else value
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -90,33 +91,18 @@ class RedactedLines:
         return redacted(text)
 
 
-class RedactedStream(io.TextIOBase):
-    """A text stream, such as standard error, that writes each line redacted, once it is whole."""
+class RedactedStream:
+    """A text stream, such as standard error, that writes each line redacted, once it is whole.
+
+    What else scenarios do with a standard stream (``buffer``, ``reconfigure``) is not redacted.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lines = RedactedLines()
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # as every text stream has it
-        return self._stream.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        return self._stream.errors
-
     def __getattr__(self, name: str) -> Any:
-        """What else scenarios do with a standard stream (``buffer``, ``reconfigure``) is not redacted."""
         return getattr(self._stream, name)
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, text: str) -> int:
         if redacted_text := self._lines.take(text):
@@ -124,8 +110,9 @@ class RedactedStream(io.TextIOBase):
             self._stream.flush()
         return len(text)
 
-    def flush(self) -> None:
-        self._stream.flush()
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def close(self) -> None:
         """Write the last line, which has no end yet."""

@@ -136,27 +136,13 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
     return host, port
 
 
-def is_listening(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there."""
-    try:
-        socket.create_connection((host, port), timeout=_RESPONSE_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
-
-
-def require_listener(url: str, host: str, port: int) -> None:
-    """Raises :class:`HarnessError` (exit code 4) if nobody accepts connections there."""
+def why_not_listening(host: str, port: int) -> str | None:
+    """Why nobody accepts connections there; None if somebody does."""
     try:
         socket.create_connection((host, port), timeout=_RESPONSE_TIMEOUT_S).close()
     except OSError as error:
-        raise HarnessError(
-            "target-unreachable",
-            where=url,
-            exit_code=ExitCode.BROKEN,
-            reason=error.strerror or str(error),
-            option=Option("target", "CMD"),
-        ) from error
+        return error.strerror or str(error)
+    return None
 
 
 def _not_a_url(url: str) -> HarnessError:

@@ -9,7 +9,7 @@ from typing import Self
 
 import psutil
 
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.plan import model
 from harness.record.redaction import redacted
@@ -79,8 +79,11 @@ class Attached(Target):
                 self._process = psutil.Process(plan.pid)
             except psutil.NoSuchProcess as error:
                 raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
-        if self._address is not None:
-            health.require_listener(plan.url, *self._address)
+        if self._address and (reason := health.why_not_listening(*self._address)):
+            option = Option("target", "CMD")
+            raise HarnessError(
+                "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=option
+            )
 
     def is_alive(self) -> bool:
         """Whether the process runs or, once it has ended, whether another still listens at the URL."""
@@ -88,7 +91,7 @@ class Attached(Target):
             return True
         if time.monotonic() - self._checked_s > _CHECK_EVERY_S:
             self._checked_s = time.monotonic()
-            self._answers = self._address is not None and health.is_listening(*self._address)
+            self._answers = self._address is not None and not health.why_not_listening(*self._address)
         return self._answers
 
     def notice(self) -> Message | None:
