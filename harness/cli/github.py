@@ -1,22 +1,34 @@
-"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not pass."""
+"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not pass.
+
+Annotations are workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions. Text
+in them is escaped as GitHub's own toolkit does it (actions/toolkit, packages/core/src/command.ts).
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from harness.cli.std_streams import complain
 from harness.errors import HarnessError
 from harness.plan.model import RunPlan
+from harness.record.plain_text import plain
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import Summary
-from harness.report.exporters.annotations import repository_path, workflow_commands
+from harness.record.summary import GateResult, Summary
 from harness.report.exporters.markdown import comment_markdown, summary_markdown
 
 _LARGEST = 1024 * 1024
 """GitHub rejects a step summary of more bytes, including what other programs have written there."""
+
+_MOST = 10
+"""GitHub shows so many errors and so many warnings of a step. It drops the others without a word."""
+_Level = Literal["error", "warning"]
+_Annotation = tuple[str, str]
+"""Title and message."""
 
 
 def in_github_job() -> bool:
@@ -54,3 +66,44 @@ def _scenario_file(folder: RunFolder) -> str | None:
         return repository_path(read_model(folder.plan, RunPlan).scenario.path)
     except HarnessError:  # the annotation then names no file
         return None
+
+
+def workflow_commands(summary: Summary, file: str | None = None) -> list[str]:
+    """The lines to print: failed gates and a broken run are errors, inconclusive gates warnings.
+
+    ``file`` is the scenario's path from the root of the repository, if it is in one.
+    """
+    errors: list[_Annotation] = []
+    if summary.verdict == "broken":
+        errors.append(("the run is broken", "\n".join(summary.reasons) or "its figures say nothing about the target"))
+    errors += [_annotation(gate) for gate in summary.gates if gate.status == "fail"]
+    warnings = [_annotation(gate) for gate in summary.gates if gate.status == "inconclusive"]
+    return [*_commands("error", errors, file), *_commands("warning", warnings, file)]
+
+
+def repository_path(scenario: str) -> str | None:
+    """A scenario's path as GitHub names files; None if it lies outside the repository."""
+    path = Path(scenario).resolve()
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+
+def _annotation(gate: GateResult) -> _Annotation:
+    phase = f" in {gate.phase}" if gate.phase else ""
+    return f"{gate.asked}{phase}: {gate.status}", gate.reason or gate.status
+
+
+def _commands(level: _Level, annotations: Sequence[_Annotation], file: str | None) -> list[str]:
+    shown = list(annotations[:_MOST])
+    if len(annotations) > _MOST:
+        shown[-1] = (f"{len(annotations) - _MOST + 1} more gates", "The job's summary and the report list them all.")
+    location = f"file={_property(file)}," if file else ""
+    return [f"::{level} {location}title={_property(title)}::{_data(message)}" for title, message in shown]
+
+
+def _data(text: str) -> str:
+    return plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

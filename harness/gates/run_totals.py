@@ -84,11 +84,6 @@ class RunTotals:
         return next(reversed(self.spans.values()), None)
 
     @property
-    def requests(self) -> int:
-        """Of the whole run."""
-        return sum(total.requests for total in self._phases.values())
-
-    @property
     def endpoints(self) -> dict[str, Aggregate]:
         """Each endpoint of the phase that runs, or ran last."""
         length_s = self._length_s(self._newest)

@@ -91,15 +91,6 @@ class Histogram:
         return cls(nothing, nothing, 0, 0)
 
     @classmethod
-    def of(cls, values_us: list[int] | Ints) -> Self:
-        """The histogram of single values (µs)."""
-        values = np.asarray(values_us, dtype=np.int64)
-        if not len(values):
-            return cls.empty()
-        indices, counts = np.unique(buckets_of(values), return_counts=True)
-        return cls(indices, counts.astype(np.int64), int(values.sum()), int(values.max()))
-
-    @classmethod
     def merged(cls, parts: list[Histogram]) -> Self:
         """The sum of ``parts``, exact in every bucket."""
         parts = [part for part in parts if len(part.indices)]

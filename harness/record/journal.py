@@ -169,11 +169,6 @@ class JournalFollower:
             grown = True
         return grown
 
-    @property
-    def cut_off(self) -> bool:
-        """Whether the file ends in the middle of a frame."""
-        return self._reader.cut_off
-
 
 def read_journal(path: Path) -> Journal:
     """The journal of a run that has ended, or was killed: then up to its last whole frame.

@@ -23,13 +23,12 @@ def write_reports(folder: RunFolder, recording: RunRecording | BenchRecording | 
 
     report = read_report(folder, recording)
     for exporter in _exporters():
-        if exporter.file is not None:
-            write_text(folder.path / exporter.file, exporter.render(report))
+        write_text(folder.path / exporter.file, exporter.render(report))
 
 
 def report_files() -> dict[str, str]:
     """The files that :func:`write_reports` writes, by the name of their format."""
-    return {exporter.name: exporter.file for exporter in _exporters() if exporter.file is not None}
+    return {exporter.name: exporter.file for exporter in _exporters()}
 
 
 def _exporters() -> tuple[Exporter, ...]:

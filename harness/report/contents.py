@@ -48,13 +48,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """An output format: what it is called in ``summary.json`` under ``artifacts``, its file, and how it is made.
-
-    ``file`` is the name in the run folder; None if the format is not kept there.
-    """
+    """An output format: its name in ``summary.json`` (``artifacts``), its file in the run folder, how it is made."""
 
     name: str
-    file: str | None
+    file: str
     render: Callable[[Report], str]
 
 

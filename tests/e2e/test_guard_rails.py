@@ -18,9 +18,9 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import sync_playwright
 
+from harness.cli.github import workflow_commands
 from harness.record.journal import read_journal
 from harness.record.summary import Summary
-from harness.report.exporters.annotations import workflow_commands
 from harness.report.sections import SECTIONS
 from tests.support.command import REPOSITORY, Result, harness, latest_run
 from tests.support.hostile_target import HOSTILE

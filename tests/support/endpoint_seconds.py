@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from harness.record.endpoint_second import EndpointSecond
-from harness.record.histogram import Histogram
+from harness.record.histogram import Histogram, Ints, buckets_of
 from harness.record.second_table import SecondTable
+
+
+def histogram_of(values_us: list[int] | Ints) -> Histogram:
+    """The histogram of single values (µs)."""
+    values = np.asarray(values_us, dtype=np.int64)
+    if not len(values):
+        return Histogram.empty()
+    indices, counts = np.unique(buckets_of(values), return_counts=True)
+    return Histogram(indices, counts.astype(np.int64), int(values.sum()), int(values.max()))
 
 
 def table_of(second: int, every: list[EndpointSecond]) -> SecondTable:

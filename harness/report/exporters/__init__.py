@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.report.contents import Exporter
-from harness.report.exporters.annotations import ANNOTATIONS
 from harness.report.exporters.html import HTML
 from harness.report.exporters.junit import JUNIT
 from harness.report.exporters.markdown import COMMENT, MARKDOWN
@@ -13,5 +12,4 @@ EXPORTERS: tuple[Exporter, ...] = (
     MARKDOWN,
     COMMENT,
     JUNIT,
-    ANNOTATIONS,
 )

@@ -12,6 +12,7 @@ from harness.plan.model import Phase, Segment
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.recording.run import read_run
+from tests.support.endpoint_seconds import histogram_of
 from tests.support.latencies import Latency, lognormal
 from tests.support.plans import diagnose, pause, ramp, steady, stress
 from tests.support.recordings import Failing, record_run
@@ -36,7 +37,7 @@ def test_phases_and_endpoints_add_up(tmp_path: Path) -> None:
 
 def test_percentiles_are_those_of_the_requests_within_a_thousandth() -> None:
     values = np.random.default_rng(0).lognormal(10, 1, 10_000).astype(np.int64)
-    latency = latency_of(Histogram.of(values))
+    latency = latency_of(histogram_of(values))
     for figure, q in ((latency.p50, 0.5), (latency.p95, 0.95), (latency.p99_9, 0.999)):
         assert figure == pytest.approx(np.quantile(values, q, method="inverted_cdf") / 1000, rel=0.001)
     assert latency.mean == pytest.approx(values.mean() / 1000)

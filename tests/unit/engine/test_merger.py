@@ -13,16 +13,16 @@ from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.second_table import SecondTable
-from tests.support.endpoint_seconds import table_of
+from tests.support.endpoint_seconds import histogram_of, table_of
 
 NOW_S = 9.0
 """Of the master, whenever it does not matter."""
 
-ROW = EndpointSecond(0, 0, 0, 1, 0, 10, Histogram.of([5]), Histogram.of([5]), Histogram.empty())
+ROW = EndpointSecond(0, 0, 0, 1, 0, 10, histogram_of([5]), histogram_of([5]), Histogram.empty())
 
 
 def report(second: int, milliseconds: list[int], *, ended: int | None = None, users: int = 1) -> dict[str, Any]:
-    histogram = Histogram.of([value * 1000 for value in milliseconds])
+    histogram = histogram_of([value * 1000 for value in milliseconds])
     row = EndpointSecond(0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, histogram, Histogram.empty())
     return {
         "second": second,

@@ -7,10 +7,11 @@ from harness.plan.requirement import Condition
 from harness.plan.until import FEWEST_REQUESTS, StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
+from tests.support.endpoint_seconds import histogram_of
 
 
 def series(milliseconds: list[float], failures: int = 0) -> EndpointSecond:
-    histogram = Histogram.of([round(value * 1000) for value in milliseconds])
+    histogram = histogram_of([round(value * 1000) for value in milliseconds])
     return EndpointSecond(0, 0, 0, len(milliseconds), failures, 0, histogram, histogram, Histogram.empty())
 
 

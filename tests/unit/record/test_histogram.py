@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.record.histogram import MAX_VALUE_US, Histogram, bucket_of, buckets_of, highest_of, lowest_of
+from tests.support.endpoint_seconds import histogram_of
 
 values = st.integers(min_value=0, max_value=MAX_VALUE_US)
 some_values = st.lists(st.one_of(st.integers(0, 5_000), values), max_size=200)
@@ -39,16 +40,16 @@ def test_an_array_is_counted_as_its_values_are(given_values: list[int]) -> None:
 
 @given(st.lists(some_values, max_size=4))
 def test_merging_is_counting_all_values_at_once(parts: list[list[int]]) -> None:
-    merged = Histogram.merged([Histogram.of(part) for part in parts])
-    whole = Histogram.of([value for part in parts for value in part])
+    merged = Histogram.merged([histogram_of(part) for part in parts])
+    whole = histogram_of([value for part in parts for value in part])
     assert counts_of(merged) == counts_of(whole)
     assert (merged.sum_us, merged.max_us) == (whole.sum_us, whole.max_us)
 
 
 @given(some_values, some_values)
 def test_what_is_taken_out_is_gone_and_the_rest_is_left(kept: list[int], taken: list[int]) -> None:
-    left = Histogram.of([*kept, *taken]).minus(Histogram.of(taken))
-    assert counts_of(left) == counts_of(Histogram.of(kept))
+    left = histogram_of([*kept, *taken]).minus(histogram_of(taken))
+    assert counts_of(left) == counts_of(histogram_of(kept))
     assert left.sum_us == sum(kept)
     if kept:
         assert max(kept) <= left.max_us <= max(kept) * (1 + 1 / 1024)
@@ -57,20 +58,20 @@ def test_what_is_taken_out_is_gone_and_the_rest_is_left(kept: list[int], taken: 
 @given(st.lists(values, min_size=1, max_size=300), st.floats(0, 1))
 def test_a_quantile_is_that_of_the_values_within_a_bucket(given_values: list[int], q: float) -> None:
     exact = float(np.quantile(np.array(given_values), q, method="inverted_cdf"))
-    found = Histogram.of(given_values).quantile_us(q)
+    found = histogram_of(given_values).quantile_us(q)
     assert exact <= found <= min(exact * (1 + 1 / 1024), max(given_values))
 
 
 def test_mean_and_maximum_are_exact() -> None:
-    histogram = Histogram.of([1, 100_003, 987_654_321])
+    histogram = histogram_of([1, 100_003, 987_654_321])
     assert histogram.mean_us == (1 + 100_003 + 987_654_321) / 3
     assert histogram.quantile_us(1.0) == histogram.max_us == 987_654_321
 
 
 def test_an_empty_histogram_has_no_figures() -> None:
-    for empty in (Histogram.empty(), Histogram.of([]), Histogram.merged([])):
+    for empty in (Histogram.empty(), histogram_of([]), Histogram.merged([])):
         assert empty.count == 0
         assert math.isnan(empty.mean_us)
         assert math.isnan(empty.quantile_us(0.5))
-    full = Histogram.of([5])
+    full = histogram_of([5])
     assert full.minus(Histogram.empty()) is full

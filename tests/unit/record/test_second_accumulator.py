@@ -24,6 +24,7 @@ from harness.record.second_table import (
     SIZES,
     SecondTable,
 )
+from tests.support.endpoint_seconds import histogram_of
 
 phases, segments, endpoints = (
     st.sampled_from([0, 1, int(LIMITS[column]) - 1]) for column in (PHASE, SEGMENT, ENDPOINT)
@@ -60,11 +61,11 @@ def expected(entries: list[tuple[Any, ...]]) -> dict[tuple[int, int, int], tuple
             len(group),
             sum(failed for *_, failed, _ in group),
             sum(size for _, _, size, _, _ in group),
-            figures(Histogram.of([response for response, *_, timed in group if timed])),
+            figures(histogram_of([response for response, *_, timed in group if timed])),
             figures(
-                Histogram.of([(service if key[0] % 2 else response) for response, service, *_, timed in group if timed])
+                histogram_of([(service if key[0] % 2 else response) for response, service, *_, timed in group if timed])
             ),
-            figures(Histogram.of([response for response, *_, failed, timed in group if failed and timed])),
+            figures(histogram_of([response for response, *_, failed, timed in group if failed and timed])),
         )
         for key, group in groups.items()
     }

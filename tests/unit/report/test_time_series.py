@@ -20,12 +20,12 @@ from harness.report.time_series import (
     generator_over_time,
     resources_over_time,
 )
-from tests.support.endpoint_seconds import table_of
+from tests.support.endpoint_seconds import histogram_of, table_of
 
 
 def endpoint_second(values_us: list[int], endpoint: int = 0, *, service_us: list[int] | None = None) -> EndpointSecond:
-    response = Histogram.of(values_us)
-    service = response if service_us is None else Histogram.of(service_us)
+    response = histogram_of(values_us)
+    service = response if service_us is None else histogram_of(service_us)
     return EndpointSecond(0, 0, endpoint, len(values_us), 0, 0, response, service, Histogram.empty())
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.cli.github import workflow_commands
 from harness.record.summary import GateResult
-from harness.report.exporters.annotations import workflow_commands
 from tests.support.summaries import a_summary
 
 
