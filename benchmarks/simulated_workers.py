@@ -124,7 +124,7 @@ class SimulatedWorkers:
             messages.SECOND,
             {
                 "second": second,
-                **state.reported(),
+                "state": state,
                 "lateness": SecondTable.empty().to_wire(),
                 "endpoints": endpoints,
                 "requests": {**wire, "rows": rows.tobytes()},

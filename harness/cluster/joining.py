@@ -31,7 +31,7 @@ from harness.record.run_folder import write_text
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = Path("/proc/self/ns/net")
 
-WIRE = 2
+WIRE = 3
 """The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
 _MUST_AGREE = ("messages", "harness", "locust")
 _SHOULD_AGREE = ("python", "gevent")

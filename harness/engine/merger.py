@@ -97,8 +97,8 @@ class Merger:
                 frames.append({"kind": "endpoint", "id": number, "method": method, "name": name})
             local[own] = number
         pending = self._of(report.second)
-        pending.users += report.users
-        pending.workers.append(report.state(self._numbers[worker]))
+        pending.users += report.state.users
+        pending.workers.append(report.state._replace(worker=self._numbers[worker]))
         pending.lateness.add_table(report.lateness, report.lateness.endpoint)
         self._add_requests(report.requests, local)
         for endpoint, phase, second, failure, count in report.failures:

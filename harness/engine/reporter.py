@@ -101,7 +101,7 @@ class Reporter:
         )
         report = {
             "second": last,
-            **state.reported(),
+            "state": state,
             "lateness": self._lateness.take().to_wire(),
             "endpoints": endpoints,
             "requests": requests,

@@ -37,7 +37,7 @@ _Sample = tuple[_Count, _Phase, _Figure, _Word, Annotated[dict[_Word, _Text], Fi
 
 
 class WorkerReport(BaseModel):
-    """What a worker recorded up to the end of ``second`` and had not sent yet, and its state (:class:`WorkerSecond`).
+    """What a worker recorded up to the end of ``second`` and had not sent yet, and its state.
 
     Endpoints go by the worker's own numbers; it names each once.
     """
@@ -45,16 +45,7 @@ class WorkerReport(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
 
     second: _Second
-    users: _Count
-    cpu: _Figure
-    lag_ms: _Figure
-    iterations: _Count
-    late: _Count
-    waiting: _Count
-    starved: _Figure
-    throttled: _Figure
-    stolen: _Figure
-    held: _Count
+    state: WorkerSecond
     endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
     failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
     samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
@@ -90,7 +81,3 @@ class WorkerReport(BaseModel):
         ended = [self.second, *(second for _, _, second, *_ in self.failures)]
         if max(*ended, int(self.requests.second.max(initial=0))) > latest:
             raise ValueError("a second has not come yet")
-
-    def state(self, worker: int) -> WorkerSecond:
-        """The state of the worker, as the journal keeps it."""
-        return WorkerSecond(worker, **{field: getattr(self, field) for field in WorkerSecond._fields[1:]})

@@ -27,6 +27,7 @@ REQUESTS_MISSING: frozenset[EventKind] = frozenset({"report refused", "worker lo
 
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_Amount = Annotated[float, Field(ge=0, lt=1e15, allow_inf_nan=False)]
 _SecondNumber = Annotated[int, Field(ge=0, lt=10_000_000)]
 """At most 115 days: longer than any run, and all its seconds still fit into memory."""
 _RunTime = Annotated[float, Field(ge=0, lt=10_000_000)]
@@ -84,14 +85,14 @@ class WorkerSecond(NamedTuple):
 
     worker: _Index
     users: _Count
-    cpu: Figure
-    lag_ms: Figure
+    cpu: _Amount
+    lag_ms: _Amount
     iterations: _Count
     late: _Count
     waiting: _Count
-    starved: Figure = 0.0
-    throttled: Figure = 0.0
-    stolen: Figure = 0.0
+    starved: _Amount = 0.0
+    throttled: _Amount = 0.0
+    stolen: _Amount = 0.0
     held: _Count = 0
 
     @property
@@ -99,12 +100,6 @@ class WorkerSecond(NamedTuple):
         """The share of the second in which it had work to do: it ran, or was ready to run."""
         # Throttled time may be counted as time in the run queue, too.
         return min(self.cpu + max(self.starved, self.throttled), 1.0)
-
-    def reported(self) -> dict[str, Any]:
-        """By name, as the worker sends it, without its number, which the master assigns."""
-        fields = self._asdict()
-        del fields["worker"]
-        return fields
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

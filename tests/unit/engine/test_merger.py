@@ -12,6 +12,7 @@ from harness.engine.recorder import OTHER_ENDPOINTS
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
+from harness.record.journal_entries import WorkerSecond
 from harness.record.second_table import SecondTable
 from tests.support.endpoint_seconds import histogram_of, table_of
 
@@ -26,16 +27,7 @@ def report(second: int, milliseconds: list[int], *, ended: int | None = None, us
     row = EndpointSecond(0, 0, 0, len(milliseconds), 0, 10 * len(milliseconds), histogram, histogram, Histogram.empty())
     return {
         "second": second,
-        "users": users,
-        "cpu": 0.5,
-        "lag_ms": 1.0,
-        "iterations": len(milliseconds),
-        "late": 0,
-        "waiting": 0,
-        "starved": 0.0,
-        "throttled": 0.0,
-        "stolen": 0.0,
-        "held": 0,
+        "state": WorkerSecond(0, users=users, cpu=0.5, lag_ms=1.0, iterations=len(milliseconds), late=0, waiting=0),
         "lateness": SecondTable.empty().to_wire(),
         "endpoints": [[0, "GET", "/a"]] if second == 0 else [],
         "requests": table_of(second if ended is None else ended, [row] if milliseconds else []).to_wire(),
@@ -119,8 +111,10 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
         {"second": -1},
         {"second": 12},
         {"second": "soon"},
-        {"users": None},
-        {"cpu": float("nan")},
+        {"state": None},
+        {"state": [0, None, 0.5, 1.0, 1, 0, 0]},
+        {"state": [0, 1, float("nan"), 1.0, 1, 0, 0]},
+        {"state": [0, 1, -0.5, 1.0, 1, 0, 0]},
         {"lateness": None},
         {"endpoints": [[0, "GET"]]},
         {"failures": [[1, 0, 0, "of an endpoint that was not named", 1]]},
