@@ -14,6 +14,7 @@ from harness.plan.bench import name_of as test_name
 from harness.plan.phases import phase_kind
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.record.plain_text import plain
+from harness.record.summary import Summary
 from harness.report.formatting import in_unit
 
 if TYPE_CHECKING:
@@ -30,9 +31,26 @@ _BENCH_EXAMPLE = 'bench("test_*").mean <= baseline + 10%'
 def draw(console: Console, baseline: Baseline, verdicts: Mapping[str, str]) -> None:
     """A table per run, with a row per phase (all endpoints together) or per benchmark. ``verdicts`` are by run ID."""
     console.print(Text(name_of(baseline), style="bold"))
+    if baseline.window is not None:
+        console.print(Text(f"A window of {baseline.window} runs."))
+    if baseline.accepted is not None:
+        console.print(Text(f"Accepted {baseline.accepted.run_id}: {plain(baseline.accepted.why)}"))
     for run in baseline.runs:
         console.print(Text(f"{run.run_id} ({verdicts.get(run.run_id, 'unknown')})"))
         console.print(_benchmarks(run) if _is_bench(run) else _phases(run))
+
+
+def slides(baseline: Baseline | None, window: int, like: Summary, shown: str) -> str:
+    """What ``--window`` has set, or why pinned runs still count."""
+    of = f"{like.scenario} · {like.profile}"
+    if baseline is not None and baseline.window is None:
+        return (
+            f"{of} is compared with {len(baseline.runs)} pinned runs, in {shown}. To compare with the last {window} "
+            f"runs, unpin them: harness baseline rm {like.scenario} --profile {like.profile} "
+            f"--fingerprint {baseline.fingerprint}"
+        )
+    runs = len(baseline.runs) if baseline else 0
+    return f"{of} is compared with its last {window} runs that were not judged worse ({runs} now), in {shown}."
 
 
 def _is_bench(run: Measurement) -> bool:
@@ -130,4 +148,5 @@ def described(baseline: Baseline, verdicts: Mapping[str, str]) -> dict[str, Any]
         }
         for run in baseline.runs
     ]
-    return {**baseline.model_dump(include={"scenario", "profile", "fingerprint"}), "runs": runs}
+    about = baseline.model_dump(include={"scenario", "profile", "fingerprint", "window", "accepted"})
+    return {**about, "runs": runs}

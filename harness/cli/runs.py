@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def command(scenario: str | None, limit: int, out: Path, as_json: bool) -> None:
     """List the runs in the store, the latest first: all, or those of SCENARIO.
 
-    Runs that are marked "baseline" are what later runs are compared with. A run whose folder is not on this machine
-    still counts in baselines; `harness report RUN` fetches its copy if there is one.
+    Later runs are compared with those that have an entry under "baseline". A run counts there even if its folder is not
+    on this machine.
     """
     with existing_store(out) as store:
         runs = store.list_runs(scenario, most=limit)
@@ -62,7 +62,7 @@ def _table(runs: list[ListedRun]) -> Table:
     for run in runs:
         started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "?"
         cells = (run.run_id, started, run.fingerprint, run.verdict, run.commit or "–")
-        marks = ("baseline" if run.baseline else "", "here" if _is_here(run.folder) else "not here")
+        marks = (run.baseline or "", "here" if _is_here(run.folder) else "not here")
         table.add_row(*map(Text, (*cells, *marks)))
     for column in table.columns[:1]:
         column.overflow = "fold"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 
 from harness.errors import HarnessError
 from harness.messages import Message, message
@@ -54,7 +55,7 @@ def newer_baseline(folder: RunFolder, gates: Sequence[Gate | BenchGate] | None) 
     kept = read_model(folder.comparison, Baseline)
     try:
         with open_store(None, reports) as store:
-            now = store.baseline_for(*plan.key, kept.fingerprint)
+            now = store.baseline_for(*plan.key, kept.fingerprint, before=_started_at(folder))
     except HarnessError:
         return None  # what the run was compared with is all that judging it takes
     before = [run.run_id for run in kept.runs]
@@ -67,8 +68,15 @@ def _run_id(folder: RunFolder) -> str:
     return read_model(folder.summary, Summary).run_id if folder.summary.exists() else folder.run_id
 
 
+def _started_at(folder: RunFolder) -> datetime:
+    """When the run started: a window has only runs before it."""
+    if not folder.summary.exists():
+        return folder.started_at
+    return datetime.fromisoformat(read_model(folder.summary, Summary).started_at)
+
+
 def _attached(folder: RunFolder, store: Store, scenario: str, profile: str, fingerprint: str) -> Message | None:
-    found = store.baseline_for(scenario, profile, fingerprint)
+    found = store.baseline_for(scenario, profile, fingerprint, before=_started_at(folder))
     if found is None:
         others = [f"{entry.profile} · environment {entry.fingerprint}" for entry in store.list_baselines(scenario)]
         if not others:

@@ -117,6 +117,15 @@ class Measurement(_Part):
         return of_baseline_run(data) if isinstance(data, dict) and "summary" in data else data
 
 
+class Accepted(_Part):
+    """A run that somebody accepted after an intended change: earlier ones no longer count."""
+
+    run_id: str
+    accepted_at: str
+    """ISO 8601, UTC."""
+    why: str
+
+
 class Baseline(_Part):
     """The baseline of one (scenario, profile, environment fingerprint): its runs, latest first; at least one.
 
@@ -128,6 +137,10 @@ class Baseline(_Part):
     profile: str
     fingerprint: str
     runs: list[Measurement]
+    window: int | None = None
+    """How many runs it holds at most if it slides with each run; None if its runs are pinned."""
+    accepted: Accepted | None = None
+    """What moved it last."""
 
     def figures(self, phase: str, endpoint: str, metric: str) -> list[Interval]:
         """One figure of each run that has it, latest first."""

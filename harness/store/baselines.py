@@ -6,16 +6,18 @@ nothing about a change of code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
-from harness.record.measurement import Baseline, Measurement
+from harness.record.measurement import Accepted, Baseline, Measurement
 from harness.store.listing import RunListing
 from harness.store.runs import RunCatalogue, RunEntry
-from harness.store.tables import BaselineRow, RunRow
+from harness.store.tables import AcceptedRow, BaselineRow, RunRow, WindowRow
+from harness.store.windows import Key, is_of, last_accepted, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,12 @@ class BaselineEntry:
     profile: str
     fingerprint: str
     run_ids: tuple[str, ...]
-    started_at: datetime
-    """When the latest of its runs started."""
+    started_at: datetime | None
+    """When the latest of its runs started; None if a window has none yet."""
     set_at: datetime
-    """When the baseline was last changed."""
+    """When the baseline was last changed by somebody."""
+    window: int | None = None
+    """How many runs it holds at most if it slides; None if its runs are pinned."""
 
 
 class Store(RunCatalogue, RunListing):
@@ -39,84 +43,126 @@ class Store(RunCatalogue, RunListing):
     cannot be reached or is damaged.
     """
 
-    def is_of_a_baseline(self, run_id: str) -> bool:
-        """Whether that run is in any baseline."""
-        with self._reading() as session:
-            return session.scalar(select(BaselineRow.run_id).filter_by(run_id=run_id).limit(1)) is not None
-
     def set_baseline(self, entry: RunEntry, *, replace: bool, up_to: int | None = None) -> bool:
-        """Put a run with its measurement into the baseline of its scenario, profile and environment.
+        """Pin a run with its measurement as baseline of its scenario, profile and environment.
 
-        With ``replace`` it replaces the runs of that baseline; otherwise it joins them, with ``up_to`` only while they
+        With ``replace`` it replaces the runs that are pinned; otherwise it joins them, with ``up_to`` only while they
         are fewer than that. Returns whether it is in the baseline now.
         """
         run = self._row(entry)
-        key = (run.scenario, run.profile, run.fingerprint)
-        row = BaselineRow(
-            scenario=key[0],
-            profile=key[1],
-            fingerprint=key[2],
-            run_id=run.run_id,
-            started_at=run.started_at,
-            set_at=datetime.now(UTC),
-        )
+        key = _key(run)
+        pinned = BaselineRow(
+            **key._asdict(), run_id=run.run_id, started_at=run.started_at, set_at=datetime.now(UTC)
+        )  # fmt: skip
         with self._writing() as session:
             if up_to is not None:
-                of_it = select(func.count()).select_from(BaselineRow).where(_is_of(*key))
+                of_it = select(func.count()).select_from(BaselineRow).where(is_of(BaselineRow, key))
                 if (session.scalar(of_it) or 0) >= up_to:
                     return False
             if replace:
-                session.execute(delete(BaselineRow).where(_is_of(*key)))
-            known = session.get(RunRow, run.run_id)
-            if known is not None:
-                run.folder = known.folder  # the folder that was measured may be a copy
-            session.merge(run)
-            session.merge(row)
+                session.execute(delete(BaselineRow).where(is_of(BaselineRow, key)))
+            self._put(session, run)
+            session.merge(pinned)
         return True
 
-    def baseline_for(self, scenario: str, profile: str, fingerprint: str) -> Baseline | None:
-        """The baseline, its latest run first; None if none was set."""
-        query = (
-            select(BaselineRow.run_id, RunRow.measurement)
-            .join(RunRow, BaselineRow.run_id == RunRow.run_id, isouter=True)
-            .where(_is_of(scenario, profile, fingerprint))
-            .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
-        )
+    def set_window(self, entry: RunEntry, most: int) -> None:
+        """Let the baseline of a run's scenario, profile and environment slide: ``most`` runs. Pinned runs stay."""
+        run = self._row(entry)
+        with self._writing() as session:
+            self._put(session, run)
+            session.merge(WindowRow(**_key(run)._asdict(), most=most, set_at=datetime.now(UTC)))
+
+    def accept(self, entry: RunEntry, why: str, *, most: int) -> None:
+        """Begin the baseline of a run's scenario, profile and environment anew with this run.
+
+        Earlier runs no longer count, pinned ones neither. If it was no window before, it has ``most`` runs from now on.
+        """
+        run = self._row(entry)
+        key, now = _key(run), datetime.now(UTC)
+        with self._writing() as session:
+            self._put(session, run)
+            session.execute(delete(BaselineRow).where(is_of(BaselineRow, key)))
+            if session.scalar(select(WindowRow).where(is_of(WindowRow, key))) is None:
+                session.add(WindowRow(**key._asdict(), most=most, set_at=now))
+            session.merge(
+                AcceptedRow(**key._asdict(), run_id=run.run_id, started_at=run.started_at, accepted_at=now, why=why)
+            )
+
+    def baseline_for(
+        self, scenario: str, profile: str, fingerprint: str, *, before: datetime | None = None
+    ) -> Baseline | None:
+        """The baseline, its latest run first; None if none was set, or a window has no run yet.
+
+        A window is as it stood ``before`` that moment.
+        """
+        key = Key(scenario, profile, fingerprint)
         with self._reading() as session:
-            rows = session.execute(query).all()
-        if not rows:
+            ids = members(session, key, before=before)
+            query = select(RunRow.run_id, RunRow.measurement).where(RunRow.run_id.in_(ids))
+            texts = {row.run_id: row.measurement for row in session.execute(query)}
+            window = _window_of(session, key)
+            accepted = last_accepted(session, key)
+        if not ids:
             return None
-        runs = [self._parsed(text, Measurement, "measurement", run_id) for run_id, text in rows]
-        return Baseline(scenario=scenario, profile=profile, fingerprint=fingerprint, runs=runs)
+        return Baseline(
+            **key._asdict(),
+            runs=[self._parsed(texts.get(run_id), Measurement, "measurement", run_id) for run_id in ids],
+            window=window,
+            accepted=accepted
+            and Accepted(run_id=accepted.run_id, accepted_at=accepted.accepted_at.isoformat(), why=accepted.why),
+        )
 
     def list_baselines(self, scenario: str | None = None, profile: str | None = None) -> list[BaselineEntry]:
         """The baselines of one scenario, one profile, or all, by scenario, profile and fingerprint."""
-        wanted = {"scenario": scenario, "profile": profile}
-        query = (
-            select(BaselineRow)
-            .filter_by(**{column: value for column, value in wanted.items() if value is not None})
-            .order_by(BaselineRow.scenario, BaselineRow.profile, BaselineRow.fingerprint)
-            .order_by(BaselineRow.started_at.desc(), BaselineRow.run_id.desc())
-        )
+        wanted = {
+            column: value for column, value in {"scenario": scenario, "profile": profile}.items() if value is not None
+        }
         with self._reading() as session:
-            rows = session.scalars(query).all()
-        entries = []
-        for key, group in groupby(rows, lambda row: (row.scenario, row.profile, row.fingerprint)):
-            runs = list(group)
-            run_ids = tuple(row.run_id for row in runs)
-            entries.append(BaselineEntry(*key, run_ids, runs[0].started_at, max(row.set_at for row in runs)))
-        return entries
+            rows = [
+                *session.scalars(select(BaselineRow).filter_by(**wanted)),
+                *session.scalars(select(WindowRow).filter_by(**wanted)),
+            ]
+            return [_entry(session, key, rows) for key in sorted({_key(row) for row in rows})]
 
     def remove_baseline(self, scenario: str, profile: str, fingerprint: str, run_id: str | None = None) -> list[str]:
-        """Remove a baseline, or only its run ``run_id``. Returns the ids of the removed runs."""
-        query = delete(BaselineRow).where(_is_of(scenario, profile, fingerprint)).returning(BaselineRow.run_id)
+        """Remove the pinned runs of a baseline, or only ``run_id`` of them; where none is pinned, remove its window.
+
+        Returns the ids of the runs that the baseline no longer has.
+        """
+        key = Key(scenario, profile, fingerprint)
+        query = delete(BaselineRow).where(is_of(BaselineRow, key)).returning(BaselineRow.run_id)
         if run_id is not None:
             query = query.where(BaselineRow.run_id == run_id)
         with self._writing() as session:
-            return sorted(session.scalars(query).all(), reverse=True)
+            had = members(session, key)
+            removed = list(session.scalars(query))
+            if not removed and run_id is None:
+                removed = had
+                session.execute(delete(WindowRow).where(is_of(WindowRow, key)))
+            return sorted(removed, reverse=True)
+
+    def _put(self, session: Session, run: RunRow) -> None:
+        known = session.get(RunRow, run.run_id)
+        if known is not None:
+            run.folder = known.folder  # the folder that was measured may be a copy
+        session.merge(run)
 
 
-def _is_of(scenario: str, profile: str, fingerprint: str) -> ColumnElement[bool]:
-    return and_(
-        BaselineRow.scenario == scenario, BaselineRow.profile == profile, BaselineRow.fingerprint == fingerprint
+def _key(row: RunRow | BaselineRow | WindowRow) -> Key:
+    return Key(row.scenario, row.profile, row.fingerprint)
+
+
+def _window_of(session: Session, key: Key) -> int | None:
+    """The size of the window; None where runs are pinned."""
+    pinned = select(BaselineRow.run_id).where(is_of(BaselineRow, key)).limit(1)
+    if session.scalar(pinned) is not None:
+        return None
+    return session.scalar(select(WindowRow.most).where(is_of(WindowRow, key)))
+
+
+def _entry(session: Session, key: Key, rows: Iterable[BaselineRow | WindowRow]) -> BaselineEntry:
+    ids = members(session, key)
+    started_at = session.scalar(select(func.max(RunRow.started_at)).where(RunRow.run_id.in_(ids)))
+    return BaselineEntry(
+        *key, tuple(ids), started_at, max(row.set_at for row in rows if _key(row) == key), _window_of(session, key)
     )

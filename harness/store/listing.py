@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Text, exists, select, type_coerce
+from sqlalchemy import Text, select, type_coerce
 
 from harness.store.database import Database
-from harness.store.tables import BaselineRow, RunRow
+from harness.store.tables import BaselineRow, RunRow, WindowRow
+from harness.store.windows import Key, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class ListedRun:
     verdict: str
     commit: str | None
     """Of the target, or else of the scenario; None outside git, and for a run that an older harness stored."""
-    baseline: bool
-    """Whether later runs are compared with it."""
+    baseline: Literal["pinned", "window"] | None
+    """Whether later runs are compared with it, and why."""
     folder: Path
 
 
@@ -48,7 +49,6 @@ class RunListing(Database):
                 type_coerce(RunRow.started_at, Text).label("started_at"),
                 RunRow.verdict,
                 RunRow.target_commit,
-                exists().where(BaselineRow.run_id == RunRow.run_id).label("baseline"),
                 RunRow.folder,
             )
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
@@ -61,6 +61,9 @@ class RunListing(Database):
             if isinstance(raw, sqlite3.Connection):
                 raw.text_factory = partial(str, encoding="utf-8", errors="replace")
             rows = session.execute(query).all()
+            pinned = {str(run_id) for run_id in session.scalars(select(BaselineRow.run_id))}
+            windows = [Key(row.scenario, row.profile, row.fingerprint) for row in session.scalars(select(WindowRow))]
+            sliding = {run_id for key in windows for run_id in members(session, key)}
         return [
             ListedRun(
                 run_id=str(row.run_id),
@@ -70,7 +73,7 @@ class RunListing(Database):
                 started_at=_time(row.started_at),
                 verdict=str(row.verdict),
                 commit=row.target_commit and str(row.target_commit),
-                baseline=row.baseline,
+                baseline="pinned" if row.run_id in pinned else "window" if row.run_id in sliding else None,
                 folder=self._reports / str(row.folder),
             )
             for row in rows

@@ -16,7 +16,8 @@ from harness.record.measurement import Measurement
 from harness.record.suite import PastBench, Rounds
 from harness.record.summary import BenchmarkFigures, Summary
 from harness.store.database import Database
-from harness.store.tables import BaselineRow, BenchmarkRow, RunRow
+from harness.store.tables import BenchmarkRow, RunRow
+from harness.store.windows import is_member
 
 MOST_ROUNDS = 10_000
 """A function that takes a microsecond has 200,000 rounds a second. The run folder has each of them. A team's store,
@@ -84,13 +85,19 @@ class RunCatalogue(Database):
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""
-        of_a_baseline = select(BaselineRow.run_id)
-        query = delete(RunRow).where(RunRow.run_id == run_id, RunRow.run_id.not_in(of_a_baseline))
         with self._writing() as session:
+            if is_member(session, run_id):
+                return False
+            query = delete(RunRow).where(RunRow.run_id == run_id)
             taken = bool(session.scalars(query.returning(RunRow.run_id)).all())
             if taken:
                 session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
         return taken
+
+    def is_of_a_baseline(self, run_id: str) -> bool:
+        """Whether any baseline has that run."""
+        with self._reading() as session:
+            return is_member(session, run_id)
 
     def benchmark_history(self, suite: str, fingerprint: str, *, most: int) -> list[PastBench]:
         """The ``most`` latest benches of a suite in one environment, the earliest first."""

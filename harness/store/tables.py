@@ -1,10 +1,11 @@
-"""The store's tables: a row per run, per run of a baseline, and per benchmark of a bench.
+"""The store's tables: a row per run, per run of a baseline, per window, and per benchmark of a bench.
 
 What is searched for has its own column; the rest is JSON in the formats of the run folder. It is text, not ``JSONB``:
 a sample of a failure may contain ``\\u0000``, which ``JSONB`` rejects.
 
-A baseline is a set of runs: its rows name runs, whose measurements are what later runs are compared with. A run that a
-baseline names is never deleted. Names begin with ``harness_``, since a team's database may have other tables.
+A baseline is a set of runs, whose measurements are what later runs are compared with: those that somebody pinned, by
+name, or else the window of the latest. A run of a baseline is never deleted. Names of tables begin with ``harness_``,
+since a team's database may have others.
 
 A change here needs a migration (``migrations/versions``); a test compares the two. Migrations only add what may be left
 out: a run that began under an older harness writes into a store that a newer one has upgraded in the meantime.
@@ -74,7 +75,7 @@ class BenchmarkRow(Base):
 
 
 class BaselineRow(Base):
-    """One run of the baseline of (scenario, profile, fingerprint)."""
+    """One run that is pinned as baseline of (scenario, profile, fingerprint)."""
 
     __tablename__ = "harness_baseline"
 
@@ -86,3 +87,30 @@ class BaselineRow(Base):
     set_at: Mapped[datetime]
     run: Mapped[str | None] = mapped_column(deferred=True)
     """The run's figures before revision 0004, for a run that began under an older harness and still reads them."""
+
+
+class WindowRow(Base):
+    """The baseline of (scenario, profile, fingerprint) slides, unless runs of it are pinned."""
+
+    __tablename__ = "harness_window"
+
+    scenario: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    most: Mapped[int]
+    """How many runs it holds; see :mod:`harness.store.windows`."""
+    set_at: Mapped[datetime]
+
+
+class AcceptedRow(Base):
+    """A run that somebody accepted after an intended change: the window begins with the one accepted last."""
+
+    __tablename__ = "harness_accepted"
+
+    scenario: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    accepted_at: Mapped[datetime]
+    why: Mapped[str]

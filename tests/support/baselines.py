@@ -32,7 +32,7 @@ def make_summary(
         started_at=started.isoformat(),
         duration_s=80,
         verdict=verdict,
-        exit_code=0 if verdict == "pass" else 1,
+        exit_code={"pass": 0, "fail": 1, "inconclusive": 3, "broken": 4}[verdict],
         phases=[
             PhaseSummary(index=0, name="warm-up", kind="ramp", model="closed", start_s=0, end_s=20),
             PhaseSummary(index=1, name="held", kind="steady", model="closed", start_s=20, end_s=80),
@@ -76,8 +76,9 @@ def make_entry(
     profile: str = "load",
     p95: float = 200.0,
     fingerprint: str = "f1",
+    verdict: Verdict = "pass",
 ) -> RunEntry:
     """The ``number``th run as the store gets it."""
-    summary = make_summary(number, scenario=scenario, profile=profile)
+    summary = make_summary(number, scenario=scenario, profile=profile, verdict=verdict)
     measurement = make_measurement(number, scenario=scenario, profile=profile, p95=p95)
     return RunEntry(summary, fingerprint, Path(summary.run_id), measurement=measurement)

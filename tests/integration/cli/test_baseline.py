@@ -317,3 +317,56 @@ def test_what_a_store_holds_reaches_the_terminal_without_its_controls(reports: P
         said = baseline(reports, *words).err
         assert "shop" in said
         assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+# ------------------------------------------------------------------------------------- window and accept
+
+
+def test_a_window_is_set_by_any_run_of_it_and_takes_the_others_by_itself(reports: Path) -> None:
+    with open_store(None, reports) as store:
+        for number in (1, 2):
+            store.record_run(make_entry(number, fingerprint="f1e2d3c4"))
+    failed = made_run(reports, 3, verdict="fail")
+    shown = baseline(reports, "set", str(failed.path), "--window", "10", "--json").json
+    assert shown["window"] == 10
+    assert [run["run_id"] for run in shown["runs"]] == [make_summary(number).run_id for number in (2, 1)]
+    (entry,) = baseline(reports, "list", "--json").json
+    assert entry["window"] == 10
+    result = baseline(reports, "rm", "flash_sale", "--run", make_summary(1).run_id)
+    assert result.exit_code == 2
+    assert "harness baseline accept" in result.err
+    assert baseline(reports, "rm", "flash_sale").exit_code == 0
+    assert baseline(reports, "list", "--json").json == []
+
+
+def test_a_window_leaves_pinned_runs_and_says_how_to_remove_them(reports: Path) -> None:
+    runs = [made_run(reports, number) for number in (1, 2)]
+    baseline(reports, "set", str(runs[0].path))
+    result = baseline(reports, "set", str(runs[1].path), "--window", "10")
+    assert result.exit_code == 0
+    command = "harness baseline rm flash_sale --profile load --fingerprint f1e2d3c4"
+    assert command in result.err
+    assert baseline(reports, *command.split()[2:]).exit_code == 0
+    (entry,) = baseline(reports, "list", "--json").json
+    assert (entry["window"], len(entry["run_ids"])) == (10, 2)
+
+
+def test_a_window_takes_no_other_choice_of_runs(reports: Path) -> None:
+    made_run(reports, 1)
+    for option in (["--add"], ["--up-to", "3"], ["--force"]):
+        assert baseline(reports, "set", "latest", "--window", "10", *option).exit_code == 2
+    assert baseline(reports, "set", "latest", "--window", "1").exit_code == 2
+
+
+def test_an_intended_change_is_accepted_with_its_reason(reports: Path) -> None:
+    baseline(reports, "set", str(made_run(reports, 1).path))
+    changed = made_run(reports, 2, verdict="fail")
+    assert baseline(reports, "accept", "latest", "--why", " ").exit_code == 2
+    assert baseline(reports, "accept", "latest").exit_code == 2
+    assert baseline(reports, "accept", "latest", "--why", "checks stock twice").exit_code == 0
+    (shown,) = baseline(reports, "show", "--json").json
+    assert [run["run_id"] for run in shown["runs"]] == [changed.run_id]
+    assert (shown["accepted"]["run_id"], shown["accepted"]["why"]) == (changed.run_id, "checks stock twice")
+    assert "checks stock twice" in baseline(reports, "show").err
+    made_run(reports, 3, verdict="broken")
+    assert baseline(reports, "accept", "latest", "--why", "whatever").exit_code == 2

@@ -29,9 +29,9 @@ def test_runs_are_listed_latest_first_with_their_commit_and_baseline(store_url: 
         conclude(folder, read_model(folder.plan, RunPlan), environment, store)
     listed = harness("runs", "--json", "--out", str(tmp_path), store=store_url).json
     assert [(run["run_id"], run["commit"], run["baseline"], run["folder_exists"]) for run in listed] == [
-        (make_summary(2, scenario="cart").run_id, None, False, False),
-        (make_summary(1).run_id, None, True, False),
-        (run_id, "0123456789ab+", False, True),
+        (make_summary(2, scenario="cart").run_id, None, None, False),
+        (make_summary(1).run_id, None, "pinned", False),
+        (run_id, "0123456789ab+", None, True),
     ]
     shown = harness("runs", "flash_sale", "--limit", "1", "--out", str(tmp_path), store=store_url)
     assert (shown.exit_code, shown.out) == (0, "")

@@ -145,6 +145,7 @@ def test_the_list_names_each_run_and_when_the_latest_started(store: Store) -> No
         store.set_baseline(make_entry(number), replace=False)
     (entry,) = store.list_baselines()
     assert entry.run_ids == (runs[1].run_id, runs[0].run_id)
+    assert entry.started_at is not None
     assert entry.started_at.isoformat() == runs[1].started_at
     assert entry.set_at.tzinfo is not None
 
