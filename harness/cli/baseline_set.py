@@ -39,7 +39,7 @@ WINDOW = 10
 )
 @click.option(
     "--window",
-    type=options.WholeNumber(min=2),
+    type=options.WholeNumber(min=1),
     metavar="N",
     help="Compare with the last N runs that were not judged worse, from now on.",
 )

@@ -15,8 +15,9 @@ from harness.cli import options
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
 @options.declared_by(BenchOptions)
+@options.inconclusive
 @options.as_json
-def command(as_json: bool, **given: Any) -> int:
+def command(inconclusive: str | None, as_json: bool, **given: Any) -> int:
     """Run a pytest-benchmark suite, keep every round, and judge it against limits or a baseline.
 
     PYTEST ARGUMENTS go to pytest as they are: paths, -k, --benchmark-min-rounds, … Without a path, those of
@@ -42,5 +43,4 @@ def command(as_json: bool, **given: Any) -> int:
         finished = api.bench.run_benchmarks(BenchOptions(**given, hear=hear))
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
-    cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json)
-    return finished.summary.exit_code
+    return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)

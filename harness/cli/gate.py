@@ -21,6 +21,7 @@ from harness.cli import options
 )
 @click.option("--profile", metavar="NAME|FILE", help="Judge by the gates of this profile.")
 @options.out
+@options.inconclusive
 @options.as_json
 def command(
     run: str,
@@ -29,6 +30,7 @@ def command(
     endpoint: str | None,
     profile: str | None,
     out: Path,
+    inconclusive: str | None,
     as_json: bool,
 ) -> int:
     """Judge RUN (a run folder, a run ID or "latest") again and rewrite its summary and report.
@@ -37,5 +39,4 @@ def command(
     """
     folder = control.run_lookup.find_or_fetch(run, out)
     summary = api.judge.judge_folder(folder, require, phase=phase, endpoint=endpoint, profile=profile)
-    cli.outcome.show_outcome(folder, summary, as_json=as_json)
-    return summary.exit_code
+    return cli.outcome.show_outcome(folder, summary, as_json=as_json, inconclusive=inconclusive)

@@ -46,4 +46,9 @@ def _click_option(declared: Field[Any]) -> Callable[[_Command], _Command]:
 _RUN = {declared.name: declared for declared in fields(RunOptions)}
 out = _click_option(_RUN["out"])
 secret_file = _click_option(_RUN["secret_file"])
+inconclusive = click.option(
+    "--inconclusive",
+    type=click.Choice(["pass", "warn", "fail"]),
+    help="The exit code of an inconclusive verdict: 0 (pass), 0 with a warning (warn) or 1 (fail). Default: 3.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")

@@ -18,7 +18,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from harness.cli.github import as_text_only, in_github_job, report_to_github
+from harness.cli.std_streams import complain
 from harness.cli.terminal import Terminal
+from harness.errors import ExitCode
+from harness.messages import Option, message
 from harness.plan.config_source import shown_path
 from harness.record.plain_text import no_commands, one_line
 from harness.record.run_folder import RunFolder
@@ -42,8 +45,12 @@ _LONGEST_CELL = 300
 _LONGEST_LINE = 600
 
 
-def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
-    """Write how the run went to standard error and, with ``as_json``, its summary to standard output."""
+def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclusive: str | None = None) -> int:
+    """Write how the run went to standard error and, with ``as_json``, its summary to standard output.
+
+    Returns the command's exit code: that of the verdict, unless ``inconclusive`` is "pass", "warn" or "fail" and the
+    verdict is inconclusive. An interrupted run keeps its own.
+    """
     terminal = Terminal()
     # Into memory first: if nobody reads standard error, rich would exit with code 1, as if a gate had failed.
     output = io.StringIO()
@@ -66,6 +73,11 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool) -> None:
             print(no_commands(text), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
+    if inconclusive is None or summary.exit_code != ExitCode.INCONCLUSIVE:
+        return summary.exit_code
+    if inconclusive == "warn":
+        complain(str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))))
+    return ExitCode.FAIL if inconclusive == "fail" else ExitCode.PASS
 
 
 def _files(folder: RunFolder, summary: Summary) -> list[Text]:

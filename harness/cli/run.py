@@ -66,11 +66,13 @@ class _Command(click.Command):
 @click.option("-f", "--locustfile", metavar="FILE", help="SCENARIO, as Locust takes it.")
 @click.option("--headless", is_flag=True, help="Accepted because Locust has it: there is no web UI.")
 @options.declared_by(RunOptions)
+@options.inconclusive
 @options.as_json
 def command(
     scenario: str | None,
     arguments: tuple[str, ...],
     locustfile: str | None,
+    inconclusive: str | None,
     as_json: bool,
     headless: bool,  # noqa: ARG001  (there is no web UI to leave out)
     **given: Any,
@@ -107,8 +109,7 @@ def command(
             finished = api.run.run_scenario(with_target_from(os.environ, RunOptions(**given, watcher=observer)))
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
-    cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json)
-    return finished.summary.exit_code
+    return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)
 
 
 def _settings_of_locust() -> Iterator[tuple[str, Option]]:

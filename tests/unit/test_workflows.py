@@ -31,7 +31,8 @@ DOCUMENT = REPOSITORY / "docs" / "ci.md"
 VALUES = {
     "scenario": "scenarios/flash_sale.py",
     "profile": "nightly",
-    "BASELINE_RUNS": "3",
+    "BASELINE_RUNS": "10",
+    "inconclusive": "warn",
     "out": "reports",
     "run": "latest",
 }

@@ -355,7 +355,7 @@ def test_a_window_takes_no_other_choice_of_runs(reports: Path) -> None:
     made_run(reports, 1)
     for option in (["--add"], ["--up-to", "3"], ["--force"]):
         assert baseline(reports, "set", "latest", "--window", "10", *option).exit_code == 2
-    assert baseline(reports, "set", "latest", "--window", "1").exit_code == 2
+    assert baseline(reports, "set", "latest", "--window", "0").exit_code == 2
 
 
 def test_an_intended_change_is_accepted_with_its_reason(reports: Path) -> None:

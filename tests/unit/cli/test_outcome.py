@@ -11,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.cli.outcome import show_outcome
+from harness.messages import Option, message
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, GateResult, PhaseSummary, StepFigures, Summary, Suspect, Totals
 from tests.support.judged import judge
@@ -198,3 +199,32 @@ def test_columns_is_the_width_where_there_is_no_terminal(
     text = shown(passed(reasons=["a reason of many words " * 10]), tmp_path, capsys)
     lines = [line for line in text.splitlines() if not line.startswith("report")]
     assert max(map(cell_len, lines)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("verdict", "exit_code", "asked", "expected"),
+    [
+        ("inconclusive", 3, None, 3),
+        ("inconclusive", 3, "pass", 0),
+        ("inconclusive", 3, "warn", 0),
+        ("inconclusive", 3, "fail", 1),
+        ("inconclusive", 130, "pass", 130),  # interrupted
+        ("broken", 4, "pass", 4),
+        ("fail", 1, "pass", 1),
+        ("pass", 0, "fail", 0),
+    ],
+)
+def test_an_inconclusive_verdict_has_the_exit_code_that_was_asked_for(
+    verdict: str,
+    exit_code: int,
+    asked: str | None,
+    expected: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = passed(verdict=verdict, exit_code=exit_code)
+    assert show_outcome(RunFolder(tmp_path), summary, as_json=True, inconclusive=asked) == expected
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exit_code"] == exit_code
+    warned = str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))) in err
+    assert warned == (asked == "warn" and exit_code == 3)
