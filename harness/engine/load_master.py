@@ -12,6 +12,7 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.engine.failure_kinds import ErrorCounts
+from harness.engine.last_words import LastWords
 from harness.engine.locust.listeners import ListenerFailures, hold_back_spawning_complete, start_test
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.merger import Merger
@@ -135,10 +136,16 @@ class LoadMaster:
     def _fire_quitting(self) -> None:
         """Fire ``quitting``, in which listeners of the scenario may judge the run and set an exit code."""
         self._runner.ending = True
+        last_words, at_s = LastWords(), time.time()
+        logging.getLogger().addHandler(last_words)
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         code = self._environment.process_exit_code
-        if code:
-            self._run_state.event("exit code", message("scenario-exit-code", exit_code=int(code)))
+        if not code:
+            return
+        reason = next((error for error in self._errors if error.code == "scenario-exited"), None)
+        if reason is None:
+            reason = message("scenario-exit-code", exit_code=int(code), logged=last_words.since(at_s))
+        self._run_state.event("exit code", reason, self._errors.pop(reason, 0))
 
     def _report_errors(self) -> None:
         for error, count in self._errors.most_common(_SHOWN_ERRORS):

@@ -29,6 +29,7 @@ from harness.engine.clones import end_clone
 from harness.engine.failure_details import describe_failure, encodable
 from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.host_guard import Guard, install_guard
+from harness.engine.last_words import LastWords
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import (
@@ -107,6 +108,8 @@ class LoadWorker:
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         report_failed_users(runner, self._errors.add)
         logging.getLogger().addHandler(ListenerFailures(self._errors.add))
+        self._last_words = LastWords()
+        logging.getLogger().addHandler(self._last_words)
         environment.events.user_error.add_listener(self._on_user_error)
         runner.register_message(messages.BEGIN, self._on_begin)
         runner.register_message(messages.PHASE, self._on_phase)
@@ -128,7 +131,8 @@ class LoadWorker:
                 self._runner.greenlet.join()
             except SystemExit as exited:
                 logger.error("the scenario ended this worker by sys.exit(%r)", exited.code)
-                self._errors.add(message("scenario-exited", code=encodable(exited.code)))
+                logged = self._last_words.since(time.time())
+                self._errors.add(message("scenario-exited", code=encodable(exited.code), logged=logged))
                 if self._environment.process_exit_code is None:
                     self._environment.process_exit_code = exited.code if isinstance(exited.code, int) else 1
                 self._runner.quit()

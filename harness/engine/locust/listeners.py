@@ -34,9 +34,9 @@ class ListenerFailures(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
+        text = str(record.msg)  # not yet filled in: where a scenario's arguments do not fit, that would raise
         if text.startswith((_LISTENER_FAILED, _HANDLER_FAILED)):
-            error = text.strip().splitlines()[-1]
+            error = record.getMessage().strip().splitlines()[-1]
             self._report(message("listener-raised", error=error))
         elif text.startswith(_GREENLET_FAILED) and record.exc_info and record.exc_info[0]:
             error = traceback.format_exception_only(*record.exc_info[:2])[-1].strip()

@@ -78,12 +78,24 @@ def test_what_a_task_starts_ends_with_the_run(server: CountingServer, tmp_path: 
 
 
 def test_a_task_that_exits_its_worker_ends_the_run_and_loses_no_request(server: CountingServer, tmp_path: Path) -> None:
-    journal = run(tmp_path, server.url, "if Getter.requests == 5: sys.exit('enough failed')\n")
+    ending = """
+    import logging
+    if Getter.requests == 2:
+        logging.error("of %d requests", "many")  # printed, not raised
+    if Getter.requests == 5:
+        logging.getLogger("plugin").error("more than %d failed", 4)
+        logging.info("bye")
+        time.sleep(0.2)  # as locust-plugins' ExitOnFail does
+        sys.exit('enough failed')
+    """
+    journal = run(tmp_path, server.url, ending)
     assert journal.end_reason == "scenario"
     assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"] >= 5
-    codes = {event.message.code: event.message.params for event in journal.events}
-    assert codes["scenario-exited"]["code"] == "enough failed"
-    assert codes["scenario-exit-code"]["exit_code"] == 1
+    (exited,) = [event.message for event in journal.events if event.kind == "exit code"]
+    assert (exited.code, exited.params["code"]) == ("scenario-exited", "enough failed")
+    assert isinstance(exited.params["logged"], Message)
+    assert exited.params["logged"].params["line"] == "more than 4 failed"
+    assert not [event for event in journal.events if event.message.code == "task-raised"]
 
 
 def test_a_process_that_ends_without_a_word_is_given_no_words_of_another(
