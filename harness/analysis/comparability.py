@@ -61,8 +61,15 @@ def _other_loads(recording: Recording, phase: PhaseMeasurement) -> dict[str, str
     return {
         earlier.run_id: part.goal
         for earlier in recording.baseline.runs
-        if (part := earlier.phase(phase.name, phase.variant)) is not None and part.goal and part.goal != phase.goal
+        if (part := earlier.phase(phase.name, phase.variant)) is not None
+        and part.goal
+        and _load(part.goal) != _load(phase.goal)
     }
+
+
+def _load(goal: str) -> str:
+    """A goal without its words' endings: earlier versions wrote ``1 users``."""
+    return goal.replace("users", "user")
 
 
 def _limited(earlier: Measurement, phase: PhaseMeasurement) -> bool:

@@ -133,8 +133,8 @@ def goal_of(phase: Phase) -> str:
         return "no load"
     if not phase.segments:
         return "set by the scenario's load shape"
-    unit = "arrivals/s" if phase.model == "open" else "users"
     levels = _levels(phase.segments)
+    unit = "arrivals/s" if phase.model == "open" else "user" if levels[-1] == 1 else "users"
     return f"{' → '.join(f'{level:,g}' for level in levels)} {unit}"
 
 

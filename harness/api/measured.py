@@ -13,6 +13,7 @@ from typing import Any, Self
 from harness.errors import HarnessError
 from harness.messages import alternatives
 from harness.record import summary
+from harness.report.formatting import counted
 
 
 def _figure(value: float | None) -> float:
@@ -58,7 +59,7 @@ class Measured(Times):
     """Service times, from the actual send to the last byte: response times without the wait for a user."""
 
     def _in_short(self) -> str:
-        return f"{self.requests:,} requests, {self.failures:,} failed, p95 {self.p95:g} ms"
+        return f"{counted(self.requests, 'request')}, {self.failures:,} failed, p95 {self.p95:g} ms"
 
     @staticmethod
     def _fields(figures: summary.Figures) -> dict[str, Any]:

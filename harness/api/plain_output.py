@@ -15,7 +15,7 @@ from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
 from harness.record.plain_text import no_commands, one_line
 from harness.record.run_folder import RunFolder
-from harness.report.formatting import in_unit, ms, number, percent, rate
+from harness.report.formatting import counted, in_unit, load, ms, number, percent, rate
 
 EVERY_S = 10
 """How often the load is printed, in seconds of the run. Percentiles are of the last so many seconds."""
@@ -123,12 +123,12 @@ class PlainOutput:
         parts = [f"{one_line(phase.name)} {_ENDED[span.reason]}"]
         if span.held_segment is not None and phase.segments:
             # Requests of the last step may still be running; analysis.figures judges the step with all of them.
-            parts.append(f"held {number(phase.segments[span.held_segment].end)} {unit_of(phase)} so far")
+            parts.append(f"held {load(phase.segments[span.held_segment].end, phase.model)} so far")
         if total is None or not total.requests:
             parts.append("no requests")
         else:
             parts += [
-                f"{number(total.requests)} requests",
+                counted(total.requests, "request"),
                 rate(total.rate or None),
                 f"P50 {ms(total.quantile(0.5))}",
                 f"P95 {ms(total.quantile(0.95))}",
@@ -159,10 +159,6 @@ def stands(gate: LiveGate) -> str:
     return f"{in_unit(gate.observed, gate.unit)}, {_STANDS[gate.holds]}"
 
 
-def unit_of(phase: Phase) -> str:
-    return "users" if phase.model == "closed" else "arrivals/s"
-
-
 def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
     """The current load and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
     latest = totals.latest()
@@ -170,8 +166,8 @@ def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
     # The goal of the second that the load belongs to: later seconds are not recorded yet.
     goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
     now = users if phase.model == "closed" else arrivals(totals.recent(_long_enough_s(goal)))
-    aim = f" of {_level(goal)}" if goal is not None else ""
-    return f"{_level(now)}{aim} {unit_of(phase)}"
+    whole, aim = (now, "") if goal is None else (goal, f"{_level(now)} of ")
+    return f"{aim}{load(whole if whole < 10 else round(whole), phase.model, 2)}"
 
 
 def _long_enough_s(rate: float | None) -> int:

@@ -26,7 +26,7 @@ class LastWords(logging.Handler):
             self._record = record
 
     def since(self, at_s: float) -> Message | str:
-        """The end of a sentence, about what was logged after ``at_s`` (``time.time()``) or just before; may be empty."""
+        """The end of a sentence, about what was logged after ``at_s`` (``time.time()``) or just before, or nothing."""
         if self._record is None or self._record.created < at_s - _RECENT_S:
             return ""
         try:

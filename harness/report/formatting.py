@@ -26,6 +26,12 @@ def counted(count: int, what: str) -> str:
     return f"{number(count)} {what}" if count == 1 else f"{number(count)} {what}s"
 
 
+def load(level: float, model: str, digits: int = 3) -> str:
+    """``1 user``, ``200 arrivals/s``."""
+    unit = "arrivals/s" if model == "open" else "user" if level == 1 else "users"
+    return f"{number(level, digits)} {unit}"
+
+
 def in_unit(value: float | None, unit: str) -> str:
     """A figure in ``unit``: ``ms``, ``%`` (0…100), ``/s``, ``s``, ``B``, or any other."""
     return NONE if value is None or value != value else str(formatting.Amount(value, unit)).replace(" ", _SPACE)

@@ -128,6 +128,7 @@ def _environment() -> Environment:
         formatting.date_time,
         formatting.in_unit,
         formatting.interval,
+        formatting.load,
     ):
         environment.filters[function.__name__] = function
     environment.globals["parts"] = environment.get_template("parts.html").module

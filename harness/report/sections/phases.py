@@ -8,7 +8,7 @@ from typing import Any
 from harness.record.summary import Latency, PhaseSummary, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, table
 from harness.report.contents import Report, Section
-from harness.report.formatting import ms, number, percent, rate
+from harness.report.formatting import counted, load, ms, number, percent, rate
 
 _VISIBLE = 0.02
 """Successful requests get a row of their own if one of their figures is so much (2 %) off that of all requests."""
@@ -36,8 +36,8 @@ class Phases(Section):
             Column("P99", lambda phase: ms(phase.response_ms.p99)),
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
         ]
-        remarks = [Cell(remark) for phase in phases if (remark := level_held(phase))]
-        return [table(columns, phases), *([Items(remarks)] if remarks else [])]
+        found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *remarks(phase))]
+        return [table(columns, phases), *([Items(found)] if found else [])]
 
     def values(self, report: Report) -> dict[str, Any] | None:
         if report.run is None:
@@ -45,20 +45,31 @@ class Phases(Section):
         until = {
             record.index: record.plan.until.source for record in report.run.phases if record.plan.until is not None
         }
-        return {"phases": [(phase, latency_rows(phase)) for phase in report.summary.phases], "until": until}
+        phases = [(phase, latency_rows(phase), remarks(phase)) for phase in report.summary.phases]
+        return {"phases": phases, "until": until}
 
 
-def level_held(phase: PhaseSummary) -> str | None:
-    """What a stress phase found; None for other phases, and where it is not known whether a step held."""
-    unit = "arrivals/s" if phase.model == "open" else "users"
+def level_held(phase: PhaseSummary) -> Sequence[str]:
+    """What a stress phase found; nothing for other phases, and where it is not known whether a step held."""
     broke = next((step for step in phase.steps if step.held is False), None)
     if phase.held is None:
-        return f"{phase.name}: did not hold {number(round(broke.level))} {unit}, its first step" if broke else None
-    held = f"{phase.name}: held {number(round(phase.held))} {unit}"
+        return [f"did not hold {load(round(broke.level), phase.model)}, its first step"] if broke else []
+    held = f"held {load(round(phase.held), phase.model)}"
     if broke is not None:
-        return f"{held}, did not hold {number(round(broke.level))}"
+        return [f"{held}, did not hold {number(round(broke.level))}"]
     cut_short = f" ({phase.cut_short})" if phase.cut_short else ""
-    return f"{held}; it found no limit{cut_short}"
+    return [f"{held}; it found no limit{cut_short}"]
+
+
+def remarks(phase: PhaseSummary) -> dict[str, str]:
+    """What to bear in mind when reading the figures of a phase, and why; the reason may be empty."""
+    dropped = f"{counted(phase.dropped, 'arrival')} dropped: no user was free until the end"
+    given = {
+        "the load generator was the bottleneck": phase.generator_limited,
+        "response times may be shorter than shown": phase.generator_strained,
+        dropped: "" if phase.dropped else None,
+    }
+    return {remark: why for remark, why in given.items() if why is not None}
 
 
 def latency_rows(phase: PhaseSummary) -> list[tuple[str, Latency]]:

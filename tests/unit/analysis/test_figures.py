@@ -140,6 +140,7 @@ def shape(**changes: object) -> Phase:
     ("phase", "result"),
     [
         (steady(users=50), "50 users"),
+        (ramp(users=1), "0 → 1 user"),
         (ramp(rate=2000), "0 → 2,000 arrivals/s"),
         (stress(levels=(50, 100, 400)), "50 → 400 users"),
         (pause(), "no load"),

@@ -601,3 +601,13 @@ def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
     write_json(folder.plan, {**plan, "phases": plan["phases"][:1]})
     with pytest.raises(HarnessError, match="the plan has 1 phases"):
         judge(folder)
+
+
+def test_a_baseline_whose_goal_was_worded_otherwise_had_the_same_load(tmp_path: Path) -> None:
+    before = record_run(tmp_path, run_id="before", phases=[steady(users=1, seconds=20)])
+    folder = record_run(tmp_path, phases=[steady(users=1, seconds=20)], gates=["p95 <= baseline + 50%"])
+    baseline_of(before, into=folder)
+    kept = folder.comparison.read_text()
+    folder.comparison.write_text(kept.replace('"1 user"', '"1 users"'))  # as earlier versions wrote it
+    assert kept != folder.comparison.read_text()
+    assert only(judge(folder)).code != "baseline-other-load"

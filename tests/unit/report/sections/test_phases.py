@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from harness.record.summary import Latency, PhaseSummary, StepFigures
-from harness.report.sections.phases import latency_rows, level_held
+from harness.report.blocks import Items
+from harness.report.sections.phases import Phases, latency_rows, level_held, remarks
+from tests.support.summaries import a_summary
 
 
 def a_phase(**more: Any) -> PhaseSummary:
@@ -38,7 +40,8 @@ HELD, BROKE = StepFigures(level=20, held=True), StepFigures(level=30, held=False
 @pytest.mark.parametrize(
     ("phase", "figures"),
     [
-        (a_phase(held=20, steps=[HELD]), ["stress", "20 users"]),
+        (a_phase(held=20, steps=[HELD]), ["held 20 users"]),
+        (a_phase(held=1, steps=[HELD]), ["held 1 user;"]),
         (
             a_phase(held=20, cut_short="it ran 4 s of 9 s", model="open"),
             ["20 arrivals/s", "(it ran 4 s of 9 s)"],
@@ -48,11 +51,21 @@ HELD, BROKE = StepFigures(level=20, held=True), StepFigures(level=30, held=False
     ],
 )
 def test_a_stress_phase_says_which_level_it_held(phase: PhaseSummary, figures: list[str]) -> None:
-    found = level_held(phase)
-    assert found is not None
+    (found,) = level_held(phase)
     assert all(figure in found for figure in figures)
 
 
 def test_a_phase_without_steps_says_nothing_of_levels() -> None:
-    assert level_held(a_phase(kind="steady", name="hold")) is None
-    assert level_held(a_phase(steps=[StepFigures(level=20)])) is None
+    assert not level_held(a_phase(kind="steady", name="hold"))
+    assert not level_held(a_phase(steps=[StepFigures(level=20)]))
+
+
+@pytest.mark.parametrize("what", ["generator_limited", "generator_strained", "dropped"])
+def test_what_bends_the_figures_of_a_phase_is_said_beside_them(what: str) -> None:
+    summary = a_summary(
+        phases=[a_phase(name="calm"), a_phase(name="hold", **{what: 7 if what == "dropped" else "why"})]
+    )
+    *_, items = Phases().text(summary)
+    assert isinstance(items, Items)
+    assert [item.text.partition(":")[0] for item in items.items] == ["hold"]
+    assert set(remarks(summary.phases[1]).values()) == {"" if what == "dropped" else "why"}
