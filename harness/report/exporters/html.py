@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -40,12 +40,19 @@ class PageSection:
     data: Any
 
 
+class _Plotly(NamedTuple):
+    """plotly.js as pages embed it: packing it takes longer than all else of a page, so a process does it once."""
+
+    packed: str
+    digest: str
+
+
 def report_html(report: Report) -> str:
     """The whole page."""
     parts = [part for section in SECTIONS if (part := page_section(section, report)) is not None]
     names = dict.fromkeys([*_SCRIPTS, *(script for part in parts for script in part.section.scripts)])
     scripts = [_asset(name) for name in names]
-    plotly = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    plotly = _plotly()
     return (
         _environment()
         .get_template("page.html")
@@ -54,8 +61,8 @@ def report_html(report: Report) -> str:
             sections=parts,
             style=Markup(_asset("report.css")),
             scripts=[Markup(script) for script in scripts],
-            plotly=packed(plotly),
-            policy=_policy([*scripts, plotly]),
+            plotly=plotly.packed,
+            policy=_policy([*map(_digest, scripts), plotly.digest]),
         )
     )
 
@@ -79,10 +86,19 @@ def packed_json(value: Any) -> str:
     return packed(json.dumps(value, allow_nan=False, separators=(",", ":")))
 
 
-def _policy(scripts: Iterable[str]) -> str:
+@cache
+def _plotly() -> _Plotly:
+    text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    return _Plotly(packed(text), _digest(text))
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+def _policy(digests: Iterable[str]) -> str:
     """A Content-Security-Policy under which these scripts run, no other, and the network is out of reach."""
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     # plotly.js makes style elements, and images of heat maps.
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
