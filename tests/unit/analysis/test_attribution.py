@@ -15,7 +15,7 @@ from harness.analysis.measurement import measure
 from harness.plan.model import Phase
 from harness.record.measurement import ALL, Baseline, FunctionSamples
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
-from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.run_folder import RunFolder, write_json
 from harness.record.summary import Suspect
 from harness.recording import open_recording
 from harness.recording.run import read_run
@@ -53,6 +53,7 @@ def run_of(
         parent,
         run_id=run_id,
         phases=phases,
+        endpoints={"GET /products": 1.0},
         requests_per_user_s=users,
         profiles=Profiles(cpu={phase.name: profile for phase in phases if phase.kind != "ramp"}),
     )
@@ -71,7 +72,6 @@ def suspects(
     kept = []
     for number in range(baselines):
         before = run_of(tmp_path, f"before-{number}", stacks(seed=number + 1), phases=phases)
-        write_text(before.summary, judge(before).to_json())
         kept.append(measure(open_recording(before)))
     if kept:
         baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
@@ -146,7 +146,6 @@ def test_a_function_that_costs_two_and_a_half_times_as_much_is_named(tmp_path: P
         return record_run(tmp_path, run_id=run_id, phases=phases, requests_per_user_s=4.0, profiles=profiles)
 
     before = profile("before", 1.5, 1)
-    write_text(before.summary, judge(before).to_json())
     kept = Baseline(
         scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure(open_recording(before))]
     )
@@ -161,7 +160,6 @@ def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -
     slow = (*SEARCH, "rank (shop/rank.py:3)")
     phases = [steady(seconds=30, name="first"), steady(seconds=30, name="second")]
     before = run_of(tmp_path, "before", stacks(), phases=phases)
-    write_text(before.summary, judge(before).to_json())
     now = record_run(
         tmp_path,
         run_id="now",
@@ -201,7 +199,6 @@ def test_stress_phases_count_where_no_steady_one_was_sampled(tmp_path: Path) -> 
 def test_a_phase_that_the_baseline_did_not_sample_is_left_out(tmp_path: Path) -> None:
     folder = run_of(tmp_path, "now", stacks({(*LIST, "new (shop/new.py:1)"): 9000}))
     before = record_run(tmp_path, run_id="before", phases=PHASES)
-    write_text(before.summary, judge(before).to_json())
     baseline = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure(open_recording(before))])
     write_json(folder.comparison, baseline.model_dump(by_alias=True))
     assert suspects_of(read_run(folder)) == []
@@ -303,11 +300,10 @@ def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:
 
 def test_a_baseline_keeps_every_figure_and_profile(tmp_path: Path) -> None:
     folder = run_of(tmp_path, "now", stacks())
-    write_text(folder.summary, judge(folder).to_json())
     kept = measure(open_recording(folder))
     assert kept.run_id == "now"
     assert [phase.name for phase in kept.phases] == ["ramp", "steady"]
-    assert kept.endpoint("steady", "POST /checkout") is not None
+    assert kept.endpoint("steady", "GET /products") is not None
     p95 = kept.figure("steady", ALL, "p95")
     assert p95 is not None
     assert p95.value == judge(folder).phases[1].response_ms.p95

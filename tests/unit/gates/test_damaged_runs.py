@@ -25,7 +25,8 @@ NONSENSE: list[Any] = [None, "x", -1, 100_000]
 def folder(tmp_path: Path) -> RunFolder:
     return record_run(
         tmp_path,
-        phases=[ramp(5, 2), steady(5, 4), stress((5, 10), every=2)],
+        phases=[ramp(5, 1), steady(5, 2), stress((5, 10), every=1)],
+        endpoints={"GET /products": 1.0},
         gates=["p95 < 500ms"],
         failures=[Failing(0.2)],
         events=[(1.0, "note", "something happened")],
