@@ -350,12 +350,13 @@ def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path)
     assert (error.code, error.params["name"]) == ("user-class-without-task", "Base")
 
 
-@pytest.mark.parametrize(
-    "attribute",
-    ["weight = -1", "weight = float('inf')", "fixed_count = -2", "fixed_count = float('nan')", "host = 5"],
-)
-def test_a_class_that_locust_cannot_start_is_reported_with_its_line(tmp_path: Path, attribute: str) -> None:
-    path = scenario(tmp_path, f"{USER}class Odd(User):\n    {attribute}\n    tasks = [print]\n")
+def test_classes_that_locust_cannot_start_are_reported_with_their_lines(tmp_path: Path) -> None:
+    odd = ["weight = -1", "weight = float('inf')", "fixed_count = -2", "fixed_count = float('nan')", "host = 5"]
+    classes = (f"class Odd{number}(User):\n    {one}\n    tasks = [print]\n" for number, one in enumerate(odd))
+    path = scenario(tmp_path, USER + "".join(classes))
     error = error_of(path)
-    assert (error.code, error.where) == ("user-class-attribute-invalid", f"{path}:6")
-    assert (error.params["name"], error.params["attribute"]) == ("Odd", attribute.split()[0])
+    assert isinstance(error, ManyProblemsError)
+    assert [(one.code, one.params["name"], one.params["attribute"], one.where) for one in error.problems] == [
+        ("user-class-attribute-invalid", f"Odd{number}", one.split()[0], f"{path}:{6 + 3 * number}")
+        for number, one in enumerate(odd)
+    ]
