@@ -97,9 +97,11 @@ def block_variance(deviations: Floats) -> tuple[float, float]:
     n = len(deviations)
     if n < 2:
         return 0.0, 1.0
+    running = np.zeros(n + 1)
+    deviations.cumsum(out=running[1:])
     length = math.isqrt(n)
-    long = _overlapping(deviations, length)
-    short = _overlapping(deviations, max(1, length // 3))
+    long = _overlapping(running, length)
+    short = _overlapping(running, max(1, length // 3))
     return max(long, 2 * long - short), _degrees(n)
 
 
@@ -109,12 +111,14 @@ def _degrees(n: int) -> float:
     return float(max(n - 1, 1)) if length == 1 else 1.5 * (n / length - 1)
 
 
-def _overlapping(deviations: Floats, length: int) -> float:
-    """Variance of the sum from overlapping blocks of ``length`` (Flegal & Jones 2010, equation 7, times n)."""
-    n = len(deviations)
-    running = np.concatenate(([0.0], np.cumsum(deviations)))
-    sums = running[length:] - running[:-length] - length * deviations.mean()
-    return float(np.square(sums).sum()) * n * n / (length * (n - length) * (n - length + 1))
+def _overlapping(running: Floats, length: int) -> float:
+    """Variance of the sum from overlapping blocks of ``length`` (Flegal & Jones 2010, equation 7, times n).
+
+    ``running`` are the sums of the first 0…n deviations.
+    """
+    n = len(running) - 1
+    sums = running[length:] - running[:-length] - length * running[-1] / n
+    return float(sums @ sums) * n * n / (length * (n - length) * (n - length + 1))
 
 
 def student(degrees: float) -> float:
