@@ -17,6 +17,7 @@ stop xdist's worker (``LoopExit``).
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import os
 import pkgutil
@@ -33,8 +34,9 @@ from hypothesis import settings
 
 import harness
 from tests.support.http import users
+from tests.support.postgresql import postgresql
 
-__all__ = ["users"]
+__all__ = ["postgresql", "users"]
 
 END_TO_END = Path(__file__).parent / "e2e"
 
@@ -86,18 +88,30 @@ def untraced() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Where lines are counted: import what they are counted of, in one process; pause until all tests are found."""
-    plugins = session.config.pluginmanager
+    """Collect no garbage meanwhile, nor later walk all that was imported and found. Where lines are counted, pause."""
+    gc.disable()
+    try:
+        with counting_paused(session.config.pluginmanager):
+            return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
+def counting_paused(plugins: pytest.PytestPluginManager) -> Iterator[None]:
+    """Where lines are counted: import what they are counted of, in one process; pause for a ``with`` block."""
     counting = getattr(plugins.getplugin("_cov"), "cov_controller", None)
     if counting is None or plugins.hasplugin("dsession"):  # (the latter: xdist's workers look for the tests)
-        return (yield)
+        yield
+        return
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
         for module in pkgutil.walk_packages(harness.__path__, "harness."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     counting.pause()
     try:
-        return (yield)
+        yield
     finally:
         counting.resume()
 

@@ -11,13 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.cli import main
 from harness.record.run_folder import read_model
 from harness.record.summary import Summary
 from harness.store import open_store
+from tests.support import in_process
 from tests.support.children import die_with_the_tests
 from tests.support.command import LONGEST_S, REPOSITORY
-from tests.support.postgresql import start_postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.targets import HTTP_SERVER
 
 SCENARIO = """
@@ -113,24 +113,22 @@ def _night(folder: Path, store: str) -> Night:
     return Night(folder, store, done.returncode, done.stderr)
 
 
-def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL) -> None:
     checkout = tmp_path / "checkout"
-    with start_postgresql() as server:
-        store = server.new_database()
-        for name, value in {
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_STEP_SUMMARY": str(checkout / "page.md"),
-            "GITHUB_WORKSPACE": str(checkout),
-            "HARNESS_ARTIFACTS": f"file://{checkout}/kept",
-            "HARNESS_STORE": store,
-        }.items():
-            monkeypatch.setenv(name, value)
-        night = _night(checkout, store)
-        _noise_makes_no_red_night_and_every_other_verdict_does(night)
-        _people_and_ci_have_what_they_read(night)
-        _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night)
-        monkeypatch.chdir(tmp_path)
-        _at_another_desk_it_is_judged_by_its_id(night, monkeypatch, capsys)
+    store = postgresql.new_database()
+    for name, value in {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(checkout / "page.md"),
+        "GITHUB_WORKSPACE": str(checkout),
+        "HARNESS_ARTIFACTS": f"file://{checkout}/kept",
+        "HARNESS_STORE": store,
+    }.items():
+        monkeypatch.setenv(name, value)
+    night = _night(checkout, store)
+    _noise_makes_no_red_night_and_every_other_verdict_does(night)
+    _people_and_ci_have_what_they_read(night)
+    _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night)
+    _at_another_desk_it_is_judged_by_its_id(night, tmp_path)
 
 
 def _noise_makes_no_red_night_and_every_other_verdict_does(night: Night) -> None:
@@ -162,12 +160,8 @@ def _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night: Night) -> 
     assert copies == {path.relative_to(night.run) for path in night.run.rglob("*")}
 
 
-def _at_another_desk_it_is_judged_by_its_id(
-    night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["harness", "gate", night.run.name, "--require", "error_rate > 100%"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == (4 if night.verdict == "broken" else 1)
-    assert "\n::error " in capsys.readouterr().err
-    assert (Path("reports") / night.run.name / "report.html").exists()
+def _at_another_desk_it_is_judged_by_its_id(night: Night, desk: Path) -> None:
+    judged = in_process.harness("gate", night.run.name, "--require", "error_rate > 100%", store=night.store, cwd=desk)
+    assert judged.exit_code == (4 if night.verdict == "broken" else 1)
+    assert "\n::error " in judged.err
+    assert (desk / "reports" / night.run.name / "report.html").exists()

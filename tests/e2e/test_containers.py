@@ -29,7 +29,7 @@ from prometheus_client.samples import Sample
 from tests.support.children import die_with_the_tests, free_port, stop, wait_until
 from tests.support.command import LONGEST_S, REPOSITORY
 from tests.support.compose import Service, read_services
-from tests.support.postgresql import start_postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.redis_server import start_redis
 
 WORKERS = 2
@@ -123,14 +123,13 @@ class Constellation:
         def healthy() -> bool:
             process = self.running[service.name]
             assert process.poll() is None, self.log(service.name).read_text()
-            time.sleep(0.1)  # a check is a process
+            time.sleep(0.4)  # a check is a process
             return subprocess.run(check, capture_output=True, check=False, timeout=60).returncode == 0
 
         wait_until(healthy, what=f"{service.name}'s being healthy")
 
-    def start_backends(self, stack: ExitStack) -> None:
-        """PostgreSQL, with the user and the database that its image makes, and Redis."""
-        postgres = stack.enter_context(start_postgresql())
+    def start_backends(self, postgres: PostgreSQL, stack: ExitStack) -> None:
+        """The user and the database that PostgreSQL's image makes, and Redis."""
         made = self.services["postgres"].environment
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {made['POSTGRES_USER']} LOGIN".encode())
@@ -146,10 +145,10 @@ class Constellation:
 
 
 @contextmanager
-def constellation(folder: Path) -> Iterator[Constellation]:
+def constellation(folder: Path, postgres: PostgreSQL) -> Iterator[Constellation]:
     with ExitStack() as stack:
         made = Constellation(folder)
-        made.start_backends(stack)
+        made.start_backends(postgres, stack)
         stack.callback(made.end)
         for name in ("payment", "shop"):
             made.start(made.services[name])
@@ -197,8 +196,10 @@ def counts(scraped: str, name: str) -> Counter[tuple[str, str, str]]:
     return Counter({(one.labels["phase"], one.labels["method"], one.labels["name"]): int(one.value) for one in found})
 
 
-def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(tmp_path: Path) -> None:
-    with constellation(tmp_path) as on:
+def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    with constellation(tmp_path, postgresql) as on:
         seen = scrape_until_the_end(f"http://{on.address('metrics')}/metrics", on)
         codes = {
             name: process.wait(LONGEST_S) for name, process in on.running.items() if name not in ("shop", "payment")

@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.counting_server import CountingServer
-from tests.support.postgresql import PostgreSQL, start_postgresql
+from tests.support.postgresql import PostgreSQL
 
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
     with CountingServer().running() as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """One server for all these tests; each takes a database of its own."""
-    with start_postgresql() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

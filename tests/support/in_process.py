@@ -7,6 +7,7 @@ import json
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,12 +28,14 @@ class Said:
         return json.loads(self.out)
 
 
-def harness(*words: str, store: str = "") -> Said:
-    """What ``harness WORDS`` does, with ``store`` as ``HARNESS_STORE``."""
+def harness(*words: str | Path, store: str = "", cwd: Path | None = None) -> Said:
+    """What ``harness WORDS`` does in ``cwd``, with ``store`` as ``HARNESS_STORE``."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["harness", *words])
+        patch.setattr(sys, "argv", ["harness", *map(str, words)])
         patch.setenv("HARNESS_STORE", store)
+        if cwd is not None:
+            patch.chdir(cwd)
         with pytest.raises(SystemExit) as ended:
             main()
     assert isinstance(ended.value.code, int)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.support.children import die_with_the_tests, free_port, stop, wait_until
 from tests.support.programs import require_program
@@ -81,6 +82,13 @@ def start_postgresql() -> Iterator[PostgreSQL]:
             stop(process, signal.SIGINT)  # "fast": does not wait for clients
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One server for all tests of a worker; each takes a database of its own."""
+    with start_postgresql() as server:
+        yield server
 
 
 def _account(folder: Path) -> dict[str, Any]:

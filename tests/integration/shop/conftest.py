@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis, one of each for all tests of the shop; a database of its own for each test."""
+"""Redis, one for all tests of the shop, and a database of its own for each test."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgresql import PostgreSQL, start_postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.redis_server import start_redis
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with start_postgresql() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
