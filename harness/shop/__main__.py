@@ -68,7 +68,7 @@ def run(settings: ShopSettings, host: str, port: int) -> None:
         serve(app, bound, on_ready=lambda at: _say(f"ready at {at}; {database}; defects: {settings.defects}"))
 
 
-def _temporary_folder(stack: ExitStack) -> Path:
+def temporary_folder(stack: ExitStack) -> Path:
     """A folder for this process, which locks a file in it. Those of shops that were killed are removed."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*/lock"):
         with suppress(OSError), lock.open("r+") as file:  # another user's, or a shop that runs
@@ -83,7 +83,7 @@ def _temporary_folder(stack: ExitStack) -> Path:
 
 def _folder(data_dir: Path | None, stack: ExitStack) -> Path:
     if data_dir is None:
-        return _temporary_folder(stack)
+        return temporary_folder(stack)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

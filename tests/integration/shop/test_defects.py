@@ -185,11 +185,6 @@ def reads(url: str) -> dict[int, int]:
     return {entry["status"]: entry["count"] for entry in requests if entry["route"] == "/products/{product_id}"}
 
 
-def once_responded(url: str) -> dict[int, int]:
-    wait_until(lambda: 200 in reads(url), what="the response to the read")
-    return reads(url)
-
-
 def after_a_while(url: str) -> dict[int, int]:
     wait_until(lambda: reads(url), what="the read's arrival")
     for _ in range(5):  # much longer than a read takes that nothing holds up
@@ -201,10 +196,6 @@ def once_waiting_for_a_connection(url: str) -> dict[int, int]:
     wait_until(lambda: metric(url, "shop_db_pool_waiting") == 1, what="waiting for a connection")
     assert metric(url, "shop_db_pool_size") == metric(url, "shop_db_pool_in_use") == 1
     return reads(url)
-
-
-def test_in_a_healthy_shop_a_read_does_not_wait_for_a_checkout() -> None:
-    assert while_a_checkout_waits("", once_responded) == {200: 1}
 
 
 def test_lock_convoy_has_everybody_wait_for_whoever_holds_the_lock() -> None:

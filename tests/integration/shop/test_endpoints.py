@@ -141,7 +141,7 @@ def test_metrics_count_requests_pool_and_cache(shop: str) -> None:
     get(shop, "/products/2001")
     get(shop, "/products/2001")
 
-    text = httpx.get(f"{shop}/metrics", trust_env=False).text
+    text = httpx.get(f"{shop}/metrics", trust_env=False, verify=False).text
 
     assert 'shop_requests_total{method="GET",route="/products/{product_id}",status="200"}' in text
     assert 'shop_request_duration_seconds_count{method="GET",route="/products/{product_id}"}' in text

@@ -8,14 +8,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from harness.shop.__main__ import main
+from harness.shop.__main__ import main, temporary_folder
 from tests.integration.shop.buyer import Buyer
 from tests.integration.shop.vendor import held_vendor
 from tests.support.children import free_port, stop, wait_until
@@ -44,12 +45,17 @@ def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
-    with start_shop({"TMPDIR": str(tmp_path)}) as killed, start_shop({"TMPDIR": str(tmp_path)}):
-        stop(killed.process, signal.SIGKILL)
+def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ExitStack() as running, ExitStack() as starting:
+        of_running = temporary_folder(running)
+        with start_shop({"TMPDIR": str(tmp_path)}) as killed:
+            stop(killed.process, signal.SIGKILL)
         assert len(list(tmp_path.iterdir())) == 2
-        with start_shop({"TMPDIR": str(tmp_path)}):
-            assert len(list(tmp_path.iterdir())) == 2  # of the two that run
+        of_next = temporary_folder(starting)
+        assert set(tmp_path.iterdir()) == {of_running, of_next}
 
 
 def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.support.children import wait_until
 from tests.support.shop_process import start_shop
 
 USERS = 8
-REQUESTS = 40
+REQUESTS = 25
 
 
 def send_and_hang_up(url: str, method: str, path: str, headers: str = "") -> None:
