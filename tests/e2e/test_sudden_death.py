@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +16,36 @@ import psutil
 import pytest
 
 from harness.record.journal import Journal, JournalFollower
+from tests.support import in_process
 from tests.support.children import wait_until
 from tests.support.command import REPOSITORY, finish, harness, latest_run, start
+from tests.support.targets import HTTP_SERVER
 
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
-LONG = (
-    *("--set", "phase.ramp.over=1s", "--set", "phase.ramp.users=40"),
-    *("--set", "phase.steady.hold=40s", "--set", "phase.steady.users=40"),
-    *("--set", "sampling.memory=false", "--set", "sampling.cpu.rate_hz=20"),
-)
+SCENARIO = """
+from locust import constant, task
+from harness import HttpUser, steady
+
+class Visitor(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def visit(self):
+        self.client.get("/health")
+
+phases = [steady(users=20, hold="40s")]
+"""
+SAMPLED = ("--set", "sampling.cpu.rate_hz=20")
+NOT_SAMPLED = ("--set", "sampling.cpu=false")
 
 
 def started(cwd: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
-    """A run that has recorded three seconds, and its folder."""
-    process = start("run", FLASH_SALE, *LONG, *more, cwd=cwd, group=True)
+    """A run on a target of its own that has recorded three seconds, and its folder."""
+    (cwd / "visit.py").write_text(SCENARIO)
+    (cwd / "target.py").write_text(HTTP_SERVER + "serve(sys.argv[1])\n")
+    target = f"{shlex.quote(sys.executable)} target.py {{port}}"
+    options = ("--target", target, "--set", "sampling.memory=false", *more)
+    process = start("run", "visit.py", *options, cwd=cwd, group=True)
     wait_until(lambda: list(cwd.glob("reports/*/journal")), seconds=60, what="the load's begin")
     folder = latest_run(cwd)
     follower = JournalFollower(folder / "journal")
@@ -45,7 +63,7 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def by_module(processes: list[psutil.Process], module: str) -> psutil.Process:
-    """The process that runs ``python -m module``."""
+    """The process that runs ``python -m module``, or that script."""
     alive = [process for process in processes if process.status() != psutil.STATUS_ZOMBIE]
     (found,) = [process for process in alive if module in process.cmdline()]
     return found
@@ -58,25 +76,25 @@ def all_gone(processes: list[psutil.Process]) -> Callable[[], bool]:
 
 
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
-    process, folder = started(tmp_path)
+    process, folder = started(tmp_path, *SAMPLED)
     others = descendants(process.pid)
     assert len(others) >= 4, others
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     wait_until(all_gone(others), seconds=20, what="the end of all processes")
 
-    judged = harness("report", folder.name, cwd=tmp_path)
-    assert judged.code == 0, judged.err
+    judged = in_process.harness("report", folder.name, cwd=tmp_path)
+    assert judged.exit_code == 0, judged.err
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["verdict"], summary["exit_code"]) == ("broken", 4)
     assert summary["totals"]["requests"] > 50
-    assert harness("gate", folder.name, cwd=tmp_path).code == 4
+    assert in_process.harness("gate", folder.name, cwd=tmp_path).exit_code == 4
 
 
 def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
-    process, folder = started(tmp_path)
+    process, folder = started(tmp_path, *NOT_SAMPLED)
     others = descendants(process.pid)
-    by_module(others, "harness.shop").kill()
+    by_module(others, "target.py").kill()
     result = finish(process)
     assert result.code == 4, result.err
     assert "SIGKILL" in result.err
@@ -87,7 +105,7 @@ def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
 
 
 def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_path: Path) -> None:
-    process, folder = started(tmp_path)
+    process, folder = started(tmp_path, *NOT_SAMPLED)
     others = descendants(process.pid)
     by_module(others, "harness.engine.master").kill()
     result = finish(process)
@@ -99,16 +117,8 @@ def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_pa
     wait_until(all_gone(others), what="the end of all processes")
 
 
-def test_a_load_worker_that_dies_breaks_the_run(tmp_path: Path) -> None:
-    process, folder = started(tmp_path)
-    by_module(descendants(process.pid), "harness.engine.worker").kill()
-    result = finish(process)
-    assert result.code == 4, result.err
-    assert "worker" in json.loads((folder / "summary.json").read_text())["reasons"][0]
-
-
 def test_a_second_ctrl_c_cuts_requests_off(tmp_path: Path) -> None:
-    process, folder = started(tmp_path, "--set", "stop_timeout=30s")
+    process, folder = started(tmp_path, *NOT_SAMPLED, "--set", "stop_timeout=30s")
     others = descendants(process.pid)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -134,7 +144,7 @@ def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
         assert "No space left" in result.err
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
         (folder,) = (plan.parent for plan in small.glob("*/plan.json"))
-        assert harness("report", str(folder), cwd=tmp_path).code == 0
+        assert in_process.harness("report", str(folder), cwd=tmp_path).exit_code == 0
         assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
@@ -152,7 +162,8 @@ def test_ctrl_c_is_heard_while_the_load_master_imports_the_scenario(tmp_path: Pa
         "    def visit(self):\n"
         "        self.client.get('/health')\n"
     )
-    process = start("run", "slow.py", "--target", "shop", cwd=tmp_path, group=True)
+    (tmp_path / "target.py").write_text(HTTP_SERVER + "serve(sys.argv[1])\n")
+    process = start("run", "slow.py", "--target", f"{sys.executable} target.py {{port}}", cwd=tmp_path, group=True)
     wait_until((tmp_path / "importing").exists, seconds=60, what="the import")
     wait_until(lambda: list(tmp_path.glob("reports/*/target.log")), seconds=60, what="the target's start")
     others = descendants(process.pid)
