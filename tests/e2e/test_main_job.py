@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import time
 from collections import Counter
@@ -12,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.control.user_code import verify_target
 from harness.record.journal import read_journal
 from harness.record.profiles import read_folded
+from tests.support import in_process
 from tests.support.command import REPOSITORY, Result, finish, harness, latest_run, start
 from tests.support.engine import requests_by_endpoint
 from tests.support.shop_process import start_shop
@@ -34,8 +33,8 @@ JUDGED = (
     *SHORT,
     *("--set", "phase.ramp.users=150"),
     *("--set", "phase.steady.users=150"),
-    *("--set", "phase.ramp.over=4s"),
-    *("--set", "phase.steady.hold=14s"),
+    *("--set", "phase.ramp.over=3s"),
+    *("--set", "phase.steady.hold=8s"),
     *("--set", "gate.1.endpoint=GET /products"),
     *("--set", "sampling.memory.duration=3s"),
 )
@@ -48,7 +47,7 @@ SOUND = (0, 3, 4)
 def served_by(url: str) -> Counter[str]:
     """What the shop itself counted, by endpoint as the scenario names it."""
     counts: Counter[str] = Counter()
-    for entry in httpx.get(f"{url}/served", trust_env=False).json()["requests"]:
+    for entry in httpx.get(f"{url}/served", trust_env=False, verify=False).json()["requests"]:
         counts[f"{entry['method']} {entry['route'].replace('{product_id}', '{id}')}"] += entry["count"]
     return counts
 
@@ -105,11 +104,11 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(s
     assert healthy.code == 0, healthy.err
     # Of all phases: on a busy machine, a steady phase has too few samples to have seen all that a sound shop does.
     before = sum((widths(profile) for profile in latest_run(cwd).glob("cpu/*.folded")), Counter[str]())
-    assert harness("baseline", "set", "latest", cwd=cwd).code == 0
+    assert in_process.harness("baseline", "set", "latest", cwd=cwd).exit_code == 0
 
     slow = harness(
         *("run", FLASH_SALE, *JUDGED, "--json", "--set", "sampling.memory=false"),
-        *("--set", "phase.ramp.over=2s"),
+        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=5s"),
         cwd=cwd,
         env={"SHOP_DEFECTS": "slow_search"},
     )
@@ -133,15 +132,15 @@ def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gat
     folder = latest_run(tmp_path)
     assert requests_by_endpoint(read_journal(folder / "journal")) == served
 
-    judged = harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=tmp_path)
-    assert judged.code == judged.json()["exit_code"] in (1, *SOUND[1:])
-    assert [gate["require"] for gate in judged.json()["gates"]] == ["p95 < 0.1ms", "verify"]
+    judged = in_process.harness("gate", "latest", "--require", "p95 < 0.1ms", "--json", cwd=tmp_path)
+    assert judged.exit_code == judged.json["exit_code"] in (1, *SOUND[1:])
+    assert [gate["require"] for gate in judged.json["gates"]] == ["p95 < 0.1ms", "verify"]
     assert "p95 < 0.1ms" in judged.err
     (folder / "report.html").unlink()
-    drawn = harness("report", folder.name, cwd=tmp_path)
-    assert drawn.code == 0
+    drawn = in_process.harness("report", folder.name, cwd=tmp_path)
+    assert drawn.exit_code == 0
     assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
-    assert harness("gate", "latest", cwd=tmp_path).code == ran.code
+    assert in_process.harness("gate", "latest", cwd=tmp_path).exit_code == ran.code
 
 
 def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(tmp_path: Path) -> None:
@@ -173,8 +172,8 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
     command = "python -m harness.shop --host 127.0.0.1 --port {port}"
     result = harness(
         *("run", REPOSITORY / "scenarios" / "locustfile.py", "--target", command, "--profile", "smoke", "--json"),
-        *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=5s"),
-        *("--set", "sampling.memory=false", *COARSE),
+        *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=4s"),
+        *("--set", "sampling.memory=false", "--set", "sampling.cpu=false"),
         cwd=tmp_path,
     )
     assert result.code in SOUND, result.err
@@ -184,19 +183,11 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
 
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
     result = harness(
-        *("run", REPOSITORY / "scenarios" / "json_api.py", "--json", "--set", "sampling.memory=false", *COARSE),
-        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.rate=200", "--set", "phase.steady.hold=4s"),
+        *("run", REPOSITORY / "scenarios" / "json_api.py", "--json"),
+        *("--set", "sampling.memory=false", "--set", "sampling.cpu=false"),
+        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.rate=100", "--set", "phase.steady.hold=3s"),
         cwd=tmp_path,
     )
     assert result.code in SOUND, result.err
     steady = result.json()["phases"][1]
-    assert (steady["model"], steady["requests"]) == ("open", 800)
-
-
-def test_the_invariants_of_a_scenario_are_checked_after_the_run() -> None:
-    with start_shop() as shop:
-        passed = verify_target([FLASH_SALE], shop.url)
-    assert (passed.status, passed.reason) == ("pass", None)
-    broke = verify_target([FLASH_SALE], shop.url)
-    assert broke.status == "error"
-    assert re.search(r"flash_sale\.py:\d+: ConnectionError", str(broke.reason))
+    assert (steady["model"], steady["requests"]) == ("open", 300)

@@ -90,6 +90,15 @@ def test_verify_ends_when_the_user_does_not_wait_for_it(tmp_path: Path) -> None:
     assert result.duration_s < 100
 
 
+def test_a_verify_that_raises_is_an_error_with_its_line(tmp_path: Path) -> None:
+    path = scenario(tmp_path, USER + "def verify(target):\n    target.get('/ledger')\n")
+    result = verify_target([path], "http://127.0.0.1:9")
+    assert result.status == "error"
+    assert result.reason is not None
+    assert (result.reason.code, result.reason.params["location"]) == ("verify-raised", f"{path}:6")
+    assert str(result.reason.params["error"]).startswith("ConnectionError: ")
+
+
 def test_a_verify_that_ends_its_process_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     dies = "def verify(target):\n    import os\n    os.write(2, b'no more\\n')\n    os._exit(7)\n"
     result = verify_target([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
