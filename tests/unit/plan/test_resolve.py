@@ -296,11 +296,12 @@ def test_a_file_without_users_is_rejected(tmp_path: Path) -> None:
     assert problem.where.endswith("shop.py")
 
 
-def test_at_least_one_worker_is_needed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [0, 99_999_999_999])
+def test_one_to_a_thousand_workers_are_possible(count: int, tmp_path: Path) -> None:
     with pytest.raises(ManyProblemsError) as raised:
-        resolve(describe(tmp_path), workers=0)
+        resolve(describe(tmp_path), workers=count)
     (problem,) = [found(each) for each in raised.value.problems]
-    assert_found([problem], "--workers", "workers-out-of-range", {"count": 0, "least": 1})
+    assert_found([problem], "--workers", "workers-out-of-range", {"count": count, "least": 1, "most": 1000})
 
 
 SHIPPED = Path(__file__).parents[3] / "profiles"

@@ -1,0 +1,30 @@
+"""What user code raises is told by its last line in the scenario, whatever it is."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from harness.engine.scenario.child_result import locate
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("import nonexistent_module", "ModuleNotFoundError: No module named 'nonexistent_module'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def (", "not valid Python: "),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import json; json.loads('{')", "JSONDecodeError: Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_an_error_on_import_has_its_line_in_the_scenario(line: str, error: str, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.py"
+    path.write_text(f"import os\n{line}\n")
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  (of any kind)
+        runpy.run_path(str(path))
+    located = locate(raised.value, path)
+    assert located.location == f"{path}:2"
+    assert located.error.startswith(error)
