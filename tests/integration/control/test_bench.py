@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.control.bench import bench
-from harness.errors import HarnessError
+from harness.errors import HarnessError, problems_of
 from harness.plan.bench_resolve import resolve_bench
 
 
@@ -38,6 +38,17 @@ def test_a_failing_listener_loses_nothing_and_hides_no_error_of_pytest(
     assert isinstance(error, HarnessError)
     assert (error.code, error.params["status"], error.where) == ("bench-not-started", 4, "pytest --nope")
     assert "error: unrecognized arguments: --nope\n" in str(error.params["output"])
+    assert list((tmp_path / "reports").glob("*/")) == []
+
+
+def test_a_suite_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_x.py").write_text("import nowhere\ndef test_x(benchmark): benchmark(range, 1)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError) as raised:
+        bench(resolve_bench(["test_x.py"]), out=tmp_path / "reports", on_output=lambda _: None)
+    (problem,) = problems_of(raised.value)
+    assert (problem.code, problem.where) == ("bench-not-collected", "test_x.py")
+    assert "No module named 'nowhere'" in str(problem.params["error"])
     assert list((tmp_path / "reports").glob("*/")) == []
 
 
