@@ -1,8 +1,9 @@
-"""The pytest plugin in a session of its own: the documentation's test on the shop, beside one whose load fails."""
+"""The pytest plugin in a session of its own: the documentation's test, beside one whose load fails."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +14,8 @@ import psutil
 import pytest
 
 from tests.support.children import die_with_the_tests, wait_until
-from tests.support.command import REPOSITORY
 from tests.support.documents import python_blocks
-from tests.support.targets import all_ended
+from tests.support.targets import HTTP_SERVER, all_ended
 
 pytest_plugins = ["pytester"]
 
@@ -31,17 +31,18 @@ duration = "{duration}"
 cpu = false
 memory = false
 """
-OVERSOLD = """
+SALE = f"""
 from locust import task
 from harness import HttpUser
 
-target = "shop"
+target = "{shlex.quote(sys.executable)} target.py {{port}}"
 
 class Someone(HttpUser):
     @task
     def look(self):
-        self.client.get("/products")
-
+        self.client.get("/health")
+"""
+OVERSOLD = """
 def verify(target):
     assert False, "units were sold twice"
 """
@@ -60,12 +61,13 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def folder_of_a_project(folder: Path, *, duration: str) -> None:
-    """What the documentation's test needs, with a shorter ``smoke`` than the one that comes with harness."""
+    """What the documentation's test needs, with a shorter ``smoke`` and a smaller sale than those of harness."""
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
     for name, text in {
         "profiles/smoke.toml": SMOKE.format(duration=duration),
-        "scenarios/flash_sale.py": (REPOSITORY / "scenarios" / "flash_sale.py").read_text(),
-        "scenarios/oversold.py": OVERSOLD,
+        "scenarios/flash_sale.py": SALE,
+        "scenarios/oversold.py": SALE + OVERSOLD,
+        "target.py": HTTP_SERVER + "serve(sys.argv[1])\n",
         "test_sale.py": next(block for block in python_blocks("docs/python.md") if "def test_flash_sale" in block),
         "test_oversold.py": FAILING,
         "test_other.py": "def test_other(): pass\n",
