@@ -339,19 +339,25 @@ def test_dark_and_light_reach_page_and_charts(page: Page) -> None:
     assert colours() == light
 
 
-def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(browser: Browser, folder: RunFolder) -> None:
+@pytest.fixture(scope="module")
+def dark(browser: Browser, folder: RunFolder) -> Iterator[tuple[Page, Seen]]:
+    """The page where the system is dark, on a phone."""
     seen = Seen()
     page = open_report(browser, folder, seen, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    yield page, seen
+    page.context.close()
+
+
+def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(dark: tuple[Page, Seen]) -> None:
+    page, seen = dark
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#gates thead").is_hidden()
     assert seen.errors == []
-    page.context.close()
 
 
-def test_it_prints_light_and_whole(browser: Browser, folder: RunFolder, tmp_path: Path) -> None:
-    seen = Seen()
-    page = open_report(browser, folder, seen, viewport={"width": 1280, "height": 900}, color_scheme="dark")
+def test_it_prints_light_and_whole(dark: tuple[Page, Seen], tmp_path: Path) -> None:
+    page, seen = dark
     paper = tmp_path / "report.pdf"
     page.evaluate(
         """() => addEventListener("beforeprint", () => {
@@ -367,8 +373,8 @@ def test_it_prints_light_and_whole(browser: Browser, folder: RunFolder, tmp_path
     assert page.locator("header.top").is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("document.documentElement.dataset.theme") == "auto"
+    page.emulate_media(media="screen")
     assert seen.errors == []
-    page.context.close()
 
 
 @pytest.fixture(scope="module")
