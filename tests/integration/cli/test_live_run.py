@@ -1,4 +1,4 @@
-"""``harness run`` on a real terminal and without one: the live view, Ctrl-C in it, and lines with pure JSON."""
+"""``harness run`` on a real terminal: the live view, and Ctrl-C in it."""
 
 from __future__ import annotations
 
@@ -147,30 +147,3 @@ def test_the_live_view_on_a_terminal_and_ctrl_c_in_it(server: CountingServer, tm
     assert "the run was interrupted" in after
     (summary,) = tmp_path.glob("reports/*/summary.json")
     assert json.loads(summary.read_text())["totals"]["requests"] == server.served["GET /a"]
-
-
-def test_without_a_terminal_there_are_lines_and_json_is_all_of_standard_output(
-    server: CountingServer, tmp_path: Path
-) -> None:
-    done = subprocess.run(
-        command(tmp_path, server.url, "3s", "--json"),
-        capture_output=True,
-        text=True,
-        env=surroundings(),
-        timeout=_LONGEST_S,
-        preexec_fn=die_with_the_tests,
-        check=False,
-    )
-    summary = json.loads(done.stdout)
-    # Broken where the tests beside this one leave the generator no time.
-    assert (done.returncode, summary["verdict"]) in [(0, "pass"), (4, "broken")], done.stderr
-    assert summary["totals"]["requests"] == server.served["GET /a"]
-    assert "\x1b" not in done.stderr
-    for reported in (
-        "looking for the target",
-        "hold begins: ",
-        "hold ended · ",
-        "gate p50 < 5s: ",
-        f"verdict: {summary['verdict']}",
-    ):
-        assert reported in done.stderr

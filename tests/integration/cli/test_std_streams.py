@@ -26,7 +26,7 @@ class Getter(HttpUser):
     def get(self):
         self.client.get("/")
 
-phases = [ramp(users=3, over="2s")]  # not judged: it passes whatever else the machine does
+phases = [ramp(users=3, over="1s")]  # not judged: it passes whatever else the machine does
 """
 HARNESS = f"{sys.executable} -m harness"
 
@@ -51,10 +51,9 @@ def test_a_full_disk_behind_the_output_is_no_failed_gate(tmp_path: Path) -> None
     assert shell("doctor --json >/dev/full", tmp_path) == 4
 
 
-@pytest.mark.parametrize("state", ["closed pipe", "full disk"])
-def test_a_run_whose_log_takes_nothing_is_judged_and_reported(state: str, tmp_path: Path) -> None:
+def test_a_run_whose_log_takes_nothing_is_judged_and_reported(tmp_path: Path) -> None:
     (tmp_path / "getter.py").write_text(SCENARIO)
-    with stream_that_takes_nothing(state) as log, CountingServer().running() as server:
+    with stream_that_takes_nothing("closed pipe") as log, CountingServer().running() as server:
         ran = subprocess.run(
             [sys.executable, "-m", "harness", "run", "getter.py", "--json", "--host", server.url],
             cwd=tmp_path,
