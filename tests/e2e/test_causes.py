@@ -21,11 +21,11 @@ duration = "1s"
 [[phase]]
 kind = "steady"
 users = 100
-duration = "11s"
+duration = "7s"
 
 [sampling]
 cpu = false
-memory = {duration = "4s"}
+memory = {duration = "3s"}
 """
 
 

@@ -63,7 +63,6 @@ def rich_run(parent: Path) -> RunFolder:
         profiles=Profiles(cpu={"steady": shop_stacks(20)}),
         **options,
     )
-    write_text(before.summary, judge(before).to_json())
     folder = record_run(
         parent,
         seed=3,

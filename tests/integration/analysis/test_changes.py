@@ -24,7 +24,6 @@ from tests.support.recordings import Failing, record_run
 def compared(tmp_path: Path, before: dict[str, Any], now: dict[str, Any]) -> dict[tuple[str, str], Change]:
     phases = [steady(40, 20), pause(2)]
     old = record_run(tmp_path, run_id="old", phases=phases, seed=1, **{"latency": lognormal(20), **before})
-    write_text(old.summary, judge(old).to_json())
     run = record_run(tmp_path, run_id="new", phases=phases, seed=2, **{"latency": lognormal(20), **now})
     known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))
@@ -78,7 +77,6 @@ def test_what_the_baseline_does_not_know_is_left_out(tmp_path: Path) -> None:
 
 def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(tmp_path: Path) -> None:
     old = record_run(tmp_path, run_id="old", phases=[steady(40, 20), steady(10, 5, name="calm")])
-    write_text(old.summary, judge(old).to_json())
     run = record_run(tmp_path, run_id="new", phases=[steady(80, 20), steady(10, 5, name="calm")])
     known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
     write_text(run.comparison, known.model_dump_json(by_alias=True))

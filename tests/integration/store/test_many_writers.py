@@ -33,10 +33,10 @@ def _write(url: str, old: str, reports: Path, number: int, together: Barrier) ->
 
 def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: str, tmp_path: Path) -> None:
     make_first_store(old_store_url)
-    fresh = multiprocessing.get_context("spawn")
-    together = fresh.Barrier(PROCESSES)
+    fork = multiprocessing.get_context("fork")
+    together = fork.Barrier(PROCESSES)
     writers = [
-        fresh.Process(target=_write, args=(store_url, old_store_url, tmp_path, n, together)) for n in range(PROCESSES)
+        fork.Process(target=_write, args=(store_url, old_store_url, tmp_path, n, together)) for n in range(PROCESSES)
     ]
     for writer in writers:
         writer.start()

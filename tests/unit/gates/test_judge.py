@@ -24,11 +24,8 @@ PHASES = [ramp(seconds=5), steady(seconds=20)]
 
 
 def baseline_of(*folders: RunFolder, into: RunFolder, fingerprint: str | None = None) -> None:
-    """Judge ``folders`` and keep them as what ``into`` is compared with."""
-    runs = []
-    for folder in folders:
-        write_text(folder.summary, judge(folder).to_json())
-        runs.append(measure(open_recording(folder)))
+    """Keep ``folders`` as what ``into`` is compared with."""
+    runs = [measure(open_recording(folder)) for folder in folders]
     found = fingerprint or Environment.model_validate(read_json(into.environment)).fingerprint
     kept = Baseline(scenario="flash_sale", profile="default", fingerprint=found, runs=runs)
     write_json(into.comparison, kept.model_dump(by_alias=True))

@@ -23,7 +23,6 @@ def flame_of(tmp_path: Path, stacks: list[Stack], before: list[Stack] | None = N
     folder = record_run(tmp_path, phases=[steady(5, 3)], profiles=Profiles(cpu={"steady": stacks}))
     if before is not None:
         old = record_run(tmp_path, run_id="old", phases=[steady(5, 3)], profiles=Profiles(cpu={"steady": before}))
-        write_text(old.summary, judge(old).to_json())
         known = Baseline(scenario="s", profile="p", fingerprint="f1e2d3c4", runs=[measure(open_recording(old))])
         write_text(folder.comparison, known.model_dump_json(by_alias=True))
     write_text(folder.summary, judge(folder).to_json())
