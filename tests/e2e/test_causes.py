@@ -21,11 +21,11 @@ duration = "1s"
 [[phase]]
 kind = "steady"
 users = 100
-duration = "7s"
+duration = "11s"
 
 [sampling]
 cpu = false
-memory = {duration = "3s"}
+memory = {duration = "4s"}
 """
 
 

@@ -239,7 +239,9 @@ def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(tmp_pa
         )
     summary = result.json()
     assert result.code in (1, 4), result.err  # 4 where the tests beside this one leave the generator no time
-    assert "the scenario set environment.process_exit_code = 7" in summary["reasons"]
+    assert ("scenario-exit-code", 7) in [
+        (reason["code"], reason["params"].get("exit_code")) for reason in summary["verdict_reasons"]
+    ]
 
     recorded = requests_by_endpoint(read_journal(latest_run(tmp_path) / "journal"))
     served = Counter(server.served)

@@ -141,9 +141,9 @@ def test_the_live_view_on_a_terminal_and_ctrl_c_in_it(server: CountingServer, tm
         assert terminal.process.wait(_LONGEST_S) == 130
     finally:
         terminal.close()
-    after = _ESCAPE.sub("", terminal.written.partition(LEAVE)[2])
-    assert "Ctrl-C" in after
-    assert "verdict: inconclusive" in after
-    assert "the run was interrupted" in after
-    (summary,) = tmp_path.glob("reports/*/summary.json")
-    assert json.loads(summary.read_text())["totals"]["requests"] == server.served["GET /a"]
+    (path,) = tmp_path.glob("reports/*/summary.json")
+    summary = json.loads(path.read_text())
+    assert summary["totals"]["requests"] == server.served["GET /a"]
+    assert summary["verdict"] == "inconclusive"
+    after = " ".join(_ESCAPE.sub("", terminal.written.partition(LEAVE)[2]).split())
+    assert all(reason in after for reason in summary["reasons"])
