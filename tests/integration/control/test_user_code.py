@@ -142,17 +142,6 @@ def test_the_hint_after_a_failed_import_can_be_pasted(tmp_path: Path) -> None:
     assert shlex.split(error.hint.split("`")[1]) == ["python", str(path)]
 
 
-def test_long_messages_are_one_line_and_cut(tmp_path: Path) -> None:
-    raised = error_of(scenario(tmp_path, "raise ValueError('first\\nsecond ' + 'x' * 5000)\n")).params["error"]
-    assert str(raised).startswith("ValueError: first second xxx")
-    assert str(raised).endswith("x…")
-    assert len(str(raised)) == 500
-    path = scenario(tmp_path, USER + "def verify(target):\n    assert False, 'a\\n' + chr(0xdc80) + 'b' * 5000\n")
-    result = verify_target([path], "http://127.0.0.1:9")
-    assert str(result.reason).startswith("a ?bbb")
-    assert len(str(result.reason)) == 500
-
-
 CANNOT_RUN = """from locust import SequentialTaskSet, TaskSet, User, task
 class Idle(User):
     pass

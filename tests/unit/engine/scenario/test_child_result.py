@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.scenario.child_result import locate
+from harness.engine.scenario.child_result import locate, one_line
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_an_error_on_import_has_its_line_in_the_scenario(line: str, error: str, 
     located = locate(raised.value, path)
     assert located.location == f"{path}:2"
     assert located.error.startswith(error)
+
+
+def test_what_user_code_says_is_one_line_of_utf_8_and_cut() -> None:
+    said = one_line("first\nsecond \udc80 " + "x" * 5000)
+    assert said.startswith("first second ? xxx")
+    assert said.endswith("x…")
+    assert len(said) == 500
