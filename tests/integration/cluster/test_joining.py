@@ -189,6 +189,6 @@ def test_a_worker_whose_event_loop_stands_still_is_not_lost(server: CountingServ
     plan = plan_of(scenario(tmp_path, absorbed), [phase((4, 4, 6))], workers=2)
     journal = put_load(plan, server.url, tmp_path)
     assert journal.end_reason == "done"
-    assert [event.message.code for event in journal.events] == ["event-loop-blocked"]
+    assert journal.events == []
     assert max(worker.lag_ms for second in journal.seconds for worker in second.workers) > 3_500
     assert requests_by_endpoint(journal) == server.served
