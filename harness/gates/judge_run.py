@@ -10,14 +10,15 @@ from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import GeneratorState, dropped_of, generator_of, waiting_for_users
 from harness.analysis.leaks import leak_warnings
-from harness.gates.invariant import verify_result
+from harness.errors import HarnessError
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
-from harness.record.summary import BaselineRef, GateResult, PhaseSummary, Summary
+from harness.record.run_folder import RunFolder, read_json
+from harness.record.summary import BaselineRef, GateResult, GateStatus, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
@@ -30,7 +31,8 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     asked = run.plan.gates if gates is None else gates
     results = [result for gate in asked for result in run_results(gate, run, phases)]
     if run.plan.scenario.has_verify:
-        results.append(verify_result(run.folder))
+        status, reason = _verify_finding(run.folder)
+        results.append(GateResult(require="verify", status=status).because(reason))
     decision = decide(run, phases, results)
     return (
         Summary(
@@ -126,3 +128,29 @@ def _reads_error_rate(phase: Phase, gates: Sequence[Gate]) -> bool:
     groups = phase.until.any_of if phase.until else ()
     comparisons = [gate.comparison for gate in reading] + [comparison for group in groups for comparison in group]
     return any(comparison.metric == "error_rate" for comparison in comparisons)
+
+
+def _verify_finding(folder: RunFolder) -> tuple[GateStatus, Message]:
+    """What the scenario's ``verify`` found: what must be true of the target after the run, whatever its speed.
+
+    ``verify.json`` holds ``{"status": "pass" | "fail" | "error" | "interrupted", "message": str, "duration_s":
+    float}``; ``error`` means that ``verify`` itself raised, so that nothing was checked. Raises :class:`HarnessError`
+    where the file is damaged.
+    """
+    if not folder.verification.exists():
+        return "inconclusive", message("invariant-check-not-run")
+    found = read_json(folder.verification)
+    status = found.get("status") if isinstance(found, dict) else None
+    text = str(found.get("message") or "") if isinstance(found, dict) else ""
+    match status:
+        case "pass" if text:
+            return "pass", message("invariants-passed", message=text)
+        case "pass":
+            return "pass", message("invariants-held")
+        case "fail":
+            return "fail", message("invariant-broken", message=text)
+        case "error":
+            return "inconclusive", message("invariant-check-raised", message=text)
+        case "interrupted":
+            return "inconclusive", message("invariant-check-interrupted")
+    raise HarnessError("verify-status-unknown", where=str(folder.verification), status=status)
