@@ -17,19 +17,15 @@ class RunObserver(Protocol):
 
     def notify(self, message: Message) -> None:
         """Something worth a line: the target starts, the run was interrupted."""
-        ...
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         """The target is ready and the load processes start. ``plan`` is redacted, ``target`` describes the target."""
-        ...
 
     def update(self, journal: Journal) -> None:
         """About ten times a second while the load runs. ``journal`` is always the same object, grown."""
-        ...
 
     def load_ended(self) -> None:
         """There are no more updates. Judging and reporting follow, with :meth:`notify`."""
-        ...
 
 
 class PhaseChanges:

@@ -27,7 +27,7 @@ class SamplingSession:
     """A context manager around the load. Samplers that fail cost their data, and never the run.
 
     ``generator_pids`` returns the process ids of the load generator. ``cores`` is how many there are for target,
-    generator and samplers together.
+    generator and samplers together. ``index`` is complete at the end.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class SamplingSession:
         parts = {During.WHOLE_RUN, *map(_part, phases)}
         self._wanted = [kind for kind in SAMPLERS if kind.during in parts and kind.enabled(settings)]
         self._samplers: list[tuple[SamplerKind, Sampler]] = []
-        self._index: ProfileIndex | None = None
+        self.index = ProfileIndex()
         self._notes: dict[Message, None] = {}
 
     def __enter__(self) -> Self:
@@ -65,7 +65,16 @@ class SamplingSession:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        """End all sampling and write all files, the index of profiles among them."""
+        for kind, sampler in self._samplers:
+            try:
+                self.index.profiles += sampler.close()
+            except Exception as error:  # noqa: BLE001  (as above)
+                self._note_failure(kind, error)
+            self._notes |= dict.fromkeys(sampler.notes)
+        self._readings.close()
+        self.index.notes += self._notes
+        self.index.save(self._folder.profiles)
 
     def phase_started(self, index: int) -> None:
         """The plan's phase ``index`` has begun. Returns at once."""
@@ -76,21 +85,6 @@ class SamplingSession:
         """The plan's phase ``index`` has ended. Returns at once; files are written in the background."""
         for sampler in self._samplers_in(self._phases[index]):
             sampler.end_phase()
-
-    def close(self) -> ProfileIndex:
-        """End all sampling and write all files, the index of profiles among them. May be called twice."""
-        if self._index is None:
-            self._index = ProfileIndex()
-            for kind, sampler in self._samplers:
-                try:
-                    self._index.profiles += sampler.close()
-                except Exception as error:  # noqa: BLE001  (as above)
-                    self._note_failure(kind, error)
-                self._notes |= dict.fromkeys(sampler.notes)
-            self._readings.close()
-            self._index.notes += self._notes
-            self._index.save(self._folder.profiles)
-        return self._index
 
     def _samplers_in(self, phase: Phase) -> list[Sampler]:
         return [sampler for kind, sampler in self._samplers if kind.during == _part(phase)]

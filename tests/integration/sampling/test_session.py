@@ -142,7 +142,7 @@ def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> Profile
     """What is sampled of a run's target in phases of that many seconds."""
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         run_phases(session, *seconds)
-    return session.close()
+    return session.index
 
 
 def by_function(folder: RunFolder, index: ProfileIndex, kind: str) -> Counter[str]:
@@ -169,9 +169,9 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     ):
         run_phases(session, 2.0, 0.3, 1.5)
         before_the_end = [child.name() for child in psutil.Process().children()]
-    assert session.close().notes == []
+    assert session.index.notes == []
     assert "py-spy" not in before_the_end
-    return folder, session.close()
+    return folder, session.index
 
 
 def test_the_hot_function_is_the_widest_of_the_cpu_profile(sampled: tuple[RunFolder, ProfileIndex]) -> None:
@@ -250,7 +250,7 @@ def test_a_phase_in_which_sampling_is_cheap_is_started_again_at_a_higher_rate(tm
         started_again(session, folder)
         time.sleep(2)
         session.phase_ended(0)
-    (profile,) = session.close().profiles
+    (profile,) = session.index.profiles
     assert profile.rate_hz is not None
     assert INITIAL_HZ < profile.rate_hz <= 100
     assert profile.cores is not None
@@ -295,7 +295,7 @@ def test_a_py_spy_that_dies_is_noted_although_the_phase_had_another_one(tmp_path
         os.kill(second, signal.SIGKILL)
         assert wait_until(lambda: not runs(second))
         session.phase_ended(0)
-    index = session.close()
+    index = session.index
     assert [profile.rate_hz for profile in index.profiles] == [INITIAL_HZ]
     (note,) = index.notes
     assert note.code == "cpu-first-seconds-only"
@@ -332,7 +332,7 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
         time.sleep(0.5)
         session.phase_ended(1)
         session.phase_started(2)
-    assert codes(session.close())[-2:] == ["cpu-target-ended", "memory-target-ended"]
+    assert codes(session.index)[-2:] == ["cpu-target-ended", "memory-target-ended"]
 
 
 def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ serve(sys.argv[1])
         with sampling(run, target, folder) as session:
             run_phases(session, 0.3)
     worker = (tmp_path / "worker").read_text()
-    (note,) = session.close().notes
+    (note,) = session.index.notes
     assert (note.code, note.params) == ("memory-busiest-traced", {"count": 2, "pid": int(worker)})
 
 
@@ -391,7 +391,7 @@ def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
         assert wait_until(lambda: not target.is_alive())
         session.phase_ended(0)
     # or, on a slow machine, it ended before it had confirmed the trace
-    assert {"memory-trace-incomplete", "memory-not-traced"} & set(codes(session.close()))
+    assert {"memory-trace-incomplete", "memory-not-traced"} & set(codes(session.index))
 
 
 def test_without_permission_the_note_says_what_to_do(tmp_path: Path) -> None:
