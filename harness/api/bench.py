@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness import control
-from harness.api.options import BenchOptions
+from harness.api.options import BenchOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
-from harness.errors import HarnessError
-from harness.messages import Option
 from harness.plan.bench_resolve import resolve_bench
 
 
@@ -31,15 +28,9 @@ def run_benchmarks(options: BenchOptions) -> Run:
     pytest-benchmark not installed. Raises :class:`RunInterrupted` if it was interrupted; its ``run`` is what was
     measured until then. Before the first benchmark, that is a plain ``KeyboardInterrupt``.
     """
-    arguments, required = _texts("arguments", options.arguments), _texts("gate", options.gate)
-    _need("gates", options.gates, options.gates is None or isinstance(options.gates, str | Path), "str, Path or None")
-    _need("profile", options.profile, isinstance(options.profile, bool), "bool")
-    _need("memory", options.memory, isinstance(options.memory, bool), "bool")
-    _need("out", options.out, isinstance(options.out, str | Path), "str or Path")
-    _need("hear", options.hear, callable(options.hear), "a function of one str, such as sys.stderr.write")
     plan = resolve_bench(
-        arguments,
-        gates=required,
+        several(options.arguments),
+        gates=several(options.gate),
         gates_file=None if options.gates is None else Path(options.gates),
         profile=options.profile,
         memory=options.memory,
@@ -51,17 +42,3 @@ def run_benchmarks(options: BenchOptions) -> Run:
 
 
 bench = python_call(taking(BenchOptions, run_benchmarks, "bench"))
-
-
-def _texts(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
-    """One text or several; paths count as texts."""
-    several = (given,) if isinstance(given, str | Path) else given
-    _need(name, given, isinstance(several, Iterable), "str or a list of str")
-    texts = tuple(several)
-    _need(name, given, all(isinstance(text, str | Path) for text in texts), "str or a list of str")
-    return tuple(map(str, texts))
-
-
-def _need(name: str, given: object, fits: bool, expected: str) -> None:
-    if not fits:
-        raise HarnessError("argument-wrong-type", where=Option(name), expected=expected, given=given)

@@ -112,6 +112,6 @@ class BenchOptions:
     hear: Callable[[str], object] = lambda _: None
 
 
-def several(given: str | Iterable[str]) -> tuple[str, ...]:
-    """An option that may be given several times, given as one text or as many."""
-    return (given,) if isinstance(given, str) else tuple(given)
+def several(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """An option that may be given several times, given as one text or as many; paths count as texts."""
+    return tuple(map(str, (given,) if isinstance(given, str | Path) else given))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -58,28 +57,6 @@ def test_wrong_input_is_reported_before_anything_is_made(tmp_path: Path, monkeyp
     with pytest.raises(HarnessError, check=lambda error: error.code == "bench-compare-fail-refused"):
         harness.bench(["test_x.py", "--benchmark-compare-fail=mean:5%"])
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("wrong", "given"),
-    [
-        ({"arguments": 5}, 5),
-        ({"arguments": ["micro", 5]}, ["micro", 5]),
-        ({"gate": [harness.gate("p95 < 5ms")]}, [harness.gate("p95 < 5ms")]),
-        ({"gates": ['bench("test_x").mean < 2ms']}, ['bench("test_x").mean < 2ms']),
-        ({"profile": "smoke"}, "smoke"),
-        ({"memory": 1}, 1),
-        ({"out": None}, None),
-        ({"hear": None}, None),
-    ],
-)
-def test_an_argument_of_a_wrong_type_is_named_with_the_right_one(wrong: dict[str, Any], given: object) -> None:
-    with pytest.raises(HarnessError) as error_info:
-        harness.bench(**wrong)
-    (name,) = wrong
-    assert (error_info.value.code, error_info.value.where) == ("argument-wrong-type", f"{name}=")
-    assert type(error_info.value.params["given"]) is type(given)
-    assert error_info.value.params["expected"]
 
 
 def test_paths_are_arguments_as_texts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
