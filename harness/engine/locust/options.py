@@ -24,22 +24,13 @@ def _before_dashes(option: str, value: str | None = None) -> Message:
     return message("option-before-dashes", option=Option(option, value))
 
 
-_RESULTS = message("results-in-run-folder")
 _INSTEAD = {
     "locustfile": message("scenario-first"),
-    "host": _before_dashes("host"),
+    **{name: _before_dashes(name) for name in ("host", "spawn_rate", "run_time", "tags", "exclude_tags")},
     "num_users": _before_dashes("users"),
-    "spawn_rate": _before_dashes("spawn_rate"),
-    "run_time": _before_dashes("run_time"),
-    "tags": _before_dashes("tags"),
-    "exclude_tags": _before_dashes("exclude_tags"),
-    "stop_timeout": message("option-before-dashes", option=Option("set", "stop_timeout=10s")),
-    "processes": _before_dashes("workers"),
-    "expect_workers": _before_dashes("workers"),
-    "csv_prefix": _RESULTS,
-    "html_file": _RESULTS,
-    "json": _RESULTS,
-    "json_file": _RESULTS,
+    "stop_timeout": _before_dashes("set", "stop_timeout=10s"),
+    **dict.fromkeys(("processes", "expect_workers"), _before_dashes("workers")),
+    **dict.fromkeys(("csv_prefix", "html_file", "json", "json_file"), message("results-in-run-folder")),
 }
 _LEAVE_OUT = message("leave-out")
 
