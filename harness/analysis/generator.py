@@ -34,7 +34,6 @@ from typing import Self
 
 import numpy as np
 
-from harness.analysis.clocks import worst_clocks
 from harness.messages import Message, Option, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.statistics import Maximum, Mean, Quantile
@@ -42,9 +41,9 @@ from harness.plan.phases import phase_kind
 from harness.record.endpoint_second import Lateness
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
-from harness.record.journal_entries import Second, WorkerSecond
+from harness.record.journal_entries import ClockReading, Second, WorkerSecond
 from harness.record.measurement import Interval
-from harness.record.summary import Generator, Lag
+from harness.record.summary import Generator, Lag, WorkerClock
 from harness.recording.run import PhaseRecord
 
 BUSY = 0.9
@@ -62,6 +61,9 @@ BEHIND = 0.05
 _FEWEST_ARRIVALS = 20
 _NOTABLE = 0.05
 """CPU that was taken from a worker is named as a cause from this share on."""
+
+TOLERATED_MS = 50.0
+"""A worker's clock that may be further off than this gets a warning."""
 
 
 def seconds_of(record: PhaseRecord, journal: Journal) -> list[Second]:
@@ -275,3 +277,23 @@ def lag_of(histogram: Histogram) -> Lag:
         return Lag()
     p50, p99 = (histogram.quantile_us(q) / 1000 for q in (0.5, 0.99))
     return Lag(p50=p50, p99=p99, max=histogram.max_us / 1000)
+
+
+def worst_clocks(journal: Journal) -> list[WorkerClock]:
+    """For each worker the reading in which its clock may have been furthest from the master's."""
+    worst: dict[int, ClockReading] = {}
+    for clock in journal.clocks:
+        if clock.worker not in worst or clock.within_ms > worst[clock.worker].within_ms:
+            worst[clock.worker] = clock
+    return [
+        WorkerClock(worker=number, host=journal.hosts.get(number, ""), offset=clock.error_ms, bound=clock.bound_ms)
+        for number, clock in sorted(worst.items())
+    ]
+
+
+def clock_warning(clocks: list[WorkerClock]) -> Message | None:
+    """A warning where requests may have been counted in the wrong second; None where they were not."""
+    worst = max(clocks, key=lambda clock: clock.within, default=None)
+    if worst is None or worst.within <= TOLERATED_MS:
+        return None
+    return message("worker-clock-off", worker=worst.worker, host=worst.host, off_ms=worst.within)

@@ -19,7 +19,7 @@ to the master
 ``harness.failed``     ``index, reason``: a worker has ended before its time
 ``harness.quit``       the scenario stopped or quit its runner: the run is to end
 ``harness.second``     what was recorded up to the end of a second, and the state of the worker: see
-                       :class:`harness.engine.worker_report.WorkerReport`; ``requests`` and ``lateness`` are flat arrays
+                       :class:`harness.engine.merger.WorkerReport`; ``requests`` and ``lateness`` are flat arrays
                        (:class:`harness.record.second_table.SecondTable`)
 ``harness.finished``   ``dropped, errors, exit_code``: the worker has stopped and sent everything; ``errors`` counts
                        what tasks and listeners raised; ``exit_code`` is the scenario's, None if it set none

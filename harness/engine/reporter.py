@@ -9,14 +9,13 @@ import gevent
 
 from harness.cluster import messages
 from harness.cpu_meter import CpuMeter
-from harness.engine.block_watch import BlockWatch
-from harness.engine.garbage import Collector
 from harness.engine.host_guard import Guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.timer import LAST, Alarm
 from harness.engine.recorder import Recorder
+from harness.engine.stalls import BlockWatch, Collector
 from harness.record.journal_entries import WorkerSecond
 
 REPORT_DELAY_S = 0.02

@@ -24,7 +24,6 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.cluster.secret import take_secret
-from harness.engine.block_watch import BlockWatch
 from harness.engine.clones import end_clone
 from harness.engine.failure_details import describe_failure, encodable
 from harness.engine.failure_kinds import ErrorCounts
@@ -55,6 +54,7 @@ from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import locate
 from harness.engine.scenario.scenario_file import load_scenario
+from harness.engine.stalls import BlockWatch
 from harness.messages import message
 
 _STOP_POLL_S = 0.02

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 from harness.analysis.attribution import suspects_of
 from harness.analysis.changes import changes_of
-from harness.analysis.clocks import clock_warning, worst_clocks
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
-from harness.analysis.generator import GeneratorState, dropped_of, generator_of, waiting_for_users
+from harness.analysis.generator import (
+    GeneratorState,
+    clock_warning,
+    dropped_of,
+    generator_of,
+    waiting_for_users,
+    worst_clocks,
+)
 from harness.analysis.leaks import leak_warnings
 from harness.errors import HarnessError
 from harness.gates.run_gates import run_results

@@ -18,7 +18,7 @@ from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.expression import parse_bench_gate
 from harness.plan.problems import Problems, Where, shown
-from harness.plan.project import load_project
+from harness.plan.profile import load_project
 from harness.plan.toml_file import read_toml
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names

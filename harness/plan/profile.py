@@ -1,18 +1,26 @@
-"""Finds and reads profiles: TOML files that say how much load, when, and what must hold, for any scenario."""
+"""Finds and reads profiles: TOML files that say how much load, when, and what must hold, for any scenario.
+
+Also ``[tool.harness]`` of ``pyproject.toml``, which applies to every run started below its folder.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, shown_path
-from harness.plan.toml_file import read_toml
+from harness.plan.problems import Problems
+from harness.plan.settings import GuardRails
+from harness.plan.toml_file import parse_toml, read_toml
+from harness.plan.validation_errors import checked
 
 _PACKAGED = Path(__file__).parent / "profiles"
 _SHIPPED = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "profiles"
 """Beside this file in an installed wheel (see pyproject.toml), at the top of a clone."""
+_TABLE = ("tool", "harness")
 
 
 @dataclass(frozen=True)
@@ -67,3 +75,34 @@ def _folders(scenario: str | Path | None) -> list[Path]:
     if scenario is not None:
         folders.append(Path(scenario).absolute().parent.parent / "profiles")
     return list(dict.fromkeys([*folders, _SHIPPED]))
+
+
+class _ProjectKeys(GuardRails):
+    bench: Any = None
+    """Read by :mod:`harness.plan.bench_resolve`; declared here to make the key known."""
+
+
+def load_project(folder: Path, problems: Problems) -> GuardRails:
+    """The table of the nearest ``pyproject.toml`` that has one, in ``folder`` or above; else the defaults.
+
+    Problems of its keys go to ``problems``. Raises :class:`HarnessError` if the file is not TOML.
+    """
+    for above in (folder, *folder.parents):
+        path = above / "pyproject.toml"
+        if path.is_file():
+            source = _project_table(path)
+            if source is not None:
+                return checked(_ProjectKeys, source.data[""], (), source, problems) or GuardRails()
+    return GuardRails()
+
+
+def _project_table(path: Path) -> ConfigSource | None:
+    """The table, unchecked; None if the file has none or cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None  # someone else's file in a folder above
+    source = parse_toml(path, content)
+    tool = source.data.get("tool")
+    table = tool.get("harness") if isinstance(tool, dict) else None
+    return None if table is None else ConfigSource({"": table}, source.locations_below(_TABLE))

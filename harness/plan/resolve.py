@@ -29,8 +29,7 @@ from harness.plan.model import (
 from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases.diagnose import diagnose
 from harness.plan.problems import Problems
-from harness.plan.profile import Profile
-from harness.plan.project import load_project
+from harness.plan.profile import Profile, load_project
 from harness.plan.resolve_phases import phase_names, resolve_phases
 from harness.plan.settings import MOST_WORKERS, GuardRails, Settings, TargetTable
 from harness.plan.target import SHOP, TargetOptions, choose_target

@@ -1,4 +1,9 @@
-"""CPU profiles: one py-spy recording per phase."""
+"""CPU profiles: one py-spy recording per phase, at the requested rate unless that would disturb what is measured.
+
+For each sample py-spy reads the stacks of all threads, waiting ones too, by some ten system calls each. What that costs
+depends on the target, so it is measured during the run, and the rate follows from it. ``benchmarks/sampling.py``
+measures what a rate takes from a target.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import re
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
 from itertools import groupby
 
 import psutil
@@ -18,7 +24,6 @@ from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.py_spy import PySpyRecording, complaint, counts, fold, has_capability, may_read_memory
 from harness.sampling.sampler import PID_UNKNOWN, During, PhaseSampler, SamplerKind, SamplingContext
-from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
 _WATCH_S = 1.0
@@ -26,6 +31,16 @@ _MANY_ERRORS = 0.25
 """py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
 _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """What a line of py-spy's raw output contains of processes: their whole command lines."""
+CPU_SHARE = 0.05
+"""The share of the machine's CPU time that sampling may take: on two cores 0.1 of a core. (A sample of the embedded
+shop, which has 40 threads, takes 2 to 5 ms there: 20 to 50 samples per second.)"""
+INITIAL_HZ = 20
+"""Until the cost of a sample is known."""
+MIN_HZ = 10
+"""What a useful profile needs. A target with very many threads then costs more than ``CPU_SHARE``."""
+_FAR_OFF = 1.5
+_SCHEDULED = 2
+"""CPUCLOCK_SCHED, of which ``clock_getcpuclockid(3)`` makes the id of a process's CPU clock."""
 
 
 class CpuSampler(PhaseSampler):
@@ -195,3 +210,55 @@ CPU = SamplerKind(
     unavailable=lambda target: PID_UNKNOWN if target.pid is None else None,
     create=_create,
 )
+
+
+class SamplingRate:
+    """The rate that ``CPU_SHARE`` of ``cores`` allows, never more than ``max_hz``.
+
+    Without ``cores`` it is ``max_hz``, whatever that costs: for use while nothing is measured.
+    """
+
+    def __init__(self, max_hz: int, cores: int | None) -> None:
+        self._max_hz = max_hz
+        self._allowed_cores = math.inf if cores is None else CPU_SHARE * cores
+        self._sample_cost_s: float | None = 0.0 if cores is None else None
+
+    @property
+    def hz(self) -> int:
+        """Samples per second, from what the last ones cost."""
+        if self._sample_cost_s is None:
+            return min(INITIAL_HZ, self._max_hz)
+        possible = self._allowed_cores / self._sample_cost_s if self._sample_cost_s else self._max_hz
+        return int(min(max(possible, MIN_HZ), self._max_hz))
+
+    def update(self, cores: float, hz: int) -> None:
+        """Sampling ``hz`` times per second has taken ``cores`` (CPU seconds per second)."""
+        self._sample_cost_s = cores / hz
+
+    def is_far_from(self, hz: int) -> bool:
+        """Whether starting again at the new rate is worth the samples, and the start, that it costs."""
+        return not hz / _FAR_OFF < self.hz < hz * _FAR_OFF
+
+    def is_too_expensive(self, cores: float) -> bool:
+        """Whether sampling took so much that a reader of the figures must know: twice its share."""
+        return cores > 2 * self._allowed_cores
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """The CPU time that all threads of a process, ended ones too, had used at a moment, both in seconds."""
+
+    at_s: float
+    taken_s: float
+
+    @classmethod
+    def of(cls, pid: int) -> CpuTime | None:
+        """Now; None if the process has ended."""
+        try:
+            return cls(time.monotonic(), time.clock_gettime(~pid << 3 | _SCHEDULED))
+        except OSError:
+            return None
+
+    def cores_since(self, begin: CpuTime) -> float:
+        """CPU seconds per second from ``begin`` until now."""
+        return (self.taken_s - begin.taken_s) / (self.at_s - begin.at_s)

@@ -9,7 +9,7 @@ import textwrap
 
 def run(program: str) -> str:
     """What the program prints."""
-    head = "import gc, weakref\nfrom harness.engine.garbage import Collector, resident_bytes\n"
+    head = "import gc, weakref\nfrom harness.engine.stalls import Collector, resident_bytes\n"
     result = subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(program)], capture_output=True, text=True, timeout=60
     )

@@ -10,7 +10,7 @@ from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
 from harness.plan.bench_resolve import requested_bench_gates, resolve_bench
 from harness.plan.problems import Problems
-from harness.plan.project import load_project
+from harness.plan.profile import load_project
 from tests.unit.plan.support import Found, assert_found, found
 
 PROJECT = """\

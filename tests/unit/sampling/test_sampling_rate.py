@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.sampling.sampling_rate import CPU_SHARE, INITIAL_HZ, MIN_HZ, CpuTime, SamplingRate
+from harness.sampling.cpu import CPU_SHARE, INITIAL_HZ, MIN_HZ, CpuTime, SamplingRate
 from tests.support.children import die_with_the_tests
 
 
