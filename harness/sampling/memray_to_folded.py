@@ -29,8 +29,8 @@ def convert(trace: Path) -> dict[str, Path]:
     """The folded files written, by kind. Raises ``OSError`` if ``trace`` is not a memray trace."""
     with FileReader(trace) as reader:
         stacks = {
-            "memory-peak": _fold(reader.get_high_watermark_allocation_records(merge_threads=True)),
-            "memory-leaked": _fold(reader.get_leaked_allocation_records(merge_threads=True)),
+            "memory-peak": _fold((record, record.size) for record in reader.get_high_watermark_allocation_records()),
+            "memory-leaked": _fold((record, record.size) for record in reader.get_leaked_allocation_records()),
             "memory-allocated": _fold((record, size) for record, size, _ in _by_stack(reader)),
         }
     written = {}
@@ -64,11 +64,9 @@ def _frames(record: AllocationRecord) -> tuple[str, ...]:
     return tuple(frame(*part) for part in reversed(record.stack_trace()))
 
 
-def _fold(records: Iterable[AllocationRecord | tuple[AllocationRecord, int]]) -> list[Stack]:
+def _fold(records: Iterable[tuple[AllocationRecord, int]]) -> list[Stack]:
     weights: Counter[tuple[str, ...]] = Counter()
-    for entry in records:
-        record, size = entry if isinstance(entry, tuple) else (entry, entry.size)
-        trace = record.stack_trace()
+    for record, size in records:
         trace = record.stack_trace()
         if trace and not any(path.endswith(_OWN) for _, path, _ in trace):
             weights[_frames(record)] += size
