@@ -32,6 +32,8 @@ _CALLS = (("phase", "phases"), ("gate", "gates"))
 """What a scenario states by calls: the table's name in a profile, and the variable with the list of calls."""
 _EXAMPLES = {"phase": 'phases = [steady(users=50, hold="30s")]', "gate": 'gates = [gate("p95 < 500ms")]'}
 
+MOST_TABLES = 1000
+"""Phases, and gates. More come from a program that went wrong."""
 DEFAULT_USERS = 10
 """For a scenario that states no load: few enough for any machine, enough to see it work."""
 DEFAULT_STEADY_S = 30.0
@@ -107,12 +109,12 @@ def from_scenario(description: ScenarioDescription, problems: Problems) -> Confi
     for kind, name in _CALLS:
         value = getattr(description, name)
         if value is not None:
-            _add_calls(source, kind, value, _assignment(description.path, name), problems)
+            _add_calls(source, kind, value, assignment(description.path, name), problems)
     for name in ("sampling", "stop_early", "target"):
         value = getattr(description, name)
         if value is not None:
             source.data[name] = value
-            _locate(source, (name,), value, _assignment(description.path, name))
+            _locate(source, (name,), value, assignment(description.path, name))
     return source
 
 
@@ -248,7 +250,7 @@ def _goal(
     return table
 
 
-def _assignment(file: str, name: str) -> str:
+def assignment(file: str, name: str) -> str:
     """File, line and name of the scenario's last module-level assignment to ``name``."""
     line = None
     path = Path(file)

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.messages import Option
-from harness.plan.config_source import ConfigSource, QuickRun, default_phases, from_call, from_scenario, shown_path
+from harness.plan.config_source import (
+    MOST_TABLES,
+    ConfigSource,
+    QuickRun,
+    default_phases,
+    from_call,
+    from_scenario,
+    shown_path,
+)
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.expression import parse_requirement
@@ -36,8 +44,6 @@ from harness.plan.target import SHOP, TargetOptions, choose_target
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
-_MOST_TABLES = 1000
-"""Phases, and gates. More come from a program that went wrong."""
 _DEFAULT_GATE = Gate(comparison=parse_requirement("error_rate < 1%"), default=True)
 _SEEDS = 2**63
 """The master sends the seed to the workers as a number of 64 bits with a sign."""
@@ -208,8 +214,8 @@ def _require_tables(source: ConfigSource, problems: Problems) -> None:
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
             problems.add("not-a-list-of-tables", where=source.where((key,)), key=key)
             source.data[key] = []
-        elif len(value) > _MOST_TABLES:
-            problems.add("too-many-tables", where=source.where((key,)), key=key, count=len(value), most=_MOST_TABLES)
+        elif len(value) > MOST_TABLES:
+            problems.add("too-many-tables", where=source.where((key,)), key=key, count=len(value), most=MOST_TABLES)
             source.data[key] = []
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -78,7 +80,19 @@ class _Positions:
     text: str
 
     def of(self, key: KeyPath) -> str:
-        return f"{self.file}:{self._lines[key]}: {dotted(key)}"
+        line = (self._line_of(str(key[0])) if len(key) == 1 else None) or self._lines[key]
+        return f"{self.file}:{line}: {dotted(key)}"
+
+    def _line_of(self, key: str) -> int | None:
+        """Where a key of the whole file is first set, without reading what follows; None if it is not simply written.
+
+        That keeps the refusal of a file with thousands of tables fast.
+        """
+        for found in re.finditer(rf"^[ \t\[]*{re.escape(key)}(?![\w-])", self.text, re.MULTILINE):
+            before = self.text[: found.start()]
+            with suppress(tomllib.TOMLDecodeError):  # within a text of several lines
+                return None if key in tomllib.loads(before) else before.count("\n") + 1
+        return None
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
@@ -125,6 +139,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
         table = ()
         for key in above:
             table = (*table, key)
+            lines.setdefault(table, statement.meta.line)
             if counts[table]:  # into the last element of an array of tables
                 table = (*table, counts[table] - 1)
         table = (*table, last)

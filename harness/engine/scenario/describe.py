@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
+from harness.plan.config_source import MOST_TABLES, assignment
 from harness.plan.description import DescribeRequest
 from harness.plan.dsl import STATED, declared, uses_harness
 
@@ -34,7 +36,7 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
     names, argument_problems = _chosen_names(scenario, request)
     user_classes = chosen_classes(scenario, names)
     class_problems, left_out = user_class_problems(scenario, user_classes, files[0])
-    problems = [*class_problems, *argument_problems, *_stated_twice(scenario)]
+    problems = [*class_problems, *argument_problems, *_stated_twice(scenario), *_too_many(scenario)]
     if problems:
         return _failed(problems)
     user_classes = chosen_classes(scenario, names, left_out)
@@ -91,6 +93,22 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
                 )
             )
     return problems
+
+
+def _too_many(scenario: ScenarioFile) -> list[HarnessError]:
+    """Lists longer than anyone writes, which would take long to hand over."""
+    return [
+        HarnessError(
+            "too-many-tables",
+            where=assignment(str(module.__file__), name),
+            key=name,
+            count=len(calls),
+            most=MOST_TABLES,
+        )
+        for name in ("phases", "gates")
+        for module in scenario.stating(name)
+        if uses_harness(vars(module)) and isinstance(calls := vars(module)[name], Sized) and len(calls) > MOST_TABLES
+    ]
 
 
 def _chosen_names(scenario: ScenarioFile, request: DescribeRequest) -> tuple[list[str], list[HarnessError]]:

@@ -189,6 +189,13 @@ def test_all_unusable_user_classes_are_reported_with_their_lines(tmp_path: Path)
     assert all(one.hint for one in error.problems)
 
 
+def test_lists_longer_than_anyone_writes_are_not_handed_over(tmp_path: Path) -> None:
+    long = "from harness import gate\ngates = [gate('p95 < 1ms')] * 1001\n"
+    error = error_of(scenario(tmp_path, USER + long))
+    assert (error.code, error.params["count"]) == ("too-many-tables", 1001)
+    assert str(error.where).endswith("shop.py:6: gates")
+
+
 def test_a_single_problem_is_reported_by_itself(tmp_path: Path) -> None:
     path = scenario(tmp_path, "from locust import User, task\nclass Idle(User):\n    pass\n")
     error = error_of(path)

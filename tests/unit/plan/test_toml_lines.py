@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan.config_source import KeyPath
-from harness.plan.toml_file import key_lines
+from harness.plan.problems import shown
+from harness.plan.toml_file import key_lines, parse_toml
 
 TEXT = '''# comment = 1
 description = """
@@ -66,9 +68,17 @@ def test_each_key_has_its_line() -> None:
         ("phase", 1, "sub"): 20,
         ("phase", 1, "sub", 0): 20,
         ("phase", 1, "sub", 0, "k"): 21,
+        ("sampling",): 22,
         ("sampling", "odd name"): 22,
         ("sampling", "odd name", "cpu"): 23,
     }
+
+
+def test_a_key_of_the_whole_file_is_located_without_reading_what_follows(tmp_path: Path) -> None:
+    source = parse_toml(tmp_path / "p.toml", TEXT.encode())
+    located = {key: shown(source.where((key,))) for key in source.data}
+    lines = {"description": 2, "stop": 6, "phase": 8, "sampling": 22}
+    assert located == {key: f"{tmp_path / 'p.toml'}:{line}: {key}" for key, line in lines.items()}
 
 
 def paths(value: object, path: KeyPath = ()) -> set[KeyPath]:
