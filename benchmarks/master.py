@@ -23,9 +23,10 @@ from typing import Any
 import click
 import psutil
 
-from benchmarks.support import closed_phase, show, start, two_cores, wait_until
+from benchmarks.support import closed_phase, on_core, show, start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, new_secret
-from harness.engine.process_setup import allow_many_files, child_command
+from harness.engine.fork_server import MASTER, ForkServer
+from harness.engine.process_setup import allow_many_files
 from harness.errors import HarnessError
 from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario, Variant
 from harness.record.journal import JournalFollower
@@ -79,49 +80,50 @@ class _Master:
     """The process of the master, its journal and its resource use."""
 
     def __init__(self, folder: Path, workers: int, ramp_s: float, steady_s: float, core: int) -> None:
-        scenario, plan, self.journal = folder / "scenario.py", folder / "plan.json", folder / "journal"
+        scenario, self.journal = folder / "scenario.py", folder / "journal"
         scenario.write_text(_SCENARIO)
-        plan.write_text(
-            RunPlan(
-                scenario=Scenario(
-                    path=str(scenario), name="idle", sha256="", user_classes=(), has_verify=False, has_shape=False
-                ),
-                profile="benchmark",
-                phases=(
-                    closed_phase(workers, ramp_s, ramp=True, name="ramp"),
-                    closed_phase(workers, steady_s),
-                ),
-                gates=(),
-                sampling=Sampling(cpu=None, memory=None),
-                targets=(Variant(target=AttachedTarget(url="http://127.0.0.1")),),
-                workers=workers,
-                seed=1,
-            ).model_dump_json()
-        )
-        self.scenario = scenario
-        self.environment = {**os.environ, VARIABLE: new_secret()}
-        self.log = folder / "master.log"
-        self.process = start(
-            child_command(
-                "harness.engine.master",
-                **{"plan": str(plan), "journal": str(self.journal), "run_id": "benchmark"},
-                **{"host": "127.0.0.1", "port": 0},
+        plan = RunPlan(
+            scenario=Scenario(
+                path=str(scenario), name="idle", sha256="", user_classes=(), has_verify=False, has_shape=False
             ),
-            core,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log.open("w"),
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write('{"target": "http://127.0.0.1"}\n')
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
+            profile="benchmark",
+            phases=(
+                closed_phase(workers, ramp_s, ramp=True, name="ramp"),
+                closed_phase(workers, steady_s),
+            ),
+            gates=(),
+            sampling=Sampling(cpu=None, memory=None),
+            targets=(Variant(target=AttachedTarget(url="http://127.0.0.1")),),
+            workers=workers,
+            seed=1,
+        ).model_dump_json()
+        self.scenario = scenario
+        secret = new_secret()
+        self.environment = {**os.environ, VARIABLE: secret}
+        self.log = folder / "master.log"
+        with on_core(core):
+            self._fork_server = ForkServer()
+        reader, writer = os.pipe()
+        with self.log.open("w") as log:
+            self.process = self._fork_server.start(
+                MASTER,
+                stdout=writer,
+                stderr=log.fileno(),
+                **{"plan": plan, "secret": secret, "journal": str(self.journal), "run_id": "benchmark"},
+                **{"host": "127.0.0.1", "port": 0},
+            )
+        os.close(writer)
+        self.process.stdin.write(b'{"target": "http://127.0.0.1"}\n')
+        self._stdout = os.fdopen(reader)
+        line = self._stdout.readline()
         if not line:
             raise click.ClickException(f"the load master did not start:\n{self.log.read_text()[-2000:]}")
         self.port = int(json.loads(line)["port"])
         self._usage = psutil.Process(self.process.pid)
+
+    def end(self) -> None:
+        self._fork_server.close()
+        self._stdout.close()
 
     @property
     def running(self) -> bool:
@@ -166,9 +168,10 @@ def measure(workers: int, ramp_s: float, steady_s: float, endpoints: int, reques
                 )
             return _follow(master, senders, workers)
         finally:
-            for process in (*senders, master.process):
-                process.kill()
-                process.wait()
+            for sender in senders:
+                sender.kill()
+                sender.wait()
+            master.end()
 
 
 def _follow(master: _Master, senders: list[subprocess.Popen[str]], workers: int) -> Level:

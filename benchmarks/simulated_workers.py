@@ -23,7 +23,7 @@ from locust.env import Environment
 from locust.event import Events
 
 from harness.cluster import messages
-from harness.cluster.secret import take_secret
+from harness.cluster.secret import Keys, given_secret
 from harness.engine.locust.options import parse_arguments
 from harness.engine.locust.patches import spare_the_event_loop
 from harness.engine.locust.runners import LoadWorkerRunner
@@ -163,7 +163,7 @@ def main(**options: Any) -> None:
     """Simulate workers until the end of the run; the last line of standard output has what they sent."""
     allow_many_files()
     spare_the_event_loop()
-    use_keys(take_secret())
+    use_keys(Keys.derive(given_secret(None) or ""))
     workers = SimulatedWorkers(**options)
     workers.run()
     used = resource.getrusage(resource.RUSAGE_SELF)

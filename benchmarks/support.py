@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.control.load_processes import LoadProcesses
+from harness.engine.fork_server import ForkServer
 from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, Variant
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
@@ -251,7 +252,8 @@ class HarnessLoad:
         self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())
         with on_core(core):
-            self._load = LoadProcesses(self._folder, plan)
+            self._fork_server = ForkServer()
+        self._load = LoadProcesses(self._fork_server, self._folder, plan)
         self._load.begin(url)
 
     def pids(self) -> list[int]:
@@ -298,6 +300,7 @@ class HarnessLoad:
         if self.running():
             self._load.kill()
         self._load.end()
+        self._fork_server.close()
 
 
 def machine() -> dict[str, Any]:

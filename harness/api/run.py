@@ -14,6 +14,7 @@ from harness.api.options import RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
+from harness.engine.fork_server import ForkServer
 from harness.messages import Message, Option, message
 from harness.plan.config_source import QuickRun
 from harness.plan.phases import MEMORY_PASS
@@ -57,8 +58,9 @@ def run_scenario(options: RunOptions) -> Run:
     listen_address = resolve_listen_address(
         options.bind, options.expect_workers, None if options.secret_file is None else Path(options.secret_file)
     )
-    plan = plan_of(options)
     with ExitStack() as around:
+        fork_server = around.enter_context(ForkServer())
+        plan = plan_of(options, fork_server)
         if options.turn is not None:
             around.enter_context(options.turn)
         observer: RunObserver = options.watcher or _LogObserver()
@@ -75,7 +77,9 @@ def run_scenario(options: RunOptions) -> Run:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
             observer.notify(message("metrics-served", url=url))
             observer = control.observer.RunObservers(observer, metrics)
-        outcome = control.run.run(plan, out=Path(options.out), observer=observer, listen_address=listen_address)
+        outcome = control.run.run(
+            plan, out=Path(options.out), observer=observer, fork_server=fork_server, listen_address=listen_address
+        )
     finished = Run(outcome.folder, outcome.summary)
     if outcome.interrupted:
         raise RunInterrupted(finished)
@@ -85,18 +89,20 @@ def run_scenario(options: RunOptions) -> Run:
 run = python_call(taking(RunOptions, run_scenario, "run"))
 
 
-def plan_of(options: RunOptions) -> RunPlan:
+def plan_of(options: RunOptions, fork_server: ForkServer) -> RunPlan:
     """The plan that ``options`` ask for. Raises :class:`HarnessError` with all problems of the input."""
     scenario = str(options.scenario)
     arguments, tags, exclude_tags = several(options.arguments), several(options.tags), several(options.exclude_tags)
     profile = str(options.profile) if options.profile else None
     expected = 1 if options.expect_workers is None else options.expect_workers
     quick = QuickRun(options.users, options.spawn_rate, options.run_time)
-    # While a child describes the scenario, this process imports what runs it.
+    # While the fork server imports the engine, this process imports what runs the scenario.
     Thread(target=quick_start.load, args=("harness.control.run",), daemon=True).start()
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
     return resolve(
-        control.user_code.describe_scenario(scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags),
+        control.user_code.describe_scenario(
+            scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags, fork_server=fork_server
+        ),
         profile=chosen,
         phases=options.phases,
         gates=options.gates,

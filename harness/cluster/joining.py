@@ -26,7 +26,6 @@ from harness.cluster.bundle import Bundle
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, message
 from harness.plan.model import RunPlan
-from harness.record.run_folder import write_text
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = Path("/proc/self/ns/net")
@@ -65,10 +64,6 @@ def scenario_folder(folder: Path) -> Path:
     return folder / "scenario"
 
 
-def plan_file(folder: Path) -> Path:
-    return folder / "plan.json"
-
-
 class JoinAccepted(BaseModel):
     """The master accepts this machine. ``indexes``: the numbers of its workers; ``plan``: a ``RunPlan`` as JSON."""
 
@@ -103,7 +98,7 @@ class JoinAccepted(BaseModel):
         return [Message.from_data(warning) for warning in self.warnings]
 
     def write_to(self, folder: Path, master: str) -> RunPlan:
-        """Write the scenario and the plan, with the paths of this machine; the plan.
+        """Write the scenario; the plan, with the paths of this machine.
 
         Raises :class:`HarnessError` if they cannot be written or understood.
         """
@@ -117,9 +112,7 @@ class JoinAccepted(BaseModel):
         except ValueError as error:
             raise _not_understood(master) from error
         own = {"path": files[0], "files": files if sent.scenario.files else ()}
-        plan = sent.model_copy(update={"scenario": sent.scenario.model_copy(update=own)})
-        write_text(plan_file(folder), plan.model_dump_json())
-        return plan
+        return sent.model_copy(update={"scenario": sent.scenario.model_copy(update=own)})
 
 
 def _not_understood(master: str) -> HarnessError:

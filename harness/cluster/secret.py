@@ -74,12 +74,3 @@ def given_secret(file: Path | None) -> str | None:
     if secret is not None and len(secret) < SHORTEST:
         raise HarnessError("secret-too-short", where=where, length=len(secret), shortest=SHORTEST, example=new_secret())
     return secret
-
-
-def take_secret() -> Keys:
-    """The keys of a load process, from the secret in its environment.
-
-    The variable is removed, so that no process started here inherits it. ``/proc/PID/environ`` still shows it to this
-    user's processes (the scenario's among them) and to root.
-    """
-    return Keys.derive(os.environ.pop(VARIABLE))

@@ -8,16 +8,13 @@ import os
 import re
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
-from harness.cluster.secret import VARIABLE
-from harness.control.strays import Strays
-from harness.engine.process_setup import child_command
+from harness.engine.fork_server import MASTER, WORKER, ForkedProcess, ForkServer
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
@@ -38,52 +35,44 @@ _WORKERS_END_S = 3.0
 class LoadProcesses:
     """The master and its workers, which import what they need until :meth:`begin` sets them to work.
 
-    A context manager that ends whatever still runs. Create it in a thread that lives until the run's end: the kernel
-    ends a child with the *thread* that started it.
+    A context manager that ends whatever still runs.
     """
 
-    def __init__(self, folder: RunFolder, plan: RunPlan, listen_address: ListenAddress | None = None) -> None:
+    def __init__(
+        self,
+        fork_server: ForkServer,
+        folder: RunFolder,
+        plan: RunPlan,
+        listen_address: ListenAddress | None = None,
+    ) -> None:
+        self._server = fork_server
         self._listen_address = listen_address or ListenAddress()
-        # The folder's plan is redacted. This one is in no file system, and gone with its last reader.
-        self._plan = os.memfd_create("plan")
-        os.write(self._plan, plan.model_dump_json().encode())
         self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
-        # Not as arguments, which every user can see: the kernel shows an environment to its own user and root only.
-        self._strays = Strays()
-        self._environment = os.environ | {VARIABLE: self._listen_address.secret} | self._strays.mark
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._workers: list[ForkedProcess] = []
         self._failed: set[int] = set()
         self._ended = False
         self._received = b""
-        options = {"plan": f"/proc/self/fd/{self._plan}"}
+        options = {"plan": plan.model_dump_json(), "secret": self._listen_address.secret}
         listen = {"host": self._listen_address.host, "port": self._listen_address.port}
         run = {"journal": str(folder.journal.resolve()), "run_id": folder.run_id}
         self._scenario = plan.scenario.path
-        self._master = self._start(
-            child_command("harness.engine.master", **options, **listen, **run), stdout=subprocess.PIPE
-        )
+        self._from_master, to_us = os.pipe()
+        try:
+            self._master = self._start(MASTER, to_us, **options, **listen, **run)
+        finally:
+            os.close(to_us)
         try:
             for index in range(plan.workers):
-                self._workers.append(self._start(child_command("harness.engine.worker", index=index, **options)))
-        except OSError:
+                # What a scenario prints is worth keeping.
+                self._workers.append(self._start(WORKER, self._log.writer, index=index, **options))
+        except HarnessError:
             self.kill()
             self.end()
             raise
-        finally:
-            os.close(self._plan)
 
-    def _start(self, command: list[str], stdout: int | None = None) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C at the terminal is for the controller, which ends the run in order.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=stdout or self._log.writer,  # what a scenario prints is worth keeping
-            stderr=self._log.writer,
-            env=self._environment,
-            pass_fds=[self._plan],
-            start_new_session=True,
-        )
+    def _start(self, module: str, stdout: int, **options: object) -> ForkedProcess:
+        return self._server.start(module, stdout=stdout, stderr=self._log.writer, **options)
 
     def begin(self, target_url: str, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Put load on the target, which is ready. Others may join the master at ``port`` from now on.
@@ -119,10 +108,8 @@ class LoadProcesses:
 
     def _lines(self, timeout_s: float) -> list[dict[str, Any]]:
         """The master's lines since the last call; waits up to ``timeout_s`` for the first."""
-        assert self._master.stdout is not None
-        stdout = self._master.stdout.fileno()
-        while select.select([stdout], [], [], timeout_s)[0]:
-            read = os.read(stdout, 65536)
+        while select.select([self._from_master], [], [], timeout_s)[0]:
+            read = os.read(self._from_master, 65536)
             if not read:
                 break
             self._received += read
@@ -133,11 +120,11 @@ class LoadProcesses:
     def news(self) -> list[Message]:
         """The master's messages for people since the last call; also tells the master which workers have ended."""
         for index, worker in enumerate(self._workers):
-            if index not in self._failed and worker.poll() is not None:
+            if index not in self._failed and (code := worker.poll()) is not None:
                 self._failed.add(index)
                 kill_group(worker)
                 self._log.pump()  # its last words are in the log
-                reason = describe_exit(worker.returncode, self._log_path, f"worker-{index}")
+                reason = describe_exit(code, self._log_path, f"worker-{index}")
                 send_line(self._master, f"failed {index} {json.dumps(reason.to_data())}")
         return [Message.from_data(line["say"]) for line in self._lines(0.0)]
 
@@ -171,20 +158,15 @@ class LoadProcesses:
         processes = [self._master, *self._workers]
         if self._master.poll():  # it failed: nothing that the workers send is recorded
             self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._master.wait(_MASTER_ENDS_S)
+        self._master.wait(_MASTER_ENDS_S)
         deadline = time.monotonic() + _WORKERS_END_S
         for worker in self._workers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(max(0.0, deadline - time.monotonic()))
-        self.kill()
+            worker.wait(max(0.0, deadline - time.monotonic()))
+        self._server.end_strays()
         for process in processes:
             process.wait()
-            kill_group(process)
-            for pipe in filter(None, (process.stdin, process.stdout)):
-                with contextlib.suppress(BrokenPipeError):  # closing flushes what the ended process no longer reads
-                    pipe.close()
-        self._strays.end()
+            process.stdin.close()
+        os.close(self._from_master)
         self._log.close()
 
     def kill(self) -> None:
@@ -201,18 +183,16 @@ class LoadProcesses:
         self.end()
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: ForkedProcess) -> None:
     """Kill what user code has started in a load process that has just ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def send_line(process: subprocess.Popen[bytes], line: str) -> None:
+def send_line(process: ForkedProcess, line: str) -> None:
     """Write a line to the standard input of a process, unless it has ended."""
-    assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(f"{line}\n".encode())
-        process.stdin.flush()
 
 
 def describe_exit(code: int, log: Path, name: str) -> Message:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,15 +21,14 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from harness.cluster import messages
-from harness.cluster.joining import JoinAccepted, join_request, pack, plan_file, scenario_folder
+from harness.cluster.joining import JoinAccepted, join_request, pack, scenario_folder
 from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit, kill_group, send_line
-from harness.control.strays import Strays
 from harness.control.user_code import describe_scenario
-from harness.engine.process_setup import child_command
+from harness.engine.fork_server import WORKER, ForkedProcess, ForkServer
 from harness.errors import ExitCode, HarnessError, problems_of
 from harness.messages import Message, Option, message
 from harness.plan.model import RunPlan
@@ -64,9 +61,9 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
             folder = Path(name).resolve()
             plan = accepted.write_to(folder, format_address(host, port))
             add_secret_names(plan.secret_names)
-            with contextlib.chdir(scenario_folder(folder)):
+            with contextlib.chdir(scenario_folder(folder)), ForkServer() as fork_server:
                 try:
-                    _import(plan, lambda: interrupts.count > 0)
+                    _import(fork_server, plan, lambda: interrupts.count > 0)
                 except HarnessError as error:
                     master.report_failure(accepted.indexes, error.reason())
                     raise
@@ -81,11 +78,12 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                         target=redacted(accepted.target),
                     )
                 )
-                with _Workers(host, port, secret, folder, accepted.target, accepted.indexes) as children:
+                start = json.dumps({"target": accepted.target, "master": (host, port)})
+                with _Workers(fork_server, plan, accepted.indexes, secret, start, folder) as children:
                     return _stay(master, children, interrupts, say)
 
 
-def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
+def _import(fork_server: ForkServer, plan: RunPlan, interrupted: Callable[[], bool]) -> None:
     """Check that the scenario can be imported here, in the working folder.
 
     Raises :class:`HarnessError` if it cannot, ``KeyboardInterrupt`` when interrupted.
@@ -98,6 +96,7 @@ def _import(plan: RunPlan, interrupted: Callable[[], bool]) -> None:
             tags=plan.tags,
             exclude_tags=plan.exclude_tags,
             interrupted=interrupted,
+            fork_server=fork_server,
         )
     except HarnessError as error:
         raise HarnessError(
@@ -189,22 +188,24 @@ class _Connection:
 
 
 class _Workers:
-    """The worker processes; a context manager that ends whatever still runs. Made in the main thread only."""
+    """The worker processes; a context manager that ends whatever still runs."""
 
-    def __init__(self, host: str, port: int, secret: str, folder: Path, target: str, indexes: list[int]) -> None:
-        start = json.dumps({"target": target, "master": (host, port)})
-        self._strays = Strays()
-        self.running: dict[int, subprocess.Popen[bytes]] = {}
+    def __init__(
+        self, fork_server: ForkServer, plan: RunPlan, indexes: list[int], secret: str, start: str, folder: Path
+    ) -> None:
+        """``start`` is the line that sets a worker to work; logs go to ``folder``."""
+        self._server = fork_server
+        self.running: dict[int, ForkedProcess] = {}
         self._logs = {index: folder / f"worker-{index}.log" for index in indexes}
         for index in indexes:
             with self._logs[index].open("ab") as log:
-                self.running[index] = subprocess.Popen(
-                    child_command("harness.engine.worker", index=index, plan=str(plan_file(folder).resolve())),
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    env=os.environ | {VARIABLE: secret} | self._strays.mark,
-                    start_new_session=True,
+                self.running[index] = fork_server.start(
+                    WORKER,
+                    stdout=log.fileno(),
+                    stderr=log.fileno(),
+                    index=index,
+                    plan=plan.model_dump_json(),
+                    secret=secret,
                 )
             send_line(self.running[index], start)
 
@@ -222,10 +223,9 @@ class _Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.end_strays()
         for child in self.running.values():
-            kill_group(child)
             child.wait()
-        self._strays.end()
 
 
 def _stay(master: _Connection, workers: _Workers, interrupts: Interrupts, say: Say) -> ExitCode:

@@ -17,6 +17,7 @@ from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
 from harness.control.supervisor import EventNotifier, LoadStopper, PhaseNotifier, RunSupervisor
 from harness.control.user_code import verify_target
+from harness.engine.fork_server import ForkServer
 from harness.gates.run_totals import RunTotals
 from harness.messages import message
 from harness.plan.model import RunPlan
@@ -41,7 +42,14 @@ class Outcome:
     interrupted: bool
 
 
-def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: ListenAddress | None = None) -> Outcome:
+def run(
+    plan: RunPlan,
+    *,
+    out: Path,
+    observer: RunObserver,
+    fork_server: ForkServer,
+    listen_address: ListenAddress | None = None,
+) -> Outcome:
     """Run the plan in a new folder below ``out``, judge the run, write its reports, record it in the store.
 
     ``listen_address`` is where workers of other machines join, if the plan has any.
@@ -59,7 +67,9 @@ def run(plan: RunPlan, *, out: Path, observer: RunObserver, listen_address: List
             environment = capture_environment(public, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
             try:
-                outcome = _run_in(folder, plan, public, environment, store, observer, listen_address or ListenAddress())
+                outcome = _run_in(
+                    folder, plan, public, environment, store, observer, fork_server, listen_address or ListenAddress()
+                )
             except KeyboardInterrupt:
                 if not folder.journal.exists():  # nothing was measured
                     shutil.rmtree(folder.path)
@@ -77,6 +87,7 @@ def _run_in(
     environment: Environment,
     store: Store,
     observer: RunObserver,
+    fork_server: ForkServer,
     listen_address: ListenAddress,
 ) -> Outcome:
     for name, where in plan.scenario.left_out.items():
@@ -86,7 +97,7 @@ def _run_in(
     importing = Thread(target=_import_what_judges, daemon=True)
     importing.start()
     with (
-        LoadProcesses(folder, plan, listen_address) as load,  # first: it takes longest to start
+        LoadProcesses(fork_server, folder, plan, listen_address) as load,
         start_target(
             plan.target,
             folder,
@@ -127,7 +138,7 @@ def _run_in(
         if broke is not None:
             observer.notify(broke)
         if plan.scenario.has_verify:
-            _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer)
+            _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer, fork_server)
         target.stop()
         observer.notify(message("run-judging"))
         warnings = [] if broke is None else [broke]
@@ -152,11 +163,14 @@ def _verify(
     journal: Journal,
     interrupts: Interrupts,
     observer: RunObserver,
+    fork_server: ForkServer,
 ) -> None:
     """Check the scenario's invariants, unless the target is gone or the user does not want to wait."""
     if not target.is_alive() or not journal.run_id or interrupts.count > 1:
         return
     observer.notify(message("run-verifying"))
     before = interrupts.count
-    verification = verify_target(locustfiles, target.url, interrupted=lambda: interrupts.count > before)
+    verification = verify_target(
+        locustfiles, target.url, interrupted=lambda: interrupts.count > before, fork_server=fork_server
+    )
     write_json(folder.verification, verification.to_data())

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from harness.control.strays import Strays
-from harness.engine.process_setup import DESCRIBE_VARIABLE, TARGET_VARIABLE, child_command
+from harness.engine.fork_server import DESCRIBE, VERIFY, ForkedProcess, ForkServer
 from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.messages import Message, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
@@ -25,7 +22,7 @@ from harness.record.redaction import redacted
 
 DESCRIBE_TIMEOUT_S = 60.0
 VERIFY_TIMEOUT_S = 60.0
-_POLL_MS = 100
+_POLL_S = 0.1
 _LAST_BYTES = 16_384
 """How much of standard error is searched for the last lines of a child that returned no result."""
 
@@ -37,12 +34,14 @@ def describe_scenario(
     tags: Sequence[str] = (),
     exclude_tags: Sequence[str] = (),
     interrupted: Callable[[], bool] = lambda: False,
+    fork_server: ForkServer | None = None,
 ) -> ScenarioDescription:
     """What the scenario contains.
 
     ``scenario`` is a file, a folder, or files separated by commas; ``arguments`` are the locustfile's own. Raises
     :class:`HarnessError` with all problems if it is missing or cannot be used, ``KeyboardInterrupt`` as soon as
-    ``interrupted()`` is true: for callers that count signals (``harness.control.interrupts``).
+    ``interrupted()`` is true: for callers that count signals (``harness.control.interrupts``). Without a
+    ``fork_server`` it starts one of its own.
     """
     found = find_locustfiles(scenario)
     request = DescribeRequest(
@@ -54,11 +53,7 @@ def describe_scenario(
     )
     path = found.files[0]
     result = _run_child(
-        child_command("harness.engine.scenario.describe"),
-        {DESCRIBE_VARIABLE: request.model_dump_json()},
-        path,
-        DESCRIBE_TIMEOUT_S,
-        interrupted,
+        fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=request.model_dump_json()
     )
     if "problems" in result:
         problems = [HarnessError.from_data(problem) for problem in result["problems"]]
@@ -85,17 +80,17 @@ class Verification(NamedTuple):
 
 
 def verify_target(
-    files: Sequence[str | Path], url: str, *, interrupted: Callable[[], bool] = lambda: False
+    files: Sequence[str | Path],
+    url: str,
+    *,
+    interrupted: Callable[[], bool] = lambda: False,
+    fork_server: ForkServer | None = None,
 ) -> Verification:
     """Run the scenario's ``verify``. It is ended as soon as ``interrupted()`` is true."""
     begun = time.monotonic()
     try:
         result = _run_child(
-            child_command("harness.engine.scenario.verify", files=[*map(str, files)]),
-            {TARGET_VARIABLE: url},
-            Path(files[0]),
-            VERIFY_TIMEOUT_S,
-            interrupted,
+            fork_server, VERIFY, Path(files[0]), VERIFY_TIMEOUT_S, interrupted, files=[*map(str, files)], url=url
         )
     except KeyboardInterrupt:
         reason = message("verify-interrupted")
@@ -107,34 +102,30 @@ def verify_target(
 
 
 def _run_child(
-    command: list[str],
-    variables: Mapping[str, str],
+    fork_server: ForkServer | None,
+    module: str,
     scenario: Path,
     timeout_s: float,
     interrupted: Callable[[], bool],
+    **options: object,
 ) -> dict[str, Any]:
-    """The child's result; ``variables`` are added to its environment.
+    """The result of ``module``, run in a child with these options.
 
     Raises ``KeyboardInterrupt`` as soon as ``interrupted()`` is true, and :class:`HarnessError` if there is no result.
     """
     # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        strays = Strays()
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env=os.environ | variables | strays.mark,
-            start_new_session=True,
-        )
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        nullcontext(fork_server) if fork_server else ForkServer() as server,
+    ):
+        child = server.start(module, stdout=output.fileno(), stderr=errors.fileno(), **options)
+        child.stdin.close()
         try:
             in_time = _ends(child, timeout_s, interrupted)
         finally:
-            # Before the child is reaped, as long as its number is its own; with it goes whatever it has started.
-            os.killpg(child.pid, signal.SIGKILL)
+            server.end_strays()  # and the child itself
             child.wait()
-            strays.end()
         output.seek(0)
         try:
             # A child that wrote its result and then did not end (a thread of the scenario goes on) has succeeded.
@@ -152,21 +143,15 @@ def _run_child(
     return result
 
 
-def _ends(child: subprocess.Popen[bytes], timeout_s: float, interrupted: Callable[[], bool]) -> bool:
+def _ends(child: ForkedProcess, timeout_s: float, interrupted: Callable[[], bool]) -> bool:
     """Wait for the child's end without reaping it; False if it does not come in time."""
     deadline = time.monotonic() + timeout_s
-    handle = os.pidfd_open(child.pid)
-    try:
-        waiter = select.poll()
-        waiter.register(handle, select.POLLIN)
-        while not waiter.poll(_POLL_MS):
-            if interrupted():
-                raise KeyboardInterrupt
-            if time.monotonic() > deadline:
-                return False
-        return True
-    finally:
-        os.close(handle)
+    while not child.ends_within(_POLL_S):
+        if interrupted():
+            raise KeyboardInterrupt
+        if time.monotonic() > deadline:
+            return False
+    return True
 
 
 def _last_lines(errors: IO[bytes]) -> list[str]:

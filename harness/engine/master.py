@@ -1,6 +1,6 @@
 """The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
 
-It finds the run's secret in its environment. It writes one JSON object a line to standard output: ``{"port": …}`` or
+It writes one JSON object a line to standard output: ``{"port": …}`` or
 ``{"error": …}`` first, then ``{"say": …}``, each a message for people. The first line of standard input is
 ``{"target": URL}``, once the target is ready; then come the controller's commands: ``stop REASON`` ends the run in
 order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine has ended.
@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import sys
+from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,7 @@ import zmq
 from gevent.fileobject import FileObjectPosix
 
 from harness.cluster.bundle import collect
-from harness.cluster.secret import take_secret
+from harness.cluster.secret import Keys
 from harness.engine.clones import end_clone
 from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
@@ -30,7 +31,7 @@ from harness.engine.locust.listeners import ListenerError, fire_init, fire_quit
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
-from harness.engine.process_setup import child_options, set_up_load_process
+from harness.engine.process_setup import set_up_load_process
 from harness.engine.run_state import RunState
 from harness.engine.scenario.child_result import claim_stdout, one_line
 from harness.engine.scenario.scenario_file import load_scenario
@@ -56,15 +57,13 @@ def _follow_commands(master: LoadMaster, run_state: RunState, lines: Iterable[st
             master.worker_failed(int(index), Message.from_data(json.loads(reason)))
 
 
-def main() -> None:
-    """The master process; its options are ``plan`` and ``journal`` (files), ``run_id``, ``host`` and ``port``.
-
-    Port 0 takes any that is free.
+def main(given: Namespace) -> None:
+    """The master process. Its options: ``plan`` (JSON), ``secret`` and ``run_id`` of the run, ``journal`` (a file),
+    and ``host`` and ``port`` to listen on; port 0 takes any that is free.
     """
-    given = child_options()
     stdout = claim_stdout()
     plan = set_up_load_process("master", given.plan)
-    use_keys(take_secret())
+    use_keys(Keys.derive(given.secret))
     random.seed(plan.seed)
 
     def send(**line: Any) -> None:

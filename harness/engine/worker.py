@@ -1,6 +1,6 @@
 """A load worker: runs users under Locust's ``WorkerRunner``, records their requests, reports once a second.
 
-It finds the run's secret in its environment. Once the target is ready, a line on standard input has its URL and the
+Once the target is ready, a line on standard input has its URL and the
 master's address. If it ends early, its last line on standard error says why.
 """
 
@@ -12,6 +12,7 @@ import random
 import socket
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,7 @@ from locust import User
 from locust.env import Environment
 
 from harness.cluster import messages
-from harness.cluster.secret import take_secret
+from harness.cluster.secret import Keys
 from harness.engine.clones import end_clone
 from harness.engine.failure_details import describe_failure, encodable
 from harness.engine.failure_kinds import ErrorCounts
@@ -49,7 +50,7 @@ from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.process_setup import child_options, set_up_load_process
+from harness.engine.process_setup import set_up_load_process
 from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.reporter import Reporter
 from harness.engine.scenario.child_result import locate
@@ -250,13 +251,12 @@ class LoadWorker:
         self._errors.add(message("task-raised", error=error))
 
 
-def main() -> None:
-    """The worker process; its options are ``plan`` (a file) and ``index``."""
-    given = child_options()
+def main(given: Namespace) -> None:
+    """The worker process. Its options: ``plan`` (JSON) and ``secret`` of the run, and ``index``."""
     plan = set_up_load_process("worker", given.plan, given.index)
     start = json.loads(sys.stdin.readline())
     target = start["target"]
-    use_keys(take_secret())
+    use_keys(Keys.derive(given.secret))
     random.seed(f"{plan.seed}:{given.index}")
     guarding = install_guard(plan, target, given.index)
     try:

@@ -1,6 +1,6 @@
 """The child process that imports a scenario and describes it.
 
-It is given a :class:`DescribeRequest` as JSON in its environment. Its result is ``{"description": …}`` (see
+It is given a :class:`DescribeRequest` as JSON. Its result is ``{"description": …}`` (see
 ``harness.plan.description``) or ``{"problems": […]}`` (:meth:`harness.errors.HarnessError.to_data`).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Sized
 from pathlib import Path
@@ -18,7 +19,6 @@ from locust.env import Environment
 
 from harness.engine.locust.environment import HTTP_USERS, chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
-from harness.engine.process_setup import DESCRIBE_VARIABLE, child_options, take
 from harness.engine.scenario.child_result import claim_stdout, locate, write_result
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
@@ -144,10 +144,9 @@ def _describe_user(user_class: type[User]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """See the module's first lines."""
-    child_options()
-    request = DescribeRequest.model_validate_json(take(DESCRIBE_VARIABLE))
+def main(given: Namespace) -> None:
+    """See the module's first lines; the option is ``request``."""
+    request = DescribeRequest.model_validate_json(given.request)
     stdout = claim_stdout()
     try:
         write_result(stdout, describe(request))

@@ -1,7 +1,5 @@
 """The child process that runs a scenario's ``verify(target)`` after the run.
 
-It is given the scenario's ``files``, and the target's URL in its environment.
-
 ``verify`` checks invariants of the target (the shop's ledger, say) by ``assert``, or by raising ``AssertionError``.
 Its result is ``{"status": "pass" | "fail" | "error", "reason", "duration_s"}``: ``error`` means that ``verify`` itself
 broke, and ``reason`` is a message (:meth:`harness.errors.Message.to_data`), None if it passed.
@@ -10,6 +8,7 @@ broke, and ``reason`` is a message (:meth:`harness.errors.Message.to_data`), Non
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import locust  # noqa: F401  (patches the interpreter for gevent, and must come before requests)
 import requests
 
-from harness.engine.process_setup import TARGET_VARIABLE, child_options, take
 from harness.engine.scenario.child_result import claim_stdout, locate, one_line, write_result
 from harness.engine.scenario.scenario_file import load_scenario
 from harness.messages import Message, message
@@ -54,11 +52,11 @@ def verify(files: Sequence[Path], url: str) -> tuple[str, Message | None]:
     return "pass", None
 
 
-def main() -> None:
-    """See the module's first lines."""
-    files = list(map(Path, child_options().files))
+def main(given: Namespace) -> None:
+    """See the module's first lines; the options are the scenario's ``files`` and the target's ``url``."""
+    files = list(map(Path, given.files))
     stdout = claim_stdout()
     begun = time.perf_counter()
-    status, reason = verify(files, take(TARGET_VARIABLE))
+    status, reason = verify(files, given.url)
     result = {"status": status, "reason": reason and reason.to_data(), "duration_s": time.perf_counter() - begun}
     write_result(stdout, result)

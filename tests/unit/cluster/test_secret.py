@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cluster.listen_address import resolve_listen_address
-from harness.cluster.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret, take_secret
+from harness.cluster.secret import SHORTEST, VARIABLE, Keys, given_secret, new_secret
 from harness.errors import HarnessError
 from harness.record.redaction import redacted
 from tests.support.errors import harness_error
@@ -44,12 +44,6 @@ def test_an_invalid_secret_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "binary").write_bytes(b"\xff\xfe" * 20)
     with harness_error("secret-unreadable"):
         given_secret(tmp_path / "binary")
-
-
-def test_a_load_process_takes_the_secret_and_its_children_do_not_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "from the environment")
-    assert take_secret() == Keys.derive("from the environment")
-    assert VARIABLE not in os.environ
 
 
 def test_redaction_leaves_the_sentences_about_the_secret_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

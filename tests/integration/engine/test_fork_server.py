@@ -1,0 +1,65 @@
+"""The process that forks the others: what it starts ends as it says, and with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.engine.fork_server import VERIFY, ForkedProcess, ForkServer
+from tests.support.children import wait_until
+from tests.support.engine import scenario
+from tests.support.errors import harness_error
+
+VERIFYING = "from locust import User\ndef verify(target):\n    import os, signal, time\n    "
+
+
+@contextmanager
+def verifying(server: ForkServer, folder: Path, body: str) -> Iterator[ForkedProcess]:
+    path = scenario(folder, VERIFYING + body)
+    with Path(os.devnull).open("w") as nowhere:
+        process = server.start(VERIFY, stdout=nowhere.fileno(), stderr=nowhere.fileno(), files=[str(path)], url="")
+    with process.stdin:
+        yield process
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [("pass", 0), ("os._exit(7)", 7), ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM)]
+)
+def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, status: int) -> None:
+    with ForkServer() as server, verifying(server, tmp_path, body) as process:
+        assert process.wait(60) == status
+        assert process.poll() == status
+
+
+def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(tmp_path: Path) -> None:
+    with ForkServer() as server, verifying(server, tmp_path, "time.sleep(60)") as process:
+        wait_until(lambda: VERIFY in psutil.Process(process.pid).cmdline(), what="its name")
+        assert os.getsid(process.pid) == process.pid
+        assert (process.wait(0.01), process.poll()) == (None, None)
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL
+
+
+def test_what_a_killed_server_has_forked_ends_with_it(tmp_path: Path) -> None:
+    with ForkServer() as server, verifying(server, tmp_path, "time.sleep(60)") as process:
+        parent = psutil.Process(process.pid).parent()
+        assert parent is not None
+        wait_until(lambda: VERIFY in psutil.Process(process.pid).cmdline(), what="its name")
+        parent.kill()
+        assert process.wait(10) == -signal.SIGKILL
+        with harness_error("engine-not-started"), verifying(server, tmp_path, "pass"):
+            pass
+
+
+def test_an_engine_that_cannot_be_imported_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locust.py").write_text("raise LookupError('no licence here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with ForkServer() as server, harness_error("engine-not-started") as error, verifying(server, tmp_path, "pass"):
+        pass
+    assert str(error.value.params["reason"]).endswith("LookupError: no licence here")
