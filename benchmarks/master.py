@@ -24,7 +24,7 @@ import click
 import psutil
 
 from benchmarks.support import closed_phase, on_core, show, start, two_cores, wait_until
-from harness.cluster.secret import VARIABLE, new_secret
+from harness.cluster.secret import VARIABLE, key_material, new_secret
 from harness.engine.fork_server import MASTER, ForkServer
 from harness.engine.process_setup import allow_many_files
 from harness.errors import HarnessError
@@ -109,7 +109,12 @@ class _Master:
                 MASTER,
                 stdout=writer,
                 stderr=log.fileno(),
-                **{"plan": plan, "secret": secret, "journal": str(self.journal), "run_id": "benchmark"},
+                **{
+                    "plan": plan,
+                    "keys": key_material(secret).hex(),
+                    "journal": str(self.journal),
+                    "run_id": "benchmark",
+                },
                 **{"host": "127.0.0.1", "port": 0},
             )
         os.close(writer)

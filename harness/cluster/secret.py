@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 VARIABLE = "HARNESS_SECRET"
 SHORTEST = 12
 _SALT = b"harness: joining a run, 1"
+_MATERIAL_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,23 @@ class Keys:
     worker: KeyPair
 
     @classmethod
+    def of(cls, material: bytes) -> Keys:
+        """From what :func:`key_material` or :func:`new_key_material` returns."""
+        return cls(KeyPair.of(material[:32]), KeyPair.of(material[32:]))
+
+    @classmethod
     def derive(cls, secret: str) -> Keys:
-        raw = hashlib.scrypt(secret.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=64)
-        return cls(KeyPair.of(raw[:32]), KeyPair.of(raw[32:]))
+        return cls.of(key_material(secret))
+
+
+def key_material(secret: str) -> bytes:
+    """What the keys are made of. All who know the secret derive the same, each for 40 ms of CPU."""
+    return hashlib.scrypt(secret.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=_MATERIAL_BYTES)
+
+
+def new_key_material() -> bytes:
+    """Random key material, for a run that no other machine joins."""
+    return os.urandom(_MATERIAL_BYTES)
 
 
 def new_secret() -> str:

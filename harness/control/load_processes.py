@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
+from harness.cluster.secret import key_material, new_key_material
 from harness.engine.fork_server import MASTER, WORKER, ForkedProcess, ForkServer
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
@@ -35,7 +36,7 @@ _WORKERS_END_S = 3.0
 class LoadProcesses:
     """The master and its workers, which import what they need until :meth:`begin` sets them to work.
 
-    A context manager that ends whatever still runs.
+    A context manager that ends whatever still runs. Without ``listen_address`` nobody else can join.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class LoadProcesses:
     ) -> None:
         self._server = fork_server
         self._listen_address = listen_address or ListenAddress()
+        keys = new_key_material() if listen_address is None else key_material(listen_address.secret)
         self._log = BackgroundRedactedLog(folder.log)
         self._log_path = folder.log
         self._workers: list[ForkedProcess] = []
         self._failed: set[int] = set()
         self._ended = False
         self._received = b""
-        options = {"plan": plan.model_dump_json(), "secret": self._listen_address.secret}
+        options = {"plan": plan.model_dump_json(), "keys": keys.hex()}
         listen = {"host": self._listen_address.host, "port": self._listen_address.port}
         run = {"journal": str(folder.journal.resolve()), "run_id": folder.run_id}
         self._scenario = plan.scenario.path

@@ -23,7 +23,7 @@ from zmq.utils.monitor import recv_monitor_message
 from harness.cluster import messages
 from harness.cluster.joining import JoinAccepted, join_request, pack, scenario_folder
 from harness.cluster.listen_address import format_address
-from harness.cluster.secret import VARIABLE, Keys
+from harness.cluster.secret import VARIABLE, Keys, key_material
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit, kill_group, send_line
@@ -53,7 +53,8 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
     Raises :class:`HarnessError` if there is no master, if it rejects this machine (exit code 2), or if the connection
     to it is lost (exit code 4).
     """
-    with Interrupts() as interrupts, _Connection(host, port, secret) as master:
+    keys = key_material(secret)
+    with Interrupts() as interrupts, _Connection(host, port, keys) as master:
         accepted = master.join(workers, say, lambda: interrupts.count > 0)
         if accepted is None:
             return ExitCode.INTERRUPTED
@@ -79,7 +80,7 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                     )
                 )
                 start = json.dumps({"target": accepted.target, "master": (host, port)})
-                with _Workers(fork_server, plan, accepted.indexes, secret, start, folder) as children:
+                with _Workers(fork_server, plan, accepted.indexes, keys, start, folder) as children:
                     return _stay(master, children, interrupts, say)
 
 
@@ -114,7 +115,7 @@ def _located(problem: HarnessError) -> Message:
 class _Connection:
     """The connection that asks the master to join, and later reports workers that died."""
 
-    def __init__(self, host: str, port: int, secret: str) -> None:
+    def __init__(self, host: str, port: int, keys: bytes) -> None:
         self._address = format_address(host, port)
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -123,7 +124,7 @@ class _Connection:
         self._name = f"join-{socket.gethostname()}-{secrets.token_hex(8)}"
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
-        prepare_worker_socket(self._socket, self._name, Keys.derive(secret))
+        prepare_worker_socket(self._socket, self._name, Keys.of(keys))
         self._events = self._socket.get_monitor_socket()
         self._socket.connect(address_of(host, port))
 
@@ -191,7 +192,7 @@ class _Workers:
     """The worker processes; a context manager that ends whatever still runs."""
 
     def __init__(
-        self, fork_server: ForkServer, plan: RunPlan, indexes: list[int], secret: str, start: str, folder: Path
+        self, fork_server: ForkServer, plan: RunPlan, indexes: list[int], keys: bytes, start: str, folder: Path
     ) -> None:
         """``start`` is the line that sets a worker to work; logs go to ``folder``."""
         self._server = fork_server
@@ -205,7 +206,7 @@ class _Workers:
                     stderr=log.fileno(),
                     index=index,
                     plan=plan.model_dump_json(),
-                    secret=secret,
+                    keys=keys.hex(),
                 )
             send_line(self.running[index], start)
 

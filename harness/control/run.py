@@ -67,9 +67,7 @@ def run(
             environment = capture_environment(public, Path(plan.scenario.path))
             write_json(folder.environment, environment.model_dump())
             try:
-                outcome = _run_in(
-                    folder, plan, public, environment, store, observer, fork_server, listen_address or ListenAddress()
-                )
+                outcome = _run_in(folder, plan, public, environment, store, observer, fork_server, listen_address)
             except KeyboardInterrupt:
                 if not folder.journal.exists():  # nothing was measured
                     shutil.rmtree(folder.path)
@@ -88,7 +86,7 @@ def _run_in(
     store: Store,
     observer: RunObserver,
     fork_server: ForkServer,
-    listen_address: ListenAddress,
+    listen_address: ListenAddress | None,
 ) -> Outcome:
     for name, where in plan.scenario.left_out.items():
         observer.notify(message("user-class-left-out", name=name, where=where))
@@ -109,7 +107,7 @@ def _run_in(
     ):
         observer.load_begins(public, folder, target.describe())
         url = target.url
-        if plan.remote_workers:
+        if listen_address is not None:
             url = reached_from_outside(target.url, listen_address, managed=target.managed)
         importing.join()
         load.begin(url, lambda: interrupts.count > 0)
@@ -122,7 +120,7 @@ def _run_in(
             lambda: [os.getpid(), *load.pids()],
             cores=usable_cores(),
         ) as sampling:
-            if plan.remote_workers:
+            if listen_address is not None:
                 _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)
             journal = RunSupervisor(
                 load,

@@ -212,6 +212,9 @@ def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
         quick_start.load(module)
     from gevent.os import fork
 
+    from harness.engine.process_setup import warm_up
+
+    warm_up()
     while True:
         try:
             order, descriptors = _receive(channel)

@@ -58,12 +58,12 @@ def _follow_commands(master: LoadMaster, run_state: RunState, lines: Iterable[st
 
 
 def main(given: Namespace) -> None:
-    """The master process. Its options: ``plan`` (JSON), ``secret`` and ``run_id`` of the run, ``journal`` (a file),
-    and ``host`` and ``port`` to listen on; port 0 takes any that is free.
+    """The master process. Its options: ``plan`` (JSON), ``keys`` (hexadecimal) and ``run_id`` of the run, ``journal``
+    (a file), and ``host`` and ``port`` to listen on; port 0 takes any that is free.
     """
     stdout = claim_stdout()
     plan = set_up_load_process("master", given.plan)
-    use_keys(Keys.derive(given.secret))
+    use_keys(Keys.of(bytes.fromhex(given.keys)))
     random.seed(plan.seed)
 
     def send(**line: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TextIO, cast
 import numpy as np
 
 from harness.plan.model import RunPlan
+from harness.plan.phases import KINDS, phase_kind
 from harness.record.redacted_lines import RedactedStream
 from harness.record.redaction import add_secret_names
 
@@ -21,10 +22,16 @@ def set_up_load_process(role: str, plan_json: str, index: int | None = None) -> 
     allow_many_files()
     plan = RunPlan.model_validate_json(plan_json)
     add_secret_names(plan.secret_names)
-    np.unique(np.zeros(0))  # the first call takes some 20 ms, for which all users would wait
     # As in Locust's own distributed mode: locustfiles search it for their role.
     sys.argv = ["locust", "-f", ",".join(plan.scenario.locustfiles), f"--{role}", *plan.arguments]
     return plan
+
+
+def warm_up() -> None:
+    """What takes milliseconds the first time, for which all users would wait."""
+    np.unique(np.zeros(0))
+    for kind in KINDS:
+        phase_kind(kind)
 
 
 def _log_to_stderr(name: str) -> None:

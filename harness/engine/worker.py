@@ -252,11 +252,11 @@ class LoadWorker:
 
 
 def main(given: Namespace) -> None:
-    """The worker process. Its options: ``plan`` (JSON) and ``secret`` of the run, and ``index``."""
+    """The worker process. Its options: ``plan`` (JSON) and ``keys`` (hexadecimal) of the run, and ``index``."""
     plan = set_up_load_process("worker", given.plan, given.index)
     start = json.loads(sys.stdin.readline())
     target = start["target"]
-    use_keys(Keys.derive(given.secret))
+    use_keys(Keys.of(bytes.fromhex(given.keys)))
     random.seed(f"{plan.seed}:{given.index}")
     guarding = install_guard(plan, target, given.index)
     try:

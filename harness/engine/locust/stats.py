@@ -7,7 +7,6 @@ number of endpoints, for tables that only Locust's web page shows.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -58,10 +57,8 @@ def _is_locusts_own(listener: Any) -> bool:
 def _of_the_scenario(scenario: ScenarioFile) -> Iterator[ModuleType]:
     yield from scenario.modules
     folders = {Path(module.__file__).parent for module in scenario.modules if module.__file__}
-    for name, module in list(sys.modules.items()):
-        if name == "__main__" and module.__spec__ is not None:  # a load process, by `python -m`
-            name = module.__spec__.name
-        if name.partition(".")[0] in _NOT_READERS:
+    for module in scenario.imported:
+        if module.__name__.partition(".")[0] in _NOT_READERS:
             continue
         file = getattr(module, "__file__", None)
         if file and (any(Path(file).is_relative_to(folder) for folder in folders) or _knows_locust(module)):

@@ -23,11 +23,15 @@ from harness.plan.dsl import uses_harness
 
 @dataclass(frozen=True)
 class ScenarioFile:
-    """What a scenario's files define: ``modules`` are the imported files, ``shape`` is the first shape among them."""
+    """What a scenario's files define: ``modules`` are the imported files, ``shape`` is the first shape among them.
+
+    ``imported`` are all modules that are new since.
+    """
 
     modules: tuple[ModuleType, ...]
     user_classes: list[type[User]]
     shape: LoadTestShape | None
+    imported: tuple[ModuleType, ...] = ()
 
     def stating(self, name: str) -> list[ModuleType]:
         """The modules that give ``name`` a value, without those that import it from another of them."""
@@ -66,6 +70,7 @@ def load_scenario(files: Sequence[str | Path]) -> ScenarioFile:
 
 
 def _import_files(files: Sequence[str | Path]) -> ScenarioFile:
+    known = set(sys.modules)
     modules: list[ModuleType] = []
     classes: dict[tuple[str, str | None], type[User]] = {}
     shape: LoadTestShape | None = None
@@ -81,4 +86,5 @@ def _import_files(files: Sequence[str | Path]) -> ScenarioFile:
     if not users:
         users = [user for path in files for user in load_pytest_users(Path(path))]
     users.sort(key=lambda user_class: user_class.__name__)
-    return ScenarioFile(tuple(modules), users, shape)
+    imported = tuple(module for name, module in list(sys.modules.items()) if name not in known)
+    return ScenarioFile(tuple(modules), users, shape, imported)

@@ -87,6 +87,8 @@ WRITTEN_THERE = {
         "self.greenlet = ",
         "self.user_greenlets = ",
         "self.target_user_count",
+        "caller = inspect.getframeinfo(inspect.stack()",
+        "couldn't determine where stop() was called from",
     ],
     "locust.runners:WorkerNode": ["self.state", "self.cpu_usage", "self.memory_usage", "self.user_classes_count"],
     "locust.runners:WorkerNodes": ["def all(", "def ready(", "def spawning("],
