@@ -119,7 +119,9 @@ def resolve(
     secret_names = tuple(dict.fromkeys((*project.secret_names, *settings.secret_names)))
     add_secret_names(secret_names)
 
-    memory = settings.sampling.memory
+    # A quick run takes the time that the user gave.
+    stated_sampling = source.data.get("sampling", {})
+    memory = settings.sampling.memory if quick is None or "memory" in stated_sampling else None
     if memory is not None and chosen.kind != "attached":
         extra = diagnose(resolved, memory.duration)
         resolved = [*resolved, *([extra] if extra else [])]

@@ -90,6 +90,14 @@ def test_locusts_load_options_are_a_ramp_and_a_steady_phase(
     assert not plan.default_phases
 
 
+def test_a_quick_run_takes_the_time_that_was_given_unless_memory_is_asked_for(tmp_path: Path) -> None:
+    quick = QuickRun(users=1, run_time="6s")
+    plan = resolve(describe(tmp_path), quick=quick)
+    assert ([phase.duration_s for phase in plan.phases], plan.sampling.memory) == ([6], None)
+    asked = resolve(describe(tmp_path), quick=quick, overrides=["sampling.memory=true"])
+    assert [phase.duration_s for phase in asked.phases] == [6, 10]
+
+
 @pytest.mark.parametrize(
     ("quick", "where", "code"),
     [
