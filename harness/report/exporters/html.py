@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 from harness.record.plain_text import plain
 from harness.report import formatting
 from harness.report.contents import Exporter, Report, Section
+from harness.report.kept import KeptTemplates, kept
 from harness.report.sections import SECTIONS
 
 _LEVEL = 6
@@ -89,7 +90,8 @@ def packed_json(value: Any) -> str:
 @cache
 def _plotly() -> _Plotly:
     text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
-    return _Plotly(packed(text), _digest(text))
+    digest = _digest(text)
+    return _Plotly(kept("plotly", digest, lambda: packed(text)), digest)
 
 
 def _digest(script: str) -> str:
@@ -123,6 +125,7 @@ def _finalize(value: object) -> object:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("harness.report"),
+        bytecode_cache=KeptTemplates(),
         autoescape=True,
         finalize=_finalize,
         undefined=StrictUndefined,
