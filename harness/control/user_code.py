@@ -52,9 +52,7 @@ def describe_scenario(
         exclude_tags=tuple(exclude_tags),
     )
     path = found.files[0]
-    result = _run_child(
-        fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=request.model_dump_json()
-    )
+    result = _run_child(fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=request.model_dump_json())
     if "problems" in result:
         problems = [HarnessError.from_data(problem) for problem in result["problems"]]
         raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis import leaks
 from harness.analysis.leaks import LeftBehind, MemoryGrowth, leak_warnings
 from harness.messages import Message
 from harness.plan.model import Phase
@@ -52,6 +53,14 @@ def test_growth_through_collections_and_noise_is_still_seen(tmp_path: Path) -> N
     assert warning.code == "target-memory-grew"
     assert warning.params["left"] == LeftBehind(None, 0)
     assert "left behind" not in str(warning)
+
+
+def test_a_long_phase_is_judged_by_some_of_its_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaks, "_MOST_READINGS", 12)
+    (warning,) = warnings(tmp_path, lambda second: 100 * MIB + 1.8 * MIB * second)
+    growth = warning.params["growth"]
+    assert isinstance(growth, MemoryGrowth)
+    assert growth.slope == pytest.approx(1.8 * MIB)
 
 
 @pytest.mark.parametrize(
