@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.shop.__main__ import main, temporary_folder
+from harness.shop.process import main, temporary_folder
 from tests.integration.shop.buyer import Buyer
 from tests.integration.shop.vendor import held_vendor
 from tests.support.children import free_port, stop, wait_until
