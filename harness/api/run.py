@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("harness")
 
 
-def run_scenario(options: RunOptions) -> Run:
+def run_scenario(options: RunOptions, fork_server: ForkServer | None = None) -> Run:
     """Run a scenario, judge the run, write its reports and record it in the store.
 
     The arguments are the options of ``harness run`` with the same names (see ``harness run --help``). Options that
@@ -59,8 +59,8 @@ def run_scenario(options: RunOptions) -> Run:
         options.bind, options.expect_workers, None if options.secret_file is None else Path(options.secret_file)
     )
     with ExitStack() as around:
-        fork_server = around.enter_context(ForkServer())
-        plan = plan_of(options, fork_server)
+        server = around.enter_context(nullcontext(fork_server) if fork_server else ForkServer())
+        plan = plan_of(options, server)
         if options.turn is not None:
             around.enter_context(options.turn)
         observer: RunObserver = options.watcher or _LogObserver()
@@ -78,7 +78,7 @@ def run_scenario(options: RunOptions) -> Run:
             observer.notify(message("metrics-served", url=url))
             observer = control.observer.RunObservers(observer, metrics)
         outcome = control.run.run(
-            plan, out=Path(options.out), observer=observer, fork_server=fork_server, listen_address=listen_address
+            plan, out=Path(options.out), observer=observer, fork_server=server, listen_address=listen_address
         )
     finished = Run(outcome.folder, outcome.summary)
     if outcome.interrupted:

@@ -102,11 +102,15 @@ def command(
     if scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
     given |= {"scenario": scenario, "arguments": arguments}
+    # First, as it imports the engine while this process imports the rest; here, as --help does not need it.
+    from harness.engine.fork_server import ForkServer
+
     try:
-        with make_observer() as observer:
+        with ForkServer() as fork_server, make_observer() as observer:
             for setting, option in _settings_of_locust():
                 observer.notify(message("locust-setting-ignored", setting=setting, option=option))
-            finished = api.run.run_scenario(with_target_from(os.environ, RunOptions(**given, watcher=observer)))
+            asked = with_target_from(os.environ, RunOptions(**given, watcher=observer))
+            finished = api.run.run_scenario(asked, fork_server)
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)

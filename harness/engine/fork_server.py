@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness import quick_start
+from harness.cluster.secret import VARIABLE
 from harness.engine.strays import MARK, end_strays
 from harness.errors import ExitCode, HarnessError
 
@@ -53,7 +54,8 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=os.environ | {MARK: self._mark},
+                # Without the secret of --bind, which is not for user code.
+                env={name: value for name, value in os.environ.items() if name != VARIABLE} | {MARK: self._mark},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C at the terminal is for the harness to handle
             )
