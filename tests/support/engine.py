@@ -10,11 +10,11 @@ from pathlib import Path
 
 from harness.cluster.listen_address import ListenAddress
 from harness.control.load_processes import LoadProcesses
-from harness.engine.fork_server import ForkServer
 from harness.plan.model import Model, Phase, RunPlan, Sampling, Scenario, Segment, ShopTarget, Variant
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder
+from tests.support.fork_servers import fork_server
 
 LONGEST_RUN_S = 60.0
 
@@ -73,7 +73,7 @@ def put_load(
     folder = RunFolder.create(parent, "run")
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
-    with ForkServer() as fork_server, LoadProcesses(fork_server, folder, plan, listen_address) as load:
+    with LoadProcesses(fork_server(), folder, plan, listen_address) as load:
         load.begin(url)
         while load.running:
             load.news()

@@ -21,8 +21,8 @@ from harness.cli import cli
 from harness.cli.run import with_target_from
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.profile import load_profile
-from harness.shop import __main__ as shop
 from harness.shop import payment
+from harness.shop import process as shop
 from harness.shop.settings import PaymentSettings, ShopSettings
 from tests.support.command import REPOSITORY
 from tests.support.compose import FILE, dockerfile, read_file, read_services

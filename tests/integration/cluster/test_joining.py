@@ -11,13 +11,13 @@ from harness.cluster.joining import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses
-from harness.engine.fork_server import ForkServer
 from harness.messages import Message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
+from tests.support.fork_servers import fork_server
 from tests.support.hostile_peers import Peer, RecordingRelay, idle_connections, send_raw
 
 GETTER = """
@@ -118,7 +118,7 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
 def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
     """Those everybody on the machine can read."""
     plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
-    with ForkServer() as fork_server, LoadProcesses(fork_server, RunFolder.create(tmp_path, "run"), plan) as load:
+    with LoadProcesses(fork_server(), RunFolder.create(tmp_path, "run"), plan) as load:
         load.begin("http://me:s3cret@127.0.0.1:9")
         shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in load.pids()]
         load.kill()

@@ -9,14 +9,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.control import user_code
-from harness.control.user_code import describe_scenario, verify_target
+from harness.control.user_code import Verification
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Message, Option
+from harness.plan.description import ScenarioDescription
 from tests.support.children import die_with_the_tests, wait_until
+from tests.support.fork_servers import fork_server
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
@@ -24,6 +27,14 @@ import os, pathlib, subprocess
 left = subprocess.check_output(["sh", "-c", "setsid sleep 100 >&2 & echo $!"], text=True)
 pathlib.Path(__file__).with_name("pids").write_text(f"{os.getpid()} {left.strip()} ")
 """
+
+
+def describe(scenario: Path | str, **options: Any) -> ScenarioDescription:
+    return user_code.describe_scenario(scenario, fork_server=fork_server(), **options)
+
+
+def verify(files: list[Path], url: str, **options: Any) -> Verification:
+    return user_code.verify_target(files, url, fork_server=fork_server(), **options)
 
 
 def scenario(folder: Path, text: str, name: str = "shop.py") -> Path:
@@ -34,7 +45,7 @@ def scenario(folder: Path, text: str, name: str = "shop.py") -> Path:
 
 def error_of(path: Path, arguments: Sequence[str] = ()) -> HarnessError:
     with pytest.raises(HarnessError) as raised:
-        describe_scenario(path, arguments=arguments)
+        describe(path, arguments=arguments)
     return raised.value
 
 
@@ -50,7 +61,7 @@ def runs(pid: int) -> bool:
 
 
 def test_a_process_left_behind_on_import_delays_no_result(tmp_path: Path) -> None:
-    described = describe_scenario(scenario(tmp_path, USER + LEAVES_A_PROCESS))
+    described = describe(scenario(tmp_path, USER + LEAVES_A_PROCESS))
     assert [user.name for user in described.user_classes] == ["Shopper"]
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
@@ -58,7 +69,7 @@ def test_a_process_left_behind_on_import_delays_no_result(tmp_path: Path) -> Non
 def test_a_process_left_behind_by_verify_delays_no_result(tmp_path: Path) -> None:
     indented = LEAVES_A_PROCESS.replace("\n", "\n    ")
     path = scenario(tmp_path, f"{USER}def verify(target):{indented}\n    assert False, 'one was sold twice'\n")
-    result = verify_target([path], "http://127.0.0.1:9")
+    result = verify([path], "http://127.0.0.1:9")
     assert (result.status, str(result.reason)) == ("fail", "one was sold twice")
     wait_until(lambda: have_ended(tmp_path), what="the end of what verify started")
 
@@ -67,10 +78,10 @@ def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) 
     looks = (
         'import os, sys\ndef verify(target):\n    assert "s3cret" not in str([sys.orig_argv, *os.environ.values()])\n'
     )
-    result = verify_target([scenario(tmp_path, USER + looks)], "http://me:s3cret@127.0.0.1:9")
+    result = verify([scenario(tmp_path, USER + looks)], "http://me:s3cret@127.0.0.1:9")
     assert (result.status, result.reason) == ("pass", None)
     asked = 'import sys\nassert "Buyer" not in str(sys.orig_argv)\nclass Buyer(Shopper): pass\n'
-    described = describe_scenario(scenario(tmp_path, USER + asked), arguments=["Buyer"])
+    described = describe(scenario(tmp_path, USER + asked), arguments=["Buyer"])
     assert [user.name for user in described.user_classes] == ["Buyer"]
 
 
@@ -85,14 +96,14 @@ def test_a_scenario_that_never_ends_is_killed_with_all_it_started(
 
 def test_verify_ends_when_the_user_does_not_wait_for_it(tmp_path: Path) -> None:
     path = scenario(tmp_path, USER + "import time\ndef verify(target):\n    time.sleep(100)\n")
-    result = verify_target([path], "http://127.0.0.1:9", interrupted=lambda: True)
+    result = verify([path], "http://127.0.0.1:9", interrupted=lambda: True)
     assert result.status == "interrupted"
     assert result.duration_s < 100
 
 
 def test_a_verify_that_raises_is_an_error_with_its_line(tmp_path: Path) -> None:
     path = scenario(tmp_path, USER + "def verify(target):\n    target.get('/ledger')\n")
-    result = verify_target([path], "http://127.0.0.1:9")
+    result = verify([path], "http://127.0.0.1:9")
     assert result.status == "error"
     assert result.reason is not None
     assert (result.reason.code, result.reason.params["location"]) == ("verify-raised", f"{path}:6")
@@ -101,7 +112,7 @@ def test_a_verify_that_raises_is_an_error_with_its_line(tmp_path: Path) -> None:
 
 def test_a_verify_that_ends_its_process_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     dies = "def verify(target):\n    import os\n    os.write(2, b'no more\\n')\n    os._exit(7)\n"
-    result = verify_target([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
+    result = verify([scenario(tmp_path, USER + dies)], "http://127.0.0.1:9")
     assert result.status == "error"
     assert result.reason is not None
     assert (result.reason.code, result.reason.params["last_lines"]) == ("scenario-process-ended", "no more")
@@ -237,7 +248,7 @@ class Chooses(User):
 
 
 def test_usable_user_classes_are_accepted(tmp_path: Path) -> None:
-    described = describe_scenario(scenario(tmp_path, CAN_RUN))
+    described = describe(scenario(tmp_path, CAN_RUN))
     names = [user.name for user in described.user_classes]
     assert names == ["Chain", "Chooses", "Later", "Markov", "Own", "Sets", "Weighted"]
 
@@ -250,7 +261,7 @@ class Given(User):
 def _(**_):
     Given.tasks = [print]
 """
-    assert [user.name for user in describe_scenario(scenario(tmp_path, given)).user_classes] == ["Given"]
+    assert [user.name for user in describe(scenario(tmp_path, given)).user_classes] == ["Given"]
 
 
 TAGGED = """from locust import User, events, tag, task
@@ -271,12 +282,12 @@ class Looker(User):
 
 def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> None:
     path = scenario(tmp_path, TAGGED)
-    (buyer,) = describe_scenario(path, tags=["buy"]).user_classes
+    (buyer,) = describe(path, tags=["buy"]).user_classes
     assert (buyer.name, buyer.tasks) == ("Buyer", {"pay": 1.0})
-    (looker,) = describe_scenario(path, arguments=["--size", "5", "Looker"]).user_classes
+    (looker,) = describe(path, arguments=["--size", "5", "Looker"]).user_classes
     assert looker.name == "Looker"
     with pytest.raises(HarnessError) as nothing:
-        describe_scenario(path, tags=["sell"], exclude_tags=["buy"])
+        describe(path, tags=["sell"], exclude_tags=["buy"])
     assert nothing.value.code == "tags-leave-no-task"
     assert nothing.value.params["tags"] == [Option("tags", "sell"), Option("exclude_tags", "buy")]
 
@@ -312,7 +323,7 @@ def test_an_unknown_user_class_is_reported_with_the_nearest(tmp_path: Path) -> N
 def test_several_files_are_one_scenario_and_state_each_thing_once(tmp_path: Path) -> None:
     importing = "from locust import User, task\nfrom shop import Shopper\nfrom harness import steady\n"
     shop, other = scenario(tmp_path, USER), scenario(tmp_path, f"{importing}phases = [steady()]\n", "more.py")
-    described = describe_scenario(f"{shop},{other}")
+    described = describe(f"{shop},{other}")
     assert (described.name, described.files, len(described.user_classes)) == ("shop+more", (str(shop), str(other)), 1)
     assert len(described.phases) == 1
     scenario(tmp_path, USER + "from harness import steady\nphases = [steady()]\n")
@@ -323,19 +334,19 @@ def test_several_files_are_one_scenario_and_state_each_thing_once(tmp_path: Path
 @pytest.mark.traced
 def test_tests_for_pytest_are_users_where_there_are_no_others(tmp_path: Path) -> None:
     path = scenario(tmp_path, "def test_front(fastsession):\n    fastsession.get('/')\n", "test_shop.py")
-    assert [user.name for user in describe_scenario(path).user_classes] == ["test_front"]
+    assert [user.name for user in describe(path).user_classes] == ["test_front"]
 
 
 def test_a_function_called_verify_of_an_ordinary_locustfile_is_its_own(tmp_path: Path) -> None:
     # Of different length: of two texts as long within one second Python takes the first one's bytecode for both.
-    assert not describe_scenario(scenario(tmp_path, USER + "def verify(response): pass\n")).has_verify
-    assert describe_scenario(scenario(tmp_path, USER + "def verify(target): pass\n")).has_verify
+    assert not describe(scenario(tmp_path, USER + "def verify(response): pass\n")).has_verify
+    assert describe(scenario(tmp_path, USER + "def verify(target): pass\n")).has_verify
 
 
 def test_a_scenario_whose_import_lasts_can_be_interrupted(tmp_path: Path) -> None:
     path = scenario(tmp_path, f"import time\n{LEAVES_A_PROCESS}\ntime.sleep(50)\n")
     with pytest.raises(KeyboardInterrupt):
-        describe_scenario(path, interrupted=(tmp_path / "pids").exists)
+        describe(path, interrupted=(tmp_path / "pids").exists)
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
@@ -347,10 +358,10 @@ def test_a_test_that_runs_a_scenario_is_none(tmp_path: Path) -> None:
 
 def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path) -> None:
     path = scenario(tmp_path, "from locust import User, task\nclass Base(User):\n    pass\n" + USER)
-    described = describe_scenario(path)
+    described = describe(path)
     assert [user.name for user in described.user_classes] == ["Shopper"]
     assert described.left_out == {"Base": f"{path}:2"}
-    assert describe_scenario(path, arguments=["Shopper"]).left_out == {}
+    assert describe(path, arguments=["Shopper"]).left_out == {}
     error = error_of(path, ["Base"])
     assert (error.code, error.params["name"]) == ("user-class-without-task", "Base")
 
