@@ -179,33 +179,29 @@ def main() -> None:
     parent, descriptor = map(int, sys.argv[1:])
     channel = socket.socket(fileno=descriptor)  # before gevent replaces sockets by those that wait in an event loop
     server = os.getpid()
-    try:
-        _end_with(parent, signal.SIGTERM)
-        forked = _serve(channel)
-    finally:
-        if os.getpid() == server:
-            end_strays(os.environ[MARK], spared=server)
-    if forked is not None:
-        order, descriptors = forked
-        channel.close()
-        _become(server, order, descriptors)
-        import_module(order["module"]).main(Namespace(**order["options"]))
-
-
-def _end_with(parent: int, number: signal.Signals) -> None:
-    """Have the kernel send this process a signal when its parent ends, however it ends (Linux, ``prctl(2)``).
-
-    The kernel also sends it when only the *thread* has ended that started this process.
-    """
 
     def end(*_: object) -> None:
+        """Only if the harness has gone: the kernel also sends the signal when only the *thread* has that started us."""
         if os.getppid() != parent:
-            sys.exit(f"the parent process {parent} has ended")
+            end_strays(os.environ[MARK], spared=server)
+            os._exit(0)
 
-    if number != signal.SIGKILL:
-        signal.signal(number, end)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    signal.signal(signal.SIGTERM, end)
+    _signal_when_the_parent_ends(signal.SIGTERM)
     end()
+    forked = _serve(channel)
+    if forked is None:
+        end_strays(os.environ[MARK], spared=server)
+        return
+    order, descriptors = forked
+    channel.close()
+    _become(server, order, descriptors)
+    import_module(order["module"]).main(Namespace(**order["options"]))
+
+
+def _signal_when_the_parent_ends(number: signal.Signals) -> None:
+    """Linux, ``prctl(2)``."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -245,7 +241,9 @@ def _become(server: int, order: Mapping[str, Any], descriptors: Sequence[int]) -
     """Make this process, just forked, what it would be as a program of its own."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with(server, signal.SIGKILL)
+    _signal_when_the_parent_ends(signal.SIGKILL)
+    if os.getppid() != server:
+        sys.exit("the fork server has ended")
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
