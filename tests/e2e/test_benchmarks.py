@@ -132,3 +132,11 @@ def test_the_cost_of_sampling_is_measured() -> None:
         assert ways[way]["requests_s"]["median"] > 0
         assert 0 < ways[way]["rate_hz"]["median"] <= 100
     assert ways["100 a second"]["cores"]["median"] > 0
+
+
+def test_what_a_run_takes_besides_its_load() -> None:
+    ((length, figures),) = benchmark("start")["runs"].items()
+    assert length == "1 s"
+    assert figures["wall_s"]["median"] > 1 + figures["end_s"]["median"] > 1
+    assert figures["cpu_s"]["median"] > 0
+    assert 0 < figures["begin_s"]["median"] < figures["wall_s"]["median"]
