@@ -107,7 +107,7 @@ def test_every_command_is_one_of_the_command_line(where: str, words: list[str]) 
 @pytest.mark.parametrize(("name", "program"), [("shop", shop), ("payment", payment)])
 def test_shop_and_vendor_understand_their_commands(name: str, program: ModuleType) -> None:
     python, dash_m, module, *words = SERVICES[name].words
-    assert [python, dash_m, module] == ["python", "-m", program.__name__.removesuffix(".__main__")]
+    assert [python, dash_m, module] == ["python", "-m", program.__name__.removesuffix(".process")]
     # Within a container, "this machine" is the container.
     assert program.command_line().parse_args(words).host == "0.0.0.0"
 
