@@ -29,7 +29,7 @@ class CpuMeter:
 
     def __init__(self, proc: Path = Path("/proc"), cgroup_root: Path = Path("/sys/fs/cgroup")) -> None:
         self._proc = proc
-        self._quotas = list(_quota_files(proc, cgroup_root))
+        self._quotas = list(quota_files("self", proc, cgroup_root))
         self._before = self._read()
 
     def read(self) -> CpuShares:
@@ -53,7 +53,7 @@ class CpuMeter:
             time.perf_counter(),
             time.process_time(),
             self._starved_s(),
-            [_throttled_s(path) for path in self._quotas],
+            [throttled_s(path) for path in self._quotas],
             stolen,
             machine,
         )
@@ -89,13 +89,13 @@ def _share(part: float, whole: float) -> float:
     return min(max(part / whole, 0.0), 1.0)
 
 
-def _quota_files(proc: Path, root: Path) -> Iterator[Path]:
-    """``cpu.stat`` of this process's control group and of all its ancestors, each of which may have a quota.
+def quota_files(pid: int | str, proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[Path]:
+    """``cpu.stat`` of a process's control group and of all its ancestors, each of which may have a quota.
 
     In a container, the group's path may be the host's and not exist: then the root of the mount is the group.
     """
     try:
-        lines = (proc / "self/cgroup").read_text().splitlines()
+        lines = (proc / f"{pid}/cgroup").read_text().splitlines()
     except OSError:
         return
     for line in lines:
@@ -110,8 +110,8 @@ def _quota_files(proc: Path, root: Path) -> Iterator[Path]:
                 yield file
 
 
-def _throttled_s(path: Path) -> float:
-    """``throttled_usec`` (cgroup v2) or ``throttled_time`` (v1, nanoseconds)."""
+def throttled_s(path: Path) -> float:
+    """Seconds since the group was made: ``throttled_usec`` (cgroup v2) or ``throttled_time`` (v1, nanoseconds)."""
     try:
         figures = dict(line.split() for line in path.read_text().splitlines())
     except OSError:

@@ -20,8 +20,9 @@ def of_same_load(recording: Recording, phase: PhaseMeasurement) -> list[Measurem
 
 
 def comparable(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
-    """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
-    return [earlier for earlier in of_same_load(recording, phase) if not _limited(earlier, phase)]
+    """Of these, the runs whose figures are the target's: neither their generator nor other processes made them."""
+    same = of_same_load(recording, phase)
+    return [earlier for earlier in same if not _limited(earlier, phase) and not _contaminated(earlier, phase)]
 
 
 def earlier_figures(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> list[Interval]:
@@ -47,6 +48,8 @@ def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message
         return message("baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=phase.goal)
     if any(_limited(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-generator-limited", phase=phase.name)
+    if any(_contaminated(earlier, phase) for earlier in recording.baseline.runs):
+        return message("baseline-contaminated", phase=phase.name)
     return None
 
 
@@ -75,3 +78,8 @@ def _load(goal: str) -> str:
 def _limited(earlier: Measurement, phase: PhaseMeasurement) -> bool:
     part = earlier.phase(phase.name, phase.variant)
     return part is not None and bool(part.generator_limited)
+
+
+def _contaminated(earlier: Measurement, phase: PhaseMeasurement) -> bool:
+    part = earlier.phase(phase.name, phase.variant)
+    return part is not None and part.too_contaminated

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from harness.analysis import intervals, rounds, target_usage
+from harness.analysis.contamination import contamination_of
 from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
 from harness.analysis.generator import GeneratorState, lateness_of, without_lateness
@@ -57,20 +58,28 @@ def _measurement(recording: Recording) -> Measurement:
 
 def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
     limit = GeneratorState(record, run.journal).limit()
+    contamination = contamination_of(record, run)
     return PhaseMeasurement(
         variant=record.variant,
         name=record.plan.name,
         kind=record.plan.kind,
         goal=goal_of(record.plan),
         generator_limited=None if limit is None else str(limit),
-        endpoints=endpoints_of(record, run),
+        contaminated=contamination.share,
+        too_contaminated=not contamination.leaves_enough,
+        endpoints=endpoints_of(record, run, clean=contamination.leaves_enough),
         profile=phase_profile(run, record),
         resources=_resources(record, run),
     )
 
 
-def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMeasurement]:
-    """The figures of each endpoint of a phase, which need not be measured: :data:`ALL` first, then the busiest."""
+def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> dict[str, EndpointMeasurement]:
+    """The figures of each endpoint of a phase, which need not be measured: :data:`ALL` first, then the busiest.
+
+    ``clean`` leaves contaminated seconds out; see :mod:`harness.analysis.contamination`.
+    """
+    contamination = contamination_of(record, run)
+    clean = clean and contamination.count > 0
 
     def compute() -> dict[str, EndpointMeasurement]:
         lateness = lateness_of(record, run.journal)
@@ -80,23 +89,17 @@ def endpoints_of(record: PhaseRecord, run: RunRecording) -> dict[str, EndpointMe
             interval = intervals.interval_of(sample, metric)
             return interval if interval is None or own is None else without_lateness(interval, metric.statistic, own)
 
-        found = {
-            name: EndpointMeasurement(
-                requests=int(sample.requests.sum()),
-                seconds=sample.n,
-                figures=_figures((name, interval_of(sample, metric)) for name, metric in REQUEST_METRICS.items()),
-            )
-            for name, sample in samples_of(record, run.journal)
-        }
-        found[ALL].figures.update(_of_target(record, run))
+        found = {}
+        for name, whole in samples_of(record, run.journal):
+            sample = whole.only(~contamination.seconds) if clean else whole
+            figures = _figures((metric.name, interval_of(sample, metric)) for metric in REQUEST_METRICS.values())
+            if name == ALL:
+                usage = target_usage.usage_of(record, run, clean=clean)
+                figures |= _figures((metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values())
+            found[name] = EndpointMeasurement(requests=int(sample.requests.sum()), seconds=sample.n, figures=figures)
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 
-    return run.once(f"endpoints of {record.index} {record.variant}", compute)
-
-
-def _of_target(record: PhaseRecord, run: RunRecording) -> Figures:
-    usage = target_usage.usage_of(record, run)
-    return _figures((name, target_usage.interval_of(usage, metric)) for name, metric in TARGET_METRICS.items())
+    return run.once(f"endpoints of {record.index} {record.variant}{' clean' if clean else ''}", compute)
 
 
 def _figures(found: Iterable[tuple[str, Interval | None]]) -> Figures:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.aggregate import Aggregate
-from harness.record.histogram import Histogram, Ints, Narrow
+from harness.record.histogram import Histogram, Ints, Narrow, highest_of
 from harness.record.journal import Journal
 from harness.record.measurement import ALL
 from harness.record.second_table import AFTER, FAILURES, KINDS, MAXIMA_US, RESPONSE, SUMS_US, SecondTable
@@ -18,6 +18,7 @@ from harness.recording.run import PhaseRecord
 
 Floats = npt.NDArray[np.float64]
 
+_BY_SECOND = ("lengths_s", "planned", "requests", "started", "failures", "timed", "sum_us")
 _SHORTEST_S = 1e-9
 _PARTS = 64
 """The entries are counted in so many parts beforehand, so that a look at one bucket counts one part only."""
@@ -51,6 +52,21 @@ class Sample:
     @property
     def n(self) -> int:
         return len(self.lengths_s)
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Sample:
+        """The seconds of ``kept`` (shape ``(n,)``), as if they followed each other."""
+        numbers = np.cumsum(kept) - 1
+        entries = kept[self.seconds]
+        buckets = self.buckets[entries]
+        highest_us = int(highest_of(buckets.max(keepdims=True))[0]) if len(buckets) else 0
+        by_second = {name: getattr(self, name)[kept] for name in _BY_SECOND}
+        return Sample(
+            **by_second,
+            max_us=min(self.max_us, highest_us),
+            seconds=numbers[self.seconds[entries]].astype(self.seconds.dtype),
+            buckets=buckets,
+            counts=self.counts[entries],
+        )
 
     @cached_property
     def merged(self) -> Histogram:
@@ -89,6 +105,12 @@ class Sample:
         return Aggregate(requests, started, failures, self.merged, float(self.lengths_s.sum()))
 
 
+def seconds_in(record: PhaseRecord) -> range:
+    """The seconds of the run that a phase's samples consist of."""
+    first = round(record.start_s)
+    return range(first, first + max(1, round(record.load_s)))
+
+
 def samples_of(record: PhaseRecord, journal: Journal) -> Iterator[tuple[str, Sample]]:
     """The samples of a phase: of :data:`ALL` endpoints together, then of each (``POST /checkout``)."""
     table = record.table
@@ -104,8 +126,8 @@ def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
     neighbour where less than half of them is the phase's.
     """
     start_s, end_s = record.start_s, record.start_s + record.load_s
-    n = max(1, round(end_s - start_s))
-    first = round(start_s)
+    during = seconds_in(record)
+    n, first = len(during), during.start
     edges = np.arange(first, first + n + 1, dtype=np.float64)
     edges[0], edges[-1] = start_s, end_s
     at = np.clip(table.second - first, 0, n - 1).astype(np.int32)

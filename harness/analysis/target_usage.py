@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from harness.analysis.contamination import contaminated_intervals
 from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
 from harness.metrics.metric import Metric
 from harness.metrics.target import CpuPerRequest
@@ -25,12 +26,13 @@ _LONGEST_GAP_S = 5.0
 """Readings further apart than this do not show what happened between them."""
 
 
-def usage_of(record: PhaseRecord, run: RunRecording) -> TargetUsage:
+def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> TargetUsage:
     """What was recorded between the phase's first and last whole second, where readings and requests cover each other.
 
     A reading lies within a second, whose requests count in proportion: load that begins or ends in the middle of one
-    would distort it.
+    would distort it. ``clean`` leaves contaminated times out.
     """
+    left_out = {interval.end_s for interval in contaminated_intervals(run)} if clean else set()
     first_s, last_s = math.ceil(record.start_s), math.floor(record.start_s + record.load_s)
     ended = _ended(run.journal)
     edges = np.arange(len(ended))
@@ -41,7 +43,8 @@ def usage_of(record: PhaseRecord, run: RunRecording) -> TargetUsage:
     ]
     cpu_s, requests = [], []
     for (begin_s, _), (end_s, percent) in pairwise(readings):
-        if first_s <= begin_s and end_s <= last_s and 0 < end_s - begin_s <= _LONGEST_GAP_S:
+        whole = first_s <= begin_s and end_s <= last_s and 0 < end_s - begin_s <= _LONGEST_GAP_S
+        if whole and end_s not in left_out:
             cpu_s.append(percent / 100 * (end_s - begin_s))
             requests.append(float(np.diff(np.interp([begin_s, end_s], edges, ended))[0]))
     return TargetUsage(np.array(cpu_s), np.array(requests))

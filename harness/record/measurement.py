@@ -81,6 +81,10 @@ class PhaseMeasurement(_Part):
     """The load that was asked for: only phases of one goal are compared."""
     generator_limited: str | None = None
     """Why the load generator was the bottleneck; the figures are then not the target's."""
+    contaminated: float = 0.0
+    """The share (0…1) of the seconds in which other processes took the cores. The figures leave them out."""
+    too_contaminated: bool = False
+    """Whether too few clean seconds are left to stand for the phase; the figures are then those of all seconds."""
     endpoints: dict[str, EndpointMeasurement]
     profile: PhaseProfile | None = None
     resources: dict[str, dict[str, ResourceSummary]] = {}

@@ -2,7 +2,12 @@
 
 Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, ``generator``, ``machine``,
 ``prometheus`` …) and ``values`` (name to number). Names carry their unit: ``cpu_percent`` (100 = one core),
-``rss_bytes``, ``threads``, ``fds``, ``processes``, ``steal_percent``.
+``rss_bytes``, ``threads``, ``fds``, ``processes``.
+
+Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thread all the time) and
+``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``others_percent`` (of those that
+are neither the target's nor the harness's), ``steal_percent`` (100 = all cores), ``pressure_percent`` (the time in
+which some process waited for a core) and ``cores``.
 """
 
 from __future__ import annotations

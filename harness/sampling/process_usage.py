@@ -8,8 +8,10 @@ from contextlib import suppress
 import psutil
 
 from harness.record.resources import Line, LineChart, Reading
+from harness.sampling.machine_usage import MachineMeter
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
 from harness.sampling.tree_clock import TreeClock
+from harness.sampling.waiting import QuotaMeter, RunQueueMeter
 
 
 class UsageMeter:
@@ -49,7 +51,11 @@ class UsageMeter:
 
 
 class ProcessUsageSampler(PeriodicSampler):
-    """Readings of ``target`` (if its process is known), ``generator`` and ``machine``."""
+    """Readings of ``target`` (if its process is known), ``generator`` and ``machine``.
+
+    The CPU of *others* is what all processes of the machine used less what the target and the harness did. Where the
+    target's process is not known, it would be one of the others, so there is no such figure.
+    """
 
     def __init__(self, context: SamplingContext) -> None:
         super().__init__(context)
@@ -57,20 +63,39 @@ class ProcessUsageSampler(PeriodicSampler):
         self._generator_pids = context.generator_pids
         self._target = UsageMeter()
         self._generator = UsageMeter()
-        psutil.cpu_times_percent(None)  # differences: this is the first reading
+        self._machine = MachineMeter()
+        self._harness = TreeClock()
+        self._run_queue = RunQueueMeter()
+        self._quota = QuotaMeter(self._target_pid or 0)
+        self._last_read_s: float | None = None
         if self._target_pid is None:
             self.note(PID_UNKNOWN)
 
     def read(self, now_epoch_s: float) -> list[Reading]:
-        readings = [Reading(now_epoch_s, "machine", _machine())]
+        elapsed_s = now_epoch_s - (self._last_read_s or now_epoch_s)
+        self._last_read_s = now_epoch_s
+        machine, readings = self._machine.read(), []
         if self._target_pid is not None:
-            usage = self._target.read(process_tree(self._target_pid), now_epoch_s)
+            members = process_tree(self._target_pid)
+            usage = self._target.read(members, now_epoch_s)
+            pids = {member.pid for member in members}
+            waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
+            # Everything that the harness has started: the target, too, if it did.
+            harness_s = self._harness.gained(
+                member.pid for member in process_tree(os.getpid()) if member.pid not in pids
+            )
+            if elapsed_s > 0:
+                usage["waiting_percent"] = 100 * waited_s / elapsed_s
+                usage["throttled_percent"] = 100 * throttled_s / elapsed_s
+                known_percent = usage["cpu_percent"] + 100 * harness_s / elapsed_s
+                machine["others_percent"] = max(0.0, machine["processes_percent"] - known_percent)
             readings.append(Reading(now_epoch_s, "target", usage))
         generator = []
         for pid in self._generator_pids():
             with suppress(psutil.NoSuchProcess):  # it has ended
                 generator.append(psutil.Process(pid))
         readings.append(Reading(now_epoch_s, "generator", self._generator.read(generator, now_epoch_s)))
+        readings.append(Reading(now_epoch_s, "machine", machine))
         return [reading for reading in readings if reading.values.get("processes") != 0]
 
 
@@ -81,18 +106,6 @@ def process_tree(pid: int) -> list[psutil.Process]:
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
-
-
-def _machine() -> dict[str, float]:
-    times = psutil.cpu_times_percent(None)
-    memory = psutil.virtual_memory()
-    return {
-        "cpu_percent": (100.0 - times.idle - getattr(times, "iowait", 0.0)) * (psutil.cpu_count() or 1),
-        "steal_percent": getattr(times, "steal", 0.0),
-        "load_1m": os.getloadavg()[0],
-        "memory_used_bytes": float(memory.total - memory.available),
-        "memory_total_bytes": float(memory.total),
-    }
 
 
 PROCESS_USAGE = SamplerKind(
@@ -111,6 +124,20 @@ PROCESS_USAGE = SamplerKind(
             ),
             empty="CPU was not sampled.",
             note="100 % is one core",
+            suffix=" %",
+        ),
+        LineChart(
+            "starvation",
+            "Waiting for a core",
+            (
+                Line("target", "waiting_percent", "target's threads", "blue"),
+                Line("machine", "others_percent", "CPU of others", "red"),
+                Line("machine", "pressure_percent", "pressure of the machine", "grey"),
+                Line("machine", "steal_percent", "stolen by the hypervisor", "purple"),
+                Line("target", "throttled_percent", "target throttled", "orange"),
+            ),
+            empty="Waiting was not sampled.",
+            note="100 % is one thread that waits, or one core that others use",
             suffix=" %",
         ),
         LineChart(

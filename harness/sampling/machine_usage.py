@@ -1,0 +1,54 @@
+"""What the whole machine does: CPU, memory, load, time taken by the hypervisor, and pressure on its cores."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+_PRESSURE = Path("/proc/pressure/cpu")
+
+
+class MachineMeter:
+    """Shares since the last call, so it is called once before the first reading."""
+
+    def __init__(self) -> None:
+        self._cores = psutil.cpu_count() or 1
+        self._before = self._counters()
+
+    def read(self) -> dict[str, float]:
+        """Values by name (units in :mod:`harness.record.resources`)."""
+        before, now = self._before, self._counters()
+        self._before = now
+        at_s, processes_s, kernel_s, stolen_s, stalled_s = (b - a for a, b in zip(before, now, strict=True))
+        elapsed_s = max(at_s, 1e-6)
+        memory = psutil.virtual_memory()
+        return {
+            "cpu_percent": 100 * (processes_s + kernel_s) / elapsed_s,
+            "processes_percent": 100 * processes_s / elapsed_s,
+            "steal_percent": 100 * stolen_s / elapsed_s / self._cores,
+            "pressure_percent": 100 * stalled_s / elapsed_s,
+            "cores": float(self._cores),
+            "load_1m": os.getloadavg()[0],
+            "memory_used_bytes": float(memory.total - memory.available),
+            "memory_total_bytes": float(memory.total),
+        }
+
+    @staticmethod
+    def _counters() -> tuple[float, float, float, float, float]:
+        """The time, and seconds of all cores: in processes, in interrupts, stolen; and stalled for want of a core."""
+        times = psutil.cpu_times()  # user time contains that of guests
+        interrupts = getattr(times, "irq", 0.0) + getattr(times, "softirq", 0.0)
+        in_processes = times.user + times.nice + times.system
+        return time.monotonic(), in_processes, interrupts, getattr(times, "steal", 0.0), _stalled_s()
+
+
+def _stalled_s() -> float:
+    """How long some process waited for a core (Documentation/accounting/psi.rst); 0 where the kernel does not say."""
+    try:
+        some = _PRESSURE.read_text().split("\n", 1)[0]
+        return int(some.rpartition("total=")[2]) / 1e6
+    except (OSError, ValueError):
+        return 0.0
