@@ -10,7 +10,8 @@ that ratio are at hand. The wider one counts, so that neither can make a differe
 - *Between the baseline's runs*: their standard deviation, moderated towards that floor while the runs are few (as in
   Smyth 2004, SAGMB 3(1)), times Student's t: how far one more run of the same build would stray.
 
-Shares such as the error rate may be 0, so they are compared by difference. Exact counts have no noise.
+Shares such as the error rate may be 0, and growth may be negative: both are compared by difference. Exact counts
+have no noise.
 """
 
 from __future__ import annotations
@@ -35,22 +36,32 @@ _PRIOR_RUNS = 2.0
 """How many runs' worth of evidence the floor is."""
 
 
-def against(observed: Interval, baselines: Sequence[Interval], metric: Metric[Any]) -> tuple[float, Interval]:
+ENOUGH_RUNS = 3
+"""With fewer, a baseline shows too little of how runs differ for a ``fail`` to rest on it."""
+
+
+def against(
+    observed: Interval, baselines: Sequence[Interval], metric: Metric[Any], *, doubtful: bool = False
+) -> tuple[float, Interval]:
     """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
 
-    Comparing that interval with a limit computed from the baseline's figure is the comparison of the two.
+    Comparing that interval with a limit computed from the baseline's figure is the comparison of the two. With
+    ``doubtful``, a baseline of fewer than :data:`ENOUGH_RUNS` is taken to vary as much between runs as
+    :attr:`Metric.between_runs` says of shared machines: what is still a difference is one on any machine.
     """
     if isinstance(metric.statistic, Exact):
         return sum(run.value for run in baselines) / len(baselines), observed
-    if metric.unit.is_share or observed.value <= 0 or min(run.value for run in baselines) <= 0:
-        return _by_difference(observed, baselines)
+    unit = metric.unit
+    if unit.is_share or unit.is_signed or observed.value <= 0 or min(run.value for run in baselines) <= 0:
+        return _by_difference(observed, baselines, -math.inf if unit.is_signed else 0.0)
     middle = math.log(observed.value)
     runs = np.log([run.value for run in baselines])
     below = middle - _log(observed.low)
     above = _log(observed.high) - middle
     base_below = _joined([math.log(run.value) - _log(run.low) for run in baselines])
     base_above = _joined([_log(run.high) - math.log(run.value) for run in baselines])
-    floor = Z * FLOOR * math.sqrt(1 + 1 / len(runs))
+    prior = metric.between_runs if doubtful and len(runs) < ENOUGH_RUNS else None
+    floor = Z * (prior or FLOOR) * math.sqrt(1 + 1 / len(runs))
     between = _between(runs, FLOOR)
     low = middle - max(math.hypot(below, base_above, floor), between)
     high = middle + max(math.hypot(above, base_below, floor), between)
@@ -83,7 +94,7 @@ def meaning_of(interval: Bounds | None, metric: Metric[Any]) -> Meaning:
     return "better" if grew == (metric.better == "higher") else "worse"
 
 
-def _by_difference(observed: Interval, baselines: Sequence[Interval]) -> tuple[float, Interval]:
+def _by_difference(observed: Interval, baselines: Sequence[Interval], least: float) -> tuple[float, Interval]:
     runs = np.array([run.value for run in baselines])
     high = math.inf if observed.high is None else observed.high
     base_below = _joined([run.value - run.low for run in baselines])
@@ -91,7 +102,7 @@ def _by_difference(observed: Interval, baselines: Sequence[Interval]) -> tuple[f
     between = _between(runs, 0.0)
     below = max(math.hypot(observed.value - observed.low, base_above), between)
     above = max(math.hypot(high - observed.value, base_below), between)
-    return float(runs.mean()), _interval(observed.value, max(0.0, observed.value - below), observed.value + above)
+    return float(runs.mean()), _interval(observed.value, max(least, observed.value - below), observed.value + above)
 
 
 def _between(runs: np.ndarray[tuple[int], np.dtype[np.float64]], floor: float) -> float:

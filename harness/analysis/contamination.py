@@ -22,6 +22,7 @@ Where the target's process is not known, it would itself be one of the others, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.samples import seconds_in
+from harness.record.journal_entries import WorkerSecond
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording
 
@@ -71,7 +73,7 @@ class Contamination:
 
 
 @dataclass(frozen=True, slots=True)
-class _Interval:
+class Interval:
     """From one reading to the next, in seconds of the run."""
 
     begin_s: float
@@ -96,25 +98,33 @@ def contamination_of(record: PhaseRecord, run: RunRecording) -> Contamination:
     return run.once(f"contamination of {record.index} {record.variant}", compute)
 
 
-def contaminated_intervals(run: RunRecording) -> list[_Interval]:
+def contaminated_intervals(run: RunRecording) -> list[Interval]:
     """The times between two readings in which others took the cores. Computed once."""
-    return run.once("contaminated intervals", lambda: [each for each in _intervals(run) if each.contaminated])
+
+    def compute() -> list[Interval]:
+        workers = {second.second: second.workers for second in run.journal.seconds}
+        found = intervals_of(run.readings, run.journal.epoch_s, workers)
+        return [interval for interval in found if interval.contaminated]
+
+    return run.once("contaminated intervals", compute)
 
 
-def _intervals(run: RunRecording) -> list[_Interval]:
-    readings: dict[float, dict[str, Reading]] = {}
-    for reading in run.readings:
-        readings.setdefault(reading.epoch_s - run.journal.epoch_s, {})[reading.source] = reading
-    workers = {second.second: second.workers for second in run.journal.seconds}
+def intervals_of(
+    readings: Sequence[Reading], epoch_s: float, workers: Mapping[int, Sequence[WorkerSecond]]
+) -> list[Interval]:
+    """The times between readings that show it; ``workers`` are the load workers' states by second of the run."""
+    by_time: dict[float, dict[str, Reading]] = {}
+    for reading in readings:
+        by_time.setdefault(reading.epoch_s - epoch_s, {})[reading.source] = reading
     found = []
-    for begin_s, end_s in pairwise(readings):
-        machine, target = readings[end_s].get("machine"), readings[end_s].get("target")
+    for begin_s, end_s in pairwise(by_time):
+        machine, target = by_time[end_s].get("machine"), by_time[end_s].get("target")
         if machine is None or target is None or "others_percent" not in machine.values:
             continue
         taken = _others_cores(machine)
         lost = [_lost(target.values["cpu_percent"], target.values.get("waiting_percent", 0.0), taken)]
         lost += [_lost(100 * state.cpu, 100 * state.starved, taken) for state in workers.get(int(end_s - 0.5), ())]
-        found.append(_Interval(begin_s, end_s, taken, taken > TAKEN and max(lost) > LOST))
+        found.append(Interval(begin_s, end_s, taken, taken > TAKEN and max(lost) > LOST))
     return found
 
 

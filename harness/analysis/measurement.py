@@ -95,11 +95,18 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
             figures = _figures((metric.name, interval_of(sample, metric)) for metric in REQUEST_METRICS.values())
             if name == ALL:
                 usage = target_usage.usage_of(record, run, clean=clean)
-                figures |= _figures((metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values())
+                figures |= _figures(
+                    (metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values()
+                )
             found[name] = EndpointMeasurement(requests=int(sample.requests.sum()), seconds=sample.n, figures=figures)
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 
     return run.once(f"endpoints of {record.index} {record.variant}{' clean' if clean else ''}", compute)
+
+
+def figures_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> Figures:
+    """The figures of all endpoints of a phase together; ``clean`` as for :func:`endpoints_of`."""
+    return endpoints_of(record, run, clean=clean)[ALL].figures
 
 
 def _figures(found: Iterable[tuple[str, Interval | None]]) -> Figures:

@@ -4,6 +4,8 @@ CPU time per request is a ratio of two sums over seconds. Its variance is that o
 (Cochran 1977, Sampling Techniques, section 6.4): of the residuals ``cpu - ratio · requests``. They share each second's
 fortune as response times do, so the variance is taken between overlapping blocks of seconds; see
 :mod:`harness.analysis.intervals`.
+
+The growth of memory is the Theil-Sen slope with Sen's interval (1968, JASA 63), over blocks of readings.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from itertools import pairwise
 import numpy as np
 
 from harness.analysis.contamination import contaminated_intervals
-from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
+from harness.analysis.intervals import FEWEST, Bounds, Z, around, block_variance
 from harness.metrics.metric import Metric
-from harness.metrics.target import CpuPerRequest
+from harness.metrics.target import CpuPerRequest, MemoryGrowth, PeakMemory
 from harness.metrics.target_usage import Floats, TargetUsage
 from harness.record.journal import Journal
 from harness.record.measurement import Interval
@@ -47,7 +49,19 @@ def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> 
         if whole and end_s not in left_out:
             cpu_s.append(percent / 100 * (end_s - begin_s))
             requests.append(float(np.diff(np.interp([begin_s, end_s], edges, ended))[0]))
-    return TargetUsage(np.array(cpu_s), np.array(requests))
+    at_s, rss_bytes = _memory(record, run)
+    return TargetUsage(np.array(cpu_s), np.array(requests), at_s, rss_bytes)
+
+
+def _memory(record: PhaseRecord, run: RunRecording) -> tuple[Floats, Floats]:
+    begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.start_s + record.load_s))
+    seen = [
+        (reading.epoch_s, reading.values["rss_bytes"])
+        for reading in run.readings
+        if reading.source == "target" and "rss_bytes" in reading.values and begin_s <= reading.epoch_s < end_s
+    ]
+    at_s, rss_bytes = np.array(seen, dtype=np.float64).reshape(-1, 2).T
+    return at_s, rss_bytes
 
 
 def _ended(journal: Journal) -> Floats:
@@ -75,4 +89,16 @@ def _bounds(statistic: object, value: float, usage: TargetUsage) -> Bounds:
             residuals = 1000 * usage.cpu_s - value * usage.requests
             variance, degrees = block_variance(residuals / usage.requests.sum())
             return around(value, math.sqrt(variance), degrees)
+        case PeakMemory():
+            return value, value
+        case MemoryGrowth():
+            return _slope_bounds(usage.growth)
     raise TypeError(f"no interval for {statistic}")
+
+
+def _slope_bounds(slopes: Floats) -> Bounds:
+    """95 % bounds of the median slope (Sen 1968, section 4): by how much Kendall's tau varies for points at random."""
+    points = (1 + math.isqrt(1 + 8 * len(slopes))) // 2
+    reach = Z * math.sqrt(points * (points - 1) * (2 * points + 5) / 18)
+    low = max(0, round((len(slopes) - reach) / 2) - 1)
+    return float(slopes[low]), float(slopes[len(slopes) - 1 - low])

@@ -8,12 +8,13 @@ from typing import Any
 from harness.analysis.comparability import earlier_figures, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
-from harness.gates.requirement import Finding, judged
+from harness.analysis.settle import Settling
+from harness.gates.requirement import Finding, Judgement, detectable_of, judged
 from harness.gates.run_gates import no_baseline
 from harness.messages import Message, alternatives, message
 from harness.plan.bench import BenchGate, name_of, reads
 from harness.record.measurement import BENCHMARKS, Interval
-from harness.record.summary import GateResult
+from harness.record.summary import GateResult, Settle
 from harness.recording.bench import BenchRecording
 
 
@@ -94,15 +95,16 @@ def _doubt(
     test: str,
     suite: BenchRecording,
     rounds: int,
-    observed: Interval,
-    limit: float,  # noqa: ARG001  (as for gates of a run)
+    found: Judgement,
+    settling: Settling,
     figures: dict[str, Any],
-) -> Message:
+) -> tuple[Message, Settle]:
     taken = next(benchmark.taken for benchmark in suite.benchmarks if benchmark.test == test)
-    if observed.high is None:
-        return message("gate-too-few-rounds", rounds=rounds, **figures)
+    settle = Settle(baseline_runs=settling.baseline_runs, detectable=detectable_of(gate, found))
+    if found.observed.high is None:
+        return message("gate-too-few-rounds", rounds=rounds, **figures), settle
     if taken > DISTURBED:
-        return message("gate-disturbed", taken=taken, **figures)
+        return message("gate-disturbed", taken=taken, **figures), settle
     if gate.baseline:
-        return message("gate-rounds-within-noise", **figures)
-    return message("gate-rounds-too-close", **figures)
+        return message("gate-rounds-within-noise", **figures), settle
+    return message("gate-rounds-too-close", **figures), settle

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.analysis.attribution import suspects_of
 from harness.analysis.changes import changes_of
+from harness.analysis.contamination import contamination_of
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import (
     GeneratorState,
@@ -16,6 +17,8 @@ from harness.analysis.generator import (
     worst_clocks,
 )
 from harness.analysis.leaks import leak_warnings
+from harness.analysis.measurement import figures_of
+from harness.analysis.samples import seconds_in
 from harness.errors import HarnessError
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
@@ -24,7 +27,7 @@ from harness.metrics.formatting import Amount
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.run_folder import RunFolder, read_json
-from harness.record.summary import BaselineRef, GateResult, GateStatus, PhaseSummary, Summary
+from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
@@ -78,7 +81,22 @@ def _phase(run: RunRecording, record: PhaseRecord) -> PhaseSummary:
             "generator_limited": None if limit is None else str(limit),
             "generator_strained": None if strain is None else str(strain),
             "dropped": dropped_of(run.journal) if [record.index] == last_open else 0,
+            "intervals": figures_of(record, run) if phase_kind(record.plan.kind).has_load else {},
+            "contamination": _contamination(run, record),
         }
+    )
+
+
+def _contamination(run: RunRecording, record: PhaseRecord) -> Contamination | None:
+    found = contamination_of(record, run)
+    if not found.count or not phase_kind(record.plan.kind).has_load:
+        return None
+    return Contamination(
+        seconds=[second for second, bad in zip(seconds_in(record), found.seconds, strict=True) if bad],
+        share=found.share,
+        others_cores=found.others_cores,
+        left_out=found.leaves_enough,
+        clean=figures_of(record, run, clean=True),
     )
 
 
@@ -87,6 +105,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     found: list[Message | str | None] = []
     for record, phase in zip(run.phases, phases, strict=True):
         found.append(_generator_warning(phase))
+        found.append(_contamination_warning(record, phase))
         found.append(waiting_for_users(record, run.journal))
         found.append(_unread_failures(record.plan, phase, gates))
     found += leak_warnings(run)
@@ -115,6 +134,19 @@ def _generator_warning(phase: PhaseSummary) -> Message | None:
     if phase_kind(phase.kind).by_steps:
         return message("stress-generator-limited", phase=phase.name, why=phase.generator_limited)
     return message("phase-generator-limited", phase=phase.name, why=phase.generator_limited)
+
+
+def _contamination_warning(record: PhaseRecord, phase: PhaseSummary) -> Message | None:
+    found = phase.contamination
+    if found is None or not record.plan.measured:
+        return None
+    return message(
+        "phase-contaminated" if found.left_out else "phase-too-contaminated",
+        phase=phase.name,
+        contaminated=len(found.seconds),
+        seconds=len(seconds_in(record)),
+        others=found.others_cores,
+    )
 
 
 def _unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) -> Message | None:

@@ -13,18 +13,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.compare import against
+from harness.analysis.settle import Settling, detectable, settling
 from harness.messages import Message, message
 from harness.metrics.benchmarks import Minimum
 from harness.metrics.formatting import Estimate, Limit
 from harness.metrics.statistics import Exact, Maximum, Proportion
+from harness.metrics.target import PeakMemory
 from harness.plan.bench import BenchGate
 from harness.plan.requirement import Comparison
 from harness.record.measurement import Interval
-from harness.record.summary import GateResult, GateStatus
+from harness.record.summary import GateResult, GateStatus, Settle
 
 Requirement = Comparison | BenchGate
-Doubt = Callable[[Interval, float, dict[str, Any]], Message]
-"""Says why a figure is too close to a limit to tell; called with the figure, the limit and the message's parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A figure beside its limit; ``observed`` has the noise of both sides where the limit comes from a baseline."""
+
+    status: GateStatus
+    observed: Interval
+    limit: float
+    baseline: float | None = None
+    few_runs: bool = False
+    """Whether it would have failed, had the baseline had enough runs to show how runs differ."""
+
+
+Doubt = Callable[[Judgement, Settling, dict[str, Any]], tuple[Message, Settle]]
+"""Says why a figure is too close to a limit to tell, and what would; called with the message's parameters, too."""
 
 
 @dataclass(slots=True)
@@ -36,11 +52,12 @@ class Finding:
     observed: Interval | None = None
     limit: float | None = None
     baseline: float | None = None
+    settle: Settle | None = None
 
     def result(self, requirement: Requirement, *, phase: str | None = None, endpoint: str | None = None) -> GateResult:
         """The finding as the summary has it."""
         observed = self.observed
-        exact = isinstance(requirement.measures.statistic, Maximum | Minimum | Exact)
+        exact = isinstance(requirement.measures.statistic, Maximum | Minimum | PeakMemory | Exact)
         has_interval = observed is not None and (not exact or observed.low != observed.high)
         return GateResult(
             require=requirement.source,
@@ -52,34 +69,56 @@ class Finding:
             limit=self.limit,
             interval=(observed.low, observed.high) if observed and has_interval else None,
             baseline=self.baseline,
+            settle=self.settle,
         ).because(self.reason)
 
 
 def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Interval], doubt: Doubt) -> Finding:
-    """Hold ``observed`` against the limit, which is computed from ``baselines`` where the requirement asks for it."""
-    metric = requirement.measures
-    baseline = None
-    if requirement.baseline:
-        baseline, observed = against(observed, baselines, metric)
-    limit = limit_of(requirement, baseline)
-    status = _status(requirement, observed, limit)
-    figures = {
-        "metric": metric.name,
-        "observed": Estimate(observed, metric.unit.name),
-        "limit": Limit(limit, metric.unit.name, baseline),
+    """Hold ``observed`` against the limit, which is computed from ``baselines`` where the requirement asks for it.
+
+    A requirement that compares with a baseline fails only if it also fails with the noise between runs that is assumed
+    while the baseline is too small to show it.
+    """
+    unit, found = requirement.measures.unit.name, judge(requirement, observed, baselines)
+    figures: dict[str, Any] = {
+        "metric": requirement.metric,
+        "observed": Estimate(found.observed, unit),
+        "limit": Limit(found.limit, unit, found.baseline),
     }
-    if status == "inconclusive":
-        reason = doubt(observed, limit, figures)
-    elif status == "pass":
+    advice = None
+    if found.status == "inconclusive":
+        settle = settling(observed, baselines, lambda *given: judge(requirement, *given).status != "inconclusive")
+        reason, advice = doubt(found, settle, figures)
+    elif found.status == "pass":
         code = "gate-within-limit" if requirement.is_upper else "gate-reached-limit"
         reason = Message(code, figures)
-    elif observed.value == limit:
+    elif observed.value == found.limit:
         reason = message("gate-at-limit", **figures)
     elif requirement.is_upper:
         reason = message("gate-over-limit", **figures)
     else:
         reason = message("gate-under-limit", **figures)
-    return Finding(status, reason, observed, limit, baseline)
+    return Finding(found.status, reason, found.observed, found.limit, found.baseline, advice)
+
+
+def judge(requirement: Requirement, observed: Interval, baselines: Sequence[Interval]) -> Judgement:
+    """The status of a requirement; ``baselines`` has a figure of each run where it compares with a baseline."""
+    if not requirement.baseline:
+        limit = limit_of(requirement, None)
+        return Judgement(_status(requirement, observed, limit), observed, limit)
+    baseline, seen = against(observed, baselines, requirement.measures)
+    limit = limit_of(requirement, baseline)
+    status = _status(requirement, seen, limit)
+    if status == "fail":
+        _, wider = against(observed, baselines, requirement.measures, doubtful=True)
+        if _status(requirement, wider, limit) != "fail":
+            return Judgement("inconclusive", wider, limit, baseline, few_runs=True)
+    return Judgement(status, seen, limit, baseline)
+
+
+def detectable_of(requirement: Requirement, found: Judgement) -> float | None:
+    """The figure from which on the requirement would have failed; None where none would have."""
+    return detectable(found.observed, found.limit, upper=requirement.is_upper)
 
 
 def limit_of(requirement: Requirement, baseline: float | None) -> float:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
-from functools import partial
-from typing import Any
 
 from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.contamination import contamination_of
 from harness.analysis.generator import HELD
-from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import endpoints_of, measure
+from harness.gates.doubt import RunDoubt
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
 from harness.messages import Message, Option, alternatives, message
-from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
+from harness.metrics.statistics import Proportion
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
-from harness.plan.requirement import Comparison
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
 from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
-
-_MOST_TIMES_LONGER = 100
-"""A run that would have to be longer by more than this is not what settles a gate."""
 
 
 def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
@@ -43,7 +37,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     record = next((record for record in run.phases if record.plan.name == phase), None)
     if record is None:
         return Finding("inconclusive", _why_no_phase(phase, [entry.name for entry in run.plan.phases]))
-    endpoints = endpoints_of(record, run)
+    contamination = contamination_of(record, run)
+    endpoints = endpoints_of(record, run, clean=contamination.leaves_enough)
     measured = endpoints.get(gate.endpoint or ALL)
     if measured is None:
         assert gate.endpoint is not None
@@ -60,7 +55,7 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         )
     else:
         finding = _judged(gate, run, record, measured, observed, summary)
-    if run.journal.end_reason == "gate failed" and finding.status != "fail":
+    if run.journal.end_reason == "gate failed" and finding.status != "fail" and not contamination.count:
         # The run was ended for this, so it must be judged by what ended it.
         lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))
         if lost is not None:
@@ -68,6 +63,7 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if run.journal.end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
         # The requests that were cut off count as failed, and the others had no time to fail.
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
+    finding = _uncontaminated(finding, gate, run, record, summary)
     return _qualified(finding, summary)
 
 
@@ -109,7 +105,8 @@ def _judged(
                 "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
             )
             return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
-    return judged(gate.comparison, observed, baselines, partial(_doubt, gate.comparison, measured, summary))
+    doubt = RunDoubt(gate, run, record, measured, summary, len(baselines))
+    return judged(gate.comparison, observed, baselines, doubt)
 
 
 def no_baseline(recording: Recording) -> Message:
@@ -117,48 +114,36 @@ def no_baseline(recording: Recording) -> Message:
     return recording.no_baseline or message("baseline-missing", run=str(recording.folder.path))
 
 
-def _doubt(
-    comparison: Comparison,
-    measured: EndpointMeasurement,
-    summary: PhaseSummary,
-    observed: Interval,
-    limit: float,
-    figures: dict[str, Any],
-) -> Message:
-    if summary.generator_strained and isinstance(comparison.measures.statistic, Quantile | Mean | Maximum):
-        return message("gate-generator-late", why=summary.generator_strained, **figures)
-    needed = _needed(comparison, measured.seconds, observed, limit)
-    if measured.requests < needed:
-        return message(
-            "gate-too-few-requests", requests=measured.requests, seconds=measured.seconds, needed=needed, **figures
-        )
-    if comparison.baseline:
-        return message("gate-within-noise", **figures)
-    return message("gate-too-close", settle=_settle(observed, limit, measured.seconds), **figures)
+def _uncontaminated(
+    finding: Finding, gate: Gate, run: RunRecording, record: PhaseRecord, summary: PhaseSummary
+) -> Finding:
+    """What seconds in which others took the cores do to a finding.
 
-
-def _settle(observed: Interval, limit: float, seconds: int) -> Message:
-    """What would tell a figure from its limit: an interval shrinks with the root of the time that it rests on."""
-    distance = abs(limit - observed.value)
-    reaches = observed.value - observed.low
-    if observed.value < limit:
-        reaches = math.inf if observed.high is None else observed.high - observed.value
-    longer = (reaches / distance) ** 2 if distance else math.inf
-    if longer > _MOST_TIMES_LONGER:
-        return message("gate-settle-limit")
-    return message("gate-settle-longer", seconds=seconds, needed=math.ceil(seconds * longer / 10) * 10)
-
-
-def _needed(comparison: Comparison, seconds: int, observed: Interval, limit: float) -> int:
-    """How many requests it takes at the least, where too few may be why the gate is inconclusive; else 0."""
-    match comparison.measures.statistic:
-        case Mean() if observed.high is None:
-            return FEWEST
-        case Quantile(q) if observed.high is None:
-            return requests_to_bound(q, seconds)
-        case Proportion() if observed.value == 0 and limit > 0:
-            return requests_to_show(limit / 100, seconds)
-    return 0
+    They are left out already if enough are left. Otherwise nothing that is relative to another run stands. Others only
+    add time, so what is within an absolute limit in spite of them stands, but what is beyond it does not. Failures are
+    never left out of a pass: nobody knows whether others have caused them.
+    """
+    contamination, comparison = contamination_of(record, run), gate.comparison
+    undecided = finding.status == "inconclusive" and finding.settle is None  # there was nothing to judge
+    if not contamination.count or undecided or not comparison.measures.others_matter:
+        return finding
+    shown = {"contaminated": contamination.count, "seconds": len(contamination.seconds)}
+    if not contamination.leaves_enough:
+        if comparison.baseline or finding.status != "pass":
+            finding.status, finding.settle = "inconclusive", None
+            finding.reason = message(
+                "gate-contaminated", others=contamination.others_cores, reason=finding.reason, **shown
+            )
+    elif finding.status == "pass" and not comparison.baseline and isinstance(comparison.measures.statistic, Proportion):
+        measured = endpoints_of(record, run)[gate.endpoint or ALL]
+        whole = _judged(gate, run, record, measured, measured.figures[comparison.metric], summary)
+        if whole.status != "pass":
+            whole.status, whole.reason = (
+                "inconclusive",
+                message("gate-failures-contaminated", reason=whole.reason, **shown),
+            )
+        return whole
+    return finding
 
 
 def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:

@@ -155,7 +155,8 @@ class _Formatter(Formatter):
             case "q":
                 return quoted(value)
             case "o":
-                return " or ".join(filter(None, (", ".join(value[:-1]), *value[-1:])))
+                texts = [str(_shown(each, self._style)) for each in value]
+                return " or ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
             case _:
                 return super().convert_field(value, conversion)
 

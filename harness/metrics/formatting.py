@@ -21,10 +21,12 @@ def number(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_BYTES = ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (1e12, 1e9, "GB"), (math.inf, 1e12, "TB"))
 _STEPS = {
     "ms": ((1e4, 1.0, "ms"), (math.inf, 1e3, "s")),
     "s": ((1e-6, 1e-9, "ns"), (1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms")),
-    "B": ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (1e12, 1e9, "GB"), (math.inf, 1e12, "TB")),
+    "B": _BYTES,
+    "B/min": tuple((below, scale, f"{unit}/min") for below, scale, unit in _BYTES),
 }
 """Of units that are scaled: below the first number, one of the named unit is the second number."""
 

@@ -36,6 +36,11 @@ class Metric(Generic[_Data]):
     """What must have been recorded for it."""
     compared: bool = False
     """Whether comparisons with a baseline show it; a gate can compare any metric."""
+    others_matter: bool = True
+    """Whether other processes that take the cores change it."""
+    between_runs: float | None = None
+    """The relative standard deviation between runs of one build that a ``fail`` assumes while the baseline has too few
+    runs to show it; None: the least that is always assumed."""
 
     def value(self, data: _Data) -> float | None:
         """The figure, in :attr:`unit`; None where ``data`` has nothing to compute it from."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.metrics.metric import Metric
-from harness.metrics.units import MILLISECONDS
+from harness.metrics.units import BYTES, BYTES_PER_MINUTE, MILLISECONDS
 
 if TYPE_CHECKING:
     from harness.metrics.target_usage import TargetUsage
@@ -21,6 +23,22 @@ class CpuPerRequest:
         return 1000 * float(data.cpu_s.sum()) / requests if requests else None
 
 
+@dataclass(frozen=True, slots=True)
+class PeakMemory:
+    """The most that all the target's processes held. It has no interval: it is what was observed."""
+
+    def value(self, data: TargetUsage) -> float | None:
+        return float(data.rss_bytes.max()) if len(data.rss_bytes) else None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGrowth:
+    """The median slope between all pairs of points (Sen 1968, JASA 63), which no single step or collection moves."""
+
+    def value(self, data: TargetUsage) -> float | None:
+        return float(np.median(data.growth)) if len(data.growth) else None
+
+
 METRICS: tuple[Metric[TargetUsage], ...] = (
     Metric(
         "cpu_per_request",
@@ -31,5 +49,28 @@ METRICS: tuple[Metric[TargetUsage], ...] = (
         ("cpu", "cpu_time"),
         needs="target",
         compared=True,
+        between_runs=0.05,
+    ),
+    Metric(
+        "rss_max",
+        BYTES,
+        "lower",
+        PeakMemory(),
+        "Most resident memory that the target's processes had together",
+        ("rss", "memory"),
+        needs="target",
+        compared=True,
+        between_runs=0.03,
+        others_matter=False,
+    ),
+    Metric(
+        "rss_growth",
+        BYTES_PER_MINUTE,
+        "lower",
+        MemoryGrowth(),
+        "How fast the resident memory of the target's processes grew; takes a phase of 30 s",
+        ("leak", "memory_growth"),
+        needs="target",
+        others_matter=False,
     ),
 )

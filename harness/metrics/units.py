@@ -27,6 +27,8 @@ class Unit:
     """A number that was written without a unit, with the most likely one."""
     most: float = math.inf
     """The greatest value there can be."""
+    is_signed: bool = False
+    """Whether figures may be below 0; they are then compared by difference."""
     is_share: bool = False
     """A share changes by percentage points; anything else by a percentage of what it was."""
 
@@ -62,5 +64,13 @@ BYTES = Unit(
     wording="in B, kB, MB, KiB or MiB",
     example="10MB",
     completed=_with("MB"),
+)
+BYTES_PER_MINUTE = Unit(
+    "B/min",
+    {f"{name}/min": scale for name, scale in BYTES.scales.items()},
+    wording="in kB/min, MB/min, KiB/min or MiB/min",
+    example="1MB/min",
+    completed=_with("MB/min"),
+    is_signed=True,
 )
 NUMBER = Unit("", {"": 1.0}, wording="a plain number, without a unit", example="100", completed=_with(""))

@@ -36,7 +36,7 @@ WORD: /[a-zA-Z_][\w.]*/
 COMPARATOR: /[<>=!]+|≤|≥/
 NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
 SIGN: "+" | "-"
-UNIT: /[a-zA-Zµ]+|%|\/\s*[a-zA-Z]+/
+UNIT: /[a-zA-Zµ]+(\s*\/\s*[a-zA-Z]+)?|%|\/\s*[a-zA-Z]+/
 
 %import common.WS
 %ignore WS
@@ -199,7 +199,7 @@ def _quantity(metric: Metric[_Data], words: Mapping[str, str], source: str) -> t
     """The limit, or the change from the baseline, in the metric's own unit or in per cent of the baseline's figure."""
     if "NUMBER" not in words:  # a bare ``baseline``
         return 0.0, True
-    number, written, unit = words["NUMBER"], words.get("UNIT", "").replace(" ", ""), metric.unit
+    number, written, unit = words["NUMBER"], "".join(words.get("UNIT", "").split()), metric.unit
     value, baseline = float(number), "BASELINE" in words
     is_relative = baseline and written == "%"
     if value > _LARGEST:
@@ -210,7 +210,7 @@ def _quantity(metric: Metric[_Data], words: Mapping[str, str], source: str) -> t
         raise _wrong_unit(metric, number, written, source, baseline=baseline)
     if not baseline and value > unit.most:
         raise InvalidValue("limit-out-of-range", text=source, metric=metric.name, most=unit.most, unit=unit.name)
-    if not baseline and value == 0 and words["COMPARATOR"] == "<":
+    if not baseline and value == 0 and words["COMPARATOR"] == "<" and not unit.is_signed:
         raise InvalidValue("limit-never-holds", text=source)
     scale = (1.0 if is_relative else unit.scales[written]) * (-1.0 if words.get("SIGN") == "-" else 1.0)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
 from harness.messages import Message, Option
-from harness.record.measurement import Baseline
+from harness.record.measurement import Baseline, Interval
 from harness.record.plain_text import steering_escaped
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
@@ -75,6 +75,24 @@ class StepFigures(Figures):
     held: bool | None = None
 
 
+class Contamination(_Part):
+    """Seconds of a phase in which others took the cores; see :mod:`harness.analysis.contamination`.
+
+    Others are processes that neither the target nor the harness started, and the hypervisor.
+    """
+
+    seconds: list[int] = []
+    """Of the run: the second 12 begins 12 s after its start."""
+    share: float = 0.0
+    """Of the phase's seconds (0…1)."""
+    others_cores: float = 0.0
+    """How many cores others used in these seconds, on average."""
+    left_out: bool = False
+    """Whether gates leave them out; otherwise too few would be left."""
+    clean: dict[str, Interval] = {}
+    """The phase's figures without these seconds, all endpoints together; by metric, as ``intervals``."""
+
+
 class PhaseSummary(Figures):
     """One phase: all its endpoints together, then each."""
 
@@ -108,6 +126,10 @@ class PhaseSummary(Figures):
     """Why response times may be longer than they were; their intervals reach down to what they may be without it."""
     dropped: int = 0
     """Open model: arrivals of the run that found no user until its end. The last open phase has them."""
+    intervals: dict[str, Interval] = {}
+    """The figures of all endpoints together with their 95 % intervals, and those of the target; by metric."""
+    contamination: Contamination | None = None
+    """Null where no second is contaminated."""
     endpoints: list[EndpointFigures] = []
 
 
@@ -132,6 +154,19 @@ class Notice(_Part):
         return Message(self.code, self.params, self.text)
 
 
+class Settle(_Part):
+    """What would settle an inconclusive gate if its figures stayed as they are; null: that would not."""
+
+    seconds: int | None = None
+    """How long the phase would have to be."""
+    baseline_runs: int | None = None
+    """How many runs the baseline would have to have."""
+    metric: str | None = None
+    """A metric that shows smaller changes of the same target."""
+    detectable: float | None = None
+    """The figure from which on this run would have failed the gate, in the gate's ``unit``."""
+
+
 class GateResult(_Part):
     """What one gate required, what was observed, and whether it held.
 
@@ -151,6 +186,8 @@ class GateResult(_Part):
     interval: tuple[float, float | None] | None = None
     """The upper end is null if the requests are too few to bound a percentile from above."""
     baseline: float | None = None
+    settle: Settle | None = None
+    """Null unless the gate is inconclusive because its figure is too close to the limit."""
     reason: str = ""
     """One sentence a person can act on."""
     code: str = ""

@@ -57,9 +57,11 @@ class ProcessUsageSampler(PeriodicSampler):
     target's process is not known, it would be one of the others, so there is no such figure.
     """
 
-    def __init__(self, context: SamplingContext) -> None:
+    def __init__(self, context: SamplingContext, harness_pid: int | None = None) -> None:
+        """The harness is the process ``harness_pid``, by default this one, with all that it started."""
         super().__init__(context)
         self._target_pid = context.target.pid
+        self._harness_pid = harness_pid or os.getpid()
         self._generator_pids = context.generator_pids
         self._target = UsageMeter()
         self._generator = UsageMeter()
@@ -82,7 +84,7 @@ class ProcessUsageSampler(PeriodicSampler):
             waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
             # Everything that the harness has started: the target, too, if it did.
             harness_s = self._harness.gained(
-                member.pid for member in process_tree(os.getpid()) if member.pid not in pids
+                member.pid for member in process_tree(self._harness_pid) if member.pid not in pids
             )
             if elapsed_s > 0:
                 usage["waiting_percent"] = 100 * waited_s / elapsed_s

@@ -17,7 +17,7 @@ from tests.support.plans import steady
 from tests.support.recordings import record_run
 from tests.support.samples import wandering
 
-CPU = TARGET_METRICS["cpu_per_request"]
+CPU, GROWTH = TARGET_METRICS["cpu_per_request"], TARGET_METRICS["rss_growth"]
 RUNS = 200
 
 
@@ -74,3 +74,37 @@ def test_the_cpu_of_a_phase_is_divided_by_its_requests(tmp_path: Path) -> None:
     others = [part.figures for name, part in measure(run).phases[0].endpoints.items() if name != ALL]
     assert others
     assert not any("cpu_per_request" in figures for figures in others)
+
+
+def growing(rng: np.random.Generator, seconds: int, *, per_minute: float) -> TargetUsage:
+    """Memory that wanders for seconds, with a step now and then, and grows."""
+    at_s = np.arange(float(seconds))
+    rss = 2e8 + per_minute / 60 * at_s + 1e6 * wandering(rng, seconds, phi=0.7, spread=1)
+    return TargetUsage(np.empty(0), np.empty(0), at_s, rss)
+
+
+@pytest.mark.parametrize("seconds", [30, 120, 600])
+def test_the_interval_of_growth_holds_the_truth(seconds: int) -> None:
+    rng = np.random.default_rng(11)
+    found = [interval_of(growing(rng, seconds, per_minute=3e6), GROWTH) for _ in range(RUNS)]
+    hits = sum(each is not None and each.high is not None and each.low <= 3e6 <= each.high for each in found)
+    assert 0.85 <= hits / RUNS <= 0.995
+
+
+def test_a_step_is_no_growth() -> None:
+    rss = np.full(60, 2e8)
+    rss[10:] += 5e7
+    figure = interval_of(TargetUsage(np.empty(0), np.empty(0), np.arange(60.0), rss), GROWTH)
+    assert figure is not None
+    assert figure.value == 0
+
+
+def test_memory_that_shrinks_has_a_negative_growth() -> None:
+    figure = interval_of(growing(np.random.default_rng(1), 300, per_minute=-3e6), GROWTH)
+    assert figure is not None
+    assert figure.high is not None
+    assert figure.high < 0
+
+
+def test_a_short_phase_shows_no_growth() -> None:
+    assert interval_of(growing(np.random.default_rng(1), 20, per_minute=3e6), GROWTH) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure
@@ -74,6 +75,74 @@ def test_a_target_that_was_not_sampled_has_no_cpu_time(tmp_path: Path, target: T
     folder.resources.unlink()
     result = only(judge(folder))
     assert (result.status, result.code) == ("inconclusive", code)
+
+
+# ------------------------------------------------------------------------------------------ contaminated seconds
+
+
+def contaminated_run(parent: Path, seconds: float, *gates: str, failing: float = 0.0) -> RunFolder:
+    """30 s, of which others take the cores in the first so many: requests take 300 ms in place of 20, and more CPU."""
+    taken = {
+        "target": {"cpu_percent": 90.0, "waiting_percent": 60.0},
+        "machine": {"others_percent": 180.0, "cores": 2.0},
+    }
+    quiet = {"target": {"cpu_percent": 50.0, "waiting_percent": 1.0}, "machine": {"others_percent": 2.0, "cores": 2.0}}
+    return record_run(
+        parent,
+        phases=[steady(rate=100, seconds=30)],
+        gates=gates,
+        lead_in_s=0.0,
+        latency=lambda _, at_s, __: np.where(at_s < seconds, 300.0, 20.0),
+        sampled=lambda at_s: taken if at_s < seconds else quiet,
+        failures=[Failing(failing)],
+    )
+
+
+GATES = ("p95 <= baseline + 20%", "cpu_per_request <= baseline + 10%", "p95 < 100ms", "p95 < 1s")
+
+
+def test_gates_leave_contaminated_seconds_out(tmp_path: Path) -> None:
+    folder = contaminated_run(tmp_path, 8, *GATES)
+    baseline_of(contaminated_run(tmp_path / "before", 0), into=folder)
+    summary = judge(folder)
+    assert [gate.status for gate in summary.gates] == ["pass"] * 4
+    (phase,) = summary.phases
+    assert phase.response_ms.p95 == pytest.approx(300, rel=0.02)
+    found = phase.contamination
+    assert found is not None
+    assert (found.seconds, found.left_out) == (list(range(8)), True)
+    assert found.share == pytest.approx(8 / 30)
+    assert found.others_cores == pytest.approx(1.8, rel=0.01)
+    assert phase.intervals["p95"].value == pytest.approx(300, rel=0.02)
+    assert found.clean["p95"].value == pytest.approx(20, rel=0.02)
+    assert "phase-contaminated" in [notice.code for notice in summary.notices]
+
+
+def test_no_gate_fails_where_too_few_seconds_are_clean(tmp_path: Path) -> None:
+    folder = contaminated_run(tmp_path, 20, *GATES)
+    baseline_of(contaminated_run(tmp_path / "before", 0), into=folder)
+    summary = judge(folder)
+    assert [(gate.status, gate.code) for gate in summary.gates] == [
+        ("inconclusive", "gate-contaminated"),
+        ("inconclusive", "gate-contaminated"),
+        ("inconclusive", "gate-contaminated"),
+        ("pass", "gate-within-limit"),  # others only add time, so it is within the limit without them, too
+    ]
+    assert (summary.verdict, summary.exit_code) == ("inconclusive", 3)
+    assert "phase-too-contaminated" in [notice.code for notice in summary.notices]
+
+
+def test_a_baseline_that_others_slowed_is_not_compared_with(tmp_path: Path) -> None:
+    folder = contaminated_run(tmp_path, 0, GATES[0])
+    baseline_of(contaminated_run(tmp_path / "before", 20), into=folder)
+    result = only(judge(folder))
+    assert (result.status, result.code) == ("inconclusive", "baseline-contaminated")
+
+
+def test_failures_in_contaminated_seconds_are_not_left_out_of_a_pass(tmp_path: Path) -> None:
+    folder = contaminated_run(tmp_path, 8, "error_rate < 1%", failing=0.1)
+    result = only(judge(folder))
+    assert result.status == "fail"
 
 
 # ------------------------------------------------------------------------------------------ absolute gates
@@ -259,7 +328,7 @@ def test_without_a_baseline_a_relative_gate_says_how_to_set_one(tmp_path: Path) 
     assert (only(summary).code, only(summary).params) == ("baseline-missing", {"run": str(folder.path)})
 
 
-@pytest.mark.parametrize(("slower", "status"), [(0.8, "pass"), (1.4, "fail")])
+@pytest.mark.parametrize(("slower", "status"), [(0.8, "pass"), (1.4, "inconclusive"), (1.8, "fail")])
 def test_a_run_is_compared_with_its_baseline(tmp_path: Path, slower: float, status: str) -> None:
     before = record_run(tmp_path, run_id="before", phases=PHASES, latency=lognormal(20), seed=1)
     folder = record_run(

@@ -44,12 +44,18 @@ def test_an_interval_is_about_the_value_of_the_aggregate(metric: Metric[Aggregat
 
 @pytest.mark.parametrize("metric", TARGET_METRICS.values(), ids=lambda metric: metric.name)
 def test_an_interval_of_the_target_is_about_its_value(metric: Metric[TargetUsage]) -> None:
-    usage = TargetUsage(cpu_s=np.array([0.5, 0.6, 0.4] * 8), requests=np.array([100.0, 110.0, 90.0] * 8))
+    rng = np.random.default_rng(1)
+    usage = TargetUsage(
+        cpu_s=np.array([0.5, 0.6, 0.4] * 8),
+        requests=np.array([100.0, 110.0, 90.0] * 8),
+        at_s=np.arange(30.0),
+        rss_bytes=1e8 + 1e6 * rng.standard_normal(30),
+    )
     interval = target_usage.interval_of(usage, metric)
     assert interval is not None
     assert interval.value == metric.value(usage)
     assert interval.high is not None
-    assert interval.low < interval.value < interval.high
+    assert interval.low <= interval.value <= interval.high
 
 
 @pytest.mark.parametrize("metric", BENCH_METRICS.values(), ids=lambda metric: metric.name)

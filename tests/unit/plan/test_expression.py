@@ -31,6 +31,10 @@ EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput 
         ("throughput >= baseline - 5%", ("throughput", ">=", -5, "%", True)),
         ("cpu_per_request <= baseline + 5%", ("cpu_per_request", "<=", 5, "%", True)),
         ("cpu_per_request < 600us", ("cpu_per_request", "<", 0.6, "ms", False)),
+        ("rss_max < 500MB", ("rss_max", "<", 500e6, "B", False)),
+        ("rss_growth < 1MB/min", ("rss_growth", "<", 1e6, "B/min", False)),
+        ("rss_growth <= baseline + 2 KiB / min", ("rss_growth", "<=", 2048, "B/min", True)),
+        ("rss_growth < 0MB/min", ("rss_growth", "<", 0, "B/min", False)),
         ("mean <= baseline", ("mean", "<=", 0, "%", True)),
     ],
 )
@@ -65,6 +69,8 @@ def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, b
             "limit-of-wrong-unit",
             {"text": "p95 <= baseline + 10/s", "unit": "/s", "metric": "p95"},
         ),
+        ("rss_growth < 1MB", "limit-of-wrong-unit", {"text": "rss_growth < 1MB", "unit": "MB"}),
+        ("p95 < 5ms/s", "limit-of-wrong-unit", {"text": "p95 < 5ms/s", "unit": "ms/s"}),
         ("p98 < 5ms", "metric-unknown", {"text": "p98 < 5ms", "word": "p98", "alternatives": "p99"}),
         ("rps > 40/s", "metric-unknown", {"text": "rps > 40/s", "word": "rps", "alternatives": "throughput"}),
         (
@@ -139,7 +145,8 @@ def test_a_throughput_can_be_a_limit_from_either_side() -> None:
     st.sampled_from(["", " "]),
 )
 def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, value: int, space: str) -> None:
-    unit = {"error_rate": "%", "throughput": "/s"}.get(metric, "ms")
+    units = {"error_rate": "%", "throughput": "/s", "rss_max": "B", "rss_growth": "B/min"}
+    unit = units.get(metric, "ms")
     read = parse_requirement(f"{metric}{space}{comparator}{space}{value}{space}{unit}")
     assert (read.metric, read.comparator, read.value, read.unit) == (metric, comparator, value, unit)
 
