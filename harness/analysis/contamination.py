@@ -37,7 +37,7 @@ from harness.recording.run import PhaseRecord, RunRecording
 TAKEN = 0.2
 """Cores."""
 LOST = 0.1
-ENOUGH_S = 10
+ENOUGH_S = 5
 ENOUGH = 0.5
 _OVERLAP_S = 0.05
 """Readings are taken once a second, but not as the run's second begins: both seconds that they touch count."""

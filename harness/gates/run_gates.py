@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from harness.analysis.comparability import earlier_figures, why_not_comparable
-from harness.analysis.contamination import contamination_of
+from harness.analysis.contamination import Contamination, contamination_of
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.doubt import RunDoubt
@@ -15,6 +15,7 @@ from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Proportion
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
+from harness.plan.requirement import Comparison
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
 from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
@@ -38,7 +39,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if record is None:
         return Finding("inconclusive", _why_no_phase(phase, [entry.name for entry in run.plan.phases]))
     contamination = contamination_of(record, run)
-    endpoints = endpoints_of(record, run, clean=contamination.leaves_enough)
+    clean = contamination.leaves_enough and _disturbed_by_others(gate.comparison)
+    endpoints = endpoints_of(record, run, clean=clean)
     measured = endpoints.get(gate.endpoint or ALL)
     if measured is None:
         assert gate.endpoint is not None
@@ -63,8 +65,7 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if run.journal.end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
         # The requests that were cut off count as failed, and the others had no time to fail.
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
-    finding = _uncontaminated(finding, gate, run, record, summary)
-    return _qualified(finding, summary)
+    return _qualified(_uncontaminated(finding, gate.comparison, contamination), summary)
 
 
 def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
@@ -114,36 +115,31 @@ def no_baseline(recording: Recording) -> Message:
     return recording.no_baseline or message("baseline-missing", run=str(recording.folder.path))
 
 
-def _uncontaminated(
-    finding: Finding, gate: Gate, run: RunRecording, record: PhaseRecord, summary: PhaseSummary
-) -> Finding:
-    """What seconds in which others took the cores do to a finding.
+def _uncontaminated(finding: Finding, comparison: Comparison, contamination: Contamination) -> Finding:
+    """What seconds in which others took the cores do to a finding where too few are clean to judge by those alone.
 
-    They are left out already if enough are left. Otherwise nothing that is relative to another run stands. Others only
-    add time, so what is within an absolute limit in spite of them stands, but what is beyond it does not. Failures are
-    never left out of a pass: nobody knows whether others have caused them.
+    Nothing that is relative to another run stands. Others only add time, so what is within an absolute limit in spite
+    of them stands, but what is beyond it does not.
     """
-    contamination, comparison = contamination_of(record, run), gate.comparison
     undecided = finding.status == "inconclusive" and finding.settle is None  # there was nothing to judge
-    if not contamination.count or undecided or not comparison.measures.others_matter:
+    stands = undecided or (finding.status == "pass" and not comparison.baseline)
+    if contamination.leaves_enough or stands or not _disturbed_by_others(comparison):
         return finding
-    shown = {"contaminated": contamination.count, "seconds": len(contamination.seconds)}
-    if not contamination.leaves_enough:
-        if comparison.baseline or finding.status != "pass":
-            finding.status, finding.settle = "inconclusive", None
-            finding.reason = message(
-                "gate-contaminated", others=contamination.others_cores, reason=finding.reason, **shown
-            )
-    elif finding.status == "pass" and not comparison.baseline and isinstance(comparison.measures.statistic, Proportion):
-        measured = endpoints_of(record, run)[gate.endpoint or ALL]
-        whole = _judged(gate, run, record, measured, measured.figures[comparison.metric], summary)
-        if whole.status != "pass":
-            whole.status, whole.reason = (
-                "inconclusive",
-                message("gate-failures-contaminated", reason=whole.reason, **shown),
-            )
-        return whole
+    finding.status, finding.settle = "inconclusive", None
+    finding.reason = message(
+        "gate-contaminated",
+        contaminated=contamination.count,
+        seconds=len(contamination.seconds),
+        others=contamination.others_cores,
+        reason=finding.reason,
+    )
     return finding
+
+
+def _disturbed_by_others(comparison: Comparison) -> bool:
+    """Whether others that take the cores may have made the figure. A failure within an absolute limit is a failure."""
+    absolute_failures = isinstance(comparison.measures.statistic, Proportion) and not comparison.baseline
+    return comparison.measures.others_matter and not absolute_failures
 
 
 def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:

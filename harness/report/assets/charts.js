@@ -24,6 +24,9 @@
       shapes: [...phases.map((phase) => ({
         type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },
         x0: phase.start_s / unit.of, x1: phase.end_s / unit.of, fillcolor: faded(phase.tone, phase.measured ? 0.09 : 0.16),
+      })), ...(timed ? data.contaminated : []).map(([start, end]) => ({
+        type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },
+        x0: start / unit.of, x1: end / unit.of, fillcolor: faded("red", 0.14),
       })), ...(own.shapes ?? [])],
       annotations: phases.flatMap((phase) => {
         const start = Math.max(phase.start_s / unit.of, from), end = Math.min(phase.end_s / unit.of, to);

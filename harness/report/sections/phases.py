@@ -35,6 +35,7 @@ class Phases(Section):
             Column("P95 service", lambda phase: ms(phase.service_ms.p95), from_width=WIDE, shown=open_model),
             Column("P99", lambda phase: ms(phase.response_ms.p99)),
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
+            Column("CPU", cpu_per_request, from_width=WIDE, shown=any(map(cpu_per_request, phases))),
         ]
         found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *remarks(phase))]
         return [table(columns, phases), *([Items(found)] if found else [])]
@@ -45,7 +46,9 @@ class Phases(Section):
         until = {
             record.index: record.plan.until.source for record in report.run.phases if record.plan.until is not None
         }
-        phases = [(phase, latency_rows(phase), remarks(phase)) for phase in report.summary.phases]
+        phases = [
+            (phase, latency_rows(phase), remarks(phase), cpu_per_request(phase)) for phase in report.summary.phases
+        ]
         return {"phases": phases, "until": until}
 
 
@@ -68,8 +71,29 @@ def remarks(phase: PhaseSummary) -> dict[str, str]:
         "the load generator was the bottleneck": phase.generator_limited,
         "response times may be shorter than shown": phase.generator_strained,
         dropped: "" if phase.dropped else None,
+        **_contamination(phase),
     }
     return {remark: why for remark, why in given.items() if why is not None}
+
+
+def cpu_per_request(phase: PhaseSummary) -> str:
+    """The target's CPU time per request; empty where it is not known."""
+    figure = phase.intervals.get("cpu_per_request")
+    return "" if figure is None else ms(figure.value)
+
+
+def _contamination(phase: PhaseSummary) -> dict[str, str]:
+    found = phase.contamination
+    if found is None:
+        return {}
+    remark = (
+        f"other processes took {found.others_cores:.1f} cores from the target or the load generator"
+        f" for {percent(found.share)} of the time"
+    )
+    if not found.left_out:
+        return {remark: "too little of it is left for gates to judge by the rest"}
+    clean = found.clean.get("p95")
+    return {remark: "gates leave it out" + (f"; without it, P95 is {ms(clean.value)}" if clean else "")}
 
 
 def latency_rows(phase: PhaseSummary) -> list[tuple[str, Latency]]:

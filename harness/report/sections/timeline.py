@@ -63,6 +63,7 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
         "points": axis.points,
         "seconds": axis.seconds,
         "phases": _phases(run),
+        "contaminated": contaminated_spans(summary),
         "limits": _limits(summary),
         "bounds_ms": bounds,
         "endpoints": endpoints,
@@ -85,6 +86,14 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
         }
         for record in run.phases
     ]
+
+
+def contaminated_spans(summary: Summary) -> list[tuple[int, int]]:
+    """Start and end of the times, in seconds of the run, in which other processes took the cores."""
+    seconds = {second for phase in summary.phases if phase.contamination for second in phase.contamination.seconds}
+    begins = sorted(second for second in seconds if second - 1 not in seconds)
+    ends = sorted(second + 1 for second in seconds if second + 1 not in seconds)
+    return list(zip(begins, ends, strict=True))
 
 
 def _tone(phase: Phase) -> str:

@@ -139,10 +139,18 @@ def test_a_baseline_that_others_slowed_is_not_compared_with(tmp_path: Path) -> N
     assert (result.status, result.code) == ("inconclusive", "baseline-contaminated")
 
 
-def test_failures_in_contaminated_seconds_are_not_left_out_of_a_pass(tmp_path: Path) -> None:
-    folder = contaminated_run(tmp_path, 8, "error_rate < 1%", failing=0.1)
-    result = only(judge(folder))
-    assert result.status == "fail"
+@pytest.mark.parametrize(("seconds", "failing", "status"), [(8, 0.1, "fail"), (20, 0.1, "fail"), (8, 0.0, "pass")])
+def test_a_failure_is_a_failure_whoever_took_the_cores(
+    tmp_path: Path, seconds: float, failing: float, status: str
+) -> None:
+    folder = contaminated_run(tmp_path, seconds, "error_rate < 1%", failing=failing)
+    assert only(judge(folder)).status == status
+
+
+@pytest.mark.parametrize("require", ["rss_max < 1MB", "rss_growth < 1MB/min"])
+def test_memory_does_not_depend_on_who_takes_the_cores(tmp_path: Path, require: str) -> None:
+    expected = "fail" if "max" in require else "pass"
+    assert only(judge(contaminated_run(tmp_path, 20, require))).status == expected
 
 
 # ------------------------------------------------------------------------------------------ absolute gates

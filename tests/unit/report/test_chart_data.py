@@ -18,3 +18,16 @@ def test_each_kind_of_measured_phase_has_a_colour_of_its_own(tmp_path: Path) -> 
     tones = [phase["tone"] for phase in chart_data(report.run, report.summary)["phases"]]
     assert len(set(tones[:3])) == 3
     assert tones[3:] == ["grey", "grey"]
+
+
+def test_seconds_in_which_others_took_the_cores_are_shaded(tmp_path: Path) -> None:
+    taken = {"target": {"waiting_percent": 60.0}, "machine": {"others_percent": 180.0, "cores": 2.0}}
+    folder = record_run(
+        tmp_path,
+        phases=[steady(50, 20)],
+        lead_in_s=0.0,
+        sampled=lambda at_s: taken if 3 < at_s < 6 or 10 < at_s < 12 else {"machine": {"others_percent": 0.0}},
+    )
+    report = read_report(draw(folder))
+    assert report.run is not None
+    assert chart_data(report.run, report.summary)["contaminated"] == [(3, 6), (10, 12)]
