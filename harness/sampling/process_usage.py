@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import psutil
@@ -10,7 +11,7 @@ import psutil
 from harness.record.resources import Line, LineChart, Reading
 from harness.sampling.machine_usage import MachineMeter
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
-from harness.sampling.tree_clock import TreeClock
+from harness.sampling.tree_clock import TreeClock, parent_of
 from harness.sampling.waiting import QuotaMeter, RunQueueMeter
 
 
@@ -78,36 +79,46 @@ class ProcessUsageSampler(PeriodicSampler):
         self._last_read_s = now_epoch_s
         machine, readings = self._machine.read(), []
         if self._target_pid is not None:
-            members = process_tree(self._target_pid)
-            usage = self._target.read(members, now_epoch_s)
-            pids = {member.pid for member in members}
+            pids, of_harness = process_trees(self._target_pid, self._harness_pid)
+            usage = self._target.read(_processes(pids), now_epoch_s)
             waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
             # Everything that the harness has started: the target, too, if it did.
-            harness_s = self._harness.gained(
-                member.pid for member in process_tree(self._harness_pid) if member.pid not in pids
-            )
+            harness_s = self._harness.gained(set(of_harness).difference(pids))
             if elapsed_s > 0:
                 usage["waiting_percent"] = 100 * waited_s / elapsed_s
                 usage["throttled_percent"] = 100 * throttled_s / elapsed_s
                 known_percent = usage["cpu_percent"] + 100 * harness_s / elapsed_s
                 machine["others_percent"] = max(0.0, machine["processes_percent"] - known_percent)
             readings.append(Reading(now_epoch_s, "target", usage))
-        generator = []
-        for pid in self._generator_pids():
-            with suppress(psutil.NoSuchProcess):  # it has ended
-                generator.append(psutil.Process(pid))
-        readings.append(Reading(now_epoch_s, "generator", self._generator.read(generator, now_epoch_s)))
+        generator = self._generator.read(_processes(self._generator_pids()), now_epoch_s)
+        readings.append(Reading(now_epoch_s, "generator", generator))
         readings.append(Reading(now_epoch_s, "machine", machine))
         return [reading for reading in readings if reading.values.get("processes") != 0]
 
 
-def process_tree(pid: int) -> list[psutil.Process]:
-    """The process and all its descendants; empty if it has ended."""
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _processes(pids: Iterable[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):  # it has ended
+            found.append(psutil.Process(pid))
+    return found
+
+
+def process_trees(*roots: int) -> list[list[int]]:
+    """Each root with all its descendants, from one look at all processes; a root that has ended has none."""
+    children: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal() and (parent := parent_of(int(entry.name))) is not None:
+            children.setdefault(parent, []).append(int(entry.name))
+    alive = {pid for siblings in children.values() for pid in siblings}
+    return [_tree(root, children) if root in alive else [] for root in roots]
+
+
+def _tree(root: int, children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = [root]
+    for pid in found:  # grows as it is walked
+        found += children.get(pid, ())
+    return found
 
 
 PROCESS_USAGE = SamplerKind(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from harness.cpu_meter import quota_files, throttled_s
+from harness.sampling.tree_clock import read_proc
 
 
 class RunQueueMeter:
@@ -36,11 +37,10 @@ class QuotaMeter:
 
 def _delays_ns(pid: int) -> Iterable[tuple[str, int]]:
     try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        threads = [entry.name for entry in os.scandir(f"/proc/{pid}/task")]
     except OSError:
         return  # it has ended
     for thread in threads:
-        try:
-            yield thread.name, int((thread / "schedstat").read_text().split()[1])
-        except (OSError, IndexError):
-            continue
+        fields = (read_proc(f"/proc/{pid}/task/{thread}/schedstat") or b"").split()
+        if len(fields) > 1:
+            yield thread, int(fields[1])

@@ -35,7 +35,7 @@ class Phases(Section):
             Column("P95 service", lambda phase: ms(phase.service_ms.p95), from_width=WIDE, shown=open_model),
             Column("P99", lambda phase: ms(phase.response_ms.p99)),
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
-            Column("CPU", cpu_per_request, from_width=WIDE, shown=any(map(cpu_per_request, phases))),
+            Column("CPU/request", cpu_per_request, from_width=WIDE, shown=any(map(cpu_per_request, phases))),
         ]
         found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *remarks(phase))]
         return [table(columns, phases), *([Items(found)] if found else [])]

@@ -16,7 +16,7 @@ import pytest
 from harness.plan.model import AttachedTarget, Sampling
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
-from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_tree
+from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_trees
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
 from harness.sampling.tree_clock import TreeClock
 from harness.targets.target import Attached
@@ -122,7 +122,7 @@ def test_what_ended_between_readings_is_counted_once(code: str, least: float, mo
         clock = TreeClock()
 
         def used_since() -> float:
-            return clock.gained(member.pid for member in process_tree(process.pid))
+            return clock.gained(process_trees(process.pid)[0])
 
         total = used_since()
         go()

@@ -21,9 +21,10 @@ from tests.support.targets import run_folder
 
 CORES = psutil.cpu_count() or 1
 MANY = """
-import sys, threading
-for _ in range(int(sys.argv[1])):
-    threading.Thread(target=exec, args=["while True: pass"]).start()
+import hashlib, sys, threading
+def work():
+    while True: hashlib.sha256(bytes(1_000_000))  # without the GIL
+for _ in range(int(sys.argv[1])): threading.Thread(target=work).start()
 """
 MODEST = """
 import time
