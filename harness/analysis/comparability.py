@@ -20,14 +20,19 @@ def of_same_load(recording: Recording, phase: PhaseMeasurement) -> list[Measurem
 
 
 def comparable(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
-    """Of these, the runs whose figures are the target's: neither their generator nor other processes made them."""
-    same = of_same_load(recording, phase)
-    return [earlier for earlier in same if not _limited(earlier, phase) and not _contaminated(earlier, phase)]
+    """Of these, the runs whose figures are the target's: their generator was not the limit in this phase."""
+    return [earlier for earlier in of_same_load(recording, phase) if not _limited(earlier, phase)]
 
 
 def earlier_figures(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> list[Interval]:
-    """One figure of each of the :func:`comparable` runs that has it, latest first."""
-    found = (earlier.figure(phase.name, endpoint, metric, phase.variant) for earlier in comparable(recording, phase))
+    """One figure of each of the :func:`comparable` runs that has it, latest first.
+
+    A run in which others took the cores for most of the phase has none of a metric that they change.
+    """
+    runs = comparable(recording, phase)
+    if recording.metrics[metric].others_matter:
+        runs = [earlier for earlier in runs if not _contaminated(earlier, phase)]
+    found = (earlier.figure(phase.name, endpoint, metric, phase.variant) for earlier in runs)
     return [figure for figure in found if figure is not None]
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.functions import parse_frame, stacks_of
-from harness.analysis.theil_sen import theil_sen
 from harness.messages import Message, message
+from harness.metrics.theil_sen import theil_sen
 from harness.plan.phases import phase_kind
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording

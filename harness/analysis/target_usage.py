@@ -16,10 +16,11 @@ from itertools import pairwise
 import numpy as np
 
 from harness.analysis.contamination import contaminated_intervals
-from harness.analysis.intervals import FEWEST, Bounds, Z, around, block_variance
+from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
 from harness.metrics.metric import Metric
 from harness.metrics.target import CpuPerRequest, MemoryGrowth, PeakMemory
-from harness.metrics.target_usage import Floats, TargetUsage
+from harness.metrics.target_usage import TargetUsage
+from harness.metrics.theil_sen import Floats
 from harness.record.journal import Journal
 from harness.record.measurement import Interval
 from harness.recording.run import PhaseRecord, RunRecording
@@ -92,13 +93,6 @@ def _bounds(statistic: object, value: float, usage: TargetUsage) -> Bounds:
         case PeakMemory():
             return value, value
         case MemoryGrowth():
-            return _slope_bounds(usage.growth)
+            assert usage.growth is not None
+            return usage.growth[1:]
     raise TypeError(f"no interval for {statistic}")
-
-
-def _slope_bounds(slopes: Floats) -> Bounds:
-    """95 % bounds of the median slope (Sen 1968, section 4): by how much Kendall's tau varies for points at random."""
-    points = (1 + math.isqrt(1 + 8 * len(slopes))) // 2
-    reach = Z * math.sqrt(points * (points - 1) * (2 * points + 5) / 18)
-    low = max(0, round((len(slopes) - reach) / 2) - 1)
-    return float(slopes[low]), float(slopes[len(slopes) - 1 - low])

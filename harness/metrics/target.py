@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.metrics.metric import Metric
 from harness.metrics.units import BYTES, BYTES_PER_MINUTE, MILLISECONDS
 
@@ -36,7 +34,7 @@ class MemoryGrowth:
     """The median slope between all pairs of points (Sen 1968, JASA 63), which no single step or collection moves."""
 
     def value(self, data: TargetUsage) -> float | None:
-        return float(np.median(data.growth)) if len(data.growth) else None
+        return data.growth[0] if data.growth else None
 
 
 METRICS: tuple[Metric[TargetUsage], ...] = (

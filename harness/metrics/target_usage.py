@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from harness.metrics.theil_sen import Floats, theil_sen
 
 FEWEST_READINGS = 25
 """Five blocks: the pairs of fewer do not bound a slope."""
@@ -29,16 +28,19 @@ class TargetUsage:
     """The resident memory of all processes of the target."""
 
     @cached_property
-    def growth(self) -> Floats:
-        """The slopes between all pairs of blocks of readings, in bytes a minute, ascending; empty: too few readings.
+    def growth(self) -> tuple[float, float, float] | None:
+        """The slope of the memory in bytes a minute, and the bounds of its 95 % interval; None: too few readings.
 
-        A block is the median of √m readings that follow each other. Within one, memory follows from what it was a
-        second ago; blocks are nearly independent, as Theil and Sen ask of their points.
+        It is taken over blocks, medians of √m readings that follow each other. From second to second, memory follows
+        from what it was before; blocks are nearly independent, as the slope's interval asks of its points.
         """
         if len(self.at_s) < FEWEST_READINGS:
-            return np.empty(0)
+            return None
         parts = len(self.at_s) // math.isqrt(len(self.at_s))
-        at, rss = ([np.median(part) for part in np.array_split(each, parts)] for each in (self.at_s, self.rss_bytes))
-        earlier, later = np.triu_indices(parts, 1)
-        slopes = (np.take(rss, later) - np.take(rss, earlier)) / (np.take(at, later) - np.take(at, earlier))
-        return np.sort(60 * slopes)
+        at, rss = (_medians(values, parts) for values in (self.at_s, self.rss_bytes))
+        slope, low, high = theil_sen(at / 60, rss)
+        return slope, low, high
+
+
+def _medians(values: Floats, parts: int) -> Floats:
+    return np.array([np.median(part) for part in np.array_split(values, parts)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import theilslopes
 
-from harness.analysis.theil_sen import theil_sen
+from harness.metrics.theil_sen import theil_sen
 
 
 @pytest.mark.parametrize("points", [5, 6, 10, 61, 200])

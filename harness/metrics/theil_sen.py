@@ -6,11 +6,14 @@ As ``scipy.stats.theilslopes``, whose import takes a second of CPU at the end of
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.analysis.intervals import Z
-from harness.analysis.samples import Floats
+Floats = npt.NDArray[np.float64]
+
+_Z = NormalDist().inv_cdf(0.975)
 
 
 def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
@@ -20,7 +23,7 @@ def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
     slopes = np.sort(rise[run != 0] / run[run != 0])
     # The variance of Kendall's S, less what ties of y take from it.
     ties = np.unique(y, return_counts=True)[1]
-    spread = Z * math.sqrt((_kendall(n) - sum(map(_kendall, ties.tolist()))) / 18)
+    spread = _Z * math.sqrt((_kendall(n) - sum(map(_kendall, ties.tolist()))) / 18)
     below = max(round((len(slopes) - spread) / 2) - 1, 0)
     above = min(round((len(slopes) + spread) / 2), len(slopes) - 1)
     return float(np.median(slopes)), float(slopes[below]), float(slopes[above])
