@@ -32,6 +32,7 @@ MASTER = "harness.engine.master"
 WORKER = "harness.engine.worker"
 DESCRIBE = "harness.engine.scenario.describe"
 VERIFY = "harness.engine.scenario.verify"
+_LOCUST = "harness.engine.locust.quick_import"
 _PR_SET_PDEATHSIG = 1
 _LENGTH_BYTES = 4
 _MOST_DESCRIPTORS = 3
@@ -206,7 +207,7 @@ def _signal_when_the_parent_ends(number: signal.Signals) -> None:
 
 def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Fork, and say how what is forked has ended. Returns the order in a forked process, None at the end."""
-    for module in (MASTER, WORKER, DESCRIBE, VERIFY):
+    for module in (_LOCUST, MASTER, WORKER, DESCRIBE, VERIFY):
         quick_start.load(module)
     from gevent.os import fork
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from platformdirs import user_cache_path
 
 
 def kept(name: str, key: str, make: Callable[[], str]) -> str:
@@ -42,11 +41,12 @@ class KeptTemplates(BytecodeCache):
 @cache
 def _folder() -> Path | None:
     """None where there is none that only this user can write to: what it holds is run as code."""
-    folder = user_cache_path("harness")
+    given = os.environ.get("XDG_CACHE_HOME", "")
     try:
+        folder = Path(given if given.startswith("/") else "~/.cache").expanduser() / "harness"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # the latter without a home
         return None
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return folder if status.st_uid == os.geteuid() and not others_write else None

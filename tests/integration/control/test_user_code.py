@@ -376,3 +376,16 @@ def test_classes_that_locust_cannot_start_are_reported_with_their_lines(tmp_path
         ("user-class-attribute-invalid", f"Odd{number}", one.split()[0], f"{path}:{6 + 3 * number}")
         for number, one in enumerate(odd)
     ]
+
+
+def test_locusts_web_ui_is_imported_when_a_scenario_uses_it(tmp_path: Path) -> None:
+    uses = """
+import sys, locust
+from locust.env import Environment
+assert "flask" not in sys.modules
+assert locust.web.__name__ == "locust.web"
+ui = Environment().create_web_ui("127.0.0.1", 0, delayed_start=True)
+assert isinstance(ui, locust.web.WebUI) and locust.web is sys.modules["locust.web"]
+assert not hasattr(locust, "webs")
+"""
+    assert [user.name for user in describe(scenario(tmp_path, uses + USER)).user_classes] == ["Shopper"]

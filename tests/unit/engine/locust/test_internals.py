@@ -78,6 +78,7 @@ WRITTEN_THERE = {
     "locust.contrib.fasthttp:FastHttpSession": ["self.request_event", "self.request_name"],
     "locust.contrib.fasthttp:ResponseContextManager": ["self._manual_result", "self.request_meta"],
     "locust.dispatch:UsersDispatcher": ["def dispatch_in_progress"],
+    "locust.env": ["\nfrom .web import WebUI\n", "self.web_ui = WebUI("],
     "locust.event:EventHook": ["self._handlers = []", "Uncaught exception in event handler"],
     "locust.log": ["unhandled_greenlet_exception = ", "Unhandled exception in greenlet"],
     "locust.runners": ["\nfrom .rpc import ", "Uncaught exception in handler for"],
