@@ -15,8 +15,8 @@ from harness.api.options import BenchOptions, RunOptions
 from harness.cli import bench, run
 
 ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn", "hear"}
-ONLY_TYPED = {"json", "locustfile", "headless"}
-"""How results are shown, and what Locust's users are used to typing."""
+ONLY_TYPED = {"json", "inconclusive", "locustfile", "headless"}
+"""How results are shown and end the process, and what Locust's users are used to typing."""
 
 
 @pytest.mark.parametrize(
