@@ -9,11 +9,12 @@ from harness.analysis.comparability import earlier_figures, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.analysis.settle import Settling
+from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.requirement import Finding, Judgement, detectable_of, judged
 from harness.gates.run_gates import no_baseline
 from harness.messages import Message, alternatives, message
 from harness.plan.bench import BenchGate, name_of, reads
-from harness.record.measurement import BENCHMARKS, Interval
+from harness.record.measurement import BENCHMARKS, Interval, UndecidedGate
 from harness.record.summary import GateResult, Settle
 from harness.recording.bench import BenchRecording
 
@@ -27,12 +28,7 @@ def bench_results(gate: BenchGate, suite: BenchRecording, *, asked_since: bool =
     report = suite.report
     named = [test for test in report.benchmarks if reads(gate.benchmark, test)]
     if named:
-        return [
-            _finding(gate, test, suite).result(
-                gate, endpoint=suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None
-            )
-            for test in named
-        ]
+        return [_finding(gate, test, suite).result(gate, endpoint=_endpoint(gate, test, suite)) for test in named]
     if _is_left_out(gate, suite):
         reason = message("gate-left-out")
         return [Finding("inconclusive", reason).result(gate)] if asked_since else []
@@ -72,7 +68,16 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording) -> Finding:
             # Without the benchmark's name, so that many results with one reason are shown together.
             unknown = message("baseline-lacks-benchmark", metric=gate.metric, run=str(suite.folder.path))
             return Finding("inconclusive", why_not_comparable(suite, phase) or unknown, observed)
-    return judged(gate, observed, baselines, partial(_doubt, gate, test, suite, measured.requests))
+    finding = judged(gate, observed, baselines, partial(_doubt, gate, test, suite, measured.requests))
+    if not baselines:
+        return finding
+    asked = UndecidedGate(require=gate.source, phase=None, endpoint=_endpoint(gate, test, suite))
+    return weighed_with_earlier_nights(finding, gate, observed, suite, measure(suite).phases[0], test, asked)
+
+
+def _endpoint(gate: BenchGate, test: str, suite: BenchRecording) -> str | None:
+    """What the result of a gate over several benchmarks calls this one."""
+    return suite.shown(test) if gate.benchmark not in (test, name_of(test)) else None
 
 
 def _why_no_figures(test: str, suite: BenchRecording) -> Message:

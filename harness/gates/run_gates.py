@@ -9,6 +9,7 @@ from harness.analysis.contamination import Contamination, contamination_of
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.doubt import RunDoubt
+from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judged
 from harness.messages import Message, Option, alternatives, message
@@ -16,7 +17,7 @@ from harness.metrics.statistics import Proportion
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
-from harness.record.measurement import ALL, EndpointMeasurement, Interval
+from harness.record.measurement import ALL, EndpointMeasurement, Interval, UndecidedGate
 from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
@@ -95,6 +96,7 @@ def _judged(
     summary: PhaseSummary,
 ) -> Finding:
     baselines: list[Interval] = []
+    of_phase = None
     if gate.comparison.baseline:
         if run.baseline is None:
             return Finding("inconclusive", no_baseline(run), observed)
@@ -107,7 +109,12 @@ def _judged(
             )
             return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
     doubt = RunDoubt(gate, run, record, measured, summary, len(baselines))
-    return judged(gate.comparison, observed, baselines, doubt)
+    finding = judged(gate.comparison, observed, baselines, doubt)
+    if not baselines:
+        return finding
+    assert of_phase is not None
+    asked = UndecidedGate(require=gate.comparison.source, phase=record.plan.name, endpoint=gate.endpoint)
+    return weighed_with_earlier_nights(finding, gate.comparison, observed, run, of_phase, gate.endpoint or ALL, asked)
 
 
 def no_baseline(recording: Recording) -> Message:

@@ -130,6 +130,16 @@ class Accepted(_Part):
     why: str
 
 
+class UndecidedGate(_Part):
+    """A gate that compared a run with its baseline and could not tell: as in its ``GateResult``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    require: str
+    phase: str | None
+    endpoint: str | None
+
+
 class Baseline(_Part):
     """The baseline of one (scenario, profile, environment fingerprint): its runs, latest first; at least one.
 
@@ -145,6 +155,8 @@ class Baseline(_Part):
     """How many runs it holds at most if it slides with each run; None if its runs are pinned."""
     accepted: Accepted | None = None
     """What moved it last."""
+    undecided: dict[str, list[UndecidedGate]] = {}
+    """By run: what its inconclusive runs since the last clear one could not tell."""
 
     def figures(self, phase: str, endpoint: str, metric: str) -> list[Interval]:
         """One figure of each run that has it, latest first."""

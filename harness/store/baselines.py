@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from harness.record.measurement import Accepted, Baseline, Measurement
+from harness.errors import ExitCode
+from harness.record.measurement import Accepted, Baseline, Measurement, UndecidedGate
+from harness.record.summary import Summary
 from harness.store.listing import RunListing
 from harness.store.runs import RunCatalogue, RunEntry
 from harness.store.tables import AcceptedRow, BaselineRow, RunRow, WindowRow
@@ -98,15 +101,22 @@ class Store(RunCatalogue, RunListing):
         key = Key(scenario, profile, fingerprint)
         with self._reading() as session:
             ids = members(session, key, before=before)
-            query = select(RunRow.run_id, RunRow.measurement).where(RunRow.run_id.in_(ids))
-            texts = {row.run_id: row.measurement for row in session.execute(query)}
+            query = select(RunRow.run_id, RunRow.measurement, RunRow.exit_code, RunRow.summary)
+            rows = {row.run_id: row for row in session.execute(query.where(RunRow.run_id.in_(ids)))}
             window = _window_of(session, key)
             accepted = last_accepted(session, key)
         if not ids:
             return None
         return Baseline(
             **key._asdict(),
-            runs=[self._parsed(texts.get(run_id), Measurement, "measurement", run_id) for run_id in ids],
+            runs=[
+                self._parsed(rows[run_id].measurement if run_id in rows else None, Measurement, "measurement", run_id)
+                for run_id in ids
+            ],
+            undecided={
+                run_id: _undecided(self._parsed(rows[run_id].summary, Summary, "summary", run_id))
+                for run_id in takewhile(lambda run_id: rows[run_id].exit_code == ExitCode.INCONCLUSIVE, ids)
+            },
             window=window,
             accepted=accepted
             and Accepted(run_id=accepted.run_id, accepted_at=accepted.accepted_at.isoformat(), why=accepted.why),
@@ -150,6 +160,14 @@ class Store(RunCatalogue, RunListing):
 
 def _key(row: RunRow | BaselineRow | WindowRow) -> Key:
     return Key(row.scenario, row.profile, row.fingerprint)
+
+
+def _undecided(summary: Summary) -> list[UndecidedGate]:
+    return [
+        UndecidedGate(require=gate.require, phase=gate.phase, endpoint=gate.endpoint)
+        for gate in summary.gates
+        if gate.status == "inconclusive" and gate.baseline is not None
+    ]
 
 
 def _window_of(session: Session, key: Key) -> int | None:

@@ -1,0 +1,70 @@
+"""Several inconclusive nights in a row: what they show together decides where none of them could alone.
+
+The window takes in inconclusive runs, so a change that each night leaves undecided would in time be what later runs
+are compared with. Two rules prevent that. Nights in a row are pooled and compared with the runs before them. And a run
+passes beside undecided ones only if the nights together are within the limit, too.
+"""
+
+from __future__ import annotations
+
+from harness.analysis.comparability import comparable
+from harness.analysis.pooled import MOST_NIGHTS, pooled_against
+from harness.gates.requirement import Finding, Requirement, limit_of, side_of
+from harness.messages import message
+from harness.metrics.formatting import Estimate, Limit
+from harness.metrics.statistics import Exact
+from harness.record.measurement import Interval, PhaseMeasurement, UndecidedGate
+from harness.recording.recording import Recording
+
+_FEWEST_BEFORE = 3
+"""At least so many runs are what pooled nights are compared with; while there are no clear ones, the first."""
+
+
+def weighed_with_earlier_nights(
+    finding: Finding,
+    requirement: Requirement,
+    observed: Interval,
+    recording: Recording,
+    phase: PhaseMeasurement,
+    endpoint: str,
+    gate: UndecidedGate,
+) -> Finding:
+    """``finding`` of a gate that compares with the baseline, or what it is beside the undecided nights before."""
+    if finding.status == "fail" or isinstance(requirement.measures.statistic, Exact):
+        return finding
+    undecided, before = _rows(recording, phase, endpoint, requirement.metric, gate)
+    if not undecided:
+        return finding
+    nights = [observed, *undecided][:MOST_NIGHTS]
+    baseline, pooled = pooled_against(nights, before, requirement.measures)
+    limit = limit_of(requirement, baseline)
+    unit = requirement.measures.unit.name
+    figures = {
+        "metric": requirement.metric,
+        "nights": len(nights),
+        "observed": Estimate(pooled, unit),
+        "limit": Limit(limit, unit, baseline),
+    }
+    if finding.status == "inconclusive" and side_of(requirement, pooled, limit) == "fail":
+        return Finding("fail", message("gate-nights-beyond-limit", **figures), pooled, limit, baseline)
+    if finding.status == "pass" and not requirement.holds(pooled.value, limit):
+        return Finding(
+            "inconclusive", message("gate-nights-undecided", **figures), finding.observed, limit, finding.baseline
+        )
+    return finding
+
+
+def _rows(
+    recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, gate: UndecidedGate
+) -> tuple[list[Interval], list[Interval]]:
+    """The figures of the latest runs of the baseline that left this gate undecided, and of the runs before them."""
+    assert recording.baseline is not None
+    found = [
+        (gate in recording.baseline.undecided.get(run.run_id, ()), figure)
+        for run in comparable(recording, phase)
+        if (figure := run.figure(phase.name, endpoint, metric, phase.variant)) is not None
+    ]
+    row = next((at for at, (undecided, _) in enumerate(found) if not undecided), len(found))
+    row = max(0, min(row, len(found) - _FEWEST_BEFORE))
+    figures = [figure for _, figure in found]
+    return figures[:row], figures[row:]

@@ -1,0 +1,74 @@
+"""Night after night against a window: noise is learned, and a change that each night leaves open does not stay open."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.control.finalize import conclude
+from harness.plan.model import RunPlan
+from harness.record.measurement import Baseline
+from harness.record.run_folder import read_model
+from harness.record.summary import Summary
+from harness.store import RunEntry, open_store
+from tests.support.latencies import lognormal
+from tests.support.plans import steady
+from tests.support.recordings import make_environment, record_run
+
+LUCK = 700
+NOISE = 0.05
+"""How much nights differ (standard deviation, relative)."""
+
+
+def night(reports: Path, number: int, *, slower: float = 1.0) -> Summary:
+    """What the ``number``th night concludes; the window is set after each, as the recipe says."""
+    luck = math.exp(NOISE * float(np.random.default_rng(LUCK + number).standard_normal()))
+    environment = make_environment()
+    folder = record_run(
+        reports,
+        run_id=f"202602{number:02}T020000Z-shop-nightly-0001",
+        scenario="shop",
+        profile="nightly",
+        phases=[steady(50, 30)],
+        gates=["p95 <= baseline + 10%"],
+        latency=lognormal(20 * luck * slower, 0.3),
+        seed=number,
+        environment=environment,
+    )
+    with open_store(None, reports) as store:
+        summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
+        store.set_window(RunEntry(summary, environment.fingerprint, folder.path), 10)
+    return summary
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("HARNESS_STORE", raising=False)
+    return tmp_path / "reports"
+
+
+def test_a_change_slipped_in_on_the_seventh_night_fails_a_night_soon_after(reports: Path) -> None:
+    before = [night(reports, number) for number in range(1, 7)]
+    assert "fail" not in [summary.verdict for summary in before]
+    assert before[-1].baseline is not None
+    assert len(before[-1].baseline.run_ids) == 5  # inconclusive ones too
+    after = [night(reports, number, slower=1.2) for number in range(7, 12)]
+    verdicts = [summary.verdict for summary in after]
+    assert "pass" not in verdicts
+    first = verdicts.index("fail")
+    assert first > 0, "one night must not tell, else this test shows nothing"
+    (gate,) = after[first].gates
+    assert (gate.code, gate.params["nights"]) == ("gate-nights-beyond-limit", first + 1)
+    kept = read_model(reports / after[first].run_id / "baseline.json", Baseline)
+    assert [run for run in kept.undecided if run > before[-1].run_id] == [
+        summary.run_id for summary in reversed(after[:first])
+    ]
+
+
+def test_nights_without_a_change_never_fail_and_do_not_stay_inconclusive(reports: Path) -> None:
+    verdicts = [night(reports, number).verdict for number in range(1, 17)]
+    assert "fail" not in verdicts
+    assert verdicts[6:].count("pass") >= 5
