@@ -35,6 +35,7 @@ _COMMANDS = {
     "gate": "Judge a run again, by its own gates or others.",
     "report": "Write the report of a run again.",
     "runs": "List the runs in the store.",
+    "history": "Show a scenario's figures over its runs, and their steps.",
     "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
     "worker": "Run load workers for a run on another machine.",

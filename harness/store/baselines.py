@@ -18,6 +18,7 @@ from harness.errors import ExitCode
 from harness.record.measurement import Accepted, Baseline, Measurement, UndecidedGate
 from harness.record.summary import Summary
 from harness.store.listing import RunListing
+from harness.store.past_runs import PastRuns
 from harness.store.runs import RunCatalogue, RunEntry
 from harness.store.tables import AcceptedRow, BaselineRow, RunRow, WindowRow
 from harness.store.windows import Key, is_of, last_accepted, members
@@ -39,7 +40,7 @@ class BaselineEntry:
     """How many runs it holds at most if it slides; None if its runs are pinned."""
 
 
-class Store(RunCatalogue, RunListing):
+class Store(RunCatalogue, RunListing, PastRuns):
     """An open store: its runs and baselines. Opened by :func:`harness.store.open_store`, used in a ``with``.
 
     Each method is one transaction, safe beside other processes. Each raises :class:`HarnessError` if the database

@@ -1,0 +1,116 @@
+"""A scenario's figures over its runs, and the steps that they took."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.change_points import change_points
+from harness.analysis.compare import FLOOR
+from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Exact
+from harness.record.history import HistoryRun, Series, Step
+from harness.record.measurement import BENCHMARKS, Accepted, Interval, Measurement, PhaseMeasurement
+from harness.record.summary import Meaning
+
+_SHARE_FLOOR = 0.1
+"""Percentage points: the least noise of a share, which may be 0 in every run."""
+
+_Found = tuple[HistoryRun, Interval]
+
+
+def series_of(
+    runs: Sequence[tuple[HistoryRun, Measurement]],
+    *,
+    metrics: Sequence[str] = (),
+    accepted: Sequence[Accepted] = (),
+) -> list[Series]:
+    """The series of ``metrics``, or of all that comparisons show, in each phase and endpoint of the latest run.
+
+    ``runs``, the earliest first. A run counts in a phase if it had it with the load of the latest run, and its load
+    generator was not the limit there.
+    """
+    if not runs:
+        return []
+    return [
+        _series(phase, endpoint, metric, found, accepted)
+        for phase in runs[-1][1].phases
+        for endpoint, metric in _figures(phase, metrics)
+        if (found := list(_found(runs, phase, endpoint, metric.name)))
+    ]
+
+
+def _figures(phase: PhaseMeasurement, metrics: Sequence[str]) -> Iterator[tuple[str, Metric[Any]]]:
+    known: Mapping[str, Metric[Any]] = BENCH_METRICS if phase.name == BENCHMARKS else RUN_METRICS
+    for endpoint, measured in phase.endpoints.items():
+        for name in measured.figures:
+            if name in known and (name in metrics if metrics else known[name].compared):
+                yield endpoint, known[name]
+
+
+def _found(
+    runs: Sequence[tuple[HistoryRun, Measurement]], phase: PhaseMeasurement, endpoint: str, metric: str
+) -> Iterator[_Found]:
+    for run, measurement in runs:
+        had = measurement.phase(phase.name, phase.variant)
+        if had is None or had.generator_limited or (had.goal and had.goal != phase.goal):
+            continue
+        figure = measurement.figure(phase.name, endpoint, metric, phase.variant)
+        if figure is not None:
+            yield run, figure
+
+
+def _series(
+    phase: PhaseMeasurement,
+    endpoint: str,
+    metric: Metric[Any],
+    found: Sequence[_Found],
+    accepted: Sequence[Accepted],
+) -> Series:
+    values = [figure.value for _, figure in found]
+    linear = metric.unit.is_share or min(values) <= 0
+    scaled = values if linear else [math.log(value) for value in values]
+    if metric.unit.is_share:
+        floor = _SHARE_FLOOR
+    elif linear:
+        floor = FLOOR * max(float(np.median(np.abs(values))), 1e-9)
+    else:
+        floor = 1e-6 if isinstance(metric.statistic, Exact) else FLOOR
+    begins = change_points(scaled, floor)
+    ends = [0, *begins, len(found)]
+    levels = [float(np.median(values[low:high])) for low, high in pairwise(ends)]
+    steps = [_step(found, at, levels[number], levels[number + 1], metric, accepted) for number, at in enumerate(begins)]
+    return Series(
+        phase=phase.name,
+        endpoint=endpoint,
+        metric=metric.name,
+        unit=metric.unit.name,
+        run_ids=[run.run_id for run, _ in found],
+        figures=[figure for _, figure in found],
+        steps=steps,
+    )
+
+
+def _step(
+    found: Sequence[_Found], at: int, before: float, after: float, metric: Metric[Any], accepted: Sequence[Accepted]
+) -> Step:
+    if metric.unit.is_share:
+        change: float | None = (after - before) / 100
+    else:
+        change = after / before - 1 if before > 0 else None
+    meaning: Meaning = "better" if (after > before) == (metric.better == "higher") else "worse"
+    later = {run.run_id for run, _ in found[at:]}
+    return Step(
+        before=found[at - 1][0],
+        after=found[at][0],
+        level_before=before,
+        level_after=after,
+        change=change,
+        meaning=meaning,
+        accepted=next((entry for entry in accepted if entry.run_id in later), None),
+    )

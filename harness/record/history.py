@@ -1,0 +1,61 @@
+"""Every figure of a scenario over its runs, and where it took a step: ``harness history --json``."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.record.measurement import Accepted, Interval
+from harness.record.summary import Meaning
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class HistoryRun(_Part):
+    """One run of the history."""
+
+    run_id: str
+    started_at: str
+    """ISO 8601, UTC."""
+    verdict: str
+    commit: str | None = None
+
+
+class Step(_Part):
+    """A new level of a figure: ``after`` is the first run at it, ``before`` the last one at the old."""
+
+    before: HistoryRun
+    after: HistoryRun
+    level_before: float
+    level_after: float
+    change: float | None
+    """Relative (0.05: 5 % more); of a share, the difference. Null where the level before is 0."""
+    meaning: Meaning
+    accepted: Accepted | None = None
+    """The acceptance of a run after it, if somebody has accepted the new level."""
+
+
+class Series(_Part):
+    """One figure over the runs that have it, the earliest first."""
+
+    phase: str
+    endpoint: str
+    """Empty: all endpoints together."""
+    metric: str
+    unit: str
+    run_ids: list[str]
+    figures: list[Interval]
+    steps: list[Step]
+
+
+class History(_Part):
+    """A scenario's history under one profile in one environment."""
+
+    scenario: str
+    profile: str
+    fingerprint: str
+    runs: list[HistoryRun]
+    """The earliest first."""
+    series: list[Series]
+    accepted: list[Accepted] = []

@@ -1,0 +1,49 @@
+"""The measurements of a scenario's runs over time."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from harness.errors import ExitCode
+from harness.record.history import HistoryRun
+from harness.record.measurement import Accepted, Measurement
+from harness.store.database import Database
+from harness.store.tables import AcceptedRow, RunRow
+from harness.store.windows import Key, is_of
+
+
+class PastRuns(Database):
+    """What a store knows of the past of one scenario, profile and environment."""
+
+    def past_runs(self, key: Key, *, most: int) -> list[tuple[HistoryRun, Measurement]]:
+        """Its ``most`` latest runs with their figures, the earliest first.
+
+        Failed ones belong to it; those that broke or were interrupted have no figures of the target.
+        """
+        judged = [ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE]
+        query = (
+            select(RunRow.run_id, RunRow.started_at, RunRow.verdict, RunRow.target_commit, RunRow.measurement)
+            .where(is_of(RunRow, key), RunRow.exit_code.in_(judged), RunRow.measurement.is_not(None))
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
+            .limit(most)
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return [
+            (
+                HistoryRun(
+                    run_id=row.run_id,
+                    started_at=row.started_at.isoformat(),
+                    verdict=row.verdict,
+                    commit=row.target_commit,
+                ),
+                self._parsed(row.measurement, Measurement, "measurement", row.run_id),
+            )
+            for row in reversed(rows)
+        ]
+
+    def accepted(self, key: Key) -> list[Accepted]:
+        """What was accepted after an intended change, the earliest first."""
+        with self._reading() as session:
+            rows = session.scalars(select(AcceptedRow).where(is_of(AcceptedRow, key)).order_by(AcceptedRow.accepted_at))
+            return [Accepted(run_id=row.run_id, accepted_at=row.accepted_at.isoformat(), why=row.why) for row in rows]
