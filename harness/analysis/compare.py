@@ -10,6 +10,8 @@ that ratio are at hand. The wider one counts, so that neither can make a differe
 - *Between the baseline's runs*: their standard deviation, moderated towards that floor while the runs are few (as in
   Smyth 2004, SAGMB 3(1)), times Student's t: how far one more run of the same build would stray.
 
+Runs of the baseline count by their noise (:mod:`harness.analysis.random_effects`): a noisy night moves it little.
+
 Shares such as the error rate may be 0, and growth may be negative: both are compared by difference. Exact counts
 have no noise.
 """
@@ -24,6 +26,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.analysis.intervals import Bounds, Z
+from harness.analysis.random_effects import weights
+from harness.analysis.samples import Floats
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.measurement import Interval
@@ -58,14 +62,16 @@ def against(
     runs = np.log([run.value for run in baselines])
     below = middle - _log(observed.low)
     above = _log(observed.high) - middle
-    base_below = _joined([math.log(run.value) - _log(run.low) for run in baselines])
-    base_above = _joined([_log(run.high) - math.log(run.value) for run in baselines])
+    below_each = [math.log(run.value) - _log(run.low) for run in baselines]
+    above_each = [_log(run.high) - math.log(run.value) for run in baselines]
+    share = weights(runs, np.array([_deviation(*ends) for ends in zip(below_each, above_each, strict=True)]))
+    base_below, base_above = _joined(below_each, share), _joined(above_each, share)
     prior = metric.between_runs if doubtful and len(runs) < ENOUGH_RUNS else None
-    floor = Z * (prior or FLOOR) * math.sqrt(1 + 1 / len(runs))
-    between = _between(runs, FLOOR)
+    floor = Z * (prior or FLOOR) * math.sqrt(1 + float((share**2).sum()))
+    between = _between(runs, share, FLOOR)
     low = middle - max(math.hypot(below, base_above, floor), between)
     high = middle + max(math.hypot(above, base_below, floor), between)
-    return float(np.exp(runs.mean())), _interval(observed.value, math.exp(low), math.exp(high))
+    return math.exp(float(share @ runs)), _interval(observed.value, math.exp(low), math.exp(high))
 
 
 def relative(observed: Interval, baseline: float, metric: Metric[Any]) -> tuple[float | None, Bounds | None]:
@@ -97,27 +103,34 @@ def meaning_of(interval: Bounds | None, metric: Metric[Any]) -> Meaning:
 def _by_difference(observed: Interval, baselines: Sequence[Interval], least: float) -> tuple[float, Interval]:
     runs = np.array([run.value for run in baselines])
     high = math.inf if observed.high is None else observed.high
-    base_below = _joined([run.value - run.low for run in baselines])
-    base_above = _joined([(math.inf if run.high is None else run.high) - run.value for run in baselines])
-    between = _between(runs, 0.0)
+    share = np.full(len(runs), 1 / len(runs))  # the fewer failures, the surer a run seems: weights would favour luck
+    base_below = _joined([run.value - run.low for run in baselines], share)
+    base_above = _joined([(math.inf if run.high is None else run.high) - run.value for run in baselines], share)
+    between = _between(runs, share, 0.0)
     below = max(math.hypot(observed.value - observed.low, base_above), between)
     above = max(math.hypot(high - observed.value, base_below), between)
     return float(runs.mean()), _interval(observed.value, max(least, observed.value - below), observed.value + above)
 
 
-def _between(runs: np.ndarray[tuple[int], np.dtype[np.float64]], floor: float) -> float:
+def _between(runs: Floats, share: Floats, floor: float) -> float:
     """Half the 95 % prediction interval for one more run; 0 where the baseline has only one."""
     m = len(runs)
     if m < 2:
         return 0.0
     degrees = _PRIOR_RUNS + m - 1
-    spread = math.sqrt((_PRIOR_RUNS * floor**2 + float(np.square(runs - runs.mean()).sum())) / degrees)
-    return float(stdtrit(degrees, 0.975)) * spread * math.sqrt(1 + 1 / m)
+    squares = m * float(share @ np.square(runs - share @ runs))
+    spread = math.sqrt((_PRIOR_RUNS * floor**2 + squares) / degrees)
+    return float(stdtrit(degrees, 0.975)) * spread * math.sqrt(1 + float((share**2).sum()))
 
 
-def _joined(distances: Sequence[float]) -> float:
-    """How far the mean of several figures may be off, from how far each may."""
-    return math.hypot(*distances) / len(distances)
+def _joined(distances: Sequence[float], share: Floats) -> float:
+    """How far the weighted mean of several figures may be off, from how far each may."""
+    return math.hypot(*(each * part for each, part in zip(distances, share, strict=True) if part))
+
+
+def _deviation(below: float, above: float) -> float:
+    """The standard deviation within a run; infinite where its figure is not bounded on a side."""
+    return math.hypot((below + above) / (2 * Z), FLOOR)
 
 
 def _log(value: float | None) -> float:
