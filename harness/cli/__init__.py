@@ -38,6 +38,7 @@ _COMMANDS = {
     "history": "Show a scenario's figures over its runs, and their steps.",
     "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
+    "calibrate": "Measure how much the figures of a scenario vary.",
     "worker": "Run load workers for a run on another machine.",
     "doctor": "Check this machine's setup and explain how to fix problems.",
 }

@@ -54,7 +54,7 @@ def command(
     console.print(_table(history.series))
     steps = [(series, step) for series in history.series for step in series.steps]
     for series, step in sorted(steps, key=lambda found: found[1].after.started_at):
-        console.print(Text(_sentence(series, step), style="red" if step.meaning == "worse" else ""))
+        console.print(Text(_sentence(series, step), style="red" if step.meaning == "worse" else ""), soft_wrap=True)
     if not steps:
         console.print("No figure took a step.")
 

@@ -8,6 +8,7 @@ from harness.quick_start import lazy_modules
 
 if TYPE_CHECKING:
     from harness.control import bench as bench
+    from harness.control import calibration as calibration
     from harness.control import finalize as finalize
     from harness.control import interrupts as interrupts
     from harness.control import metrics as metrics

@@ -12,6 +12,7 @@ from harness import control, quick_start
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.artifacts import artifact_location
+from harness.control.gate_noise import too_tight
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
@@ -90,6 +91,8 @@ def _run_in(
 ) -> Outcome:
     for name, where in plan.scenario.left_out.items():
         observer.notify(message("user-class-left-out", name=name, where=where))
+    for warning in too_tight(plan, environment.fingerprint, store):
+        observer.notify(warning)
     observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
     # While the others start, as imports during the load would disturb it, and after it keep the user waiting.
     importing = Thread(target=_import_what_judges, daemon=True)

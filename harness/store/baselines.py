@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from harness.errors import ExitCode
 from harness.record.measurement import Accepted, Baseline, Measurement, UndecidedGate
 from harness.record.summary import Summary
+from harness.store.calibrations import Calibrations
 from harness.store.listing import RunListing
 from harness.store.past_runs import PastRuns
 from harness.store.runs import RunCatalogue, RunEntry
@@ -40,7 +41,7 @@ class BaselineEntry:
     """How many runs it holds at most if it slides; None if its runs are pinned."""
 
 
-class Store(RunCatalogue, RunListing, PastRuns):
+class Store(RunCatalogue, RunListing, PastRuns, Calibrations):
     """An open store: its runs and baselines. Opened by :func:`harness.store.open_store`, used in a ``with``.
 
     Each method is one transaction, safe beside other processes. Each raises :class:`HarnessError` if the database

@@ -18,7 +18,7 @@ from harness.store.baselines import Store
 from harness.store.database import connect, reported_errors, writer
 
 VERSION_TABLE = "harness_store_version"
-NEWEST = "0006"
+NEWEST = "0007"
 """The revision of the last file in ``migrations/versions``."""
 
 

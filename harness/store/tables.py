@@ -114,3 +114,16 @@ class AcceptedRow(Base):
     started_at: Mapped[datetime]
     accepted_at: Mapped[datetime]
     why: Mapped[str]
+
+
+class CalibrationRow(Base):
+    """How much runs of one build vary in (scenario, profile, fingerprint)."""
+
+    __tablename__ = "harness_calibration"
+
+    scenario: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    calibrated_at: Mapped[datetime]
+    calibration: Mapped[str]
+    """``record.calibration.Calibration`` as JSON."""

@@ -17,9 +17,9 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from harness.errors import ExitCode
-from harness.store.tables import AcceptedRow, BaselineRow, RunRow, WindowRow
+from harness.store.tables import AcceptedRow, BaselineRow, CalibrationRow, RunRow, WindowRow
 
-_Keyed = type[RunRow] | type[BaselineRow] | type[WindowRow] | type[AcceptedRow]
+_Keyed = type[RunRow] | type[BaselineRow] | type[WindowRow] | type[AcceptedRow] | type[CalibrationRow]
 
 
 class Key(NamedTuple):

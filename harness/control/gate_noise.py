@@ -1,0 +1,36 @@
+"""Finds gates that are tighter than what an unchanged build keeps on this machine, before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.errors import HarnessError
+from harness.messages import Message, message
+from harness.metrics.formatting import Amount
+from harness.plan.model import RunPlan
+from harness.record.measurement import ALL
+from harness.store import Store
+
+
+def too_tight(plan: RunPlan, fingerprint: str, store: Store) -> Iterator[Message]:
+    """For each gate that is tighter than an unchanged build keeps on this machine, a warning before the run."""
+    relative = [gate for gate in plan.gates if gate.comparison.baseline and gate.comparison.percent]
+    if not relative:
+        return
+    try:
+        calibration = store.calibration_for(*plan.key, fingerprint)
+    except HarnessError:
+        return  # the run does not need it
+    if calibration is None:
+        return
+    for gate in relative:
+        names = [gate.phase] if gate.phase else [phase.name for phase in plan.phases if phase.measured]
+        floors = [calibration.floor(name, gate.endpoint or ALL, gate.comparison.metric) for name in names]
+        tightest = max((floor.limit for floor in floors if floor is not None), default=0.0)
+        if abs(gate.comparison.value) < 100 * tightest:
+            yield message(
+                "gate-tighter-than-noise",
+                gate=gate.comparison.source,
+                runs=len(calibration.run_ids),
+                limit=Amount(100 * tightest, "%"),
+            )

@@ -1,0 +1,45 @@
+"""A gate that is tighter than a calibration saw is reported before the run, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.control.gate_noise import too_tight
+from harness.record.calibration import Calibration, NoiseFloor
+from harness.store import open_store
+from tests.support.plans import make_plan, steady
+
+
+def calibrated(limit: float) -> Calibration:
+    floor = NoiseFloor(
+        phase="steady", endpoint="", metric="p95", unit="ms", mean=100, within=None, between=0.03, detectable=limit,
+        detectable_twice_as_long=limit, detectable_pooled=limit, limit=limit,
+    )  # fmt: skip
+    return Calibration(scenario="shop", profile="nightly", fingerprint="f1", run_ids=["a", "b", "c"], floors=[floor])
+
+
+@pytest.mark.parametrize(
+    ("gate", "fingerprint", "expected"),
+    [
+        ("p95 <= baseline + 5%", "f1", ["gate-tighter-than-noise"]),
+        ("p95 <= baseline + 12%", "f1", []),
+        ("p95 <= baseline + 5ms", "f1", []),
+        ("p95 < 5ms", "f1", []),
+        ("p99 <= baseline + 1%", "f1", []),  # was not calibrated
+        ("p95 <= baseline + 5%", "f2", []),  # another machine
+    ],
+)
+def test_gates_tighter_than_the_floor_are_named(
+    gate: str, fingerprint: str, expected: list[str], store_url: str, tmp_path: Path
+) -> None:
+    plan = make_plan([steady(10, 10)], [gate], scenario="shop", profile="nightly")
+    with open_store(store_url, tmp_path) as store:
+        assert list(too_tight(plan, "f1", store)) == []
+        store.set_calibration(calibrated(0.5))
+        store.set_calibration(calibrated(0.1))
+        found = list(too_tight(plan, fingerprint, store))
+    assert [warning.code for warning in found] == expected
+    for warning in found:
+        assert (warning.params["gate"], warning.params["runs"]) == (gate, 3)
