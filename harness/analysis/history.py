@@ -73,7 +73,7 @@ def _series(
     accepted: Sequence[Accepted],
 ) -> Series:
     values = [figure.value for _, figure in found]
-    linear = metric.unit.is_share or min(values) <= 0
+    linear = metric.unit.is_share or metric.unit.is_signed or min(values) <= 0
     scaled = values if linear else [math.log(value) for value in values]
     if metric.unit.is_share:
         floor = _SHARE_FLOOR

@@ -38,7 +38,12 @@ def _floors(runs: Sequence[Measurement]) -> Iterator[NoiseFloor]:
         for endpoint, measured in phase.endpoints.items():
             for name in measured.figures:
                 metric = known.get(name)
-                if metric is None or not metric.compared or isinstance(metric.statistic, Exact):
+                if (
+                    metric is None
+                    or not metric.compared
+                    or metric.unit.is_signed
+                    or isinstance(metric.statistic, Exact)
+                ):
                     continue
                 figures = [run.figure(phase.name, endpoint, name, phase.variant) for run in runs]
                 there = [figure for figure in figures if figure is not None]

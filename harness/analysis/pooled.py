@@ -39,7 +39,7 @@ def pooled_against(
     A figure is the (geometric) mean of its runs'; each end of the interval errs with :data:`LEVEL`. Takes three runs.
     """
     k, m = len(nights), len(before)
-    linear = metric.unit.is_share or min(run.value for run in (*nights, *before)) <= 0
+    linear = metric.unit.is_share or metric.unit.is_signed or min(run.value for run in (*nights, *before)) <= 0
     own, reference = (_side(runs, linear) for runs in (nights, before))
     z, floor = -float(ndtri(LEVEL)), 0.0 if linear else FLOOR
     degrees = k + m - 2
@@ -51,7 +51,8 @@ def pooled_against(
     up = max(z / Z * math.hypot(own[2], reference[0]), between, unseen)
     middle, base = float(own[1].mean()), float(reference[1].mean())
     if linear:
-        return base, _interval(middle, max(0.0, middle - down), middle + up)
+        low = middle - down if metric.unit.is_signed else max(0.0, middle - down)
+        return base, _interval(middle, low, middle + up)
     return math.exp(base), _interval(math.exp(middle), math.exp(middle - down), math.exp(middle + up))
 
 
