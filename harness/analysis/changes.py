@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
 from harness.analysis.compare import against, meaning_of, relative
 from harness.analysis.measurement import measure
 from harness.metrics.statistics import Exact
@@ -37,7 +37,8 @@ def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:
             before = earlier_figures(recording, phase, endpoint, metric.name)
             if observed is None or not before:
                 continue
-            baseline, seen = against(observed, before, metric)
+            noise = calibrated_noise(recording, phase, endpoint, metric.name)
+            baseline, seen = against(observed, before, metric, calibrated=noise)
             change, interval = relative(seen, baseline, metric)
             yield Change(
                 phase=phase.name,

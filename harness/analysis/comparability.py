@@ -36,6 +36,14 @@ def earlier_figures(recording: Recording, phase: PhaseMeasurement, endpoint: str
     return [figure for figure in found if figure is not None]
 
 
+def calibrated_noise(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> float | None:
+    """How much runs of one build were measured to differ here in this figure; None if nobody has calibrated it."""
+    if recording.baseline is None or recording.baseline.calibration is None or _other_machine(recording):
+        return None
+    floor = recording.baseline.calibration.floor(phase.name, endpoint, metric)
+    return None if floor is None else floor.between
+
+
 def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message | None:
     """Why runs of the baseline are left out of :func:`comparable`; None where none is."""
     if recording.baseline is None:

@@ -45,13 +45,20 @@ ENOUGH_RUNS = 3
 
 
 def against(
-    observed: Interval, baselines: Sequence[Interval], metric: Metric[Any], *, doubtful: bool = False
+    observed: Interval,
+    baselines: Sequence[Interval],
+    metric: Metric[Any],
+    *,
+    doubtful: bool = False,
+    calibrated: float | None = None,
 ) -> tuple[float, Interval]:
     """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
 
     Comparing that interval with a limit computed from the baseline's figure is the comparison of the two. With
     ``doubtful``, a baseline of fewer than :data:`ENOUGH_RUNS` is taken to vary as much between runs as
     :attr:`Metric.between_runs` says of shared machines: what is still a difference is one on any machine.
+    ``calibrated`` is the standard deviation between runs that this machine was measured to have: it takes the place of
+    that assumption, and of :data:`FLOOR` where it is larger.
     """
     if isinstance(metric.statistic, Exact):
         return sum(run.value for run in baselines) / len(baselines), observed
@@ -66,9 +73,10 @@ def against(
     above_each = [_log(run.high) - math.log(run.value) for run in baselines]
     share = weights(runs, np.array([_deviation(*ends) for ends in zip(below_each, above_each, strict=True)]))
     base_below, base_above = _joined(below_each, share), _joined(above_each, share)
-    prior = metric.between_runs if doubtful and len(runs) < ENOUGH_RUNS else None
-    floor = Z * (prior or FLOOR) * math.sqrt(1 + float((share**2).sum()))
-    between = _between(runs, share, FLOOR)
+    known = max(FLOOR, calibrated or 0.0)
+    prior = metric.between_runs if doubtful and calibrated is None and len(runs) < ENOUGH_RUNS else None
+    floor = Z * (prior or known) * math.sqrt(1 + float((share**2).sum()))
+    between = _between(runs, share, known)
     low = middle - max(math.hypot(below, base_above, floor), between)
     high = middle + max(math.hypot(above, base_below, floor), between)
     return math.exp(float(share @ runs)), _interval(observed.value, math.exp(low), math.exp(high))

@@ -73,13 +73,21 @@ class Finding:
         ).because(self.reason)
 
 
-def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Interval], doubt: Doubt) -> Finding:
+def judged(
+    requirement: Requirement,
+    observed: Interval,
+    baselines: Sequence[Interval],
+    doubt: Doubt,
+    calibrated: float | None = None,
+) -> Finding:
     """Hold ``observed`` against the limit, which is computed from ``baselines`` where the requirement asks for it.
+
+    ``calibrated`` is the noise between runs that was measured on this machine, as for :func:`against`.
 
     A requirement that compares with a baseline fails only if it also fails with the noise between runs that is assumed
     while the baseline is too small to show it.
     """
-    unit, found = requirement.measures.unit.name, judge(requirement, observed, baselines)
+    unit, found = requirement.measures.unit.name, judge(requirement, observed, baselines, calibrated)
     figures: dict[str, Any] = {
         "metric": requirement.metric,
         "observed": Estimate(found.observed, unit),
@@ -87,7 +95,9 @@ def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Int
     }
     advice = None
     if found.status == "inconclusive":
-        settle = settling(observed, baselines, lambda *given: judge(requirement, *given).status != "inconclusive")
+        settle = settling(
+            observed, baselines, lambda seen, runs: judge(requirement, seen, runs, calibrated).status != "inconclusive"
+        )
         reason, advice = doubt(found, settle, figures)
     elif found.status == "pass":
         code = "gate-within-limit" if requirement.is_upper else "gate-reached-limit"
@@ -101,16 +111,18 @@ def judged(requirement: Requirement, observed: Interval, baselines: Sequence[Int
     return Finding(found.status, reason, found.observed, found.limit, found.baseline, advice)
 
 
-def judge(requirement: Requirement, observed: Interval, baselines: Sequence[Interval]) -> Judgement:
+def judge(
+    requirement: Requirement, observed: Interval, baselines: Sequence[Interval], calibrated: float | None = None
+) -> Judgement:
     """The status of a requirement; ``baselines`` has a figure of each run where it compares with a baseline."""
     if not requirement.baseline:
         limit = limit_of(requirement, None)
         return Judgement(_status(requirement, observed, limit), observed, limit)
-    baseline, seen = against(observed, baselines, requirement.measures)
+    baseline, seen = against(observed, baselines, requirement.measures, calibrated=calibrated)
     limit = limit_of(requirement, baseline)
     status = _status(requirement, seen, limit)
     if status == "fail":
-        _, wider = against(observed, baselines, requirement.measures, doubtful=True)
+        _, wider = against(observed, baselines, requirement.measures, doubtful=True, calibrated=calibrated)
         if _status(requirement, wider, limit) != "fail":
             return Judgement("inconclusive", wider, limit, baseline, few_runs=True)
     return Judgement(status, seen, limit, baseline)

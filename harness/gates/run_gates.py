@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
 from harness.analysis.contamination import Contamination, contamination_of
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
@@ -109,10 +109,11 @@ def _judged(
             )
             return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
     doubt = RunDoubt(gate, run, record, measured, summary, len(baselines))
-    finding = judged(gate.comparison, observed, baselines, doubt)
     if not baselines:
-        return finding
+        return judged(gate.comparison, observed, baselines, doubt)
     assert of_phase is not None
+    noise = calibrated_noise(run, of_phase, gate.endpoint or ALL, gate.comparison.metric)
+    finding = judged(gate.comparison, observed, baselines, doubt, noise)
     asked = UndecidedGate(require=gate.comparison.source, phase=record.plan.name, endpoint=gate.endpoint)
     return weighed_with_earlier_nights(finding, gate.comparison, observed, run, of_phase, gate.endpoint or ALL, asked)
 

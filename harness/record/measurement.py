@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from harness.record.calibration import Calibration
+
 ONLY = ""
 """The variant of a run that has one build only."""
 
@@ -155,6 +157,8 @@ class Baseline(_Part):
     """How many runs it holds at most if it slides with each run; None if its runs are pinned."""
     accepted: Accepted | None = None
     """What moved it last."""
+    calibration: Calibration | None = None
+    """How much runs of one build vary, if it was measured."""
     undecided: dict[str, list[UndecidedGate]] = {}
     """By run: what its inconclusive runs since the last clear one could not tell."""
 

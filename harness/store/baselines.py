@@ -120,6 +120,7 @@ class Store(RunCatalogue, RunListing, PastRuns, Calibrations):
                 for run_id in takewhile(lambda run_id: rows[run_id].exit_code == ExitCode.INCONCLUSIVE, ids)
             },
             window=window,
+            calibration=self.calibration_for(*key),
             accepted=accepted
             and Accepted(run_id=accepted.run_id, accepted_at=accepted.accepted_at.isoformat(), why=accepted.why),
         )

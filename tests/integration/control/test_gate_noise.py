@@ -9,6 +9,7 @@ import pytest
 from harness.control.gate_noise import too_tight
 from harness.record.calibration import Calibration, NoiseFloor
 from harness.store import open_store
+from tests.support.baselines import make_entry
 from tests.support.plans import make_plan, steady
 
 
@@ -43,3 +44,17 @@ def test_gates_tighter_than_the_floor_are_named(
     assert [warning.code for warning in found] == expected
     for warning in found:
         assert (warning.params["gate"], warning.params["runs"]) == (gate, 3)
+
+
+def test_a_baseline_carries_the_calibration_of_its_key(store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        store.set_baseline(make_entry(1), replace=True)
+        of_others = calibrated(0.1)
+        store.set_calibration(of_others)
+        before = store.baseline_for("flash_sale", "load", "f1")
+        own = of_others.model_copy(update={"scenario": "flash_sale", "profile": "load"})
+        store.set_calibration(own)
+        after = store.baseline_for("flash_sale", "load", "f1")
+    assert before is not None
+    assert after is not None
+    assert (before.calibration, after.calibration) == (None, own)

@@ -87,6 +87,20 @@ def test_baseline_runs_that_differ_widen_the_interval_more_runs_narrow_it() -> N
     assert agreeing < many < differing
 
 
+def test_noise_that_was_calibrated_takes_the_place_of_what_is_assumed() -> None:
+    metric = RUN_METRICS["p95"]
+
+    def wide(runs: int, *, calibrated: float | None, doubtful: bool = False) -> float:
+        _, seen = against(exact(100), [exact(100)] * runs, metric, doubtful=doubtful, calibrated=calibrated)
+        assert seen.high is not None
+        return math.log(seen.high / seen.low)
+
+    assert wide(1, calibrated=0.06) == pytest.approx(4 * wide(1, calibrated=None))
+    assert wide(10, calibrated=0.06) > 3 * wide(10, calibrated=None)
+    assert wide(1, calibrated=0.0) == wide(1, calibrated=None)
+    assert wide(1, calibrated=0.02, doubtful=True) < wide(1, calibrated=None, doubtful=True)
+
+
 def test_the_baseline_is_the_geometric_mean_of_its_runs() -> None:
     value, seen = against(exact(100), [exact(50), exact(200)], RUN_METRICS["p95"])
     assert value == pytest.approx(100)
