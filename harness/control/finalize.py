@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
-from harness.control.attach_baseline import attach_later_baseline, newer_baseline
 from harness.errors import HarnessError
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
-from harness.plan.bench import BenchPlan
-from harness.plan.model import RunPlan
+from harness.plan.bench import BenchGate, BenchPlan
+from harness.plan.model import Gate, RunPlan
 from harness.record.environment import Environment
-from harness.record.run_folder import RunFolder, write_json, write_text
+from harness.record.run_folder import RunFolder, read_model, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.recording import BenchRecording, RunRecording, open_recording
 from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
-from harness.store import RunEntry, Store
+from harness.store import RunEntry, Store, open_store
+from harness.store.address import FILE_NAME, VARIABLE
 
 _HISTORY = 50
 """How many benches before this one the report shows."""
@@ -95,10 +97,54 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     If it had no baseline at its end, gates are compared with the one that the store has now, else with that one; a
     warning says so where the store has another by now.
     """
-    recording = replace(open_recording(folder), no_baseline=attach_later_baseline(folder, gates))
-    newer = newer_baseline(folder, gates)
-    warnings = [newer] if newer else []
+    recording = open_recording(folder)
+    no_baseline, warnings = look_up_baseline(recording, gates)
+    recording = replace(recording, no_baseline=no_baseline)
     return write_results(folder, judge(recording, gates=gates), warnings=warnings, recording=recording)
+
+
+def look_up_baseline(
+    recording: RunRecording | BenchRecording, gates: Gates | None
+) -> tuple[Message | None, list[Message]]:
+    """Look the baseline of a run up again, if one of ``gates`` (None: its own) reads one.
+
+    A run that had none at its end gets the store's, without itself. Returned are the reason if it gets none, where
+    there is more to say than that none was set, and a warning if the store's has other runs than the run's own by now.
+    """
+    folder, (scenario, profile), kept = recording.folder, recording.plan.key, recording.baseline
+    if not any(map(_reads_a_baseline, recording.plan.gates if gates is None else gates)):
+        return None, []
+    if not kept and not folder.environment.exists():
+        return None, []
+    reports = folder.path.parent
+    if not os.environ.get(VARIABLE) and not (reports / FILE_NAME).exists():
+        return None if kept else message("baseline-no-store", folder=reports, variable=VARIABLE), []
+    try:
+        fingerprint = kept.fingerprint if kept else read_model(folder.environment, Environment).fingerprint
+        with open_store(None, reports) as store:
+            # A window has only runs before it.
+            started_at = datetime.fromisoformat(recording.started_at)
+            found = store.baseline_for(scenario, profile, fingerprint, before=started_at)
+            baselines = store.list_baselines(scenario)
+    except HarnessError as error:  # what a run was compared with is all that judging it takes
+        return None if kept else message("baseline-not-read", where=error.where, error=error.message), []
+    runs = [run for run in found.runs if run.run_id != recording.run_id] if found else []
+    if kept:
+        then, now = ([run.run_id for run in side] for side in (kept.runs, runs))
+        changed = found is not None and {*then} != {*now}
+        return None, [message("baseline-changed-since", then=then, now=now)] if changed else []
+    if found is None:
+        others = "; ".join(f"{entry.profile} · environment {entry.fingerprint}" for entry in baselines)
+        place = {"scenario": scenario, "profile": profile, "fingerprint": fingerprint}
+        return message("baseline-of-others-only", **place, others=others) if others else None, []
+    if not runs:
+        return message("baseline-is-this-run"), []
+    write_json(folder.comparison, found.model_copy(update={"runs": runs}).model_dump(by_alias=True))
+    return None, []
+
+
+def _reads_a_baseline(gate: Gate | BenchGate) -> bool:
+    return gate.baseline if isinstance(gate, BenchGate) else gate.comparison.baseline
 
 
 def draw_again(folder: RunFolder) -> None:

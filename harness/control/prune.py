@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.plan_file import read_plan
+from harness.plan.bench import BenchPlan
+from harness.plan.model import RunPlan
 from harness.record.run_folder import RunFolder, is_running, read_model, started_by_id
 from harness.record.summary import Summary
-from harness.store import Store, StoredRun
+from harness.store import ListedRun, Store
 
 _PRUNED = ".pruned"
 _HELD = ("pass", "inconclusive")
@@ -122,7 +123,7 @@ def _try(result: Pruned, step: Callable[[], None]) -> bool:
 
 def _prunable(out: Path, store: Store, result: Pruned) -> list[KnownRun]:
     """Every run that is not running: those in the store, and those whose folders are in ``out``."""
-    known = {run.run_id: _from_store(run) for run in store.stored_runs()}
+    known = {run.run_id: _from_store(run) for run in store.list_runs()}
     running = {run.run_id for run in known.values() if any(is_running(RunFolder(folder)) for folder in run.folders)}
     for plan in sorted(out.glob("*/plan.json")):
         folder = RunFolder(plan.parent)
@@ -143,19 +144,21 @@ def _prunable(out: Path, store: Store, result: Pruned) -> list[KnownRun]:
     return [run for run in known.values() if run.run_id not in running]
 
 
-def _from_store(run: StoredRun) -> KnownRun:
+def _from_store(run: ListedRun) -> KnownRun:
     here = run.folder.name == run.run_id and (_is_folder(run.folder) or _is_folder(_hidden(run.folder)))
     folders = (run.folder,) if here else ()
-    return KnownRun(run.run_id, run.scenario, run.profile, run.started_at, run.verdict, folders, stored=True)
+    # Without any time it counts as new, and is kept.
+    started_at = run.started_at or started_by_id(run.run_id) or datetime.now(UTC)
+    return KnownRun(run.run_id, run.scenario, run.profile, started_at, run.verdict, folders, stored=True)
 
 
 def _from_folder(folder: RunFolder) -> KnownRun:
     """The id is the summary's, since a folder may be renamed; a run that was not judged has no summary."""
-    scenario, profile = read_plan(folder).key
+    plan = read_model(folder.plan, BenchPlan) if folder.is_bench else read_model(folder.plan, RunPlan)
     summary = read_model(folder.summary, Summary) if folder.summary.exists() else None
     run_id, verdict = (summary.run_id, summary.verdict) if summary else (folder.run_id, None)
     started_at = started_by_id(run_id) or folder.started_at
-    return KnownRun(run_id, scenario, profile, started_at, verdict, (folder.path,), begun=folder.has_begun)
+    return KnownRun(run_id, *plan.key, started_at, verdict, (folder.path,), begun=folder.has_begun)
 
 
 def _remove(run: KnownRun, store: Store) -> None:

@@ -3,6 +3,6 @@
 from harness.store.baselines import BaselineEntry, Store
 from harness.store.listing import ListedRun
 from harness.store.opening import open_store
-from harness.store.runs import RunEntry, StoredRun
+from harness.store.runs import RunEntry
 
-__all__ = ["BaselineEntry", "ListedRun", "RunEntry", "Store", "StoredRun", "open_store"]
+__all__ = ["BaselineEntry", "ListedRun", "RunEntry", "Store", "open_store"]

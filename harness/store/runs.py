@@ -38,18 +38,6 @@ class RunEntry:
     """Its figures with their intervals; None keeps those that the catalogue has."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A run in the catalogue without its figures: what pruning needs to know."""
-
-    run_id: str
-    scenario: str
-    profile: str
-    started_at: datetime
-    verdict: str
-    folder: Path
-
-
 class RunCatalogue(Database):
     """The runs of a store."""
 
@@ -74,14 +62,6 @@ class RunCatalogue(Database):
         with self._writing() as session:
             for each in (row, *benchmarks):
                 session.merge(each)
-
-    def stored_runs(self) -> list[StoredRun]:
-        """All runs, the latest first, with those whose figures this harness cannot read."""
-        columns = (RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.started_at, RunRow.verdict, RunRow.folder)
-        query = select(*columns).order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
-        with self._reading() as session:
-            rows = session.execute(query).all()
-        return [StoredRun(*row[:5], self._reports / row.folder) for row in rows]
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""

@@ -153,7 +153,7 @@ def _people_and_ci_have_what_they_read(night: Night) -> None:
 
 def _a_run_that_holds_becomes_the_baseline_and_is_copied_whole(night: Night) -> None:
     with open_store(night.store, night.run.parent) as store:
-        (run,) = store.stored_runs()
+        (run,) = store.list_runs()
         assert store.is_of_a_baseline(run.run_id) == (night.code == 0)
     kept = night.folder / "kept"
     copies = {path.relative_to(kept / night.run.name) for path in (kept / night.run.name).rglob("*")}

@@ -8,8 +8,7 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.api.result import Run
-from harness.control.attach_baseline import attach_later_baseline
-from harness.control.finalize import conclude
+from harness.control.finalize import conclude, look_up_baseline
 from harness.messages import Message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -45,7 +44,7 @@ def set_baseline(run: Run) -> None:
 
 def why_none(folder: RunFolder) -> Message:
     """Why judging again finds no baseline; its gate says so."""
-    why = attach_later_baseline(folder, None)
+    why, _ = look_up_baseline(open_recording(folder), None)
     assert why is not None
     assert Run(folder).judge().gates[0].reason == str(why)
     return why

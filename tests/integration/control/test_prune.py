@@ -64,7 +64,7 @@ def made_run(
 def left(reports: Path) -> tuple[set[str], set[str]]:
     """The ids of the runs that are left: of folders and rows."""
     with open_store(None, reports) as store:
-        rows = {run.run_id for run in store.stored_runs()}
+        rows = {run.run_id for run in store.list_runs()}
     return {plan.parent.name for plan in reports.glob("[!.]*/plan.json")}, rows
 
 

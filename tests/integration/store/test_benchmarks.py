@@ -80,7 +80,7 @@ def test_a_bench_is_in_the_store_whole_or_not_at_all(tmp_path: Path) -> None:
             )
         with pytest.raises(HarnessError):
             store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path), {TEST: np.array([1e-6])})
-        assert store.stored_runs() == []
+        assert store.list_runs() == []
 
 
 def test_very_many_rounds_are_kept_as_means_of_as_many() -> None:

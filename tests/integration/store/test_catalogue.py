@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.record.summary import Summary
-from harness.store import RunEntry, Store, StoredRun, open_store
+from harness.store import ListedRun, RunEntry, Store, open_store
 from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.stores import rows
 
@@ -21,14 +21,17 @@ def test_runs_come_back_whole_and_latest_first(store: Store, tmp_path: Path) -> 
     summaries = [make_summary(n, scenario=f"s{n}", profile=f"p{n}") for n in (2, 3, 1)]
     for summary in summaries:
         store.record_run(RunEntry(summary, "f1", tmp_path / summary.run_id))
-    assert store.stored_runs() == [
-        StoredRun(
-            summary.run_id,
-            summary.scenario,
-            summary.profile,
-            datetime.fromisoformat(summary.started_at),
-            summary.verdict,
-            tmp_path / summary.run_id,
+    assert store.list_runs() == [
+        ListedRun(
+            run_id=summary.run_id,
+            scenario=summary.scenario,
+            profile=summary.profile,
+            fingerprint="f1",
+            started_at=datetime.fromisoformat(summary.started_at),
+            verdict=summary.verdict,
+            commit=None,
+            baseline=None,
+            folder=tmp_path / summary.run_id,
         )
         for summary in (summaries[1], summaries[0], summaries[2])
     ]
@@ -37,7 +40,7 @@ def test_runs_come_back_whole_and_latest_first(store: Store, tmp_path: Path) -> 
 def test_a_run_recorded_again_replaces_its_entry(store: Store, tmp_path: Path) -> None:
     store.record_run(RunEntry(make_summary(verdict="fail"), "f1", tmp_path))
     store.record_run(RunEntry(make_summary(verdict="pass"), "f1", tmp_path))
-    assert [run.verdict for run in store.stored_runs()] == ["pass"]
+    assert [run.verdict for run in store.list_runs()] == ["pass"]
 
 
 def test_a_run_is_forgotten_unless_a_baseline_names_it(store: Store, tmp_path: Path) -> None:
@@ -45,7 +48,7 @@ def test_a_run_is_forgotten_unless_a_baseline_names_it(store: Store, tmp_path: P
         store.record_run(RunEntry(make_summary(number), "f1", tmp_path / make_summary(number).run_id))
     store.set_baseline(make_entry(1), replace=True)
     first, second = make_summary(1).run_id, make_summary(2).run_id
-    assert [(run.run_id, run.verdict, run.folder) for run in store.stored_runs()] == [
+    assert [(run.run_id, run.verdict, run.folder) for run in store.list_runs()] == [
         (second, "pass", tmp_path / second),
         (first, "pass", tmp_path / first),
     ]
@@ -53,10 +56,10 @@ def test_a_run_is_forgotten_unless_a_baseline_names_it(store: Store, tmp_path: P
     assert not store.forget_run(first)
     assert store.forget_run(second)
     assert not store.forget_run(second)
-    assert [run.run_id for run in store.stored_runs()] == [first]
+    assert [run.run_id for run in store.list_runs()] == [first]
     store.remove_baseline("flash_sale", "load", "f1")
     assert store.forget_run(first)
-    assert store.stored_runs() == []
+    assert store.list_runs() == []
 
 
 def test_text_of_the_target_is_kept_whatever_it_holds(store: Store, store_url: str, tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ def test_a_run_folder_below_the_reports_moves_with_them(tmp_path: Path) -> None:
         store.record_run(RunEntry(outside, "f1", tmp_path / "elsewhere" / outside.run_id))
     before.rename(after)
     with open_store(None, after) as store:
-        folders = {run.run_id: run.folder for run in store.stored_runs()}
+        folders = {run.run_id: run.folder for run in store.list_runs()}
     assert folders == {
         inside.run_id: after / inside.run_id,
         outside.run_id: tmp_path / "elsewhere" / outside.run_id,
@@ -164,7 +167,7 @@ def test_a_time_without_zone_is_utc(store: Store, tmp_path: Path) -> None:
     for number, started in ((1, "2026-02-02T09:30:00"), (2, "2026-02-02T11:00:00+02:00")):
         summary = make_summary(number).model_copy(update={"started_at": started})
         store.record_run(RunEntry(summary, "f1", tmp_path))
-    assert [run.started_at.isoformat() for run in store.stored_runs()] == [
+    assert [run.started_at and run.started_at.isoformat() for run in store.list_runs()] == [
         "2026-02-02T09:30:00+00:00",
         "2026-02-02T09:00:00+00:00",
     ]

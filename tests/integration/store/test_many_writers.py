@@ -48,11 +48,11 @@ def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: 
         for writer in writers:
             writer.kill()
     with open_store(old_store_url, tmp_path) as store:
-        upgraded = [run.folder.name for run in store.stored_runs()]
+        upgraded = [run.folder.name for run in store.list_runs()]
     assert upgraded[:PROCESSES] == [str(number) for number in reversed(range(PROCESSES))]
     assert len(upgraded) == PROCESSES + 2
     with open_store(store_url, tmp_path) as store:
-        assert len(store.stored_runs()) == PROCESSES * ROUNDS
+        assert len(store.list_runs()) == PROCESSES * ROUNDS
         added, first, replaced = store.list_baselines()
     assert (added.fingerprint, len(added.run_ids)) == ("added", PROCESSES * ROUNDS)
     assert (first.fingerprint, len(first.run_ids)) == ("first", UP_TO)

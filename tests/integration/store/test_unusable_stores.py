@@ -65,15 +65,16 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     assert error.params["reason"] == "database disk image is malformed"
 
 
-@pytest.mark.parametrize("junk", ["scenario = CAST(x'ff' AS TEXT)", "started_at = 'yesterday'", "started_at = 7"])
+@pytest.mark.parametrize("junk", ["run_id = CAST(x'ff' AS TEXT)", "started_at = 'yesterday'", "started_at = 7"])
 def test_a_damaged_row_is_not_called_a_locked_file(tmp_path: Path, junk: str) -> None:
+    summary = make_summary(scenario="suite", profile="bench")
     with open_store(None, tmp_path) as store:
-        store.record_run(RunEntry(make_summary(), "f1", tmp_path))
+        store.record_run(RunEntry(summary, "f1", tmp_path))
     with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as raw:
         raw.execute(f"UPDATE {RunRow.__tablename__} SET {junk}")
         raw.commit()
     with open_store(None, tmp_path) as store, pytest.raises(HarnessError) as raised:
-        store.stored_runs()
+        store.benchmark_history(summary.scenario, "f1", most=1)
     assert (raised.value.code, raised.value.where) == ("store-file-damaged", f"{tmp_path}/store.sqlite")
 
 
@@ -87,7 +88,7 @@ def test_a_store_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
     with open_store(None, tmp_path) as store:
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))
     with open_store(f"sqlite:///file:{tmp_path}/store.sqlite?mode=ro&uri=true", Path()) as store:
-        assert len(store.stored_runs()) == 1
+        assert len(store.list_runs()) == 1
         with pytest.raises(HarnessError) as raised:
             store.record_run(RunEntry(make_summary(), "f1", tmp_path))
     assert raised.value.params["reason"] == "attempt to write a readonly database"
@@ -108,7 +109,7 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         assert re.search("database is locked|lock timeout", str(raised.value.params["reason"]))
         assert raised.value.where == store.shown
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, all is well
-        assert len(store.stored_runs()) == 1
+        assert len(store.list_runs()) == 1
 
 
 def test_a_frozen_runner_does_not_hold_up_the_team(
@@ -120,7 +121,7 @@ def test_a_frozen_runner_does_not_hold_up_the_team(
         frozen = writer(database.connect(resolve(url, tmp_path))).connect()
         frozen.begin()
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))
-        assert len(store.stored_runs()) == 1
+        assert len(store.list_runs()) == 1
         frozen.invalidate()
         frozen.close()
 
@@ -170,7 +171,7 @@ def test_a_store_that_lost_a_table_is_not_called_a_locked_file(tmp_path: Path) -
         with sqlite3.connect(tmp_path / "store.sqlite") as file:
             file.execute("DROP TABLE harness_run")
         with harness_error("store-file-damaged"):
-            store.stored_runs()
+            store.list_runs()
 
 
 def test_a_baseline_whose_run_is_gone_is_an_error(tmp_path: Path) -> None:

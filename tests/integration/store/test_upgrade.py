@@ -44,13 +44,13 @@ def test_the_newest_version_is_that_of_the_last_migration() -> None:
 def test_a_store_of_an_older_harness_is_upgraded_in_place(store_url: str, tmp_path: Path) -> None:
     make_first_store(store_url)
     with open_store(store_url, tmp_path) as store:
-        _, run = store.stored_runs()  # the baseline's run is one of the catalogue from now on
+        _, run = store.list_runs()  # the baseline's run is one of the catalogue from now on
         assert (run.run_id, run.folder) == (make_summary(1).run_id, tmp_path / make_summary(1).run_id)
         baseline = store.baseline_for("flash_sale", "load", "f1")
         assert baseline is not None
         assert baseline.runs == [make_measurement(2)]
         store.record_run(RunEntry(make_summary(1), "f1", tmp_path))
-        assert [run.folder for run in store.stored_runs()][-1] == tmp_path
+        assert [run.folder for run in store.list_runs()][-1] == tmp_path
     engine = create_engine(resolve(store_url, tmp_path).url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEWEST
