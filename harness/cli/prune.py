@@ -65,9 +65,8 @@ def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None
     def report(run: KnownRun) -> None:
         say(f"{'would remove' if dry_run else 'removed'} {_described(run)}")
 
-    policy = control.prune.Policy(keep, keep_failed)
     with control.run_lookup.existing_store(out) as store:
-        result = control.prune.prune(out, store, policy, dry_run=dry_run, on_removed=report)
+        result = control.prune.prune(out, store, keep=keep, keep_failed=keep_failed, dry_run=dry_run, on_removed=report)
     reasons = [f"{result.baselines} of them for a baseline"] if result.baselines else []
     reasons += [f"{result.running} still running"] if result.running else []
     say(

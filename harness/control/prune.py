@@ -49,14 +49,6 @@ class KnownRun:
         return self.verdict not in _HELD
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Keep the latest ``keep`` runs of each scenario and profile, and failed ones younger than ``keep_failed``."""
-
-    keep: int
-    keep_failed: timedelta = timedelta(0)
-
-
 @dataclass
 class Pruned:
     """The result: the runs removed, how many were kept and why, and the errors on the way."""
@@ -64,7 +56,7 @@ class Pruned:
     removed: list[KnownRun] = field(default_factory=list)
     kept: int = 0
     baselines: int = 0
-    """How many of the kept runs the policy would remove, but a baseline needs them."""
+    """How many of the kept runs would have been removed, but a baseline needs them."""
     running: int = 0
     """How many runs are still running."""
     errors: list[HarnessError] = field(default_factory=list)
@@ -73,15 +65,17 @@ class Pruned:
 def prune(
     out: Path,
     store: Store,
-    policy: Policy,
     *,
+    keep: int,
+    keep_failed: timedelta = timedelta(0),
     dry_run: bool = False,
     on_removed: Callable[[KnownRun], None] = lambda _: None,
 ) -> Pruned:
-    """Remove the runs in ``out`` and in ``store`` that ``policy`` does not keep; ``on_removed`` is called for each.
+    """Remove all runs in ``out`` and in ``store`` but the latest ``keep`` of each scenario and profile.
 
-    Runs of a baseline, running runs and folders that cannot be read are never removed. A run that cannot be removed
-    stays in the store for the next call, and the others are removed all the same.
+    Failed runs younger than ``keep_failed`` are kept, too. Runs of a baseline, running runs and folders that cannot be
+    read are never removed. A run that cannot be removed stays in the store for the next call, and the others are
+    removed all the same. ``on_removed`` is called for each.
     """
     result = Pruned()
     if not dry_run:
@@ -89,7 +83,7 @@ def prune(
             if _is_folder(path):
                 _try(result, partial(_remove_tree, path))
     runs = _prunable(out, store, result)
-    for run in surplus(runs, policy, datetime.now(UTC)):
+    for run in _surplus(runs, keep, datetime.now(UTC) - keep_failed):
         if store.is_of_a_baseline(run.run_id):
             result.baselines += 1
         elif dry_run or _try(result, partial(_remove, run, store)):
@@ -99,16 +93,13 @@ def prune(
     return result
 
 
-def surplus(runs: Iterable[KnownRun], policy: Policy, now: datetime) -> list[KnownRun]:
-    """Those of ``runs``, each with an id of its own, that the policy does not keep, oldest first.
-
-    Whether a run is still running, or part of a baseline, is up to the caller.
-    """
+def _surplus(runs: Iterable[KnownRun], keep: int, failed_since: datetime) -> list[KnownRun]:
+    """Those of ``runs`` beyond the latest ``keep`` of each kind, oldest first, without what failed since then."""
     alike: dict[tuple[str, str], list[KnownRun]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
         alike[run.scenario, run.profile].append(run)
-    beyond = [run for group in alike.values() for run in group[policy.keep :]]
-    removable = [run for run in beyond if not (run.failed and now - run.started_at < policy.keep_failed)]
+    beyond = [run for group in alike.values() for run in group[keep:]]
+    removable = [run for run in beyond if not (run.failed and run.started_at > failed_since)]
     return sorted(removable, key=lambda run: (run.started_at, run.run_id))
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from harness.cli import main
 from harness.control import prune as control
-from harness.control.prune import Policy
 from harness.plan.bench import BenchPlan
 from harness.record.run_folder import RunFolder, marked_as_running, write_text
 from harness.record.summary import Verdict
@@ -156,7 +155,7 @@ def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
 def test_what_another_prune_has_removed_meanwhile_is_no_error(reports: Path) -> None:
     runs = [made_run(reports, number) for number in (1, 2, 3)]
     with open_store(None, reports) as store:
-        first = control.prune(reports, store, Policy(keep=0), on_removed=lambda _: assert_pruned(reports))
+        first = control.prune(reports, store, keep=0, on_removed=lambda _: assert_pruned(reports))
     assert first.errors == []
     assert [run.run_id for run in first.removed] == runs
     assert left(reports) == (set(), set())
@@ -185,7 +184,7 @@ def test_what_an_earlier_call_was_cut_off_from_is_ended_by_the_next(
     with monkeypatch.context() as patch, open_store(None, reports) as store:
         patch.setattr("harness.control.prune.shutil.rmtree", rmtree)
         with pytest.raises(_Cut):
-            control.prune(reports, store, Policy(keep=0))
+            control.prune(reports, store, keep=0)
     assert left(reports) == (set(), {run})
     assert prune(reports, "--keep", "0").code == 0
     assert left(reports) == (set(), set())
@@ -200,7 +199,7 @@ def test_what_is_left_of_a_renamed_folder_is_removed_by_the_next(
     with monkeypatch.context() as patch, open_store(None, reports) as store:
         patch.setattr("harness.control.prune.shutil.rmtree", _cut)
         with pytest.raises(_Cut):
-            control.prune(reports, store, Policy(keep=0))
+            control.prune(reports, store, keep=0)
     assert prune(reports, "--keep", "0").code == 0
     assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
 
@@ -283,7 +282,7 @@ def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(
 
     monkeypatch.setattr("harness.control.prune.shutil.rmtree", as_another_user)
     with open_store(None, reports) as store:
-        result = control.prune(reports, store, Policy(keep=0))
+        result = control.prune(reports, store, keep=0)
     assert [run.run_id for run in result.removed] == [removed]
     damage, permission = result.errors
     assert f"{damaged}/plan.json" in str(damage.where)
