@@ -8,6 +8,9 @@ one, with the time that it stole. A second is **contaminated** if both hold:
 - The target, or a load worker, lost more than :data:`LOST` of the time for which it wanted a core. What it lost to
   others is at most the time that its threads waited in run queues, and at most the time that others used.
 
+The seconds after it are contaminated, too, as long as more than :data:`BACKLOG` of the requests that end in them began
+before it ended: the queue that others have caused takes time to clear.
+
 The second condition tells others from the target's own doing. A target with more busy threads than cores waits for
 itself: its threads wait for seconds, but others used nothing, so it lost nothing to them. It is slow, and that stays in
 the figures. A busy neighbour on other cores makes nobody wait. CPU quotas of a control group are not others either:
@@ -29,7 +32,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.samples import seconds_in
+from harness.analysis.samples import Sample, seconds_in, whole_sample
+from harness.record.histogram import lowest_of
 from harness.record.journal_entries import WorkerSecond
 from harness.record.resources import Reading
 from harness.recording.run import PhaseRecord, RunRecording
@@ -37,6 +41,7 @@ from harness.recording.run import PhaseRecord, RunRecording
 TAKEN = 0.2
 """Cores."""
 LOST = 0.1
+BACKLOG = 0.01
 ENOUGH_S = 5
 ENOUGH = 0.5
 _OVERLAP_S = 0.05
@@ -47,8 +52,12 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Contamination:
-    """Which seconds of a phase are contaminated (shape ``(n,)``), and how many cores others used in those."""
+    """Which seconds of a phase are contaminated (shape ``(n,)``), and how many cores others used in those.
 
+    ``first`` is the phase's first second, as the run counts.
+    """
+
+    first: int
     seconds: Bools
     others_cores: float
 
@@ -60,6 +69,16 @@ class Contamination:
     def share(self) -> float:
         """Of the phase's seconds, 0…1."""
         return self.count / len(self.seconds)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The contaminated seconds, as the run counts."""
+        return (self.first + np.flatnonzero(self.seconds)).tolist()
+
+    @property
+    def left_out(self) -> frozenset[int]:
+        """Those that do not count, as enough others are left."""
+        return frozenset(self.numbers) if self.leaves_enough else frozenset()
 
     @property
     def clean(self) -> int:
@@ -93,9 +112,26 @@ def contamination_of(record: PhaseRecord, run: RunRecording) -> Contamination:
             touched = [at - during.start for at in range(first, last + 1) if at in during]
             seconds[touched] = True
             taken += [interval.others_cores] * bool(touched)
-        return Contamination(seconds, float(np.mean(taken)) if taken else 0.0)
+        if taken:
+            _add_backlog(seconds, whole_sample(record))
+        return Contamination(during.start, seconds, float(np.mean(taken)) if taken else 0.0)
 
     return run.once(f"contamination of {record.index} {record.variant}", compute)
+
+
+def _add_backlog(seconds: Bools, sample: Sample) -> None:
+    """Add to the contaminated ``seconds`` those in which what began in them was still ending."""
+    lasted_s = lowest_of(sample.buckets) / 1e6
+    ends = np.flatnonzero(seconds[:-1] & ~seconds[1:]) + 1
+    for end in ends.tolist():
+        at = end
+        while at < len(seconds) and not seconds[at]:
+            # Half a second of what ends in a second has passed since its start, on average.
+            late = (sample.seconds == at) & (lasted_s > at + 0.5 - end)
+            if sample.counts[late].sum() <= BACKLOG * sample.timed[at]:
+                break
+            seconds[at] = True
+            at += 1
 
 
 def contaminated_intervals(run: RunRecording) -> list[Interval]:

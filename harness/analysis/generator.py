@@ -28,7 +28,7 @@ would have done. The work is then ``r · c`` cores, and ``ceil(r · c / COMFORTA
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -66,24 +66,29 @@ TOLERATED_MS = 50.0
 """A worker's clock that may be further off than this gets a warning."""
 
 
-def seconds_of(record: PhaseRecord, journal: Journal) -> list[Second]:
-    """The seconds of the run that lie in a phase by more than half."""
-    return [second for second in journal.seconds if record.start_s <= second.second + 0.5 < record.end_s]
+def seconds_of(record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> list[Second]:
+    """The seconds of the run that lie in a phase by more than half, without those ``left_out``."""
+    return [
+        second
+        for second in journal.seconds
+        if record.start_s <= second.second + 0.5 < record.end_s and second.second not in left_out
+    ]
 
 
 class GeneratorState:
     """What the load workers recorded in a phase, and what it shows."""
 
-    def __init__(self, record: PhaseRecord, journal: Journal) -> None:
+    def __init__(self, record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> None:
+        """``left_out`` are seconds of the run that do not count."""
         self._record = record
-        self._seconds = seconds_of(record, journal)
+        self._seconds = seconds_of(record, journal, left_out)
         self._workers: dict[int, list[WorkerSecond]] = {}
         for second in self._seconds:
             for state in second.workers:
                 self._workers.setdefault(state.worker, []).append(state)
         whole = Aggregate.of(record.totals, record.length_s)
         self._requests, self._p95_ms = whole.requests, whole.quantile(0.95) or math.inf
-        self._lateness = lateness_of(record, journal)
+        self._lateness = lateness_of(record, journal, left_out)
 
     def limit(self) -> Message | None:
         """Why the generator was the limit, and what would have helped; None where it was not."""
@@ -221,11 +226,15 @@ class TakenCores:
         return f" ({', '.join(shown)})" if shown else ""
 
 
-def lateness_of(record: PhaseRecord, journal: Journal) -> Lateness | None:
-    """How late the arrivals were that were due in a phase, whenever they were started; None in the closed model."""
+def lateness_of(record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> Lateness | None:
+    """How late the arrivals were that were due in a phase, but for those started in seconds ``left_out``.
+
+    None in the closed model.
+    """
     if record.plan.model != "open":
         return None
-    parts = [part for second in journal.seconds for part in second.lateness if part.phase == record.index]
+    counted = (second for second in journal.seconds if second.second not in left_out)
+    parts = [part for second in counted for part in second.lateness if part.phase == record.index]
     return next(iter(Lateness.merged(parts)), None)
 
 

@@ -57,8 +57,8 @@ def _measurement(recording: Recording) -> Measurement:
 
 
 def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
-    limit = GeneratorState(record, run.journal).limit()
     contamination = contamination_of(record, run)
+    limit = GeneratorState(record, run.journal, contamination.left_out).limit()
     return PhaseMeasurement(
         variant=record.variant,
         name=record.plan.name,
@@ -82,7 +82,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
     clean = clean and contamination.count > 0
 
     def compute() -> dict[str, EndpointMeasurement]:
-        lateness = lateness_of(record, run.journal)
+        lateness = lateness_of(record, run.journal, contamination.left_out if clean else ())
         own = lateness.own if lateness is not None and lateness.own.count else None
 
         def interval_of(sample: Sample, metric: Metric[Aggregate]) -> Interval | None:

@@ -114,9 +114,14 @@ def seconds_in(record: PhaseRecord) -> range:
 def samples_of(record: PhaseRecord, journal: Journal) -> Iterator[tuple[str, Sample]]:
     """The samples of a phase: of :data:`ALL` endpoints together, then of each (``POST /checkout``)."""
     table = record.table
-    yield ALL, _sample(table, record)
+    yield ALL, whole_sample(record)
     for number in np.unique(table.endpoint).tolist():
         yield str(journal.endpoints[number]), _sample(table.of(np.flatnonzero(table.endpoint == number)), record)
+
+
+def whole_sample(record: PhaseRecord) -> Sample:
+    """The sample of all endpoints of a phase together."""
+    return _sample(record.table, record)
 
 
 def _sample(table: SecondTable, record: PhaseRecord) -> Sample:

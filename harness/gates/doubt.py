@@ -10,6 +10,7 @@ from harness.analysis.comparability import earlier_figures
 from harness.analysis.compare import against
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import measure
+from harness.analysis.samples import seconds_in
 from harness.analysis.settle import Settling
 from harness.gates.requirement import Judgement, detectable_of
 from harness.messages import Message, message
@@ -35,7 +36,7 @@ class RunDoubt:
     """How many runs it was compared with."""
 
     def __call__(self, found: Judgement, settling: Settling, figures: dict[str, Any]) -> tuple[Message, Settle]:
-        comparison, seconds = self.gate.comparison, self.measured.seconds
+        comparison, seconds = self.gate.comparison, len(seconds_in(self.record))
         settle = Settle(
             seconds=settling.times_longer and math.ceil(round(seconds * settling.times_longer, 3) / 10) * 10,
             baseline_runs=settling.baseline_runs,
@@ -65,7 +66,7 @@ class RunDoubt:
     def _ways(self, settle: Settle) -> list[Message]:
         ways = []
         if settle.seconds is not None:
-            ways.append(message("gate-settle-longer", seconds=self.measured.seconds, needed=settle.seconds))
+            ways.append(message("gate-settle-longer", seconds=len(seconds_in(self.record)), needed=settle.seconds))
         if settle.baseline_runs is not None:
             ways.append(message("gate-settle-runs", runs=self.baseline_runs, needed=settle.baseline_runs))
         if settle.metric is not None:

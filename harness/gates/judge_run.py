@@ -72,7 +72,7 @@ def _default_gate(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[
 
 
 def _phase(run: RunRecording, record: PhaseRecord) -> PhaseSummary:
-    generator = GeneratorState(record, run.journal)
+    generator = GeneratorState(record, run.journal, contamination_of(record, run).left_out)
     limit = generator.limit()
     strain = None if limit else generator.strain()
     last_open = [other.index for other in run.phases if other.plan.model == "open" and other.plan.segments][-1:]
@@ -92,7 +92,7 @@ def _contamination(run: RunRecording, record: PhaseRecord) -> Contamination | No
     if not found.count or not phase_kind(record.plan.kind).has_load:
         return None
     return Contamination(
-        seconds=[second for second, bad in zip(seconds_in(record), found.seconds, strict=True) if bad],
+        seconds=found.numbers,
         share=found.share,
         others_cores=found.others_cores,
         left_out=found.leaves_enough,

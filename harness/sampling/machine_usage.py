@@ -26,7 +26,8 @@ class MachineMeter:
         elapsed_s = max(at_s, 1e-6)
         memory = psutil.virtual_memory()
         return {
-            "cpu_percent": 100 * (processes_s + kernel_s) / elapsed_s,
+            # The kernel counts in ticks, so that a second may have a few too many.
+            "cpu_percent": 100 * min((processes_s + kernel_s) / elapsed_s, self._cores),
             "processes_percent": 100 * processes_s / elapsed_s,
             "steal_percent": 100 * stolen_s / elapsed_s / self._cores,
             "pressure_percent": 100 * stalled_s / elapsed_s,

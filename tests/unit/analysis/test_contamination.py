@@ -68,6 +68,15 @@ def test_a_second_is_contaminated_if_others_took_the_cores_from_somebody(
     assert found.share == len(expected) / 30
 
 
+def test_a_second_is_clean_again_when_the_queue_has_cleared(tmp_path: Path) -> None:
+    def queued_for_2_s(rng: object, at_s: Floats, endpoint: str) -> Floats:  # noqa: ARG001
+        return np.where((at_s >= 5) & (at_s < 10), 2000.0, 20.0)
+
+    run = recorded(tmp_path, from_to(5, 10, state(waiting=30, others=150)), latency=queued_for_2_s)
+    found = contamination_of(run.phases[0], run)
+    assert [second for second, bad in enumerate(found.seconds) if bad] == list(range(4, 12))
+
+
 @pytest.mark.parametrize(("end_s", "enough"), [(10, True), (14, True), (17, False)])
 def test_half_of_a_phase_has_to_be_clean(tmp_path: Path, end_s: float, enough: bool) -> None:
     run = recorded(tmp_path, from_to(0, end_s, state(waiting=30, others=150)))
@@ -92,3 +101,18 @@ def test_clean_figures_leave_contaminated_seconds_out(tmp_path: Path) -> None:
     assert clean.figures["throughput"].value == pytest.approx(100, rel=0.05)
     assert whole.figures["cpu_per_request"].value > 1.1 * clean.figures["cpu_per_request"].value
     assert measure(run).figure("steady", ALL, "p95") == clean.figures["p95"]
+
+
+@pytest.mark.parametrize(("end_s", "limited"), [(12, False), (20, True)])
+def test_a_generator_that_others_starved_is_judged_by_the_clean_seconds(
+    tmp_path: Path, end_s: float, limited: bool
+) -> None:
+    folder = record_run(
+        tmp_path,
+        phases=[steady(users=20, seconds=30)],
+        lead_in_s=0.0,
+        sampled=from_to(0, end_s, state(waiting=30, others=150)),
+        worker=lambda at_s: WorkerState(cpu=0.5, starved=0.45 if at_s < end_s else 0.0),
+    )
+    (phase,) = measure(open_recording(folder)).phases
+    assert bool(phase.generator_limited) == limited

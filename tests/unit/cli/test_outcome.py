@@ -62,7 +62,7 @@ def test_a_judged_run_is_shown_whole(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert text.count(f"{folder.run_id}`)") == 1
     assert "? p95 <= baseline + 10% in ramp and 3 more: no baseline" in text
     assert re.search(r"^Phase +Goal +Requests +Rate +Errors +P50 +P95 +P95 service +P99 +Max +CPU/request$", text, re.M)
-    assert re.search(r"^steady +60 users +[\d,]+ +\S+/s +\S+ %( +\S+ ms){5}$", text, re.M)
+    assert re.search(r"^steady +60 users +[\d,]+ +\S+/s +\S+ %( +\S+ ms){6}$", text, re.M)
     assert re.search(r"stress: held 20 users, \D*30\n", text)
     assert re.search(r"\d+ +GET /products +HTTP 500", text)
     assert text.endswith(f"report  {folder.report}\n")
