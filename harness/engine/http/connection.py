@@ -23,6 +23,7 @@ from gevent import get_hub, getcurrent, monkey
 from gevent.exceptions import InvalidSwitchError
 
 from harness.engine.request_failures import ConnectionReset
+from harness.engine.socket_poller import poller
 
 READ_SIZE = 65536
 _READ, _WRITE = 1, 2
@@ -73,9 +74,11 @@ class Connection:
             sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._hub = hub
+        self._switch = hub.switch
         self.limit_s = limit_s
         """The longest wait; see :meth:`change_limit`."""
-        self._watcher = hub.loop.io(fileno, _READ)
+        self._poller = poller()
+        self._fileno = fileno
         self._timer: Any = None
         """Created once per timeout period, not once per wait; see :meth:`_on_timer`."""
         self._waiting_since_s = math.inf
@@ -174,10 +177,10 @@ class Connection:
             shorter.start(current.throw, WaitTimeout, update=True)
         if not self._watching:
             self._watching = True
-            self._watcher.start(self._on_readable)
+            self._poller.add(self._fileno, self._on_readable)
         self._waiting = current
         try:
-            if self._hub.switch() is not self:
+            if self._switch() is not self:
                 raise InvalidSwitchError(f"{current!r} was switched to while it waited for a response")
         finally:
             self._waiting = None
@@ -215,12 +218,16 @@ class Connection:
             waiting.switch(self)
         else:
             # Nobody is reading, so the event loop would spin.
+            self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._watching:
             self._watching = False
-            self._watcher.stop()
+            self._poller.remove(self._fileno)
 
     def detach(self) -> None:
         """Give up the socket without closing it."""
-        self._watcher.close()
+        self._stop_watching()
         self._cancel_timer()
 
     def close(self) -> None:
