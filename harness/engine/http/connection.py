@@ -31,6 +31,8 @@ _SO_TIMESTAMPNS = 35
 """From ``asm-generic/socket.h``, which x86 and ARM use; Python does not define it."""
 _timespec = struct.Struct("@ll")
 _ANCILLARY_BYTES = _socket.CMSG_SPACE(_timespec.size)
+_CHECKED_S = 0.0005
+"""For so long after the poller has looked for bytes, a connection need not be checked on its own."""
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
 
@@ -97,6 +99,23 @@ class Connection:
         This is checked before every request, because a server may do either right after its response.
         """
         return bool(self._poll(0))
+
+    def exchange(self, data: bytes, sent_s: float) -> bytes:
+        """Send a short request at ``sent_s``, which is now, and return the first bytes of its response.
+
+        They are empty if the connection is of no use, because the server has closed it, say; the request may have been
+        sent then. Waits for :attr:`limit_s`.
+        """
+        looked_s = self._poller.looked_s
+        is_checked = self._watching and self._read_s < looked_s and sent_s - looked_s < _CHECKED_S
+        if not is_checked and self._poll(0):
+            return b""
+        try:
+            if self._sock.send(data) != len(data):
+                return b""
+        except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+            return b""
+        return self.receive(self.limit_s)
 
     def send(self, data: bytes, deadline_s: float) -> int:
         """Send ``data`` and return the number of bytes sent. Raises :class:`WaitTimeout` at ``deadline_s``.
