@@ -83,7 +83,7 @@ def _show(calibration: Calibration) -> None:
         changes = (floor.between, floor.detectable, floor.detectable_twice_as_long, floor.detectable_pooled)
         table.add_row(
             *map(Text, (floor.phase, floor.metric, formatting.in_unit(floor.mean, floor.unit))),
-            *(Text(shown(change).lstrip("+")) for change in changes),
+            *(Text(shown(change).lstrip("+±")) for change in changes),
             Text(_gate(floor)),
         )
     console = Terminal()
