@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.api.bench import bench
+    from harness.api.duet import duet
     from harness.api.plain_output import PlainOutput as LineWatcher
     from harness.api.result import Run, RunInterrupted
     from harness.api.run import run
@@ -36,6 +37,7 @@ __all__ = [
     "Run",
     "RunInterrupted",
     "bench",
+    "duet",
     "gate",
     "pause",
     "ramp",
@@ -53,6 +55,7 @@ _HOME = {
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",
+    "duet": "harness.api.duet",
     "gate": "harness.plan.dsl",
     "run": "harness.api.run",
 }

@@ -20,6 +20,8 @@ Others only add time, so a verdict that a contaminated second could have made is
 :mod:`harness.gates.run_gates`). Figures of the clean seconds stand for the phase if they are at least
 :data:`ENOUGH_S` and :data:`ENOUGH` of it: with fewer, the interval knows little, and the neighbour chose them.
 
+In a duet, others take the cores from both builds alike, so no second is left out.
+
 Where the target's process is not known, it would itself be one of the others, so no second is contaminated.
 """
 
@@ -107,7 +109,7 @@ def contamination_of(record: PhaseRecord, run: RunRecording) -> Contamination:
     def compute() -> Contamination:
         during = seconds_in(record)
         seconds, taken = np.zeros(len(during), dtype=np.bool_), []
-        for interval in contaminated_intervals(run):
+        for interval in () if record.turns else contaminated_intervals(run):
             first, last = int(interval.begin_s + _OVERLAP_S), int(interval.end_s - _OVERLAP_S)
             touched = [at - during.start for at in range(first, last + 1) if at in during]
             seconds[touched] = True
@@ -151,7 +153,8 @@ def intervals_of(
     """The times between readings that show it; ``workers`` are the load workers' states by second of the run."""
     by_time: dict[float, dict[str, Reading]] = {}
     for reading in readings:
-        by_time.setdefault(reading.epoch_s - epoch_s, {})[reading.source] = reading
+        if reading.source in ("machine", "target"):
+            by_time.setdefault(reading.epoch_s - epoch_s, {})[reading.source] = reading
     found = []
     for begin_s, end_s in pairwise(by_time):
         machine, target = by_time[end_s].get("machine"), by_time[end_s].get("target")

@@ -69,6 +69,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         name=phase.name,
         kind=phase.kind,
         model=phase.model,
+        variant=record.variant,
         measured=phase.measured,
         start_s=record.start_s,
         end_s=record.end_s,

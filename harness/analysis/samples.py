@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.aggregate import Aggregate
+from harness.plan.duet import BLOCK
 from harness.record.histogram import Histogram, Ints, Narrow, highest_of
 from harness.record.journal import Journal
 from harness.record.measurement import ALL
@@ -130,12 +131,41 @@ def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
     Seconds are those of the run's clock; the phase's first and last, which it shares with others, are joined to a
     neighbour where less than half of them is the phase's.
     """
+    if record.turns:
+        return sample_of_turns(table, record)
     start_s, end_s = record.start_s, record.start_s + record.load_s
     during = seconds_in(record)
     n, first = len(during), during.start
     edges = np.arange(first, first + n + 1, dtype=np.float64)
     edges[0], edges[-1] = start_s, end_s
     at = np.clip(table.second - first, 0, n - 1).astype(np.int32)
+    return _sample_by(table, at, np.maximum(np.diff(edges), _SHORTEST_S), _planned(record, edges))
+
+
+def sample_of_turns(table: SecondTable, record: PhaseRecord) -> Sample:
+    """The same of one build of a duet, by blocks of turns instead of seconds."""
+    table = table.of(np.flatnonzero(table.segment != AFTER))
+    lengths_s = [
+        segment.duration_s if own else 0.0 for segment, own in zip(record.plan.segments, record.turns, strict=True)
+    ]
+    blocks = np.array(lengths_s).reshape(-1, BLOCK).sum(axis=1)[: max(1, len(record.span.segments) // BLOCK)]
+    at = np.minimum(turn_of(table, record) // BLOCK, len(blocks) - 1).astype(np.int32)
+    return _sample_by(table, at, blocks, blocks)
+
+
+def turn_of(table: SecondTable, record: PhaseRecord) -> Ints:
+    """Which turn each row belongs to, counted from 0: the build's own in which its iteration began.
+
+    A task's later requests may reach into another build's turn.
+    """
+    own = np.array(record.turns)
+    latest: Ints = np.maximum.accumulate(np.where(own, np.arange(len(own)), int(np.argmax(own))))
+    return latest[np.minimum(table.segment, len(own) - 1)]
+
+
+def _sample_by(table: SecondTable, at: Narrow, lengths_s: Floats, planned: Floats) -> Sample:
+    """The sample of a table whose row ``i`` belongs to span ``at[i]`` of those with these lengths."""
+    n = len(lengths_s)
     sizes, buckets, counts = table.histograms(np.arange(len(table)) * KINDS + RESPONSE)
     seconds = np.repeat(at, sizes)
 
@@ -143,8 +173,8 @@ def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
         return np.asarray(np.bincount(at, weights=values, minlength=n), dtype=np.float64)
 
     return Sample(
-        lengths_s=np.maximum(np.diff(edges), _SHORTEST_S),
-        planned=_planned(record, edges),
+        lengths_s=lengths_s,
+        planned=planned,
         requests=by_second(table.requests),
         started=by_second(np.where(table.segment == AFTER, 0, table.requests)),
         failures=by_second(table.rows[:, FAILURES]),

@@ -17,10 +17,12 @@ import numpy as np
 
 from harness.analysis.contamination import contaminated_intervals
 from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
+from harness.analysis.samples import samples_of
 from harness.metrics.metric import Metric
 from harness.metrics.target import CpuPerRequest, MemoryGrowth, PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.metrics.theil_sen import Floats
+from harness.plan.duet import BLOCK
 from harness.record.journal import Journal
 from harness.record.measurement import Interval
 from harness.recording.run import PhaseRecord, RunRecording
@@ -33,8 +35,11 @@ def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> 
     """What was recorded between the phase's first and last whole second, where readings and requests cover each other.
 
     A reading lies within a second, whose requests count in proportion: load that begins or ends in the middle of one
-    would distort it. ``clean`` leaves contaminated times out.
+    would distort it. ``clean`` leaves contaminated times out. In a duet it is by block of turns instead, and others
+    disturb both builds alike.
     """
+    if record.turns:
+        return _usage_by_blocks(record, run)
     left_out = {interval.end_s for interval in contaminated_intervals(run)} if clean else set()
     first_s, last_s = math.ceil(record.start_s), math.floor(record.start_s + record.load_s)
     ended = _ended(run.journal)
@@ -63,6 +68,21 @@ def _memory(record: PhaseRecord, run: RunRecording) -> tuple[Floats, Floats]:
     ]
     at_s, rss_bytes = np.array(seen, dtype=np.float64).reshape(-1, 2).T
     return at_s, rss_bytes
+
+
+def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
+    """What one build of a duet used in each block of turns; empty where its processes are not known."""
+    source = f"build {record.variant}"
+    readings = [reading for reading in run.readings if reading.source == source]
+    if not readings:
+        return TargetUsage(np.zeros(0), np.zeros(0))
+    requests = next(samples_of(record, run.journal))[1].requests
+    lengths_s = np.array([segment.duration_s for segment in record.plan.segments]).reshape(-1, BLOCK).sum(axis=1)
+    edges = run.journal.epoch_s + record.start_s + np.concatenate([[0.0], lengths_s.cumsum()])[: len(requests) + 1]
+    used_s = np.interp(
+        edges, [reading.epoch_s for reading in readings], [reading.values["cpu_s"] for reading in readings]
+    )
+    return TargetUsage(np.diff(used_s), requests)
 
 
 def _ended(journal: Journal) -> Floats:

@@ -8,6 +8,7 @@ from harness.quick_start import lazy_modules
 
 if TYPE_CHECKING:
     from harness.api import bench as bench
+    from harness.api import duet as duet
     from harness.api import judge as judge
     from harness.api import plain_output as plain_output
     from harness.api import result as result

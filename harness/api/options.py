@@ -23,8 +23,8 @@ def _out() -> Any:
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What :func:`harness.run` takes. ``None`` and empty mean: not given.
+class LoadOptions:
+    """What :func:`harness.run` and :func:`harness.duet` take. ``None`` and empty mean: not given.
 
     Options that may be given several times take a text or a sequence of texts.
     """
@@ -53,32 +53,14 @@ class RunOptions:
     workers: int | None = _option(
         None, "Load workers on this machine. Default: one per core, less one for the rest.", type=int, metavar="N"
     )
-    bind: str | None = _option(
-        None, "Accept workers from other machines at this address; --workers defaults to 0.", metavar="ADDR[:PORT]"
-    )
-    expect_workers: int | None = _option(
-        None, "With --bind: how many workers to wait for. Default: 1.", type=int, metavar="N"
-    )
-    secret_file: str | Path | None = _option(
-        None, "A file with the secret that workers join with. Default: HARNESS_SECRET.", type=Path, metavar="FILE"
-    )
     metrics_port: int | str | None = _option(
         None,
         "Serve live Prometheus metrics on this port, by default on loopback.",
         metavar="[ADDR:]PORT",
         envvar="HARNESS_METRICS_PORT",
     )
-    host: str | None = _option(
-        None, "The URL of a target that is already running. Default: HARNESS_HOST.", short="-H", metavar="URL"
-    )
     allow_host: str | Sequence[str] = _option(
         (), "Allow load on this host, besides this machine.", metavar="NAME", multiple=True
-    )
-    pid: int | None = _option(
-        None, "The target's process ID, to profile it. Only with --host.", type=int, metavar="PID"
-    )
-    target: str | None = _option(
-        None, "A command that starts the target on port {port}, or shop for the embedded shop.", metavar="CMD"
     )
     ready: str | None = _option(
         None, "The target is ready when GET PATH returns 2xx. Default: /health.", metavar="PATH"
@@ -93,6 +75,43 @@ class RunOptions:
     out: str | Path = _out()
     watcher: RunObserver | None = None
     turn: AbstractContextManager[object] | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions(LoadOptions):
+    """What :func:`harness.run` takes besides: one target, and workers of other machines."""
+
+    _: KW_ONLY
+    bind: str | None = _option(
+        None, "Accept workers from other machines at this address; --workers defaults to 0.", metavar="ADDR[:PORT]"
+    )
+    expect_workers: int | None = _option(
+        None, "With --bind: how many workers to wait for. Default: 1.", type=int, metavar="N"
+    )
+    secret_file: str | Path | None = _option(
+        None, "A file with the secret that workers join with. Default: HARNESS_SECRET.", type=Path, metavar="FILE"
+    )
+    host: str | None = _option(
+        None, "The URL of a target that is already running. Default: HARNESS_HOST.", short="-H", metavar="URL"
+    )
+    pid: int | None = _option(
+        None, "The target's process ID, to profile it. Only with --host.", type=int, metavar="PID"
+    )
+    target: str | None = _option(
+        None, "A command that starts the target on port {port}, or shop for the embedded shop.", metavar="CMD"
+    )
+
+
+@dataclass(frozen=True)
+class DuetOptions(LoadOptions):
+    """What :func:`harness.duet` takes besides: two builds."""
+
+    _: KW_ONLY
+    a: str | None = _option(None, "The command that starts build A on port {port}.", metavar="CMD")
+    b: str | None = _option(None, "The command that starts build B on port {port}.", metavar="CMD")
+    a_url: str | None = _option(None, "The URL of build A, if it is already running.", metavar="URL")
+    b_url: str | None = _option(None, "The URL of build B, if it is already running.", metavar="URL")
+    starts: int = _option(1, "How many times to start each build, as no two starts are alike.", type=int, metavar="N")
 
 
 @dataclass(frozen=True)

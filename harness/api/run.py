@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from harness import control, quick_start
-from harness.api.options import RunOptions, several
+from harness.api.options import LoadOptions, RunOptions, several
 from harness.api.python_call import python_call, taking
 from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
@@ -23,6 +23,7 @@ from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 
 if TYPE_CHECKING:
+    from harness.cluster.listen_address import ListenAddress
     from harness.control.observer import RunObserver
     from harness.plan.model import RunPlan
     from harness.plan.overrides import Override
@@ -58,9 +59,19 @@ def run_scenario(options: RunOptions, fork_server: ForkServer | None = None) -> 
     listen_address = resolve_listen_address(
         options.bind, options.expect_workers, None if options.secret_file is None else Path(options.secret_file)
     )
+    return carry_out(lambda server: plan_of(options, server), options, fork_server, listen_address)
+
+
+def carry_out(
+    plan_with: Callable[[ForkServer], RunPlan],
+    options: LoadOptions,
+    fork_server: ForkServer | None = None,
+    listen_address: ListenAddress | None = None,
+) -> Run:
+    """Make a plan and run it; the rest is as in :func:`run_scenario`."""
     with ExitStack() as around:
         server = around.enter_context(nullcontext(fork_server) if fork_server else ForkServer())
-        plan = plan_of(options, server)
+        plan = plan_with(server)
         if options.turn is not None:
             around.enter_context(options.turn)
         observer: RunObserver = options.watcher or _LogObserver()
@@ -91,37 +102,49 @@ run = python_call(taking(RunOptions, run_scenario, "run"))
 
 def plan_of(options: RunOptions, fork_server: ForkServer) -> RunPlan:
     """The plan that ``options`` ask for. Raises :class:`HarnessError` with all problems of the input."""
+    target = TargetOptions(
+        host=options.host,
+        pid=options.pid,
+        command=options.target,
+        ready=options.ready,
+        allowed=several(options.allow_host),
+    )
+    expected = 1 if options.expect_workers is None else options.expect_workers
+    return plans_of(options, fork_server, target, remote_workers=expected if options.bind else 0)[0]
+
+
+def plans_of(
+    options: LoadOptions, fork_server: ForkServer, *targets: TargetOptions, remote_workers: int = 0
+) -> list[RunPlan]:
+    """The plan that ``options`` ask for, with each of these targets."""
     scenario = str(options.scenario)
     arguments, tags, exclude_tags = several(options.arguments), several(options.tags), several(options.exclude_tags)
     profile = str(options.profile) if options.profile else None
-    expected = 1 if options.expect_workers is None else options.expect_workers
     quick = QuickRun(options.users, options.spawn_rate, options.run_time)
     # While the fork server imports the engine, this process imports what runs the scenario.
     Thread(target=quick_start.load, args=("harness.control.run",), daemon=True).start()
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
-    return resolve(
-        control.user_code.describe_scenario(
-            scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags, fork_server=fork_server
-        ),
-        profile=chosen,
-        phases=options.phases,
-        gates=options.gates,
-        quick=None if quick == QuickRun() else quick,
-        overrides=_overrides(options.set),
-        workers=options.workers,
-        remote_workers=expected if options.bind else 0,
-        target=TargetOptions(
-            host=options.host,
-            pid=options.pid,
-            command=options.target,
-            ready=options.ready,
-            allowed=several(options.allow_host),
-        ),
-        seed=options.seed,
-        tags=tags,
-        exclude_tags=exclude_tags,
-        arguments=arguments,
+    description = control.user_code.describe_scenario(
+        scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags, fork_server=fork_server
     )
+    return [
+        resolve(
+            description,
+            profile=chosen,
+            phases=options.phases,
+            gates=options.gates,
+            quick=None if quick == QuickRun() else quick,
+            overrides=_overrides(options.set),
+            workers=options.workers,
+            remote_workers=remote_workers,
+            target=target,
+            seed=options.seed,
+            tags=tags,
+            exclude_tags=exclude_tags,
+            arguments=arguments,
+        )
+        for target in targets
+    ]
 
 
 def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[Override, ...]:

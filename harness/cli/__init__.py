@@ -31,6 +31,7 @@ _PATH_ERRORS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
 
 _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
+    "duet": "Put the same load on two builds in turns, and compare them.",
     "bench": "Run a pytest-benchmark suite, judge it, write the report.",
     "gate": "Judge a run again, by its own gates or others.",
     "report": "Write the report of a run again.",

@@ -9,7 +9,8 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,16 +77,16 @@ class LoadProcesses:
     def _start(self, module: str, stdout: int, **options: object) -> ForkedProcess:
         return self._server.start(module, stdout=stdout, stderr=self._log.writer, **options)
 
-    def begin(self, target_url: str, interrupted: Callable[[], bool] = lambda: False) -> None:
-        """Put load on the target, which is ready. Others may join the master at ``port`` from now on.
+    def begin(self, urls: Sequence[str], interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Put load on the plan's targets, which are ready. Others may join the master at ``port`` from now on.
 
         Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
         """
-        send_line(self._master, json.dumps({"target": target_url}))
+        send_line(self._master, json.dumps({"target": urls[0]}))
         self.port = self._announced_port(interrupted)
         master = (self._listen_address.local_address(), self.port)
-        for worker in self._workers:
-            send_line(worker, json.dumps({"target": target_url, "master": master}))
+        for worker, url in zip(self._workers, cycle(urls)):
+            send_line(worker, json.dumps({"target": url, "master": master}))
 
     def _announced_port(self, interrupted: Callable[[], bool]) -> int:
         deadline = time.monotonic() + _START_TIMEOUT_S

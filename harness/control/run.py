@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -99,25 +101,20 @@ def _run_in(
     importing.start()
     with (
         LoadProcesses(fork_server, folder, plan, listen_address) as load,
-        start_target(
-            plan.target,
-            folder,
-            agent=plan.sampling.memory is not None,
-            allowed_hosts=plan.allowed_hosts,
-            secret_names=plan.secret_names,
-        ) as target,
+        _targets(plan, folder) as targets,
         Interrupts() as interrupts,
     ):
-        observer.load_begins(public, folder, target.describe())
-        url = target.url
+        observer.load_begins(public, folder, "; ".join(target.describe() for target in targets))
+        target = targets[0]
+        urls = [target.url for target in targets]
         if listen_address is not None:
-            url = reached_from_outside(target.url, listen_address, managed=target.managed)
+            urls = [reached_from_outside(target.url, listen_address, managed=target.managed)]
         importing.join()
-        load.begin(url, lambda: interrupts.count > 0)
+        load.begin(urls, lambda: interrupts.count > 0)
         with SamplingSession(
             plan.phases,
             plan.sampling,
-            target,
+            [(variant.name, target) for variant, target in zip(plan.targets, targets, strict=True)],
             folder,
             # This process is a part of the generator: it draws the live view and runs the samplers.
             lambda: [os.getpid(), *load.pids()],
@@ -131,7 +128,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
-                LoadStopper(load, observer, interrupts, target, RunTotals(public) if plan.stop_early else None),
+                LoadStopper(load, observer, interrupts, targets, RunTotals(public) if plan.stop_early else None),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
         load.end()
@@ -140,11 +137,31 @@ def _run_in(
             observer.notify(broke)
         if plan.scenario.has_verify:
             _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer, fork_server)
-        target.stop()
+        for target in targets:
+            target.stop()
         observer.notify(message("run-judging"))
         warnings = [] if broke is None else [broke]
         summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
+
+
+@contextmanager
+def _targets(plan: RunPlan, folder: RunFolder) -> Iterator[list[Target]]:
+    """The targets of the plan, ready for load."""
+    with ExitStack() as started:
+        yield [
+            started.enter_context(
+                start_target(
+                    variant.target,
+                    folder,
+                    variant=variant.name,
+                    agent=plan.sampling.memory is not None,
+                    allowed_hosts=plan.allowed_hosts,
+                    secret_names=plan.secret_names,
+                )
+            )
+            for variant in plan.targets
+        ]
 
 
 def _import_what_judges() -> None:

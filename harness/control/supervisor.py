@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
@@ -78,14 +78,14 @@ class LoadStopper:
         load: LoadProcesses,
         observer: RunObserver,
         interrupts: Interrupts,
-        target: Target,
+        targets: Sequence[Target],
         totals: RunTotals | None,
     ) -> None:
         """With ``totals`` the load also ends when a gate has failed beyond recovery."""
         self._load = load
         self._observer = observer
         self._interrupts = interrupts
-        self._target = target
+        self._targets = targets
         self._totals = totals
         self._gates = None if totals is None else LiveGates(totals)
         self._stopping = False
@@ -101,12 +101,14 @@ class LoadStopper:
 
     def _reason_to_stop(self, journal: Journal) -> tuple[EndReason, Message] | None:
         """For the journal, and for people."""
-        if (notice := self._target.notice()) is not None:
-            self._observer.notify(notice)
+        for target in self._targets:
+            if (notice := target.notice()) is not None:
+                self._observer.notify(notice)
         if self._interrupts.count:
             return "interrupted", message("run-interrupted")
-        if not self._target.is_alive():
-            return "target lost", message("target-lost", end=self._target.exit_description())
+        for target in self._targets:
+            if not target.is_alive():
+                return "target lost", message("target-lost", end=target.exit_description())
         if self._totals is not None and self._gates is not None:
             self._totals.update(journal)
             if (lost := self._gates.lost()) is not None:

@@ -53,8 +53,10 @@ class LoadMaster:
         self._run_state = run_state
         self._registry = registry
         self._workers: list[str] = []
-        self._phases = Phases(plan, environment, runner, run_state, self._workers)
-        self._merger = Merger([])
+        self._targets: dict[str, int] = {}
+        """Which target each worker puts load on, by its id."""
+        self._phases = Phases(plan, environment, runner, run_state, self._workers, self._targets)
+        self._merger = Merger({})
         self._asked_to_finish: set[str] = set()
         self._finished: set[str] = set()
         self._dropped = 0
@@ -88,7 +90,10 @@ class LoadMaster:
             return reason
         workers = self._registry.close_registration()
         self._workers.extend(workers)
-        self._merger = Merger(self._workers)
+        self._targets |= {worker: self._plan.target_of(joined.index) for worker, joined in workers.items()}
+        self._merger = Merger({worker: self._plan.targets[target].name for worker, target in self._targets.items()})
+        if self._plan.is_duet:
+            self._runner.share_users(self._targets)
         start_test(self._environment, self._runner, self._plan.peak_users)
         self._await_test_start()
         self._let_spawning_complete_through()

@@ -8,7 +8,7 @@ written as further frames of the same second, which readers add up.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Annotated, Any, Self
@@ -81,11 +81,13 @@ class _Pending:
 class Merger:
     """Takes the workers' reports, returns the frames of the journal."""
 
-    def __init__(self, workers: list[str]) -> None:
+    def __init__(self, workers: Mapping[str, str]) -> None:
+        """``workers``: the variant of each, by its id, in the order of their numbers."""
+        self._variants = workers
         self._numbers = {worker: number for number, worker in enumerate(workers)}
         self._reported = dict.fromkeys(workers, -1)
         self._pending: dict[int, _Pending] = {}
-        self._endpoints: dict[tuple[str, str], int] = {}
+        self._endpoints: dict[tuple[str, str, str], int] = {}
         self._local: dict[str, dict[int, int]] = {worker: {} for worker in workers}
         """By worker: the number here of each endpoint, by the worker's own number."""
         self._whole = -1
@@ -110,14 +112,15 @@ class Merger:
         local = self._local[worker]
         report = WorkerReport.parse(message, named=local.keys(), now_s=now_s)
         frames: list[Frame] = []
+        variant = self._variants[worker]
         for own, method, name in report.endpoints:
-            number = self._endpoints.get((method, name))
+            number = self._endpoints.get((variant, method, name))
             if number is None and len(self._endpoints) >= MERGED_ENDPOINTS:
                 method, name = OTHER_ENDPOINTS
-                number = self._endpoints.get(OTHER_ENDPOINTS)
+                number = self._endpoints.get((variant, *OTHER_ENDPOINTS))
             if number is None:
-                number = self._endpoints[method, name] = len(self._endpoints)
-                frames.append({"kind": "endpoint", "id": number, "method": method, "name": name})
+                number = self._endpoints[variant, method, name] = len(self._endpoints)
+                frames.append({"kind": "endpoint", "id": number, "method": method, "name": name, "variant": variant})
             local[own] = number
         pending = self._of(report.second)
         pending.users += report.state.users

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import gevent
@@ -32,13 +33,20 @@ class Phases:
     """Runs the phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
 
     def __init__(
-        self, plan: RunPlan, environment: Environment, runner: LoadMasterRunner, run_state: RunState, workers: list[str]
+        self,
+        plan: RunPlan,
+        environment: Environment,
+        runner: LoadMasterRunner,
+        run_state: RunState,
+        workers: list[str],
+        targets: Mapping[str, int],
     ) -> None:
         self._plan = plan
         self._environment = environment
         self._runner = runner
         self._run_state = run_state
         self._workers = workers
+        self._targets = targets
         self._steps: dict[tuple[int, int], StepTotals] = {}
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._asked_for: tuple[Any, ...] = (0, 1.0)
@@ -101,11 +109,13 @@ class Phases:
             "spacing": phase.spacing,
             "max_users": phase.max_users or 0,
             "seed": self._plan.seed,
-            "workers": len(self._workers),
             "from_s": from_s,
         }
-        for number, worker in enumerate(self._workers):
-            self._runner.send_message(messages.PHASE, {**announced, "worker": number}, client_id=worker)
+        for target in range(len(self._plan.targets)):
+            group = [worker for worker in self._workers if self._targets[worker] == target]
+            shared = {**announced, "workers": len(group), "turns": [turn == target for turn in phase.turns]}
+            for number, worker in enumerate(group):
+                self._runner.send_message(messages.PHASE, {**shared, "worker": number}, client_id=worker)
 
     def _run_segments(self, index: int, phase: Phase, at_s: float) -> tuple[PhaseEndReason, int | None]:
         held: int | None = None
@@ -154,6 +164,8 @@ class Phases:
     def _change_users(self, start: float, end: float, duration_s: float) -> None:
         """Have Locust change the number of users over the duration, or at once if start and end are equal."""
         users = round(end)
+        if start == end and users == self._asked_for[0]:
+            return
         distance = abs(users - round(start))
         rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
         self._ask_for(users, rate)

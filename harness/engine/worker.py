@@ -14,6 +14,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -161,6 +162,7 @@ class LoadWorker:
         data = msg.data
         segments = [RateSegment(*segment) for segment in data["segments"]]
         durations = [segment.duration_s for segment in segments]
+        self._pause(data["at_s"], durations, data["turns"])
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
         if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
             # A pause: users wait as if for arrivals, and start nothing until they are stopped. (A shape's phase has no
@@ -177,9 +179,20 @@ class LoadWorker:
             self._partition.change(data["from_s"] - data["at_s"], worker, workers)
             self._scheduler.reopen(data["at_s"], self._partition, max_users)
             return
+        for index, turn in enumerate(data["turns"]):
+            if not turn:
+                segments[index] = RateSegment(0, 0, durations[index])
         seed = f"{data['seed']}:{data['phase']}"
         self._partition = ArrivalPartition(arrival_times(segments, spacing=data["spacing"], seed=seed), worker, workers)
         self._scheduler.open(data["at_s"], self._partition, max_users, lambda: len(self._runner.user_greenlets))
+
+    def _pause(self, at_s: float, durations_s: list[float], turns: list[bool]) -> None:
+        """Have users of the closed model begin nothing in the segments that are the other variant's turn."""
+        pauses = self._scheduler.pauses
+        pauses.forget(at_s)
+        for begin_s, duration_s, turn in zip(accumulate(durations_s, initial=at_s), durations_s, turns, strict=False):
+            if not turn:
+                pauses.add(begin_s, begin_s + duration_s)
 
     def _next_class(self) -> type[User]:
         """The user class of the next arrival: the one furthest below its share by weight.
@@ -256,6 +269,7 @@ def main(given: Namespace) -> None:
     plan = set_up_load_process("worker", given.plan, given.index)
     start = json.loads(sys.stdin.readline())
     target = start["target"]
+    is_duet, plan = plan.is_duet, plan.of_target(plan.target_of(given.index))
     use_keys(Keys.of(bytes.fromhex(given.keys)))
     random.seed(f"{plan.seed}:{given.index}")
     guarding = install_guard(plan, target, given.index)
@@ -268,6 +282,7 @@ def main(given: Namespace) -> None:
     environment = make_environment(scenario, plan, host=target)
     shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
     runner = create_runner(environment, LoadWorkerRunner, *start["master"])
+    runner.keeps_host = is_duet
     if not reads_stats(scenario):
         drop_stats(environment)
     worker = LoadWorker(environment, runner, given.index, guarding, scenario.modules)

@@ -79,7 +79,7 @@ class RunDoubt:
             self.gate.comparison.measures,
             measure(self.run).phase(self.record.plan.name, self.record.variant),
         )
-        if asked.needs != "requests" or asked.unit.name != "ms" or phase is None:
+        if self.run.plan.is_duet or asked.needs != "requests" or asked.unit.name != "ms" or phase is None:
             return None
         for metric in TARGET_METRICS.values():
             observed = phase.endpoints[ALL].figures.get(metric.name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.analysis.attribution import suspects_of
 from harness.analysis.changes import changes_of
 from harness.analysis.contamination import contamination_of
+from harness.analysis.duet import duet_changes, duet_of
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
 from harness.analysis.generator import (
     GeneratorState,
@@ -59,7 +60,8 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             suspects=suspects_of(run),
             failures=failure_kinds(run.journal),
             baseline=BaselineRef.of(run.baseline),
-            changes=changes_of(run),
+            changes=duet_changes(run) if run.plan.is_duet else changes_of(run),
+            duet=duet_of(run) if run.plan.is_duet else None,
         )
         .decided([*decision.reasons, *_default_gate(asked, results)])
         .warned(*_warnings(run, phases, asked))

@@ -43,6 +43,10 @@ Doubt = Callable[[Judgement, Settling, dict[str, Any]], tuple[Message, Settle]]
 """Says why a figure is too close to a limit to tell, and what would; called with the message's parameters, too."""
 
 
+Rule = Callable[[Requirement, Interval, Sequence[Interval]], Judgement]
+"""Judges a requirement by the figure and the baseline's figures."""
+
+
 @dataclass(slots=True)
 class Finding:
     """What a gate found."""
@@ -78,16 +82,16 @@ def judged(
     observed: Interval,
     baselines: Sequence[Interval],
     doubt: Doubt,
-    calibrated: float | None = None,
+    rule: Rule | None = None,
 ) -> Finding:
     """Hold ``observed`` against the limit, which is computed from ``baselines`` where the requirement asks for it.
 
-    ``calibrated`` is the noise between runs that was measured on this machine, as for :func:`against`.
-
+    ``rule`` is :func:`judge` if none is given.
     A requirement that compares with a baseline fails only if it also fails with the noise between runs that is assumed
     while the baseline is too small to show it.
     """
-    unit, found = requirement.measures.unit.name, judge(requirement, observed, baselines, calibrated)
+    rule = rule or judge
+    unit, found = requirement.measures.unit.name, rule(requirement, observed, baselines)
     figures: dict[str, Any] = {
         "metric": requirement.metric,
         "observed": Estimate(found.observed, unit),
@@ -95,9 +99,7 @@ def judged(
     }
     advice = None
     if found.status == "inconclusive":
-        settle = settling(
-            observed, baselines, lambda seen, runs: judge(requirement, seen, runs, calibrated).status != "inconclusive"
-        )
+        settle = settling(observed, baselines, lambda *given: rule(requirement, *given).status != "inconclusive")
         reason, advice = doubt(found, settle, figures)
     elif found.status == "pass":
         code = "gate-within-limit" if requirement.is_upper else "gate-reached-limit"
@@ -126,6 +128,27 @@ def judge(
         if _status(requirement, wider, limit) != "fail":
             return Judgement("inconclusive", wider, limit, baseline, few_runs=True)
     return Judgement(status, seen, limit, baseline)
+
+
+def judge_beside(baseline: float, widening: float) -> Rule:
+    """Judges figures that hold the noise of both sides of a comparison with ``baseline`` already.
+
+    A requirement fails only if it also fails with an interval so many times as wide.
+    """
+
+    def rule(requirement: Requirement, observed: Interval, _: Sequence[Interval]) -> Judgement:
+        limit = limit_of(requirement, baseline)
+        status = _status(requirement, observed, limit)
+        if status == "fail" and _status(requirement, _widened(observed, widening), limit) != "fail":
+            status = "inconclusive"
+        return Judgement(status, observed, limit, baseline)
+
+    return rule
+
+
+def _widened(interval: Interval, times: float) -> Interval:
+    high = None if interval.high is None else interval.value + times * (interval.high - interval.value)
+    return Interval(value=interval.value, low=interval.value - times * (interval.value - interval.low), high=high)
 
 
 def detectable_of(requirement: Requirement, found: Judgement) -> float | None:

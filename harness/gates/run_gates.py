@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
 from harness.analysis.contamination import Contamination, contamination_of
+from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.live import failed_beyond_recovery
-from harness.gates.requirement import Finding, judged
+from harness.gates.requirement import Finding, judge, judge_beside, judged
 from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Proportion
+from harness.plan.duet import B
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
-from harness.record.measurement import ALL, EndpointMeasurement, Interval, UndecidedGate
+from harness.record.measurement import ALL, ONLY, EndpointMeasurement, Interval, UndecidedGate
 from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
+
+_SURE = 0.995
+_JUDGED = (ONLY, B)
+"""In a duet, build B is judged; A is what it is compared with."""
 
 
 def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
     """What ``gate`` gives: one result for each phase that it reads."""
     phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if phase.measured]
-    states = {summary.name: summary for summary in summaries}
+    states = {summary.name: summary for summary in summaries if summary.variant in _JUDGED}
     if gate.default:  # nobody asked for requests
         phases = [phase for phase in phases if phase in states and states[phase].requests]
     return [
@@ -36,7 +43,8 @@ def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummar
 
 
 def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseSummary]) -> Finding:
-    record = next((record for record in run.phases if record.plan.name == phase), None)
+    judged_records = (record for record in run.phases if record.variant in _JUDGED)
+    record = next((record for record in judged_records if record.plan.name == phase), None)
     if record is None:
         return Finding("inconclusive", _why_no_phase(phase, [entry.name for entry in run.plan.phases]))
     contamination = contamination_of(record, run)
@@ -95,6 +103,8 @@ def _judged(
     observed: Interval,
     summary: PhaseSummary,
 ) -> Finding:
+    if gate.comparison.baseline and run.plan.is_duet:
+        return _judged_beside_a(gate, run, record, measured, summary)
     baselines: list[Interval] = []
     of_phase = None
     if gate.comparison.baseline:
@@ -113,9 +123,25 @@ def _judged(
         return judged(gate.comparison, observed, baselines, doubt)
     assert of_phase is not None
     noise = calibrated_noise(run, of_phase, gate.endpoint or ALL, gate.comparison.metric)
-    finding = judged(gate.comparison, observed, baselines, doubt, noise)
+    finding = judged(gate.comparison, observed, baselines, doubt, partial(judge, calibrated=noise))
     asked = UndecidedGate(require=gate.comparison.source, phase=record.plan.name, endpoint=gate.endpoint)
     return weighed_with_earlier_nights(finding, gate.comparison, observed, run, of_phase, gate.endpoint or ALL, asked)
+
+
+def _judged_beside_a(
+    gate: Gate, run: RunRecording, record: PhaseRecord, measured: EndpointMeasurement, summary: PhaseSummary
+) -> Finding:
+    """In a duet, the baseline is build A, which ran in the same seconds.
+
+    Several gates are judged at once, and a build must seldom fail beside itself: only an interval of :data:`_SURE`
+    fails a gate.
+    """
+    metric = gate.comparison.measures
+    pair = paired(run, record.plan, gate.endpoint or ALL, metric)
+    if pair is None:
+        return Finding("inconclusive", message("duet-too-few-requests", metric=metric.name, phase=record.plan.name))
+    rule = judge_beside(pair.a, pair.effect.widening(_SURE))
+    return judged(gate.comparison, pair.figure(metric), [], RunDoubt(gate, run, record, measured, summary, 0), rule)
 
 
 def no_baseline(recording: Recording) -> Message:

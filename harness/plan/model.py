@@ -65,6 +65,8 @@ class Phase(Frozen):
     """How many users all workers together may run at once. Always set in the open model, and only there."""
     spacing: Literal["even", "poisson"] = "even"
     """How the arrivals of the open model are spread."""
+    turns: tuple[int, ...] = ()
+    """In a duet, the number of the target whose turn each segment is. Users of the others start nothing in it."""
     measured: bool = True
     """Whether gates that name no phase read it."""
     description: str
@@ -174,7 +176,7 @@ Target = Annotated[ShopTarget | CommandTarget | AttachedTarget, Field(discrimina
 
 
 class Variant(Frozen):
-    """A target, and the name of its figures: one in a normal run, several where builds run side by side."""
+    """A target, and the name of its figures: one in a normal run; in a duet several, of two builds."""
 
     name: str = ONLY
     target: Target
@@ -225,14 +227,26 @@ class RunPlan(Frozen):
 
     @property
     def target(self) -> ShopTarget | CommandTarget | AttachedTarget:
-        """The target of a run of one variant."""
-        (variant,) = self.targets
-        return variant.target
+        """The target of the first variant, which is the only one except in a duet."""
+        return self.targets[0].target
+
+    @property
+    def is_duet(self) -> bool:
+        """Whether several targets take turns."""
+        return len(self.targets) > 1
+
+    def target_of(self, worker: int) -> int:
+        """The number of the target that the worker with this number puts load on."""
+        return worker % len(self.targets)
+
+    def of_target(self, number: int) -> RunPlan:
+        """The plan as the workers of one target see it."""
+        return self.model_copy(update={"targets": (self.targets[number],)})
 
     @property
     def key(self) -> tuple[str, str]:
         """Scenario and profile: runs with the same ones are comparable, in one environment."""
-        return self.scenario.name, self.profile
+        return self.scenario.name, f"{self.profile} (duet)" if self.is_duet else self.profile
 
     @property
     def duration_s(self) -> float:

@@ -69,6 +69,10 @@ class RunFolder:
         self.log = path / "harness.log"
         self.target_log = path / "target.log"
 
+    def target_log_of(self, variant: str) -> Path:
+        """What the target of a variant wrote: ``target.log``, in a duet ``target-a.log``."""
+        return self.path / f"target-{variant}.log" if variant else self.target_log
+
     @property
     def run_id(self) -> str:
         return self.path.name

@@ -100,6 +100,8 @@ class PhaseSummary(Figures):
     name: str
     kind: str
     model: Literal["open", "closed"]
+    variant: str = ""
+    """In a duet the build, ``a`` or ``b``."""
     measured: bool = True
     """Whether gates read this phase (the diagnose pass and pauses are not measured)."""
     start_s: float
@@ -131,6 +133,11 @@ class PhaseSummary(Figures):
     contamination: Contamination | None = None
     """Null where no second is contaminated."""
     endpoints: list[EndpointFigures] = []
+
+    @property
+    def title(self) -> str:
+        """Its name, in a duet with the build."""
+        return f"{self.name} (build {self.variant.upper()})" if self.variant else self.name
 
 
 class Notice(_Part):
@@ -305,6 +312,20 @@ class Change(_Part):
     meaning: Meaning
 
 
+class Duet(_Part):
+    """Two builds that ran in turns; :attr:`Summary.changes` compares them."""
+
+    a: str
+    """What build A is, for people."""
+    b: str
+    starts: int
+    """How many times each was started."""
+    blocks: int
+    """How many blocks of turns the measured phases had."""
+    self_changes: list[Change]
+    """Build A compared with itself: what noise alone looks like in this run."""
+
+
 class BaselineRef(_Part):
     """What the run was compared with, the latest run first."""
 
@@ -383,7 +404,8 @@ class Summary(_Part):
     failures: list[FailureKind] = []
     baseline: BaselineRef | None = None
     changes: list[Change] = []
-    """Of all figures that the baseline has, too; each measured phase in order."""
+    """Of all figures that the baseline has, too; each measured phase in order. In a duet, from build A to build B."""
+    duet: Duet | None = None
     artifacts: dict[str, str] = {}
 
     def decided(self, reasons: Sequence[Message]) -> Self:

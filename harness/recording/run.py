@@ -39,6 +39,8 @@ class PhaseRecord:
     table: SecondTable
     """The requests that it started, by the second of the run in which they ended."""
     variant: str = ONLY
+    turns: tuple[bool, ...] = ()
+    """In a duet, whether each segment is its own turn."""
 
     @cached_property
     def totals(self) -> list[EndpointSecond]:
@@ -64,7 +66,8 @@ class PhaseRecord:
     @property
     def load_s(self) -> float:
         """How long the phase put load on: its end may come later, when its last requests have shown how it went."""
-        return min(self.length_s, self.plan.duration_s or self.length_s)
+        load_s = min(self.length_s, self.plan.duration_s or self.length_s)
+        return load_s * sum(self.turns) / len(self.turns) if self.turns else load_s
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +123,12 @@ class RunRecording(Recording):
 
 
 def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
-    """The phases that began, in order, of each variant. Raises :class:`HarnessError` on one not in the plan."""
-    variants = sorted({endpoint.variant for endpoint in journal.endpoints.values()}) or [ONLY]
+    """The phases that began, in order, of each variant. Raises :class:`HarnessError` on what is not in the plan."""
+    variants = list(dict.fromkeys(variant.name for variant in plan.targets))
     variant_of = np.zeros(max(journal.endpoints, default=0) + 1, dtype=np.int64)
     for number, endpoint in journal.endpoints.items():
+        if endpoint.variant not in variants:
+            raise HarnessError("journal-unknown-build", build=endpoint.variant)
         variant_of[number] = variants.index(endpoint.variant)
     tables: dict[tuple[int, str], list[SecondTable]] = {}
     for second in journal.seconds:
@@ -136,12 +141,11 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
         if not 0 <= span.phase < len(plan.phases):
             raise HarnessError("journal-unknown-phase", phase=span.phase, planned=len(plan.phases))
         end_s = max(journal.last_s if span.end_s is None else span.end_s, span.start_s)
-        records += [
-            PhaseRecord(
-                plan.phases[span.phase], span, end_s, SecondTable.joined(tables.get((span.phase, variant), [])), variant
-            )
-            for variant in variants
-        ]
+        phase = plan.phases[span.phase]
+        for variant in variants:
+            table = SecondTable.joined(tables.get((span.phase, variant), []))
+            turns = tuple(plan.targets[turn].name == variant for turn in phase.turns)
+            records.append(PhaseRecord(phase, span, end_s, table, variant, turns))
     return records
 
 

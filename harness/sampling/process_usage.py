@@ -61,7 +61,7 @@ class ProcessUsageSampler(PeriodicSampler):
     def __init__(self, context: SamplingContext, harness_pid: int | None = None) -> None:
         """The harness is the process ``harness_pid``, by default this one, with all that it started."""
         super().__init__(context)
-        self._target_pid = context.target.pid
+        self._target_pids = [target.pid for _, target in context.targets if target.pid is not None]
         self._harness_pid = harness_pid or os.getpid()
         self._generator_pids = context.generator_pids
         self._target = UsageMeter()
@@ -69,17 +69,18 @@ class ProcessUsageSampler(PeriodicSampler):
         self._machine = MachineMeter()
         self._harness = TreeClock()
         self._run_queue = RunQueueMeter()
-        self._quota = QuotaMeter(self._target_pid or 0)
+        self._quota = QuotaMeter(next(iter(self._target_pids), 0))
         self._last_read_s: float | None = None
-        if self._target_pid is None:
+        if not self._target_pids:
             self.note(PID_UNKNOWN)
 
     def read(self, now_epoch_s: float) -> list[Reading]:
         elapsed_s = now_epoch_s - (self._last_read_s or now_epoch_s)
         self._last_read_s = now_epoch_s
         machine, readings = self._machine.read(), []
-        if self._target_pid is not None:
-            pids, of_harness = process_trees(self._target_pid, self._harness_pid)
+        if self._target_pids:
+            *trees, of_harness = process_trees(*self._target_pids, self._harness_pid)
+            pids = [pid for tree in trees for pid in tree]
             usage = self._target.read(_processes(pids), now_epoch_s)
             waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
             # Everything that the harness has started: the target, too, if it did.

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -27,7 +27,8 @@ PID_UNKNOWN = message("target-pid-unknown", option=Option("pid"))
 class SamplingContext:
     """What a sampler may use in one run."""
 
-    target: Target
+    targets: Sequence[tuple[str, Target]]
+    """Each with its variant: one, or in a duet several of two."""
     settings: Sampling
     folder: RunFolder
     readings: LogWriter[Reading]
@@ -36,6 +37,11 @@ class SamplingContext:
     """The process ids of the load generator. They change: workers come and go."""
     cores: int
     """For target, generator and samplers together."""
+
+    @property
+    def target(self) -> Target:
+        """The target; the first one in a duet."""
+        return self.targets[0][1]
 
 
 class During(Enum):

@@ -34,7 +34,7 @@ class SamplingSession:
         self,
         phases: Sequence[Phase],
         settings: Sampling,
-        target: Target,
+        targets: Sequence[tuple[str, Target]],
         folder: RunFolder,
         generator_pids: Callable[[], list[int]],
         *,
@@ -43,7 +43,7 @@ class SamplingSession:
         self._phases = phases
         self._folder = folder
         self._readings = READINGS.writer(folder.resources)
-        self._context = SamplingContext(target, settings, folder, self._readings, generator_pids, cores)
+        self._context = SamplingContext(targets, settings, folder, self._readings, generator_pids, cores)
         parts = {During.WHOLE_RUN, *map(_part, phases)}
         self._wanted = [kind for kind in SAMPLERS if kind.during in parts and kind.enabled(settings)]
         self._samplers: list[tuple[SamplerKind, Sampler]] = []

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.plan import model
+from harness.record.measurement import ONLY
 from harness.record.redaction import redacted_command
 from harness.record.run_folder import RunFolder
 from harness.targets import health
@@ -36,6 +37,7 @@ def start_target(
     plan: model.Target,
     folder: RunFolder,
     *,
+    variant: str = ONLY,
     agent: bool = True,
     allowed_hosts: Sequence[model.AllowedHost] = (),
     secret_names: Sequence[str] = (),
@@ -43,7 +45,7 @@ def start_target(
     """Start the target, or find it; returns when it is ready for load.
 
     ``agent`` puts the memory agent into the Python processes of a managed target. Their output goes to the folder's
-    ``target.log``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
+    log of the target's ``variant``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
 
     Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
@@ -55,7 +57,7 @@ def start_target(
     words = _split(plan.command)
     if shop:
         words[0] = sys.executable
-    log = folder.target_log
+    log = folder.target_log_of(variant)
     for _ in range(_ATTEMPTS):
         port = health.free_port()
         log_starts = log.stat().st_size if log.exists() else 0

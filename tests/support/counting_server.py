@@ -18,6 +18,8 @@ class CountingServer:
 
     def __init__(self) -> None:
         self.served: Counter[str] = Counter()
+        self.delay_s = 0.0
+        """How long each response takes at the least."""
         self.stalled = threading.Event()
         """While set, no response is sent."""
         self._lock = threading.Lock()
@@ -32,6 +34,7 @@ class CountingServer:
                     owner.served[f"{self.command} {self.path.partition('?')[0]}"] += 1
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, parts = 200, self.path.strip("/").split("/")
+                time.sleep(owner.delay_s)
                 if parts[0] == "slow":
                     time.sleep(int(parts[1]) / 1000)
                 if parts[0] == "status":

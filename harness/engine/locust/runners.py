@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, cast
 
 import gevent
@@ -66,6 +66,21 @@ class LoadMasterRunner(MasterRunner):
     def is_there(self, client_id: str) -> bool:
         """Whether the peer is connected; sends it something to find out."""
         return bool(self.server.send_to_client(LocustMessage("heartbeat", None, client_id)))
+
+    def share_users(self, targets: Mapping[str, int]) -> None:
+        """Give every target's workers (by id) the users that Locust distributes among those of the first."""
+        groups = [[worker for worker in targets if targets[worker] == target] for target in set(targets.values())]
+        twins = {worker: others for worker, *others in zip(*groups, strict=True)}
+        nodes = [self.clients[worker] for worker in twins]
+        self._users_dispatcher = self.environment.dispatcher_class(nodes, self.user_classes)
+        send = self.server.send_to_client
+
+        def send_to_all(msg: LocustMessage) -> Any:
+            for twin in twins.get(msg.node_id, []) if msg.type == "spawn" else []:
+                send(LocustMessage(msg.type, msg.data, twin))
+            return send(msg)
+
+        setattr(self.server, "send_to_client", send_to_all)  # noqa: B010  (a method, which mypy keeps from being assigned)
 
     def forget_users_of(self, client_id: str) -> None:
         """Forget a lost worker; the next ``start`` distributes its users among the others."""
@@ -180,6 +195,9 @@ class LoadWorkerRunner(WorkerRunner):
         """Called when the connection to the master is lost."""
         self.clock_ms: tuple[float, float] | None = None
         """The error of this worker's clock and its bound, in ms, for the next heartbeat; None: nothing to report."""
+        self.keeps_host = False
+        """Whether its host is its own, since the master knows that of the other build."""
+        self._host = environment.host
         self._replied = Event()
         self.is_connected = Event()
         """Set while connected to the master."""
@@ -236,6 +254,8 @@ class LoadWorkerRunner(WorkerRunner):
             self._send_stats()
             self.greenlet.kill(block=True)
             return
+        if msg.type == "spawn" and self.keeps_host:
+            msg.data["host"] = self._host
         super().handle_message(msg)
         if msg.type == "heartbeat" and msg.data is not None:
             data = msg.data

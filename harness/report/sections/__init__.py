@@ -6,6 +6,7 @@ from harness.report.contents import Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts
+from harness.report.sections.duet import Builds
 from harness.report.sections.endpoints import Endpoints
 from harness.report.sections.errors import Errors
 from harness.report.sections.flames import Flames
@@ -18,6 +19,7 @@ from harness.report.sections.verdict import Verdict, Warnings
 SECTIONS: tuple[Section, ...] = (
     Verdict(),
     Gates(),
+    Builds(),
     Suspects(),
     Benchmarks(),
     RoundCharts(),

@@ -19,7 +19,7 @@ class BaselineChanges(Section):
     template = "baseline.html"
 
     def text(self, summary: Summary) -> Sequence[Block]:
-        if not summary.changes:
+        if not summary.changes or summary.duet:
             return ()
         worse, better = (_with_meaning(summary.changes, meaning) for meaning in ("worse", "better"))
         counts = f"Of {counted(len(summary.changes), 'figure')}, {len(worse)} are worse and {len(better)} better."
@@ -37,7 +37,9 @@ class BaselineChanges(Section):
         ]
         return [Paragraph(counts), table(columns, [*worse, *better], top=True)]
 
-    def values(self, report: Report) -> dict[str, Any]:
+    def values(self, report: Report) -> dict[str, Any] | None:
+        if report.summary.duet:
+            return None
         changes = report.summary.changes
         main = main_phase(report.summary)
         return {

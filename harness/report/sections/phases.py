@@ -25,7 +25,7 @@ class Phases(Section):
             return ()
         open_model = any(phase.model == "open" for phase in phases)
         columns: list[Column[PhaseSummary]] = [
-            Column("Phase", lambda phase: phase.name, text=True),
+            Column("Phase", lambda phase: phase.title, text=True),
             Column("Goal", lambda phase: phase.goal, text=True, from_width=WIDE),
             Column("Requests", lambda phase: number(phase.requests)),
             Column("Rate", lambda phase: rate(phase.throughput_rps)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.plan.duet import A
 from harness.plan.phases import phase_kind
 from harness.record.summary import PhaseSummary, Summary
 from harness.report.blocks import Block, Cell, Headline, Items
@@ -68,10 +69,14 @@ def amount(summary: Summary) -> str:
 
 
 def main_phase(summary: Summary) -> PhaseSummary | None:
-    """The phase a reader wants first: the first steady one, else the first measured, else the first."""
-    measured = [phase for phase in summary.phases if phase.measured]
+    """The phase a reader wants first: the first steady one, else the first measured, else the first.
+
+    Of a duet, it is build B's.
+    """
+    phases = [phase for phase in summary.phases if phase.variant != A]
+    measured = [phase for phase in phases if phase.measured]
     steady = [phase for phase in measured if phase_kind(phase.kind).one_level]
-    return next(iter([*steady, *measured, *summary.phases]), None)
+    return next(iter([*steady, *measured, *phases]), None)
 
 
 def _ending(report: Report) -> str:

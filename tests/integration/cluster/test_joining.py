@@ -119,7 +119,7 @@ def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> No
     """Those everybody on the machine can read."""
     plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
     with LoadProcesses(fork_server(), RunFolder.create(tmp_path, "run"), plan) as load:
-        load.begin("http://me:s3cret@127.0.0.1:9")
+        load.begin(["http://me:s3cret@127.0.0.1:9"])
         shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in load.pids()]
         load.kill()
     assert len(shown) == 2

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from harness.plan.model import AttachedTarget, Sampling
+from harness.record.measurement import ONLY
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_trees
@@ -42,7 +43,7 @@ def context(folder: RunFolder, pid: int | None, generator_pids: Callable[[], lis
     writer = READINGS.writer(folder.resources)
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = Attached(AttachedTarget(url=f"http://127.0.0.1:{server.getsockname()[1]}", pid=pid), ())
-    return SamplingContext(target, Sampling(), folder, writer, generator_pids, cores=2)
+    return SamplingContext([(ONLY, target)], Sampling(), folder, writer, generator_pids, cores=2)
 
 
 def used(process: psutil.Process) -> float:

@@ -30,6 +30,7 @@ from harness.plan.model import (
     Target,
     Variant,
 )
+from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
@@ -123,7 +124,7 @@ def load_on(*urls: str) -> Iterator[None]:
 def sampling(
     run: RunPlan, target: RunningTarget, folder: RunFolder, generator_pids: Callable[[], list[int]] = list
 ) -> SamplingSession:
-    return SamplingSession(run.phases, run.sampling, target, folder, generator_pids, cores=2)
+    return SamplingSession(run.phases, run.sampling, [(ONLY, target)], folder, generator_pids, cores=2)
 
 
 def codes(index: ProfileIndex) -> list[str]:
@@ -433,7 +434,7 @@ from harness.targets.start import start_target
 plan = RunPlan.model_validate_json({run.model_dump_json()!r})
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
 with start_target(plan.target, folder) as target, SamplingSession(
-    plan.phases, plan.sampling, target, folder, list, cores=2
+    plan.phases, plan.sampling, [("", target)], folder, list, cores=2
 ) as session:
     session.phase_started(0)
     time.sleep(300)

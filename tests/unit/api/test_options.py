@@ -11,8 +11,8 @@ from click import Command
 from click.testing import CliRunner
 
 import harness
-from harness.api.options import BenchOptions, RunOptions
-from harness.cli import bench, run
+from harness.api.options import BenchOptions, DuetOptions, RunOptions
+from harness.cli import bench, duet, run
 
 ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn", "hear"}
 ONLY_TYPED = {"json", "inconclusive", "locustfile", "headless"}
@@ -21,7 +21,11 @@ ONLY_TYPED = {"json", "inconclusive", "locustfile", "headless"}
 
 @pytest.mark.parametrize(
     ("call", "command", "options"),
-    [(harness.run, run.command, RunOptions), (harness.bench, bench.command, BenchOptions)],
+    [
+        (harness.run, run.command, RunOptions),
+        (harness.duet, duet.command, DuetOptions),
+        (harness.bench, bench.command, BenchOptions),
+    ],
 )
 def test_a_call_and_a_command_take_the_declared_options(call: Any, command: Command, options: type) -> None:
     declared = {field.name for field in fields(options) if field.metadata}

@@ -45,7 +45,7 @@ def journal_of(*frame_lists: list[Any]) -> Journal:
 
 
 def test_a_second_is_written_when_all_workers_have_reported_it() -> None:
-    merger = Merger(["a", "b"])
+    merger = Merger(dict.fromkeys(["a", "b"], ""))
     named = merger.add("a", report(0, [10, 20]), NOW_S)
     assert merger.whole() == []
     more = merger.add("b", report(0, [30]), NOW_S)
@@ -59,7 +59,7 @@ def test_a_second_is_written_when_all_workers_have_reported_it() -> None:
 
 
 def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
-    merger = Merger(["a", "b"])
+    merger = Merger(dict.fromkeys(["a", "b"], ""))
     named = merger.add("a", report(0, [10]), NOW_S)
     assert merger.overdue(now_s=PATIENCE_S) == []
     early = merger.overdue(now_s=1 + PATIENCE_S)
@@ -72,7 +72,7 @@ def test_a_worker_that_is_late_is_waited_for_but_not_for_ever() -> None:
 
 def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
     workers = [str(number) for number in range(20)]
-    merger = Merger(workers)
+    merger = Merger(dict.fromkeys(workers, ""))
     named = merger.add("0", report(0, [10]), NOW_S)
     early = merger.overdue(now_s=1 + PATIENCE_S)
     late: list[Any] = []
@@ -86,7 +86,7 @@ def test_what_comes_late_of_many_is_written_in_one_frame() -> None:
 
 
 def test_a_request_reported_late_is_added_to_its_own_second() -> None:
-    merger = Merger(["a"])
+    merger = Merger({"a": ""})
     frames: list[Any] = []
     for second, reported in enumerate((report(0, [10]), report(1, [10]), report(2, [99], ended=0))):
         frames += merger.add("a", reported, NOW_S)
@@ -98,7 +98,7 @@ def test_a_request_reported_late_is_added_to_its_own_second() -> None:
 
 
 def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
-    merger = Merger(["a", "b"])
+    merger = Merger(dict.fromkeys(["a", "b"], ""))
     named = merger.add("a", report(0, [10]), NOW_S)
     merger.lose("b")
     journal = journal_of(named, merger.whole(), merger.add("a", report(1, [10]), NOW_S), merger.rest())
@@ -133,7 +133,7 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
     ],
 )
 def test_an_invalid_report_is_rejected_as_a_whole(change: dict[str, Any]) -> None:
-    merger = Merger(["a"])
+    merger = Merger({"a": ""})
     with pytest.raises(ValueError, match=r"\w"):
         merger.add("a", {**report(0, [10]), **change}, NOW_S)
     journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.rest())
@@ -142,7 +142,7 @@ def test_an_invalid_report_is_rejected_as_a_whole(change: dict[str, Any]) -> Non
 
 
 def test_a_report_of_a_stranger_is_rejected() -> None:
-    merger = Merger(["a"])
+    merger = Merger({"a": ""})
     for worker, message in (("a", None), ("a", b"GET / HTTP/1.1"), ("stranger", report(0, [10]))):
         with pytest.raises(ValueError, match=r"\w"):
             merger.add(worker, message, NOW_S)
@@ -151,7 +151,7 @@ def test_a_report_of_a_stranger_is_rejected() -> None:
 
 def test_more_endpoints_than_all_workers_may_name_together_are_counted_as_others() -> None:
     workers = [str(number) for number in range(33)]
-    merger = Merger(workers)
+    merger = Merger(dict.fromkeys(workers, ""))
     frames = [
         frame
         for worker in workers

@@ -1,0 +1,199 @@
+"""The changes from build A to build B of a duet, and from A to itself, where nothing differs but noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.compare import meaning_of
+from harness.analysis.paired import Effect, effect_of, effect_on_cpu
+from harness.analysis.samples import Floats, Sample, sample_of_turns, samples_of, turn_of
+from harness.analysis.target_usage import usage_of
+from harness.metrics import REQUEST_METRICS, RUN_METRICS
+from harness.metrics.aggregate import Aggregate
+from harness.metrics.metric import Metric
+from harness.metrics.target_usage import TargetUsage
+from harness.plan.duet import BLOCK, FEWEST_BLOCKS, A, B
+from harness.plan.model import AttachedTarget, CommandTarget, Phase, Target
+from harness.plan.target import SHOP
+from harness.record.measurement import ALL, Interval
+from harness.record.summary import Change, Duet
+from harness.recording.run import PhaseRecord, RunRecording
+
+FALSE_SHARE = 0.01
+"""Of the changes that are called clear, the share that may be noise."""
+
+
+def duet_of(run: RunRecording) -> Duet:
+    """What the two builds are, and how well this run could tell them apart."""
+    a, b, *_ = run.plan.targets
+    blocks = sum(_samples(run, phase, A)[ALL].n for phase in _measured(run))
+    return Duet(
+        a=named(a.target),
+        b=named(b.target),
+        starts=len(run.plan.targets) // 2,
+        blocks=blocks,
+        self_changes=self_changes(run),
+    )
+
+
+def named(target: Target) -> str:
+    """A target as its user named it."""
+    match target:
+        case CommandTarget(command=command):
+            return command
+        case AttachedTarget(url=url):
+            return url
+    return SHOP
+
+
+def duet_changes(run: RunRecording) -> list[Change]:
+    """Of each measured phase every compared figure: of all endpoints together, then of each, the busiest first."""
+    return _changes(
+        (phase, endpoint, metric, paired(run, phase, endpoint, metric))
+        for phase in _measured(run)
+        for endpoint in _busiest(run, phase)
+        for metric in RUN_METRICS.values()
+        if metric.compared
+    )
+
+
+def self_changes(run: RunRecording) -> list[Change]:
+    """The same of build A with itself, all endpoints together: its two turns in each block, one with the other."""
+    found: list[_Row] = []
+    for phase in _measured(run):
+        record = _record(run, phase, A)
+        turn = turn_of(record.table, record)
+        is_second = np.array([any(record.turns[at - at % BLOCK : at]) for at in range(len(record.turns))])[turn]
+        one = is_second ^ (turn // BLOCK % 2 == 1)  # now the first, now the second: a drift cancels out
+        halves = [sample_of_turns(record.table.of(np.flatnonzero(half)), record) for half in (one, ~one)]
+        found += [
+            (phase, ALL, metric, _pair(phase, metric, *halves))
+            for metric in REQUEST_METRICS.values()
+            if metric.compared
+        ]
+    return _changes(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A figure of both builds, and the effect on it of being B."""
+
+    a: float
+    b: float
+    effect: Effect
+
+    def figure(self, metric: Metric[Any]) -> Interval:
+        """B's figure, with the interval that its change from A's has."""
+        low, high = self.effect.bounds()
+        if metric.unit.is_share:
+            low, high = self.a + 100 * low, self.a + 100 * high
+        else:
+            low, high = self.a * math.exp(low), self.a * math.exp(high)
+        return Interval(value=self.b, low=max(0.0, low), high=high)
+
+
+def paired(run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any]) -> Paired | None:
+    """One figure of build B beside A's; None where there is too little to compare."""
+
+    def compute() -> Paired | None:
+        if metric.needs == "target":
+            return _pair_of_cpu(run, phase, metric) if endpoint == ALL else None
+        a, b = (_samples(run, phase, variant).get(endpoint) for variant in (A, B))
+        return _pair(phase, metric, a, b) if a is not None and b is not None else None
+
+    return run.once(f"pair of {phase.name} {endpoint} {metric.name}", compute)
+
+
+_Row = tuple[Phase, str, Metric[Any], Paired | None]
+
+
+def _changes(rows: Iterable[_Row]) -> list[Change]:
+    """The changes, of which those are clear that stand together (:func:`_stand`)."""
+    known = [(phase, endpoint, metric, pair) for phase, endpoint, metric, pair in rows if pair is not None]
+    clear = _stand(np.array([pair.effect.chance for *_, pair in known]))
+    changes = []
+    for (phase, endpoint, metric, pair), is_clear in zip(known, clear, strict=True):
+        change, *bounds = (_relative(metric, value) for value in (pair.effect.value, *pair.effect.bounds()))
+        low, high = bounds
+        changes.append(
+            Change(
+                phase=phase.name,
+                endpoint=endpoint or None,
+                metric=metric.name,
+                unit=metric.unit.name,
+                baseline=pair.a,
+                observed=pair.b,
+                change=change,
+                interval=(low, high),
+                meaning=meaning_of((low, high), metric) if is_clear else "no clear change",
+            )
+        )
+    return changes
+
+
+def _stand(chances: Floats) -> npt.NDArray[np.bool_]:
+    """Which of many comparisons are clear: at most :data:`FALSE_SHARE` of those are expected to be noise.
+
+    The procedure of Benjamini & Hochberg (1995, JRSS B 57(1)).
+    """
+    order = np.argsort(chances)
+    limits = FALSE_SHARE * np.arange(1, len(chances) + 1) / len(chances)
+    last = np.flatnonzero(chances[order] <= limits)
+    clear = np.zeros(len(chances), dtype=np.bool_)
+    clear[order[: last[-1] + 1 if len(last) else 0]] = True
+    return clear
+
+
+def _measured(run: RunRecording) -> list[Phase]:
+    began = {record.plan.name for record in run.phases}
+    return [phase for phase in run.plan.phases if phase.measured and phase.name in began]
+
+
+def _record(run: RunRecording, phase: Phase, variant: str) -> PhaseRecord:
+    return next(record for record in run.phases if (record.plan.name, record.variant) == (phase.name, variant))
+
+
+def _samples(run: RunRecording, phase: Phase, variant: str) -> dict[str, Sample]:
+    """By endpoint."""
+    return run.once(
+        f"samples of {phase.name} {variant}",
+        lambda: dict(samples_of(_record(run, phase, variant), run.journal)),
+    )
+
+
+def _busiest(run: RunRecording, phase: Phase) -> list[str]:
+    """The endpoints of both builds, the busiest first; :data:`ALL` before them."""
+    sides = [_samples(run, phase, variant) for variant in (A, B)]
+    names = {name for side in sides for name in side}
+    count = {name: sum(side[name].requests.sum() for side in sides if name in side) for name in names}
+    return sorted(names, key=lambda name: (name != ALL, -count[name], name))
+
+
+def _pair(phase: Phase, metric: Metric[Aggregate], a: Sample, b: Sample) -> Paired | None:
+    effect = effect_of(a, b, metric, _starts(phase, a.n))
+    return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect, a.n)
+
+
+def _pair_of_cpu(run: RunRecording, phase: Phase, metric: Metric[TargetUsage]) -> Paired | None:
+    a, b = (usage_of(_record(run, phase, variant), run) for variant in (A, B))
+    effect = effect_on_cpu(a, b, _starts(phase, len(a.cpu_s)))
+    return _of(metric.value(a), metric.value(b), effect, len(a.cpu_s))
+
+
+def _of(a: float | None, b: float | None, effect: Effect | None, blocks: int) -> Paired | None:
+    return None if a is None or b is None or effect is None or blocks < FEWEST_BLOCKS else Paired(a, b, effect)
+
+
+def _starts(phase: Phase, blocks: int) -> Floats:
+    """With which start of the builds each block was."""
+    return np.array(phase.turns[::BLOCK][:blocks]) // 2
+
+
+def _relative(metric: Metric[Any], effect: float) -> float:
+    return effect if metric.unit.is_share else math.expm1(effect)

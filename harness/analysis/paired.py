@@ -1,0 +1,160 @@
+"""Compares the two builds of a duet, turn by turn: both ran in the same seconds, so noise hit both alike.
+
+The unit is the *block*, four turns (``ABBA`` or ``BAAB``) of which each build has two. What slows a whole block slows
+both builds; only what differs between them within blocks is noise.
+
+- Every figure is a ratio of sums over blocks or a quantile. Its deviation in one block is its linearisation there
+  (the influence function: Hampel 1974, JASA 69; for ratios Cochran 1977, section 6.4), relative to the figure. The
+  block's deviation of the log ratio is that of build B minus that of build A. Blocks are taken to be independent: what
+  lasts longer than a block hits both builds alike.
+- A quantile's influence needs the density there, which is estimated from the quantiles at a distance (Siddiqui 1960;
+  Bloch & Gastwirth 1968) of Hall & Sheather's bandwidth (1988, JRSS B 50(3)).
+- A share such as the error rate may be 0, so builds are compared by its difference, with one success and one failure
+  added to each (Agresti & Caffo 2000, The American Statistician 54(4)).
+- Two starts of one build differ (memory layout, hash seeds: Kalibera & Jones 2013, ISMM). A duet of several starts has
+  that variance too: that between starts, where it exceeds what the blocks explain, with Satterthwaite's (1946) degrees
+  of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+from harness.analysis.intervals import Z
+from harness.analysis.samples import Floats, Sample
+from harness.metrics.metric import Metric
+from harness.metrics.statistics import Mean, Proportion, Quantile, Rate
+from harness.metrics.target_usage import TargetUsage
+from harness.record.histogram import highest_of, lowest_of
+
+_FEWEST_BEYOND = 5
+"""Requests that must lie beyond a quantile on either side, in each build."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How far build B's figure is from A's: the log ratio, or of a share the difference."""
+
+    value: float
+    error: float
+    degrees: float
+
+    def bounds(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        half = self._factor(0.95) * self.error
+        return self.value - half, self.value + half
+
+    def widening(self, confidence: float) -> float:
+        """How many times as wide its interval of that confidence is."""
+        return self._factor(confidence) / self._factor(0.95)
+
+    def _factor(self, confidence: float) -> float:
+        return float(stdtrit(self.degrees, (1 + confidence) / 2))
+
+    @property
+    def chance(self) -> float:
+        """The p-value, two-sided, of no difference."""
+        return 2 * float(stdtr(self.degrees, -abs(self.value) / self.error)) if self.error > 0 else 1.0
+
+
+def effect_of(a: Sample, b: Sample, metric: Metric[Any], starts: Floats) -> Effect | None:
+    """The effect on a figure, of samples whose "seconds" are the blocks. ``starts``: which start each block had.
+
+    None where the requests are too few to compare, or the figure is not one that can be.
+    """
+    match metric.statistic:
+        case Mean():
+            found = _parted(_ratio(a.sum_us, a.timed), _ratio(b.sum_us, b.timed))
+        case Quantile(q):
+            found = _parted(_quantile(a, q), _quantile(b, q))
+        case Rate(count):
+            found = _parted(_ratio(count(a), a.lengths_s), _ratio(count(b), b.lengths_s))
+        case Proportion(count):
+            return _difference(a, count(a), b, count(b), starts)
+        case _:
+            return None
+    if found is None:
+        return None
+    value, deviations = found
+    return Effect(value, *_error(deviations, starts))
+
+
+def effect_on_cpu(a: TargetUsage, b: TargetUsage, starts: Floats) -> Effect | None:
+    """The effect on the CPU time per request, of usage by block."""
+    if not len(a.cpu_s) or not len(b.cpu_s):
+        return None
+    found = _parted(_ratio(a.cpu_s, a.requests), _ratio(b.cpu_s, b.requests))
+    return None if found is None else Effect(found[0], *_error(found[1], starts))
+
+
+_Figure = tuple[float, Floats]
+"""The logarithm of a figure and its deviation by block."""
+
+
+def _parted(a: _Figure | None, b: _Figure | None) -> _Figure | None:
+    return None if a is None or b is None else (b[0] - a[0], b[1] - a[1])
+
+
+def _ratio(part: Floats, whole: Floats) -> _Figure | None:
+    """Of the sum of ``part`` to that of ``whole``."""
+    if part.sum() <= 0 or whole.sum() <= 0:
+        return None
+    return math.log(part.sum() / whole.sum()), part / part.sum() - whole / whole.sum()
+
+
+def _quantile(sample: Sample, q: float) -> _Figure | None:
+    times = sample.merged
+    if times.count * min(q, 1 - q) < _FEWEST_BEYOND:
+        return None
+    logs = np.log(np.maximum((lowest_of(times.indices) + highest_of(times.indices)) / 2, 0.5))
+    upto = np.cumsum(times.counts) - times.counts / 2
+    distance = _bandwidth(q, times.count)
+    low, middle, high = np.interp(np.array([q - distance, q, q + distance]) * times.count, upto, logs)
+    sparsity = (high - low) / (2 * distance)
+    within = sample.within(times.bucket_at(q))
+    share = within.sum() / times.count
+    return float(middle), sparsity * (share * sample.timed - within) / times.count
+
+
+def _bandwidth(q: float, count: int) -> float:
+    """Hall & Sheather's for 95 %, but within 0…1."""
+    normal = float(ndtri(q))
+    density = math.exp(-(normal**2) / 2) / math.sqrt(2 * math.pi)
+    distance = count ** (-1 / 3) * Z ** (2 / 3) * (1.5 * density**2 / (2 * normal**2 + 1)) ** (1 / 3)
+    return float(min(distance, 0.9 * min(q, 1 - q)))
+
+
+def _difference(a: Sample, of_a: Floats, b: Sample, of_b: Floats, starts: Floats) -> Effect | None:
+    shares, deviations, alone = [], [], 0.0
+    for sample, counted in ((a, of_a), (b, of_b)):
+        count = sample.requests.sum()
+        if count <= 0:
+            return None
+        share = float(counted.sum() + 1) / float(count + 2)
+        alone += share * (1 - share) / float(count + 2)
+        deviations.append((counted - counted.sum() / count * sample.requests) / count)
+        shares.append(share)
+    error, degrees = _error(deviations[1] - deviations[0], starts)
+    return Effect(shares[1] - shares[0], max(error, math.sqrt(alone)), degrees)
+
+
+def _error(deviations: Floats, starts: Floats) -> tuple[float, float]:
+    """The standard error of the sum of ``deviations``, and its degrees of freedom."""
+    n = len(deviations)
+    if n < 2:
+        return math.inf, 1.0
+    variance, degrees = float(np.square(deviations - deviations.mean()).sum()) * n / (n - 1), float(n - 1)
+    by_start = np.bincount(np.unique(starts, return_inverse=True)[1], weights=deviations)
+    m = len(by_start)
+    if m < 2:
+        return math.sqrt(variance), degrees
+    between = max(0.0, float(np.square(by_start - by_start.mean()).sum()) * m / (m - 1) - variance)
+    whole = variance + between
+    if whole <= 0:
+        return 0.0, degrees
+    return math.sqrt(whole), whole**2 / (variance**2 / degrees + between**2 / (m - 1))

@@ -1,0 +1,87 @@
+"""The plan of a duet: two builds under the same load in turns of half a second each, so that noise hits both alike.
+
+The turns come in blocks of four, ``ABBA`` or ``BAAB`` at random: within a block, whatever changes evenly over time (a
+warming cache, a neighbour that grows) cancels out. See Box, Hunter & Hunter, *Statistics for Experimenters* (2005), on
+blocking and randomisation. Each build may be started several times, as starts differ too; the blocks take them in turn.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+from harness.messages import Option
+from harness.plan.expression import parse_requirement
+from harness.plan.model import Gate, Phase, RunPlan, Sampling, Segment, Variant
+from harness.plan.phases import MEMORY_PASS
+from harness.plan.problems import Problems
+
+A, B = "a", "b"
+TURN_S = 0.5
+BLOCK = 4
+"""Turns."""
+FEWEST_BLOCKS = 8
+"""Of a measured phase: fewer do not show how blocks differ. A short phase has shorter turns."""
+_SHORTEST_S = 4.0
+MOST_STARTS = 8
+MARGIN = (
+    "mean <= baseline + 5%",
+    "p95 <= baseline + 10%",
+    "throughput >= baseline - 5%",
+    "error_rate <= baseline + 1%",
+)
+"""What build B must keep to where the user has stated no gate that reads build A, which a duet's baseline is."""
+
+
+def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
+    """One plan of two that differ in their targets only. Each phase takes as long as before, shared by both builds.
+
+    Phases that search for a limit are left out, as the builds may break at different loads.
+    Raises :class:`ManyProblemsError` where no measured phase is left, or where a ``LoadTestShape`` sets the load.
+    """
+    phases = [phase for phase in first.phases if phase.until is None and phase.kind != MEMORY_PASS]
+    problems = Problems()
+    if not all(phase.segments for phase in phases):
+        problems.add("duet-with-shape", where=first.scenario.path)
+    elif not any(phase.measured for phase in phases):
+        problems.add("duet-without-phases", where=first.scenario.path)
+    for phase in phases:
+        if phase.measured and 0 < phase.duration_s < _SHORTEST_S:
+            problems.add("duet-phase-too-short", where=phase.name, seconds=phase.duration_s, least=_SHORTEST_S)
+    if not 1 <= starts <= MOST_STARTS:
+        problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
+    problems.raise_if_any()
+    kept = {phase.name for phase in phases}
+    gates = [gate for gate in first.gates if not gate.default and (gate.phase is None or gate.phase in kept)]
+    if not any(gate.comparison.baseline for gate in gates):
+        gates += [Gate(comparison=parse_requirement(margin)) for margin in MARGIN]
+    rng = random.Random(first.seed)
+    pair = (Variant(name=A, target=first.target), Variant(name=B, target=second.target))
+    return first.model_copy(
+        update={
+            "targets": pair * starts,
+            "phases": tuple(in_turns(phase, starts, rng) for phase in phases),
+            "gates": tuple(gates),
+            "workers": len(pair) * starts * first.workers,
+            "sampling": Sampling(cpu=None, memory=None),
+        }
+    )
+
+
+def in_turns(phase: Phase, starts: int, rng: random.Random) -> Phase:
+    """The phase with its segments cut into turns, in whole blocks."""
+    segments: list[Segment] = []
+    turns: list[int] = []
+    fewest = FEWEST_BLOCKS if phase.measured else 1
+    for segment in phase.segments:
+        blocks = max(segment.duration_s / TURN_S / BLOCK, fewest * segment.duration_s / phase.duration_s)
+        count = BLOCK * math.ceil(round(blocks, 6))
+        rise = (segment.end - segment.start) / count
+        for number in range(count):
+            if number % BLOCK == 0:
+                build = 2 * (len(turns) // BLOCK % starts)
+                one, other = rng.sample((build, build + 1), 2)
+                turns += [one, other, other, one]
+            start = segment.start + number * rise
+            segments.append(Segment(start=start, end=start + rise, duration_s=segment.duration_s / count))
+    return phase.model_copy(update={"segments": tuple(segments), "turns": tuple(turns)})

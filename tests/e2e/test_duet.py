@@ -1,0 +1,161 @@
+"""Two real builds under one load in turns: what differs is found, counts are exact, nothing is left running."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness.record.run_folder import RunFolder
+from harness.recording import open_recording
+from harness.recording.run import RunRecording
+from tests.support.children import wait_until
+from tests.support.command import Result, finish, harness, latest_run, start
+from tests.support.counting_server import CountingServer
+from tests.support.targets import HTTP_SERVER
+
+SCENARIO = """
+from locust import HttpUser, constant, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.02)
+
+    @task(3)
+    def look(self):
+        self.client.get("/health", name="/look")
+
+    @task(1)
+    def buy(self):
+        self.client.get("/health", name="/buy")
+"""
+CLOSED = '[[phase]]\nkind = "steady"\nusers = 4\nduration = "8s"\n'
+OPEN = '[[phase]]\nkind = "steady"\nrate = "60/s"\nduration = "8s"\n'
+
+
+def build(folder: Path, name: str, delay_s: float) -> str:
+    """A command that starts a server which takes so long for each request."""
+    script = folder / f"{name}.py"
+    script.write_text(
+        HTTP_SERVER.replace(
+            "    def do_GET(self):\n", f"    def do_GET(self):\n        import time; time.sleep({delay_s})\n"
+        )
+        + "http.server.ThreadingHTTPServer.request_queue_size = 64\nserve(sys.argv[1])\n"
+    )
+    return f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{port}}"
+
+
+def written(folder: Path, load: str) -> Path:
+    (folder / "load.toml").write_text(load)
+    scenario = folder / "visit.py"
+    scenario.write_text(SCENARIO)
+    return scenario
+
+
+def recorded(folder: Path) -> RunRecording:
+    run = open_recording(RunFolder(folder))
+    assert isinstance(run, RunRecording)
+    return run
+
+
+@pytest.mark.parametrize("load", [CLOSED, OPEN], ids=["closed", "open"])
+def test_a_slower_build_is_found_and_every_request_counted(load: str, tmp_path: Path) -> None:
+    scenario = written(tmp_path, load)
+    with ExitStack() as running:
+        a, b = (running.enter_context(CountingServer().running()) for _ in range(2))
+        b.delay_s = 0.06
+        result = harness(
+            *("duet", scenario, "--profile", "load.toml", "--a-url", a.url, "--b-url", b.url, "--json"), cwd=tmp_path
+        )
+        served = {"a": a.served.total(), "b": b.served.total()}
+    assert result.code == 1, result.err
+    summary = result.json()
+    assert summary["verdict"] == "fail"
+    changes = {(change["endpoint"], change["metric"]): change for change in summary["changes"]}
+    for endpoint in (None, "GET /look", "GET /buy"):
+        assert changes[endpoint, "p50"]["meaning"] == "worse", changes[endpoint, "p50"]
+        assert changes[endpoint, "p50"]["observed"] > changes[endpoint, "p50"]["baseline"] + 20
+
+    run = recorded(latest_run(tmp_path))
+    counted: Counter[str] = Counter()
+    for record in run.phases:
+        counted[record.variant] += int(record.table.requests.sum())
+        own = [number for number, turn in enumerate(record.turns) if turn]
+        begun = record.table.segment[record.table.segment < len(record.turns)]
+        # The last request of a turn may be followed by one of the same task; these tasks send one each.
+        assert set(begun.tolist()) <= set(own)
+    assert counted == served
+    assert served["a"] > 100
+
+
+def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_change(tmp_path: Path) -> None:
+    scenario = written(tmp_path, CLOSED)
+    command = build(tmp_path, "app", 0.0)
+    result = harness(
+        *("duet", scenario, "--profile", "load.toml", "--a", command, "--b", command, "--starts", "2", "--json"),
+        cwd=tmp_path,
+    )
+    summary = result.json()
+    assert result.code in (0, 3), result.err
+    assert summary["duet"]["starts"] == 2
+    (cpu,) = [change for change in summary["changes"] if change["metric"] == "cpu_per_request"]
+    low, high = cpu["interval"]
+    assert low < cpu["change"] < high
+    assert 0.01 < cpu["baseline"] < 50
+    folder = latest_run(tmp_path)
+    assert (folder / "target-a.log").exists()
+    assert (folder / "target-b.log").exists()
+    assert 'id="builds"' in (folder / "report.html").read_text()
+
+    judged = harness("gate", folder.name, "--require", "throughput >= baseline - 90%", cwd=tmp_path)
+    assert judged.code == 0, judged.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        (("--a", "true"), 2),
+        (("--a", "true", "--a-url", "http://127.0.0.1:9", "--b", "true"), 2),
+        (("--a-url", "http://127.0.0.1:9", "--b", "true", "--starts", "2"), 2),
+        (("--a", "true", "--b", "true", "--starts", "0"), 2),
+        (("--a", "false {port}", "--b", "false {port}"), 4),
+    ],
+)
+def test_builds_that_cannot_be_compared_are_named(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    result = harness("duet", written(tmp_path, CLOSED), "--profile", "load.toml", *arguments, cwd=tmp_path)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.count("\n") <= 6, result.err
+
+
+def test_a_build_that_dies_ends_the_duet_with_nothing_left_running(tmp_path: Path) -> None:
+    scenario = written(tmp_path, CLOSED.replace("8s", "40s"))
+    a, b = build(tmp_path, "a", 0.0), build(tmp_path, "b", 0.0)
+    process = start("duet", scenario, "--profile", "load.toml", "--a", a, "--b", b, "--json", cwd=tmp_path)
+    wait_until(lambda: list(tmp_path.glob("reports/*/journal")), seconds=60, what="the load's begin")
+    victims = wait_until(lambda: _running(tmp_path / "b.py"), seconds=30, what="build B")
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    result: Result = finish(process)
+    assert result.code == 4, result.err
+    assert result.json()["verdict"] == "broken"
+    assert not _running(tmp_path / "a.py")
+    assert not _running(tmp_path / "b.py")
+
+
+def _running(script: Path) -> list[int]:
+    """The processes that run ``script``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(script).encode() in words and b"supervise" not in b" ".join(words):
+            found.append(int(entry.parent.name))
+    return found

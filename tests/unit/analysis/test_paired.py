@@ -1,0 +1,115 @@
+"""Paired intervals hold the true change as often as they say, and noise that hits both builds alike is not in them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.analysis.intervals import interval_of
+from harness.analysis.paired import Effect, effect_of, effect_on_cpu
+from harness.analysis.samples import Floats, Sample
+from harness.metrics import REQUEST_METRICS
+from harness.metrics.target_usage import TargetUsage
+from harness.record.histogram import buckets_of
+from tests.support.samples import wandering
+
+BLOCKS = 30
+PAIRS = 150
+COMPARED = [name for name, metric in REQUEST_METRICS.items() if metric.compared]
+
+
+def drawn(rng: np.random.Generator, level: Floats, *, slower: float = 1.0, per_block: float = 80) -> Sample:
+    """Blocks of log-normal times around ``level``, the fortune of each block; a hundredth of the requests fails."""
+    n = len(level)
+    requests = rng.poisson(per_block, n)
+    block = np.repeat(np.arange(n), requests)
+    values = 20_000 * slower * np.exp(0.5 * rng.standard_normal(len(block)) + level[block])
+    times_us = np.rint(values).astype(np.int64)
+    count = requests.astype(float)
+    return Sample(
+        lengths_s=np.ones(n),
+        planned=np.ones(n),
+        requests=count,
+        started=count,
+        failures=np.bincount(block[rng.uniform(size=len(block)) < 0.01], minlength=n).astype(float),
+        timed=count,
+        sum_us=np.bincount(block, weights=times_us, minlength=n).astype(float),
+        max_us=int(times_us.max()),
+        seconds=block,
+        buckets=buckets_of(times_us),
+        counts=np.ones(len(block), dtype=np.int64),
+    )
+
+
+def effect(a: Sample, b: Sample, metric: str, starts: Floats | None = None) -> Effect:
+    found = effect_of(a, b, REQUEST_METRICS[metric], np.zeros(a.n) if starts is None else starts)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.1])
+def test_intervals_hold_the_true_change(slower: float) -> None:
+    rng = np.random.default_rng(11)
+    held = dict.fromkeys(COMPARED, 0)
+    for _ in range(PAIRS):
+        level = wandering(rng, BLOCKS, phi=0.8, spread=0.3)
+        a, b = drawn(rng, level), drawn(rng, level, slower=slower)
+        for metric in COMPARED:
+            low, high = effect(a, b, metric).bounds()
+            truth = 0.0 if metric in ("error_rate", "throughput") else math.log(slower)
+            held[metric] += low <= truth <= high
+    assert {metric: count / PAIRS for metric, count in held.items() if count / PAIRS < 0.9} == {}
+
+
+def test_noise_that_hits_both_builds_alike_cancels_out() -> None:
+    rng = np.random.default_rng(5)
+    level = wandering(rng, BLOCKS, phi=0.8, spread=0.4)
+    a, b = drawn(rng, level), drawn(rng, level, slower=1.1)
+    low, high = effect(a, b, "mean").bounds()
+    alone = interval_of(b, REQUEST_METRICS["mean"])
+    assert alone is not None
+    assert alone.high is not None
+    assert high - low < (alone.high - alone.low) / alone.value / 3
+    assert 0 < low < math.log(1.1) < high
+
+
+def test_what_differs_between_starts_is_noise() -> None:
+    rng = np.random.default_rng(3)
+    starts = np.arange(BLOCKS) % 3
+    luck = np.array([-0.1, 0.0, 0.1])[starts]
+    a, b = drawn(rng, np.zeros(BLOCKS)), drawn(rng, luck)
+    one, several = effect(a, b, "mean"), effect(a, b, "mean", starts.astype(float))
+    assert several.error > 1.3 * one.error
+    assert several.degrees < one.degrees
+
+
+def test_a_block_without_requests_of_one_build_is_no_change_in_times() -> None:
+    rng = np.random.default_rng(2)
+    level = np.zeros(BLOCKS)
+    a, b = drawn(rng, level), drawn(rng, level)
+    assert effect(a, b, "p50").chance > 0.01
+    assert effect(a, a, "p95").value == 0.0
+
+
+def test_too_few_requests_beyond_a_percentile_compare_nothing() -> None:
+    rng = np.random.default_rng(2)
+    a = drawn(rng, np.zeros(4), per_block=20)
+    assert effect_of(a, a, REQUEST_METRICS["p99"], np.zeros(4)) is None
+    assert effect_of(a, a, REQUEST_METRICS["p50"], np.zeros(4)) is not None
+
+
+def test_cpu_per_request_is_compared_by_block() -> None:
+    rng = np.random.default_rng(8)
+    requests = rng.poisson(80, BLOCKS).astype(float)
+    noise = np.exp(0.2 * rng.standard_normal(BLOCKS))
+    a = TargetUsage(0.001 * requests * noise, requests)
+    b = TargetUsage(0.001 * 1.05 * requests * noise, requests)
+    found = effect_on_cpu(a, b, np.zeros(BLOCKS))
+    assert found is not None
+    low, high = found.bounds()
+    assert low < math.log(1.05) + 1e-9
+    assert high > math.log(1.05) - 1e-9
+    assert low > 0.04
+    assert effect_on_cpu(TargetUsage(np.zeros(0), np.zeros(0)), b, np.zeros(0)) is None
