@@ -51,7 +51,7 @@ def test_the_signature_of_a_run_is_public() -> None:
 def test_what_is_typed_is_what_a_call_would_say(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[RunOptions] = []
 
-    def note(options: RunOptions) -> None:
+    def note(options: RunOptions, _: object) -> None:
         given.append(options)
         raise harness.HarnessError("many-problems", count=0)
 
