@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.api.bench import bench
+    from harness.api.compare import compare
     from harness.api.duet import duet
     from harness.api.plain_output import PlainOutput as LineWatcher
     from harness.api.result import Run, RunInterrupted
@@ -37,6 +38,7 @@ __all__ = [
     "Run",
     "RunInterrupted",
     "bench",
+    "compare",
     "duet",
     "gate",
     "pause",
@@ -55,6 +57,7 @@ _HOME = {
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",
+    "compare": "harness.api.compare",
     "duet": "harness.api.duet",
     "gate": "harness.plan.dsl",
     "run": "harness.api.run",

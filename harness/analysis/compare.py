@@ -36,7 +36,7 @@ from harness.record.summary import Meaning
 FLOOR = 0.015
 """Relative standard deviation between two runs of one build that is always assumed."""
 
-_PRIOR_RUNS = 2.0
+PRIOR_RUNS = 2.0
 """How many runs' worth of evidence the floor is."""
 
 
@@ -125,9 +125,9 @@ def _between(runs: Floats, share: Floats, floor: float) -> float:
     m = len(runs)
     if m < 2:
         return 0.0
-    degrees = _PRIOR_RUNS + m - 1
+    degrees = PRIOR_RUNS + m - 1
     squares = m * float(share @ np.square(runs - share @ runs))
-    spread = math.sqrt((_PRIOR_RUNS * floor**2 + squares) / degrees)
+    spread = math.sqrt((PRIOR_RUNS * floor**2 + squares) / degrees)
     return float(stdtrit(degrees, 0.975)) * spread * math.sqrt(1 + float((share**2).sum()))
 
 

@@ -80,12 +80,12 @@ def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
 
 def requests_to_bound(q: float, seconds: int) -> int:
     """How many requests in so many seconds it takes, at the least, to bound the ``q`` quantile from above."""
-    return math.ceil(math.log(_TAIL) / math.log(q) * (student(_degrees(seconds)) / Z) ** 2)
+    return math.ceil(math.log(_TAIL) / math.log(q) * (student(degrees_of(seconds)) / Z) ** 2)
 
 
 def requests_to_show(error_rate: float, seconds: int) -> int:
     """How many requests in so many seconds without a failure it takes to show less than ``error_rate`` (a share)."""
-    return math.ceil(Z**2 * (1 - error_rate) / error_rate * (student(_degrees(seconds)) / Z) ** 2)
+    return math.ceil(Z**2 * (1 - error_rate) / error_rate * (student(degrees_of(seconds)) / Z) ** 2)
 
 
 def block_variance(deviations: Floats) -> tuple[float, float]:
@@ -102,10 +102,10 @@ def block_variance(deviations: Floats) -> tuple[float, float]:
     length = math.isqrt(n)
     long = _overlapping(running, length)
     short = _overlapping(running, max(1, length // 3))
-    return max(long, 2 * long - short), _degrees(n)
+    return max(long, 2 * long - short), degrees_of(n)
 
 
-def _degrees(n: int) -> float:
+def degrees_of(n: int) -> float:
     """What overlapping blocks of √n of ``n`` seconds are worth in degrees of freedom."""
     length = math.isqrt(n)
     return float(max(n - 1, 1)) if length == 1 else 1.5 * (n / length - 1)

@@ -37,6 +37,7 @@ _COMMANDS = {
     "report": "Write the report of a run again.",
     "runs": "List the runs in the store.",
     "history": "Show a scenario's figures over its runs, and their steps.",
+    "compare": "Compare two builds, each measured by one or more runs.",
     "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
     "calibrate": "Measure how much the figures of a scenario vary.",

@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Iterator, Sequence
-from typing import assert_never
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, assert_never
 
 import click
 from rich import table as rich_table
@@ -27,7 +28,7 @@ from harness.record.plain_text import no_commands, one_line
 from harness.record.run_folder import RunFolder
 from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Headline, Items, Paragraph, Style, Table
-from harness.report.contents import Section
+from harness.report.contents import Result, SectionOf
 from harness.report.sections import SECTIONS
 
 _MARKS: dict[Style, str] = {"pass": "✔", "fail": "✖", "inconclusive": "?", "warning": "!"}
@@ -51,26 +52,10 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclu
     Returns the command's exit code: that of the verdict, unless ``inconclusive`` is "pass", "warn" or "fail" and the
     verdict is inconclusive. An interrupted run keeps its own.
     """
-    terminal = Terminal()
-    # Into memory first: if nobody reads standard error, rich would exit with code 1, as if a gate had failed.
-    output = io.StringIO()
-    console = Terminal(file=output, force_terminal=terminal.is_terminal, width=terminal.width)
-    parts: list[Sequence[RenderableType]] = [drawn(section, summary, terminal.width) for section in SECTIONS]
-    for lines in [*parts, _files(folder, summary)]:
-        if lines and output.tell():
-            console.print()
-        for line in lines:
-            # A path must stay in one piece to be copied. Everything else wraps at the terminal's edge.
-            console.print(line, soft_wrap=isinstance(line, Text) and line.no_wrap is True)
-    # Rich fills wrapped lines with spaces up to the width.
-    text = "\n".join(line.rstrip(" ") for line in output.getvalue().split("\n"))
-    # If nobody reads it, or its disk is full, the exit code and the run folder still show how the run went.
-    with contextlib.suppress(OSError):
-        if in_github_job():
-            print(as_text_only(text), end="", file=sys.stderr, flush=True)
+    show_sections(SECTIONS, summary, _files(folder, summary))
+    if in_github_job():
+        with contextlib.suppress(OSError):
             report_to_github(folder, summary)
-        else:
-            print(no_commands(text), end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(summary.to_json(), nl=False)
     if inconclusive is None or summary.exit_code != ExitCode.INCONCLUSIVE:
@@ -80,15 +65,41 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclu
     return ExitCode.FAIL if inconclusive == "fail" else ExitCode.PASS
 
 
+def show_sections(sections: Iterable[SectionOf[Result, Any]], result: Result, files: Sequence[Text]) -> None:
+    """Write what ``sections`` say of ``result`` to standard error, and the ``files`` with more."""
+    terminal = Terminal()
+    # Into memory first: if nobody reads standard error, rich would exit with code 1, as if a gate had failed.
+    output = io.StringIO()
+    console = Terminal(file=output, force_terminal=terminal.is_terminal, width=terminal.width)
+    parts: list[Sequence[RenderableType]] = [drawn(section, result, terminal.width) for section in sections]
+    for lines in [*parts, files]:
+        if lines and output.tell():
+            console.print()
+        for line in lines:
+            # A path must stay in one piece to be copied. Everything else wraps at the terminal's edge.
+            console.print(line, soft_wrap=isinstance(line, Text) and line.no_wrap is True)
+    # Rich fills wrapped lines with spaces up to the width.
+    text = "\n".join(line.rstrip(" ") for line in output.getvalue().split("\n"))
+    # If nobody reads it, or its disk is full, the exit code and the run folder still show how the run went.
+    with contextlib.suppress(OSError):
+        shown = as_text_only(text) if in_github_job() else no_commands(text)
+        print(shown, end="", file=sys.stderr, flush=True)
+
+
 def _files(folder: RunFolder, summary: Summary) -> list[Text]:
     """The report and, if the run is broken, its logs."""
     paths = [("report", folder.report)]
     if summary.verdict == "broken":
         paths += [(name, path) for name, path in (("log", folder.log), ("target", folder.target_log)) if path.exists()]
-    return [Text.assemble((f"{name:<7} ", "bold"), shown_path(path), no_wrap=True) for name, path in paths]
+    return [file_line(name, path) for name, path in paths]
 
 
-def drawn(section: Section, summary: Summary, width: int) -> list[RenderableType]:
+def file_line(name: str, path: Path) -> Text:
+    """Where to see more, in one piece to be copied."""
+    return Text.assemble((f"{name:<7} ", "bold"), shown_path(path), no_wrap=True)
+
+
+def drawn(section: SectionOf[Result, Any], summary: Result, width: int) -> list[RenderableType]:
     """What a terminal of ``width`` characters shows of ``section``; nothing if it has no text."""
     blocks = section.text(summary)
     lines = [line for block in blocks for line in _block(block, width)]
@@ -100,7 +111,8 @@ def drawn(section: Section, summary: Summary, width: int) -> list[RenderableType
 def _block(block: Block, width: int) -> Iterator[RenderableType]:
     match block:
         case Headline(verdict, names, details):
-            text = Text.assemble(("verdict: ", "bold"), (verdict, f"{_STYLES[verdict]} reverse"))
+            assert verdict.style is not None
+            text = Text.assemble(("verdict: ", "bold"), (verdict.text, f"{_STYLES[verdict.style]} reverse"))
             yield text.append("  " + " · ".join(_cut(part, _LONGEST_CELL) for part in (*names, *details)))
         case Paragraph(text):
             yield Text(_cut(text, _LONGEST_LINE))

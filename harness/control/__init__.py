@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from harness.control import calibration as calibration
     from harness.control import finalize as finalize
     from harness.control import interrupts as interrupts
+    from harness.control import measured_runs as measured_runs
     from harness.control import metrics as metrics
     from harness.control import observer as observer
     from harness.control import prune as prune

@@ -21,6 +21,13 @@ def number(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def title(metric: str) -> str:
+    """A metric as a sentence names it: ``P95``, ``error rate``, ``CPU per request``."""
+    if metric[:1] == "p" and metric[1:].isdigit():
+        return metric.upper()
+    return metric.replace("_", " ").replace("cpu", "CPU")
+
+
 _BYTES = ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (1e12, 1e9, "GB"), (math.inf, 1e12, "TB"))
 _STEPS = {
     "ms": ((1e4, 1.0, "ms"), (math.inf, 1e3, "s")),
@@ -51,6 +58,14 @@ class Amount(float):
     def _scale(self) -> tuple[float, str]:
         steps = _STEPS.get(self.unit, ())
         return next(((scale, unit) for below, scale, unit in steps if abs(self) < below), (1.0, self.unit))
+
+
+class Signed(Amount):
+    """A change: ``+12 %``, ``−3.1 %``."""
+
+    def __str__(self) -> str:
+        sign = "+" if self > 0 else "−" if self < 0 else "±"
+        return f"{sign}{Amount(abs(self), self.unit)}"
 
 
 class Estimate(Amount):

@@ -292,7 +292,7 @@ class FailureKind(_Part):
     samples: list[dict[str, str]] = []
 
 
-class Change(_Part):
+class Difference(_Part):
     """One figure beside the baseline's.
 
     ``baseline`` and ``observed`` are in ``unit``. ``change`` is relative (0.05: 5 % more), or for a share (``%``) the
@@ -309,6 +309,11 @@ class Change(_Part):
     change: float | None
     interval: tuple[float, float | None] | None
     """Of the change, 95 %, with the noise of both sides. The upper end is null if the data cannot bound it."""
+
+
+class Change(Difference):
+    """What a difference from the baseline means."""
+
     meaning: Meaning
 
 

@@ -9,27 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from harness.record.summary import Verdict
-
 Style = Literal["pass", "fail", "inconclusive", "broken", "warning", "bad", "dim"]
 """A verdict or status, a figure that needs attention, or a detail."""
 
 _Row = TypeVar("_Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """The verdict on one line, with what was run and how much of it."""
-
-    verdict: Verdict
-    names: Sequence[str]
-    details: Sequence[str]
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +21,21 @@ class Cell:
 
     text: str
     style: Style | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The verdict on one line, with what was run and how much of it."""
+
+    verdict: Cell
+    names: Sequence[str]
+    details: Sequence[str]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

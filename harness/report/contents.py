@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from harness.analysis.functions import working
+from harness.record.comparison import Comparison
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
@@ -78,7 +80,13 @@ def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStack
     return profiles, missing
 
 
-class Section:
+Result = TypeVar("Result", contravariant=True)
+"""What a section says in text: the summary of a run, or a comparison."""
+Content = TypeVar("Content", contravariant=True)
+"""What its page is made from: a report, or the same comparison."""
+
+
+class SectionOf(ABC, Generic[Result, Content]):
     """One part of a report: what it says in text, and what it shows on the HTML page.
 
     A section needs only :meth:`text`: the page then draws the same blocks. One that shows more has a template of its
@@ -94,14 +102,32 @@ class Section:
     scripts: ClassVar[tuple[str, ...]] = ()
     """The files in ``assets/`` that the page runs for it, in this order. Several sections may name the same one."""
 
-    def text(self, summary: Summary) -> Sequence[Block]:  # noqa: ARG002 - sections override it
+    def text(self, summary: Result) -> Sequence[Block]:  # noqa: ARG002 - sections override it
         """What Markdown and the terminal show; nothing where the section has no text or the run no such data."""
         return ()
 
-    def values(self, report: Report) -> dict[str, Any] | None:
+    @abstractmethod
+    def values(self, report: Content) -> dict[str, Any] | None:
         """What the template reads, besides ``summary`` and ``section``; None leaves the section out of the page.
 
         ``data``, where given, is embedded as JSON for the scripts, under the id ``<id>-data``.
         """
-        blocks = self.text(report.summary)
-        return {"blocks": blocks} if blocks else None
+
+
+class Section(SectionOf[Summary, Report]):
+    """One part of the report on a run or a bench."""
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        return shown_as_text(self.text(report.summary))
+
+
+class ComparisonSection(SectionOf[Comparison, Comparison]):
+    """One part of the page on two builds."""
+
+    def values(self, report: Comparison) -> dict[str, Any] | None:
+        return shown_as_text(self.text(report))
+
+
+def shown_as_text(blocks: Sequence[Block]) -> dict[str, Any] | None:
+    """What ``blocks.html`` reads; None where there is nothing to show."""
+    return {"blocks": blocks} if blocks else None

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 
 from harness.errors import HarnessError
 from harness.plan.bench import PROFILE as BENCH
+from harness.record.comparison import MeasuredRun
 from harness.record.measurement import Measurement
 from harness.record.suite import PastBench, Rounds
 from harness.record.summary import BenchmarkFigures, Summary
@@ -62,6 +63,17 @@ class RunCatalogue(Database):
         with self._writing() as session:
             for each in (row, *benchmarks):
                 session.merge(each)
+
+    def measured_run(self, run_id: str) -> MeasuredRun | None:
+        """A run with its figures; None where the catalogue does not have them."""
+        query = select(RunRow.measurement, RunRow.verdict, RunRow.fingerprint).where(RunRow.run_id == run_id)
+        with self._reading() as session:
+            row = session.execute(query).one_or_none()
+        if row is None or row.measurement is None:
+            return None
+        return MeasuredRun(
+            self._parsed(row.measurement, Measurement, "measurement", run_id), row.verdict, row.fingerprint
+        )
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""

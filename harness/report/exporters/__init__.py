@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from harness.record.comparison import Comparison
 from harness.report.contents import Exporter
-from harness.report.exporters.html import HTML
+from harness.report.exporters.html import HTML, comparison_html
 from harness.report.exporters.junit import JUNIT
-from harness.report.exporters.markdown import COMMENT, MARKDOWN
+from harness.report.exporters.markdown import COMMENT, MARKDOWN, comparison_markdown
 
 EXPORTERS: tuple[Exporter, ...] = (
     HTML,
@@ -13,3 +16,10 @@ EXPORTERS: tuple[Exporter, ...] = (
     COMMENT,
     JUNIT,
 )
+
+COMPARISON_FORMS: Mapping[str, Callable[[Comparison], str]] = {
+    ".html": comparison_html,
+    ".md": comparison_markdown,
+    ".json": Comparison.to_json,
+}
+"""How a comparison is written to a file, by its suffix."""

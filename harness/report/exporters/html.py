@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.record.comparison import Comparison
 from harness.record.plain_text import plain
 from harness.report import formatting
-from harness.report.contents import Exporter, Report, Section
+from harness.report.contents import Content, Exporter, Report, SectionOf
 from harness.report.kept import KeptTemplates, kept
-from harness.report.sections import SECTIONS
+from harness.report.sections import COMPARISON_SECTIONS, SECTIONS
 
 _LEVEL = 6
 """Of gzip: the highest takes three times as long for 1 % less."""
@@ -36,7 +37,7 @@ _SCRIPTS = ("page.js",)
 class PageSection:
     """A section as the page shows it. ``data`` is what its scripts read."""
 
-    section: Section
+    section: SectionOf[Any, Any]
     html: Markup
     data: Any
 
@@ -49,31 +50,48 @@ class _Plotly(NamedTuple):
 
 
 def report_html(report: Report) -> str:
-    """The whole page."""
-    parts = [part for section in SECTIONS if (part := page_section(section, report)) is not None]
+    """The whole page of a run."""
+    summary = report.summary
+    title = f"{summary.verdict}: {summary.scenario} · {summary.profile}"
+    return page(SECTIONS, report, summary=summary, title=title, source=f"the run folder `{summary.run_id}`")
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The whole page of two builds side by side."""
+    a, b = (", ".join(f"`{run.run_id}`" for run in side) for side in (comparison.a, comparison.b))
+    title = f"{comparison.verdict}: {comparison.b[0].scenario}"
+    return page(COMPARISON_SECTIONS, comparison, summary=comparison, title=title, source=f"{a} (A) and {b} (B)")
+
+
+def page(
+    sections: Iterable[SectionOf[Any, Content]], report: Content, *, summary: object, title: str, source: str
+) -> str:
+    """The page of what ``sections`` show of ``report``, made from ``source``."""
+    parts = [part for section in sections if (part := page_section(section, report, summary)) is not None]
     names = dict.fromkeys([*_SCRIPTS, *(script for part in parts for script in part.section.scripts)])
     scripts = [_asset(name) for name in names]
-    plotly = _plotly()
+    plotly = _plotly() if len(names) > len(_SCRIPTS) else None
     return (
         _environment()
         .get_template("page.html")
         .render(
-            summary=report.summary,
+            title=title,
+            source=source,
             sections=parts,
             style=Markup(_asset("report.css")),
             scripts=[Markup(script) for script in scripts],
-            plotly=plotly.packed,
-            policy=_policy([*map(_digest, scripts), plotly.digest]),
+            plotly=plotly and plotly.packed,
+            policy=_policy([*map(_digest, scripts), *([plotly.digest] if plotly else [])]),
         )
     )
 
 
-def page_section(section: Section, report: Report) -> PageSection | None:
+def page_section(section: SectionOf[Any, Content], report: Content, summary: object = None) -> PageSection | None:
     """``section`` as HTML; None if the page leaves it out."""
     values = section.values(report)
     if values is None:
         return None
-    html = _environment().get_template(section.template).render(values, section=section, summary=report.summary)
+    html = _environment().get_template(section.template).render(values, section=section, summary=summary)
     return PageSection(section, Markup(html), values.get("data"))
 
 

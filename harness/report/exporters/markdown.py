@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
+from harness.record.comparison import Comparison
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Headline, Items, Paragraph, Table
-from harness.report.contents import Exporter, Section
-from harness.report.sections import SECTIONS
+from harness.report.contents import Exporter, Result, SectionOf
+from harness.report.sections import COMPARISON_SECTIONS, SECTIONS
 
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
 _SPACES = re.compile(r"[ \t\n]+")
@@ -52,7 +53,7 @@ def escaped(text: str, longest: int = 300) -> str:
     return _AT_START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", marked)
 
 
-def document(sections: Iterable[Section], summary: Summary, limits: Limits, *, headings: bool) -> str:
+def document(sections: Iterable[SectionOf[Result, Any]], summary: Result, limits: Limits, *, headings: bool) -> str:
     """The ``sections`` of ``summary`` one after another, those that have no text left out."""
     blocks: list[str] = []
     for section in sections:
@@ -67,8 +68,9 @@ def _block(block: Block, limits: Limits, *, headings: bool) -> str:
     match block:
         case Headline(verdict, names, details, run_id):
             what = " · ".join(escaped(name, limits.cell) for name in names)
-            more = " · ".join(escaped(detail, limits.cell) for detail in (*details, f"run {run_id}"))
-            word = f"{_SIGNS[verdict]} {verdict}"
+            named = (f"run {run_id}",) if run_id else ()
+            more = " · ".join(escaped(detail, limits.cell) for detail in (*details, *named))
+            word = _signed(verdict.text, verdict.style)
             return f"## {word}: {what}\n\n{more}" if headings else f"**{word}**: {what} · {more}"
         case Paragraph(text):
             return escaped(text, limits.line)
@@ -114,6 +116,11 @@ def comment_markdown(summary: Summary) -> str:
     marker = " ".join(_NOT_A_NAME.sub("-", name)[: _BRIEF.cell] for name in names)
     brief = (section for section in SECTIONS if section.brief)
     return f"<!-- {marker} -->\n\n{document(brief, summary, _BRIEF, headings=False)}"
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Two builds side by side."""
+    return document(COMPARISON_SECTIONS, comparison, Limits(), headings=True)
 
 
 MARKDOWN = Exporter("markdown", "summary.md", lambda report: summary_markdown(report.summary))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from harness.report.contents import Section
+from harness.report.contents import ComparisonSection, Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts
+from harness.report.sections.comparison import ComparedFigures, ComparedRuns, ComparisonVerdict
 from harness.report.sections.duet import Builds
 from harness.report.sections.endpoints import Endpoints
 from harness.report.sections.errors import Errors
@@ -33,3 +34,10 @@ SECTIONS: tuple[Section, ...] = (
     Warnings(),
     About(),
 )
+
+COMPARISON_SECTIONS: tuple[ComparisonSection, ...] = (
+    ComparisonVerdict(),
+    ComparedFigures(),
+    ComparedRuns(),
+)
+"""What ``harness compare`` shows."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.analysis.changes import not_compared
-from harness.record.summary import Change, Summary
+from harness.metrics.formatting import title
+from harness.record.summary import Change, Difference, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import change, counted, in_unit, points
@@ -29,7 +30,7 @@ class BaselineChanges(Section):
         columns: list[Column[Change]] = [
             Column("Change", lambda row: Cell(relative(row, row.change), "bad" if row.meaning == "worse" else None)),
             Column("95 % interval", interval_of, from_width=WIDE),
-            Column("Figure", lambda row: figure(row.metric), text=True),
+            Column("Figure", lambda row: title(row.metric), text=True),
             Column("Endpoint" if is_run else "Benchmark", lambda row: row.endpoint or "all endpoints", text=True),
             Column("Phase", lambda row: row.phase, text=True, shown=is_run),
             Column("Baseline", lambda row: in_unit(row.baseline, row.unit)),
@@ -50,23 +51,18 @@ class BaselineChanges(Section):
             "better": len(_with_meaning(changes, "better")),
             "not_compared": not_compared(report.recording),
             "what": "Endpoint" if report.run else "Benchmark",
-            "figure": figure,
+            "title": title,
             "relative": relative,
             "interval_of": interval_of,
         }
 
 
-def figure(metric: str) -> str:
-    """``P95``, ``error rate``."""
-    return metric.upper() if metric[:1] == "p" and metric[1:].isdigit() else metric.replace("_", " ")
-
-
-def relative(row: Change, value: float | None) -> str:
+def relative(row: Difference, value: float | None) -> str:
     """A change of ``row``: relative, or of a share in percentage points."""
     return points(value) if row.unit == "%" else change(value)
 
 
-def interval_of(row: Change) -> str:
+def interval_of(row: Difference) -> str:
     """The interval of the change."""
     if row.interval is None:
         return "–"

@@ -24,7 +24,9 @@ class Verdict(Section):
 
     def text(self, summary: Summary) -> Sequence[Block]:
         details = [duration(round(summary.duration_s)), amount(summary)]
-        headline = Headline(summary.verdict, (summary.scenario, summary.profile), details, summary.run_id)
+        headline = Headline(
+            Cell(summary.verdict, summary.verdict), (summary.scenario, summary.profile), details, summary.run_id
+        )
         reasons = [Cell(reason) for reason in _own_reasons(summary)]
         return [headline, Items(reasons)] if reasons else [headline]
 

@@ -1,0 +1,101 @@
+"""Compares two builds, each measured by one or more runs, figure by figure, and gives a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.analysis.compared_figure import Figure
+from harness.analysis.equivalence import stand_together
+from harness.analysis.paired_phases import PhasePair, Runs, paired
+from harness.messages import Message, message
+from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics.formatting import title
+from harness.metrics.metric import Metric
+from harness.plan.bench import name_of
+from harness.plan.margins import Margins
+from harness.record.comparison import ComparedFigure, Comparison, Outcome
+from harness.record.measurement import ALL
+from harness.record.summary import Notice
+
+_MOST_REASONS = 5
+
+
+def compared(a: Runs, b: Runs, margins: Margins) -> Comparison:
+    """How build B differs from build A, each measured by at least one run.
+
+    Raises :class:`HarnessError` if the runs have nothing to compare.
+    """
+    pairing = paired(a, b)
+    is_bench = b[0].is_bench
+    metrics: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
+    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics)]
+    chances = [figure.chances for figure in found]
+    decides = [is_bench or figure.endpoint == ALL for figure in found]
+    worse, better = (stand_together([pair[side] for pair in chances], decides) for side in (0, 1))
+    names = _shown({figure.endpoint for figure in found}) if is_bench else {ALL: None}
+    figures = [
+        figure.judged(
+            margins.of(figure.metric),
+            names.get(figure.endpoint, figure.endpoint),
+            decides=does,
+            is_worse=is_worse,
+            is_better=is_better,
+            count=decides.count(does),
+        )
+        for figure, does, is_worse, is_better in zip(found, decides, worse, better, strict=True)
+    ]
+    verdict = _verdict(figures)
+    return Comparison(
+        kind="bench" if is_bench else "run",
+        verdict=verdict,
+        reasons=[Notice.of(reason) for reason in _reasons(figures, verdict)],
+        remarks=[Notice.of(remark) for remark in pairing.remarks],
+        a=[run.in_short() for run in a],
+        b=[run.in_short() for run in b],
+        figures=figures,
+    )
+
+
+def _shown(tests: set[str]) -> dict[str, str | None]:
+    """The names of benchmarks; the whole id of those that share a name."""
+    names = Counter(map(name_of, tests))
+    return {test: name_of(test) if names[name_of(test)] == 1 else test for test in tests}
+
+
+def _figures(pair: PhasePair, metrics: Mapping[str, Metric[Any]]) -> Iterator[Figure]:
+    """Those figures that both builds have, in the order of B's first run."""
+    for endpoint in pair.b[0].endpoints:
+        a, b = (
+            [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
+        )
+        for metric in metrics.values():
+            figure = Figure.of(pair.name, endpoint, metric, a, b) if metric.compared else None
+            if figure is not None:
+                yield figure
+
+
+def _verdict(figures: Sequence[ComparedFigure]) -> Outcome:
+    if any(figure.outcome == "worse" for figure in figures):
+        return "worse"
+    undecided = any(figure.outcome == "inconclusive" for figure in figures if figure.decides)
+    return "inconclusive" if undecided else "not worse"
+
+
+def _reasons(figures: Sequence[ComparedFigure], verdict: Outcome) -> Iterator[Message]:
+    deciding = [figure for figure in figures if figure.decides]
+    match verdict:
+        case "worse":
+            worse = [figure for figure in figures if figure.outcome == "worse"]
+            for figure in worse[:_MOST_REASONS]:
+                place = figure.endpoint or "all endpoints"
+                yield message("compare-worse", place=place, phase=figure.phase, finding=figure.finding.message())
+            if len(worse) > _MOST_REASONS:
+                yield message("compare-more-worse", count=len(worse) - _MOST_REASONS)
+        case "inconclusive":
+            open_ones = [figure for figure in deciding if figure.outcome == "inconclusive"]
+            metrics = list(dict.fromkeys(title(figure.metric) for figure in open_ones))
+            yield message("compare-undecided", count=len(open_ones), of=len(deciding), metrics=metrics)
+        case _:
+            yield message("compare-not-worse", count=len(deciding))

@@ -1,0 +1,94 @@
+"""Which phases of two builds are compared: those of one name and one load, whose figures are the target's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.compare import ENOUGH_RUNS
+from harness.errors import HarnessError
+from harness.messages import Message, message
+from harness.record.comparison import MeasuredRun
+from harness.record.measurement import PhaseMeasurement
+
+Runs = Sequence[MeasuredRun]
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePair:
+    """One phase in the runs of both builds that can be compared."""
+
+    name: str
+    a: list[PhaseMeasurement]
+    b: list[PhaseMeasurement]
+
+
+@dataclass(slots=True)
+class Pairing:
+    """The pairs in the order of B's first run, and what a reader has to know of the runs."""
+
+    pairs: list[PhasePair]
+    remarks: list[Message]
+
+
+def paired(a: Runs, b: Runs) -> Pairing:
+    """Pair the phases of both builds. Raises :class:`HarnessError` if that leaves nothing to compare."""
+    _reject(a, b)
+    pairs, left_out = [], []
+    names = dict.fromkeys(phase.name for run in (*b, *a) for phase in run.measurement.phases)
+    for name in names:
+        sides = [_having(name, a), _having(name, b)]
+        for side, runs in zip("AB", sides, strict=True):
+            if not runs:
+                left_out.append(message("compare-phase-missing", phase=name, side=side))
+        if not all(sides):
+            continue
+        goal = next(iter(sides[1].values())).goal
+        kept = []
+        for runs in sides:
+            for run_id, phase in runs.items():
+                if phase.goal != goal:
+                    left_out.append(message("compare-other-load", phase=name, run=run_id, other=phase.goal, goal=goal))
+                elif phase.generator_limited:
+                    left_out.append(
+                        message("compare-generator-limited", phase=name, run=run_id, why=phase.generator_limited)
+                    )
+            kept.append([phase for phase in runs.values() if phase.goal == goal and not phase.generator_limited])
+        if all(kept):
+            pairs.append(PhasePair(name, *kept))
+    if not pairs:
+        raise HarnessError("compare-nothing-in-common", reasons=[*left_out])
+    return Pairing(pairs, [*_of_runs(a, b), *left_out])
+
+
+def _having(phase: str, runs: Runs) -> dict[str, PhaseMeasurement]:
+    found = ((run.id, run.measurement.phase(phase)) for run in runs)
+    return {run_id: measured for run_id, measured in found if measured is not None and measured.endpoints}
+
+
+def _reject(a: Runs, b: Runs) -> None:
+    both = {run.id for run in a} & {run.id for run in b}
+    if both:
+        raise HarnessError("compare-run-on-both-sides", run=min(both))
+    if len({run.is_bench for run in (*a, *b)}) > 1:
+        bench, load = (next(run.id for run in (*a, *b) if run.is_bench == kind) for kind in (True, False))
+        raise HarnessError("compare-run-with-bench", bench=bench, run=load)
+    scenario = b[0].measurement.scenario
+    other = next((run for run in (*a, *b) if run.measurement.scenario != scenario), None)
+    if other is not None:
+        raise HarnessError("compare-other-scenario", run=other.id, other=other.measurement.scenario, scenario=scenario)
+
+
+def _of_runs(a: Runs, b: Runs) -> Iterator[Message]:
+    """What of the runs themselves puts the comparison in doubt."""
+    for run in (*a, *b):
+        if run.verdict == "broken":
+            yield message("compare-run-broken", run=run.id)
+    prints = [{run.fingerprint for run in runs if run.fingerprint} for runs in (a, b)]
+    if len(prints[0] | prints[1]) > 1:
+        yield message("compare-other-machine", a=sorted(prints[0]), b=sorted(prints[1]))
+    profiles = [sorted({run.measurement.profile for run in runs}) for runs in (a, b)]
+    if profiles[0] != profiles[1]:
+        yield message("compare-other-profile", a=profiles[0], b=profiles[1])
+    if max(len(a), len(b)) < ENOUGH_RUNS:
+        yield message("compare-few-runs", enough=ENOUGH_RUNS)
