@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from harness.plan.dsl import gate
     from harness.plan.phases.pause import Pause
     from harness.plan.phases.ramp import Ramp
+    from harness.plan.phases.search import Search
     from harness.plan.phases.shape import Shape
     from harness.plan.phases.spike import Spike
     from harness.plan.phases.steady import Steady
     from harness.plan.phases.stress import Stress
 
-    pause, ramp, shape, spike, steady, stress = (
-        Pause.call, Ramp.call, Shape.call, Spike.call, Steady.call, Stress.call,
+    pause, ramp, search, shape, spike, steady, stress = (
+        Pause.call, Ramp.call, Search.call, Shape.call, Spike.call, Steady.call, Stress.call,
     )  # fmt: skip
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "pause",
     "ramp",
     "run",
+    "search",
     "shape",
     "spike",
     "steady",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
+from harness.analysis.capacity import Step, capacity_of, held_level, steps_held, steps_of
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
 from harness.metrics import REQUEST_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, Segment
 from harness.plan.phases import phase_kind
-from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
@@ -30,9 +29,6 @@ from harness.record.summary import (
 from harness.recording.run import PhaseRecord
 
 _TIMES = {field.alias or name: REQUEST_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
-
-_WHOLE = 0.999
-"""The share of its time after which a step counts as finished: times in the journal are rounded."""
 
 
 def latency_of(times: Histogram) -> Latency:
@@ -62,7 +58,10 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     phase = record.plan
     during = seconds_of(record, journal)
     users = [second.users for second in during]
-    held = steps_held(record) if phase_kind(phase.kind).by_steps else []
+    by_steps = phase_kind(phase.kind).by_steps
+    held = steps_held(record) if by_steps else []
+    steps = [*steps_of(record, journal)] if by_steps else []
+    capacity = capacity_of(steps)
     lateness = lateness_of(record, journal)
     return PhaseSummary(
         index=record.index,
@@ -82,7 +81,9 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         own_lateness_ms=Lag() if lateness is None else lag_of(lateness.own),
         cut_short=_cut_short(record),
         held=held_level(record, held),
-        steps=_steps(record, held),
+        capacity=capacity and capacity.value,
+        capacity_interval=capacity and (capacity.low, capacity.high),
+        steps=_steps(record, steps),
         endpoints=_endpoints(record, journal),
         **_figures(record.totals, record.load_s),
     )
@@ -104,21 +105,19 @@ def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
     return sorted(figures, key=lambda entry: (-entry.requests, entry.method, entry.name))
 
 
-def _steps(record: PhaseRecord, held: list[bool | None]) -> list[StepFigures]:
-    """The steps of a stress phase that began, each with whether it ``held``."""
-    steps = []
-    for number, (judged, (start_s, end_s)) in enumerate(zip(held, step_lengths(record), strict=False)):
-        parts = [entry for entry in record.totals if entry.segment == number]
-        steps.append(
-            StepFigures(
-                level=record.plan.segments[number].end,
-                start_s=start_s,
-                end_s=end_s,
-                held=judged,
-                **_figures(parts, end_s - start_s),
-            )
+def _steps(record: PhaseRecord, steps: Sequence[Step]) -> list[StepFigures]:
+    """The steps of a stress or search phase that began."""
+    return [
+        StepFigures(
+            level=step.level,
+            start_s=step.start_s,
+            end_s=step.end_s,
+            held=step.held,
+            generator_limited=step.limited,
+            **_figures([entry for entry in record.totals if entry.segment == step.segment], step.end_s - step.start_s),
         )
-    return steps
+        for step in steps
+    ]
 
 
 def _cut_short(record: PhaseRecord) -> str | None:
@@ -132,6 +131,8 @@ def goal_of(phase: Phase) -> str:
     """The load goal as a person reads it: ``50 users``, ``200 → 2,000 arrivals/s``."""
     if not phase_kind(phase.kind).has_load:
         return "no load"
+    if phase.search is not None:
+        return phase.description
     if not phase.segments:
         return "set by the scenario's load shape"
     levels = _levels(phase.segments)
@@ -183,42 +184,3 @@ def failure_kinds(journal: Journal) -> list[FailureKind]:
         for (endpoint, failure), seen in counts.items()
     ]
     return sorted(kinds, key=lambda kind: (-kind.count, kind.method, kind.name, kind.failure))
-
-
-def step_lengths(record: PhaseRecord) -> list[tuple[float, float]]:
-    """Start and end, in seconds of the run, of each step that began."""
-    begins = record.span.segments
-    ends = [*begins[1:], record.start_s + record.load_s]
-    return [(begin_s, max(begin_s, end_s)) for begin_s, end_s in zip(begins, ends, strict=False)]
-
-
-def steps_held(record: PhaseRecord) -> list[bool | None]:
-    """For each step that began, whether it held: its ``until`` is not true of its final figures.
-
-    None where that cannot be known: the phase has no ``until``, or the step was not finished or has too few requests.
-    """
-    until = record.plan.until
-    lengths = step_lengths(record)
-    if until is None:
-        return [None] * len(lengths)
-    figures = [StepTotals() for _ in lengths]
-    for entry in record.totals:
-        if 0 <= entry.segment < len(figures):
-            figures[entry.segment].add(entry)
-    held: list[bool | None] = []
-    finished = []
-    for number, (start_s, end_s) in enumerate(lengths):
-        planned_s = record.plan.segments[number].duration_s
-        finished.append(end_s - start_s >= _WHOLE * planned_s)
-        conclusive = finished[-1] and figures[number].has_enough
-        held.append(figures[number].breaks(until, planned_s) is None if conclusive else None)
-    if record.span.reason == "limit broke" and False not in held and True in finished:
-        # The phase was ended because a step broke; requests that arrived late do not take that back.
-        held[len(finished) - 1 - finished[::-1].index(True)] = False
-    return held
-
-
-def held_level(record: PhaseRecord, held: list[bool | None]) -> float | None:
-    """The level of the last step that held before the first that did not; None where no step held."""
-    before = [number for number, step in takewhile(lambda entry: entry[1] is not False, enumerate(held)) if step]
-    return record.plan.segments[before[-1]].end if before else None

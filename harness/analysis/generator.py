@@ -233,7 +233,8 @@ def lateness_of(record: PhaseRecord, journal: Journal, left_out: Container[int] 
     """
     if record.plan.model != "open":
         return None
-    counted = (second for second in journal.seconds if second.second not in left_out)
+    seconds = seconds_of(record, journal) if record.is_part else journal.seconds
+    counted = (second for second in seconds if second.second not in left_out)
     parts = [part for second in counted for part in second.lateness if part.phase == record.index]
     return next(iter(Lateness.merged(parts)), None)
 

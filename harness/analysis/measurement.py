@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from harness.analysis import intervals, rounds, target_usage
+from harness.analysis.capacity import capacity_of, steps_of
 from harness.analysis.contamination import contamination_of
 from harness.analysis.figures import goal_of
 from harness.analysis.functions import phase_profile
@@ -15,7 +16,9 @@ from harness.analysis.samples import Sample, samples_of
 from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
+from harness.metrics.steps import METRICS as STEPS
 from harness.plan.bench import PROFILE
+from harness.plan.phases import phase_kind
 from harness.record.measurement import (
     ALL,
     BENCHMARKS,
@@ -43,7 +46,11 @@ def measure(recording: Recording) -> Measurement:
 def _measurement(recording: Recording) -> Measurement:
     scenario, profile = recording.plan.key
     if isinstance(recording, RunRecording):
-        phases = [_phase(record, recording) for record in recording.phases if record.plan.measured]
+        phases = [
+            _phase(record, recording) if record.plan.measured else _steps(record, recording)
+            for record in recording.phases
+            if record.plan.measured or phase_kind(record.plan.kind).by_steps
+        ]
     else:
         assert isinstance(recording, BenchRecording)
         phases = [PhaseMeasurement(name=BENCHMARKS, kind=PROFILE, endpoints=_benchmarks(recording))]
@@ -73,6 +80,18 @@ def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
     )
 
 
+def _steps(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
+    """A phase that is meant to break: only what it found counts."""
+    whole = endpoints_of(record, run)[ALL]
+    return PhaseMeasurement(
+        variant=record.variant,
+        name=record.plan.name,
+        kind=record.plan.kind,
+        goal=record.plan.description,
+        endpoints={ALL: whole.model_copy(update={"figures": _of_steps(record, run)})},
+    )
+
+
 def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> dict[str, EndpointMeasurement]:
     """The figures of each endpoint of a phase, which need not be measured: :data:`ALL` first, then the busiest.
 
@@ -98,6 +117,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
                 figures |= _figures(
                     (metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values()
                 )
+                figures |= _of_steps(record, run)
             found[name] = EndpointMeasurement(requests=int(sample.requests.sum()), seconds=sample.n, figures=figures)
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 
@@ -107,6 +127,12 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
 def figures_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> Figures:
     """The figures of all endpoints of a phase together; ``clean`` as for :func:`endpoints_of`."""
     return endpoints_of(record, run, clean=clean)[ALL].figures
+
+
+def _of_steps(record: PhaseRecord, run: RunRecording) -> Figures:
+    if not phase_kind(record.plan.kind).by_steps:
+        return {}
+    return _figures([(STEPS[record.plan.model].name, capacity_of([*steps_of(record, run.journal)]))])
 
 
 def _figures(found: Iterable[tuple[str, Interval | None]]) -> Figures:

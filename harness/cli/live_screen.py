@@ -134,6 +134,7 @@ def _done(totals: RunTotals, phase: Phase, span: PhaseSpan, end_s: float) -> Tex
         figures = f"{number(total.rate)}/s  P95 {p95}  errors {errors(total.failures, total.requests)}"
     held = ""
     if span.held_segment is not None:
+        phase = totals.phase(span)
         held = f"  held {number(phase.segments[span.held_segment].end)} so far"  # see PlainOutput._print_end
     return Text(f"{clock(end_s - span.start_s)}  {figures}{held}")
 

@@ -4,10 +4,11 @@
 to the worker
 ``harness.begin``      ``began_s``: the run's second 0 on the master's monotonic clock; from then on a report a
                        second is due
-``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], open, spacing, max_users, seed, worker,
-                       workers, from_s, turns``: a phase begins; sent again when a worker is lost, with the new division
-                       of arrivals from ``from_s`` of the run on, which is then after ``at_s``; in a duet, ``turns``
-                       holds for each segment whether it is the worker's turn
+``harness.phase``      ``phase, at_s, segments [[start, end, duration_s]], first, open, spacing, max_users, seed,
+                       worker, workers, from_s, turns``: a phase begins, or goes on with segment number ``first``; sent
+                       again when a worker is lost, with the new division of arrivals from ``from_s`` of the run on,
+                       which is then after ``at_s``; in a duet, ``turns`` holds for each segment whether it is the
+                       worker's turn
 ``harness.finish``     ``wait_s``: wait that long for arrivals that are due and have no user, then stop all users
                        (each may finish its iteration within the stop timeout) and send what is left
 ``harness.abort``      abort running requests, after ``harness.finish``

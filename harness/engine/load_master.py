@@ -181,7 +181,7 @@ class LoadMaster:
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
         for frame, table in seconds:
             self._run_state.write(frame)
-            self._phases.add(table)
+            self._phases.add(frame["second"], table)
 
     def _on_finished(self, msg: Any, **_: Any) -> None:
         if msg.node_id not in self._asked_to_finish:

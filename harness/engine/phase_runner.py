@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gevent
@@ -12,8 +12,9 @@ from locust.env import Environment
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
+from harness.engine.search_steps import LEAD_S, SearchSteps
 from harness.messages import message
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model import Phase, RunPlan, Segment
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal_entries import PhaseEndReason
@@ -21,8 +22,6 @@ from harness.record.second_table import SecondTable
 
 LAST_SECOND_S = 1.5
 """How long the last stress step continues until its last second has been reported and judged."""
-_LEAD_S = 0.02
-"""A phase is announced this long before it begins, so that the workers know of it in time."""
 TAKE_OVER_S = 0.5
 """How long after the announcement workers take over a lost one's arrivals: all at one moment, known to all."""
 
@@ -51,11 +50,14 @@ class Phases:
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._asked_for: tuple[Any, ...] = (0, 1.0)
         """The last request to the runner: users, spawn rate and, from a shape, user classes."""
-        self._current: tuple[int, float] | None = None
-        """The current phase, and when it began."""
+        self._current: dict[str, Any] | None = None
+        """What was last announced of the current phase."""
+        self._search: SearchSteps | None = None
 
-    def add(self, table: SecondTable) -> None:
-        """Add a recorded second, by which stress steps are judged."""
+    def add(self, second: int, table: SecondTable) -> None:
+        """Add a recorded second, by which steps are judged."""
+        if self._search is not None:
+            self._search.add(second, EndpointSecond.all_of(table))
         for row in EndpointSecond.all_of(table) if self._steps else ():
             step = self._steps.get((row.phase, row.segment))
             if step is not None:
@@ -63,9 +65,8 @@ class Phases:
 
     def take_over(self) -> None:
         """A worker was lost: the remaining ones take over its load."""
-        if self._current is not None and self._plan.phases[self._current[0]].model == "open":
-            index, at_s = self._current
-            self._announce(index, at_s, from_s=self._run_state.now_s() + TAKE_OVER_S)
+        if self._current is not None and self._current["open"]:
+            self._send(self._current, from_s=self._run_state.now_s() + TAKE_OVER_S)
         elif not self._runner.dispatching:
             self._ask_for(*self._asked_for)
 
@@ -76,9 +77,9 @@ class Phases:
 
     def run(self, index: int, phase: Phase) -> None:
         """One phase, from its announcement to its end."""
-        at_s = self._run_state.now_s() + _LEAD_S
-        self._current = (index, at_s)
-        self._announce(index, at_s, from_s=at_s)
+        at_s = self._run_state.now_s() + LEAD_S
+        if phase.search is None:
+            self.announce(index, at_s, phase.segments)
         self._run_state.wait_until(at_s)
         self._run_state.record("phase", phase=index, at_s=at_s)
         logger.info("phase %s: %s", phase.name, phase.description)
@@ -91,6 +92,10 @@ class Phases:
             self._runner.send_message("spawning_complete", {"user_count": users})
         if not phase.segments:  # a LoadTestShape sets the load
             self._run_shape()
+        elif phase.search is not None:
+            self._search = SearchSteps(self, self._run_state, index, phase)
+            held = self._search.run(at_s)
+            self._search = None
         else:
             reason, held = self._run_segments(index, phase, at_s)
         if self._run_state.stopped:
@@ -99,21 +104,27 @@ class Phases:
         ended_s = self._run_state.now_s()
         self._run_state.record("phase_end", phase=index, at_s=ended_s, reason=reason, held_segment=held)
 
-    def _announce(self, index: int, at_s: float, *, from_s: float) -> None:
+    def announce(self, index: int, at_s: float, segments: Sequence[Segment], first: int = 0) -> None:
+        """Have the workers begin a phase at ``at_s``, or go on with it from segment number ``first``."""
         phase = self._plan.phases[index]
-        announced = {
+        self._current = {
             "phase": index,
             "at_s": at_s,
-            "segments": [[s.start, s.end, s.duration_s] for s in phase.segments],
+            "segments": [[s.start, s.end, s.duration_s] for s in segments],
+            "first": first,
             "open": phase.model == "open",
             "spacing": phase.spacing,
             "max_users": phase.max_users or 0,
             "seed": self._plan.seed,
-            "from_s": from_s,
         }
+        self._send(self._current, from_s=at_s)
+
+    def _send(self, announced: dict[str, Any], *, from_s: float) -> None:
+        announced = {**announced, "from_s": from_s}
+        turns = self._plan.phases[announced["phase"]].turns
         for target in range(len(self._plan.targets)):
             group = [worker for worker in self._workers if self._targets[worker] == target]
-            shared = {**announced, "workers": len(group), "turns": [turn == target for turn in phase.turns]}
+            shared = {**announced, "workers": len(group), "turns": [turn == target for turn in turns]}
             for number, worker in enumerate(group):
                 self._runner.send_message(messages.PHASE, {**shared, "worker": number}, client_id=worker)
 
@@ -125,7 +136,7 @@ class Phases:
             if phase.until is not None:
                 self._steps[index, number] = StepTotals()
             if phase.model == "closed":
-                self._change_users(segment.start, segment.end, segment.duration_s)
+                self.change_users(segment.start, segment.end, segment.duration_s)
             end_s = begin_s + segment.duration_s
             last = number == len(phase.segments) - 1
             if phase.until is None:
@@ -161,7 +172,7 @@ class Phases:
         self._run_state.event("limit broke", text)
         return True
 
-    def _change_users(self, start: float, end: float, duration_s: float) -> None:
+    def change_users(self, start: float, end: float, duration_s: float) -> None:
         """Have Locust change the number of users over the duration, or at once if start and end are equal."""
         users = round(end)
         if start == end and users == self._asked_for[0]:

@@ -18,10 +18,13 @@ class PhaseTrack:
         and whether the phase sets arrivals."""
         self._tabulate()
 
-    def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool) -> None:
-        """A phase begins at ``at_s`` with segments of these lengths; it replaces what was planned after that moment."""
+    def begin(self, phase: int, at_s: float, durations_s: list[float], *, is_open: bool, first: int = 0) -> None:
+        """A phase begins at ``at_s`` with segments of these lengths; it replaces what was planned after that moment.
+
+        ``first`` is the number of the first of them: a search goes on with more segments.
+        """
         self._starts = [start for start in self._starts if start[0] < at_s]
-        for segment, duration_s in enumerate(durations_s or [0.0]):
+        for segment, duration_s in enumerate(durations_s or [0.0], first):
             self._starts.append((at_s, phase, segment, is_open))
             at_s += duration_s
         if durations_s:

@@ -163,7 +163,7 @@ class LoadWorker:
         segments = [RateSegment(*segment) for segment in data["segments"]]
         durations = [segment.duration_s for segment in segments]
         self._pause(data["at_s"], durations, data["turns"])
-        self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"])
+        self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"], first=data["first"])
         if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
             # A pause: users wait as if for arrivals, and start nothing until they are stopped. (A shape's phase has no
             # segments.)
@@ -182,7 +182,7 @@ class LoadWorker:
         for index, turn in enumerate(data["turns"]):
             if not turn:
                 segments[index] = RateSegment(0, 0, durations[index])
-        seed = f"{data['seed']}:{data['phase']}"
+        seed = f"{data['seed']}:{data['phase']}" + (f":{data['first']}" if data["first"] else "")
         self._partition = ArrivalPartition(arrival_times(segments, spacing=data["spacing"], seed=seed), worker, workers)
         self._scheduler.open(data["at_s"], self._partition, max_users, lambda: len(self._runner.user_greenlets))
 

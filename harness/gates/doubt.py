@@ -50,6 +50,8 @@ class RunDoubt:
         strained, statistic = self.summary.generator_strained, comparison.measures.statistic
         if strained and isinstance(statistic, Quantile | Mean | Maximum):
             return message("gate-generator-late", why=strained, **figures)
+        if comparison.measures.needs == "steps":
+            return message("gate-capacity-uncertain", **figures)
         needed = _requests_needed(statistic, seconds, found.observed, found.limit)
         if requests < needed:
             return message("gate-too-few-requests", requests=requests, seconds=seconds, needed=needed, **figures)

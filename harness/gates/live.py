@@ -14,6 +14,7 @@ from harness.messages import Message, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
+from harness.plan.gating import reads
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.plan.phases import phase_kind
 from harness.plan.requirement import Comparison
@@ -106,7 +107,7 @@ class LiveGates:
     def _phases(self, gate: Gate) -> list[str]:
         if gate.phase is not None:
             return [gate.phase] if gate.phase in self._numbers else []
-        return [phase.name for phase in self._plan.phases if phase.measured]
+        return [phase.name for phase in self._plan.phases if reads(gate, phase)]
 
 
 def _growth(plan: Phase, span: PhaseSpan, elapsed_s: float) -> float:

@@ -7,7 +7,6 @@ luck.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,11 +170,8 @@ def limit_of(requirement: Requirement, baseline: float | None) -> float:
 
 def side_of(requirement: Requirement, observed: Interval, limit: float) -> GateStatus:
     """``pass``: all of the interval is on the good side of the limit; ``fail``: all of it is on the bad side."""
-    low, high = observed.low, math.inf if observed.high is None else observed.high
-    worst, best = (high, low) if requirement.is_upper else (low, high)
-    if requirement.holds(worst, limit):
-        return "pass"
-    return "inconclusive" if requirement.holds(best, limit) else "fail"
+    sides: dict[bool | None, GateStatus] = {True: "pass", False: "fail", None: "inconclusive"}
+    return sides[requirement.holds_all_over(observed.low, observed.high, limit)]
 
 
 def _status(requirement: Requirement, observed: Interval, limit: float) -> GateStatus:

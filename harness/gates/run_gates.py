@@ -17,6 +17,7 @@ from harness.gates.requirement import Finding, judge, judge_beside, judged
 from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Proportion
 from harness.plan.duet import B
+from harness.plan.gating import reads
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
 from harness.plan.requirement import Comparison
@@ -32,7 +33,7 @@ _JUDGED = (ONLY, B)
 
 def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
     """What ``gate`` gives: one result for each phase that it reads."""
-    phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if phase.measured]
+    phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if reads(gate, phase)]
     states = {summary.name: summary for summary in summaries if summary.variant in _JUDGED}
     if gate.default:  # nobody asked for requests
         phases = [phase for phase in phases if phase in states and states[phase].requests]
@@ -74,13 +75,18 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if run.journal.end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
         # The requests that were cut off count as failed, and the others had no time to fail.
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
+    if gate.comparison.measures.needs == "steps":
+        return finding  # it leaves out those in which the generator was the limit
     return _qualified(_uncontaminated(finding, gate.comparison, contamination), summary)
 
 
 def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
     phase, metric = record.plan.name, gate.comparison.metric
-    if gate.comparison.measures.needs == "requests" or not len(record.table):
+    needs = gate.comparison.measures.needs
+    if needs == "requests" or not len(record.table):
         return message("gate-no-requests", phase=phase)
+    if needs == "steps":
+        return message("gate-no-capacity", phase=phase, metric=metric)
     target = run.plan.target
     if target.kind == "attached" and target.pid is None:
         if target.url and not is_loopback(target.url):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness.metrics.aggregate import Accumulator, Aggregate
 from harness.plan.model import Phase, RunPlan
+from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
 from harness.record.journal_entries import Endpoint, PhaseSpan, Second
@@ -94,7 +95,7 @@ class RunTotals:
         }
 
     def phase(self, span: PhaseSpan) -> Phase:
-        return self.plan.phases[span.phase]
+        return as_ran(self.plan.phases[span.phase], span, self.now_s)
 
     def total(self, phase: int, endpoint: str = ALL) -> Aggregate | None:
         """All requests that phase number ``phase`` has started; None before the first.

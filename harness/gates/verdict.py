@@ -105,7 +105,7 @@ def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateRes
     """Where the generator was the limit in every phase that counts, the run proves nothing about the target."""
     read = {result.phase for result in results if result.phase is not None}
     counted = [phase for phase in phases if phase.measured and (phase.name in read or not read)]
-    limited = [phase for phase in counted if phase.generator_limited]
+    limited = [phase for phase in counted if phase.generator_limited and phase.capacity is None]
     if not counted or len(limited) < len(counted):
         return []
     return [message("generator-limited", why=limited[0].generator_limited)]

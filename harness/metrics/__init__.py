@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.metrics import benchmarks, requests, target
+from harness.metrics import benchmarks, requests, steps, target
 from harness.metrics.metric import Metric
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ REQUEST_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(requests.TIMES, requ
 TARGET_METRICS: Mapping[str, Metric[TargetUsage]] = _by_name(target.METRICS)
 """What it measures of the target's processes, in a phase."""
 
-RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS}
+STEP_METRICS: Mapping[str, Metric[float]] = _by_name(steps.METRICS.values())
+"""What it finds by the steps of a stress or search phase."""
+
+RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS, **STEP_METRICS}
 """All that a gate on a run may use."""
 
 BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(benchmarks.METRICS)

@@ -83,7 +83,7 @@ def parse_limit(text: object) -> Condition:
         for comparison in group:
             if comparison.baseline:
                 raise InvalidValue("limit-with-baseline", text=comparison.source)
-            if comparison.measures.needs == "target":
+            if comparison.measures.needs != "requests":
                 raise InvalidValue("limit-on-target", text=comparison.source, metric=comparison.metric)
             if comparison.measures.better == "lower" and comparison.is_upper:
                 turned = comparison.source.replace(comparison.comparator, comparison.comparator.replace("<", ">"), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.model import Gate, RunPlan
+from harness.plan.model import Gate, Phase, RunPlan
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
 from harness.plan.problems import Problems, Where
 from harness.plan.profile import load_profile
@@ -23,23 +23,36 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
     for index, table in enumerate(source.data["gate"]):
         path = ("gate", index)
         phase = table.get("phase")
+        gate = checked(GateTable, table, path, source, problems)
+        of_steps = gate is not None and gate.require.measures.needs == "steps"
         if isinstance(phase, str):
             _check_gated_phase(phase, kinds, source.where((*path, "phase")), problems)
-        elif phase is None and kinds and all(kind in _ALL_KINDS and not _measured(kind) for kind in kinds.values()):
+        elif (
+            phase is None
+            and kinds
+            and all(kind in _ALL_KINDS and not _reads(kind, of_steps) for kind in kinds.values())
+        ):
             problems.add(
                 "gate-without-measured-phase",
                 where=source.where(path),
-                measured=[kind for kind in KINDS if _measured(kind)],
+                measured=[kind for kind in KINDS if _reads(kind, of_steps)],
                 known=list(kinds),
             )
-        gate = checked(GateTable, table, path, source, problems)
         if gate is not None:
             gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
     return gates
 
 
-def _measured(kind: object) -> bool:
-    return kind in _ALL_KINDS and phase_kind(str(kind)).measured
+def reads(gate: Gate, phase: Phase) -> bool:
+    """Whether a gate reads a phase: the one it names, else each that is measured, or has steps if it needs them."""
+    if gate.phase is not None:
+        return gate.phase == phase.name
+    return phase_kind(phase.kind).by_steps if gate.comparison.measures.needs == "steps" else phase.measured
+
+
+def _reads(kind: object, of_steps: bool) -> bool:
+    found = phase_kind(str(kind)) if kind in _ALL_KINDS else None
+    return found is not None and (found.by_steps if of_steps else found.measured)
 
 
 def _check_gated_phase(phase: str, kinds: Mapping[str, Any], where: Where, problems: Problems) -> None:

@@ -39,6 +39,16 @@ class Segment(Frozen):
     start: float
     end: float
     duration_s: float
+    counts: bool = True
+    """Whether it is a step of its phase; between the steps of a search, queues empty and users start."""
+
+
+class SearchRange(Frozen):
+    """Where a search phase looks: from ``start`` up to ``to``, in steps of ``shortest_s`` or longer."""
+
+    start: float
+    to: float
+    shortest_s: float
 
 
 class Gate(Frozen):
@@ -60,7 +70,9 @@ class Phase(Frozen):
     model: Model
     segments: tuple[Segment, ...] = ()
     until: Condition | None = None
-    """The limit of a stress phase: the phase ends with the step in which it comes true."""
+    """The limit of a stress phase: the phase ends with the step in which it comes true. Of a search: what it seeks."""
+    search: SearchRange | None = None
+    """Of a search phase: ``segments`` is its range and longest time until :func:`harness.plan.search.as_ran`."""
     max_users: int | None = None
     """How many users all workers together may run at once. Always set in the open model, and only there."""
     spacing: Literal["even", "poisson"] = "even"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -56,6 +57,14 @@ class Requirement(Frozen):
     def holds(self, value: float, limit: float) -> bool:
         """Whether ``value`` is on the good side of ``limit``."""
         return _HOLDS[self.comparator](value, limit)
+
+    def holds_all_over(self, low: float, high: float | None, limit: float) -> bool | None:
+        """Whether all of an interval is on the good side of ``limit``; False: on the bad side; None: on both."""
+        top = math.inf if high is None else high
+        worst, best = (top, low) if self.is_upper else (low, top)
+        if self.holds(worst, limit):
+            return True
+        return None if self.holds(best, limit) else False
 
 
 class Comparison(Requirement):

@@ -75,7 +75,7 @@ class GateTable(_Table):
 
     @model_validator(mode="after")
     def _endpoint_has_metric(self) -> Self:
-        if self.endpoint is not None and self.require.measures.needs == "target":
+        if self.endpoint is not None and self.require.measures.needs != "requests":
             raise InvalidValue("gate-endpoint-of-target", key="endpoint", metric=self.require.metric)
         return self
 

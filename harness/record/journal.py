@@ -33,6 +33,7 @@ from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.journal_entries import (
     ENTRIES,
+    ChosenLevel,
     ClockReading,
     End,
     Endpoint,
@@ -102,7 +103,8 @@ class Journal:
                 self.phases.append(PhaseSpan(entry.phase, entry.at_s, None, None, None, ()))
             case SegmentBegin():
                 last = self.phases[-1]
-                self.phases[-1] = replace(last, segments=(*last.segments, entry.at_s))
+                chosen = () if entry.level is None else (ChosenLevel(entry.level, entry.counts),)
+                self.phases[-1] = replace(last, segments=(*last.segments, entry.at_s), chosen=(*last.chosen, *chosen))
             case PhaseEnd():
                 self.phases[-1] = replace(
                     self.phases[-1], end_s=entry.at_s, reason=entry.reason, held_segment=entry.held_segment

@@ -131,6 +131,13 @@ class Second:
         return EndpointSecond.all_of(self.table)
 
 
+class ChosenLevel(NamedTuple):
+    """A level that a search tried, and whether it was a step: between steps, queues empty and users start."""
+
+    level: float
+    counts: bool
+
+
 @plain_dataclass(frozen=True, slots=True)
 class PhaseSpan:
     """When phase number ``phase`` of the plan ran. ``end_s`` is None if the run was killed during it.
@@ -147,6 +154,8 @@ class PhaseSpan:
     held_segment: int | None
     segments: tuple[float, ...]
     """When each segment began, without those that were never reached."""
+    chosen: tuple[ChosenLevel, ...] = ()
+    """What a search chose for each of them."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -160,6 +169,8 @@ class SegmentBegin:
     phase: _Index
     at_s: _RunTime
     segment: _Index
+    level: Figure | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -73,6 +73,8 @@ class StepFigures(Figures):
     start_s: float = 0.0
     end_s: float = 0.0
     held: bool | None = None
+    generator_limited: bool = False
+    """Whether the load generator was the bottleneck: then the step says nothing of the target."""
 
 
 class Contamination(_Part):
@@ -120,7 +122,11 @@ class PhaseSummary(Figures):
     """The part of it that the generator caused: the rest of the time all users waited for the target."""
     cut_short: str | None = None
     held: float | None = None
-    """A stress phase: the level (users or arrivals per second) of its last step that held."""
+    """A stress or search phase: the highest level (users or arrivals per second) that held."""
+    capacity: float | None = None
+    """The same, of the steps in which the load generator was not the bottleneck; 0 if the first step broke."""
+    capacity_interval: tuple[float, float | None] | None = None
+    """The highest level that held for certain, and the lowest that broke for certain; null if none did."""
     steps: list[StepFigures] = []
     generator_limited: str | None = None
     """Why the load generator was the bottleneck in this phase; its gates are then inconclusive."""

@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.metrics import RUN_METRICS
 from harness.metrics.metric import Metric
 from harness.plan.model import Phase, RunPlan
+from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
@@ -41,6 +42,8 @@ class PhaseRecord:
     variant: str = ONLY
     turns: tuple[bool, ...] = ()
     """In a duet, whether each segment is its own turn."""
+    is_part: bool = False
+    """Whether it is one step of a phase: what belongs to it ended while it ran."""
 
     @cached_property
     def totals(self) -> list[EndpointSecond]:
@@ -141,7 +144,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
         if not 0 <= span.phase < len(plan.phases):
             raise HarnessError("journal-unknown-phase", phase=span.phase, planned=len(plan.phases))
         end_s = max(journal.last_s if span.end_s is None else span.end_s, span.start_s)
-        phase = plan.phases[span.phase]
+        phase = as_ran(plan.phases[span.phase], span, end_s)
         for variant in variants:
             table = SecondTable.joined(tables.get((span.phase, variant), []))
             turns = tuple(plan.targets[turn].name == variant for turn in phase.turns)

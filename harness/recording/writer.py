@@ -137,7 +137,8 @@ def _phases(load: RecordedLoad) -> Iterator[_Timed]:
     for span in load.spans:
         yield span.start_s, {"kind": "phase", "phase": span.phase, "at_s": span.start_s}
         for number, at_s in enumerate(span.segments):
-            yield at_s, {"kind": "segment", "phase": span.phase, "segment": number, "at_s": at_s}
+            chosen = span.chosen[number]._asdict() if span.chosen else {}
+            yield at_s, {"kind": "segment", "phase": span.phase, "segment": number, "at_s": at_s, **chosen}
         if span.end_s is not None:
             end = {"at_s": span.end_s, "reason": span.reason, "held_segment": span.held_segment}
             yield span.end_s, {"kind": "phase_end", "phase": span.phase, **end}

@@ -18,6 +18,7 @@ _CLASSES = {
     "ramp": "Ramp",
     "steady": "Steady",
     "stress": "Stress",
+    "search": "Search",
     "spike": "Spike",
     "pause": "Pause",
     "shape": "Shape",

@@ -53,15 +53,25 @@ class Phases(Section):
 
 
 def level_held(phase: PhaseSummary) -> Sequence[str]:
-    """What a stress phase found; nothing for other phases, and where it is not known whether a step held."""
-    broke = next((step for step in phase.steps if step.held is False), None)
-    if phase.held is None:
-        return [f"did not hold {load(round(broke.level), phase.model)}, its first step"] if broke else []
-    held = f"held {load(round(phase.held), phase.model)}"
+    """What a stress or search phase found; nothing for others, and where it is not known whether a step held."""
+    broke = min((step.level for step in phase.steps if step.held is False and not step.generator_limited), default=None)
+    capacity = phase.held if phase.capacity is None else phase.capacity
+    if not capacity:
+        return [] if broke is None else [f"did not hold {load(round(broke), phase.model)}, its lowest step"]
+    held = load(round(capacity), phase.model)
     if broke is not None:
-        return [f"{held}, did not hold {number(round(broke.level))}"]
+        return [f"held {held}{_ends(phase)}, did not hold {number(round(broke))}"]
+    if any(step.generator_limited for step in phase.steps):
+        return [f"held at least {held}; above, the load generator was the bottleneck"]
     cut_short = f" ({phase.cut_short})" if phase.cut_short else ""
-    return [f"{held}; it found no limit{cut_short}"]
+    return [f"held {held}; it found no limit{cut_short}"]
+
+
+def _ends(phase: PhaseSummary) -> str:
+    if phase.capacity_interval is None:
+        return ""
+    low, high = phase.capacity_interval
+    return f" [{number(round(low))}…{'?' if high is None else number(round(high))}]"
 
 
 def remarks(phase: PhaseSummary) -> dict[str, str]:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.figures import phase_summary
 from harness.control.load_processes import LoadProcesses
 from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
 from harness.gates.run_totals import RunTotals
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.model import Gate
+from harness.plan.model import Gate, SearchRange
 from harness.record.endpoint_second import Lateness
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
+from harness.recording.run import phase_records
 from tests.support.counting_server import CountingServer
 from tests.support.engine import (
     iterations_of,
@@ -44,6 +46,19 @@ GETTER = """
         @task
         def b(self):
             self.client.get("/slow/20")
+"""
+
+CROWDED = """
+    from locust import constant, task
+    from harness import HttpUser
+
+    class Crowd(HttpUser):
+        wait_time = constant(0.01)
+
+        @task
+        def go(self):
+            crowded = self.environment.runner.user_count > 5
+            self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
 """
 
 
@@ -412,28 +427,31 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
 
 
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
-    crowded = """
-        from locust import constant, task
-        from harness import HttpUser
-
-        class Crowd(HttpUser):
-            wait_time = constant(0.01)
-
-            @task
-            def go(self):
-                crowded = self.environment.runner.user_count > 5
-                self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
-    """
     stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
         update={"until": parse_limit("p95 > 100ms")}
     )
-    journal = put_load(plan_of(scenario(tmp_path, crowded), [stress]), server.url, tmp_path)
+    journal = put_load(plan_of(scenario(tmp_path, CROWDED), [stress]), server.url, tmp_path)
     (span,) = journal.phases
     assert (span.reason, span.held_segment, len(span.segments)) == ("limit broke", 1, 4)
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("limit broke", "limit-broken-at-users")
     assert event.message.params["users"] == 8
     assert "p95 > 100ms" in str(event.message.params["finding"])
+
+
+def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
+    search = phase((5, 8, 50), kind="search", name="search").model_copy(
+        update={"until": parse_limit("p95 > 100ms"), "search": SearchRange(start=5, to=8, shortest_s=5)}
+    )
+    journal = put_load(plan_of(scenario(tmp_path, CROWDED), [search]), server.url, tmp_path)
+    (span,) = journal.phases
+    assert [chosen.level for chosen in span.chosen if chosen.counts] == [5, 8, 6]
+    assert span.held_segment is not None
+    assert (span.reason, span.chosen[span.held_segment].level) == ("done", 5)
+    (record,) = phase_records(plan_of(scenario(tmp_path, CROWDED), [search]), journal)
+    figures = phase_summary(record, journal)
+    assert [(step.level, step.held) for step in figures.steps] == [(5, True), (8, False), (6, False)]
+    assert (figures.capacity, figures.capacity_interval) == (5, (5, 6))
 
 
 def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:

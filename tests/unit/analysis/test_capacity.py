@@ -1,0 +1,90 @@
+"""The capacity that the steps of a phase show, and how sure it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from harness.analysis.capacity import Step, capacity_of
+from harness.analysis.measurement import measure
+from harness.record.measurement import ALL
+from harness.recording.run import read_run
+from tests.support.judged import judge
+from tests.support.latencies import Floats, Latency, lognormal
+from tests.support.plans import gate, stress
+from tests.support.recordings import WorkerState, record_run
+
+
+def step(level: float, *, held: bool | None, certain: bool = True, limited: bool = False) -> Step:
+    return Step(0, level, 0.0, 5.0, held, certain, limited)
+
+
+def found(*steps: Step) -> tuple[float, float, float | None] | None:
+    interval = capacity_of(steps)
+    return None if interval is None else (interval.value, interval.low, interval.high)
+
+
+def test_the_interval_lies_between_what_held_and_what_broke_for_certain() -> None:
+    clear = [step(100, held=True), step(200, held=False)]
+    assert found(*clear) == (100, 100, 200)
+    doubtful = [step(120, held=True, certain=False), step(150, held=False, certain=False)]
+    assert found(*clear, *doubtful) == (120, 100, 200)
+
+
+def test_a_level_that_held_above_one_that_broke_counts_for_nothing() -> None:
+    assert found(step(100, held=True), step(200, held=False), step(300, held=True)) == (100, 100, 200)
+
+
+def test_what_never_broke_has_no_upper_end_and_what_broke_at_once_no_lower() -> None:
+    assert found(step(100, held=True), step(200, held=True, certain=False)) == (200, 100, None)
+    assert found(step(100, held=False)) == (0, 0, 100)
+    assert found(step(100, held=None)) is None
+
+
+def test_a_step_that_the_generator_limited_shows_nothing_of_the_target() -> None:
+    assert found(step(100, held=True), step(200, held=False, limited=True)) == (100, 100, None)
+    assert found(step(100, held=True, limited=True)) is None
+
+
+STEPS = stress((50, 100, 150), every=10, rate=True, until="p95 > 100ms")
+
+
+def overloaded_at(limit_s: float) -> Latency:
+    """20 ms, and from that second of the run on 900 ms."""
+
+    def draw(rng: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        return np.where(at_s < limit_s, 1.0, 45.0) * lognormal(20, 0.2)(rng, at_s, endpoint)
+
+    return draw
+
+
+def test_a_stress_phase_has_a_capacity_that_gates_and_reports_read(tmp_path: Path) -> None:
+    gates = [gate("capacity >= 90/s"), gate("capacity >= 120/s"), gate("capacity_users >= 10", "stress")]
+    folder = record_run(
+        tmp_path, phases=[STEPS], gates=gates, latency=overloaded_at(20.25), held_steps=2, requests_per_user_s=1
+    )
+    summary = judge(folder)
+    (phase,) = summary.phases
+    assert (phase.capacity, phase.capacity_interval) == (100, (100, 150))
+    assert [(result.status, result.phase) for result in summary.gates] == [
+        ("pass", "stress"), ("inconclusive", "stress"), ("inconclusive", "stress"),
+    ]  # fmt: skip
+    assert summary.gates[2].code == "gate-no-capacity"
+    (measured,) = measure(read_run(folder)).phases
+    assert measured.endpoints[ALL].figures.keys() == {"capacity"}
+
+
+def test_a_busy_generator_is_not_taken_for_the_target(tmp_path: Path) -> None:
+    def worker(at_s: float) -> WorkerState:
+        return WorkerState(cpu=1.0 if at_s > 20 else 0.2, lag_ms=400.0 if at_s > 20 else 0.0)
+
+    folder = record_run(
+        tmp_path, phases=[stress((50, 100, 150), every=10, until="p95 > 100ms")], gates=[gate("capacity_users >= 90")],
+        latency=overloaded_at(20.25), held_steps=2, worker=worker,
+    )  # fmt: skip
+    summary = judge(folder)
+    (phase,) = summary.phases
+    assert [step.generator_limited for step in phase.steps] == [False, False, True]
+    assert (phase.capacity, phase.capacity_interval) == (100, (100, None))
+    assert (summary.verdict, summary.gates[0].status) == ("pass", "pass")
