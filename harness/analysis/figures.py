@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.analysis.capacity import Step, capacity_of, held_level, steps_held, steps_of
 from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
+from harness.analysis.scalability import with_scalability
 from harness.metrics import REQUEST_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.plan.model import Phase, Segment
@@ -63,7 +64,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     steps = [*steps_of(record, journal)] if by_steps else []
     capacity = capacity_of(steps)
     lateness = lateness_of(record, journal)
-    return PhaseSummary(
+    summary = PhaseSummary(
         index=record.index,
         name=phase.name,
         kind=phase.kind,
@@ -87,6 +88,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         endpoints=_endpoints(record, journal),
         **_figures(record.totals, record.load_s),
     )
+    return with_scalability(summary)
 
 
 def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:

@@ -25,6 +25,27 @@ class _Part(BaseModel):
     model_config = ConfigDict(populate_by_name=True, ser_json_inf_nan="null")
 
 
+class Notice(_Part):
+    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
+
+    code: str
+    params: dict[str, Any] = {}
+    text: str
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """``message`` as JSON holds it."""
+        params = {
+            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
+            for name, value in message.params.items()
+        }
+        return cls(code=message.code, params=params, text=str(message))
+
+    def message(self) -> Message:
+        """The message again; its sentence is the one that was written."""
+        return Message(self.code, self.params, self.text)
+
+
 class Latency(_Part):
     """Percentiles over all requests, in ms, of 3 significant digits; mean and max are exact."""
 
@@ -95,6 +116,29 @@ class Contamination(_Part):
     """The phase's figures without these seconds, all endpoints together; by metric, as ``intervals``."""
 
 
+class Scalability(_Part):
+    """The Universal Scalability Law, fitted to the steps of a phase; see :mod:`harness.analysis.scalability`.
+
+    Intervals are 95 %. ``contention`` and ``coherency`` are shares (0…1).
+    """
+
+    rate: float
+    """Requests per second with one request in the target at a time."""
+    rate_interval: tuple[float, float | None]
+    contention: float
+    contention_interval: tuple[float, float | None]
+    coherency: float
+    coherency_interval: tuple[float, float | None]
+    off: float
+    """How far the law is off the measured throughput: root mean square, as a share."""
+    steps: int
+    most_at_once: float
+    """The most requests that were in the target at once, as the mean of a step."""
+    peak_at_once: float | None
+    """With how many requests at once throughput is highest; null if that lies beyond what was measured."""
+    peak_rps: float | None
+
+
 class PhaseSummary(Figures):
     """One phase: all its endpoints together, then each."""
 
@@ -128,6 +172,9 @@ class PhaseSummary(Figures):
     capacity_interval: tuple[float, float | None] | None = None
     """The highest level that held for certain, and the lowest that broke for certain; null if none did."""
     steps: list[StepFigures] = []
+    scalability: Scalability | None = None
+    """Of a stress or search phase, if the law describes its steps; else ``no_scalability`` says why not."""
+    no_scalability: Notice | None = None
     generator_limited: str | None = None
     """Why the load generator was the bottleneck in this phase; its gates are then inconclusive."""
     generator_strained: str | None = None
@@ -144,27 +191,6 @@ class PhaseSummary(Figures):
     def title(self) -> str:
         """Its name, in a duet with the build."""
         return f"{self.name} (build {self.variant.upper()})" if self.variant else self.name
-
-
-class Notice(_Part):
-    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
-
-    code: str
-    params: dict[str, Any] = {}
-    text: str
-
-    @classmethod
-    def of(cls, message: Message) -> Self:
-        """``message`` as JSON holds it."""
-        params = {
-            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
-            for name, value in message.params.items()
-        }
-        return cls(code=message.code, params=params, text=str(message))
-
-    def message(self) -> Message:
-        """The message again; its sentence is the one that was written."""
-        return Message(self.code, self.params, self.text)
 
 
 class Settle(_Part):

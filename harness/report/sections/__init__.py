@@ -13,6 +13,7 @@ from harness.report.sections.errors import Errors
 from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
 from harness.report.sections.phases import Phases
+from harness.report.sections.scalability import Scalability
 from harness.report.sections.suspects import Suspects
 from harness.report.sections.timeline import ResponseTimes, Timeline
 from harness.report.sections.verdict import Verdict, Warnings
@@ -25,6 +26,7 @@ SECTIONS: tuple[Section, ...] = (
     Benchmarks(),
     RoundCharts(),
     Phases(),
+    Scalability(),
     Timeline(),
     ResponseTimes(),
     Endpoints(),
