@@ -1,9 +1,9 @@
 """The capacity that a stress or search phase found: the highest level that the target held, and how sure that is.
 
-Each step is a sample of its own. The 95 % intervals of its figures show whether the condition is true of it *for
-certain*, false for certain, or neither. The capacity lies above the highest level that held for certain and below the
-lowest that broke for certain: those levels are its interval. The two ends are each a test at 2.5 %, as those of any
-interval here.
+Each step is a sample of its own. It held or broke *for certain* if its parts agree (the sign test of
+:mod:`harness.plan.search`), or if the 95 % intervals of its figures leave no doubt. The capacity lies above the highest
+level that held for certain and below the lowest that broke for certain: those levels are its interval. Each end is a
+test at 2.5 % or less, as those of any interval here.
 
 A step in which the load generator was the limit says nothing of the target: it neither held nor broke. If no level
 broke, the capacity is at least the highest that held, and its interval has no upper end.
@@ -21,7 +21,9 @@ from harness.analysis.generator import GeneratorState
 from harness.analysis.intervals import interval_of
 from harness.analysis.samples import Sample, samples_of
 from harness.plan.requirement import Comparison, Condition
+from harness.plan.search import clearly_broke
 from harness.plan.until import StepTotals
+from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
 from harness.record.measurement import Interval
 from harness.recording.run import PhaseRecord
@@ -122,11 +124,21 @@ def _certainly(until: Condition | None, part: PhaseRecord, journal: Journal) -> 
     """Whether ``until`` is true of a step for certain; None if neither that nor the opposite is."""
     if until is None or not len(part.table):
         return None
+    clear = clearly_broke(until, _by_second(part))
+    if clear is not None:
+        return clear
     _, sample = next(samples_of(part, journal))
     groups = [[_comparison(comparison, sample) for comparison in group] for group in until.any_of]
     if any(all(found is True for found in group) for group in groups):
         return True
     return False if all(any(found is False for found in group) for group in groups) else None
+
+
+def _by_second(part: PhaseRecord) -> list[list[EndpointSecond]]:
+    """The requests of each whole second of a step; its last has those that ended later."""
+    first, last = math.ceil(part.start_s), math.floor(part.end_s) - 1
+    at = np.clip(part.table.second, first, last)
+    return [EndpointSecond.all_of(part.table.of(np.flatnonzero(at == second))) for second in range(first, last + 1)]
 
 
 def _comparison(comparison: Comparison, sample: Sample) -> bool | None:

@@ -3,11 +3,10 @@
 The levels double until one breaks, then the bracket is halved on a logarithmic scale until its ends are close together
 (bracketing and bisection, as for the root of a monotone function: Press et al. 2007, Numerical Recipes, section 9.1).
 
-A step ends as soon as it is clear: five consecutive parts of equal length all hold, or all break. If a level were
-exactly at the limit, so that either is a toss-up, five alike would come up once in 16 times (the sign test over batch
-means: Fishman 1978, Management Science 24(5)). It needs no distribution, and works for any condition. Near the
-capacity no step is clear: there the longest step's figures decide. The interval of the capacity comes from the whole
-record, after the run (:mod:`harness.analysis.capacity`).
+A step ends as soon as it is clear: six consecutive parts of equal length all hold, or all break. If a level were
+exactly at the limit, so that either is a toss-up, six parts would all hold once in 64 times (the sign test over batch
+means: Fishman 1978, Management Science 24(5)). It needs no distribution, and works for any condition. Near the capacity
+no step is clear: there the longest step's figures decide.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ PRECISION = 0.05
 """How close the ends of the bracket come: the level that broke is at most 5 % above the one that held."""
 LONGEST = 4
 """How many times as long as the shortest step the longest is."""
-PARTS = 5
+PARTS = 6
 SETTLE_S = 2.0
 """How long a level runs before it counts: users start, connections open, queues fill or empty."""
 
@@ -84,7 +83,13 @@ def broke(until: Condition, shortest_s: float, seconds: Sequence[Sequence[Endpoi
     if n >= LONGEST * shortest_s:
         # Where the target stands still, there are too few requests to judge, and that is no level to hold.
         return _breaks(until, seconds) is not False
-    if n < max(shortest_s, PARTS):
+    return None if n < shortest_s else clearly_broke(until, seconds)
+
+
+def clearly_broke(until: Condition, seconds: Sequence[Sequence[EndpointSecond]]) -> bool | None:
+    """Whether a step broke, if its parts agree; None if they do not."""
+    n = len(seconds)
+    if n < PARTS:
         return None
     if all(part is False for part in _parts(until, seconds)):
         return False

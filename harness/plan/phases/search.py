@@ -50,7 +50,7 @@ class Search(GoalConfig):
     users: Annotated[Range[Users], BeforeValidator(_range)] | None = None
     rate: Annotated[Range[Rate], BeforeValidator(_range)] | None = None
     until: Annotated[Condition, BeforeValidator(parse_limit)]
-    every: Duration = 5.0
+    every: Duration = 6.0
     within: Duration = 600.0
 
     @staticmethod
@@ -68,7 +68,7 @@ class Search(GoalConfig):
     ) -> PhaseSpec:
         """Find the highest level at which ``until``, such as ``"p95 > 500ms or error_rate > 1%"``, is not true.
 
-        ``users`` or ``rate`` is (first level, highest level to try). Each step takes at least ``every`` (5 s) and at
+        ``users`` or ``rate`` is (first level, highest level to try). Each step takes at least ``every`` (6 s) and at
         most four times as long, all of them together no longer than ``within`` (10 minutes).
         """
         return phase_spec("search", locals())

@@ -72,14 +72,14 @@ def judged(found: list[list[EndpointSecond]]) -> bool | None:
 
 
 def test_a_step_ends_as_soon_as_all_of_its_parts_agree() -> None:
-    assert judged(seconds(*[20] * 4)) is None
-    assert judged(seconds(*[20] * 5)) is False
-    assert judged(seconds(*[400] * 5)) is True
+    assert judged(seconds(*[20] * 5)) is None
+    assert judged(seconds(*[20] * 6)) is False
+    assert judged(seconds(*[400] * 6)) is True
 
 
 def test_a_queue_that_grows_breaks_a_step_by_its_later_half() -> None:
-    assert judged(seconds(20, 20, 20, 200, 300)) is None
-    assert judged(seconds(*[20] * 3, *[200] * 5)) is True
+    assert judged(seconds(20, 20, 20, 20, 200, 300)) is None
+    assert judged(seconds(*[20] * 3, *[200] * 6)) is True
 
 
 def test_a_level_at_the_limit_is_decided_by_the_longest_step() -> None:
@@ -94,7 +94,7 @@ def test_a_target_that_stands_still_does_not_hold() -> None:
 
 
 def test_few_requests_take_a_longer_step() -> None:
-    assert judged(seconds(*[20] * 5, requests=5)) is None
+    assert judged(seconds(*[20] * 6, requests=5)) is None
     assert judged(seconds(*[20] * 20, requests=5)) is False
 
 
