@@ -125,7 +125,7 @@ def _steps(record: PhaseRecord, steps: Sequence[Step]) -> list[StepFigures]:
 def _cut_short(record: PhaseRecord) -> str | None:
     if record.span.reason in ("done", "limit broke"):
         return None
-    planned = f" of {record.plan.duration_s:g} s" if record.plan.duration_s else ""
+    planned = f" of {record.plan.duration_s:g} s" if record.plan.duration_s and not record.plan.search else ""
     return f"it ran {record.length_s:.1f} s{planned}"
 
 

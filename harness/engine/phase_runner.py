@@ -94,7 +94,7 @@ class Phases:
             self._run_shape()
         elif phase.search is not None:
             self._search = SearchSteps(self, self._run_state, index, phase)
-            held = self._search.run(at_s)
+            reason, held = self._search.run(at_s)
             self._search = None
         else:
             reason, held = self._run_segments(index, phase, at_s)

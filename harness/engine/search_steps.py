@@ -10,6 +10,7 @@ from harness.engine.run_state import RunState
 from harness.plan.model import Phase, Segment
 from harness.plan.search import LONGEST, SETTLE_S, Search, broke
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.journal_entries import PhaseEndReason
 
 LEAD_S = 0.02
 """What comes is announced this long before it begins, so that the workers know of it in time."""
@@ -53,8 +54,8 @@ class SearchSteps:
             self._seconds.append([row for row in rows if (row.phase, row.segment) == own])
             self._is_idle = not any(row.phase == self._index for row in rows)
 
-    def run(self, at_s: float) -> int | None:
-        """Search from ``at_s`` on; returns the number of the segment of the highest level that held."""
+    def run(self, at_s: float) -> tuple[PhaseEndReason, int | None]:
+        """Search from ``at_s`` on; returns how that ended, and the segment of the highest level that held."""
         search, open_model = self._search, self._phase.model == "open"
         end_s, held = at_s + self._phase.duration_s, None
         while (level := search.level) is not None and at_s < end_s and not self._run_state.stopped:
@@ -70,7 +71,7 @@ class SearchSteps:
             if verdict and open_model and search.level is not None:
                 self._rest(at_s)
                 at_s = self._run_state.now_s() + LEAD_S
-        return held
+        return "done" if search.level is None else "cut short", held
 
     def _begin(self, level: float, at_s: float) -> None:
         """Put ``level`` on at ``at_s``; returns when its step begins."""
