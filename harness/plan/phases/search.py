@@ -22,12 +22,12 @@ class Range(BaseModel, Generic[_Value]):
 
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
-    from_: Annotated[_Value, Field(alias="from", gt=0)]
+    from_: _Value = Field(alias="from")
     to: _Value
 
     @model_validator(mode="after")
     def _goes_up(self) -> Range[_Value]:
-        if self.to <= self.from_:
+        if not 0 < self.from_ < self.to:
             raise InvalidValue("search-not-upwards", start=self.from_, end=self.to)
         return self
 

@@ -20,7 +20,7 @@ from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 
-IMPORTS = "from harness import gate, pause, ramp, spike, steady, stress; target = 'shop'\n"
+IMPORTS = "from harness import gate, pause, ramp, search, spike, steady, stress; target = 'shop'\n"
 """Line 1 of every scenario here."""
 
 

@@ -76,6 +76,6 @@ def test_the_names_are_loaded_without_gevent_locust_or_pydantic() -> None:
 
 
 def test_the_public_names_are_listed_and_no_others_exist() -> None:
-    assert {"HttpUser", "gate", "pause", "ramp", "spike", "steady", "stress"} <= set(dir(harness))
+    assert {"HttpUser", "gate", "pause", "ramp", "search", "spike", "steady", "stress"} <= set(dir(harness))
     with pytest.raises(AttributeError, match="module 'harness' has no attribute 'stedy'"):
         harness.stedy  # noqa: B018  (the look-up is what is tested)

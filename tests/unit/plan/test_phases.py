@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import harness
-from harness.plan.model import Phase, Segment
+from harness.plan.model import Phase, SearchRange, Segment
 from harness.plan.phases import KINDS, phase_kind
 from harness.plan.phases.base import DEFAULT_MAX_USERS, NO_LOAD, Level
 from harness.plan.phases.stress import Staircase
@@ -63,6 +63,13 @@ def shape_of(phase: Phase) -> list[tuple[float, float, float]]:
             True,
             "2.5 → 200 arrivals/s within 1 s, held for 10 s, and back",
         ),
+        (
+            "search(rate=('20/s', 90), until='p95 > 1s', within='5m')",
+            "open",
+            [(20, 90, 300)],
+            False,
+            "the capacity between 20 and 90 arrivals/s, steps of 6 s or longer, until p95 > 1s",
+        ),
         ("pause('5s')", "closed", [(0, 0, 5)], False, "no load for 5 s"),
     ],
 )
@@ -77,6 +84,12 @@ def test_a_kind_comes_down_to_segments(
     (phase,) = phases_of(tmp_path, call)
     assert (phase.model, shape_of(phase), phase.measured, phase.description) == (model, segments, measured, description)
     assert phase.kind == phase.name == call.partition("(")[0]
+
+
+def test_a_search_states_its_range_and_what_follows_begins_at_its_first_level(tmp_path: Path) -> None:
+    search, after = phases_of(tmp_path, "search(users=(2, 90), until='p95 > 1s', every='9s')", "ramp(users=50, over=1)")
+    assert search.search == SearchRange(start=2, to=90, shortest_s=9)
+    assert shape_of(after) == [(2, 50, 1)]
 
 
 def test_the_open_model_may_bound_its_users_and_spread_its_arrivals(tmp_path: Path) -> None:

@@ -98,6 +98,24 @@ from tests.unit.plan.support import assert_found, plan_of, plan_problems
             {"start": 50.0, "end": 5.0},
         ),
         (
+            "phases = [search(users=(0, 9), until='p95 > 1s')]",
+            "scenarios/shop.py:2: search(users)",
+            "search-not-upwards",
+            {"start": 0, "end": 9},
+        ),
+        (
+            "phases = [search(rate=(9, 9), until='p95 > 1s')]",
+            "scenarios/shop.py:2: search(rate)",
+            "search-not-upwards",
+            {"start": 9.0, "end": 9.0},
+        ),
+        (
+            "phases = [search(users=(2, 9), until='capacity_users > 5')]",
+            "scenarios/shop.py:2: search(until)",
+            "limit-on-target",
+            {"metric": "capacity_users"},
+        ),
+        (
             "phases = [stress(rate=(1, 50000, 1), every='5s', until='p95 > 1s')]",
             "scenarios/shop.py:2: stress(rate)",
             "stress-too-many-steps",
