@@ -18,10 +18,10 @@ _CLASSES = {
     "ramp": "Ramp",
     "steady": "Steady",
     "stress": "Stress",
-    "search": "Search",
     "spike": "Spike",
     "pause": "Pause",
     "shape": "Shape",
+    "search": "Search",
 }
 """The class of each kind, in the module of that name."""
 

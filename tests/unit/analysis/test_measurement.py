@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.measurement import measure
-from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Measurement
 from harness.record.run_folder import read_model, write_json
 from harness.recording import open_recording
@@ -31,7 +31,7 @@ def test_a_run_is_measured_by_phase_endpoint_and_metric(tmp_path: Path) -> None:
     ]
     whole = measured.endpoint("steady")
     assert whole is not None
-    assert set(whole.figures) == set(RUN_METRICS)
+    assert set(whole.figures) == {*REQUEST_METRICS, *TARGET_METRICS}
     assert whole.seconds == 30
     steady_phase = measured.phase("steady")
     assert steady_phase is not None

@@ -133,7 +133,7 @@ def test_what_is_no_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
             "[[phase]]\nusers = 5\nduration = 5\n",
             "quick.toml:1: phase[0]",
             "phase-kind-missing",
-            {"known": ("ramp", "steady", "stress", "search", "spike", "pause", "shape")},
+            {"known": ("ramp", "steady", "stress", "spike", "pause", "shape", "search")},
         ),
         (
             STEADY.replace("kind", "knd") + '[[gate]]\nrequire = "p95 < 1s"\nphase = "steady"\n',
@@ -145,7 +145,7 @@ def test_what_is_no_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
             "[[phase]]\nkind = 5\n",
             "quick.toml:2: phase[0].kind",
             "phase-unknown-kind",
-            {"kind": 5, "alternatives": ["ramp", "steady", "stress", "search", "spike", "pause", "shape"]},
+            {"kind": 5, "alternatives": ["ramp", "steady", "stress", "spike", "pause", "shape", "search"]},
         ),
         ("[[phase]]\nkind = 'shape'\n", "quick.toml:2: phase[0].kind", "shape-not-in-scenario", {}),
         (
