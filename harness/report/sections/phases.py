@@ -68,9 +68,9 @@ def level_held(phase: PhaseSummary) -> Sequence[str]:
 
 
 def _ends(phase: PhaseSummary) -> str:
-    if phase.capacity_interval is None:
+    low, high = phase.capacity_interval or (0.0, None)
+    if not low and high is None:  # short steps of few requests: nothing is certain
         return ""
-    low, high = phase.capacity_interval
     return f" [{number(round(low))}…{'?' if high is None else number(round(high))}]"
 
 

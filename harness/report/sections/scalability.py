@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from harness.record.summary import PhaseSummary, Summary
 from harness.record.summary import Scalability as Fit
 from harness.report.blocks import Block, Cell, Column, Items, Paragraph, table
-from harness.report.contents import Section
+from harness.report.contents import Report, Section, shown_as_text
 from harness.report.formatting import number, percent, rate
 
 
@@ -17,13 +18,8 @@ class Scalability(Section):
 
     def text(self, summary: Summary) -> Sequence[Block]:
         fitted = [phase for phase in summary.phases if phase.scalability is not None]
-        refused = [
-            Cell(f"{phase.name}: {phase.no_scalability.text}", "dim")
-            for phase in summary.phases
-            if phase.no_scalability is not None
-        ]
         if not fitted:
-            return [Items(refused)] if refused else ()
+            return ()
         intro = (
             "The Universal Scalability Law, fitted to the steps. Contention is the share of the work that waits for "
             "what only one request may have, such as a lock or a core. Coherency is what requests cost each other."
@@ -37,7 +33,15 @@ class Scalability(Section):
             Column("Peak", _peak, text=True),
             Column("Off by", lambda phase: percent(_of(phase).off)),
         ]
-        return [Paragraph(intro), table(columns, fitted), *([Items(refused)] if refused else [])]
+        return [Paragraph(intro), table(columns, fitted)]
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        refused = [
+            Cell(f"{phase.name}: {phase.no_scalability.text}")
+            for phase in report.summary.phases
+            if phase.no_scalability is not None
+        ]
+        return shown_as_text([*self.text(report.summary), *([Items(refused)] if refused else [])])
 
 
 def _of(phase: PhaseSummary) -> Fit:
