@@ -98,12 +98,6 @@ from tests.unit.plan.support import assert_found, plan_of, plan_problems
             {"start": 50.0, "end": 5.0},
         ),
         (
-            "phases = [search(rate=(0, 9), until='p95 > 1s')]",
-            "scenarios/shop.py:2: search(rate)",
-            "search-not-upwards",
-            {"start": 0.0, "end": 9.0},
-        ),
-        (
             "phases = [search(rate=(9, 9), until='p95 > 1s')]",
             "scenarios/shop.py:2: search(rate)",
             "search-not-upwards",
