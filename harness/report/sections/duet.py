@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.metrics.formatting import title
 from harness.record.summary import Change, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import counted, in_unit
-from harness.report.sections.baseline import figure, interval_of, relative
+from harness.report.sections.baseline import interval_of, relative
 
 _WIDTH = 220
 """Of an interval's drawing, in CSS pixels."""
@@ -42,7 +43,7 @@ class Builds(Section):
         columns: list[Column[Change]] = [
             Column("Change", lambda row: Cell(relative(row, row.change), "bad" if row.meaning == "worse" else None)),
             Column("95 % interval", interval_of),
-            Column("Figure", lambda row: figure(row.metric), text=True),
+            Column("Figure", lambda row: title(row.metric), text=True),
             Column("Endpoint", lambda row: row.endpoint or "all endpoints", text=True),
             Column("Phase", lambda row: row.phase, text=True, from_width=WIDE),
             Column("A", lambda row: in_unit(row.baseline, row.unit), from_width=WIDE),
@@ -62,7 +63,7 @@ class Builds(Section):
             "rows": [(row, _span(row, widest)) for row in summary.changes],
             "own": [(row, _span(row, widest)) for row in summary.duet.self_changes],
             "widest": relative(summary.changes[0], widest) if summary.changes else "",
-            "figure": figure,
+            "title": title,
             "relative": relative,
             "interval_of": interval_of,
         }
@@ -79,7 +80,7 @@ def builds(summary: Summary) -> str:
 def noise(summary: Summary) -> str:
     """What build A beside itself shows."""
     assert summary.duet is not None
-    moved = [figure(row.metric) for row in summary.duet.self_changes if row.meaning != "no clear change"]
+    moved = [title(row.metric) for row in summary.duet.self_changes if row.meaning != "no clear change"]
     if not moved:
         return "Build A beside itself shows no change, as it should."
     return f"Build A beside itself differs in {', '.join(moved)}: the machine was too restless for small changes."
