@@ -47,4 +47,5 @@ def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path) -> None:
     for stack in stacks:
         own[next((f for f in reversed(stack.frames) if "harness/shop" in f), stack.frames[-1])] += stack.weight
     assert "remember_response" in own.most_common(1)[0][0]
-    assert any("remember_response" in text for text in (*summary["warnings"], *summary["reasons"])), summary["warnings"]
+    told = [*summary["notices"], *summary["verdict_reasons"]]
+    assert any("remember_response" in str(notice["params"]) for notice in told), told
