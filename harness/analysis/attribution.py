@@ -37,6 +37,7 @@ PERSISTENCE_S = 0.02
 SMALLEST_GROWTH = 0.02
 """A function that grew by less than this share of the whole cost of a request is not reported."""
 MOST_SUSPECTS = 10
+MOST_CALLERS = 3
 _EXPLAINS = 0.8
 _AS_NEW = 0.95
 _SURE = 0.0005
@@ -208,8 +209,9 @@ def _named(grown: Sequence[_Grown], stacks: Sequence[Stack]) -> list[Suspect]:
     suspects = []
     for entry in named[:MOST_SUSPECTS]:
         frame = parse_frame(entry.key)
-        callers = sorted((key for key, inner in explained.items() if entry.key in inner), key=lambda key: -depth[key])
-        suspects.append(_suspect(entry, frame, lines[entry.key], callers))
+        callers = [key for key, inner in explained.items() if entry.key in inner]
+        callers.sort(key=lambda key: (parse_frame(key).is_standard, -depth[key]))
+        suspects.append(_suspect(entry, frame, lines[entry.key], callers[:MOST_CALLERS]))
     return suspects
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -36,13 +37,9 @@ _INSTEAD: dict[str, Message] = {
     "--config": message("locust-config"),
 }
 """What Locust's options are here, by the name that Locust's users type."""
-_IGNORED = {
-    "LOCUST_HOST": Option("host"),
-    "LOCUST_USERS": Option("users"),
-    "LOCUST_SPAWN_RATE": Option("spawn_rate"),
-    "LOCUST_RUN_TIME": Option("run_time"),
-}
-"""Settings for Locust that the harness does not read."""
+_IGNORED = ("host", "users", "spawn_rate", "run_time")
+"""What Locust reads from a variable (LOCUST_HOST) or a configuration file, and the harness does not."""
+_LOCUST_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 HOST, PID, ALLOWED = "HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"
 """The target for command lines that name none: set once for a container or a CI job."""
 
@@ -107,7 +104,7 @@ def command(
 
     try:
         with ForkServer() as fork_server, make_observer() as observer:
-            for setting, option in _settings_of_locust():
+            for setting, option in settings_of_locust(given):
                 observer.notify(message("locust-setting-ignored", setting=setting, option=option))
             asked = with_target_from(os.environ, RunOptions(**given, watcher=observer))
             finished = api.run.run_scenario(asked, fork_server)
@@ -116,15 +113,23 @@ def command(
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)
 
 
-def _settings_of_locust() -> Iterator[tuple[str, Option]]:
-    """Load and host as Locust's environment variables and configuration file set them, which the harness ignores."""
-    yield from ((name, option) for name, option in _IGNORED.items() if name in os.environ)
-    with suppress(OSError, UnicodeDecodeError):
-        text = Path("locust.conf").read_text(encoding="utf-8")
-        for name, option in _IGNORED.items():
-            key = name.removeprefix("LOCUST_").lower().replace("_", "-")
-            if re.search(rf"^\s*{key}\s*[=:\s]", text, re.MULTILINE):
-                yield f"{key} in locust.conf", option
+def settings_of_locust(given: Mapping[str, object]) -> Iterator[tuple[str, Option]]:
+    """Load and host as Locust's variables and files set them, unless the command line does: it wins in Locust, too."""
+    names = [name for name in _IGNORED if given[name] is None]
+    yield from ((variable, Option(name)) for name in names if (variable := f"LOCUST_{name.upper()}") in os.environ)
+    for file in _LOCUST_FILES:
+        keys = _keys_for_locust(Path(file).expanduser())
+        yield from ((f"{name.replace('_', '-')} in {file}", Option(name)) for name in names if name in keys)
+
+
+def _keys_for_locust(file: Path) -> set[str]:
+    """What a file sets for Locust; nothing if it is not there or damaged."""
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+        text = file.read_text(encoding="utf-8")
+        is_toml = file.suffix == ".toml"
+        keys = tomllib.loads(text)["tool"]["locust"] if is_toml else re.findall(r"^\s*(?:--)?([\w-]+)", text, re.M)
+        return {key.replace("-", "_") for key in keys}
+    return set()
 
 
 def with_target_from(environment: Mapping[str, str], options: RunOptions) -> RunOptions:

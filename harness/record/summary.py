@@ -309,7 +309,7 @@ class Suspect(_Part):
     """CPU time in the function per request (of any endpoint), in ms."""
     cpu_ms_run: float = 0.0
     callers: list[str] = []
-    """The functions that grew only because they call this one, the closest first."""
+    """The functions that grew only because they call this one: the closest three, Python's own last."""
 
 
 class FailureKind(_Part):

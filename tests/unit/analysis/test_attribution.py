@@ -93,6 +93,13 @@ def test_a_new_function_is_named_with_those_that_call_it(tmp_path: Path, baselin
     assert suspect.cpu_ms_run == pytest.approx(1000 * 3000 / 100 / requests, rel=0.1)
 
 
+def test_of_a_long_chain_of_callers_the_nearest_are_named(tmp_path: Path) -> None:
+    chain = [f"{name} (shop/defective.py:{line})" for line, name in enumerate("abcd", start=1)]
+    slow = (*SEARCH, *chain, "reduce (functools.py:9)", "_edit_distance (shop/defective.py:41)")
+    (suspect,) = suspects(tmp_path, stacks({slow: 3000}))
+    assert suspect.callers == [f"{name} (shop/defective.py)" for name in "dcb"]
+
+
 def test_what_a_new_function_calls_more_often_is_not_blamed_in_its_place(tmp_path: Path) -> None:
     """``execute`` was there before and others call it too: the news is who calls it so often."""
     more = (*LIST, "read_item_by_item (shop/defective.py:50)", *DATABASE)
