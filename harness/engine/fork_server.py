@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import select
 import signal
@@ -37,6 +38,8 @@ _PR_SET_PDEATHSIG = 1
 _LENGTH_BYTES = 4
 _MOST_DESCRIPTORS = 3
 _LAST_LINES = 3
+
+logger = logging.getLogger(__name__)
 
 
 class ForkServer:
@@ -197,7 +200,10 @@ def main() -> None:
     order, descriptors = forked
     channel.close()
     _become(server, order, descriptors)
-    import_module(order["module"]).main(Namespace(**order["options"]))
+    try:
+        import_module(order["module"]).main(Namespace(**order["options"]))
+    finally:
+        _leave_threads_behind()
 
 
 def _signal_when_the_parent_ends(number: signal.Signals) -> None:
@@ -251,6 +257,15 @@ def _become(server: int, order: Mapping[str, Any], descriptors: Sequence[int]) -
     sys.argv = [order["module"]]
     sys.orig_argv[:] = [*sys.orig_argv[:-3], order["module"]]
     _show_command(sys.orig_argv)
+
+
+def _leave_threads_behind() -> None:
+    """Name threads that user code has started and not ended, and let this process end without them."""
+    threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
+    going_on = [name for name in threads if name != threading.main_thread().name]
+    if going_on:
+        logger.warning("ended although threads of the scenario go on: %s", ", ".join(going_on))
+        setattr(threading, "_shutdown", lambda: None)  # noqa: B010  (which waits for them)
 
 
 def _show_command(words: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ _READ_AT_ONCE = 1 << 16
 _PIPE_BYTES = 1 << 20
 """What writers may be ahead of the reader before they wait. Linux allows 1 MiB without privileges."""
 _POLL_S = 0.1
+_LOGGED_AT = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}(?= )", re.MULTILINE)
 
 
 class RedactedLines:
@@ -167,9 +169,14 @@ class RedactedLog:
 
 
 class BackgroundRedactedLog(RedactedLog):
-    """A redacted log that a thread pumps until it is closed. Child processes write to the descriptor ``writer``."""
+    """A redacted log that a thread pumps until it is closed. Child processes write to the descriptor ``writer``.
+
+    Between taking the time and writing its line, a process may lose the core to another. Such a line gets the time of
+    the one before it, so that the times in the log never go backwards.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._latest = ""
         reader, self.writer = os.pipe()
         super().__init__(path, reader)
         self._lock = threading.Lock()
@@ -186,6 +193,19 @@ class BackgroundRedactedLog(RedactedLog):
         self._thread.join()
         os.close(self.writer)
         super().close()
+
+    def append(self, text: str) -> None:
+        now = time.strftime("%Y-%m-%d %H:%M:%S,999")
+        if self._latest > now:  # the clock was set back
+            self._latest = ""
+
+        def no_earlier(found: re.Match[str]) -> str:
+            if found[0] > now:  # no time at which anything was logged
+                return found[0]
+            self._latest = max(self._latest, found[0])
+            return self._latest
+
+        super().append(_LOGGED_AT.sub(no_earlier, text))
 
     def _run(self) -> None:
         while not self._closing.is_set():

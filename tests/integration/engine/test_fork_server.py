@@ -29,7 +29,13 @@ def verifying(server: ForkServer, folder: Path, body: str) -> Iterator[ForkedPro
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [("pass", 0), ("os._exit(7)", 7), ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM)]
+    ("body", "status"),
+    [
+        ("pass", 0),
+        ("os._exit(7)", 7),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("import threading; threading.Thread(target=time.sleep, args=(300,)).start()", 0),
+    ],
 )
 def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, status: int) -> None:
     with ForkServer() as server, verifying(server, tmp_path, body) as process:

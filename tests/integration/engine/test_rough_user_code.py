@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,18 @@ def test_user_code_that_computes_for_seconds_is_named(server: CountingServer, tm
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("scenario", "event-loop-blocked")
     assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:17"
+
+
+def test_a_thread_that_goes_on_holds_nothing_up_and_is_named(server: CountingServer, tmp_path: Path) -> None:
+    starting = """
+    import threading
+    def beat():
+        while True:
+            time.sleep(0.1)
+    threading.Thread(target=beat, name="heartbeat").start()
+    """
+    begun = time.monotonic()
+    journal = run(tmp_path, server.url, "", at_import=starting)
+    assert time.monotonic() - begun < 20
+    assert journal.end_reason == "done"
+    assert (tmp_path / "run" / "harness.log").read_text().count("heartbeat") == 2, "master and worker"

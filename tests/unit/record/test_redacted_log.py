@@ -98,3 +98,17 @@ def test_a_full_disk_does_not_stop_whoever_writes(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(written) == 100_000
+
+
+def test_times_never_go_backwards_whichever_process_writes_first(tmp_path: Path) -> None:
+    log = BackgroundRedactedLog(tmp_path / "log")
+    with open(log.writer, "w", closefd=False) as writer:
+        for moment in ("01,002", "01,001", "01,003"):
+            writer.write(f"2026-01-02 03:04:{moment} worker-0 INFO mine: {moment}\n2026-01-02 03:04:00,000: not ours\n")
+        writer.write("9999-01-02 03:04:00,000 is no time at which anything was logged\n")
+        writer.write("2026-01-02 03:04:01,004 master INFO mine: last\n")
+    log.close()
+    lines = (tmp_path / "log").read_text().splitlines()
+    logged = [(line[17:23], line[-6:]) for line in lines if " mine: " in line]
+    assert logged == [("01,002", "01,002"), ("01,002", "01,001"), ("01,003", "01,003"), ("01,004", ": last")]
+    assert sum("03:04:00,000" in line for line in lines) == 4
