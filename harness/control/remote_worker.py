@@ -39,6 +39,8 @@ WAIT_S = 600.0
 _REPLY_S = 30.0
 _TRIES = 3
 """Rejections before the secret is taken to be wrong: a single connection may fail for other reasons."""
+_RETRIED_S = 1.0
+"""ZeroMQ connects again sooner than this, unless what listens there does not speak its protocol."""
 _END_THEMSELVES_S = 1.2
 """How long workers may take to end when the master is gone; then they are killed."""
 _POLL_MS = 50
@@ -148,14 +150,17 @@ class _Connection:
         deadline = time.monotonic() + WAIT_S
         refused = 0
         waiting = False
+        event, at_s = 0, 0.0
         while time.monotonic() < deadline and not interrupted():
-            if not self._events.poll(_POLL_MS):
+            given_up = event == zmq.EVENT_DISCONNECTED and time.monotonic() > at_s + _RETRIED_S
+            if not given_up and not self._events.poll(_POLL_MS):
                 continue
-            event = recv_monitor_message(self._events)["event"]
+            if not given_up:
+                event, at_s = recv_monitor_message(self._events)["event"], time.monotonic()
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 return True
             refused += bool(event & _REFUSALS)
-            if refused >= _TRIES:
+            if given_up or refused >= _TRIES:
                 raise HarnessError(
                     "secret-rejected", where=self._address, variable=VARIABLE, option=Option("secret_file")
                 )

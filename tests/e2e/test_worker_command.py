@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -94,3 +97,23 @@ def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
     assert address in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
     assert finish(waiting).code == 130
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, b"SSH-2.0-OpenSSH_9.6\r\n", b""])
+def test_a_program_that_is_no_master_is_not_waited_for(tmp_path: Path, greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.sendall(greeting)
+
+        greeting_all = threading.Thread(target=greet, daemon=True)
+        greeting_all.start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        refused = harness("worker", "--master", address, cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
+        assert (refused.code, address in refused.err) == (2, True), refused
+        listener.shutdown(socket.SHUT_RDWR)
+        greeting_all.join(10)

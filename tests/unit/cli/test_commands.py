@@ -65,7 +65,7 @@ def test_an_option_of_locust_is_not_said_to_go_behind_dashes(option: str) -> Non
 def test_a_quick_run_is_typed_as_for_locust(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[RunOptions] = []
 
-    def stop(options: RunOptions) -> NoReturn:
+    def stop(options: RunOptions, _: object) -> NoReturn:
         seen.append(options)
         raise HarnessError("note", text="")
 
