@@ -117,7 +117,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(ExitCode.BROKEN)
     except OSError as error:
-        path = f": {error.filename}" if error.filename else ""
+        path = f": {file}" if (file := error.filename2 or error.filename) else ""
         if error.errno in _PATH_ERRORS:
             complain(f"{error.strerror}{path}")
             sys.exit(ExitCode.USAGE)

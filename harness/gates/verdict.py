@@ -37,11 +37,20 @@ def decide(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[
     broken = _broken(run, phases, results)
     if run.journal.end_reason not in ("done", "gate failed", "scenario") or any(phase.requests for phase in phases):
         return weigh(results, failed=failed, broken=broken, interrupted=interrupted)
-    if results:
-        return weigh(results, failed=failed, broken=[*broken, message("no-requests")], interrupted=interrupted)
+    raised = _raised_instead(run.journal)
+    if results or raised:
+        broken = [*broken, message("no-requests"), *raised]
+        return weigh(results, failed=failed, broken=broken, interrupted=interrupted)
     # A file that only prints, say, is no mistake: nothing asks for requests.
     decision = weigh(results, failed=failed, broken=broken, interrupted=interrupted)
     return replace(decision, reasons=[*decision.reasons, message("no-requests")])
+
+
+def _raised_instead(journal: Journal) -> list[Message]:
+    """What user code raised in a run without a request: it may be why there is none."""
+    said = [event.message for event in journal.events if event.kind == "scenario"]
+    once = [each.params["error"] if each.code == "scenario-error-repeated" else each for each in said]
+    return [each for each in once if isinstance(each, Message) and each.code in ("task-raised", "user-not-created")]
 
 
 def weigh(

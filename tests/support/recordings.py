@@ -18,7 +18,7 @@ from typing import cast
 
 import numpy as np
 
-from harness.messages import message
+from harness.messages import Message, message
 from harness.plan.model import Gate, Phase, Segment, Target, Variant
 from harness.record.environment import Environment
 from harness.record.journal_entries import (
@@ -137,7 +137,7 @@ def record_run(
     sampled: Callable[[float], Mapping[str, Mapping[str, float]]] | None = None,
     target: Target | None = None,
     profiles: Profiles | None = None,
-    events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]] = (),
+    events: Sequence[tuple[float, str, str | Message] | tuple[float, str, str | Message, int]] = (),
     held_steps: int | None = None,
     stop_at_s: float | None = None,
     end_reason: EndReason | None = "done",
@@ -315,7 +315,7 @@ def _load(
     draw: _Draw,
     state: Callable[[float], WorkerState],
     workers: int,
-    events: Sequence[tuple[float, str, str] | tuple[float, str, str, int]],
+    events: Sequence[tuple[float, str, str | Message] | tuple[float, str, str | Message, int]],
     end_reason: EndReason | None,
     stop_at_s: float | None,
 ) -> RecordedLoad:
@@ -347,8 +347,13 @@ def _load(
         failures=[failing.failure for failing in draw.failures],
         samples=[sample for part in requests for sample in draw.samples(part)],
         events=[
-            Event(at_s, cast(EventKind, kind), message("event", text=text), sum(count))
-            for at_s, kind, text, *count in events
+            Event(
+                at_s,
+                cast(EventKind, kind),
+                said if isinstance(said, Message) else message("event", text=said),
+                sum(count),
+            )
+            for at_s, kind, said, *count in events
         ],
         waited=lambda second: state(float(second)).waiting > 0,
         end_s=max(last + 1.0, spans[-1].end_s),

@@ -10,6 +10,7 @@ import pytest
 
 from harness.analysis.measurement import measure
 from harness.errors import HarnessError
+from harness.messages import message
 from harness.plan.model import AttachedTarget, Gate, Target
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
@@ -498,6 +499,19 @@ def test_a_lost_worker_breaks_the_run_even_if_it_went_on(tmp_path: Path) -> None
     summary = judge(folder)
     assert summary.exit_code == 4
     assert summary.reasons == ["load worker a is gone; 1 left"]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.parametrize("code", ["user-not-created", "task-raised"])
+def test_a_run_that_sent_nothing_because_its_code_raised_is_broken(tmp_path: Path, code: str, repeated: bool) -> None:
+    raised = said = message(code, error="KeyError: 'API_HOST'")
+    if repeated:
+        said = message("scenario-error-repeated", error=raised, count=9)
+    folder = record_run(tmp_path, phases=PHASES, requests_per_user_s=0, events=[(9.0, "scenario", said)])
+    summary = judge(folder)
+    assert (summary.verdict, summary.exit_code) == ("broken", 4)
+    assert [reason.code for reason in summary.verdict_reasons] == ["no-requests", code]
+    assert judge(record_run(tmp_path / "some", phases=PHASES, events=[(9.0, "scenario", said)])).verdict == "pass"
 
 
 def test_a_run_that_sent_nothing_is_broken_if_a_gate_asks_for_requests(tmp_path: Path) -> None:
