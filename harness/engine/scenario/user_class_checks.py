@@ -23,6 +23,7 @@ _ATTRIBUTES: dict[str, Callable[[Any], bool]] = {
     "weight": lambda value: isinstance(value, int | float) and math.isfinite(value) and value >= 0,
     "fixed_count": lambda value: isinstance(value, int) and value >= 0,
     "host": lambda value: value is None or isinstance(value, str),
+    "wait_time": lambda value: value is None or callable(value),
 }
 """What Locust needs these to be; with anything else, it fails when it starts users, or starts none."""
 _CHANGERS = (locust.events.init, locust.events.test_start)

@@ -367,7 +367,14 @@ def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path)
 
 
 def test_classes_that_locust_cannot_start_are_reported_with_their_lines(tmp_path: Path) -> None:
-    odd = ["weight = -1", "weight = float('inf')", "fixed_count = -2", "fixed_count = float('nan')", "host = 5"]
+    odd = [
+        "weight = -1",
+        "weight = float('inf')",
+        "fixed_count = -2",
+        "fixed_count = float('nan')",
+        "host = 5",
+        "wait_time = 5",
+    ]
     classes = (f"class Odd{number}(User):\n    {one}\n    tasks = [print]\n" for number, one in enumerate(odd))
     path = scenario(tmp_path, USER + "".join(classes))
     error = error_of(path)
