@@ -121,8 +121,10 @@ class Recorder:
             failure, sample = self._describe(endpoint, exception, response, context, url)
             self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
             endpoint += _FAILED
+        # Made first: a garbage collection that it starts may record a response that was dropped, and fold the list.
+        entry = (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
         noted = self._noted
-        noted += (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
+        noted += entry
         if len(noted) >= _FOLD_AT:
             self._fold()
 
