@@ -254,7 +254,7 @@ class HarnessLoad:
         with on_core(core):
             self._fork_server = ForkServer()
         self._load = LoadProcesses(self._fork_server, self._folder, plan)
-        self._load.begin(url)
+        self._load.begin([url])
 
     def pids(self) -> list[int]:
         """The process ids of the master, then of the workers."""

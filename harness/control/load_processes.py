@@ -77,7 +77,7 @@ class LoadProcesses:
     def _start(self, module: str, stdout: int, **options: object) -> ForkedProcess:
         return self._server.start(module, stdout=stdout, stderr=self._log.writer, **options)
 
-    def begin(self, urls: Sequence[str], interrupted: Callable[[], bool] = lambda: False) -> None:
+    def begin(self, urls: list[str], interrupted: Callable[[], bool] = lambda: False) -> None:
         """Put load on the plan's targets, which are ready. Others may join the master at ``port`` from now on.
 
         Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
