@@ -74,7 +74,7 @@ def put_load(
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
     with LoadProcesses(fork_server(), folder, plan, listen_address) as load:
-        load.begin(url)
+        load.begin([url])
         while load.running:
             load.news()
             follower.poll()
