@@ -39,7 +39,7 @@ _MAX_BYTES = 1 << 40
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
 _NAME_LENGTH = 500
-_EARLIEST_START_S = 0.001
+_EARLIEST_START_S = 0.0015
 """How long before it is due an iteration may be started."""
 
 Wire = list[Any]

@@ -23,6 +23,7 @@ from gevent import get_hub, getcurrent, monkey
 from gevent.exceptions import InvalidSwitchError
 
 from harness.engine.request_failures import ConnectionReset
+from harness.engine.socket_poller import poller
 
 READ_SIZE = 65536
 _READ, _WRITE = 1, 2
@@ -30,6 +31,8 @@ _SO_TIMESTAMPNS = 35
 """From ``asm-generic/socket.h``, which x86 and ARM use; Python does not define it."""
 _timespec = struct.Struct("@ll")
 _ANCILLARY_BYTES = _socket.CMSG_SPACE(_timespec.size)
+_CHECKED_S = 0.0005
+"""For so long after the poller has looked for bytes, a connection need not be checked on its own."""
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
 
@@ -73,9 +76,11 @@ class Connection:
             sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self._hub = hub
+        self._switch = hub.switch
         self.limit_s = limit_s
         """The longest wait; see :meth:`change_limit`."""
-        self._watcher = hub.loop.io(fileno, _READ)
+        self._poller = poller()
+        self._fileno = fileno
         self._timer: Any = None
         """Created once per timeout period, not once per wait; see :meth:`_on_timer`."""
         self._waiting_since_s = math.inf
@@ -94,6 +99,23 @@ class Connection:
         This is checked before every request, because a server may do either right after its response.
         """
         return bool(self._poll(0))
+
+    def exchange(self, data: bytes, sent_s: float) -> bytes:
+        """Send a short request at ``sent_s``, which is now, and return the first bytes of its response.
+
+        They are empty if the connection is of no use, because the server has closed it, say; the request may have been
+        sent then. Waits for :attr:`limit_s`.
+        """
+        looked_s = self._poller.looked_s
+        is_checked = self._watching and self._read_s < looked_s and sent_s - looked_s < _CHECKED_S
+        if not is_checked and self._poll(0):
+            return b""
+        try:
+            if self._sock.send(data) != len(data):
+                return b""
+        except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+            return b""
+        return self.receive(self.limit_s)
 
     def send(self, data: bytes, deadline_s: float) -> int:
         """Send ``data`` and return the number of bytes sent. Raises :class:`WaitTimeout` at ``deadline_s``.
@@ -174,10 +196,10 @@ class Connection:
             shorter.start(current.throw, WaitTimeout, update=True)
         if not self._watching:
             self._watching = True
-            self._watcher.start(self._on_readable)
+            self._poller.add(self._fileno, self._on_readable)
         self._waiting = current
         try:
-            if self._hub.switch() is not self:
+            if self._switch() is not self:
                 raise InvalidSwitchError(f"{current!r} was switched to while it waited for a response")
         finally:
             self._waiting = None
@@ -215,12 +237,16 @@ class Connection:
             waiting.switch(self)
         else:
             # Nobody is reading, so the event loop would spin.
+            self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._watching:
             self._watching = False
-            self._watcher.stop()
+            self._poller.remove(self._fileno)
 
     def detach(self) -> None:
         """Give up the socket without closing it."""
-        self._watcher.close()
+        self._stop_watching()
         self._cancel_timer()
 
     def close(self) -> None:

@@ -63,10 +63,23 @@ class OriginPool:
             connection.close()
         return None
 
+    def take_idle(self) -> Connection | None:
+        """An idle connection, unchecked, if there is one and a request may start at once.
+
+        :meth:`release` or :meth:`discard` must follow if there is one.
+        """
+        if not self._idle or not self._free_slots:
+            return None
+        self._free_slots -= 1
+        return self._idle.pop()
+
     def release(self, connection: Connection) -> None:
         """End a request and keep its connection for the next one."""
         self._idle.append(connection)
-        self._free_slot()
+        if self._waiters is None:
+            self._free_slots += 1
+        else:
+            self._waiters.release()
 
     def discard(self, connection: Connection | None) -> None:
         """End a request and close its connection."""

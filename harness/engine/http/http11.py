@@ -58,14 +58,11 @@ def handle_request(
             # The server may have responded before it closed the connection, or before it read the body.
             parser.forbid_reuse()
     except WaitTimeout:
-        raise _timeout_failure(settings, started_s) from None
+        raise timeout_failure(settings, started_s) from None
     try:
         if not parser.received:
             receive_data(connection, parser, settings, started_s)  # most responses arrive in one piece
-        if parser.received > settings.max_response_bytes:
-            raise ResponseTooLarge
-        if not parser.raw_headers:
-            receive_response(connection, parser, settings, started_s, headers_only=True)
+        receive_headers(connection, parser, settings, started_s)
     except (ConnectionClosed, ConnectionReset):
         if sent_all or parser.received:
             raise
@@ -95,6 +92,14 @@ def _final_response_received(connection: Connection, parser: ResponseParser) -> 
         if parser.status:
             return True
     return False
+
+
+def receive_headers(connection: Connection, parser: ResponseParser, settings: ClientSettings, started_s: float) -> None:
+    """Receive the rest of the response headers, after a part of the response."""
+    if parser.received > settings.max_response_bytes:
+        raise ResponseTooLarge
+    if not parser.raw_headers:
+        receive_response(connection, parser, settings, started_s, headers_only=True)
 
 
 def receive_response(
@@ -127,14 +132,15 @@ def receive_data(
         # The first bytes have hardly arrived yet, so wait before reading.
         data = connection.receive(left_s) if pause or not parser.received else connection.receive_more(left_s)
     except WaitTimeout:
-        raise _timeout_failure(settings, started_s) from None
+        raise timeout_failure(settings, started_s) from None
     if data:
         parser.feed(data)
     else:
         parser.feed_eof()
 
 
-def _timeout_failure(settings: ClientSettings, started_s: float) -> RequestFailure:
+def timeout_failure(settings: ClientSettings, started_s: float) -> RequestFailure:
+    """The failure of a request that has waited for as long as it may."""
     if perf_counter() - started_s >= settings.exchange_timeout - _TIMER_SLACK_S:
         return ResponseTooSlow(limit_s=settings.exchange_timeout)
     return ResponseTimeout(limit_s=settings.network_timeout)

@@ -41,6 +41,8 @@ class PreparedRequest:
     cookie: str = ""
     encoded: bytes | None = None
     """The whole request, if it is encoded once for all times that it is sent. Nothing must change afterwards."""
+    is_simple: bool = False
+    """Whether :attr:`encoded` may be sent again on another connection, and its response keeps the connection open."""
 
     def with_cookie(self, cookie: str) -> PreparedRequest:
         """A copy with a ``Cookie`` header."""

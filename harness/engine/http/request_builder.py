@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
 from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastHttpSession
@@ -21,6 +22,7 @@ from harness.engine.http.request_headers import (
     split_credentials,
 )
 
+_SIMPLE_METHODS = IDEMPOTENT_METHODS - {"HEAD"}
 _MAX_PROCESS_REQUESTS = 4096
 process_requests: dict[tuple[RequestHeaders, str, str, str], PreparedRequest] = {}
 """Requests without a body by headers, base URL, method and path. One for the process, because all users of a class send
@@ -102,6 +104,7 @@ def build_cached(base: BaseUrl, headers: RequestHeaders, method: str, path: str)
     request = PreparedRequest(_validated(method), f"{base.url}{path}", base.origin, base.path + path, headers, NO_BODY)
     if request.body_chunks() is None:
         request.encoded = request.encode(request.target)
+        request.is_simple = method in _SIMPLE_METHODS and not headers.closes_connection
         if len(process_requests) >= _MAX_PROCESS_REQUESTS:
             process_requests.pop(next(iter(process_requests)))
         process_requests[headers, base.url, method, path] = request

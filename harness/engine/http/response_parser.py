@@ -51,6 +51,12 @@ class ResponseHeaderCache:
         self._misses = 0
         """Headers that were not found since the last ones that were."""
 
+    def recognize(self, data: bytes) -> CachedHeaders | None:
+        """The entry for the headers of ``data``, if it is a whole response."""
+        end = data.find(_HEADERS_END) + 4
+        cached = self.find(data[:end])
+        return cached if cached is not None and len(data) - end == cached.body_bytes else None
+
     def find(self, text: bytes) -> CachedHeaders | None:
         """The entry for these bytes, if there is one."""
         cached = self._by_text.get(text)
@@ -68,7 +74,7 @@ class ResponseHeaderCache:
         self._by_text[headers.text] = headers
 
 
-_header_cache = ResponseHeaderCache()
+header_cache = ResponseHeaderCache()
 """One for the process, because users of a class receive the same headers."""
 _idle_parsers: list[ResponseParser] = []
 """One list for the process, because a parser is needed only while a response arrives."""
@@ -190,14 +196,11 @@ class ResponseParser:
 
     def _feed_cached(self, data: bytes) -> bool:
         """Take a whole response with cached headers. Returns False, having done nothing, if it is not one."""
-        end = data.find(_HEADERS_END) + 4
-        cached = _header_cache.find(data[:end])
-        if (
-            cached is None
-            or len(data) - end != cached.body_bytes
-            or self._is_head_request
-            or end > self._max_header_bytes
-        ):
+        cached = header_cache.recognize(data)
+        if cached is None or self._is_head_request:
+            return False
+        end = len(cached.text)
+        if end > self._max_header_bytes:
             return False
         self.received = len(data)
         self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding = cached
@@ -234,7 +237,7 @@ class ResponseParser:
             headers = CachedHeaders(
                 self.raw_headers, self.status, self._body_bytes, self.sets_cookies, self.has_content_coding
             )
-            _header_cache.add(headers)
+            header_cache.add(headers)
 
     def forbid_reuse(self) -> None:
         """Make :attr:`reusable` false, whatever arrives."""

@@ -143,7 +143,7 @@ class HttpSession(RequestBuilder):
         if max_retries is None:
             max_retries = self.max_retries
         own_context = self.user.context() if self.user is not None else {}
-        context = {**own_context, **(context or {})}
+        context = {**own_context, **context} if context else {**own_context}
 
         base = self._base
         if base is None or base.url is not self.base_url or base.authorization is not self.auth_header:

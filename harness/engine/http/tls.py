@@ -80,6 +80,11 @@ class TlsConnection(Connection):
             return True
         return True
 
+    def exchange(self, data: bytes, sent_s: float) -> bytes:
+        if self.has_expired() or self.send(data, sent_s + self.limit_s) != len(data):
+            return b""
+        return self.receive(self.limit_s)
+
     def send(self, data: bytes, deadline_s: float) -> int:
         """Like :meth:`Connection.send`. A partial send counts encrypted bytes, but stays below ``len(data)``.
 

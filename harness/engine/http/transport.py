@@ -15,14 +15,21 @@ from harness.engine.http.body_stream import BodyStream
 from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connect import connect
+from harness.engine.http.connection import Connection, WaitTimeout
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
 from harness.engine.http.decoders import Decoder
-from harness.engine.http.http11 import RequestNotSent, handle_request, receive_response
+from harness.engine.http.http11 import (
+    RequestNotSent,
+    handle_request,
+    receive_headers,
+    receive_response,
+    timeout_failure,
+)
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import REDIRECTS, build_redirect_request
 from harness.engine.http.response import Response
-from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser
+from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser, header_cache
 from harness.engine.request_failures import (
     ConnectionClosed,
     ConnectionReset,
@@ -46,11 +53,24 @@ class RequestOptions(NamedTuple):
 request_options = lru_cache(maxsize=128)(RequestOptions)
 
 
+class BegunResponse(NamedTuple):
+    """The first bytes of a response."""
+
+    connection: Connection
+    data: bytes
+    sent_s: float
+
+
 class Transport:
     """Sends the requests of one user, over its connections and with its cookies."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self.pool = pool
+        settings = pool.settings
+        self._simple_settings = (
+            settings if not settings.proxy_host and settings.network_timeout <= settings.exchange_timeout else None
+        )
+        """The settings of the pool if they allow :meth:`_send_simple`."""
         self.jar: CachingCookieJar | None = None
         """None until a server sets a cookie, or a scenario asks for the jar."""
 
@@ -70,7 +90,19 @@ class Transport:
         """
         # In a list, so that waiting for a rate limit can move it. A list is created in a third of an object's time.
         start = [started_s]
-        response = self._send_with_retries(request, origin_pool, options, settings, start)
+        response = None
+        encoded = request.encoded
+        if (
+            encoded is not None
+            and request.is_simple
+            and settings is self._simple_settings
+            and self.jar is None
+            and not options.stream
+            and not options.max_retries
+        ):
+            response = self._send_simple(encoded, request, origin_pool, options, settings, start)
+        if response is None:
+            response = self._send_with_retries(request, origin_pool, options, settings, start)
         if options.max_redirects == 0 or response.status_code not in REDIRECTS:
             return response
         history: list[Response] = []
@@ -88,6 +120,60 @@ class Transport:
             start[0] += origin_pool.wait_for_rate_limit()
             response = self._send_with_retries(request, origin_pool, options, settings, start, is_redirect=True)
         response.history = history
+        return response
+
+    def _send_simple(
+        self,
+        encoded: bytes,
+        request: PreparedRequest,
+        origin_pool: OriginPool,
+        options: RequestOptions,
+        settings: ClientSettings,
+        start: list[float],
+    ) -> Response | None:
+        """Send a simple request over an idle connection; returns None if it has to be sent in the general way.
+
+        Most requests are simple, and have responses that only differ in their body from earlier ones. For those, this
+        does all that the general way does, in half the time.
+        """
+        connection = origin_pool.take_idle()
+        if connection is None:
+            return None
+        if connection.limit_s != settings.network_timeout:
+            connection.change_limit(settings.network_timeout)
+        sent_s = perf_counter()
+        try:
+            data = connection.exchange(encoded, sent_s)
+        except ConnectionReset:
+            data = b""
+        except WaitTimeout:
+            origin_pool.discard(connection)
+            raise timeout_failure(settings, start[0]) from None
+        except BaseException:  # a user may be killed while it waits; raised again
+            origin_pool.discard(connection)
+            raise
+        if not data:
+            # The server had closed it, or did so while the request was on its way (RFC 9112, section 9.3.1).
+            origin_pool.discard(connection)
+            start[0] += origin_pool.wait_for_rate_limit()
+            return None
+        cached = header_cache.recognize(data)
+        if (
+            cached is None
+            or cached.sets_cookies
+            or cached.has_content_coding
+            or cached.status not in _SUCCESS_STATUSES
+            or len(cached.text) > settings.max_header_bytes
+            or not cached.body_bytes <= min(LARGE_BYTES, settings.max_response_bytes)
+        ):
+            begun = BegunResponse(connection, data, sent_s)
+            return self._send_once(request, origin_pool, options, settings, start, is_redirect=False, begun=begun)
+        origin_pool.release(connection)
+        arrived_s = connection.arrived_s(sent_s)
+        head = cached.text
+        response = options.response_class(request, cached.status, head, data[len(head) :], arrived_s - sent_s)
+        response.arrived_s = arrived_s
+        response.bytes_received = cached.body_bytes
         return response
 
     def _check_deadline(self, start: list[float]) -> None:
@@ -125,6 +211,7 @@ class Transport:
         settings: ClientSettings,
         start: list[float],
         is_redirect: bool,
+        begun: BegunResponse | None = None,
     ) -> Response:
         if self.jar is not None and not request.headers.has_cookie:
             cookie = self.jar.cookie_header(request.origin, request.target)
@@ -137,11 +224,11 @@ class Transport:
                 target = request.origin.url + target
             data, chunks = request.encode(target), request.body_chunks()
         parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
-        connection = origin_pool.acquire()
+        connection = origin_pool.acquire() if begun is None else begun.connection
         if connection is not None and connection.limit_s != settings.network_timeout:
             connection.change_limit(settings.network_timeout)
         is_new = connection is None
-        sent_s = perf_counter()
+        sent_s = perf_counter() if begun is None else begun.sent_s
         elapsed_s = 0.0
         try:
             while True:
@@ -149,6 +236,10 @@ class Transport:
                     if connection is None:
                         connection = connect(origin_pool.origin, settings, self.pool.tls_context)
                         start[0] += origin_pool.limit_after_connect()
+                    if begun is not None:
+                        parser.feed(begun.data)
+                        receive_headers(connection, parser, settings, start[0])
+                        break
                     handle_request(
                         connection,
                         parser,

@@ -6,9 +6,10 @@ due. (If it took any free user, a class to which the target responds slowly woul
 dropped: arrivals that still wait when the phase ends are served in the next, and those at the run's end within the stop
 timeout. What is left then is reported. A scheduler that was delayed hands over all arrivals that have become due.
 
-Waking up costs a worker more than starting a request. So each wake-up also starts the arrivals that are due within
-:data:`TOGETHER_S`, a little early. Their response times count from the actual send: they include no wait that the
-scheduler caused, and all that the target caused.
+Waking up costs a worker more than a request. So each wake-up also starts up to :data:`AT_ONCE` arrivals that are due
+within :data:`TOGETHER_S`, a little early. Their response times count from the actual send: they include no wait that
+the scheduler caused, and all that the target caused. If the next wake-up is near, it also reads the responses that come
+meanwhile, which the kernel has timestamped; see :mod:`harness.engine.socket_poller`.
 
 A user is created for an arrival only after one more turn of the event loop. After a hiccup of the machine, responses
 wait in the sockets and their users will be free at once. Creating users first would take time, make more arrivals late
@@ -21,6 +22,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
 from gevent import get_hub
@@ -30,12 +32,18 @@ from locust import User
 from harness.engine.locust.user_state import begin_waiting, end_waiting
 from harness.engine.pacing.pauses import Pauses
 from harness.engine.pacing.timer import FIRST, LAST, Alarm
+from harness.engine.socket_poller import poller
 
 LATE_S = 0.001
 """An iteration that begins more than this after its intended start is late."""
-TOGETHER_S = 0.0005
-"""One wake-up starts the arrivals due within this, the later ones early: at most 2,000 wake-ups are needed a second."""
-_LEAD_S = 0.0001
+TOGETHER_S = 0.001
+"""One wake-up starts the arrivals due within this after the next one, early."""
+AT_ONCE = 5
+"""The most arrivals that one wake-up starts early."""
+_HELD_S = 0.001
+"""If the next wake-up is due within this, it also reads the responses that come until then."""
+_ROUNDING_S = 1e-6
+_LEAD_S = 0.0002
 """How long it takes to wake up: the alarm rings so much before the next arrival is due."""
 _TURN_S = 0.001
 """How often a scheduler that is behind yields to other greenlets."""
@@ -81,7 +89,7 @@ class ArrivalScheduler:
         self._choose = choose
         self._spawn = spawn
         self._note = note
-        self._free: defaultdict[type[User], deque[Waiter[None]]] = defaultdict(deque)
+        self._free: defaultdict[type[User], deque[Waiter[float | None]]] = defaultdict(deque)
         self._due: defaultdict[type[User], deque[tuple[float, float | None]]] = defaultdict(deque)
         """Arrivals without a user: when each was due and, if no user was free, how late it already was then."""
         self._known: dict[type[User], None] = {}
@@ -95,8 +103,10 @@ class ArrivalScheduler:
         """Arrivals that found no free user: class and when due."""
         # First: the times of responses in the same turn are noted, so they can wait.
         self._alarm = Alarm(self._on_alarm, priority=FIRST)
+        self._is_held = False
         self._is_creating = False
-        self._creation = Alarm(lambda: gevent.spawn(self._create_users), priority=LAST)
+        self._creation = Alarm(self._begin_creating, priority=LAST)
+        self._poller = poller()
         self.is_open = False
         self.pauses = Pauses()
         """When users of the closed model begin nothing, and their think time stands still."""
@@ -181,39 +191,63 @@ class ArrivalScheduler:
 
     def _on_alarm(self) -> None:
         """Hand over arrivals that are due now or soon. This runs in the event loop, and users start on them at once."""
+        # First of all: users that have their response are free then, and idle connections are known to be usable.
+        self._poller.dispatch()
         now_s = self._now_s()
-        together_s, turn_ends_s = now_s + TOGETHER_S, now_s + _TURN_S
+        turn_ends_s = now_s + _TURN_S
+        left_s = math.inf
+        started = 0
         for ticker in list(self._tickers):
-            while ticker.next_s <= max(now_s, together_s) and not ticker.is_done:
-                self._hand_over(ticker)
-                now_s = self._now_s()
+            # Counted from the next one, which makes two of 1,000 evenly spaced ones a second share a wake-up.
+            together_s = max(now_s, min(ticker.next_s, now_s + _LEAD_S)) + TOGETHER_S + _ROUNDING_S
+            while not ticker.is_done and ticker.next_s <= (together_s if started < AT_ONCE else now_s):
                 if now_s > turn_ends_s:
-                    # Far behind: let others run, and then some users may be free.
-                    self._alarm.set(0)
-                    return
+                    break  # far behind: let others run, and then some users may be free
+                due_s = ticker.next_s
+                ticker.advance()
+                self._hand_over(due_s)
+                started += 1
+                now_s = self._now_s()
             if ticker.is_done:
                 self._tickers.remove(ticker)
-        if self._tickers:
-            self._alarm.set(min(ticker.next_s for ticker in self._tickers) - _LEAD_S - now_s)
+            else:
+                left_s = min(left_s, ticker.next_s - _LEAD_S - now_s)
+        if left_s < math.inf:
+            self._alarm.set(left_s)
+        self._hold(left_s < _HELD_S)
 
-    def _hand_over(self, ticker: _Ticker) -> None:
-        """Give the next arrival to a free user, or else put it in the queue."""
-        due_s = ticker.next_s
-        ticker.advance()
+    def _hold(self, hold: bool) -> None:
+        """Have responses read at the next alarm, or as soon as they arrive."""
+        if hold != self._is_held:
+            self._is_held = hold
+            if hold:
+                self._poller.hold()
+            else:
+                self._poller.release()
+
+    def _hand_over(self, due_s: float) -> None:
+        """Give an arrival that was due then to a free user, or else put it in the queue."""
         kind = self._choose()
+        free = self._free[kind]
+        if free:
+            free.popleft().switch(due_s)
+            return
         room = kind in self._known or self._users() < self._max_users
         if not room and self._known:
             # There are fewer users than classes: one of an existing class serves it.
             kind = next(iter(self._known))
         free = self._free[kind]
         if free:
-            self._due[kind].append((due_s, None))
-            free.popleft().switch(None)
+            free.popleft().switch(due_s)
             return
         self._due[kind].append((due_s, self._now_s() - due_s))
         if self._users() < self._max_users:
             self._unserved.append((kind, due_s))
             self._creation.set(0)
+
+    def _begin_creating(self) -> None:
+        self._poller.dispatch()
+        gevent.spawn(self._create_users)
 
     def _create_users(self) -> None:
         """Create users for the arrivals that have found none, up to ``max_users``."""
@@ -234,8 +268,8 @@ class ArrivalScheduler:
                 self._creation.set(0)
 
     @staticmethod
-    def _wake(user: Waiter[None]) -> None:
-        # The arrival stays in the queue until the user takes it, in case the user is stopped meanwhile.
+    def _wake(user: Waiter[Any]) -> None:
+        """Have a user look at the queue, in which arrivals stay until it takes one: it may be stopped meanwhile."""
         get_hub().loop.run_callback(user.switch, None)
 
     def next_start(self, user: User) -> float | None:
@@ -252,7 +286,14 @@ class ArrivalScheduler:
             self.iterations += 1
             return None
         while self.is_open and not due:
-            self._wait_for_arrival(user)
+            due_s = self._wait_for_arrival(user)
+            if due_s is not None:
+                self.iterations += 1
+                delay_s = self._now_s() - due_s
+                if delay_s > LATE_S:
+                    self.late += 1
+                self._note(due_s, delay_s, delay_s)
+                return due_s
             if not self.is_open and not due:
                 # A closed phase began: continue as after an iteration, with think time (which an arrival would end).
                 user.wait()
@@ -272,15 +313,20 @@ class ArrivalScheduler:
             gevent.sleep(paused_s)
             end_waiting(user)
 
-    def _wait_for_arrival(self, user: User) -> None:
+    def _wait_for_arrival(self, user: User) -> float | None:
+        """Wait until the user is handed an arrival, and return when it was due; None: it was woken for the queue."""
         begin_waiting(user)
-        waiter: Waiter[None] = Waiter()
+        waiter: Waiter[float | None] = Waiter()
         free = self._free[type(user)]
         free.append(waiter)
+        due_s = None
         try:
-            waiter.get()
+            due_s = waiter.get()
             end_waiting(user)
+            return due_s
         except BaseException:  # raised again: the user was stopped or killed
+            if due_s is not None:
+                self._due[type(user)].appendleft((due_s, None))
             if waiter in free:
                 free.remove(waiter)
             elif self._due[type(user)] and free:

@@ -10,9 +10,16 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, islice, repeat
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+_CHUNK = 256
+"""Arrivals to compute at a time: a fraction of a millisecond's work."""
 
 
 class RateSegment(NamedTuple):
@@ -27,28 +34,30 @@ class RateSegment(NamedTuple):
         """The number of arrivals in the segment (the integral of the rate)."""
         return (self.start + self.end) / 2 * self.duration_s
 
-    def time_of(self, count: float) -> float:
-        """The time of the ``count``-th arrival, in seconds from the segment's start (0 ≤ count ≤ ``arrivals``)."""
+    def times_of(self, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """When so many have arrived, in seconds from the segment's start (0 ≤ counts ≤ ``arrivals``)."""
         slope = (self.end - self.start) / self.duration_s
         if abs(slope) * self.duration_s < 1e-9 * max(self.start, self.end):
-            return count / self.start
+            return counts / self.start
         # start·t + slope·t²/2 = count, in the form without cancellation for small slopes.
-        root = math.sqrt(max(0.0, self.start**2 + 2 * slope * count))
-        return 2 * count / (self.start + root)
+        roots = np.sqrt(np.maximum(0.0, self.start**2 + 2 * slope * counts))
+        times: npt.NDArray[np.float64] = 2 * counts / (self.start + roots)
+        return times
 
 
 def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> Iterator[float]:
     """The time of every arrival, in seconds from the start of the first segment, ascending."""
     rng = random.Random(seed)
     counts = itertools.count(0.5) if spacing == "even" else accumulate(map(rng.expovariate, repeat(1.0)))
-    begun_s = 0.0
-    before = 0.0
-    count = next(counts)
+    begun_s = before = 0.0
+    drawn: list[float] = []
     for segment in segments:
         after = before + segment.arrivals
-        while count < after:
-            yield begun_s + segment.time_of(count - before)
-            count = next(counts)
+        while not drawn or drawn[0] < after:
+            drawn = drawn or list(islice(counts, _CHUNK))
+            inside = bisect_left(drawn, after)
+            yield from (begun_s + segment.times_of(np.array(drawn[:inside]) - before)).tolist()
+            del drawn[:inside]
         before = after
         begun_s += segment.duration_s
 
@@ -60,27 +69,41 @@ class ArrivalPartition(Iterator[float]):
     """
 
     def __init__(self, times: Iterator[float], worker: int, workers: int) -> None:
-        self._arrivals: Iterator[tuple[int, float]] = enumerate(times)
+        self._times = times
+        self._chunk: list[float] = []
+        """All arrivals from number ``_first`` on, as far as they are known."""
+        self._first = 0
+        self._next = self._previous = 0
+        """The number after the arrival that was returned last, and after the one before it."""
         self._worker, self._workers = worker, workers
         self._parts = [(-math.inf, worker, workers)]
         """From when on this worker has which part, ascending."""
         self._current = 0
         self._until_s = math.inf
         """When the next part applies."""
-        self._examined: list[tuple[int, float]] = []
-        """The arrivals after the last but one that was returned, up to the last: they may still change parts."""
 
     def __next__(self) -> float:
-        examined = self._examined
-        examined.clear()
-        for arrival in self._arrivals:
-            examined.append(arrival)
-            number, at_s = arrival
-            if at_s >= self._until_s:
-                self._follow(at_s)
-            if number % self._workers == self._worker:
-                return at_s
-        raise StopIteration
+        self._previous = number = self._next
+        while True:
+            mine = number + (self._worker - number) % self._workers
+            at = mine - self._first
+            chunk = self._chunk
+            if self._until_s < math.inf:
+                # The part changes with the first arrival that is due later, whosever it is.
+                changed = bisect_left(chunk, self._until_s, number - self._first, min(at + 1, len(chunk)))
+                if changed <= at and changed < len(chunk):
+                    self._follow(chunk[changed])
+                    number = self._first + changed
+                    continue
+            if at < len(chunk):
+                self._next = mine + 1
+                return chunk[at]
+            number = self._first + len(chunk)
+            more = list(islice(self._times, _CHUNK))
+            if not more:
+                raise StopIteration
+            self._chunk = chunk[self._previous - self._first :] + more
+            self._first = self._previous
 
     def change(self, from_s: float, worker: int, workers: int) -> None:
         """Divide arrivals from ``from_s`` on (not before that of an earlier call) in this way.
@@ -89,8 +112,7 @@ class ArrivalPartition(Iterator[float]):
         worker. So if all workers change at one moment, before any has used a later arrival, each arrival is used once.
         """
         self._parts.append((from_s, worker, workers))
-        self._arrivals = chain(self._examined, self._arrivals)
-        self._examined = []
+        self._next = self._previous
         self._current = 0
         self._follow(-math.inf)
 

@@ -59,6 +59,10 @@ class Peer:
             self._connection.sendall(piece)
             gevent.sleep(0)
 
+    def send_at_once(self, piece: bytes) -> None:
+        """Send it, and let nothing else run meanwhile."""
+        self._connection.sendall(piece)
+
     def send_and_close(self, piece: bytes) -> None:
         """Send and close before the client reads anything."""
         self._connection.sendall(piece)

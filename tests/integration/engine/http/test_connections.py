@@ -139,6 +139,30 @@ def test_a_connection_that_was_closed_while_idle_is_not_used(
         assert server.targets == ["GET /first", f"{method} /second"]
 
 
+@pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
+@pytest.mark.parametrize("stray", [ok(b"stray"), b"garbage"])
+def test_bytes_that_came_before_a_request_are_not_its_response(method: str, stray: bytes) -> None:
+    """Even if the event loop has not run since: some servers send a 408 before they close an idle connection."""
+    peers = []
+
+    def script(peer: Peer) -> None:
+        peers.append(peer)
+        while peer.request() is not None:
+            peer.send(ok(b""))
+
+    with hostile_server(script) as server, driven(HARNESS, server.url) as user:
+
+        def task() -> Any:
+            for _ in range(2):
+                user.client.get("/first")
+            peers[0].send_at_once(stray)
+            return user.client.request(method, "/second")
+
+        response = user.call(task)
+        assert (response.status_code, response.content, response.error) == (200, b"", None)
+        assert server.connections == 2
+
+
 @pytest.mark.parametrize("method", UNSAFE)
 def test_servers_that_close_silently_after_each_response(user_of: Callable[..., Driven], method: str) -> None:
     """Even if the next request follows at once. It must not be sent twice, so it must not be sent in vain."""

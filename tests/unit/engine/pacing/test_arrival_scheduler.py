@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import gevent
 import pytest
 from locust import User
 from locust.env import Environment
 
-from harness.engine.pacing.arrival_scheduler import TOGETHER_S, ArrivalScheduler
+from harness.engine.pacing.arrival_scheduler import AT_ONCE, TOGETHER_S, ArrivalScheduler
 
 
 class Visitor(User):
@@ -48,6 +50,25 @@ def test_one_wake_up_starts_the_arrivals_due_within_its_cost() -> None:
     assert arrivals.started == pytest.approx([0.005, 0.005 + 0.5 * TOGETHER_S])
     arrivals.run_until(0.006)
     assert len(arrivals.started) == 3
+
+
+def test_no_arrival_is_started_earlier_than_a_few_more_come() -> None:
+    begun_s = perf_counter()
+    noted: list[float] = []
+    scheduler = ArrivalScheduler(
+        lambda: perf_counter() - begun_s, lambda: Visitor, lambda _: None, lambda _, delay_s, __: noted.append(delay_s)
+    )
+
+    def serve(user: User) -> None:
+        while True:
+            scheduler.next_start(user)
+
+    scheduler.open(0.0, (0.05 + TOGETHER_S / 20 * number for number in range(200)), 30, lambda: 30)
+    for _ in range(30):
+        gevent.spawn(serve, Visitor(Environment()))
+    gevent.sleep(0.1)
+    assert len(noted) == 200
+    assert -min(noted) < AT_ONCE * TOGETHER_S / 20 + 0.0002
 
 
 def test_lateness_is_noted_from_the_intended_start() -> None:
