@@ -126,7 +126,7 @@ class GeneratorState:
 
     def _busy(self) -> Message | None:
         for worker, states in self._workers.items():
-            busy, taken = sum(state.wanted > BUSY for state in states), TakenCores.of(states)
+            busy, taken = self._busy_seconds(states), TakenCores.of(states)
             if busy > BUSY_SECONDS * len(states):
                 return message(
                     "generator-busy",
@@ -138,6 +138,14 @@ class GeneratorState:
                     advice=self._advice(0 if str(taken) else len(self._workers) + 1),
                 )
         return None
+
+    def _busy_seconds(self, states: Sequence[WorkerSecond]) -> int:
+        """In how many seconds a worker had work for :data:`BUSY` of its core, or of its turns: then all or none."""
+        turns = self._record.plan.turns
+        if not turns:
+            return sum(state.wanted > BUSY for state in states)
+        own = 1 / len(set(turns))
+        return len(states) if float(np.mean([state.wanted for state in states])) > BUSY * own else 0
 
     def _stalled(self) -> Message | None:
         for worker, states in self._workers.items():

@@ -53,7 +53,10 @@ def paired(a: Runs, b: Runs) -> Pairing:
                     left_out.append(
                         message("compare-generator-limited", phase=name, run=run_id, why=phase.generator_limited)
                     )
-            kept.append([phase for phase in runs.values() if phase.goal == goal and not phase.generator_limited])
+                elif phase.too_contaminated:
+                    left_out.append(message("compare-contaminated", phase=name, run=run_id))
+            usable = [phase for phase in runs.values() if not phase.generator_limited and not phase.too_contaminated]
+            kept.append([phase for phase in usable if phase.goal == goal])
         if all(kept):
             pairs.append(PhasePair(name, *kept))
     if not pairs:

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 _BY_SECOND = ("lengths_s", "planned", "requests", "started", "failures", "timed", "sum_us")
 _SHORTEST_S = 1e-9
+_ROUNDING_S = 1e-3
 _PARTS = 64
 """The entries are counted in so many parts beforehand, so that a look at one bucket counts one part only."""
 
@@ -144,12 +145,13 @@ def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
 
 def sample_of_turns(table: SecondTable, record: PhaseRecord) -> Sample:
     """The same of one build of a duet, by blocks of turns instead of seconds."""
-    table = table.of(np.flatnonzero(table.segment != AFTER))
-    lengths_s = [
-        segment.duration_s if own else 0.0 for segment, own in zip(record.plan.segments, record.turns, strict=True)
-    ]
-    blocks = np.array(lengths_s).reshape(-1, BLOCK).sum(axis=1)[: max(1, len(record.span.segments) // BLOCK)]
-    at = np.minimum(turn_of(table, record) // BLOCK, len(blocks) - 1).astype(np.int32)
+    all_s = np.array([segment.duration_s for segment in record.plan.segments]).reshape(-1, BLOCK)
+    own_s = (all_s * np.array(record.turns).reshape(-1, BLOCK)).sum(axis=1)
+    # A block that was cut short had not given both builds their turns.
+    whole = max(1, int(np.searchsorted(all_s.sum(axis=1).cumsum(), record.length_s + _ROUNDING_S, side="right")))
+    at = turn_of(table, record) // BLOCK
+    rows = np.flatnonzero((table.segment != AFTER) & (at < whole))
+    table, at, blocks = table.of(rows), at[rows].astype(np.int32), own_s[:whole]
     return _sample_by(table, at, blocks, blocks)
 
 

@@ -36,6 +36,8 @@ def settling(
     distance, reach = (worsening, worsening - low) if worsening > to_margin else (to_margin, high - worsening)
     if not math.isfinite(high - low):
         return message("compare-settle-requests")
+    if distance <= 0:
+        return None
     n, m, seconds = evidence.runs_a, evidence.runs_b, evidence.seconds
     if by_time and n == m == 1 and distance > evidence.between:
         longer = max(reach**2 - evidence.between**2, 0.0) / (distance**2 - evidence.between**2)

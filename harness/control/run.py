@@ -136,7 +136,7 @@ def _run_in(
         if broke is not None:
             observer.notify(broke)
         if plan.scenario.has_verify:
-            _verify(plan.scenario.locustfiles, folder, target, journal, interrupts, observer, fork_server)
+            _verify(plan.scenario.locustfiles, folder, targets[-1], journal, interrupts, observer, fork_server)
         for target in targets:
             target.stop()
         observer.notify(message("run-judging"))

@@ -35,7 +35,9 @@ class SocketPoller:
         self._watcher.start(self.dispatch)
         self._held = False
         self.looked_s = 0.0
-        """When :meth:`dispatch` last looked for what is readable (``perf_counter``)."""
+        """When :meth:`dispatch` last looked for all that is readable (``perf_counter``)."""
+        self.unread: set[int] = set()
+        """What it found then, and no reader has been called for yet."""
         _all.add(self)
 
     def add(self, fileno: int, reader: Callable[[], object]) -> None:
@@ -51,8 +53,12 @@ class SocketPoller:
     def dispatch(self) -> None:
         """Call the readers of all that is readable. Runs in the event loop."""
         readers = self._readers
-        self.looked_s = perf_counter()
-        for fileno, _ in self._poll(0, _EVENTS):
+        looked_s = perf_counter()
+        found = self._poll(0, _EVENTS)
+        self.looked_s = looked_s if len(found) < _EVENTS else 0.0
+        unread = self.unread = {fileno for fileno, _ in found}
+        for fileno, _ in found:
+            unread.discard(fileno)
             reader = readers.get(fileno)
             if reader is not None:  # an earlier reader may have closed it
                 reader()

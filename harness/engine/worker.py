@@ -162,7 +162,8 @@ class LoadWorker:
         data = msg.data
         segments = [RateSegment(*segment) for segment in data["segments"]]
         durations = [segment.duration_s for segment in segments]
-        self._pause(data["at_s"], durations, data["turns"])
+        if data["from_s"] == data["at_s"]:
+            self._pause(data["at_s"], durations, data["turns"])
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"], first=data["first"])
         if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
             # A pause: users wait as if for arrivals, and start nothing until they are stopped. (A shape's phase has no
@@ -188,11 +189,9 @@ class LoadWorker:
 
     def _pause(self, at_s: float, durations_s: list[float], turns: list[bool]) -> None:
         """Have users of the closed model begin nothing in the segments that are the other variant's turn."""
-        pauses = self._scheduler.pauses
-        pauses.forget(at_s)
         for begin_s, duration_s, turn in zip(accumulate(durations_s, initial=at_s), durations_s, turns, strict=False):
             if not turn:
-                pauses.add(begin_s, begin_s + duration_s)
+                self._scheduler.pauses.add(begin_s, begin_s + duration_s)
 
     def _next_class(self) -> type[User]:
         """The user class of the next arrival: the one furthest below its share by weight.

@@ -36,7 +36,7 @@ class RunDoubt:
     """How many runs it was compared with."""
 
     def __call__(self, found: Judgement, settling: Settling, figures: dict[str, Any]) -> tuple[Message, Settle]:
-        comparison, seconds = self.gate.comparison, len(seconds_in(self.record))
+        comparison, seconds = self.gate.comparison, self._seconds
         settle = Settle(
             seconds=settling.times_longer and math.ceil(round(seconds * settling.times_longer, 3) / 10) * 10,
             baseline_runs=settling.baseline_runs,
@@ -65,10 +65,15 @@ class RunDoubt:
             return message("gate-few-baseline-runs", runs=self.baseline_runs, settle=ways, seen=seen, **figures)
         return message("gate-within-noise", settle=ways, seen=seen, **figures)
 
+    @property
+    def _seconds(self) -> int:
+        """The length of the phase, which the builds of a duet share."""
+        return round(self.record.length_s) if self.record.turns else len(seconds_in(self.record))
+
     def _ways(self, settle: Settle) -> list[Message]:
         ways = []
         if settle.seconds is not None:
-            ways.append(message("gate-settle-longer", seconds=len(seconds_in(self.record)), needed=settle.seconds))
+            ways.append(message("gate-settle-longer", seconds=self._seconds, needed=settle.seconds))
         if settle.baseline_runs is not None:
             ways.append(message("gate-settle-runs", runs=self.baseline_runs, needed=settle.baseline_runs))
         if settle.metric is not None:

@@ -12,6 +12,7 @@ import random
 
 from harness.messages import Option
 from harness.plan.expression import parse_requirement
+from harness.plan.gating import reads
 from harness.plan.model import Gate, Phase, RunPlan, Sampling, Segment, Variant
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.problems import Problems
@@ -51,8 +52,7 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
     if not 1 <= starts <= MOST_STARTS:
         problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
     problems.raise_if_any()
-    kept = {phase.name for phase in phases}
-    gates = [gate for gate in first.gates if not gate.default and (gate.phase is None or gate.phase in kept)]
+    gates = [gate for gate in first.gates if not gate.default and any(reads(gate, phase) for phase in phases)]
     if not any(gate.comparison.baseline for gate in gates):
         gates += [Gate(comparison=parse_requirement(margin)) for margin in MARGIN]
     rng = random.Random(first.seed)
@@ -62,6 +62,7 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
             "targets": pair * starts,
             "phases": tuple(in_turns(phase, starts, rng) for phase in phases),
             "gates": tuple(gates),
+            "stop_early": False,  # what has been recorded so far is of both builds
             "workers": len(pair) * starts * first.workers,
             "sampling": Sampling(cpu=None, memory=None),
         }

@@ -107,7 +107,12 @@ class Connection:
         sent then. Waits for :attr:`limit_s`.
         """
         looked_s = self._poller.looked_s
-        is_checked = self._watching and self._read_s < looked_s and sent_s - looked_s < _CHECKED_S
+        is_checked = (
+            self._watching
+            and self._read_s < looked_s
+            and sent_s - looked_s < _CHECKED_S
+            and self._fileno not in self._poller.unread
+        )
         if not is_checked and self._poll(0):
             return b""
         try:

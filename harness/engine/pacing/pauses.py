@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 
 class Pauses:
-    """Spans of the run, in seconds since its start; they do not overlap."""
+    """Spans of the run, in seconds since its start; they do not overlap. Times that are asked for never go back."""
 
     def __init__(self) -> None:
-        self._spans: list[tuple[float, float]] = []
+        self._spans: deque[tuple[float, float]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._spans)
@@ -16,18 +18,17 @@ class Pauses:
         """A pause after all those that were added before."""
         self._spans.append((begin_s, end_s))
 
-    def forget(self, before_s: float) -> None:
-        """Drop the pauses that have ended by then."""
-        self._spans = [span for span in self._spans if span[1] > before_s]
-
     def left(self, now_s: float) -> float:
         """How long (s) the current pause lasts; 0 outside of one."""
-        return next((end_s - now_s for begin_s, end_s in self._spans if begin_s <= now_s < end_s), 0.0)
+        while self._spans and self._spans[0][1] <= now_s:
+            self._spans.popleft()
+        return self._spans[0][1] - now_s if self._spans and self._spans[0][0] <= now_s else 0.0
 
     def after(self, now_s: float, seconds: float) -> float:
         """How long (s) from now until ``seconds`` have passed outside of pauses."""
         until_s = now_s + seconds
         for begin_s, end_s in self._spans:
-            if end_s > now_s and begin_s < until_s:
-                until_s += end_s - max(begin_s, now_s)
+            if begin_s >= until_s:
+                break
+            until_s += max(0.0, end_s - max(begin_s, now_s))
         return until_s - now_s

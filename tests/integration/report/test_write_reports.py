@@ -50,7 +50,18 @@ def test_one_file_of_moderate_size_without_a_reference_outside(rich: RunFolder) 
 
 def test_verdict_and_gates_come_before_all_else(rich: RunFolder) -> None:
     page = page_of(rich)
-    order = ["verdict", "gates", "suspects", "phases", "charts", "response-times", "endpoints", "errors", "flames"]
+    order = [
+        "verdict",
+        "gates",
+        "suspects",
+        "phases",
+        "scalability",
+        "charts",
+        "response-times",
+        "endpoints",
+        "errors",
+        "flames",
+    ]
     assert re.findall(r'<section id="([\w-]+)"', page) == [*order, "baseline", "about"]
 
 
