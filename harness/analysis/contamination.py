@@ -130,7 +130,7 @@ def _add_backlog(seconds: Bools, sample: Sample) -> None:
         while at < len(seconds) and not seconds[at]:
             # Half a second of what ends in a second has passed since its start, on average.
             late = (sample.seconds == at) & (lasted_s > at + 0.5 - end)
-            if sample.counts[late].sum() <= BACKLOG * sample.timed[at]:
+            if sample.timed[at] and sample.counts[late].sum() <= BACKLOG * sample.timed[at]:
                 break
             seconds[at] = True
             at += 1

@@ -175,7 +175,13 @@ def _receive(channel: socket.socket) -> tuple[Any, list[int]]:
     length, descriptors, _, _ = socket.recv_fds(channel, _LENGTH_BYTES, _MOST_DESCRIPTORS, flags)
     if not length:
         raise ConnectionError("the other side has ended")
-    return json.loads(channel.recv(int.from_bytes(length), socket.MSG_WAITALL)), descriptors
+    value, missing = b"", int.from_bytes(length)
+    while len(value) < missing:  # a signal may cut a wait for all of it short
+        part = channel.recv(missing - len(value), socket.MSG_WAITALL)
+        if not part:
+            raise ConnectionError("the other side has ended")
+        value += part
+    return json.loads(value), descriptors
 
 
 def main() -> None:

@@ -44,14 +44,15 @@ class SearchSteps:
         self._begin_s = 0.0
         self._is_idle = False
         """Whether no request of the phase ended in the last of these seconds."""
-        self._seconds: list[list[EndpointSecond]] = []
-        """What was recorded of the current segment, in each whole second since it began."""
+        self._seconds: dict[int, list[EndpointSecond]] = {}
+        """What was recorded of the current segment, by whole second of the run since it began."""
 
     def add(self, second: int, rows: Sequence[EndpointSecond]) -> None:
         """Add a recorded second of the run."""
         if second >= self._begin_s:  # the second in which a step begins is not all its own
             own = (self._index, self._segments - 1)
-            self._seconds.append([row for row in rows if (row.phase, row.segment) == own])
+            of_second = self._seconds.setdefault(second, [])  # a late worker's part comes by itself
+            of_second += [row for row in rows if (row.phase, row.segment) == own]
             self._is_idle = not any(row.phase == self._index for row in rows)
 
     def run(self, at_s: float) -> tuple[PhaseEndReason, int | None]:
@@ -91,7 +92,7 @@ class SearchSteps:
         while not self._run_state.wait(_LOOK_S) and self._run_state.now_s() < end_s:
             if len(self._seconds) > judged:
                 judged = len(self._seconds)
-                verdict = broke(self._until, self._shortest_s, self._seconds)
+                verdict = broke(self._until, self._shortest_s, list(self._seconds.values()))
                 if verdict is not None:
                     return verdict
         return None
@@ -111,4 +112,4 @@ class SearchSteps:
             "segment", phase=self._index, segment=self._segments, at_s=at_s, level=level, counts=counts
         )
         self._segments += 1
-        self._begin_s, self._seconds = at_s, []
+        self._begin_s, self._seconds = at_s, {}
