@@ -145,7 +145,8 @@ class GeneratorState:
         if not turns:
             return sum(state.wanted > BUSY for state in states)
         own = 1 / len(set(turns))
-        return len(states) if float(np.mean([state.wanted for state in states])) > BUSY * own else 0
+        # What it had to wait for a core says nothing here: it waits in the turns of others, too.
+        return len(states) if float(np.mean([state.cpu for state in states])) > BUSY * own else 0
 
     def _stalled(self) -> Message | None:
         for worker, states in self._workers.items():
