@@ -64,6 +64,7 @@ def recorded(folder: Path) -> RunRecording:
     return run
 
 
+@pytest.mark.alone  # beside other tests, the load generator is the bottleneck
 @pytest.mark.parametrize("load", [CLOSED, OPEN], ids=["closed", "open"])
 def test_a_slower_build_is_found_and_every_request_counted(load: str, tmp_path: Path) -> None:
     scenario = written(tmp_path, load)
@@ -95,6 +96,7 @@ def test_a_slower_build_is_found_and_every_request_counted(load: str, tmp_path: 
     assert served["a"] > 100
 
 
+@pytest.mark.alone
 def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_change(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED)
     command = build(tmp_path, "app", 0.0)
