@@ -74,7 +74,7 @@ class ForkServer:
         order = {"module": module, "options": options}
         try:
             pid, (handle,) = self.ask(order, (stdin, stdout, stderr))
-        except BaseException as error:
+        except BaseException as error:  # raised again: nobody else would close the pipe
             os.close(writer)
             if isinstance(error, OSError):
                 raise self._not_started(error) from error

@@ -22,7 +22,7 @@ TURN_S = 0.5
 BLOCK = 4
 """Turns."""
 FEWEST_BLOCKS = 8
-"""Of a measured phase: fewer do not show how blocks differ. A short phase has shorter turns."""
+"""The fewest blocks of a measured phase: fewer do not show how blocks differ. A short phase has shorter turns."""
 _SHORTEST_S = 4.0
 MOST_STARTS = 8
 MARGIN = (

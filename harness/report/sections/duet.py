@@ -32,7 +32,7 @@ class Span:
 
 class Builds(Section):
     id = "builds"
-    title = "Build B beside build A"
+    title = "Build B compared with build A"
     template = "duet.html"
     brief = True
 
@@ -74,7 +74,7 @@ def builds(summary: Summary) -> str:
     assert summary.duet is not None
     duet = summary.duet
     starts = f", each started {duet.starts} times" if duet.starts > 1 else ""
-    return f"A is {duet.a}; B is {duet.b}{starts}. They took turns in {counted(duet.blocks, 'block')} of four."
+    return f"A is {duet.a}; B is {duet.b}{starts}. They took turns: {counted(duet.blocks, 'block')} of four turns each."
 
 
 def noise(summary: Summary) -> str:
@@ -82,8 +82,8 @@ def noise(summary: Summary) -> str:
     assert summary.duet is not None
     moved = [title(row.metric) for row in summary.duet.self_changes if row.meaning != "no clear change"]
     if not moved:
-        return "Build A beside itself shows no change, as it should."
-    return f"Build A beside itself differs in {', '.join(moved)}: the machine was too restless for small changes."
+        return "Build A compared with itself shows no change, as expected."
+    return f"Build A compared with itself differs in {', '.join(moved)}: the machine was too noisy for small changes."
 
 
 def _span(row: Change, widest: float) -> Span:
