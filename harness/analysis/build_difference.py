@@ -1,7 +1,8 @@
 """How two builds differ in one figure, each measured by one or more runs.
 
-As :mod:`harness.analysis.compare`, which holds one run against a baseline: in logarithms, with the wider of the noise
-within the runs (MOVER, Zou & Donner 2008) and between them (moderated as in Smyth 2004). Both sides are alike here.
+As :mod:`harness.analysis.baseline_difference`, which holds one run against a baseline: in logarithms, with the wider
+of the noise within the runs (MOVER, Zou & Donner 2008) and between them (moderated as in Smyth 2004). Both sides are
+alike here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.analysis.compare import ENOUGH_RUNS, FLOOR, PRIOR_RUNS
+from harness.analysis.baseline_difference import ENOUGH_RUNS, FLOOR, PRIOR_RUNS
 from harness.analysis.intervals import Z
 from harness.analysis.samples import Floats
 from harness.metrics.metric import Metric

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.analysis.baseline_difference import against, meaning_of, relative
 from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
-from harness.analysis.compare import against, meaning_of, relative
 from harness.analysis.measurement import measure
 from harness.metrics.statistics import Exact
 from harness.record.measurement import PhaseMeasurement

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from harness.analysis.baseline_difference import relative
 from harness.analysis.build_difference import sets_against
-from harness.analysis.compare import relative
 from harness.analysis.equivalence import chances, outcome_of, scaled
 from harness.analysis.intervals import Bounds, degrees_of
-from harness.analysis.settling import Evidence, settling
+from harness.analysis.settling_comparisons import Evidence, settling
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount, Signed, title
 from harness.metrics.metric import Metric

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis.compared_figure import Figure
 from harness.analysis.equivalence import stand_together
-from harness.analysis.paired_phases import PhasePair, Runs, paired
+from harness.analysis.phase_pairs import PhasePair, Runs, pair_phases
 from harness.messages import Message, message
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.formatting import title
@@ -27,7 +27,7 @@ def compared(a: Runs, b: Runs, margins: Margins) -> Comparison:
 
     Raises :class:`HarnessError` if the runs have nothing to compare.
     """
-    pairing = paired(a, b)
+    pairing = pair_phases(a, b)
     is_bench = b[0].is_bench
     metrics: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
     found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics)]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.compare import meaning_of
-from harness.analysis.paired import Effect, effect_of, effect_on_cpu
+from harness.analysis.baseline_difference import meaning_of
+from harness.analysis.block_effects import Effect, effect_of, effect_on_cpu
 from harness.analysis.samples import Floats, Sample, sample_of_turns, samples_of, turn_of
 from harness.analysis.target_usage import usage_of
 from harness.metrics import REQUEST_METRICS, RUN_METRICS

@@ -2,7 +2,7 @@
 
 The nights since the last clear one are pooled: their mean against that of the runs before them, by Student's t. How
 much runs of one build differ is estimated within each of the two sets (else a real change would count as noise), and
-never less than the floor of :mod:`harness.analysis.compare`.
+never less than the floor of :mod:`harness.analysis.baseline_difference`.
 
 The test is repeated each night while the row grows, which the level of each look takes into account: that of Pocock
 (1977, Biometrika 64) for ten looks that together err with 2.5 % on one side. So whenever a row of inconclusive nights
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from harness.analysis.compare import FLOOR
+from harness.analysis.baseline_difference import FLOOR
 from harness.analysis.intervals import Z
 from harness.metrics.metric import Metric
 from harness.record.measurement import Interval

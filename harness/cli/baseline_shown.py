@@ -108,7 +108,7 @@ def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
 
 def _example(baseline: Baseline) -> tuple[str, float] | None:
     """A phase to show the limit of (a steady one if possible), and the P95 that gates compare with."""
-    from harness.analysis.compare import against
+    from harness.analysis.baseline_difference import against
 
     latest = baseline.runs[0]
     if _is_bench(latest):

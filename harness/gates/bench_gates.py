@@ -8,7 +8,7 @@ from typing import Any
 from harness.analysis.comparability import earlier_figures, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
-from harness.analysis.settle import Settling
+from harness.analysis.settling_gates import Settling
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.requirement import Finding, Judgement, detectable_of, judged
 from harness.gates.run_gates import no_baseline

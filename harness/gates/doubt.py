@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analysis.baseline_difference import against
 from harness.analysis.comparability import earlier_figures
-from harness.analysis.compare import against
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import measure
 from harness.analysis.samples import seconds_in
-from harness.analysis.settle import Settling
+from harness.analysis.settling_gates import Settling
 from harness.gates.requirement import Judgement, detectable_of
 from harness.messages import Message, message
 from harness.metrics import TARGET_METRICS

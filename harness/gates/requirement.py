@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.compare import against
-from harness.analysis.settle import Settling, detectable, settling
+from harness.analysis.baseline_difference import against
+from harness.analysis.settling_gates import Settling, detectable, settling
 from harness.messages import Message, message
 from harness.metrics.benchmarks import Minimum
 from harness.metrics.formatting import Estimate, Limit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.analysis.block_effects import Effect
 from harness.analysis.duet import FALSE_SHARE, Paired, _stand
-from harness.analysis.paired import Effect
 from harness.metrics import RUN_METRICS
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.equivalence import chances, outcome_of, stand_together
-from harness.analysis.settling import Evidence, settling
+from harness.analysis.settling_comparisons import Evidence, settling
 from harness.record.comparison import Outcome
 
 TRIALS = 400

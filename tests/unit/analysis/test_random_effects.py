@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.compare import against
+from harness.analysis.baseline_difference import against
 from harness.analysis.random_effects import weights
 from harness.metrics import RUN_METRICS
 from harness.record.measurement import Interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.settle import MOST_RUNS, detectable, settling
+from harness.analysis.settling_gates import MOST_RUNS, detectable, settling
 from harness.gates.requirement import judge
 from harness.plan.expression import parse_requirement
 from harness.record.measurement import Interval

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.compare import ENOUGH_RUNS
+from harness.analysis.baseline_difference import ENOUGH_RUNS
 from harness.errors import HarnessError
 from harness.messages import Message, message
 from harness.record.comparison import MeasuredRun
@@ -31,7 +31,7 @@ class Pairing:
     remarks: list[Message]
 
 
-def paired(a: Runs, b: Runs) -> Pairing:
+def pair_phases(a: Runs, b: Runs) -> Pairing:
     """Pair the phases of both builds. Raises :class:`HarnessError` if that leaves nothing to compare."""
     _reject(a, b)
     pairs, left_out = [], []

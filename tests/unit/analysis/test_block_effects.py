@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from harness.analysis.block_effects import Effect, effect_of, effect_on_cpu
 from harness.analysis.intervals import interval_of
-from harness.analysis.paired import Effect, effect_of, effect_on_cpu
 from harness.analysis.samples import Floats, Sample
 from harness.metrics import REQUEST_METRICS
 from harness.metrics.target_usage import TargetUsage

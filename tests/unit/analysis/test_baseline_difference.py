@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.compare import against
+from harness.analysis.baseline_difference import against
 from harness.analysis.intervals import interval_of
 from harness.gates.requirement import limit_of, side_of
 from harness.metrics import RUN_METRICS
