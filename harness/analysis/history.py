@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.baseline_difference import FLOOR
 from harness.analysis.change_points import change_points
+from harness.analysis.run_sets import FLOOR
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact

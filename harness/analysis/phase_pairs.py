@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.baseline_difference import ENOUGH_RUNS
+from harness.analysis.run_sets import ENOUGH_RUNS
 from harness.errors import HarnessError
 from harness.messages import Message, message
 from harness.record.comparison import MeasuredRun

@@ -17,7 +17,7 @@ thread, caches: the fastest round took 1.5 times as long while others had the co
 widened down to there, so that a neighbour does not fail a gate.
 
 Two processes of one build differ more than the rounds of one process (memory layout, hash seeds).
-:mod:`harness.analysis.baseline_difference` allows for that when runs are compared.
+:mod:`harness.analysis.run_sets` allows for that when runs are compared.
 """
 
 from __future__ import annotations
