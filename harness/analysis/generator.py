@@ -44,7 +44,7 @@ from harness.record.journal import Journal
 from harness.record.journal_entries import ClockReading, Second, WorkerSecond
 from harness.record.measurement import Interval
 from harness.record.summary import Generator, Lag, WorkerClock
-from harness.recording.run import PhaseRecord
+from harness.recording.run import PhaseRecord, RunRecording
 
 BUSY = 0.9
 BUSY_SECONDS = 0.2
@@ -248,13 +248,19 @@ def lateness_of(record: PhaseRecord, journal: Journal, left_out: Container[int] 
     return next(iter(Lateness.merged(parts)), None)
 
 
-def waiting_for_users(record: PhaseRecord, journal: Journal) -> Message | None:
+def waiting_for_users(record: PhaseRecord, run: RunRecording) -> Message | None:
     """A warning where the open model's arrivals waited for users; None where they did not."""
     if record.plan.model != "open":
         return None
-    seconds = seconds_of(record, journal)
+    seconds = seconds_of(record, run.journal)
     most = record.plan.max_users or 0
-    full = sum(second.users >= most and any(state.waiting for state in second.workers) for second in seconds)
+    own = [number for number, target in enumerate(run.plan.targets) if target.name == record.variant]
+
+    def is_full(second: Second, target: int) -> bool:
+        states = [state for state in second.workers if run.plan.target_of(state.worker) == target]
+        return sum(state.users for state in states) >= most and any(state.waiting for state in states)
+
+    full = sum(any(is_full(second, target) for target in own) for second in seconds)
     if not full:
         return None
     return message("arrivals-waited", phase=record.plan.name, users=most, full=full, seconds=len(seconds))

@@ -90,13 +90,14 @@ def _files(folder: RunFolder, summary: Summary) -> list[Text]:
     """The report and, if the run is broken, its logs."""
     paths = [("report", folder.report)]
     if summary.verdict == "broken":
-        paths += [(name, path) for name, path in (("log", folder.log), ("target", folder.target_log)) if path.exists()]
+        paths += [("log", folder.log)] if folder.log.exists() else []
+        paths += folder.target_logs.items()
     return [file_line(name, path) for name, path in paths]
 
 
 def file_line(name: str, path: Path) -> Text:
     """Where to see more, in one piece to be copied."""
-    return Text.assemble((f"{name:<7} ", "bold"), shown_path(path), no_wrap=True)
+    return Text.assemble((f"{name:<8} ", "bold"), shown_path(path), no_wrap=True)
 
 
 def drawn(section: SectionOf[Result, Any], summary: Result, width: int) -> list[RenderableType]:

@@ -175,6 +175,7 @@ def _artifacts(folder: RunFolder) -> dict[str, str]:
     recorded = {"plan": folder.plan, "environment": folder.environment}
     for stream in STREAMS:
         recorded |= {name: folder.path / file for name, file in stream.artifacts.items()}
-    recorded |= {"harness_log": folder.log, "target_log": folder.target_log}
+    logs = {"harness": folder.log, **folder.target_logs}
+    recorded |= {f"{name.replace('-', '_')}_log": path for name, path in logs.items()}
     there = drawn | {name: path for name, path in recorded.items() if path.exists()}
     return {name: path.name for name, path in there.items()}

@@ -174,18 +174,22 @@ class LoadWorker:
             # Announced a little ahead: until it begins, arrivals still set the pace.
             gevent.spawn_later(max(0.0, data["at_s"] - self._recorder.now_s()), self._scheduler.close, data["at_s"])
             return
-        worker, workers = data["worker"], data["workers"]
-        max_users = max(1, data["max_users"] // workers + (worker < data["max_users"] % workers))
+        # With fewer users than workers, some workers have no part of the arrivals.
+        worker, workers = data["worker"], min(data["workers"], data["max_users"])
+        is_idle = worker >= workers
+        max_users = 0 if is_idle else data["max_users"] // workers + (worker < data["max_users"] % workers)
         if data["from_s"] > data["at_s"]:
             self._partition.change(data["from_s"] - data["at_s"], worker, workers)
-            self._scheduler.reopen(data["at_s"], self._partition, max_users)
+            if not is_idle:
+                self._scheduler.reopen(data["at_s"], self._partition, max_users)
             return
         for index, turn in enumerate(data["turns"]):
             if not turn:
                 segments[index] = RateSegment(0, 0, durations[index])
         seed = f"{data['seed']}:{data['phase']}" + (f":{data['first']}" if data["first"] else "")
         self._partition = ArrivalPartition(arrival_times(segments, spacing=data["spacing"], seed=seed), worker, workers)
-        self._scheduler.open(data["at_s"], self._partition, max_users, lambda: len(self._runner.user_greenlets))
+        times = iter(()) if is_idle else self._partition
+        self._scheduler.open(data["at_s"], times, max_users, lambda: len(self._runner.user_greenlets))
 
     def _pause(self, at_s: float, durations_s: list[float], turns: list[bool]) -> None:
         """Have users of the closed model begin nothing in the segments that are the other variant's turn."""

@@ -108,8 +108,8 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     for record, phase in zip(run.phases, phases, strict=True):
         found.append(_generator_warning(phase))
         found.append(_contamination_warning(record, phase))
-        found.append(waiting_for_users(record, run.journal))
-        found.append(_unread_failures(record.plan, phase, gates))
+        for warning in (waiting_for_users(record, run), _unread_failures(record.plan, phase, gates)):
+            found.append(_of_build(record.variant, warning) if warning and record.variant else warning)
     found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
@@ -126,6 +126,10 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     if run.environment is not None:
         found += run.environment.doubts
     return list({str(warning): warning for warning in found if warning is not None}.values())
+
+
+def _of_build(variant: str, warning: Message) -> Message:
+    return message("of-build", build=variant.upper(), warning=warning)
 
 
 def _generator_warning(phase: PhaseSummary) -> Message | None:

@@ -74,6 +74,11 @@ class RunFolder:
         return self.path / f"target-{variant}.log" if variant else self.target_log
 
     @property
+    def target_logs(self) -> dict[str, Path]:
+        """What there is of that, by the file's name without its ending: ``target``, in a duet ``target-a``."""
+        return {path.stem: path for path in sorted(self.path.glob("target*.log"))}
+
+    @property
     def run_id(self) -> str:
         return self.path.name
 

@@ -147,7 +147,10 @@ def test_a_build_that_dies_ends_the_duet_with_nothing_left_running(tmp_path: Pat
         os.kill(victim, signal.SIGKILL)
     result: Result = finish(process)
     assert result.code == 4, result.err
-    assert result.json()["verdict"] == "broken"
+    summary = result.json()
+    assert summary["verdict"] == "broken"
+    assert {summary["artifacts"][f"target_{name}_log"] for name in "ab"} == {"target-a.log", "target-b.log"}
+    assert all(f"target-{name}.log" in result.err for name in "ab")
     assert not _running(tmp_path / "a.py")
     assert not _running(tmp_path / "b.py")
 

@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 _CHUNK = 256
 """Arrivals to compute at a time: a fraction of a millisecond's work."""
+_NEVER = 1 << 62
+"""The number of an arrival that does not come."""
 
 
 class RateSegment(NamedTuple):
@@ -65,7 +67,8 @@ def arrival_times(segments: list[RateSegment], *, spacing: str, seed: str) -> It
 class ArrivalPartition(Iterator[float]):
     """One worker's part of all ``times`` (ascending): every ``workers``-th, beginning with number ``worker``.
 
-    The parts change when a worker is lost: :meth:`change`.
+    A ``worker`` that is none of the ``workers`` has no part, which it takes all times to see. The parts change when a
+    worker is lost: :meth:`change`.
     """
 
     def __init__(self, times: Iterator[float], worker: int, workers: int) -> None:
@@ -75,8 +78,8 @@ class ArrivalPartition(Iterator[float]):
         self._first = 0
         self._next = self._previous = 0
         """The number after the arrival that was returned last, and after the one before it."""
-        self._worker, self._workers = worker, workers
-        self._parts = [(-math.inf, worker, workers)]
+        self._worker, self._workers = _part(worker, workers)
+        self._parts = [(-math.inf, self._worker, self._workers)]
         """From when on this worker has which part, ascending."""
         self._current = 0
         self._until_s = math.inf
@@ -111,7 +114,7 @@ class ArrivalPartition(Iterator[float]):
         The arrival that was returned last counts as not returned: it is returned again if it still belongs to this
         worker. So if all workers change at one moment, before any has used a later arrival, each arrival is used once.
         """
-        self._parts.append((from_s, worker, workers))
+        self._parts.append((from_s, *_part(worker, workers)))
         self._next = self._previous
         self._current = 0
         self._follow(-math.inf)
@@ -124,3 +127,7 @@ class ArrivalPartition(Iterator[float]):
         self._current = after - 1
         _, self._worker, self._workers = self._parts[self._current]
         self._until_s = self._parts[after][0] if after < len(self._parts) else math.inf
+
+
+def _part(worker: int, workers: int) -> tuple[int, int]:
+    return (worker, workers) if worker < workers else (_NEVER, _NEVER + 1)

@@ -230,6 +230,15 @@ def test_users_too_few_for_every_class_serve_all_arrivals(server: CountingServer
     assert requests_by_endpoint(put_load(plan, server.url, tmp_path)) == {"GET /quick": 40}
 
 
+def test_max_users_below_the_number_of_workers_is_kept_and_all_arrivals_are_served(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((40, 40, 3), model="open", max_users=1)], workers=2)
+    journal = put_load(plan, server.url, tmp_path)
+    assert max(second.users for second in journal.seconds) == 1
+    assert (response_of(journal, 0).count, server.served.total(), journal.events) == (120, 120, [])
+
+
 def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: CountingServer, tmp_path: Path) -> None:
     thoughtful = GETTER.replace("constant(0.02)", "constant(60)")
     phases = [phase((5, 5, 1)), phase((20, 20, 2), model="open", max_users=5)]

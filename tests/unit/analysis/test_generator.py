@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from harness.analysis.generator import GeneratorState, TakenCores, generator_of, waiting_for_users
 from harness.messages import Message
-from harness.plan.model import Phase, Segment
+from harness.plan.model import Phase, Segment, Variant
 from harness.recording.run import RunRecording, read_run
 from tests.support.latencies import Latency, lognormal
 from tests.support.plans import pause, steady
@@ -192,7 +193,7 @@ def test_arrivals_that_wait_for_busy_users_are_the_targets_doing(tmp_path: Path)
     run = recorded(tmp_path, late, phase=open_phase, latency=always(20), start_delay=always(400))
     assert limit(run) is None
     assert strain(run) is None
-    warning = waiting_for_users(run.phases[0], run.journal)
+    warning = waiting_for_users(run.phases[0], run)
     assert warning is not None
     assert warning.params == {"phase": "steady", "users": 5, "full": 20, "seconds": 20}
 
@@ -200,13 +201,25 @@ def test_arrivals_that_wait_for_busy_users_are_the_targets_doing(tmp_path: Path)
 def test_arrivals_that_wait_for_a_new_user_do_not_wait_for_busy_ones(tmp_path: Path) -> None:
     roomy = steady(rate=100).model_copy(update={"max_users": 40})
     run = recorded(tmp_path, WorkerState(waiting=1), phase=roomy)
-    assert waiting_for_users(run.phases[0], run.journal) is None
+    assert waiting_for_users(run.phases[0], run) is None
+
+
+def test_each_build_of_a_duet_has_max_users_of_its_own(tmp_path: Path) -> None:
+    def waited(most: int) -> set[str]:
+        phase = steady(rate=100, seconds=20).model_copy(update={"max_users": most})
+        run = recorded(tmp_path / str(most), WorkerState(waiting=2), phase=phase, workers=2)
+        targets = tuple(Variant(name=name, target=run.plan.target) for name in "ab")
+        duet = replace(run, plan=run.plan.model_copy(update={"targets": targets}))
+        # Of five users, the worker of build B has three.
+        return {name for name in "ab" if waiting_for_users(replace(run.phases[0], variant=name), duet)}
+
+    assert (waited(5), waited(3), waited(2)) == (set(), {"b"}, {"a", "b"})
 
 
 @pytest.mark.parametrize("phase", [steady(rate=100), steady(users=10)])
 def test_no_one_waited(tmp_path: Path, phase: Phase) -> None:
     run = recorded(tmp_path, FINE, phase=phase)
-    assert waiting_for_users(run.phases[0], run.journal) is None
+    assert waiting_for_users(run.phases[0], run) is None
 
 
 def test_a_pause_limits_nothing(tmp_path: Path) -> None:

@@ -56,6 +56,15 @@ def test_the_workers_shares_are_together_the_whole(rate_segments: list[RateSegme
     assert max(map(len, partitions)) - min(map(len, partitions)) <= 1
 
 
+@given(segments, st.floats(min_value=0, max_value=20))
+def test_a_worker_without_a_part_has_none_until_it_takes_over(rate_segments: list[RateSegment], cut_s: float) -> None:
+    whole = list(arrival_times(rate_segments, spacing="even", seed="7"))
+    idle = ArrivalPartition(iter(whole), 1, 1)
+    idle.change(cut_s, 0, 1)
+    assert list(idle) == [time for time in whole if time >= cut_s]
+    assert list(ArrivalPartition(iter(whole), 1, 1)) == []
+
+
 cuts = st.lists(st.floats(min_value=0, max_value=20), max_size=3)
 
 
