@@ -28,7 +28,8 @@ from harness.analysis.samples import Floats
 
 SHORTEST = 3
 """So many runs show a new level; fewer may be chance."""
-_FEWEST = 2 * SHORTEST
+FEWEST = 2 * SHORTEST
+"""With fewer figures no step is found."""
 _OUTLIER = 4.0
 """Standard deviations of the noise."""
 _CHANCE = 0.01
@@ -39,7 +40,7 @@ def change_points(values: Sequence[float] | Floats, floor: float) -> list[int]:
     """The indices at which a new level begins. ``floor`` is the least standard deviation of the noise."""
     series = np.asarray(values, dtype=float)
     n = len(series)
-    if n < _FEWEST:
+    if n < FEWEST:
         return []
     noise = noise_of(series, floor)
     series = without_outliers(series, noise) / noise

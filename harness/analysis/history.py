@@ -29,11 +29,13 @@ def series_of(
     *,
     metrics: Sequence[str] = (),
     accepted: Sequence[Accepted] = (),
+    clean: bool = False,
 ) -> list[Series]:
     """The series of ``metrics``, or of all that comparisons show, in each phase and endpoint of the latest run.
 
     ``runs``, the earliest first. A run counts in a phase if it had it with the load of the latest run, and its load
-    generator was not the limit there.
+    generator was not the limit there. With ``clean``, runs in which others took the cores for most of a phase are left
+    out of figures that this changes.
     """
     if not runs:
         return []
@@ -41,7 +43,7 @@ def series_of(
         _series(phase, endpoint, metric, found, accepted)
         for phase in runs[-1][1].phases
         for endpoint, metric in _figures(phase, metrics)
-        if (found := list(_found(runs, phase, endpoint, metric.name)))
+        if (found := list(_found(runs, phase, endpoint, metric, clean)))
     ]
 
 
@@ -54,13 +56,19 @@ def _figures(phase: PhaseMeasurement, metrics: Sequence[str]) -> Iterator[tuple[
 
 
 def _found(
-    runs: Sequence[tuple[HistoryRun, Measurement]], phase: PhaseMeasurement, endpoint: str, metric: str
+    runs: Sequence[tuple[HistoryRun, Measurement]],
+    phase: PhaseMeasurement,
+    endpoint: str,
+    metric: Metric[Any],
+    clean: bool,
 ) -> Iterator[_Found]:
     for run, measurement in runs:
         had = measurement.phase(phase.name, phase.variant)
         if had is None or had.generator_limited or (had.goal and had.goal != phase.goal):
             continue
-        figure = measurement.figure(phase.name, endpoint, metric, phase.variant)
+        if clean and had.too_contaminated and metric.others_matter:
+            continue
+        figure = measurement.figure(phase.name, endpoint, metric.name, phase.variant)
         if figure is not None:
             yield run, figure
 
@@ -73,15 +81,7 @@ def _series(
     accepted: Sequence[Accepted],
 ) -> Series:
     values = [figure.value for _, figure in found]
-    linear = metric.unit.is_share or metric.unit.is_signed or min(values) <= 0
-    scaled = values if linear else [math.log(value) for value in values]
-    if metric.unit.is_share:
-        floor = _SHARE_FLOOR
-    elif linear:
-        floor = FLOOR * max(float(np.median(np.abs(values))), 1e-9)
-    else:
-        floor = 1e-6 if isinstance(metric.statistic, Exact) else FLOOR
-    begins = change_points(scaled, floor)
+    begins = new_levels(values, metric)
     ends = [0, *begins, len(found)]
     levels = [float(np.median(values[low:high])) for low, high in pairwise(ends)]
     steps = [_step(found, at, levels[number], levels[number + 1], metric, accepted) for number, at in enumerate(begins)]
@@ -94,6 +94,18 @@ def _series(
         figures=[figure for _, figure in found],
         steps=steps,
     )
+
+
+def new_levels(values: Sequence[float], metric: Metric[Any]) -> list[int]:
+    """The indices at which a figure of one run each takes a step: as ratios, shares by difference."""
+    linear = metric.unit.is_share or metric.unit.is_signed or min(values) <= 0
+    if metric.unit.is_share:
+        floor = _SHARE_FLOOR
+    elif linear:
+        floor = FLOOR * max(float(np.median(np.abs(values))), 1e-9)
+    else:
+        floor = 1e-6 if isinstance(metric.statistic, Exact) else FLOOR
+    return change_points(values if linear else [math.log(value) for value in values], floor)
 
 
 def _step(

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import change_points
 from benchmarks.stall import simulated_waits, wrk2_figures
 from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY
@@ -116,6 +118,32 @@ def test_waits_at_a_freezing_server_are_simulated() -> None:
     # Frozen from 1.0 to 1.5 s, 10 ms per request: the second waits for the freeze, the third also for the second.
     waits = simulated_waits(np.array([0.5, 1.2, 1.201, 3.0]), np.array([[1.0, 1.5]]), 0.01)
     assert waits.tolist() == pytest.approx([0.01, 0.31, 0.319, 0.01])
+
+
+@pytest.mark.no_cover  # the same few lines hundreds of times
+def test_steps_over_recorded_noise_are_found_and_few_others() -> None:
+    series = [*change_points.seeded(50)]
+    scores = [change_points.Score.of(one, found) for one, found in zip(series, change_points.ours(series), strict=True)]
+    assert sum(scores, change_points.Score()).f1 >= 0.45
+    assert sum(score.false for one, score in zip(series, scores, strict=True) if one.kind == "unchanged") <= 10
+
+
+def test_f1_is_that_of_the_turing_change_point_dataset() -> None:
+    # The start counts: two annotators, of whom one sees a change at 50, which is found four later.
+    assert change_points.tcpd_f1([[50], []], [54]) == 1
+    assert change_points.tcpd_f1([[50], []], [56]) == pytest.approx(2 * 0.5 * 0.75 / 1.25)
+    assert change_points.tcpd_f1([[50], []], []) == pytest.approx(2 * 0.75 / 1.75)
+    assert change_points.matched([10, 12], [11], margin=2) == 1
+
+
+def test_the_dataset_is_read_from_a_checkout(tmp_path: Path) -> None:
+    (tmp_path / "annotations.json").write_text('{"one": {"6": [2], "7": []}, "two": {"6": []}}')
+    for name, dimensions, raw in (("one", 1, [1, 2, None, 4]), ("two", 2, [1]), ("three", 1, [1])):
+        (tmp_path / "datasets" / name).mkdir(parents=True)
+        dataset = {"name": name, "n_dim": dimensions, "series": [{"raw": raw}]}
+        (tmp_path / "datasets" / name / f"{name}.json").write_text(json.dumps(dataset))
+    (one,) = change_points.tcpd(tmp_path)
+    assert (one.values, one.annotations) == ([1, 2, 2, 4], [[2], []])
 
 
 def test_the_journal_has_all_that_many_workers_report() -> None:
