@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 _BARS = "▁▂▃▄▅▆▇█"
-_MOST_RUNS = 200
 _WIDEST = 40
 """Runs in a sparkline: the latest."""
 
@@ -83,7 +82,7 @@ def _history(
         have = sorted({f"{run.profile} {run.fingerprint}" for run in stored})
         raise HarnessError("history-empty", where=store.shown, scenario=scenario, have=have)
     key = Key(scenario, wanted[0].profile, wanted[0].fingerprint)
-    runs, accepted = store.past_runs(key, most=_MOST_RUNS), store.accepted(key)
+    runs, accepted = store.past_runs(key), store.accepted(key)
     return History(
         **key._asdict(),
         runs=[run for run, _ in runs],

@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
+from harness.control.past_runs import Figure, stepped_figures, write_past_runs
 from harness.errors import HarnessError
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
@@ -50,6 +52,10 @@ def conclude(
         warnings += _write_history(folder, plan, environment, store)
     recording = open_recording(folder)
     recording.write_tables()
+    try:
+        write_past_runs(recording, stepped_figures(plan.gates), environment, store)
+    except HarnessError as error:
+        warnings.append(message("history-unreadable", error=error.message))
     summary = write_results(folder, judge(recording), warnings=warnings, recording=recording)
     try:
         entry = RunEntry(
@@ -99,6 +105,7 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     """
     recording = open_recording(folder)
     no_baseline, warnings = look_up_baseline(recording, gates)
+    warnings += _look_up_past_runs(recording, stepped_figures(recording.plan.gates if gates is None else gates))
     recording = replace(recording, no_baseline=no_baseline)
     return write_results(folder, judge(recording, gates=gates), warnings=warnings, recording=recording)
 
@@ -117,7 +124,7 @@ def look_up_baseline(
     if not kept and not folder.environment.exists():
         return None, []
     reports = folder.path.parent
-    if not os.environ.get(VARIABLE) and not (reports / FILE_NAME).exists():
+    if not _has_store(reports):
         return None if kept else message("baseline-no-store", folder=reports, variable=VARIABLE), []
     try:
         fingerprint = kept.fingerprint if kept else read_model(folder.environment, Environment).fingerprint
@@ -143,8 +150,26 @@ def look_up_baseline(
     return None, []
 
 
+def _look_up_past_runs(recording: RunRecording | BenchRecording, wanted: set[Figure]) -> list[Message]:
+    """Look up what gates on steps read, unless the run's own end has left it; returns warnings."""
+    known = {(one.endpoint, one.metric) for one in recording.past_runs.series} if recording.past_runs else set()
+    reports = recording.folder.path.parent
+    if wanted <= known or recording.environment is None or not _has_store(reports):
+        return []
+    try:
+        with open_store(None, reports) as store:
+            write_past_runs(recording, wanted | known, recording.environment, store)
+    except HarnessError as error:
+        return [message("history-unreadable", error=error.message)]
+    return []
+
+
+def _has_store(reports: Path) -> bool:
+    return bool(os.environ.get(VARIABLE)) or (reports / FILE_NAME).exists()
+
+
 def _reads_a_baseline(gate: Gate | BenchGate) -> bool:
-    return gate.baseline if isinstance(gate, BenchGate) else gate.comparison.baseline
+    return gate.baseline if isinstance(gate, BenchGate) else gate.comparison.baseline and not gate.comparison.step
 
 
 def draw_again(folder: RunFolder) -> None:

@@ -14,6 +14,7 @@ from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judge, judge_beside, judged
+from harness.gates.steps import judged_by_steps
 from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Proportion
 from harness.plan.duet import B
@@ -111,6 +112,8 @@ def _judged(
 ) -> Finding:
     if gate.comparison.baseline and run.plan.is_duet:
         return _judged_beside_a(gate, run, record, measured, summary)
+    if gate.comparison.step is not None:
+        return judged_by_steps(gate.comparison, observed, run, record.plan.name, gate.endpoint or ALL)
     baselines: list[Interval] = []
     of_phase = None
     if gate.comparison.baseline:

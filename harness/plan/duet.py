@@ -52,7 +52,11 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
     if not 1 <= starts <= MOST_STARTS:
         problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
     problems.raise_if_any()
-    gates = [gate for gate in first.gates if not gate.default and any(reads(gate, phase) for phase in phases)]
+    gates = [
+        gate
+        for gate in first.gates
+        if not (gate.default or gate.comparison.step) and any(reads(gate, phase) for phase in phases)
+    ]
     if not any(gate.comparison.baseline for gate in gates):
         gates += [Gate(comparison=parse_requirement(margin)) for margin in MARGIN]
     rng = random.Random(first.seed)

@@ -25,11 +25,14 @@ _Data = TypeVar("_Data")
 _GRAMMAR = r"""
 condition: group ("or"i group)*
 group: comparison ("and"i comparison)*
-comparison: WORD COMPARATOR _limit
+comparison: WORD (COMPARATOR _limit | NO STEP DIRECTION)
 benchmark: BENCH "(" NAME ")" "." WORD COMPARATOR _limit
 _limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
 
 BASELINE: "baseline"i
+NO: "no"i
+STEP: "step"i
+DIRECTION: "up"i | "down"i
 BENCH: "bench"i
 NAME: /"[^"]*"|'[^']*'/
 WORD: /[a-zA-Z_][\w.]*/
@@ -50,6 +53,9 @@ _LARGEST = 1e15
 _EXPECTED = {
     "WORD": "a metric",
     "COMPARATOR": "a comparison (<, <=, >, >=)",
+    "NO": '"no step"',
+    "STEP": '"step"',
+    "DIRECTION": '"up" or "down"',
     "NUMBER": "a number",
     "BASELINE": '"baseline"',
     "UNIT": "a unit",
@@ -163,8 +169,26 @@ def tokens_of(tree: ParseTree) -> list[Token]:
 
 def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
+    if tokens[-1].type == "DIRECTION":
+        return _without_step(tokens, source)
     fields, is_relative = terms(tokens, source, RUN_METRICS)
     return Comparison.model_validate(fields | ({"unit": "%"} if is_relative else {}))
+
+
+def _without_step(tokens: Sequence[Token], source: str) -> Comparison:
+    metric, direction = _known(tokens[0], source, RUN_METRICS), str(tokens[-1]).lower()
+    worse = "up" if metric.better == "lower" else "down"
+    if direction != worse:
+        raise InvalidValue("step-that-improves", text=source, meant=f"{metric.name} no step {worse}")
+    return Comparison(
+        metric=metric.name,
+        comparator="<=" if direction == "up" else ">=",
+        value=0,
+        unit=metric.unit.name,
+        baseline=True,
+        step=worse,
+        source=source,
+    )
 
 
 def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data]]) -> tuple[dict[str, Any], bool]:
@@ -173,10 +197,7 @@ def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data
     Raises ``InvalidValue``.
     """
     words = {token.type: str(token) for token in tokens}
-    metric = known.get(words["WORD"].lower())
-    if metric is None:
-        others = alternatives(words["WORD"], known, synonyms(known))
-        raise InvalidValue("metric-unknown", text=source, word=words["WORD"], alternatives=others)
+    metric = _known(words["WORD"], source, known)
     comparator = words["COMPARATOR"]
     if comparator not in _COMPARATORS:
         likely = _COMPARATOR_FOR.get(comparator)
@@ -193,6 +214,14 @@ def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data
         "baseline": "BASELINE" in words,
         "source": source,
     }, is_relative
+
+
+def _known(word: str, source: str, known: Mapping[str, Metric[_Data]]) -> Metric[_Data]:
+    metric = known.get(word.lower())
+    if metric is None:
+        others = alternatives(word, known, synonyms(known))
+        raise InvalidValue("metric-unknown", text=source, word=word, alternatives=others)
+    return metric
 
 
 def _quantity(metric: Metric[_Data], words: Mapping[str, str], source: str) -> tuple[float, bool]:

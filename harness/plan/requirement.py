@@ -73,9 +73,14 @@ class Comparison(Requirement):
     ``value`` is in ms, % (``error_rate``: 0…100) or per second. With ``baseline`` the limit is changed by so many per
     cent of the baseline's figure where ``unit`` is ``%`` (of an ``error_rate``: by percentage points), else by so much.
     ``value`` is negative for ``baseline - 5%``.
+
+    With ``step``, as in ``p95 no step up``, the limit is the level before a step that the figure took in that direction
+    over the stored runs: ``baseline`` is set, and ``value`` is 0.
     """
 
     known = RUN_METRICS
+
+    step: Literal["up", "down"] | None = None
 
     @property
     def measures(self) -> Metric[Aggregate]:

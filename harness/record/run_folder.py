@@ -62,6 +62,7 @@ class RunFolder:
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"
+        self.past_runs = path / "past-runs.json"
         self.cpu = path / "cpu"
         self.memory = path / "memory"
         self.summary = path / "summary.json"

@@ -15,6 +15,7 @@ from harness.metrics.metric import Metric
 from harness.plan.bench import BenchPlan
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
+from harness.record.history import History
 from harness.record.measurement import Baseline
 from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder, read_model
@@ -82,6 +83,12 @@ class Recording(ABC):
         """What it was compared with; None if it was compared with nothing."""
         path = self.folder.comparison
         return read_model(path, Baseline) if path.exists() else None
+
+    @cached_property
+    def past_runs(self) -> History | None:
+        """What gates on steps read: their figures over the runs until this one; None if it has no such gate."""
+        path = self.folder.past_runs
+        return read_model(path, History) if path.exists() else None
 
     def write_tables(self) -> None:
         """Export every stream that was recorded as its table, into the run folder."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 
 from harness.errors import ExitCode
@@ -11,12 +13,17 @@ from harness.store.database import Database
 from harness.store.tables import AcceptedRow, RunRow
 from harness.store.windows import Key, is_of
 
+MOST_RUNS = 200
+"""A history shows the latest."""
+
 
 class PastRuns(Database):
     """What a store knows of the past of one scenario, profile and environment."""
 
-    def past_runs(self, key: Key, *, most: int) -> list[tuple[HistoryRun, Measurement]]:
-        """Its ``most`` latest runs with their figures, the earliest first.
+    def past_runs(
+        self, key: Key, *, most: int = MOST_RUNS, before: datetime | None = None
+    ) -> list[tuple[HistoryRun, Measurement]]:
+        """Its ``most`` latest runs with their figures, the earliest first; those that began ``before`` that moment.
 
         Failed ones belong to it; those that broke or were interrupted have no figures of the target.
         """
@@ -27,6 +34,8 @@ class PastRuns(Database):
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
             .limit(most)
         )
+        if before is not None:
+            query = query.where(RunRow.started_at < before)
         with self._reading() as session:
             rows = session.execute(query).all()
         return [

@@ -145,6 +145,7 @@ def record_run(
     has_verify: bool | None = None,
     stop_early: bool = False,
     environment: Environment | None = None,
+    epoch_s: float = EPOCH_S,
 ) -> RunFolder:
     """Record a run into ``parent / run_id``, all of its files but those that judging and reporting make.
 
@@ -188,8 +189,8 @@ def record_run(
         folder,
         plan,
         environment or make_environment(),
-        _load(run_id, spans, draw, state, workers, events, end_reason, stop_at_s),
-        _readings(spans[-1].end_s, state, target_rss, sampled, np.random.default_rng(seed + 1)),
+        _load(run_id, epoch_s, spans, draw, state, workers, events, end_reason, stop_at_s),
+        _readings(epoch_s, spans[-1].end_s, state, target_rss, sampled, np.random.default_rng(seed + 1)),
         _profiles(folder, spans, profiles or Profiles()),
     )
     return folder
@@ -311,6 +312,7 @@ class _Draw:
 
 def _load(
     run_id: str,
+    epoch_s: float,
     spans: Sequence[_Span],
     draw: _Draw,
     state: Callable[[float], WorkerState],
@@ -336,7 +338,7 @@ def _load(
 
     return RecordedLoad(
         run_id=run_id,
-        epoch_s=EPOCH_S,
+        epoch_s=epoch_s,
         endpoints=[Endpoint(method, name) for method, _, name in (key.partition(" ") for key in draw.endpoints)],
         spans=[
             span.recorded(number, killed=end_reason is None and span is spans[-1]) for number, span in enumerate(spans)
@@ -371,6 +373,7 @@ def _users(at_s: float, spans: Sequence[_Span]) -> int:
 
 
 def _readings(
+    epoch_s: float,
     last_s: float,
     state: Callable[[float], WorkerState],
     rss: Callable[[float], float] | None,
@@ -397,7 +400,7 @@ def _readings(
         }
         given = sampled(float(second)) if sampled else {}
         for source, found in values.items():
-            yield Reading(EPOCH_S + second + 0.5, source, {**found, **given.get(source, {})})
+            yield Reading(epoch_s + second + 0.5, source, {**found, **given.get(source, {})})
 
 
 def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:

@@ -45,6 +45,20 @@ def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, b
 
 
 @pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("p95 no step up", ("p95", "up", "<=", "ms")),
+        ("throughput No Step down", ("throughput", "down", ">=", "/s")),
+        ("cpu_per_request no step up", ("cpu_per_request", "up", "<=", "ms")),
+    ],
+)
+def test_a_step_is_a_requirement_without_a_limit(text: str, meaning: tuple[str, str, str, str]) -> None:
+    read = parse_requirement(text)
+    assert (read.metric, read.step, read.comparator, read.unit) == meaning
+    assert (read.baseline, read.percent, read.source) == (True, False, text)
+
+
+@pytest.mark.parametrize(
     ("text", "code", "params"),
     [
         ("p95 < 500", "limit-without-unit", {"text": "p95 < 500", "meant": "p95 < 500ms"}),
@@ -92,7 +106,10 @@ def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, b
             "limit-out-of-range",
             {"text": "error_rate < 120%", "metric": "error_rate", "most": 100.0, "unit": "%"},
         ),
-        ("p95", "requirement-incomplete", {"text": "p95", "expected": ["a comparison (<, <=, >, >=)"]}),
+        ("p95", "requirement-incomplete", {"text": "p95", "expected": ["a comparison (<, <=, >, >=)", '"no step"']}),
+        ("p95 no step", "requirement-incomplete", {"text": "p95 no step", "expected": ['"up" or "down"']}),
+        ("p95 no step down", "step-that-improves", {"text": "p95 no step down", "meant": "p95 no step up"}),
+        ("rps no step down", "metric-unknown", {"word": "rps", "alternatives": "throughput"}),
         (
             "p95 < ms",
             "requirement-unexpected-word",
@@ -123,6 +140,7 @@ def test_and_binds_closer_than_or() -> None:
     [
         ("error_rate > 1% or p95 <= 500ms", "limit-true-from-start", {"text": "p95 <= 500ms", "meant": "p95 >= 500ms"}),
         ("p95 > baseline + 10%", "limit-with-baseline", {"text": "p95 > baseline + 10%"}),
+        ("p95 no step up", "limit-with-baseline", {"text": "p95 no step up"}),
         (
             "cpu_per_request > 6ms",
             "limit-on-target",

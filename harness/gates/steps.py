@@ -1,0 +1,55 @@
+"""Gates on steps, ``p95 no step up``: whether a figure still is at the level of a step over the stored runs.
+
+Such a gate needs no limit. It fails with the third run at the new level, and until the figure is back, or somebody has
+accepted a run at that level.
+"""
+
+from __future__ import annotations
+
+from harness.analysis.change_points import FEWEST
+from harness.gates.requirement import Finding
+from harness.messages import message
+from harness.metrics.formatting import Amount
+from harness.plan.requirement import Comparison
+from harness.record.history import Series, Step
+from harness.record.measurement import Interval
+from harness.recording.run import RunRecording
+
+
+def judged_by_steps(
+    comparison: Comparison, observed: Interval, run: RunRecording, phase: str, endpoint: str
+) -> Finding:
+    """What the history in the run's folder says of a gate on steps."""
+    if run.past_runs is None:
+        return Finding("inconclusive", message("gate-no-history", metric=comparison.metric), observed)
+    place = (phase, endpoint, comparison.metric)
+    series = next((one for one in run.past_runs.series if (one.phase, one.endpoint, one.metric) == place), None)
+    runs = len(series.figures) if series else 0
+    if series is None or runs < FEWEST:
+        short = message("gate-history-too-short", metric=comparison.metric, runs=runs, needed=FEWEST)
+        return Finding("inconclusive", short, observed)
+    step = _standing(series, comparison.is_upper)
+    if step is None:
+        return Finding("pass", message("gate-no-step", metric=comparison.metric, runs=runs), observed)
+    before, after = (Amount(level, series.unit) for level in (step.level_before, step.level_after))
+    reason = message(
+        "gate-step",
+        metric=comparison.metric,
+        before=before,
+        after=after,
+        runs=[run.run_id for run in (step.before, step.after)],
+        commits=[run.commit or "no commit" for run in (step.before, step.after)],
+    )
+    return Finding("fail", reason, observed, step.level_before, step.level_before)
+
+
+def _standing(series: Series, upwards: bool) -> Step | None:
+    """The latest step in that direction that nobody accepted and of which at least half is still there."""
+    if not series.steps:
+        return None
+    sign, now = (1 if upwards else -1), series.steps[-1].level_after
+    for step in reversed(series.steps):
+        halfway = (step.level_before + step.level_after) / 2
+        if step.accepted is None and sign * (step.level_after - step.level_before) > 0 and sign * (now - halfway) >= 0:
+            return step
+    return None
