@@ -45,8 +45,8 @@ def duet_of(run: RunRecording) -> Duet:
 def named(target: Target) -> str:
     """A target as its user named it."""
     match target:
-        case CommandTarget(command=command):
-            return command
+        case CommandTarget(command=command, revision=revision):
+            return revision or command
         case AttachedTarget(url=url):
             return url
     return SHOP

@@ -111,6 +111,17 @@ class DuetOptions(LoadOptions):
     b: str | None = _option(None, "The command that starts build B on port {port}.", metavar="CMD")
     a_url: str | None = _option(None, "The URL of build A, if it is already running.", metavar="URL")
     b_url: str | None = _option(None, "The URL of build B, if it is already running.", metavar="URL")
+    base: str | None = _option(
+        None,
+        "Compare two commits of the project in this folder: A is REF, B is HEAD, each in a git worktree.",
+        metavar="REF",
+    )
+    target: str | None = _option(
+        None,
+        "With --base: the command that starts either build on port {port}, in its worktree. Default: the profile's.",
+        metavar="CMD",
+    )
+    uncommitted: bool = _option(False, "With --base: build B has the changes that are not committed yet.")
     starts: int = _option(1, "How many times to start each build, as no two starts are alike.", type=int, metavar="N")
 
 

@@ -111,10 +111,11 @@ def _run_in(
             urls = [reached_from_outside(target.url, listen_address, managed=target.managed)]
         importing.join()
         load.begin(urls, lambda: interrupts.count > 0)
+        named = [(variant.name, target) for variant, target in zip(plan.targets, targets, strict=True)]
         with SamplingSession(
             plan.phases,
             plan.sampling,
-            [(variant.name, target) for variant, target in zip(plan.targets, targets, strict=True)],
+            named,
             folder,
             # This process is a part of the generator: it draws the live view and runs the samplers.
             lambda: [os.getpid(), *load.pids()],
@@ -128,7 +129,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
-                LoadStopper(load, observer, interrupts, targets, RunTotals(public) if plan.stop_early else None),
+                LoadStopper(load, observer, interrupts, named, RunTotals(public) if plan.stop_early else None),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
         load.end()

@@ -11,6 +11,7 @@ from harness.control.observer import PhaseChanges, RunObserver
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
+from harness.plan.duet import of_build
 from harness.record.journal import Journal, JournalFollower
 from harness.record.journal_entries import EndReason
 from harness.sampling.session import SamplingSession
@@ -78,10 +79,13 @@ class LoadStopper:
         load: LoadProcesses,
         observer: RunObserver,
         interrupts: Interrupts,
-        targets: Sequence[Target],
+        targets: Sequence[tuple[str, Target]],
         totals: RunTotals | None,
     ) -> None:
-        """With ``totals`` the load also ends when a gate has failed beyond recovery."""
+        """``targets``: each with its variant.
+
+        With ``totals`` the load also ends when a gate has failed beyond recovery.
+        """
         self._load = load
         self._observer = observer
         self._interrupts = interrupts
@@ -101,14 +105,14 @@ class LoadStopper:
 
     def _reason_to_stop(self, journal: Journal) -> tuple[EndReason, Message] | None:
         """For the journal, and for people."""
-        for target in self._targets:
+        for _, target in self._targets:
             if (notice := target.notice()) is not None:
                 self._observer.notify(notice)
         if self._interrupts.count:
             return "interrupted", message("run-interrupted")
-        for target in self._targets:
+        for variant, target in self._targets:
             if not target.is_alive():
-                return "target lost", message("target-lost", end=target.exit_description())
+                return "target lost", of_build(variant, message("target-lost", end=target.exit_description()))
         if self._totals is not None and self._gates is not None:
             self._totals.update(journal)
             if (lost := self._gates.lost()) is not None:

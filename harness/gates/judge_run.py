@@ -25,6 +25,7 @@ from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
+from harness.plan.duet import of_build
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.run_folder import RunFolder, read_json
@@ -109,7 +110,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         found.append(_generator_warning(phase))
         found.append(_contamination_warning(record, phase))
         for warning in (waiting_for_users(record, run), _unread_failures(record.plan, phase, gates)):
-            found.append(_of_build(record.variant, warning) if warning and record.variant else warning)
+            found.append(warning and of_build(record.variant, warning))
     found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
@@ -126,10 +127,6 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
     if run.environment is not None:
         found += run.environment.doubts
     return list({str(warning): warning for warning in found if warning is not None}.values())
-
-
-def _of_build(variant: str, warning: Message) -> Message:
-    return message("of-build", build=variant.upper(), warning=warning)
 
 
 def _generator_warning(phase: PhaseSummary) -> Message | None:

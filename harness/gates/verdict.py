@@ -89,8 +89,11 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case None:
             reasons.append(message("run-was-killed", seconds=journal.last_s))
         case "target lost":
-            attached = run.plan.target.kind == "attached"  # then there is no log of it
-            reasons.append(message("attached-target-was-lost" if attached else "target-was-lost"))
+            if all(variant.target.kind == "attached" for variant in run.plan.targets):  # then there is no log of it
+                reasons.append(message("attached-target-was-lost"))
+            else:
+                logs = [path.name for path in run.folder.target_logs.values()]
+                reasons.append(message("target-was-lost", logs=logs or [run.folder.target_log.name]))
         case "workers lost":
             reasons.append(message("workers-lost"))
         case "error":

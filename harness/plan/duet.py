@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 
-from harness.messages import Option
+from harness.messages import Message, Option, message
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import reads
 from harness.plan.model import Gate, Phase, RunPlan, Sampling, Segment, Variant
@@ -71,6 +71,11 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
             "sampling": Sampling(cpu=None, memory=None),
         }
     )
+
+
+def of_build(variant: str, found: Message) -> Message:
+    """What was found in one variant, with the name of the build if it is one of a duet."""
+    return message("of-build", build=variant.upper(), found=found) if variant else found
 
 
 def in_turns(phase: Phase, starts: int, rng: random.Random) -> Phase:

@@ -153,6 +153,10 @@ class CommandTarget(Frozen):
 
     kind: Literal["command"] = "command"
     command: Annotated[str, Redacted(redacted_command)]
+    folder: str | None = None
+    """Where it is started; None: where the harness was."""
+    revision: str | None = None
+    """Which commit that folder is a checkout of, as :class:`harness.targets.worktrees.Build` names it."""
     ready_path: _Text = "/health"
     ready_timeout_s: float = 60.0
     environment: _Settings = Field(default_factory=dict)

@@ -88,9 +88,11 @@ class Managed(Target):
 
     managed = True
 
-    def __init__(self, command: str, port: int, process: SupervisedProcess, agent_folder: Path | None) -> None:
+    def __init__(
+        self, plan: model.CommandTarget, port: int, process: SupervisedProcess, agent_folder: Path | None
+    ) -> None:
         self.url = f"http://{health.LOOPBACK}:{port}"
-        self._command = command
+        self._plan = plan
         self._process = process
         self._agent_folder = agent_folder
         self.pid: int = process.pid
@@ -110,8 +112,8 @@ class Managed(Target):
         return message(code, signal=signal.Signals(-status).name)
 
     def describe(self) -> str:
-        what = "the embedded shop" if self._command == _SHOP else redacted_command(self._command)
-        return f"{what}, at {self.url}"
+        what = "the embedded shop" if self._plan.command == _SHOP else redacted_command(self._plan.command)
+        return f"{self._plan.revision or what}, at {self.url}"
 
     def agents(self) -> list[Agent]:
         return agents_in(self._agent_folder) if self._agent_folder else []
@@ -136,13 +138,17 @@ def _spawn(
     # Replaced, not formatted: a command may hold other braces (JSON).
     filled = [word.replace("{port}", str(port)) for word in words]
     settings = os.environ | {"PORT": str(port)} | plan.environment
+    if plan.folder is not None:
+        settings["PWD"] = plan.folder
     agent_folder = None
     if agent:
         long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
         agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
         settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
-    process = SupervisedProcess(filled, settings, log, remove=agent_folder, secret_names=secret_names)
-    return Managed(plan.command, port, process, agent_folder)
+    process = SupervisedProcess(
+        filled, settings, log, folder=plan.folder, remove=agent_folder, secret_names=secret_names
+    )
+    return Managed(plan, port, process, agent_folder)
 
 
 def _not_ready(

@@ -75,6 +75,7 @@ class _Supervisor:
             root = subprocess.Popen(
                 order["command"],
                 env=order["environment"],
+                cwd=order["folder"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

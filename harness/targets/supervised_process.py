@@ -22,7 +22,8 @@ class SupervisedProcess:
     """Starts when it is created. ``pid`` is its first process.
 
     ``log`` takes the output of all its processes: a file, in which secrets are redacted (``secret_names`` are the
-    user's own), or the descriptor of a pipe that the caller reads. ``remove`` is a folder to remove at the end.
+    user's own), or the descriptor of a pipe that the caller reads. ``folder`` is where the command is started, if not
+    here. ``remove`` is a folder to remove at the end.
     Raises :class:`HarnessError` (exit code 4) if the command cannot be started.
     """
 
@@ -32,6 +33,7 @@ class SupervisedProcess:
         environment: Mapping[str, str],
         log: Path | int,
         *,
+        folder: str | None = None,
         remove: Path | None = None,
         secret_names: Sequence[str] = (),
     ) -> None:
@@ -52,6 +54,7 @@ class SupervisedProcess:
         order = {
             "command": list(command),
             "environment": dict(environment),
+            "folder": folder,
             "log": log if isinstance(log, int) else str(log.absolute()),
             "secret_names": list(secret_names),
             "remove": None if remove is None else str(remove),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections import Counter
 from contextlib import ExitStack
@@ -120,6 +121,27 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
     assert judged.code == 0, judged.err
 
 
+@pytest.mark.alone
+def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for delay_s in (0.0, 0.06):
+        build(project, "app", delay_s)
+        for words in (("init", "-q"), ("add", "app.py"), ("commit", "-qm", "change"), ("tag", f"after-{delay_s:g}")):
+            identity = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+            subprocess.run(["git", *identity, *words], cwd=project, check=True)
+    command = f"{shlex.quote(sys.executable)} app.py {{port}}"
+    arguments = ("duet", written(project, CLOSED), "--profile", "load.toml", "--base", "after-0", "--target", command)
+    result = harness(*arguments, "--json", cwd=project)
+    assert result.code == 1, result.err
+    summary = result.json()
+    (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
+    assert p50["meaning"] == "worse"
+    assert summary["duet"]["a"].startswith("after-0 ")
+    worktrees = subprocess.run(["git", "worktree", "list"], cwd=project, check=True, capture_output=True, text=True)
+    assert worktrees.stdout.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -129,6 +151,10 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
         (("--a-url", "http://127.0.0.1:9", "--b", "true", "--starts", "2"), 2),
         (("--a", "true", "--b", "true", "--starts", "0"), 2),
         (("--a", "false {port}", "--b", "false {port}"), 4),
+        (("--base", "main", "--a", "true"), 2),
+        (("--base", "main"), 2),
+        (("--base", "main", "--target", "true"), 2),
+        (("--target", "true"), 2),
     ],
 )
 def test_builds_that_cannot_be_compared_are_named(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
