@@ -33,7 +33,7 @@ from harness.targets.machine import usable_cores
 
 FIXED_HZ = 100
 USERS = 8
-SETTLING_S = 2.5
+SETTLING_S, SHORT_SETTLING_S = 2.5, 1.5
 """Time for py-spy to start, and for the harness to find its rate."""
 _SPARE_S = 60.0
 
@@ -89,12 +89,12 @@ def _requests_s(url: str, seconds: float) -> float:
     return (_served(url) - before) / (time.monotonic() - before_s)
 
 
-def _without(url: str, _pid: int, seconds: float) -> Window:
-    time.sleep(SETTLING_S)
+def _without(url: str, _pid: int, settling_s: float, seconds: float) -> Window:
+    time.sleep(settling_s)
     return Window(_requests_s(url, seconds), 0, 0)
 
 
-def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
+def _at_a_fixed_rate(url: str, pid: int, settling_s: float, seconds: float) -> Window:
     py_spy = tool("py-spy")
     if py_spy is None:
         raise click.ClickException("py-spy is not installed for this Python (pip install py-spy)")
@@ -105,7 +105,7 @@ def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent
         )
         try:
-            time.sleep(SETTLING_S)
+            time.sleep(settling_s)
             before = CpuTime.of(process.pid)
             requests_s = _requests_s(url, seconds)
             end = CpuTime.of(process.pid)
@@ -117,12 +117,12 @@ def _at_a_fixed_rate(url: str, pid: int, seconds: float) -> Window:
     return Window(requests_s, FIXED_HZ, end.cores_since(before))
 
 
-def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
+def _as_the_harness_does(url: str, pid: int, settling_s: float, seconds: float) -> Window:
     with tempfile.TemporaryDirectory() as folder:
         sampler = CpuSampler(pid, SamplingRate(FIXED_HZ, usable_cores()), RunFolder.create(Path(folder), "run"))
         sampler.begin_phase(0, "steady")
         try:
-            time.sleep(SETTLING_S)
+            time.sleep(settling_s)
             requests_s = _requests_s(url, seconds)
         finally:
             profiles = sampler.close()
@@ -131,24 +131,24 @@ def _as_the_harness_does(url: str, pid: int, seconds: float) -> Window:
     return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
 
 
-WAYS: dict[str, Callable[[str, int, float], Window]] = {
+WAYS: dict[str, Callable[[str, int, float, float], Window]] = {
     "without": _without,
     f"{FIXED_HZ} a second": _at_a_fixed_rate,
     "as the harness does": _as_the_harness_does,
 }
 
 
-def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
+def _measure(rounds: int, settling_s: float, seconds: float) -> dict[str, list[Window]]:
     windows: dict[str, list[Window]] = {way: [] for way in WAYS}
     with _shop() as (url, pid), tempfile.TemporaryDirectory() as folder:
         scenario = getter(Path(folder), path="/products?page=3")
-        longest_s = rounds * len(WAYS) * (SETTLING_S + 2 * seconds) + _SPARE_S
+        longest_s = rounds * len(WAYS) * (settling_s + 2 * seconds) + _SPARE_S
         load = HarnessLoad(Path(folder), scenario, [closed_phase(USERS, longest_s)], url, two_cores()[0])
         try:
             wait_until(lambda: load.phases_started() == 1, "the load", 30)
             for _ in range(rounds):
                 for way, measure in WAYS.items():
-                    windows[way].append(measure(url, pid, seconds))
+                    windows[way].append(measure(url, pid, settling_s, seconds))
                     if not load.running():
                         raise click.ClickException("the load ended before the last round")
         finally:
@@ -162,7 +162,7 @@ def _measure(rounds: int, seconds: float) -> dict[str, list[Window]]:
 @click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, short: bool) -> None:
     """Measure what py-spy costs a busy target, at a fixed rate and as the harness samples."""
-    windows = _measure(1, 0.5) if short else _measure(rounds, seconds)
+    windows = _measure(1, SHORT_SETTLING_S, 0.5) if short else _measure(rounds, SETTLING_S, seconds)
     usual = [window.requests_s for window in windows["without"]]
     ways = {}
     for way, seen in windows.items():
