@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.record.profiles import read_folded
-from tests.support.command import REPOSITORY, harness, latest_run
+from tests.support.command import REPOSITORY, latest_run
+from tests.support.in_process import harness
 
 FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 PROFILE = """
@@ -29,10 +32,10 @@ memory = {duration = "4s"}
 """
 
 
-def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path) -> None:
+def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "causes.toml").write_text(PROFILE)
-    run = ("run", FLASH_SALE, "--profile", "causes.toml", "--json")
-    summary = harness(*run, cwd=tmp_path, env={"SHOP_DEFECTS": "leak,oversell"}).json()
+    monkeypatch.setenv("SHOP_DEFECTS", "leak,oversell")
+    summary = harness("run", FLASH_SALE, "--profile", "causes.toml", "--json", cwd=tmp_path).json
 
     # An oversell breaks the scenario's invariant.
     (verify,) = [gate for gate in summary["gates"] if gate["require"] == "verify"]

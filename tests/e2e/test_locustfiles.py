@@ -8,10 +8,13 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from harness.record.journal import read_journal
-from tests.support.command import harness, latest_run
+from tests.support.command import latest_run
 from tests.support.counting_server import CountingServer
 from tests.support.engine import requests_by_endpoint
+from tests.support.in_process import harness
 
 PACKAGE = {
     "common.py": """
@@ -223,22 +226,25 @@ PROFILE = """
 IN_THIS_ORDER = ["init", "test_start", "spawning_complete", "test_stopping", "test_stop", "quitting", "quit"]
 
 
-def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(tmp_path: Path) -> None:
+def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "shop"
     package.mkdir()
     for name, text in {"__init__.py": "", **PACKAGE, "names.txt": " ".join(f"n{n}" for n in range(8))}.items():
         (package / name).write_text(textwrap.dedent(text))
     (tmp_path / "quick.toml").write_text(textwrap.dedent(PROFILE))
     notes_file = tmp_path / "notes"
+    monkeypatch.setenv("NOTES", str(notes_file))
+    monkeypatch.setenv("TONE", "soft")
     with CountingServer().running() as server:
         result = harness(
             *("run", package, "--profile", "quick.toml", "--workers", "2", "--host", server.url, "--json"),
             *("--tags", "buys", "--", "--greeting", "hallo", "--sizes", "s,m", "Visitor", "Admin", "Raw", "Idle"),
             cwd=tmp_path,
-            env={"NOTES": str(notes_file), "TONE": "soft"},
         )
-    summary = result.json()
-    assert result.code in (1, 4), result.err  # 4 where the tests beside this one leave the generator no time
+    summary = result.json
+    assert result.exit_code in (1, 4), result.err  # 4 where the tests beside this one leave the generator no time
     assert ("scenario-exit-code", 7) in [
         (reason["code"], reason["params"].get("exit_code")) for reason in summary["verdict_reasons"]
     ]

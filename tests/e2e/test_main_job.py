@@ -24,7 +24,9 @@ SHORT = (
     *("--set", "phase.steady.users=60"),
     *("--set", "phase.steady.hold=4s"),
     *("--set", "phase.stress.every=1s"),
-    *("--set", "phase.stress.users.to=400"),
+    *("--set", "phase.stress.users.from=100"),
+    *("--set", "phase.stress.users.to=200"),
+    *("--set", "phase.stress.users.step=100"),
 )
 """Every phase of the default run, for a moment."""
 COARSE = ("--set", "sampling.cpu.rate_hz=20")
@@ -81,7 +83,7 @@ def test_one_command_gives_a_verdict_and_everything_to_understand_it(sound: tupl
         ("verify", "pass"),
     ]
     assert [phase["name"] for phase in summary["phases"]] == ["ramp", "steady", "stress"]
-    assert summary["phases"][2]["steps"][0]["level"] == 200
+    assert summary["phases"][2]["steps"][0]["level"] == 100
     assert summary["totals"]["failures"] == 0
 
     folder = latest_run(cwd)
@@ -103,7 +105,7 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(s
 
     slow = harness(
         *("run", FLASH_SALE, *JUDGED, "--json"),
-        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=5s"),
+        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=4s"),
         cwd=cwd,
         env={"SHOP_DEFECTS": "slow_search"},
     )
@@ -121,8 +123,9 @@ def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gat
     tmp_path: Path,
 ) -> None:
     with start_shop() as shop:
-        ran = harness("run", FLASH_SALE, "--host", shop.url, "--pid", str(shop.pid), *SHORT, *COARSE, cwd=tmp_path)
-        assert ran.code in (1, *SOUND), ran.err  # so short a run may well fail a gate
+        attached = ("--host", shop.url, "--pid", str(shop.pid))
+        ran = in_process.harness("run", FLASH_SALE, *attached, *SHORT, *COARSE, cwd=tmp_path)
+        assert ran.exit_code in (1, *SOUND), ran.err  # so short a run may well fail a gate
         served = served_by(shop.url)
     folder = latest_run(tmp_path)
     assert requests_by_endpoint(read_journal(folder / "journal")) == served
@@ -135,7 +138,7 @@ def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gat
     drawn = in_process.harness("report", folder.name, cwd=tmp_path)
     assert drawn.exit_code == 0
     assert "p95 &lt; 0.1ms" in (folder / "report.html").read_text()
-    assert in_process.harness("gate", "latest", cwd=tmp_path).exit_code == ran.code
+    assert in_process.harness("gate", "latest", cwd=tmp_path).exit_code == ran.exit_code
 
 
 def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(tmp_path: Path) -> None:
@@ -165,24 +168,24 @@ def test_ctrl_c_ends_in_order_with_a_report_and_exact_counts(tmp_path: Path) -> 
 
 def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_path: Path) -> None:
     command = "python -m harness.shop --host 127.0.0.1 --port {port}"
-    result = harness(
+    result = in_process.harness(
         *("run", REPOSITORY / "scenarios" / "locustfile.py", "--target", command, "--profile", "smoke", "--json"),
-        *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=4s"),
+        *("--set", "phase.ramp.duration=1s", "--set", "phase.steady.users=80", "--set", "phase.steady.duration=3s"),
         *("--set", "sampling.memory=false", "--set", "sampling.cpu=false"),
         cwd=tmp_path,
     )
-    assert result.code in SOUND, result.err
-    endpoints = {f"{e['method']} {e['name']}" for e in result.json()["phases"][1]["endpoints"]}
+    assert result.exit_code in SOUND, result.err
+    endpoints = {f"{e['method']} {e['name']}" for e in result.json["phases"][1]["endpoints"]}
     assert endpoints >= {"GET /products", "GET /search?q=lamp", "POST /cart", "POST /checkout"}
 
 
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
-    result = harness(
+    result = in_process.harness(
         *("run", REPOSITORY / "scenarios" / "json_api.py", "--json"),
         *("--set", "sampling.memory=false", "--set", "sampling.cpu=false"),
         *("--set", "phase.ramp.over=1s", "--set", "phase.steady.rate=100", "--set", "phase.steady.hold=3s"),
         cwd=tmp_path,
     )
-    assert result.code in SOUND, result.err
-    steady = result.json()["phases"][1]
+    assert result.exit_code in SOUND, result.err
+    steady = result.json["phases"][1]
     assert (steady["model"], steady["requests"]) == ("open", 300)

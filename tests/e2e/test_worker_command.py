@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import in_process
 from tests.support.children import free_port
 from tests.support.command import finish, harness, start
 from tests.support.counting_server import CountingServer
@@ -85,9 +86,10 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_
     assert not list(there.glob("harness-worker-*"))
 
 
-def test_a_missing_secret_is_reported(tmp_path: Path) -> None:
-    nothing = harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
-    assert (nothing.code, "HARNESS_SECRET" in nothing.err) == (2, True), nothing
+def test_a_missing_secret_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HARNESS_SECRET", raising=False)
+    nothing = in_process.harness("worker", "--master", "127.0.0.1", cwd=tmp_path)
+    assert (nothing.exit_code, "HARNESS_SECRET" in nothing.err) == (2, True), nothing
 
 
 def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
@@ -100,7 +102,10 @@ def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, b"SSH-2.0-OpenSSH_9.6\r\n", b""])
-def test_a_program_that_is_no_master_is_not_waited_for(tmp_path: Path, greeting: bytes) -> None:
+def test_a_program_that_is_no_master_is_not_waited_for(
+    tmp_path: Path, greeting: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_SECRET", SECRET)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def greet() -> None:
@@ -113,7 +118,7 @@ def test_a_program_that_is_no_master_is_not_waited_for(tmp_path: Path, greeting:
         greeting_all = threading.Thread(target=greet, daemon=True)
         greeting_all.start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        refused = harness("worker", "--master", address, cwd=tmp_path, env={"HARNESS_SECRET": SECRET})
-        assert (refused.code, address in refused.err) == (2, True), refused
+        refused = in_process.harness("worker", "--master", address, cwd=tmp_path)
+        assert (refused.exit_code, address in refused.err) == (2, True), refused
         listener.shutdown(socket.SHUT_RDWR)
         greeting_all.join(10)
