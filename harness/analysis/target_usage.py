@@ -11,6 +11,7 @@ The growth of memory is the Theil-Sen slope with Sen's interval (1968, JASA 63),
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +30,8 @@ from harness.recording.run import PhaseRecord, RunRecording
 
 _LONGEST_GAP_S = 5.0
 """Readings further apart than this do not show what happened between them."""
+_IDLE = 0.01
+"""What a build of a duet uses while the other has its turn, as a share of what it uses in its own."""
 
 
 def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> TargetUsage:
@@ -77,12 +80,29 @@ def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
     if not readings:
         return TargetUsage(np.zeros(0), np.zeros(0))
     requests = next(samples_of(record, run.journal))[1].requests
-    lengths_s = np.array([segment.duration_s for segment in record.plan.segments]).reshape(-1, BLOCK).sum(axis=1)
-    edges = run.journal.epoch_s + record.start_s + np.concatenate([[0.0], lengths_s.cumsum()])[: len(requests) + 1]
-    used_s = np.interp(
-        edges, [reading.epoch_s for reading in readings], [reading.values["cpu_s"] for reading in readings]
+    began_s = run.journal.epoch_s + record.start_s
+    used_s = used_by_block(
+        np.array([reading.epoch_s - began_s for reading in readings]),
+        np.array([reading.values["cpu_s"] for reading in readings]),
+        np.array([segment.duration_s for segment in record.plan.segments]),
+        record.turns,
     )
-    return TargetUsage(np.diff(used_s), requests)
+    return TargetUsage(used_s[: len(requests)], requests)
+
+
+def used_by_block(read_s: Floats, read_cpu_s: Floats, turns_s: Floats, own: Sequence[bool]) -> Floats:
+    """The CPU seconds that a build used in each block of turns, of which some are its own.
+
+    ``read_cpu_s`` is what it had used at ``read_s``, in seconds from the start of the phase. Blocks end between two
+    readings. What was used between those is spread over the build's own turns, in which it works.
+    """
+    worked_s = turns_s * np.where(own, 1.0, _IDLE)
+    at_s, work_s = (
+        np.concatenate([[-_LONGEST_GAP_S, 0.0], spans.cumsum(), [spans.sum() + _LONGEST_GAP_S]])
+        for spans in (turns_s, worked_s)
+    )
+    edges = work_s[1:-1:BLOCK]
+    return np.diff(np.interp(edges, np.interp(read_s, at_s, work_s), read_cpu_s))
 
 
 def _ended(journal: Journal) -> Floats:

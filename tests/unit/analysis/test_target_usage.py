@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure
-from harness.analysis.target_usage import interval_of, usage_of
+from harness.analysis.target_usage import interval_of, usage_of, used_by_block
 from harness.metrics import TARGET_METRICS
 from harness.metrics.target_usage import TargetUsage
 from harness.record.measurement import ALL, Interval
@@ -74,6 +74,19 @@ def test_the_cpu_of_a_phase_is_divided_by_its_requests(tmp_path: Path) -> None:
     others = [part.figures for name, part in measure(run).phases[0].endpoints.items() if name != ALL]
     assert others
     assert not any("cpu_per_request" in figures for figures in others)
+
+
+def test_a_block_of_turns_has_the_cpu_time_of_its_own_turns() -> None:
+    """Readings come every quarter of a second, blocks end between two of them."""
+    rng = np.random.default_rng(1)
+    own = np.concatenate(
+        [rng.permutation([[True, False, False, True], [False, True, True, False]])[0] for _ in range(20)]
+    )
+    edges_s = 0.5 * np.arange(len(own) + 1)
+    used_s = np.concatenate([[0.0], (0.5 * own * np.repeat(np.linspace(0.1, 0.4, 20), 4)).cumsum()])
+    read_s = np.arange(-1, 42, 0.251)
+    found = used_by_block(read_s, np.interp(read_s, edges_s, used_s), np.full(len(own), 0.5), own.tolist())
+    assert found == pytest.approx(np.linspace(0.1, 0.4, 20), rel=0.04)
 
 
 def growing(rng: np.random.Generator, seconds: int, *, per_minute: float) -> TargetUsage:
