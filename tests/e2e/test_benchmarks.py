@@ -168,3 +168,13 @@ def test_what_a_run_takes_besides_its_load() -> None:
     assert figures["wall_s"]["median"] > 1 + figures["end_s"]["median"] > 1
     assert figures["cpu_s"]["median"] > 0
     assert 0 < figures["begin_s"]["median"] < figures["wall_s"]["median"]
+
+
+def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
+    figures = benchmark("verdicts")
+    (duet,) = figures["recorded"]
+    assert duet["changes"].keys() == {"cpu_per_request", "mean", "p50"}
+    assert {(each["kind"], each["target"]) for each in figures["trials"]} == {("duet", "async"), ("night", "threaded")}
+    for trials in figures["trials"]:
+        assert trials["n"] == sum(trials["verdicts"].values()) == 2
+        assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())

@@ -1,0 +1,139 @@
+"""Real runs and duets of the targets in ``verdict_target.py``, recorded for ``verdicts.py`` to judge and to resample.
+
+A folder of recordings has ``recordings.jsonl``, a line a recording, and the run folders that ``harness run`` and
+``harness duet`` leave.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from benchmarks.neighbour import neighbour
+from benchmarks.verdict_target import KINDS
+from harness.record.run_folder import RunFolder
+from harness.recording.run import RunRecording, read_run
+
+_HERE = Path(__file__).parent
+_INDEX = "recordings.jsonl"
+PHASE = "steady"
+USERS = 5
+
+_PROFILE = """
+[[phase]]
+name = "warm-up"
+kind = "ramp"
+users = {users}
+duration = "{warm_up_s:g}s"
+
+[[phase]]
+name = "{phase}"
+kind = "steady"
+users = {users}
+duration = "{seconds:g}s"
+
+[sampling]
+memory = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One recording: a run of a build with ``more`` percent work in its search, or a duet of it with the usual one."""
+
+    kind: Literal["run", "duet"]
+    target: str
+    more: float
+    noisy: bool
+    """Whether a neighbour takes a third of the cores."""
+    seconds: float
+    starts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording and its run folder."""
+
+    wanted: Wanted
+    folder: Path
+
+    def open(self) -> RunRecording:
+        return read_run(RunFolder.open(self.folder))
+
+
+_ORDER_S = 8.0
+"""A block of each of four starts."""
+
+
+def plan(*, minutes: float, short: bool = False) -> list[Wanted]:
+    """What to record in so many minutes, in an order that spreads each kind over the whole time."""
+    if short:
+        return [Wanted("duet", "async", 0, False, 4), Wanted("run", "threaded", 0, False, 5)]
+    scale = minutes / 28
+    duet_s, known_s = (_ORDER_S * round(seconds * scale / _ORDER_S) for seconds in (80, 24))
+    run_s = round(20 * scale)
+    found: list[Wanted] = []
+    for more, noisy_duet in zip((2.0, 5.0, 10.0, 20.0), (False, True, False, None), strict=True):
+        for target in KINDS:
+            found += [Wanted("run", target, 0, noisy, run_s) for noisy in (False, True, False)]
+            found.append(Wanted("duet", target, more, False, known_s, starts=4))
+            if noisy_duet is not None:
+                found.append(Wanted("duet", target, 0, noisy_duet, duet_s, starts=4))
+    return found + [Wanted("run", target, 20.0, False, run_s) for target in KINDS]
+
+
+def record(wanted: Iterable[Wanted], folder: Path, *, minutes: float) -> None:
+    """Make each recording, one after the other, as far as so many minutes reach. Those of an earlier call stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    began, earlier = time.monotonic(), len(list(folder.glob("*/")))
+    for number, each in enumerate(wanted, earlier):
+        if time.monotonic() - began + each.seconds > 60 * minutes:
+            click.echo(f"no time for {each}", err=True)
+            continue
+        with neighbour(number) if each.noisy else nullcontext():
+            run_folder = _record(each, folder / f"{number:03}")
+        entry = {**asdict(each), "folder": str(run_folder.relative_to(folder))}
+        with (folder / _INDEX).open("a") as index:
+            index.write(json.dumps(entry) + "\n")
+        click.echo(f"{time.monotonic() - began:6.0f} s  {entry}", err=True)
+
+
+def recordings(folder: Path) -> Iterator[Recorded]:
+    """What was recorded. Raises :class:`click.ClickException` if nothing was."""
+    index = folder / _INDEX
+    if not index.is_file():
+        raise click.ClickException(f"{folder} has no recordings; make some with --record {folder}")
+    for line in index.read_text().splitlines():
+        entry = json.loads(line)
+        yield Recorded(folder=folder / entry.pop("folder"), wanted=Wanted(**entry))
+
+
+def _record(wanted: Wanted, out: Path) -> Path:
+    out.mkdir()
+    profile = out / "verdicts.toml"
+    warm_up_s = 1.0 if wanted.seconds < 10 else 3.0
+    profile.write_text(_PROFILE.format(users=USERS, warm_up_s=warm_up_s, phase=PHASE, seconds=wanted.seconds))
+    options: list[str | Path] = [_HERE / "verdict_scenario.py", "--profile", profile, "--out", out, "--seed", "1"]
+    if wanted.kind == "duet":
+        builds = ["--a", _command(wanted.target, 0), "--b", _command(wanted.target, wanted.more)]
+        command = ["duet", *options, *builds, "--starts", str(wanted.starts)]
+    else:
+        command = ["run", *options, "--target", _command(wanted.target, wanted.more)]
+    done = subprocess.run([sys.executable, "-m", "harness", *map(str, command)], capture_output=True, text=True)
+    if done.returncode not in (0, 1, 3):  # it was judged
+        raise click.ClickException(f"{wanted} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
+    (folder,) = (path.parent for path in out.glob("*/plan.json"))
+    return folder
+
+
+def _command(target: str, more: float) -> str:
+    return f"{sys.executable} {_HERE / 'verdict_target.py'} {target} --port {{port}} --more {more:g}"

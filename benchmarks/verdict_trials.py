@@ -1,0 +1,225 @@
+"""Trials of duets and nightly gates on resampled recordings: what the harness finds, and how often it is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.resampled_duets import DuetTrials, RecordedDuet
+from benchmarks.resampled_nights import WINDOW, RecordedRun, nights
+from benchmarks.resampling import Effect
+from benchmarks.verdict_recordings import Recorded, recordings
+from harness.analysis.intervals import wilson
+from harness.gates.judge import judge
+from harness.plan.expression import parse_requirement
+from harness.plan.model import Gate
+from harness.record.run_folder import RunFolder
+from harness.record.summary import Change, Summary
+
+CHANGED = "GET /search"
+FIGURES: Mapping[str, str] = {"cpu_per_request": "", "mean": CHANGED, "p50": CHANGED}
+"""What is gated, and of which endpoint."""
+DUET_GATES = {"cpu_per_request": "baseline", "mean": "baseline", "p50": "baseline"}
+"""Whether B is shown to be slower at all: a gate with a margin finds only what exceeds it."""
+NIGHT_GATES = {"cpu_per_request": "baseline + 5%", "mean": "baseline + 10%", "p50": "baseline + 10%"}
+"""Half of the changes that they are to find."""
+
+
+def gates(limits: Mapping[str, str]) -> list[Gate]:
+    """The gates with these limits."""
+    return [
+        Gate(comparison=parse_requirement(f"{metric} <= {limit}"), endpoint=FIGURES[metric] or None)
+        for metric, limit in limits.items()
+    ]
+
+
+KINDS: tuple[Literal["duet"], Literal["night"]] = ("duet", "night")
+
+
+def is_gated(change: Change) -> bool:
+    """Whether a change is of a gated figure."""
+    return FIGURES.get(change.metric) == (change.endpoint or "")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Level:
+    """A change of B or of a night: CPU per request, and the response times of :data:`CHANGED`, as shares."""
+
+    cpu: float = 0.0
+    times: float = 0.0
+
+    @property
+    def effect(self) -> Effect:
+        return Effect(1 + self.cpu, 1 + self.times, CHANGED)
+
+    def of(self, metric: str) -> float:
+        return self.cpu if metric == "cpu_per_request" else self.times
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of ``n`` trials, with Wilson's interval (1927)."""
+
+    count: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.value, self.n) if self.n else (0.0, 1.0)
+
+    def text(self) -> str:
+        """In per cent, such as ``97.3 (94.5–98.7)``."""
+        low, high = self.interval
+        return f"{100 * self.value:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of trials of one kind."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    gates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By metric and status."""
+    covered: Counter[str] = field(default_factory=Counter)
+    """By metric: how often the interval of the change held the true one."""
+    widths: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        return self.verdicts.total()
+
+    def add(self, summary: Summary, level: Level | None) -> None:
+        """Count a trial's results; with ``level`` also whether the intervals of its changes hold it."""
+        self.verdicts[summary.verdict] += 1
+        for gate in summary.gates:
+            self.gates[gate.require.split()[0], gate.status] += 1
+        for change in summary.changes if level else ():
+            if FIGURES.get(change.metric) == (change.endpoint or "") and change.interval is not None:
+                low, high = change.interval
+                assert level is not None
+                self.covered[change.metric] += low <= level.of(change.metric) and (
+                    high is None or level.of(change.metric) <= high
+                )
+                self.widths.setdefault(change.metric, []).append((np.inf if high is None else high) - low)
+
+    def __add__(self, other: Tally) -> Tally:
+        widths = {
+            name: self.widths.get(name, []) + other.widths.get(name, []) for name in {*self.widths, *other.widths}
+        }
+        return Tally(self.verdicts + other.verdicts, self.gates + other.gates, self.covered + other.covered, widths)
+
+    def verdict(self, verdict: str) -> Share:
+        return Share(self.verdicts[verdict], self.n)
+
+    def gate(self, metric: str, status: str) -> Share:
+        return Share(self.gates[metric, status], self.n)
+
+    def coverage(self, metric: str) -> Share:
+        return Share(self.covered[metric], self.n)
+
+    def figures(self, kind: Kind) -> dict[str, Any]:
+        """All counts."""
+        statuses = ("pass", "fail", "inconclusive")
+        return {
+            **asdict(kind),
+            "n": self.n,
+            "verdicts": dict(self.verdicts),
+            "gates": {metric: {each: self.gates[metric, each] for each in statuses} for metric in FIGURES},
+            "covered": dict(self.covered),
+        }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kind:
+    """What trials have in common."""
+
+    kind: Literal["duet", "night"]
+    target: str
+    noisy: bool
+    """Whether a neighbour took a third of the cores."""
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """A number of trials; what they draw follows from their fields."""
+
+    kind: Literal["duet", "night"]
+    target: str
+    noisy: bool
+    levels: tuple[Level, ...]
+    """Of a duet one; of nights the first is that of the build that the window is of."""
+    count: int
+    seconds: int
+    seed: int
+
+
+def run_trials(folder: Path, wanted: Sequence[Trials], jobs: int) -> dict[Kind, Tally]:
+    """What came of all trials."""
+    found: dict[Kind, Tally] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        for trials, tallies in zip(wanted, pool.map(_carry_out, [folder] * len(wanted), wanted), strict=True):
+            for level, tally in tallies.items():
+                kind = Kind(trials.kind, trials.target, trials.noisy, level)
+                found[kind] = found.get(kind, Tally()) + tally
+    return found
+
+
+def _carry_out(folder: Path, trials: Trials) -> dict[Level, Tally]:
+    rng = np.random.default_rng([trials.seed, trials.noisy, *trials.target.encode()])
+    return (_duets if trials.kind == "duet" else _nights)(folder, trials, rng)
+
+
+def _duets(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level, Tally]:
+    (level,), tally = trials.levels, Tally()
+    source = DuetTrials(
+        _recorded_duets(folder, trials.target, trials.noisy), seconds=trials.seconds, effect=level.effect
+    )
+    for _ in range(trials.count):
+        # No file of the folder is read, nor is any written.
+        tally.add(judge(source.make(rng, RunFolder(folder / "resampled"), gates(DUET_GATES))), level)
+    return {level: tally}
+
+
+def _nights(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level, Tally]:
+    usual = _recorded_runs(folder, trials.target, trials.noisy)
+    slower = [[run.slower(level.effect) for run in usual] for level in trials.levels[1:]]
+    tallies = {level: Tally() for level in trials.levels}
+    with nights(usual, gates(NIGHT_GATES), trials.seconds) as series:
+        for _ in range(WINDOW):
+            series.next(rng)
+        for _ in range(trials.count):
+            for level, summary in zip(trials.levels, series.next(rng, slower), strict=True):
+                tallies[level].add(summary, None)
+    return tallies
+
+
+@lru_cache(maxsize=4)
+def _recorded_duets(folder: Path, target: str, noisy: bool) -> list[RecordedDuet]:
+    return [RecordedDuet.of(each.open()) for each in _of(folder, "duet", target, noisy)]
+
+
+@lru_cache(maxsize=4)
+def _recorded_runs(folder: Path, target: str, noisy: bool) -> list[RecordedRun]:
+    return [RecordedRun.of(each.open()) for each in _of(folder, "run", target, noisy)]
+
+
+def _of(folder: Path, kind: str, target: str, noisy: bool) -> list[Recorded]:
+    """The recordings of one build."""
+    sought = (kind, target, noisy, 0.0)
+    return [
+        each
+        for each in recordings(folder)
+        if (each.wanted.kind, each.wanted.target, each.wanted.noisy, each.wanted.more) == sought
+    ]
