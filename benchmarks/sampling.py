@@ -27,7 +27,8 @@ from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_paren
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.cpu import CpuSampler, CpuTime, SamplingRate
+from harness.sampling.cpu import CpuSampler
+from harness.sampling.sampling_rate import CpuTime, SamplingRate
 from harness.targets.health import free_port
 from harness.targets.machine import usable_cores
 

@@ -26,8 +26,9 @@ from harness.analysis.comparability import of_same_load
 from harness.analysis.functions import Frame, cpu_stacks, parse_frame
 from harness.analysis.intervals import wilson
 from harness.analysis.measurement import measure
+from harness.plan.duet import A
 from harness.plan.phases import phase_kind
-from harness.record.measurement import FunctionSamples, PhaseProfile
+from harness.record.measurement import FunctionSamples, PhaseMeasurement, PhaseProfile
 from harness.record.profiles import Stack
 from harness.record.summary import Suspect
 from harness.recording.run import PhaseRecord, RunRecording
@@ -90,10 +91,14 @@ class _Grown:
 
 
 def suspects_of(run: RunRecording) -> list[Suspect]:
-    """The functions that explain why the target costs more CPU than in the baseline; none without a baseline."""
-    if run.baseline is None:
+    """The functions that explain why the target costs more CPU than in the baseline; none without a baseline.
+
+    In a duet, build A is the baseline of build B.
+    """
+    if run.baseline is None and not run.plan.is_duet:
         return []
-    measured = [record for record in run.phases if record.plan.measured and phase_kind(record.plan.kind).has_load]
+    judged = [record for record in run.phases if record.variant != A]
+    measured = [record for record in judged if record.plan.measured and phase_kind(record.plan.kind).has_load]
     held = [record for record in measured if phase_kind(record.plan.kind).one_level]
     for records in (held, measured):
         found = _compared(run, records)
@@ -104,32 +109,36 @@ def suspects_of(run: RunRecording) -> list[Suspect]:
 
 def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect] | None:
     """Suspects over the phases that both sides have sampled, taken together; None where there is no such phase."""
-    assert run.baseline is not None
     now: list[PhaseProfile] = []
-    before: dict[str, list[PhaseProfile]] = {old.run_id: [] for old in run.baseline.runs}
+    before: dict[str, list[PhaseProfile]] = {}
     stacks: list[Stack] = []
     for record in records:
         phase = measure(run).phase(record.plan.name, record.variant)
         if phase is None or phase.profile is None or not phase.profile.requests:
             continue
-        sampled = {
-            old.run_id: measured.profile
-            for old in of_same_load(run, phase)
-            if (measured := old.phase(phase.name, phase.variant)) is not None
-            and measured.profile is not None
-            and measured.profile.samples
-            and measured.profile.requests
-        }
+        sampled = earlier_profiles(run, phase)
         if not sampled:
             continue
         now.append(phase.profile)
         stacks += cpu_stacks(run, record)
         for run_id, profile in sampled.items():
-            before[run_id].append(profile)
+            before.setdefault(run_id, []).append(profile)
     if not now:
         return None
-    grown = _grown(_pooled(now), [_pooled(parts) for parts in before.values() if parts])
+    grown = _grown(_pooled(now), [_pooled(parts) for parts in before.values()])
     return _named(grown, stacks)
+
+
+def earlier_profiles(run: RunRecording, phase: PhaseMeasurement) -> dict[str, PhaseProfile]:
+    """The profiles that one of ``phase`` is compared with, by run-id, the latest first; in a duet that of build A."""
+    others = [measure(run)] if run.plan.is_duet else of_same_load(run, phase)
+    variant = A if run.plan.is_duet else phase.variant
+    found = ((other.run_id, other.phase(phase.name, variant)) for other in others)
+    return {
+        run_id: other.profile
+        for run_id, other in found
+        if other is not None and other.profile is not None and other.profile.samples and other.profile.requests
+    }
 
 
 def _pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:

@@ -29,6 +29,7 @@ from harness.analysis.intervals import Z
 from harness.analysis.samples import Floats, Sample
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Mean, Proportion, Quantile, Rate
+from harness.metrics.target import CpuPerRequest, PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.record.histogram import highest_of, lowest_of
 
@@ -84,9 +85,20 @@ def effect_of(a: Sample, b: Sample, metric: Metric[Any], starts: Floats) -> Effe
     return Effect(value, *_error(deviations, starts))
 
 
-def effect_on_cpu(a: TargetUsage, b: TargetUsage, starts: Floats) -> Effect | None:
-    """The effect on the CPU time per request, of usage by block."""
+def effect_on_usage(a: TargetUsage, b: TargetUsage, metric: Metric[Any], starts: Floats) -> Effect | None:
+    """The effect on what the processes used, of usage by block.
+
+    Memory does not change with the turns. Starts of one build differ in it by :attr:`Metric.between_runs`, and how much
+    these do is not known.
+    """
     if not len(a.cpu_s) or not len(b.cpu_s):
+        return None
+    if isinstance(metric.statistic, PeakMemory):
+        one, other = metric.value(a), metric.value(b)
+        if not one or not other or metric.between_runs is None:
+            return None
+        return Effect(math.log(other / one), metric.between_runs * math.sqrt(2 / len(np.unique(starts))), math.inf)
+    if not isinstance(metric.statistic, CpuPerRequest):
         return None
     found = _parted(_ratio(a.cpu_s, a.requests), _ratio(b.cpu_s, b.requests))
     return None if found is None else Effect(found[0], *_error(found[1], starts))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.baseline_difference import meaning_of
-from harness.analysis.block_effects import Effect, effect_of, effect_on_cpu
+from harness.analysis.block_effects import Effect, effect_of, effect_on_usage
 from harness.analysis.samples import Floats, Sample, sample_of_turns, samples_of, turn_of
 from harness.analysis.target_usage import usage_of
 from harness.metrics import REQUEST_METRICS, RUN_METRICS
@@ -103,7 +103,7 @@ def paired(run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any]) 
 
     def compute() -> Paired | None:
         if metric.needs == "target":
-            return _pair_of_cpu(run, phase, metric) if endpoint == ALL else None
+            return _pair_of_usage(run, phase, metric) if endpoint == ALL else None
         a, b = (_samples(run, phase, variant).get(endpoint) for variant in (A, B))
         return _pair(phase, metric, a, b) if a is not None and b is not None else None
 
@@ -180,9 +180,9 @@ def _pair(phase: Phase, metric: Metric[Aggregate], a: Sample, b: Sample) -> Pair
     return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect, a.n)
 
 
-def _pair_of_cpu(run: RunRecording, phase: Phase, metric: Metric[TargetUsage]) -> Paired | None:
+def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage]) -> Paired | None:
     a, b = (usage_of(_record(run, phase, variant), run) for variant in (A, B))
-    effect = effect_on_cpu(a, b, _starts(phase, len(a.cpu_s)))
+    effect = effect_on_usage(a, b, metric, _starts(phase, len(a.cpu_s)))
     return _of(metric.value(a), metric.value(b), effect, len(a.cpu_s))
 
 

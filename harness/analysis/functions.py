@@ -105,17 +105,20 @@ def phase_profile(run: RunRecording, record: PhaseRecord) -> PhaseProfile | None
     stacks = cpu_stacks(run, record)
     if not stacks or record.length_s <= 0:
         return None
-    profile = next(profile for profile in run.profiles.profiles if _is_cpu_of(profile, record))
+    # Of a build that was started several times, each start has a profile, and its part of the requests.
+    profiles = [profile for profile in run.profiles.profiles if _is_cpu_of(profile, record)]
+    rates_hz = [profile.rate_hz or 100.0 for profile in profiles]
+    seen = [_requests_during(record, profile) * hz for profile, hz in zip(profiles, rates_hz, strict=True)]
     return PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
-        rate_hz=profile.rate_hz or 100.0,
-        requests=_requests_during(record, profile),
+        rate_hz=rates_hz[0],
+        requests=sum(seen) / len(seen) / rates_hz[0],
         functions=functions_of(stacks),
     )
 
 
 def _is_cpu_of(profile: Profile, record: PhaseRecord) -> bool:
-    return profile.kind == "cpu" and profile.phase == record.index
+    return profile.kind == "cpu" and (profile.phase, profile.variant) == (record.index, record.variant)
 
 
 def _requests_during(record: PhaseRecord, profile: Profile) -> float:

@@ -62,12 +62,13 @@ def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> 
     return TargetUsage(np.array(cpu_s), np.array(requests), at_s, rss_bytes)
 
 
-def _memory(record: PhaseRecord, run: RunRecording) -> tuple[Floats, Floats]:
-    begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.start_s + record.load_s))
+def _memory(record: PhaseRecord, run: RunRecording, source: str = "target") -> tuple[Floats, Floats]:
+    length_s = record.length_s if record.turns else record.load_s
+    begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.start_s + length_s))
     seen = [
         (reading.epoch_s, reading.values["rss_bytes"])
         for reading in run.readings
-        if reading.source == "target" and "rss_bytes" in reading.values and begin_s <= reading.epoch_s < end_s
+        if reading.source == source and "rss_bytes" in reading.values and begin_s <= reading.epoch_s < end_s
     ]
     at_s, rss_bytes = np.array(seen, dtype=np.float64).reshape(-1, 2).T
     return at_s, rss_bytes
@@ -87,7 +88,7 @@ def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
         np.array([segment.duration_s for segment in record.plan.segments]),
         record.turns,
     )
-    return TargetUsage(used_s[: len(requests)], requests)
+    return TargetUsage(used_s[: len(requests)], requests, *_memory(record, run, source))
 
 
 def used_by_block(read_s: Floats, read_cpu_s: Floats, turns_s: Floats, own: Sequence[bool]) -> Floats:

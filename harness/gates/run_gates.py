@@ -17,7 +17,7 @@ from harness.gates.requirement import Finding, judge, judge_beside, judged
 from harness.gates.steps import judged_by_steps
 from harness.messages import Message, Option, alternatives, message
 from harness.metrics.statistics import Proportion
-from harness.plan.duet import B
+from harness.plan.duet import A, B
 from harness.plan.gating import reads
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model import Gate
@@ -147,6 +147,10 @@ def _judged_beside_a(
     """
     metric = gate.comparison.measures
     pair = paired(run, record.plan, gate.endpoint or ALL, metric)
+    of_a = measure(run).figure(record.plan.name, gate.endpoint or ALL, metric.name, A)
+    if metric.unit.is_signed and of_a is not None:  # growth is no matter of turns
+        observed = measured.figures[metric.name]
+        return judged(gate.comparison, observed, [of_a], RunDoubt(gate, run, record, measured, summary, 1))
     if pair is None:
         return Finding("inconclusive", message("duet-too-few-requests", metric=metric.name, phase=record.plan.name))
     rule = judge_beside(pair.a, pair.effect.widening(_SURE))

@@ -17,7 +17,8 @@ from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import CpuSampler, SamplingRate
+from harness.sampling.cpu import CpuSampler
+from harness.sampling.sampling_rate import SamplingRate
 
 SLOWEST = 3
 """How many benchmarks are profiled."""

@@ -68,7 +68,7 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
             "gates": tuple(gates),
             "stop_early": False,  # what has been recorded so far is of both builds
             "workers": len(pair) * starts * first.workers,
-            "sampling": Sampling(cpu=None, memory=None),
+            "sampling": Sampling(cpu=first.sampling.cpu, memory=None),
         }
     )
 

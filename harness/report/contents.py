@@ -45,7 +45,8 @@ class Report:
         """The name of the phase or benchmark that ``profile`` was taken in."""
         if isinstance(self.recording, BenchRecording):
             return self.recording.shown(self.recording.report.benchmarks[profile.phase])
-        return self.recording.plan.phases[profile.phase].name
+        name = self.recording.plan.phases[profile.phase].name
+        return f"{name} (build {profile.variant.upper()})" if profile.variant else name
 
 
 @dataclass(frozen=True, slots=True)

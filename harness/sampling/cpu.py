@@ -12,18 +12,20 @@ import re
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
 
 import psutil
 
 from harness.messages import Message, message
+from harness.record.measurement import ONLY
 from harness.record.profiles import Profile, write_folded
 from harness.record.redaction import redacted
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.py_spy import PySpyRecording, complaint, counts, fold, has_capability, may_read_memory
-from harness.sampling.sampler import PID_UNKNOWN, During, PhaseSampler, SamplerKind, SamplingContext
+from harness.sampling.sampler import PID_UNKNOWN, During, PhaseSampler, Sampler, SamplerKind, SamplingContext
+from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
 _WATCH_S = 1.0
@@ -31,16 +33,6 @@ _MANY_ERRORS = 0.25
 """py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
 _COMMANDS = re.compile(r'process \d+:".*(?=")')
 """What a line of py-spy's raw output contains of processes: their whole command lines."""
-CPU_SHARE = 0.05
-"""The share of the machine's CPU time that sampling may take: on two cores 0.1 of a core. (A sample of the embedded
-shop, which has 40 threads, takes 2 to 5 ms there: 20 to 50 samples per second.)"""
-INITIAL_HZ = 20
-"""Until the cost of a sample is known."""
-MIN_HZ = 10
-"""What a useful profile needs. A target with very many threads then costs more than ``CPU_SHARE``."""
-_FAR_OFF = 1.5
-_SCHEDULED = 2
-"""CPUCLOCK_SCHED, of which ``clock_getcpuclockid(3)`` makes the id of a process's CPU clock."""
 
 
 class CpuSampler(PhaseSampler):
@@ -51,9 +43,10 @@ class CpuSampler(PhaseSampler):
     start to its first sample.
     """
 
-    def __init__(self, pid: int, rate: SamplingRate, folder: RunFolder) -> None:
+    def __init__(self, pid: int, rate: SamplingRate, folder: RunFolder, variant: str = ONLY) -> None:
         super().__init__()
         self._pid = pid
+        self._variant = variant
         self._rate = rate
         self._folder = folder
         self._recordings: list[PySpyRecording] = []
@@ -99,11 +92,11 @@ class CpuSampler(PhaseSampler):
             if begin is None or now is None or recording.process.poll() is not None:
                 return
             recording.cores = now.cores_since(begin)
-            self._rate.update(recording.cores, recording.rate_hz)
+            self._rate.update(recording.cores, recording.rate_hz, self._pid)
             if may_start_again and self._rate.is_far_from(recording.rate_hz):
                 self.submit(self._start_again, py_spy, recording)
                 return
-            may_start_again = False
+            may_start_again &= not self._rate.is_known
 
     def _start_again(self, py_spy: str, recording: PySpyRecording) -> None:
         if recording.ended is None and psutil.pid_exists(self._pid):  # the phase goes on
@@ -155,7 +148,7 @@ class CpuSampler(PhaseSampler):
         recording.raw.write_text(stacks)
         recording.raw.rename(raw)
         folded = raw.with_name(f"{recording.stem}.folded")
-        write_folded(folded, fold(stacks, self._pid))
+        write_folded(folded, fold(stacks, self._pid, anywhere=self._variant != ONLY))
         assert recording.ended is not None
         return Profile(
             kind="cpu",
@@ -167,6 +160,7 @@ class CpuSampler(PhaseSampler):
             rate_hz=float(recording.rate_hz),
             raw=str(raw.relative_to(self._folder.path)),
             cores=None if recording.cores is None else round(recording.cores, 4),
+            variant=self._variant,
         )
 
     def _why_nothing(self, recording: PySpyRecording, log: str) -> Message:
@@ -196,10 +190,39 @@ class CpuSampler(PhaseSampler):
                 recording.process.wait()
 
 
-def _create(context: SamplingContext) -> CpuSampler:
-    assert context.target.pid is not None
+class BuildsCpuSampler(Sampler):
+    """Records every target of a duet, at one rate for all."""
+
+    def __init__(self, samplers: Sequence[tuple[str, CpuSampler]]) -> None:
+        """``samplers``: each with the name of its target, for people."""
+        super().__init__()
+        self._samplers = samplers
+
+    @property
+    def notes(self) -> list[Message]:
+        return list(dict.fromkeys(note for _, sampler in self._samplers for note in sampler.notes))
+
+    def begin_phase(self, index: int, name: str) -> None:
+        for target, sampler in self._samplers:
+            sampler.begin_phase(index, f"{name}, {target}")
+
+    def end_phase(self) -> None:
+        for _, sampler in self._samplers:
+            sampler.end_phase()
+
+    def close(self) -> list[Profile]:
+        return [profile for _, sampler in self._samplers for profile in sampler.close()]
+
+
+def _create(context: SamplingContext) -> Sampler:
     assert context.settings.cpu is not None
-    return CpuSampler(context.target.pid, SamplingRate(context.settings.cpu.rate_hz, context.cores), context.folder)
+    rate = SamplingRate(context.settings.cpu.rate_hz, context.cores, len(context.targets))
+    samplers = []
+    for number, (variant, target) in enumerate(context.targets):
+        assert target.pid is not None
+        name = f"build {variant.upper()}, start {number // 2 + 1}"
+        samplers.append((name, CpuSampler(target.pid, rate, context.folder, variant)))
+    return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
 
 
 CPU = SamplerKind(
@@ -210,55 +233,3 @@ CPU = SamplerKind(
     unavailable=lambda target: PID_UNKNOWN if target.pid is None else None,
     create=_create,
 )
-
-
-class SamplingRate:
-    """The rate that ``CPU_SHARE`` of ``cores`` allows, never more than ``max_hz``.
-
-    Without ``cores`` it is ``max_hz``, whatever that costs: for use while nothing is measured.
-    """
-
-    def __init__(self, max_hz: int, cores: int | None) -> None:
-        self._max_hz = max_hz
-        self._allowed_cores = math.inf if cores is None else CPU_SHARE * cores
-        self._sample_cost_s: float | None = 0.0 if cores is None else None
-
-    @property
-    def hz(self) -> int:
-        """Samples per second, from what the last ones cost."""
-        if self._sample_cost_s is None:
-            return min(INITIAL_HZ, self._max_hz)
-        possible = self._allowed_cores / self._sample_cost_s if self._sample_cost_s else self._max_hz
-        return int(min(max(possible, MIN_HZ), self._max_hz))
-
-    def update(self, cores: float, hz: int) -> None:
-        """Sampling ``hz`` times per second has taken ``cores`` (CPU seconds per second)."""
-        self._sample_cost_s = cores / hz
-
-    def is_far_from(self, hz: int) -> bool:
-        """Whether starting again at the new rate is worth the samples, and the start, that it costs."""
-        return not hz / _FAR_OFF < self.hz < hz * _FAR_OFF
-
-    def is_too_expensive(self, cores: float) -> bool:
-        """Whether sampling took so much that a reader of the figures must know: twice its share."""
-        return cores > 2 * self._allowed_cores
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTime:
-    """The CPU time that all threads of a process, ended ones too, had used at a moment, both in seconds."""
-
-    at_s: float
-    taken_s: float
-
-    @classmethod
-    def of(cls, pid: int) -> CpuTime | None:
-        """Now; None if the process has ended."""
-        try:
-            return cls(time.monotonic(), time.clock_gettime(~pid << 3 | _SCHEDULED))
-        except OSError:
-            return None
-
-    def cores_since(self, begin: CpuTime) -> float:
-        """CPU seconds per second from ``begin`` until now."""
-        return (self.taken_s - begin.taken_s) / (self.at_s - begin.at_s)

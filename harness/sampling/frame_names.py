@@ -17,22 +17,26 @@ _PROCESS = re.compile(r'process (\d+):"(.*?)";(?=process \d+:"|[^;]* \(|<)')
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
 
 
-def frame(function: str, path: str, line: int | None) -> str:
+def frame(function: str, path: str, line: int | None, *, anywhere: bool = False) -> str:
     """One frame of a folded profile, in which ``;`` separates frames."""
-    where = short_path(path) if line is None else f"{short_path(path)}:{line}"
+    short = short_path(path, anywhere=anywhere)
+    where = short if line is None else f"{short}:{line}"
     return f"{function} ({where})".replace(";", ",").replace("\n", " ")
 
 
 @cache
-def short_path(path: str) -> str:
-    """``path`` (absolute) as this module's docstring says; one in angle brackets (``<string>``) stays as it is."""
+def short_path(path: str, *, anywhere: bool = False) -> str:
+    """``path`` (absolute) as this module's docstring says; one in angle brackets (``<string>``) stays as it is.
+
+    With ``anywhere`` the working folder does not matter.
+    """
     if not path.startswith("/"):
         return path
     inside = _LIBRARY.sub("", path)
     if inside != path:
         return inside
     file = Path(path)
-    if file.is_relative_to(Path.cwd()):
+    if not anywhere and file.is_relative_to(Path.cwd()):
         return str(file.relative_to(Path.cwd()))
     root = file.parent
     while (root / "__init__.py").exists() and root != root.parent:
@@ -40,10 +44,11 @@ def short_path(path: str) -> str:
     return str(file.relative_to(root))
 
 
-def from_py_spy(line: str, root_pid: int) -> tuple[str, ...] | None:
+def from_py_spy(line: str, root_pid: int, *, anywhere: bool = False) -> tuple[str, ...] | None:
     """The frames of a line of py-spy's raw output, without its weight. None if it has no frame.
 
     ``root_pid`` needs no frame for its process; in its descendants the outermost frame is ``process NAME``.
+    ``anywhere`` is as in :func:`short_path`.
     """
     innermost: tuple[int, str] | None = None
     while found := _PROCESS.match(line):
@@ -57,7 +62,8 @@ def from_py_spy(line: str, root_pid: int) -> tuple[str, ...] | None:
         if part is None:  # a name without a file, such as <shim>
             frames.append(text)
         else:
-            frames.append(frame(part["function"], part["path"], int(part["line"]) if part["line"] else None))
+            line_number = int(part["line"]) if part["line"] else None
+            frames.append(frame(part["function"], part["path"], line_number, anywhere=anywhere))
     return tuple(frames) if line else None
 
 

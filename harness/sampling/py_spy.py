@@ -109,12 +109,15 @@ def has_capability(program: str) -> bool:
         return False
 
 
-def fold(raw: str, root_pid: int) -> list[Stack]:
-    """The stacks of py-spy's raw output; those that shortening makes equal are added up."""
+def fold(raw: str, root_pid: int, *, anywhere: bool = False) -> list[Stack]:
+    """The stacks of py-spy's raw output; those that shortening makes equal are added up.
+
+    ``anywhere``: the working folder is in no path, since two builds have their files in different folders.
+    """
     weights: Counter[tuple[str, ...]] = Counter()
     for line in raw.splitlines():
         stack, _, weight = line.rpartition(" ")
-        frames = from_py_spy(stack, root_pid)
+        frames = from_py_spy(stack, root_pid, anywhere=anywhere)
         if frames and weight.isdigit():
             weights[frames] += int(weight)
     return [Stack(frames, weight) for frames, weight in weights.items()]

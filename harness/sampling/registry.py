@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.sampling.build_cpu import BUILD_CPU
+from harness.sampling.build_usage import BUILD_USAGE
 from harness.sampling.cpu import CPU
 from harness.sampling.memory import MEMORY
 from harness.sampling.process_usage import PROCESS_USAGE
@@ -10,7 +10,7 @@ from harness.sampling.sampler import SamplerKind
 
 SAMPLERS: tuple[SamplerKind, ...] = (
     PROCESS_USAGE,
-    BUILD_CPU,
+    BUILD_USAGE,
     CPU,
     MEMORY,
 )

@@ -52,7 +52,8 @@ class SamplingSession:
 
     def __enter__(self) -> Self:
         for kind in self._wanted:
-            reason = kind.unavailable(self._context.target)
+            reasons = (kind.unavailable(target) for _, target in self._context.targets)
+            reason = next((reason for reason in reasons if reason is not None), None)
             if reason is not None:
                 self._notes[reason] = None
                 continue

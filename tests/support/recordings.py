@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 
 from harness.messages import Message, message
+from harness.plan.duet import duet_plan
 from harness.plan.model import Gate, Phase, Segment, Target, Variant
 from harness.record.environment import Environment
 from harness.record.journal_entries import (
@@ -136,6 +137,7 @@ def record_run(
     target_rss: Callable[[float], float] | None = None,
     sampled: Callable[[float], Mapping[str, Mapping[str, float]]] | None = None,
     target: Target | None = None,
+    build_b: Target | None = None,
     profiles: Profiles | None = None,
     events: Sequence[tuple[float, str, str | Message] | tuple[float, str, str | Message, int]] = (),
     held_steps: int | None = None,
@@ -156,6 +158,9 @@ def record_run(
     ``held_steps``: how many steps of a stress phase held; the step after them is its last. ``stop_at_s`` ends the
     recording there; ``end_reason`` None then means killed: no phase end, no end frame. ``verify`` is what
     ``verify.json`` says.
+
+    ``build_b`` makes it a duet, with ``target`` as build A. Build B's endpoints are ``B GET /products`` for ``latency``
+    and ``failures``, and its profiles those of ``steady (build B)``.
     """
     phases = [ramp(), steady(), stress()] if phases is None else list(phases)
     plan = make_plan(
@@ -170,13 +175,19 @@ def record_run(
     )
     if target is not None:
         plan = plan.model_copy(update={"targets": (Variant(target=target),)})
+    names = list(endpoints or ENDPOINTS)
+    if build_b is not None:
+        other = plan.model_copy(update={"targets": (Variant(target=build_b),)})
+        plan = duet_plan(plan, other)
+        phases, workers = list(plan.phases), plan.workers
+        names += [f"B {name}" for name in names]
     folder = RunFolder.create(parent, run_id)
     if verify is not None:
         write_json(folder.verification, dict(verify))
 
     spans = _spans(phases, lead_in_s, held_steps, stop_at_s)
     draw = _Draw(
-        list(endpoints or ENDPOINTS),
+        names,
         np.array(list((endpoints or ENDPOINTS).values()), dtype=float),
         latency or bursty(seed=seed),
         start_delay,
@@ -269,7 +280,9 @@ class _Draw:
             starts.append(at)
         segment_of = np.concatenate(segments) if segments else np.zeros(0, dtype=np.int64)
         start_s = np.concatenate(starts) if starts else np.zeros(0)
-        endpoint = self.rng.choice(len(self.endpoints), len(start_s), p=self.shares / self.shares.sum())
+        endpoint = self.rng.choice(len(self.shares), len(start_s), p=self.shares / self.shares.sum())
+        if span.plan.turns:
+            endpoint = endpoint + len(self.shares) * np.array(span.plan.turns)[segment_of]
         service_ms, delay_ms = np.zeros(len(start_s)), np.zeros(len(start_s))
         failure = np.full(len(start_s), -1, dtype=np.int64)
         for which, name in enumerate(self.endpoints):
@@ -339,7 +352,7 @@ def _load(
     return RecordedLoad(
         run_id=run_id,
         epoch_s=epoch_s,
-        endpoints=[Endpoint(method, name) for method, _, name in (key.partition(" ") for key in draw.endpoints)],
+        endpoints=[_endpoint(key, is_duet=len(draw.endpoints) > len(draw.shares)) for key in draw.endpoints],
         spans=[
             span.recorded(number, killed=end_reason is None and span is spans[-1]) for number, span in enumerate(spans)
         ],
@@ -361,6 +374,11 @@ def _load(
         end_s=max(last + 1.0, spans[-1].end_s),
         end_reason=end_reason,
     )
+
+
+def _endpoint(key: str, *, is_duet: bool) -> Endpoint:
+    method, _, name = key.removeprefix("B ").partition(" ")
+    return Endpoint(method, name, ("b" if key.startswith("B ") else "a") if is_duet else "")
 
 
 def _users(at_s: float, spans: Sequence[_Span]) -> int:
@@ -399,22 +417,25 @@ def _readings(
             "machine": {"cpu_percent": 120 + 5 * noise, "steal_percent": 0.2},
         }
         given = sampled(float(second)) if sampled else {}
-        for source, found in values.items():
-            yield Reading(epoch_s + second + 0.5, source, {**found, **given.get(source, {})})
+        for source in dict.fromkeys([*values, *given]):
+            yield Reading(epoch_s + second + 0.5, source, {**values.get(source, {}), **given.get(source, {})})
 
 
 def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:
     index = ProfileIndex(notes=[message("note", text=note) for note in profiles.notes])
     for number, span in enumerate(spans):
         duration_s = span.end_s - span.start_s
-        stacks = profiles.cpu.get(span.plan.name)
-        if stacks is not None:
+        for variant in ("a", "b") if span.plan.turns else ("",):
+            name = f"{span.plan.name} (build {variant.upper()})" if variant else span.plan.name
+            stacks = profiles.cpu.get(name)
+            if stacks is None:
+                continue
             folder.cpu.mkdir(exist_ok=True)
-            path = folder.cpu / f"{number}-{span.plan.name}.folded"
+            path = folder.cpu / f"{number}-{name}.folded"
             write_folded(path, list(stacks))
             relative = str(path.relative_to(folder.path))
-            rate_hz = profiles.rates_hz.get(span.plan.name, 100.0)
-            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, rate_hz))
+            rate_hz = profiles.rates_hz.get(name, 100.0)
+            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, rate_hz, variant=variant))
         if span.plan.kind == "diagnose" and profiles.leaked:
             folder.memory.mkdir(exist_ok=True)
             path = folder.memory / f"{number}-{span.plan.name}-leaked.folded"

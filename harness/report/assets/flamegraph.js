@@ -166,7 +166,7 @@ class FlameGraph {
     if (node.parent && this.label(node) !== "…") lines.push(`This function: total ${this.percent(total / all)}, self ${this.percent(own / all)}`);
     if (base && node.parent && this.label(node) !== "…") {
       const ms = (value) => `${value ? value.toPrecision(3) : 0} ms`;
-      lines.push(`CPU time per request: ${ms(total * run)}, in the baseline ${ms(base.functions[node.name][1] * before)}`);
+      lines.push(`CPU time per request: ${ms(total * run)}, ${base.where} ${ms(base.functions[node.name][1] * before)}`);
     }
     const head = Object.assign(document.createElement("b"), { textContent: this.location(node) });
     this.tip.replaceChildren(head, ...lines.flatMap((line, at) => (at ? [document.createElement("br"), line] : [line])));

@@ -6,9 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.analysis.comparability import of_same_load
+from harness.analysis.attribution import earlier_profiles
 from harness.analysis.functions import functions_of, parse_frame
 from harness.analysis.measurement import measure
+from harness.plan.duet import A
 from harness.plan.model import AttachedTarget
 from harness.record.measurement import FunctionSamples
 from harness.record.plain_text import plain
@@ -99,7 +100,8 @@ def flame_data(report: Report) -> list[dict[str, Any]]:
         if not any(stack.weight for stack in entry.stacks):
             continue
         data = _flame(entry, report.profiled(entry.profile))
-        record = run and next((record for record in run.phases if record.index == entry.profile.phase), None)
+        place = (entry.profile.phase, entry.profile.variant)
+        record = run and next((record for record in run.phases if (record.index, record.variant) == place), None)
         if run and record and entry.profile.kind == "cpu":
             data |= _compared(data["names"], run, record)
         flames.append(data)
@@ -130,13 +132,18 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
 def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
     """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
     measured = measure(run).phase(record.plan.name, record.variant)
-    latest = of_same_load(run, measured)[:1] if measured else []
-    earlier = latest[0].phase(record.plan.name, record.variant) if latest else None
-    before, now = (phase.profile if phase else None for phase in (earlier, measured))
-    if before is None or now is None or not before.samples or not before.requests or not now.requests:
+    now = measured.profile if measured else None
+    if measured is None or now is None or not now.requests or record.variant == A:
+        return {}
+    before = next(iter(earlier_profiles(run, measured).values()), None)
+    if before is None:
         return {}
     return {
-        "base": {"samples": before.samples, "functions": [_weights(before.functions.get(name)) for name in names]},
+        "base": {
+            "where": "in build A" if record.variant else "in the baseline",
+            "samples": before.samples,
+            "functions": [_weights(before.functions.get(name)) for name in names],
+        },
         "run_ms": 1000 / now.rate_hz / now.requests,
         "base_ms": 1000 / before.rate_hz / before.requests,
     }

@@ -23,15 +23,20 @@ class Suspects(Section):
             Column("Change", lambda suspect: points(suspect.change)),
             Column("Function", lambda suspect: suspect.function, text=True),
             Column("Location", lambda suspect: Cell(_location(suspect), "dim"), text=True),
-            Column("Baseline", lambda suspect: percent(suspect.share_baseline)),
-            Column("This run", lambda suspect: percent(suspect.share_run)),
+            Column("Build A" if summary.duet else "Baseline", lambda suspect: percent(suspect.share_baseline)),
+            Column("Build B" if summary.duet else "This run", lambda suspect: percent(suspect.share_run)),
             Column("Called by", lambda suspect: " ← ".join(suspect.callers) or "–", text=True, from_width=120),
         ]
-        intro = "Functions whose share of the target's CPU samples grew against the baseline."
-        return [Paragraph(intro), table(columns, summary.suspects, top=True)]
+        return [Paragraph(_intro(summary)), table(columns, summary.suspects, top=True)]
 
     def values(self, report: Report) -> dict[str, Any] | None:
-        return {} if report.summary.suspects else None
+        return {"intro": _intro(report.summary)} if report.summary.suspects else None
+
+
+def _intro(summary: Summary) -> str:
+    if summary.duet:
+        return "Functions whose share of CPU samples is larger in build B than in build A."
+    return "Functions whose share of the target's CPU samples grew against the baseline."
 
 
 def _location(suspect: Suspect) -> str:

@@ -34,8 +34,9 @@ from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import INITIAL_HZ, MIN_HZ, CpuSampler, SamplingRate
+from harness.sampling.cpu import CpuSampler
 from harness.sampling.sampler import PID_UNKNOWN
+from harness.sampling.sampling_rate import INITIAL_HZ, MIN_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.block_effects import Effect, effect_of, effect_on_cpu
+from harness.analysis.block_effects import Effect, effect_of, effect_on_usage
 from harness.analysis.intervals import interval_of
 from harness.analysis.samples import Floats, Sample
-from harness.metrics import REQUEST_METRICS
+from harness.metrics import REQUEST_METRICS, RUN_METRICS
 from harness.metrics.target_usage import TargetUsage
 from harness.record.histogram import buckets_of
 from tests.support.samples import wandering
@@ -106,10 +106,12 @@ def test_cpu_per_request_is_compared_by_block() -> None:
     noise = np.exp(0.2 * rng.standard_normal(BLOCKS))
     a = TargetUsage(0.001 * requests * noise, requests)
     b = TargetUsage(0.001 * 1.05 * requests * noise, requests)
-    found = effect_on_cpu(a, b, np.zeros(BLOCKS))
+    found = effect_on_usage(a, b, RUN_METRICS["cpu_per_request"], np.zeros(BLOCKS))
     assert found is not None
     low, high = found.bounds()
     assert low < math.log(1.05) + 1e-9
     assert high > math.log(1.05) - 1e-9
     assert low > 0.04
-    assert effect_on_cpu(TargetUsage(np.zeros(0), np.zeros(0)), b, np.zeros(0)) is None
+    assert (
+        effect_on_usage(TargetUsage(np.zeros(0), np.zeros(0)), b, RUN_METRICS["cpu_per_request"], np.zeros(0)) is None
+    )

@@ -24,6 +24,8 @@ def test_a_path_is_as_short_as_it_can_be_and_still_found(tmp_path: Path, monkeyp
     assert short_path("/opt/py/lib/python3.13t/json/decoder.py") == "json/decoder.py"
     assert short_path(str(shop / "cart.py")) == "shop/api/cart.py"
     assert short_path("/nowhere/script.py") == "script.py"
+    assert short_path(f"{tmp_path}/work/src/app.py", anywhere=True) == "app.py"
+    assert short_path(str(shop / "cart.py"), anywhere=True) == "shop/api/cart.py"
     assert short_path("<frozen runpy>") == "<frozen runpy>"
 
 

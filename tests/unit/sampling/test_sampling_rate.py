@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.sampling.cpu import CPU_SHARE, INITIAL_HZ, MIN_HZ, CpuTime, SamplingRate
+from harness.sampling.sampling_rate import CPU_SHARE, INITIAL_HZ, MIN_HZ, CpuTime, SamplingRate
 from tests.support.children import die_with_the_tests
 
 
@@ -47,6 +47,17 @@ def test_twice_the_share_is_too_expensive() -> None:
     rate = SamplingRate(100, cores=4)
     assert not rate.is_too_expensive(0.4)
     assert rate.is_too_expensive(0.41)
+
+
+def test_the_builds_of_a_duet_are_sampled_at_one_rate_that_all_of_them_can_bear() -> None:
+    rate = SamplingRate(100, cores=2, targets=2)
+    rate.update(0.04, 20, target=7)
+    assert (rate.is_known, rate.hz) == (False, INITIAL_HZ)
+    rate.update(0.02, 20, target=8)
+    assert (rate.is_known, rate.hz) == (True, 33)
+    rate.update(0.4, 20, target=7)
+    assert rate.hz == 33
+    assert rate.is_too_expensive(0.11)
 
 
 def test_where_nothing_is_measured_meanwhile_it_may_cost_what_it_does() -> None:

@@ -1,0 +1,81 @@
+"""In a duet, build A is the baseline of build B's profile and memory, which ran in the same seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.attribution import suspects_of
+from harness.analysis.functions import phase_profile
+from harness.plan.model import CommandTarget
+from harness.record.profiles import Stack
+from harness.record.run_folder import RunFolder
+from harness.recording.run import read_run
+from tests.support.judged import judge
+from tests.support.plans import steady
+from tests.support.recordings import Profiles, record_run
+
+MIB = 1 << 20
+ROOT = ("main (app.py:12)", "serve (server.py:60)")
+USUAL = {(*ROOT, "search (app.py:80)"): 900, (*ROOT, "render (app.py:30)"): 900, (*ROOT, "log (app.py:9)"): 200}
+
+
+def stacks(seed: int, **more: int) -> list[Stack]:
+    rng = np.random.default_rng(seed)
+    weights = USUAL | {(*ROOT, f"{name} (app.py:99)"): weight for name, weight in more.items()}
+    return [Stack(frames, int(rng.poisson(weight))) for frames, weight in weights.items()]
+
+
+def duet(
+    parent: Path, of_a: list[Stack], of_b: list[Stack], *, gates: tuple[str, ...] = (), rss_mib: float = 100
+) -> RunFolder:
+    """Both builds do the same; build B's memory grows to ``rss_mib``."""
+
+    def sampled(second: float) -> Mapping[str, Mapping[str, float]]:
+        held = {"a": 100.0, "b": 100 + (rss_mib - 100) * second / 40}
+        return {f"build {name}": {"cpu_s": second / 10, "rss_bytes": mib * MIB} for name, mib in held.items()}
+
+    return record_run(
+        parent,
+        phases=[steady(seconds=40)],
+        gates=gates,
+        endpoints={"GET /products": 1.0},
+        target=CommandTarget(command="old"),
+        build_b=CommandTarget(command="new"),
+        profiles=Profiles(cpu={"steady (build A)": of_a, "steady (build B)": of_b}),
+        sampled=sampled,
+    )
+
+
+def test_a_function_that_costs_build_b_more_is_named(tmp_path: Path) -> None:
+    run = read_run(duet(tmp_path, stacks(1), stacks(2, tax=1500)))
+    (suspect,) = suspects_of(run)
+    assert (suspect.function, suspect.share_baseline) == ("tax", 0)
+    a, b = (phase_profile(run, record) for record in run.phases)
+    assert a is not None
+    assert b is not None
+    # Each build's samples are over the requests of that build.
+    assert a.requests + b.requests == pytest.approx(sum(record.table.requests.sum() for record in run.phases), rel=0.02)
+    assert b.samples > a.samples + 1000
+
+
+def test_two_profiles_of_one_build_name_no_function(tmp_path: Path) -> None:
+    assert suspects_of(read_run(duet(tmp_path, stacks(1), stacks(2)))) == []
+
+
+def test_the_memory_of_each_build_is_measured_and_gated(tmp_path: Path) -> None:
+    gates = ("rss_max <= baseline + 20%", "rss_growth < 10MB/min", "rss_growth <= baseline + 10MB/min")
+
+    def statuses(name: str, rss_mib: float) -> list[str]:
+        summary = judge(duet(tmp_path / name, stacks(1), stacks(2), gates=gates, rss_mib=rss_mib))
+        (memory,) = [change for change in summary.changes if change.metric == "rss_max"]
+        assert memory.baseline == pytest.approx(100 * MIB)
+        assert memory.observed == pytest.approx(rss_mib * MIB, rel=0.02)
+        return [gate.status for gate in summary.gates]
+
+    assert statuses("same", 100) == ["pass"] * 3
+    assert statuses("leaking", 150) == ["fail"] * 3
+    assert statuses("larger", 121)[0] == "inconclusive"
