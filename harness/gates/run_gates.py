@@ -78,7 +78,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
     if gate.comparison.measures.needs == "steps":
         return finding  # it leaves out those in which the generator was the limit
-    return _qualified(_uncontaminated(finding, gate.comparison, contamination), summary)
+    finding = _uncontaminated(finding, gate.comparison, contamination)
+    return _qualified(finding, summary, limits=_limited_generator_matters(gate.comparison, record))
 
 
 def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
@@ -189,9 +190,19 @@ def _disturbed_by_others(comparison: Comparison) -> bool:
     return comparison.measures.others_matter and not absolute_failures
 
 
-def _qualified(finding: Finding, summary: PhaseSummary) -> Finding:
-    """What the phase's own state does to a finding."""
-    if summary.generator_limited:
+def _limited_generator_matters(comparison: Comparison, record: PhaseRecord) -> bool:
+    """Whether a figure says nothing of the target because the generator was the limit.
+
+    In the closed model the phase asks for users, and they were there: they only sent less. That leaves shares of what
+    they sent as they are. In the open model, the load that the phase asks for was not put on.
+    """
+    of_sent = isinstance(comparison.measures.statistic, Proportion) and not comparison.baseline
+    return record.plan.model == "open" or not of_sent
+
+
+def _qualified(finding: Finding, summary: PhaseSummary, *, limits: bool) -> Finding:
+    """What the phase's own state does to a finding; ``limits``: whether a generator that was the limit voids it."""
+    if summary.generator_limited and limits:
         finding.status = "inconclusive"
         finding.reason = message("gate-generator-limited", why=summary.generator_limited)
     elif finding.status == "pass" and summary.dropped > HELD * summary.iterations:

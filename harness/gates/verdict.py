@@ -114,8 +114,10 @@ def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
 
 
 def _generator_limited(phases: Sequence[PhaseSummary], results: Sequence[GateResult]) -> list[Message]:
-    """Where the generator was the limit in every phase that counts, the run proves nothing about the target."""
+    """Where the generator was the limit in every phase that counts, the run proves nothing that a gate asked for."""
     read = {result.phase for result in results if result.phase is not None}
+    if read and not any(result.code == "gate-generator-limited" for result in results):
+        return []  # nothing that gates read depends on it
     counted = [phase for phase in phases if phase.measured and (phase.name in read or not read)]
     limited = [phase for phase in counted if phase.generator_limited and phase.capacity is None]
     if not counted or len(limited) < len(counted):

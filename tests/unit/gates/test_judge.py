@@ -625,6 +625,25 @@ def test_a_run_limited_by_the_generator_throughout_is_broken(tmp_path: Path) -> 
     assert summary.verdict_reasons[0].code == "generator-limited"
 
 
+@pytest.mark.parametrize(
+    ("gates", "exit_code", "statuses"),
+    [
+        (["error_rate < 1%"], 0, ["pass"]),
+        (["error_rate < 0.01%", "error_rate <= 0%"], 3, ["inconclusive", "pass"]),
+        (["error_rate < 1%", "p95 < 500ms"], 4, ["pass", "inconclusive"]),
+        (["throughput > 1/s"], 4, ["inconclusive"]),
+    ],
+)
+def test_a_generator_that_was_the_limit_leaves_error_rates_of_the_closed_model(
+    tmp_path: Path, gates: list[str], exit_code: int, statuses: list[str]
+) -> None:
+    phases = [steady(seconds=20)]
+    summary = judge(record_run(tmp_path, phases=phases, gates=gates, worker=lambda _: WorkerState(cpu=0.98)))
+    assert (summary.exit_code, [gate.status for gate in summary.gates]) == (exit_code, statuses)
+    assert "phase-generator-limited" in [notice.code for notice in summary.notices]
+    assert summary.generator.saturated
+
+
 # ------------------------------------------------------------------------------------------ invariants
 
 
