@@ -84,6 +84,9 @@ def carry_out(
                     run_time=Option("run_time"),
                 )
             )
+        quick = _quick_run(options)
+        if quick is not None and (shortfall := quick.shortfall(plan.phases)) is not None:
+            observer.notify(shortfall)
         if options.metrics_port is not None:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
             observer.notify(message("metrics-served", url=url))
@@ -120,7 +123,6 @@ def plans_of(
     scenario = str(options.scenario)
     arguments, tags, exclude_tags = several(options.arguments), several(options.tags), several(options.exclude_tags)
     profile = str(options.profile) if options.profile else None
-    quick = QuickRun(options.users, options.spawn_rate, options.run_time)
     # While the fork server imports the engine, this process imports what runs the scenario.
     Thread(target=quick_start.load, args=("harness.control.run",), daemon=True).start()
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
@@ -133,7 +135,7 @@ def plans_of(
             profile=chosen,
             phases=options.phases,
             gates=options.gates,
-            quick=None if quick == QuickRun() else quick,
+            quick=_quick_run(options),
             overrides=_overrides(options.set),
             workers=options.workers,
             remote_workers=remote_workers,
@@ -145,6 +147,12 @@ def plans_of(
         )
         for target in targets
     ]
+
+
+def _quick_run(options: LoadOptions) -> QuickRun | None:
+    """The load that options like Locust's ask for; None where they ask for none."""
+    quick = QuickRun(options.users, options.spawn_rate, options.run_time)
+    return None if quick == QuickRun() else quick
 
 
 def _overrides(given: Mapping[str, object] | str | Sequence[str]) -> tuple[Override, ...]:

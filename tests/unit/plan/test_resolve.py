@@ -80,6 +80,9 @@ def test_a_file_that_states_no_gates_has_a_default_one(tmp_path: Path) -> None:
         (QuickRun(users=50, spawn_rate=10, run_time="1m"), ["0 → 50 users over 5 s", "50 users for 55 s"]),
         (QuickRun(users=5), ["0 → 5 users over 5 s", "5 users for 30 s"]),
         (QuickRun(run_time="20"), ["1 user for 20 s"]),
+        (QuickRun(users=100, run_time="30s"), ["0 → 27 users over 27 s", "27 users for 3 s"]),
+        (QuickRun(users=5, run_time="5s"), ["0 → 4 users over 4 s", "4 users for 1 s"]),
+        (QuickRun(users=9, run_time="1s"), ["0 → 1 user over 0.5 s", "1 user for 0.5 s"]),
     ],
 )
 def test_locusts_load_options_are_a_ramp_and_a_steady_phase(
@@ -103,7 +106,6 @@ def test_a_quick_run_takes_the_time_that_was_given_unless_memory_is_asked_for(tm
     [
         (QuickRun(users=0), "--users", "number-out-of-range"),
         (QuickRun(users=5, spawn_rate=0), "--spawn-rate", "spawn-rate-not-positive"),
-        (QuickRun(users=5, run_time="5s"), "--run-time", "run-time-within-ramp"),
         (QuickRun(users=5, run_time="5x"), "--run-time", "duration-invalid"),
     ],
 )
@@ -111,6 +113,16 @@ def test_wrong_load_options_are_reported(tmp_path: Path, quick: QuickRun, where:
     with pytest.raises(ManyProblemsError) as raised:
         resolve(describe(tmp_path), quick=quick)
     assert [(problem.where, problem.code) for problem in raised.value.problems] == [(where, code)]
+
+
+def test_a_quick_run_that_ends_while_it_ramps_says_how_far_it_gets(tmp_path: Path) -> None:
+    quick = QuickRun(users=100, run_time="30s")
+    notice = quick.shortfall(resolve(describe(tmp_path), quick=quick).phases)
+    assert notice is not None
+    assert notice.code == "run-time-within-ramp"
+    assert (notice.params["ramp_s"], notice.params["reached"], notice.params["option"]) == (100, 27, ("spawn_rate", 7))
+    whole = QuickRun(users=100, spawn_rate=7, run_time="30s")
+    assert whole.shortfall(resolve(describe(tmp_path), quick=whole).phases) is None
 
 
 def test_load_options_do_not_replace_what_sets_the_load_otherwise(tmp_path: Path) -> None:
