@@ -17,6 +17,7 @@ from harness.plan.phases import phase_kind
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
+from harness.record.journal_entries import FailureCount
 from harness.record.second_table import BYTES, REQUESTS
 from harness.record.summary import (
     EndpointFigures,
@@ -167,9 +168,9 @@ def totals_of(journal: Journal) -> Totals:
 
 def failure_kinds(journal: Journal) -> list[FailureKind]:
     """Failures by endpoint and kind over the whole run, the most frequent first, with their recorded requests."""
-    counts: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    counts: dict[tuple[int, str], list[FailureCount]] = {}
     for failure in journal.failures:
-        counts.setdefault((failure.endpoint, failure.failure), []).append((failure.second, failure.count))
+        counts.setdefault((failure.endpoint, failure.failure), []).append(failure)
     samples: dict[tuple[int, str], list[dict[str, str]]] = {}
     for sample in journal.samples:
         samples.setdefault((sample.endpoint, sample.failure), []).append(sample.detail)
@@ -177,12 +178,13 @@ def failure_kinds(journal: Journal) -> list[FailureKind]:
         FailureKind(
             method=journal.endpoints[endpoint].method,
             name=journal.endpoints[endpoint].name,
-            failure=failure,
-            count=sum(count for _, count in seen),
-            first_s=float(min(second for second, _ in seen)),
-            last_s=float(max(second for second, _ in seen)),
-            samples=samples.get((endpoint, failure), []),
+            failure=text,
+            code=seen[0].code,
+            count=sum(entry.count for entry in seen),
+            first_s=float(min(entry.second for entry in seen)),
+            last_s=float(max(entry.second for entry in seen)),
+            samples=samples.get((endpoint, text), []),
         )
-        for (endpoint, failure), seen in counts.items()
+        for (endpoint, text), seen in counts.items()
     ]
     return sorted(kinds, key=lambda kind: (-kind.count, kind.method, kind.name, kind.failure))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.engine.request_failures import RequestFailure, find_host_not_allowed
 from harness.record.redaction import redacted
@@ -15,25 +15,35 @@ _FAILURE_LENGTH = 300
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
+class Failure(NamedTuple):
+    """``text`` groups failures; ``code`` is what the harness itself calls one that it found, else empty."""
+
+    text: str
+    code: str = ""
+
+
 def describe_failure(exception: object, response: Any) -> str:
     """A short line by which failures are grouped: ``HTTP 500``, ``ConnectionRefusedError``, or the user's text."""
-    status = _status(response)
+    return failure_of(exception, response).text
+
+
+def failure_of(exception: object, response: Any) -> Failure:
+    """Why a request failed, in a short line and as a code."""
+    status, code = _status(response), ""
     name = type(exception).__name__
     if name in ("LocustBadStatusCode", "HTTPError") and status:
-        return f"HTTP {status}"
+        return Failure(f"HTTP {status}")
     if isinstance(exception, type):
         text = exception.__name__
-    elif (
-        not isinstance(exception, BaseException)
-        or isinstance(exception, RequestFailure)
-        or name in ("CatchResponseError", "RequestInterrupted")
-    ):
+    elif isinstance(exception, RequestFailure):
+        text, code = encodable(exception), exception.kind
+    elif not isinstance(exception, BaseException) or name in ("CatchResponseError", "RequestInterrupted"):
         text = encodable(exception)
     elif refusal := find_host_not_allowed(exception):
-        text = str(refusal)  # alone: the verdict searches for it, and its hint must not be cut off
+        text, code = str(refusal), refusal.kind  # alone: its advice must not be cut off
     else:
         text = f"{name}: {_ADDRESS.sub('', encodable(exception))}".rstrip(": ")
-    return " ".join(text.split())[:_FAILURE_LENGTH] or name
+    return Failure(" ".join(text.split())[:_FAILURE_LENGTH] or name, code)
 
 
 def encodable(value: object) -> str:

@@ -43,8 +43,8 @@ _MOST_FAILURES = 1 << 18
 _MOST_SAMPLES = 1 << 16
 _NewEndpoint = tuple[_Count, _Word, _Word]
 """Its number, method and name."""
-_Failures = tuple[_Count, _Phase, _Second, _Word, _Count]
-"""Endpoint, phase, second, failure and how many."""
+_Failures = tuple[_Count, _Phase, _Second, _Word, _Word, _Count]
+"""Endpoint, phase, second, failure, its code and how many."""
 _Sample = tuple[_Count, _Phase, _Figure, _Word, Annotated[dict[_Word, _Text], Field(max_length=16)]]
 """Endpoint, phase, when, failure and detail."""
 
@@ -127,9 +127,9 @@ class Merger:
         pending.workers.append(report.state._replace(worker=self._numbers[worker]))
         pending.lateness.add_table(report.lateness, report.lateness.endpoint)
         self._add_requests(report.requests, local)
-        for endpoint, phase, second, failure, count in report.failures:
+        for endpoint, phase, second, failure, code, count in report.failures:
             fields = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
-            frames.append({"kind": "failure", **fields})
+            frames.append({"kind": "failure", **fields, "code": code})
         for endpoint, phase, at_s, failure, detail in report.samples:
             fields = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
             frames.append({"kind": "sample", **fields})

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
-from harness.engine.failure_details import REDACTED_BYTES, describe_failure, encodable, failure_detail
+from harness.engine.failure_details import REDACTED_BYTES, Failure, encodable, failure_detail, failure_of
 from harness.engine.failure_kinds import FailureKinds
 from harness.engine.phase_track import PhaseTrack
 from harness.messages import Message, message
@@ -71,9 +71,9 @@ class Recorder:
         """Of each request: its endpoint (with flags), when it was due (or else sent), when it was sent, when it ended
         (``perf_counter``), and the bytes received."""
         self._seconds: dict[int, SecondAccumulator] = {}
-        self._noted_failures: list[tuple[int, float, float, str, dict[str, str] | None]] = []
+        self._noted_failures: list[tuple[int, float, float, Failure, dict[str, str] | None]] = []
         """Endpoint, when due or sent, when ended, kind, and the sample to keep."""
-        self._failures: dict[tuple[int, int, int, str], int] = {}
+        self._failures: dict[tuple[int, int, int, str, str], int] = {}
         self._failure_kinds = FailureKinds()
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
@@ -189,13 +189,14 @@ class Recorder:
 
     def _describe(
         self, endpoint: int, exception: object, response: Any, context: Any, url: Any
-    ) -> tuple[str, dict[str, str] | None]:
+    ) -> tuple[Failure, dict[str, str] | None]:
         """The kind of a failure, and the sample to keep of it."""
-        failure = self._failure_kinds.kind(endpoint, describe_failure(exception, response))
-        sampled = self._sampled.get((endpoint, failure), 0)
+        found = failure_of(exception, response)
+        failure = Failure(self._failure_kinds.kind(endpoint, found.text), found.code)
+        sampled = self._sampled.get((endpoint, failure.text), 0)
         if sampled >= SAMPLES_PER_FAILURE:
             return failure, None
-        self._sampled[endpoint, failure] = sampled + 1
+        self._sampled[endpoint, failure.text] = sampled + 1
         return failure, failure_detail(exception, response, context, url)
 
     def _fold(self) -> None:
@@ -235,16 +236,16 @@ class Recorder:
         phases, _, _ = self._track.at(np.where(np.isnan(due_s), ended_s, due_s))
         moments = zip(phases.tolist(), ended_s.tolist(), strict=True)
         for (endpoint, _, _, failure, sample), (phase, end_s) in zip(noted, moments, strict=True):
-            key = (endpoint, phase, max(0, int(end_s)), failure)
+            key = (endpoint, phase, max(0, int(end_s)), *failure)
             self._failures[key] = self._failures.get(key, 0) + 1
             if sample is not None:
-                self._samples.append([endpoint, phase, end_s, failure, sample])
+                self._samples.append([endpoint, phase, end_s, failure.text, sample])
 
     def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
         """Return and forget what ended before ``before_second`` (None: everything).
 
         Returns the requests (:meth:`SecondTable.to_wire`; endpoints as numbered here), endpoints named since the last
-        call (``[number, method, name]``), failures (``[endpoint, phase, second, failure, count]``) and samples.
+        call (``[number, method, name]``), failures (``[endpoint, phase, second, text, code, count]``) and samples.
         """
         self._fold()
         ready = sorted(second for second in self._seconds if before_second is None or second < before_second)

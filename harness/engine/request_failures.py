@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.messages import Message
+from harness.record.journal_entries import HOST_NOT_ALLOWED
 
 INTERRUPTED = "interrupted: the user was stopped before the response arrived"
 _MAX_EXCEPTIONS_SEARCHED = 30
@@ -99,7 +100,7 @@ class ResponseTooLarge(RequestFailure):
 class HostNotAllowed(RequestFailure):
     """A request, a redirect or any other socket of a worker would connect to a host that the user has not allowed."""
 
-    kind = "request-host-not-allowed"
+    kind = HOST_NOT_ALLOWED
 
 
 class TooManyRedirects(RequestFailure):

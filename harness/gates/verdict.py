@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode
 from harness.messages import Message, message
-from harness.plan.hosts import HOST_NOT_ALLOWED
 from harness.record.journal import Journal
-from harness.record.journal_entries import REQUESTS_MISSING
+from harness.record.journal_entries import HOST_NOT_ALLOWED, REQUESTS_MISSING
 from harness.record.summary import GateResult, PhaseSummary, Verdict
 from harness.recording.run import RunRecording
 
@@ -106,7 +105,7 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
 
 def _refused(journal: Journal, phases: Sequence[PhaseSummary]) -> list[Message]:
     """Where the guard rails let no request through, there was no load to judge."""
-    refused = [failure for failure in journal.failures if failure.failure.startswith(HOST_NOT_ALLOWED)]
+    refused = [failure for failure in journal.failures if failure.code == HOST_NOT_ALLOWED]
     requests = sum(phase.requests for phase in phases)
     if not refused or sum(failure.count for failure in refused) < requests:
         return []

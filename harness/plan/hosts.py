@@ -17,8 +17,6 @@ from harness.plan.problems import InvalidValue
 
 LOCAL = "localhost"
 MOST_RATE = 10_000_000
-HOST_NOT_ALLOWED = "host not allowed: "
-"""How the failure begins of a request that the guard rails did not let through."""
 
 _is_name = re.compile(r"[\w.-]+").fullmatch
 

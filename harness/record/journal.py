@@ -13,7 +13,7 @@ phase_end   ``phase, at_s, reason, held_segment``: see :class:`~harness.record.j
 second      ``second, users, workers, series, lateness``: all requests that *ended* in that second and all arrivals
             that were started in it (see :class:`Second`), both as flat arrays
             (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
-failure     ``endpoint, phase, second, failure, count``: failures of one kind in one second
+failure     ``endpoint, phase, second, failure, count, code``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
 event       ``at_s, what, message, count, code, params``: see :class:`harness.record.journal_entries.Event`
 end         ``at_s, reason``: last frame; one without it was killed

@@ -25,6 +25,9 @@ EventKind = Literal[
 REQUESTS_MISSING: frozenset[EventKind] = frozenset({"report refused", "worker lost", "workers lost"})
 """After these, requests that were made are missing from the record."""
 
+HOST_NOT_ALLOWED = "request-host-not-allowed"
+"""The code of requests that the guard rails did not let through."""
+
 _Index = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 _Amount = Annotated[float, Field(ge=0, lt=1e15, allow_inf_nan=False)]
@@ -188,6 +191,8 @@ class FailureCount:
     second: _SecondNumber
     failure: str
     count: _Count
+    code: str = ""
+    """What the harness calls a failure that it found itself, such as a response that timed out."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

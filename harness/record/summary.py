@@ -318,6 +318,8 @@ class FailureKind(_Part):
     method: str
     name: str
     failure: str
+    code: str = ""
+    """What the harness calls a failure that it found itself (``response-timeout``); empty for others."""
     count: int
     first_s: float
     last_s: float

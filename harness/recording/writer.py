@@ -86,6 +86,8 @@ class RecordedLoad:
     """How many seconds are recorded; requests that ended later are left out."""
     failures: Sequence[str] = ()
     """The errors that requests failed with."""
+    codes: Sequence[str] = ()
+    """The code of each of them, if any has one."""
     samples: Sequence[FailureSample] = ()
     events: Sequence[Event] = ()
     waited: Callable[[int], bool] = lambda _: False
@@ -203,5 +205,6 @@ def _failures(second: int, part: Requests, load: RecordedLoad) -> Iterator[dict[
             "phase": part.phase,
             "second": second,
             "failure": load.failures[int(failure)],
+            "code": load.codes[int(failure)] if load.codes else "",
             "count": int(count),
         }

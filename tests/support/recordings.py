@@ -70,6 +70,7 @@ class Failing:
     failure: str = "HTTP 500"
     endpoint: str | None = None
     phase: str | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -360,6 +361,7 @@ def _load(
         workers=fared,
         seconds=last + 1,
         failures=[failing.failure for failing in draw.failures],
+        codes=[failing.code for failing in draw.failures],
         samples=[sample for part in requests for sample in draw.samples(part)],
         events=[
             Event(

@@ -18,7 +18,7 @@ import pytest
 import requests
 from gevent import getcurrent
 
-from harness.engine.failure_details import describe_failure
+from harness.engine.failure_details import describe_failure, failure_of
 from harness.engine.failure_kinds import FAILURE_KINDS, OTHER_FAILURES
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.recorder import SAMPLES_PER_FAILURE, IntendedStarts, Recorder
@@ -140,7 +140,7 @@ def test_failures_are_counted_by_kind_and_sampled_a_few_times() -> None:
     for _ in range(10):
         recording.request(start_s=10, ms=5, exception=ValueError("broke"), response=response, url="http://x/a")
     _, _, failures, samples = recording.recorder.take(None)
-    assert failures == [[0, 0, 10, "ValueError: broke", 10]]
+    assert failures == [[0, 0, 10, "ValueError: broke", "", 10]]
     assert len(samples) == SAMPLES_PER_FAILURE
     assert samples[0][4] == {"url": "http://x/a", "error": "broke", "status": "500", "body": "caf\ufffd broke \x00"}
 
@@ -167,7 +167,7 @@ def words(count: int) -> list[str]:
 def counted(recording: Recording) -> Counter[str]:
     """How often each kind of failure occurred."""
     found: Counter[str] = Counter()
-    for _, _, _, failure, count in recording.recorder.take(None)[2]:
+    for _, _, _, failure, _, count in recording.recorder.take(None)[2]:
         found[failure] += count
     return found
 
@@ -225,7 +225,7 @@ def test_an_event_is_counted_as_locust_counts_it(arguments: dict[str, Any], kind
     recorder.on_request(**{"request_type": "GET", "name": "/a", "response_time": 5, "response_length": 7, **arguments})
     wire, _, failures, _ = recorder.take(None)
     assert sum(row.requests for rows in rows_by_second(wire).values() for row in rows) == 1
-    assert [failure for _, _, _, failure, _ in failures] == ([] if kind is None else [kind])
+    assert [failure for _, _, _, failure, *_ in failures] == ([] if kind is None else [kind])
     assert warnings == []
 
 
@@ -248,7 +248,7 @@ def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
         recording.request(start_s=10, ms=5, exception=ValueError(text))
     _, _, failures, samples = recording.recorder.take(None)
     assert sum(count for *_, count in failures) == FAILURE_KINDS + 50
-    assert {failure for _, _, _, failure, _ in failures} >= {OTHER_FAILURES, "ValueError: aa"}
+    assert {failure for _, _, _, failure, *_ in failures} >= {OTHER_FAILURES, "ValueError: aa"}
     assert len(failures) <= FAILURE_KINDS + 1
     assert len(samples) <= SAMPLES_PER_FAILURE * (FAILURE_KINDS + 1)
 
@@ -299,7 +299,7 @@ def test_a_host_not_allowed_is_found_in_any_client_error(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(OSError, match="host") as raised:
         ask()
-    assert describe_failure(raised.value, None) == str(HostNotAllowed(host="h"))
+    assert failure_of(raised.value, None) == (str(HostNotAllowed(host="h")), HostNotAllowed.kind)
 
 
 def test_an_exception_that_contains_itself_is_described() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.measurement import measure
+from harness.engine.request_failures import HostNotAllowed
 from harness.errors import HarnessError
 from harness.messages import message
 from harness.plan.model import AttachedTarget, Gate, Target
@@ -526,12 +527,13 @@ def test_a_run_that_sent_nothing_is_broken_if_a_gate_asks_for_requests(tmp_path:
 
 
 def test_a_run_whose_every_request_was_refused_is_broken(tmp_path: Path) -> None:
-    refused = 'host not allowed: 10.1.2.3 (to load it, add "10.1.2.3" to allowed_hosts)'
-    summary = judge(record_run(tmp_path / "all", phases=PHASES, failures=[Failing(1.0, refused)]))
+    refused, code = "10.1.2.3 is not allowed", HostNotAllowed.kind
+    summary = judge(record_run(tmp_path / "all", phases=PHASES, failures=[Failing(1.0, refused, code=code)]))
     (reason,) = summary.verdict_reasons
     assert (summary.exit_code, reason.code, reason.params) == (4, "all-hosts-refused", {"failure": refused})
-    summary = judge(record_run(tmp_path / "most", phases=PHASES, failures=[Failing(0.9, refused)]))
+    summary = judge(record_run(tmp_path / "most", phases=PHASES, failures=[Failing(0.9, refused, code=code)]))
     assert summary.exit_code == 0
+    assert [(kind.failure, kind.code) for kind in summary.failures] == [(refused, code)]
 
 
 def test_a_gate_that_ended_the_run_has_failed(tmp_path: Path) -> None:
