@@ -79,7 +79,10 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if gate.comparison.measures.needs == "steps":
         return finding  # it leaves out those in which the generator was the limit
     finding = _uncontaminated(finding, gate.comparison, contamination)
-    return _qualified(finding, summary, limits=_limited_generator_matters(gate.comparison, record))
+    limits = _limited_generator_matters(gate.comparison, record)
+    # Nobody asked for more than what the scenario itself chose to do.
+    whole = gate.default and run.journal.end_reason == "scenario"
+    return _qualified(finding, summary, limits=limits, whole=whole)
 
 
 def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
@@ -200,15 +203,19 @@ def _limited_generator_matters(comparison: Comparison, record: PhaseRecord) -> b
     return record.plan.model == "open" or not of_sent
 
 
-def _qualified(finding: Finding, summary: PhaseSummary, *, limits: bool) -> Finding:
-    """What the phase's own state does to a finding; ``limits``: whether a generator that was the limit voids it."""
+def _qualified(finding: Finding, summary: PhaseSummary, *, limits: bool, whole: bool) -> Finding:
+    """What the phase's own state does to a finding.
+
+    ``limits``: whether a generator that was the limit voids it. ``whole``: whether all that counts was run, even if the
+    phase ended early.
+    """
     if summary.generator_limited and limits:
         finding.status = "inconclusive"
         finding.reason = message("gate-generator-limited", why=summary.generator_limited)
     elif finding.status == "pass" and summary.dropped > HELD * summary.iterations:
         finding.status = "inconclusive"
         finding.reason = message("gate-arrivals-dropped", dropped=summary.dropped, reason=finding.reason)
-    elif finding.status == "pass" and summary.cut_short:
+    elif finding.status == "pass" and summary.cut_short and not whole:
         finding.status = "inconclusive"
         finding.reason = message("gate-phase-cut-short", how=summary.cut_short, reason=finding.reason)
     return finding

@@ -7,7 +7,9 @@ It is given a :class:`DescribeRequest` as JSON. Its result is ``{"description": 
 from __future__ import annotations
 
 import hashlib
+import logging
 import shlex
+import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sized
@@ -17,6 +19,7 @@ from typing import Any
 from locust import User
 from locust.env import Environment
 
+from harness.engine.last_words import LastWords
 from harness.engine.locust.environment import HTTP_USERS, chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
 from harness.engine.scenario.child_result import claim_stdout, locate, write_result
@@ -147,12 +150,15 @@ def _describe_user(user_class: type[User]) -> dict[str, Any]:
 def main(given: Namespace) -> None:
     """See the module's first lines; the option is ``request``."""
     request = DescribeRequest.model_validate_json(given.request)
-    stdout = claim_stdout()
+    stdout, last_words, at_s = claim_stdout(), LastWords(), time.time()
+    logging.getLogger().addHandler(last_words)
     try:
         write_result(stdout, describe(request))
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
         raised = locate(error, Path(request.files[0]))
+        logged = last_words.since(at_s) if isinstance(error, SystemExit) else ""
+        file = shlex.quote(request.files[0])
         problem = HarnessError(
-            "scenario-import-failed", where=raised.location, error=raised.error, file=shlex.quote(request.files[0])
+            "scenario-import-failed", where=raised.location, error=raised.error, logged=logged, file=file
         )
         write_result(stdout, _failed([problem]))

@@ -16,7 +16,7 @@ import pytest
 from harness.control import user_code
 from harness.control.user_code import Verification
 from harness.errors import HarnessError, ManyProblemsError
-from harness.messages import Message, Option
+from harness.messages import Message, Option, message
 from harness.plan.description import ScenarioDescription
 from tests.support.children import die_with_the_tests, wait_until
 from tests.support.fork_servers import fork_server
@@ -332,6 +332,13 @@ def test_several_files_are_one_scenario_and_state_each_thing_once(tmp_path: Path
 
 
 @pytest.mark.traced
+def test_what_a_scenario_logs_before_it_exits_is_quoted(tmp_path: Path) -> None:
+    error = error_of(scenario(tmp_path, "import logging, sys\nlogging.error('no boto3')\nsys.exit(1)\n"))
+    assert error.code == "scenario-import-failed"
+    assert error.params["logged"] == message("scenario-logged", line="no boto3")
+    assert error_of(scenario(tmp_path, "import nowhere\n", "other.py")).params["logged"] == ""
+
+
 def test_tests_for_pytest_are_users_where_there_are_no_others(tmp_path: Path) -> None:
     path = scenario(tmp_path, "def test_front(fastsession):\n    fastsession.get('/')\n", "test_shop.py")
     assert [user.name for user in describe(path).user_classes] == ["test_front"]

@@ -533,7 +533,7 @@ def test_a_run_whose_every_request_was_refused_is_broken(tmp_path: Path) -> None
     assert (summary.exit_code, reason.code, reason.params) == (4, "all-hosts-refused", {"failure": refused})
     summary = judge(record_run(tmp_path / "most", phases=PHASES, failures=[Failing(0.9, refused, code=code)]))
     assert summary.exit_code == 0
-    assert [(kind.failure, kind.code) for kind in summary.failures] == [(refused, code)]
+    assert {(kind.failure, kind.code) for kind in summary.failures} == {(refused, code)}
 
 
 def test_a_gate_that_ended_the_run_has_failed(tmp_path: Path) -> None:
@@ -644,6 +644,18 @@ def test_a_generator_that_was_the_limit_leaves_error_rates_of_the_closed_model(
     assert (summary.exit_code, [gate.status for gate in summary.gates]) == (exit_code, statuses)
     assert "phase-generator-limited" in [notice.code for notice in summary.notices]
     assert summary.generator.saturated
+
+
+def test_a_run_that_the_scenario_ends_is_whole_for_the_default_gate(tmp_path: Path) -> None:
+    default = Gate(comparison=gate("error_rate < 1%").comparison, default=True)
+
+    def ended(*gates: Gate | str) -> Summary:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        return judge(record_run(folder, phases=[steady(seconds=20)], gates=gates, stop_at_s=10, end_reason="scenario"))
+
+    assert ended(default).exit_code == 0
+    stated = ended("error_rate < 1%")
+    assert (stated.exit_code, only(stated).code) == (3, "gate-phase-cut-short")
 
 
 # ------------------------------------------------------------------------------------------ invariants

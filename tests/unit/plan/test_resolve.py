@@ -82,7 +82,7 @@ def test_a_file_that_states_no_gates_has_a_default_one(tmp_path: Path) -> None:
         (QuickRun(run_time="20"), ["1 user for 20 s"]),
         (QuickRun(users=100, run_time="30s"), ["0 → 27 users over 27 s", "27 users for 3 s"]),
         (QuickRun(users=5, run_time="5s"), ["0 → 4 users over 4 s", "4 users for 1 s"]),
-        (QuickRun(users=9, run_time="1s"), ["0 → 1 user over 0.5 s", "1 user for 0.5 s"]),
+        (QuickRun(users=9, run_time="1s"), ["0 → 1 user over 500 ms", "1 user for 500 ms"]),
     ],
 )
 def test_locusts_load_options_are_a_ramp_and_a_steady_phase(
