@@ -11,9 +11,9 @@ both builds; only what differs between them within blocks is noise.
   Bloch & Gastwirth 1968) of Hall & Sheather's bandwidth (1988, JRSS B 50(3)).
 - A share such as the error rate may be 0, so builds are compared by its difference, with one success and one failure
   added to each (Agresti & Caffo 2000, The American Statistician 54(4)).
-- Two starts of one build differ (memory layout, hash seeds: Kalibera & Jones 2013, ISMM). A duet of several starts has
-  that variance too: that between starts, where it exceeds what the blocks explain, with Satterthwaite's (1946) degrees
-  of freedom.
+- Two starts of one build differ (memory layout, hash seeds: Kalibera & Jones 2013, ISMM). In a duet of several starts
+  the error is that between starts, with the degrees of freedom that those have, where it exceeds what blocks of one
+  start explain.
 """
 
 from __future__ import annotations
@@ -156,17 +156,22 @@ def _difference(a: Sample, of_a: Floats, b: Sample, of_b: Floats, starts: Floats
 
 
 def _error(deviations: Floats, starts: Floats) -> tuple[float, float]:
-    """The standard error of the sum of ``deviations``, and its degrees of freedom."""
+    """The standard error of the sum of ``deviations``, and its degrees of freedom.
+
+    That between starts counts if it is the larger one; it then knows only as much as there are starts.
+    """
     n = len(deviations)
     if n < 2:
         return math.inf, 1.0
-    variance, degrees = float(np.square(deviations - deviations.mean()).sum()) * n / (n - 1), float(n - 1)
-    by_start = np.bincount(np.unique(starts, return_inverse=True)[1], weights=deviations)
+    numbers = np.unique(starts, return_inverse=True)[1]
+    by_start = np.bincount(numbers, weights=deviations)
     m = len(by_start)
-    if m < 2:
-        return math.sqrt(variance), degrees
-    between = max(0.0, float(np.square(by_start - by_start.mean()).sum()) * m / (m - 1) - variance)
-    whole = variance + between
-    if whole <= 0:
-        return 0.0, degrees
-    return math.sqrt(whole), whole**2 / (variance**2 / degrees + between**2 / (m - 1))
+    within = deviations - (by_start / np.bincount(numbers))[numbers]
+    errors = [(_sum_of_squares(within) * n / (n - m), n - m)] if n > m else []
+    errors += [(_sum_of_squares(by_start - by_start.mean()) * m / (m - 1), m - 1)] if m > 1 else []
+    variance, degrees = max(errors)
+    return math.sqrt(variance), float(degrees)
+
+
+def _sum_of_squares(values: Floats) -> float:
+    return float(np.square(values).sum())

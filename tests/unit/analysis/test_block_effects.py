@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.block_effects import Effect, effect_of, effect_on_usage
+from harness.analysis.block_effects import Effect, _error, effect_of, effect_on_usage
 from harness.analysis.intervals import interval_of
 from harness.analysis.samples import Floats, Sample
 from harness.metrics import REQUEST_METRICS, RUN_METRICS
@@ -83,6 +83,18 @@ def test_what_differs_between_starts_is_noise() -> None:
     one, several = effect(a, b, "mean"), effect(a, b, "mean", starts.astype(float))
     assert several.error > 1.3 * one.error
     assert several.degrees < one.degrees
+
+
+@pytest.mark.parametrize("luck", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("starts", [4, 8])
+def test_intervals_hold_the_truth_however_much_starts_differ(starts: int, luck: float) -> None:
+    """``luck``: how much starts differ, in standard errors of what the blocks of one show."""
+    rng, trials, held = np.random.default_rng(1), 2000, 0
+    of_start = np.arange(56) % starts
+    for _ in range(trials):
+        blocks = luck * rng.standard_normal(starts)[of_start] + rng.normal(0, math.sqrt(56 / starts), 56)
+        held += Effect(blocks.mean(), *_error((blocks - blocks.mean()) / 56, of_start.astype(float))).chance > 0.05
+    assert 0.935 <= held / trials <= 0.98
 
 
 def test_a_block_without_requests_of_one_build_is_no_change_in_times() -> None:
