@@ -258,6 +258,16 @@ def test_a_phase_in_which_sampling_is_cheap_is_started_again_at_a_higher_rate(tm
     assert sorted(path.name for path in folder.cpu.iterdir()) == ["0-the_steady.folded", "0-the_steady.py-spy.txt"]
 
 
+def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
+    with start_target(run.target, folder) as target:
+        builds = [("a", target), ("b", target)] * 3
+        with SamplingSession(run.phases, run.sampling, builds, folder, list, cores=2) as session:
+            run_phases(session, 2)
+    assert [profile.variant for profile in session.index.profiles if profile.kind == "cpu"] == ["a", "b"]
+
+
 def process_with(argument: str) -> int | None:
     """The number of this process's child that was started with it; None where it has ended."""
     for child in psutil.Process().children():
