@@ -70,8 +70,10 @@ class Recorded:
         return read_run(RunFolder.open(self.folder))
 
 
-_ORDER_S = 8.0
-"""A block of each of four starts."""
+STARTS = 8
+"""Of each build in a duet: with fewer, the intervals know too little of how starts differ."""
+_ORDER_S = 2.0 * STARTS
+"""A block of each start."""
 
 
 def plan(*, minutes: float, short: bool = False) -> list[Wanted]:
@@ -79,15 +81,15 @@ def plan(*, minutes: float, short: bool = False) -> list[Wanted]:
     if short:
         return [Wanted("duet", "async", 0, False, 4), Wanted("run", "threaded", 0, False, 5)]
     scale = minutes / 28
-    duet_s, known_s = (_ORDER_S * round(seconds * scale / _ORDER_S) for seconds in (80, 24))
+    duet_s, known_s = (_ORDER_S * round(seconds * scale / _ORDER_S) for seconds in (80, 32))
     run_s = round(20 * scale)
     found: list[Wanted] = []
     for more, noisy_duet in zip((2.0, 5.0, 10.0, 20.0), (False, True, False, None), strict=True):
         for target in KINDS:
             found += [Wanted("run", target, 0, noisy, run_s) for noisy in (False, True, False)]
-            found.append(Wanted("duet", target, more, False, known_s, starts=4))
+            found.append(Wanted("duet", target, more, False, known_s, starts=STARTS))
             if noisy_duet is not None:
-                found.append(Wanted("duet", target, 0, noisy_duet, duet_s, starts=4))
+                found.append(Wanted("duet", target, 0, noisy_duet, duet_s, starts=STARTS))
     return found + [Wanted("run", target, 20.0, False, run_s) for target in KINDS]
 
 
