@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
+from harness.analysis import anytime
 from harness.analysis.intervals import Z
 from harness.analysis.samples import Floats, Sample
 from harness.metrics.metric import Metric
@@ -44,6 +45,8 @@ class Effect:
     value: float
     error: float
     degrees: float
+    blocks: tuple[int, int] | None = None
+    """If it is looked at while the run goes on: how many blocks it rests on, and how many are planned."""
 
     def bounds(self) -> tuple[float, float]:
         """Its 95 % interval."""
@@ -55,12 +58,18 @@ class Effect:
         return self._factor(confidence) / self._factor(0.95)
 
     def _factor(self, confidence: float) -> float:
+        if self.blocks is not None:
+            return anytime.reach(*self.blocks, 1 - confidence)
         return float(stdtrit(self.degrees, (1 + confidence) / 2))
 
     @property
     def chance(self) -> float:
         """The p-value, two-sided, of no difference."""
-        return 2 * float(stdtr(self.degrees, -abs(self.value) / self.error)) if self.error > 0 else 1.0
+        if self.error <= 0:
+            return 1.0
+        if self.blocks is not None:
+            return anytime.chance(self.value / self.error, *self.blocks)
+        return 2 * float(stdtr(self.degrees, -abs(self.value) / self.error))
 
 
 def effect_of(a: Sample, b: Sample, metric: Metric[Any], starts: Floats) -> Effect | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from harness.analysis.target_usage import usage_of
 from harness.metrics import REQUEST_METRICS, RUN_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
+from harness.metrics.target import PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.plan.duet import BLOCK, FEWEST_BLOCKS, A, B
 from harness.plan.model import AttachedTarget, CommandTarget, Phase, Target
@@ -105,7 +106,7 @@ def paired(run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any]) 
         if metric.needs == "target":
             return _pair_of_usage(run, phase, metric) if endpoint == ALL else None
         a, b = (_samples(run, phase, variant).get(endpoint) for variant in (A, B))
-        return _pair(phase, metric, a, b) if a is not None and b is not None else None
+        return _pair(phase, metric, a, b, looked=run.plan.stop_early) if a is not None and b is not None else None
 
     return run.once(f"pair of {phase.name} {endpoint} {metric.name}", compute)
 
@@ -175,19 +176,26 @@ def _busiest(run: RunRecording, phase: Phase) -> list[str]:
     return sorted(names, key=lambda name: (name != ALL, -count[name], name))
 
 
-def _pair(phase: Phase, metric: Metric[Aggregate], a: Sample, b: Sample) -> Paired | None:
+def _pair(phase: Phase, metric: Metric[Aggregate], a: Sample, b: Sample, *, looked: bool = False) -> Paired | None:
     effect = effect_of(a, b, metric, _starts(phase, a.n))
-    return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect, a.n)
+    return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect, a.n, phase if looked else None)
 
 
 def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage]) -> Paired | None:
     a, b = (usage_of(_record(run, phase, variant), run) for variant in (A, B))
     effect = effect_on_usage(a, b, metric, _starts(phase, len(a.cpu_s)))
-    return _of(metric.value(a), metric.value(b), effect, len(a.cpu_s))
+    by_turns = not isinstance(metric.statistic, PeakMemory)
+    looked = phase if run.plan.stop_early and by_turns else None
+    return _of(metric.value(a), metric.value(b), effect, len(a.cpu_s), looked)
 
 
-def _of(a: float | None, b: float | None, effect: Effect | None, blocks: int) -> Paired | None:
-    return None if a is None or b is None or effect is None or blocks < FEWEST_BLOCKS else Paired(a, b, effect)
+def _of(a: float | None, b: float | None, effect: Effect | None, blocks: int, looked: Phase | None) -> Paired | None:
+    """``looked``: the phase, if the run ends as soon as its gates are decided."""
+    if a is None or b is None or effect is None or blocks < FEWEST_BLOCKS:
+        return None
+    if looked is not None:
+        effect = replace(effect, blocks=(blocks, len(looked.turns) // BLOCK))
+    return Paired(a, b, effect)
 
 
 def _starts(phase: Phase, blocks: int) -> Floats:

@@ -122,6 +122,9 @@ class DuetOptions(LoadOptions):
         metavar="CMD",
     )
     uncommitted: bool = _option(False, "With --base: build B has the changes that are not committed yet.")
+    stop_early: bool = _option(
+        False, "Stop as soon as all gates against build A are decided; the phases' lengths are the most it takes."
+    )
     starts: int = _option(1, "How many times to start each build, as no two starts are alike.", type=int, metavar="N")
 
 

@@ -21,7 +21,7 @@ from harness.control.observer import RunObserver
 from harness.control.supervisor import EventNotifier, LoadStopper, PhaseNotifier, RunSupervisor
 from harness.control.user_code import verify_target
 from harness.engine.fork_server import ForkServer
-from harness.gates.run_totals import RunTotals
+from harness.gates.early_stop import early_stop
 from harness.messages import message
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
@@ -129,7 +129,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
-                LoadStopper(load, observer, interrupts, named, RunTotals(public) if plan.stop_early else None),
+                LoadStopper(load, observer, interrupts, named, early_stop(public, folder) if plan.stop_early else None),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
         load.end()

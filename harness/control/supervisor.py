@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import PhaseChanges, RunObserver
-from harness.gates.live import LiveGates
-from harness.gates.run_totals import RunTotals
+from harness.gates.early_stop import EarlyStop
 from harness.messages import Message, message
 from harness.plan.duet import of_build
 from harness.record.journal import Journal, JournalFollower
@@ -80,18 +79,14 @@ class LoadStopper:
         observer: RunObserver,
         interrupts: Interrupts,
         targets: Sequence[tuple[str, Target]],
-        totals: RunTotals | None,
+        early: EarlyStop | None,
     ) -> None:
-        """``targets``: each with its variant.
-
-        With ``totals`` the load also ends when a gate has failed beyond recovery.
-        """
+        """``targets``: each with its variant. The load also ends when ``early`` says so."""
         self._load = load
         self._observer = observer
         self._interrupts = interrupts
         self._targets = targets
-        self._totals = totals
-        self._gates = None if totals is None else LiveGates(totals)
+        self._early = early
         self._stopping = False
         self._pressed = 0
 
@@ -113,12 +108,7 @@ class LoadStopper:
         for variant, target in self._targets:
             if not target.is_alive():
                 return "target lost", of_build(variant, message("target-lost", end=target.exit_description()))
-        if self._totals is not None and self._gates is not None:
-            self._totals.update(journal)
-            if (lost := self._gates.lost()) is not None:
-                source = lost.gate.comparison.source
-                return "gate failed", message("run-stopped-early", gate=source, phase=lost.phase, reason=lost.reason)
-        return None
+        return None if self._early is None else self._early(journal)
 
     def _escalate(self) -> None:
         pressed, before = self._interrupts.count, self._pressed

@@ -27,7 +27,7 @@ from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
 
-_SURE = 0.995
+SURE = 0.995
 _JUDGED = (ONLY, B)
 """In a duet, build B is judged; A is what it is compared with."""
 
@@ -80,8 +80,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         return finding  # it leaves out those in which the generator was the limit
     finding = _uncontaminated(finding, gate.comparison, contamination)
     limits = _limited_generator_matters(gate.comparison, record)
-    # Nobody asked for more than what the scenario itself chose to do.
-    whole = gate.default and run.journal.end_reason == "scenario"
+    # Nobody asked for more than what the scenario itself chose to do, or what it took to decide a duet's gates.
+    whole = (gate.default and run.journal.end_reason == "scenario") or run.journal.end_reason == "decided"
     return _qualified(finding, summary, limits=limits, whole=whole)
 
 
@@ -146,7 +146,7 @@ def _judged_beside_a(
 ) -> Finding:
     """In a duet, the baseline is build A, which ran in the same seconds.
 
-    Several gates are judged at once, and a build must seldom fail beside itself: only an interval of :data:`_SURE`
+    Several gates are judged at once, and a build must seldom fail beside itself: only an interval of :data:`SURE`
     fails a gate.
     """
     metric = gate.comparison.measures
@@ -157,8 +157,13 @@ def _judged_beside_a(
         return judged(gate.comparison, observed, [of_a], RunDoubt(gate, run, record, measured, summary, 1))
     if pair is None:
         return Finding("inconclusive", message("duet-too-few-requests", metric=metric.name, phase=record.plan.name))
-    rule = judge_beside(pair.a, pair.effect.widening(_SURE))
-    return judged(gate.comparison, pair.figure(metric), [], RunDoubt(gate, run, record, measured, summary, 0), rule)
+    return judged(
+        gate.comparison,
+        pair.figure(metric),
+        [],
+        RunDoubt(gate, run, record, measured, summary, 0),
+        judge_beside(pair.a, pair.effect.widening(SURE)),
+    )
 
 
 def no_baseline(recording: Recording) -> Message:

@@ -34,7 +34,8 @@ def decide(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[
     elif any(result.code == "invariant-check-interrupted" for result in results):
         interrupted = message("run-interrupted-in-verify")
     broken = _broken(run, phases, results)
-    if run.journal.end_reason not in ("done", "gate failed", "scenario") or any(phase.requests for phase in phases):
+    in_order = run.journal.end_reason in ("done", "gate failed", "decided", "scenario")
+    if not in_order or any(phase.requests for phase in phases):
         return weigh(results, failed=failed, broken=broken, interrupted=interrupted)
     raised = _raised_instead(run.journal)
     if results or raised:

@@ -34,7 +34,7 @@ MARGIN = (
 """What build B must keep to where the user has stated no gate that reads build A, which a duet's baseline is."""
 
 
-def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
+def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1, stop_early: bool = False) -> RunPlan:
     """One plan of two that differ in their targets only. Each phase takes as long as before, shared by both builds.
 
     Phases that search for a limit are left out, as the builds may break at different loads.
@@ -51,6 +51,8 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
             problems.add("duet-phase-too-short", where=phase.name, seconds=phase.duration_s, least=_SHORTEST_S)
     if not 1 <= starts <= MOST_STARTS:
         problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
+    if starts > 1 and (first.stop_early or stop_early):
+        problems.add("duet-starts-with-stop-early", where=Option("starts"), option=Option("stop_early"))
     problems.raise_if_any()
     gates = [
         gate
@@ -66,7 +68,7 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1) -> RunPlan:
             "targets": pair * starts,
             "phases": tuple(in_turns(phase, starts, rng) for phase in phases),
             "gates": tuple(gates),
-            "stop_early": False,  # what has been recorded so far is of both builds
+            "stop_early": first.stop_early or stop_early,
             "workers": len(pair) * starts * first.workers,
             "sampling": Sampling(cpu=first.sampling.cpu, memory=None),
         }

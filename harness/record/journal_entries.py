@@ -17,7 +17,7 @@ from harness.record.endpoint_second import EndpointSecond, Lateness
 from harness.record.frames import STRICT, Epoch, Figure
 from harness.record.second_table import SecondTable
 
-EndReason = Literal["done", "interrupted", "gate failed", "target lost", "workers lost", "scenario", "error"]
+EndReason = Literal["done", "interrupted", "gate failed", "decided", "target lost", "workers lost", "scenario", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
 EventKind = Literal[
     "dropped", "error", "exit code", "limit broke", "report refused", "scenario", "worker lost", "workers lost"

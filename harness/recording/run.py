@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,6 +78,13 @@ class RunRecording(Recording):
     """A run under load."""
 
     plan: RunPlan
+
+    @classmethod
+    def of_journal(cls, folder: RunFolder, plan: RunPlan, journal: Journal) -> Self:
+        """The recording of a run that goes on, as far as ``journal`` has been read."""
+        run = cls(folder, plan)
+        vars(run)["journal"] = journal  # in place of the cached property, which reads all of it again
+        return run
 
     @property
     def run_id(self) -> str:
