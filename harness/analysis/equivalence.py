@@ -25,7 +25,6 @@ import math
 from collections.abc import Sequence
 
 from scipy.special import stdtr
-from scipy.stats import false_discovery_control
 
 from harness.analysis.intervals import Bounds, student
 from harness.record.comparison import Outcome
@@ -68,9 +67,11 @@ def stand_together(chances: Sequence[float], decides: Sequence[bool]) -> list[bo
     families = [[at for at, does in enumerate(decides) if does == which] for which in (True, False)]
     families = [family for family in families if family]
     for family in families:
-        adjusted = false_discovery_control([chances[at] for at in family])
-        for at, chance in zip(family, adjusted, strict=True):
-            stands[at] = bool(chance <= ALPHA / len(families))
+        ordered = sorted(family, key=chances.__getitem__)
+        step = ALPHA / len(families) / len(family)
+        count = max((rank for rank, at in enumerate(ordered, start=1) if chances[at] <= rank * step), default=0)
+        for at in ordered[:count]:
+            stands[at] = True
     return stands
 
 
