@@ -29,7 +29,11 @@ def found(change: float, between: float, within: float, *, before: int = 6) -> f
     for _ in range(TRIALS):
         reference = [figure(rng, 1.0, between, within) for _ in range(before)]
         nights = [figure(rng, change, between, within) for _ in range(MOST_NIGHTS)]
+        limit = math.log(1.1) + np.log([run.value for run in reference]).mean()
+        sums = np.log([night.value for night in nights]).cumsum()
         for count in range(2, MOST_NIGHTS + 1):
+            if sums[count - 1] <= count * limit:
+                continue  # the interval begins below the limit, too
             baseline, seen = pooled_against(nights[:count], reference, RUN_METRICS["p95"])
             if seen.low > 1.1 * baseline:
                 hits += 1
