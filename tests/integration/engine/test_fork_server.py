@@ -15,6 +15,7 @@ from harness.engine.fork_server import VERIFY, ForkedProcess, ForkServer
 from tests.support.children import wait_until
 from tests.support.engine import scenario
 from tests.support.errors import harness_error
+from tests.support.fork_servers import fork_server
 
 VERIFYING = "from locust import User\ndef verify(target):\n    import os, signal, time\n    "
 
@@ -38,13 +39,13 @@ def verifying(server: ForkServer, folder: Path, body: str) -> Iterator[ForkedPro
     ],
 )
 def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, status: int) -> None:
-    with ForkServer() as server, verifying(server, tmp_path, body) as process:
+    with verifying(fork_server(), tmp_path, body) as process:
         assert process.wait(60) == status
         assert process.poll() == status
 
 
 def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(tmp_path: Path) -> None:
-    with ForkServer() as server, verifying(server, tmp_path, "time.sleep(60)") as process:
+    with verifying(fork_server(), tmp_path, "time.sleep(60)") as process:
         wait_until(lambda: VERIFY in psutil.Process(process.pid).cmdline(), what="its name")
         assert os.getsid(process.pid) == process.pid
         assert (process.wait(0.01), process.poll()) == (None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from threading import Thread
 
@@ -31,8 +32,12 @@ def record(store: Store, verdicts: str, *, first: int = 1) -> None:
 
 def numbers(baseline: Baseline | None) -> list[int]:
     """Which runs it has, the latest first."""
-    known = {make_summary(number).run_id: number for number in range(1, 40)}
-    return [known[run.run_id] for run in baseline.runs] if baseline else []
+    return [_numbers()[run.run_id] for run in baseline.runs] if baseline else []
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    return {make_summary(number).run_id: number for number in range(1, 40)}
 
 
 @pytest.mark.parametrize(
