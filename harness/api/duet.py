@@ -65,7 +65,14 @@ def _build(name: str, command: str | None, url: str | None, options: DuetOptions
     if (command is None) == (url is None):
         code = "duet-build-missing" if command is None else "duet-build-given-twice"
         raise HarnessError(code, where=Option(name), command=Option(name, "CMD"), url=Option(f"{name}_url", "URL"))
-    return TargetOptions(host=url, command=command, ready=options.ready, allowed=several(options.allow_host))
+    return TargetOptions(
+        host=url,
+        command=command,
+        ready=options.ready,
+        allowed=several(options.allow_host),
+        host_option=f"{name}_url",
+        command_option=name,
+    )
 
 
 def _in_checkout(plan: RunPlan, build: Build) -> RunPlan:

@@ -6,6 +6,7 @@ Every error a user can cause ends here, as one message on standard error and an 
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import sys
 import traceback
@@ -17,14 +18,19 @@ import click
 from harness import quick_start
 from harness.cli.std_streams import complain, open_closed
 from harness.errors import ExitCode, HarnessError
+from harness.record.plain_text import is_utf8
 
 if TYPE_CHECKING:
     from harness.cli import outcome as outcome
 
 __getattr__ = quick_start.lazy_modules(__name__)
 
-_MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
-"""A full or read-only disk, a missing permission, too many open files: problems of the machine, not of the harness."""
+_MACHINE_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM),
+    *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),
+)
+"""A full, read-only or failing disk, a missing permission, too many open files or processes, too little memory:
+problems of the machine, not of the harness."""
 
 _PATH_ERRORS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
 """An impossible path, which the user can correct."""
@@ -105,7 +111,7 @@ def main() -> None:
     open_closed()
     quick_start.end_at_once()
     try:
-        _reject_bytes(sys.argv[1:])
+        _reject_bytes()
         sys.exit(cli.main(prog_name="harness", standalone_mode=False) or ExitCode.PASS)
     except HarnessError as error:
         complain(str(error))
@@ -132,13 +138,16 @@ def main() -> None:
         _report_bug()
 
 
-def _reject_bytes(arguments: list[str]) -> None:
-    """Arguments end up in files and messages, which are UTF-8."""
-    for argument in arguments:
+def _reject_bytes() -> None:
+    """Arguments and settings end up in files and messages, which are UTF-8."""
+    for argument in sys.argv[1:]:
         try:
             argument.encode()
         except UnicodeEncodeError as error:
             raise HarnessError("argument-not-utf8", position=error.start + 1, argument=argument) from error
+    for name, value in os.environ.items():
+        if name.startswith("HARNESS_") and not is_utf8(value):
+            raise HarnessError("text-not-utf8", where=name, text=value)
 
 
 def _report_bug() -> NoReturn:

@@ -18,6 +18,7 @@ import zmq
 from zmq.utils import z85
 
 from harness.errors import HarnessError
+from harness.record.plain_text import is_utf8
 
 VARIABLE = "HARNESS_SECRET"
 SHORTEST = 12
@@ -78,7 +79,7 @@ def given_secret(file: Path | None) -> str | None:
     Raises :class:`HarnessError` if the file cannot be read, or the secret is too short.
     """
     secret = os.environ.pop(VARIABLE, None)
-    where = VARIABLE
+    where = f"{VARIABLE} (environment)"  # what follows NAME_SECRET and a colon is redacted
     if file is not None:
         where = str(file)
         try:
@@ -86,6 +87,8 @@ def given_secret(file: Path | None) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise HarnessError("secret-unreadable", where=where, reason=reason) from error
+    if secret is not None and not is_utf8(secret):
+        raise HarnessError("secret-unreadable", where=where, reason="it is not text")
     if secret is not None and len(secret) < SHORTEST:
         raise HarnessError("secret-too-short", where=where, length=len(secret), shortest=SHORTEST, example=new_secret())
     return secret

@@ -20,6 +20,7 @@ from harness.engine.fork_server import MASTER, WORKER, ForkedProcess, ForkServer
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
+from harness.messages.signals import signal_name
 from harness.plan.model import RunPlan
 from harness.record.journal_entries import EndReason
 from harness.record.redacted_lines import BackgroundRedactedLog
@@ -101,13 +102,13 @@ class LoadProcesses:
             raise HarnessError(
                 "scenario-timeout", where=self._scenario, exit_code=ExitCode.BROKEN, timeout_s=_START_TIMEOUT_S
             )
+        raise self.not_started()
+
+    def not_started(self) -> HarnessError:
+        """What to raise where the master has ended before it recorded anything."""
         self._log.pump()
-        raise HarnessError(
-            "master-not-started",
-            where=str(self._log_path),
-            exit_code=ExitCode.BROKEN,
-            last_line=_last_line(self._log_path) or "nothing",
-        )
+        how = describe_exit(self._master.poll() or 0, self._log_path, "master")
+        return HarnessError("master-not-started", where=str(self._log_path), exit_code=ExitCode.BROKEN, how=how)
 
     def _lines(self, timeout_s: float) -> list[dict[str, Any]]:
         """The master's lines since the last call; waits up to ``timeout_s`` for the first."""
@@ -201,7 +202,7 @@ def send_line(process: ForkedProcess, line: str) -> None:
 def describe_exit(code: int, log: Path, name: str) -> Message:
     """How the load process that logs as ``name`` ended; if it ended with an error, with the line that says why."""
     if code < 0:
-        return message("process-killed", signal=signal.Signals(-code).name)
+        return message("process-killed", signal=signal_name(-code))
     last_line = _last_line(log)
     logged = _LOGGED.match(last_line or "")
     # A line without a name is one that Python writes when it ends.

@@ -132,6 +132,8 @@ def _run_in(
                 LoadStopper(load, observer, interrupts, named, early_stop(public, folder) if plan.stop_early else None),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
+        if broke is not None and not journal.run_id:
+            raise load.not_started()
         load.end()
         observer.load_ended()
         if broke is not None:

@@ -18,6 +18,7 @@ from harness.errors import HarnessError, ManyProblemsError, first_problem
 from harness.messages import Message, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
+from harness.plan.utf8 import require_utf8
 from harness.record.redaction import redacted
 
 DESCRIBE_TIMEOUT_S = 60.0
@@ -52,7 +53,8 @@ def describe_scenario(
         exclude_tags=tuple(exclude_tags),
     )
     path = found.files[0]
-    result = _run_child(fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=request.model_dump_json())
+    text = require_utf8(request).model_dump_json()
+    result = _run_child(fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=text)
     if "problems" in result:
         problems = [HarnessError.from_data(problem) for problem in result["problems"]]
         raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)

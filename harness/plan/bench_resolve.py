@@ -20,6 +20,7 @@ from harness.plan.expression import parse_bench_gate
 from harness.plan.problems import Problems, Where, shown
 from harness.plan.profile import load_project
 from harness.plan.toml_file import read_toml
+from harness.plan.utf8 import require_utf8
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
@@ -74,7 +75,7 @@ def resolve_bench(
     secret_names = load_project(folder, problems).secret_names
     problems.raise_if_any()
     add_secret_names(secret_names)
-    return BenchPlan(
+    plan = BenchPlan(
         suite=name,
         folder=str(folder),
         arguments=tuple(arguments),
@@ -85,6 +86,7 @@ def resolve_bench(
         memory=memory,
         secret_names=secret_names,
     )
+    return require_utf8(plan)
 
 
 def requested_bench_gates(

@@ -41,6 +41,7 @@ from harness.plan.profile import Profile, load_project
 from harness.plan.resolve_phases import phase_names, resolve_phases
 from harness.plan.settings import MOST_WORKERS, GuardRails, Settings, TargetTable
 from harness.plan.target import SHOP, TargetOptions, choose_target
+from harness.plan.utf8 import require_utf8
 from harness.plan.validation_errors import checked
 from harness.record.redaction import add_secret_names
 
@@ -125,7 +126,7 @@ def resolve(
     if memory is not None and chosen.kind != "attached":
         extra = diagnose(resolved, memory.duration)
         resolved = [*resolved, *([extra] if extra else [])]
-    return RunPlan(
+    plan = RunPlan(
         scenario=Scenario.model_validate(description.model_dump(include=set(Scenario.model_fields))),
         profile=profile.name if profile else "default",
         phases=tuple(resolved),
@@ -148,6 +149,7 @@ def resolve(
         arguments=tuple(arguments),
         overrides=tuple(map(as_text, overrides)),
     )
+    return require_utf8(plan)
 
 
 def _check_rate_limits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from harness.messages import Option
@@ -28,6 +29,8 @@ class TargetOptions:
     ready: str | None = None
     allowed: tuple[str, ...] = ()
     """Other machines that load may be sent to (``--allow-host``)."""
+    host_option: str = "host"
+    command_option: str = "target"
 
 
 def choose_target(
@@ -51,7 +54,11 @@ def choose_target(
         return AttachedTarget(url=url, pid=options.pid)
     if url is not None:
         return _attached(
-            url, options, allowed, Option("host") if on_command_line else source.where(("target", "url")), problems
+            url,
+            options,
+            allowed,
+            Option(options.host_option) if on_command_line else source.where(("target", "url")),
+            problems,
         )
     if command is not None and command != SHOP:
         return CommandTarget(
@@ -122,9 +129,13 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
         problems.add("pid-not-a-number", where=Option("pid"), pid=options.pid)
     if options.command is not None and options.pid is not None:
         problems.add("pid-with-target", where=Option("pid"), other=Option("target"))
-    for where, command in ((Option("target"), options.command), (source.where(("target", "command")), table.command)):
-        if command is not None and not command.strip():
-            problems.add("target-command-empty", where=where)
+    commands = ((Option(options.command_option), options.command), (source.where(("target", "command")), table.command))
+    for where, command in commands:
+        try:
+            if command is not None and not shlex.split(command):
+                problems.add("target-command-empty", where=where)
+        except ValueError as error:
+            problems.add("target-command-invalid", where=where, reason=str(error))
     for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
             problems.add("ready-not-a-path", where=where, path=path)

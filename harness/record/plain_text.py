@@ -21,6 +21,11 @@ def plain(text: str) -> str:
     return _STEERING.sub("\ufffd", text)
 
 
+def is_utf8(text: str) -> bool:
+    """Whether files and JSON can hold it: a file name or an argument may be any bytes."""
+    return text == text.encode(errors="replace").decode()
+
+
 def one_line(text: str) -> str:
     """``text``, which may come from the target, as one line without control characters."""
     return " ".join(plain(text).split())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
+from harness.messages.signals import signal_name
 from harness.plan import model
 from harness.record.measurement import ONLY
 from harness.record.redaction import redacted_command
@@ -50,7 +51,7 @@ def start_target(
     Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
     if isinstance(plan, model.AttachedTarget):
-        return Attached(plan, allowed_hosts)
+        return Attached(plan, allowed_hosts, Option(variant or "target", "CMD"))
     shop = isinstance(plan, model.ShopTarget)
     if isinstance(plan, model.ShopTarget):
         plan = model.CommandTarget(command=_SHOP, environment=plan.environment)
@@ -109,7 +110,7 @@ class Managed(Target):
         if status >= 0:
             return message("target-exited", status=status)
         code = "target-sigkill" if -status == signal.SIGKILL else "target-killed"
-        return message(code, signal=signal.Signals(-status).name)
+        return message(code, signal=signal_name(-status))
 
     def describe(self) -> str:
         what = "the embedded shop" if self._plan.command == _SHOP else redacted_command(self._plan.command)

@@ -64,7 +64,8 @@ class Target(ABC):
 class Attached(Target):
     managed = False
 
-    def __init__(self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost]) -> None:
+    def __init__(self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost], instead: Option) -> None:
+        """``instead`` is the option that would start the target."""
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
@@ -80,9 +81,8 @@ class Attached(Target):
             except psutil.NoSuchProcess as error:
                 raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
         if self._address and (reason := health.why_not_listening(*self._address)):
-            option = Option("target", "CMD")
             raise HarnessError(
-                "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=option
+                "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=instead
             )
 
     def is_alive(self) -> bool:

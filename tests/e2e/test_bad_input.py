@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -50,6 +53,7 @@ def written(folder: Path, name: str, text: str) -> Path:
         (["run", f"{'x' * 5000}.py"], 2, f"{'x' * 50}"),
         (["run", "scenario.py", "--profile", "x" * 5000], 2, f"{'x' * 50}"),
         (["run", "scenario.py", "--target", "\udcff"], 2, r"'\udcff'"),
+        (["run", "\udcff.py"], 2, r"'\udcff.py'"),
         (["gate", "\x1b[31mred\x1b]0;title\x07"], 2, "harness: red: "),
         (["run", "scenario.py", "--host", "http://127.0.0.1:9"], 4, "harness: http://127.0.0.1:9: "),
     ],
@@ -123,6 +127,18 @@ def test_a_damaged_run_folder_is_reported_by_file(tmp_path: Path) -> None:
     assert in_process.harness("gate", folder.name, cwd=tmp_path).exit_code in (0, 1, 3)
 
 
+def test_a_limit_of_the_machine_is_one_message(tmp_path: Path) -> None:
+    folder = record_run(tmp_path / "reports")
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        result = in_process.harness("report", folder.run_id, cwd=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (result.exit_code, "Traceback" in result.err) == (4, False), result.err
+    assert os.strerror(errno.EFBIG) in result.err
+
+
 def test_a_damaged_store_is_reported_before_any_load(tmp_path: Path) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
     (tmp_path / "reports").mkdir()
@@ -139,6 +155,12 @@ def test_an_impossible_store_url_is_reported(url: str, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.err.startswith("harness: ")
     assert "Traceback" not in result.err
+
+
+def test_a_setting_that_is_not_utf8_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_HOST", "http://\udcff")
+    result = in_process.harness("runs", cwd=tmp_path)
+    assert (result.exit_code, result.err.count("HARNESS_HOST")) == (2, 1), result.err
 
 
 def test_a_current_folder_that_is_gone_is_reported(tmp_path: Path) -> None:

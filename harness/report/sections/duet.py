@@ -80,6 +80,8 @@ def builds(summary: Summary) -> str:
 def noise(summary: Summary) -> str:
     """What build A beside itself shows."""
     assert summary.duet is not None
+    if not summary.duet.self_changes:
+        return "There were too few turns to compare."
     moved = [title(row.metric) for row in summary.duet.self_changes if row.meaning != "no clear change"]
     if not moved:
         return "Build A compared with itself shows no change, as expected."

@@ -60,6 +60,11 @@ def runs(pid: int) -> bool:
         return False
 
 
+def test_a_path_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    error = error_of(scenario(tmp_path, USER, "\udcff.py"))
+    assert (error.code, error.where) == ("text-not-utf8", "name")
+
+
 def test_a_process_left_behind_on_import_delays_no_result(tmp_path: Path) -> None:
     described = describe(scenario(tmp_path, USER + LEAVES_A_PROCESS))
     assert [user.name for user in described.user_classes] == ["Shopper"]

@@ -12,7 +12,9 @@ import pytest
 from harness.analysis.figures import phase_summary
 from harness.control.load_processes import LoadProcesses
 from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
+from harness.errors import ExitCode, HarnessError
 from harness.gates.run_totals import RunTotals
+from harness.messages import Message
 from harness.plan.expression import parse_limit, parse_requirement
 from harness.plan.model import Gate, SearchRange
 from harness.record.endpoint_second import Lateness
@@ -30,6 +32,7 @@ from tests.support.engine import (
     scenario,
     service_of,
 )
+from tests.support.fork_servers import fork_server
 from tests.support.judged import judge
 
 GETTER = """
@@ -534,6 +537,18 @@ def test_when_the_last_worker_is_lost_the_run_ends(server: CountingServer, tmp_p
     plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 30))])
     journal = put_load(plan, server.url, tmp_path, kill_the_only_one)
     assert journal.end_reason == "workers lost"
+
+
+def test_a_master_that_is_killed_before_it_listens_is_reported_by_its_signal(tmp_path: Path) -> None:
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 30))])
+    with LoadProcesses(fork_server(), RunFolder.create(tmp_path, "run"), plan) as load:
+        os.kill(load.pids()[0], 40)  # a real-time signal: Python has no name for it
+        with pytest.raises(HarnessError) as raised:
+            load.begin(["http://127.0.0.1:9"])
+    assert (raised.value.code, raised.value.exit_code) == ("master-not-started", ExitCode.BROKEN)
+    how = raised.value.params["how"]
+    assert isinstance(how, Message)
+    assert (how.code, how.params) == ("process-killed", {"signal": "signal 40"})
 
 
 def test_a_run_that_is_stopped_before_its_workers_have_joined_was_interrupted(

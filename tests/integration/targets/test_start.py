@@ -89,12 +89,17 @@ def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path)
     assert all_ended([process.pid])
 
 
-def test_a_target_that_dies_during_the_run_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "name"),
+    [(signal.SIGKILL, "target-sigkill", "SIGKILL"), (40, "target-killed", "signal 40")],
+)
+def test_a_target_that_dies_during_the_run_is_noticed(number: int, code: str, name: str, tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
-        os.kill(target.pid, signal.SIGKILL)
+        os.kill(target.pid, number)
         assert wait_until(lambda: not target.is_alive())
-        assert target.exit_description().code == "target-sigkill"
+        end = target.exit_description()
+        assert (end.code, end.params) == (code, {"signal": name})
 
 
 def test_a_target_dies_with_its_supervisor(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ def test_an_invalid_secret_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv(VARIABLE, "x" * (SHORTEST - 1))
     with harness_error("secret-too-short"):
         given_secret(None)
+    monkeypatch.setenv(VARIABLE, "\udcff" * SHORTEST)
+    with harness_error("secret-unreadable"):
+        given_secret(None)
     with harness_error("secret-unreadable"):
         given_secret(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"\xff\xfe" * 20)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.errors import ManyProblemsError
+from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
 from harness.plan.config_source import QuickRun
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
@@ -49,6 +49,15 @@ def test_a_scenario_alone_is_a_plan(tmp_path: Path) -> None:
 def test_a_plan_is_the_same_when_read_from_its_json(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, SCENARIO)
     assert RunPlan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_folder_whose_name_is_not_utf8_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "\udcff"
+    folder.mkdir()
+    with pytest.raises(HarnessError) as raised:
+        plan_of(folder, SCENARIO)
+    assert (raised.value.code, raised.value.where) == ("text-not-utf8", "scenario.path")
+    assert str(raised.value.params["text"]).startswith(str(folder))
 
 
 def test_a_plan_of_an_earlier_version_can_be_read(tmp_path: Path) -> None:
@@ -296,6 +305,9 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
         (TargetOptions(command="serve", pid=5), "--pid", "pid-with-target", {"other": "--target"}),
         (TargetOptions(host="http://localhost", pid=-1), "--pid", "pid-not-a-number", {"pid": -1}),
         (TargetOptions(command=""), "--target", "target-command-empty", {}),
+        (TargetOptions(command=" ", command_option="b"), "--b", "target-command-empty", {}),
+        (TargetOptions(command="'"), "--target", "target-command-invalid", {"reason": "No closing quotation"}),
+        (TargetOptions(host="x", host_option="a_url"), "--a-url", "url-without-scheme", {"url": "x"}),
         (TargetOptions(command="serve", ready="up"), "--ready", "ready-not-a-path", {"path": "up"}),
         (TargetOptions(pid=5), "--pid", "pid-without-host", {"option": Option("host", "URL")}),
         (TargetOptions(ready="/up"), "--ready", "ready-without-command", {"option": Option("target", "CMD")}),
