@@ -38,8 +38,10 @@ def command(a: str, b: str, margin: tuple[str, ...], files: tuple[Path, ...], ou
 
     Exit codes: 0 not worse, 1 worse, 2 wrong input, 3 inconclusive.
     """
-    from harness.api.compare import compare
+    from harness.analysis.comparison import compared
     from harness.cli.outcome import file_line, show_sections
+    from harness.control.measured_runs import find_measured
+    from harness.plan.margins import parse_margins
     from harness.record.run_folder import write_text
     from harness.report.exporters import COMPARISON_FORMS
     from harness.report.sections import COMPARISON_SECTIONS
@@ -49,7 +51,7 @@ def command(a: str, b: str, margin: tuple[str, ...], files: tuple[Path, ...], ou
             raise HarnessError("compare-report-suffix", where=Option("report", file), known=[*COMPARISON_FORMS])
         if not file.parent.is_dir():
             raise HarnessError("compare-report-folder", where=Option("report", file))
-    comparison = compare(_names(a), _names(b), margin=margin, out=out)
+    comparison = compared(*find_measured(_names(a), _names(b), out), parse_margins(margin))
     for file in files:
         write_text(file, COMPARISON_FORMS[file.suffix](comparison))
     show_sections(COMPARISON_SECTIONS, comparison, [file_line("report", file) for file in files])

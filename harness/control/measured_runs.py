@@ -77,5 +77,7 @@ def _stored(run_id: str, out: Path) -> MeasuredRun | None:
     try:
         with existing_store(out) as store:
             return store.measured_run(run_id)
-    except HarnessError:
+    except HarnessError as error:
+        if error.code in ("store-file-damaged", "store-row-damaged"):
+            raise
         return None

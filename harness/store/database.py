@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError, how_to_install
@@ -82,7 +82,7 @@ def reported_errors(address: Address) -> Iterator[None]:
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE_FILE:
             raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
         raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
-    except (TypeError, ValueError) as error:  # a value that is none of its column's type
+    except (TypeError, ValueError, OverflowError, StatementError) as error:  # a value that is none of its column's type
         raise HarnessError("store-file-damaged", where=address.shown, reason=str(error).partition("\n")[0]) from error
 
 

@@ -9,11 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Label, Text, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
 
 from harness.store.database import Database
 from harness.store.tables import BaselineRow, RunRow, WindowRow
 from harness.store.windows import Key, members
+
+_COLUMNS = (
+    *(RunRow.run_id, RunRow.scenario, RunRow.profile, RunRow.fingerprint, RunRow.started_at),
+    *(RunRow.verdict, RunRow.target_commit, RunRow.folder),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +45,7 @@ class RunListing(Database):
 
     def list_runs(self, scenario: str | None = None, *, most: int | None = None) -> list[ListedRun]:
         """The ``most`` latest runs of ``scenario``, or of all, the latest first."""
-        query = (
-            select(
-                RunRow.run_id,
-                RunRow.scenario,
-                RunRow.profile,
-                RunRow.fingerprint,
-                # SQLite keeps anything, and one junk time would make SQLAlchemy fail for all rows
-                type_coerce(RunRow.started_at, Text).label("started_at"),
-                RunRow.verdict,
-                RunRow.target_commit,
-                RunRow.folder,
-            )
-            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
-            .limit(most)
-        )
+        query = select(*map(_as_kept, _COLUMNS)).order_by(RunRow.started_at.desc(), RunRow.run_id.desc()).limit(most)
         if scenario is not None:
             query = query.where(RunRow.scenario == scenario)
         with self._reading() as session:
@@ -61,7 +53,7 @@ class RunListing(Database):
             if isinstance(raw, sqlite3.Connection):
                 raw.text_factory = partial(str, encoding="utf-8", errors="replace")
             rows = session.execute(query).all()
-            pinned = {str(run_id) for run_id in session.scalars(select(BaselineRow.run_id))}
+            pinned = {str(run_id) for run_id in session.scalars(select(_as_kept(BaselineRow.run_id)))}
             windows = [Key(row.scenario, row.profile, row.fingerprint) for row in session.scalars(select(WindowRow))]
             sliding = {run_id for key in windows for run_id in members(session, key)}
         return [
@@ -82,7 +74,12 @@ class RunListing(Database):
     def scenarios(self) -> list[str]:
         """The scenarios that the store has runs of."""
         with self._reading() as session:
-            return sorted(map(str, session.scalars(select(RunRow.scenario).distinct())))
+            return sorted(map(str, session.scalars(select(_as_kept(RunRow.scenario)).distinct())))
+
+
+def _as_kept(column: InstrumentedAttribute[Any]) -> Label[Any]:
+    """The column's values whatever they are: one that is none of its type would make SQLAlchemy fail for all rows."""
+    return type_coerce(column, Text).label(column.key)
 
 
 def _time(kept: Any) -> datetime | None:

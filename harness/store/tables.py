@@ -32,9 +32,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
+class PlainText(TypeDecorator[str]):
+    """A text. SQLite keeps values of any type in any column, and what is no text would fail somewhere later."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as above)
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{value!r} is not text")
+        return value
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
-    type_annotation_map = {datetime: UtcDateTime, str: Text}  # noqa: RUF012  (SQLAlchemy's attribute)
+    type_annotation_map = {datetime: UtcDateTime, str: PlainText}  # noqa: RUF012  (SQLAlchemy's attribute)
 
 
 class RunRow(Base):

@@ -16,6 +16,7 @@ import harness as api
 from harness.cli import cli
 from harness.control.finalize import conclude
 from harness.errors import HarnessError
+from harness.messages import command_line_option
 from harness.plan.model import Phase, RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.report.exporters.markdown import escaped
@@ -177,6 +178,7 @@ def test_what_cannot_be_compared_is_an_error(words: list[str], code: str, tmp_pa
     done = CliRunner().invoke(cli, ["compare", *(word.format(**names) for word in words), "--out", str(tmp_path)])
     assert isinstance(done.exception, HarnessError)
     assert (done.exception.code, done.exception.exit_code) == (code, 2)
+    assert done.exception.style is command_line_option
 
 
 def test_the_page_and_the_markdown_show_every_section(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from harness.store import RunEntry, database, open_store
 from harness.store.address import resolve
 from harness.store.database import writer
 from harness.store.tables import RunRow
+from tests.support import in_process
 from tests.support.baselines import make_entry, make_summary
 from tests.support.errors import harness_error
 from tests.support.postgresql import PostgreSQL
@@ -138,6 +139,43 @@ def test_a_row_that_cannot_be_read_is_named(store_url: str, tmp_path: Path) -> N
             store.baseline_for("flash_sale", "load", "f1")
     assert raised.value.code == "store-row-damaged"
     assert raised.value.params == {"what": "measurement", "run_id": make_summary().run_id}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "harness_run SET verdict = x'ff'",
+        "harness_run SET target_commit = x'ff'",
+        "harness_run SET fingerprint = x'ff'",
+        "harness_window SET most = 9e999",
+        "harness_window SET most = 'x'",
+        "harness_window SET fingerprint = x'ff'",
+        "harness_accepted SET why = x'ff'",
+        "harness_accepted SET accepted_at = 9e999",
+        "harness_baseline SET run_id = x'ff'",
+        "harness_baseline SET set_at = '2026-13-45'",
+    ],
+)
+def test_values_of_the_wrong_type_are_reported_as_damage_by_every_command(damage: str, tmp_path: Path) -> None:
+    with open_store(None, tmp_path) as store:
+        for number in (1, 2, 3):
+            store.record_run(make_entry(number))
+        store.set_window(make_entry(2), 5)
+        store.accept(make_entry(1), "bigger stock", most=5)
+        store.set_baseline(make_entry(3, scenario="other"), replace=True)
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as raw:
+        raw.execute(f"UPDATE {damage}")
+        raw.commit()
+    commands = [
+        ["baseline", "list", "--json"],
+        ["baseline", "show", "--json"],
+        ["history", "flash_sale", "--json"],
+        ["compare", make_summary(1).run_id, make_summary(2).run_id, "--json"],
+        ["runs", "--json"],
+    ]
+    said = {" ".join(words[:2]): in_process.harness(*words, "--out", tmp_path) for words in commands}
+    assert {2} <= {one.exit_code for one in said.values()} <= {0, 2, 3}, said
+    assert {one.err.count("store.sqlite: ") for one in said.values() if one.exit_code == 2} == {1}, said
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
