@@ -152,7 +152,7 @@ class PlainOutput:
 
 def stands(gate: LiveGate) -> str:
     """The state of a gate: ``48.3 ms, holds so far``. Its interval is known after the run."""
-    if gate.gate.comparison.measures.needs == "target":
+    if gate.gate.comparison.measures.needs != "requests":
         return "judged after the run"
     if gate.limit is None:
         return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"

@@ -18,6 +18,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.messages import Option
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
+from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import GateResult, Summary
 
@@ -102,7 +103,8 @@ def accept(run: str, why: str, out: Path, as_json: bool) -> None:
     RUN may have failed the gates that compare with the old baseline. From then on the baseline is a window of the
     latest runs (10, if it had no window before). The reason is kept with it.
     """
-    if not why.strip():
+    why = one_line(why)
+    if not why:
         raise HarnessError("baseline-accept-without-why", where=Option("why"))
     found = _found(run, out)
     if found.entry.summary.exit_code in (ExitCode.BROKEN, ExitCode.INTERRUPTED):

@@ -10,6 +10,8 @@ import click
 
 from harness.api.options import RunOptions
 
+_MOST = 1_000_000_000
+"""More than anything that can be counted here, and less than databases take."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -17,6 +19,9 @@ class WholeNumber(click.IntRange):
     """click's range of integers, under a name for people."""
 
     name = "whole number"
+
+    def __init__(self, min: int) -> None:
+        super().__init__(min=min, max=_MOST)
 
 
 def declared_by(options: type) -> Callable[[_Command], _Command]:

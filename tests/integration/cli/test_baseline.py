@@ -363,7 +363,7 @@ def test_an_intended_change_is_accepted_with_its_reason(reports: Path) -> None:
     changed = made_run(reports, 2, verdict="fail")
     assert baseline(reports, "accept", "latest", "--why", " ").exit_code == 2
     assert baseline(reports, "accept", "latest").exit_code == 2
-    assert baseline(reports, "accept", "latest", "--why", "checks stock twice").exit_code == 0
+    assert baseline(reports, "accept", "latest", "--why", " checks\nstock twice\n").exit_code == 0
     (shown,) = baseline(reports, "show", "--json").json
     assert [run["run_id"] for run in shown["runs"]] == [changed.run_id]
     assert (shown["accepted"]["run_id"], shown["accepted"]["why"]) == (changed.run_id, "checks stock twice")

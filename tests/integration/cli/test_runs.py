@@ -33,6 +33,7 @@ def test_runs_are_listed_latest_first_with_their_commit_and_baseline(store_url: 
         (make_summary(1).run_id, None, "pinned", False),
         (run_id, "0123456789ab+", None, True),
     ]
+    assert harness("runs", "--limit", "9" * 30, "--out", str(tmp_path), store=store_url).exit_code == 2
     shown = harness("runs", "flash_sale", "--limit", "1", "--out", str(tmp_path), store=store_url)
     assert (shown.exit_code, shown.out) == (0, "")
     assert make_summary(1).run_id in shown.err

@@ -48,6 +48,7 @@ def test_a_run_is_printed_from_begin_to_end(tmp_path: Path, capsys: pytest.Captu
             gate("p50 < 1ms", "steady"),
             gate("p95 <= baseline + 10%", "steady"),
             gate("p95 < 900ms", "steady", "GET /none"),
+            gate("capacity_users >= 10", "stress"),
         ],
         events=[(30.0, "limit broke", "phase stress at 20 users: p95 was 600 ms")],
         held_steps=1,
@@ -78,6 +79,7 @@ def test_a_run_is_printed_from_begin_to_end(tmp_path: Path, capsys: pytest.Captu
     assert lines[place(lines, "gate p50 < 1ms")].endswith("ms, does not hold so far")
     assert "judged against the baseline after the run" in lines[place(lines, "baseline + 10%")]
     assert lines[place(lines, "on GET /none")].endswith("no requests yet")
+    assert lines[place(lines, "gate capacity_users >= 10")].endswith("judged after the run")
     tick = lines[place(lines, " 0:20 ")]
     assert "requests/s" in tick
     assert "P95" in tick
