@@ -51,7 +51,7 @@ def start_target(
     Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
     if isinstance(plan, model.AttachedTarget):
-        return Attached(plan, allowed_hosts, Option(variant or "target", "CMD"))
+        return Attached(plan, allowed_hosts, variant or "target")
     shop = isinstance(plan, model.ShopTarget)
     if isinstance(plan, model.ShopTarget):
         plan = model.CommandTarget(command=_SHOP, environment=plan.environment)

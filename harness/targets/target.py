@@ -64,8 +64,10 @@ class Target(ABC):
 class Attached(Target):
     managed = False
 
-    def __init__(self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost], instead: Option) -> None:
-        """``instead`` is the option that would start the target."""
+    def __init__(
+        self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost], start_option: str = "target"
+    ) -> None:
+        """``start_option`` would start the target instead."""
         self.url = plan.url.rstrip("/")
         self.pid = plan.pid
         self._process: psutil.Process | None = None
@@ -81,8 +83,9 @@ class Attached(Target):
             except psutil.NoSuchProcess as error:
                 raise HarnessError("target-pid-not-found", where=Option("pid", plan.pid)) from error
         if self._address and (reason := health.why_not_listening(*self._address)):
+            option = Option(start_option, "CMD")
             raise HarnessError(
-                "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=instead
+                "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=option
             )
 
     def is_alive(self) -> bool:
