@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -56,4 +57,18 @@ inconclusive = click.option(
     type=click.Choice(["pass", "warn", "fail"]),
     help="The exit code of an inconclusive verdict: 0 (pass), 0 with a warning (warn) or 1 (fail). Default: 3.",
 )
+
+
+def report_files(what: str) -> Callable[[_Command], _Command]:
+    """``--report FILE``, as often as wanted."""
+    return click.option(
+        "--report",
+        "files",
+        multiple=True,
+        type=Path,
+        metavar="FILE",
+        help=f"Write {what} to FILE: .html, .md or .json.",
+    )
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")

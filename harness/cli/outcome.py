@@ -97,7 +97,7 @@ def _files(folder: RunFolder, summary: Summary) -> list[Text]:
 
 def file_line(name: str, path: Path) -> Text:
     """Where to see more, in one piece to be copied."""
-    return Text.assemble((f"{name:<8} ", "bold"), shown_path(path), no_wrap=True)
+    return Text.assemble((f"{name:<6}  ", "bold"), shown_path(path), no_wrap=True)
 
 
 def drawn(section: SectionOf[Result, Any], summary: Result, width: int) -> list[RenderableType]:

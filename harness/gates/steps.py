@@ -26,7 +26,9 @@ def judged_by_steps(
     series = next((one for one in run.past_runs.series if (one.phase, one.endpoint, one.metric) == place), None)
     runs = len(series.figures) if series else 0
     if series is None or runs < FEWEST:
-        short = message("gate-history-too-short", metric=comparison.metric, runs=runs, needed=FEWEST)
+        short = message(
+            "gate-history-too-short", metric=comparison.metric, runs=runs, all=len(run.past_runs.runs), needed=FEWEST
+        )
         return Finding("inconclusive", short, observed)
     step = _standing(series, comparison.is_upper)
     if step is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from harness.record.measurement import Accepted, Interval
+from harness.record.plain_text import steering_escaped
 from harness.record.summary import Meaning
 
 
@@ -48,6 +49,11 @@ class Series(_Part):
     figures: list[Interval]
     steps: list[Step]
 
+    @property
+    def values(self) -> list[float]:
+        """The figures without their intervals."""
+        return [figure.value for figure in self.figures]
+
 
 class History(_Part):
     """A scenario's history under one profile in one environment."""
@@ -59,3 +65,7 @@ class History(_Part):
     """The earliest first."""
     series: list[Series]
     accepted: list[Accepted] = []
+
+    def to_json(self) -> str:
+        """As JSON. Control characters are escaped: it may go to a terminal."""
+        return steering_escaped(self.model_dump_json(indent=2)) + "\n"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from harness.analysis.functions import working
 from harness.record.comparison import Comparison
+from harness.record.history import History
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
@@ -126,6 +127,13 @@ class ComparisonSection(SectionOf[Comparison, Comparison]):
     """One part of the page on two builds."""
 
     def values(self, report: Comparison) -> dict[str, Any] | None:
+        return shown_as_text(self.text(report))
+
+
+class HistorySection(SectionOf[History, History]):
+    """One part of the page on a scenario's history."""
+
+    def values(self, report: History) -> dict[str, Any] | None:
         return shown_as_text(self.text(report))
 
 

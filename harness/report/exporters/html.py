@@ -21,11 +21,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.record.comparison import Comparison
+from harness.record.history import History
 from harness.record.plain_text import plain
 from harness.report import formatting
 from harness.report.contents import Content, Exporter, Report, SectionOf
 from harness.report.kept import KeptTemplates, kept
-from harness.report.sections import COMPARISON_SECTIONS, SECTIONS
+from harness.report.sections import COMPARISON_SECTIONS, HISTORY_SECTIONS, SECTIONS
 
 _LEVEL = 6
 """Of gzip: the highest takes three times as long for 1 % less."""
@@ -61,6 +62,13 @@ def comparison_html(comparison: Comparison) -> str:
     a, b = (", ".join(f"`{run.run_id}`" for run in side) for side in (comparison.a, comparison.b))
     title = f"{comparison.verdict}: {comparison.b[0].scenario}"
     return page(COMPARISON_SECTIONS, comparison, summary=comparison, title=title, source=f"{a} (A) and {b} (B)")
+
+
+def history_html(history: History) -> str:
+    """The whole page of a scenario's history."""
+    title = f"history: {history.scenario} · {history.profile}"
+    source = f"the store: `{history.scenario}`, `{history.profile}`, environment `{history.fingerprint}`"
+    return page(HISTORY_SECTIONS, history, summary=history, title=title, source=source)
 
 
 def page(

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from harness.record.comparison import Comparison
+from harness.record.history import History
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Headline, Items, Paragraph, Table
 from harness.report.contents import Exporter, Result, SectionOf
-from harness.report.sections import COMPARISON_SECTIONS, SECTIONS
+from harness.report.sections import COMPARISON_SECTIONS, HISTORY_SECTIONS, SECTIONS
 
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
 _SPACES = re.compile(r"[ \t\n]+")
@@ -121,6 +122,11 @@ def comment_markdown(summary: Summary) -> str:
 def comparison_markdown(comparison: Comparison) -> str:
     """Two builds side by side."""
     return document(COMPARISON_SECTIONS, comparison, Limits(), headings=True)
+
+
+def history_markdown(history: History) -> str:
+    """A scenario's history."""
+    return document(HISTORY_SECTIONS, history, Limits(), headings=True)
 
 
 MARKDOWN = Exporter("markdown", "summary.md", lambda report: summary_markdown(report.summary))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.contents import ComparisonSection, Section
+from harness.report.contents import ComparisonSection, HistorySection, Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts
@@ -12,6 +12,7 @@ from harness.report.sections.endpoints import Endpoints
 from harness.report.sections.errors import Errors
 from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
+from harness.report.sections.history import Courses, Runs, Steps
 from harness.report.sections.phases import Phases
 from harness.report.sections.scalability import Scalability
 from harness.report.sections.suspects import Suspects
@@ -43,3 +44,10 @@ COMPARISON_SECTIONS: tuple[ComparisonSection, ...] = (
     ComparedRuns(),
 )
 """What ``harness compare`` shows."""
+
+HISTORY_SECTIONS: tuple[HistorySection, ...] = (
+    Steps(),
+    Courses(),
+    Runs(),
+)
+"""What ``harness history`` shows."""

@@ -164,8 +164,8 @@ def test_what_puts_a_comparison_in_doubt_is_remarked(tmp_path: Path) -> None:
         (["baseline", "baseline"], "compare-baseline-not-alone"),
         (["{a}", "{b}", "--margin", "much"], "margin-invalid"),
         (["{a}", "{b}", "--margin", "p96=5%"], "margin-unknown-metric"),
-        (["{a}", "{b}", "--report", "x.pdf"], "compare-report-suffix"),
-        (["{a}", "{b}", "--report", "nowhere/x.html"], "compare-report-folder"),
+        (["{a}", "{b}", "--report", "x.pdf"], "report-file-suffix"),
+        (["{a}", "{b}", "--report", "nowhere/x.html"], "report-file-folder"),
     ],
 )
 def test_what_cannot_be_compared_is_an_error(words: list[str], code: str, tmp_path: Path) -> None:

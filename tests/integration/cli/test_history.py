@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,23 @@ def test_a_step_is_named_with_its_runs_commits_and_acceptance(stepped: str, tmp_
     said = history(tmp_path, stepped, "flash_sale", "--profile", "load", "--metric", "p95")
     assert (said.exit_code, said.out) == (0, "")
     assert {"c6", "c7", "a second look at the stock"} <= {
-        word for word in ("c6", "c7", "a second look at the stock") if word in said.err
+        word for word in ("c6", "c7", "a second look at the stock") if word in " ".join(said.err.split())
     }
     assert "throughput" not in said.err
+
+
+def test_a_history_is_written_as_page_markdown_and_json(stepped: str, tmp_path: Path) -> None:
+    files = [tmp_path / f"history{suffix}" for suffix in (".html", ".md", ".json")]
+    words = ["flash_sale", "--profile", "load", *(word for file in files for word in ("--report", str(file)))]
+    assert history(tmp_path, stepped, *words).exit_code == 0
+    page, markdown, data = (file.read_text() for file in files)
+    shown = history(tmp_path, stepped, "flash_sale", "--profile", "load", "--json")
+    assert json.loads(data) == shown.json
+    drawn = [series for series in shown.json["series"] if not series["endpoint"] or series["steps"]]
+    assert page.count('class="dot"') == sum(len(series["figures"]) for series in drawn)
+    assert page.count('class="step worse"') == sum(len(series["steps"]) for series in drawn) > 0
+    for text in (page, markdown):
+        assert ("c6" in text, "c7" in text, "a second look at the stock" in text) == (True, True, True)
 
 
 def test_one_run_only_is_a_history_without_steps(store_url: str, tmp_path: Path) -> None:
