@@ -30,7 +30,7 @@ _CONNECT_S = 10
 _WRITES = "harness_writes"
 _UNUSABLE_FILE = {
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
-    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR),
 }
 """Errors of SQLite for which the file or its folder is to blame, not what it holds."""
 _LOCK = int.from_bytes(b"harness")
@@ -79,7 +79,10 @@ def reported_errors(address: Address) -> Iterator[None]:
         reason = lines[0] if lines else type(error.orig).__name__
         if address.url.get_backend_name() == "postgresql":
             raise HarnessError("store-server-failed", where=address.shown, reason=reason, variable=VARIABLE) from error
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE_FILE:
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise HarnessError("store-disk-full", where=address.shown, reason=reason, variable=VARIABLE) from error
+        if code in _UNUSABLE_FILE:
             raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
         raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
     except (TypeError, ValueError, OverflowError, StatementError) as error:  # a value that is none of its column's type

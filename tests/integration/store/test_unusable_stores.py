@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -193,6 +194,17 @@ def test_without_the_driver_the_error_names_what_to_install(tmp_path: Path, monk
     error = _error_of_opening("postgresql://ann:secret@127.0.0.1/perf", tmp_path)
     assert (error.code, error.where) == ("postgresql-driver-missing", "postgresql://ann:***@127.0.0.1/perf")
     assert "uv sync --extra postgresql" in str(error.params["install"])
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", tmp_path], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        error = _error_of_opening(None, tmp_path)
+        assert (error.code, error.where) == ("store-disk-full", f"{tmp_path}/store.sqlite")
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> None:
