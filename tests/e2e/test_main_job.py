@@ -105,7 +105,7 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(s
 
     slow = harness(
         *("run", FLASH_SALE, *JUDGED, "--json"),
-        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=4s"),
+        *("--set", "phase.ramp.over=1s", "--set", "phase.steady.hold=5s"),
         cwd=cwd,
         env={"SHOP_DEFECTS": "slow_search"},
     )
