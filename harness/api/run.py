@@ -16,9 +16,9 @@ from harness.api.result import Run, RunInterrupted
 from harness.cluster.listen_address import resolve_listen_address
 from harness.engine.fork_server import ForkServer
 from harness.messages import Message, Option, message
-from harness.plan.config_source import QuickRun
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.profile import load_profile
+from harness.plan.quick_run import QuickRun
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 
@@ -85,8 +85,8 @@ def carry_out(
                 )
             )
         quick = _quick_run(options)
-        if quick is not None and (shortfall := quick.shortfall(plan.phases)) is not None:
-            observer.notify(shortfall)
+        if quick is not None and (notice := quick.notice(plan)) is not None:
+            observer.notify(notice)
         if options.metrics_port is not None:
             metrics, url = around.enter_context(control.metrics.serve_metrics(str(options.metrics_port)))
             observer.notify(message("metrics-served", url=url))

@@ -42,8 +42,8 @@ def failure_of(exception: object, response: Any) -> Failure:
     elif refusal := find_host_not_allowed(exception):
         text, code = str(refusal), refusal.kind  # alone: its advice must not be cut off
     else:
-        text = f"{name}: {_ADDRESS.sub('', encodable(exception))}".rstrip(": ")
-    return Failure(" ".join(text.split())[:_FAILURE_LENGTH] or name, code)
+        text = f"{name}: {encodable(exception)}".rstrip(": ")
+    return Failure(" ".join(_ADDRESS.sub("", text).split())[:_FAILURE_LENGTH] or name, code)
 
 
 def encodable(value: object) -> str:

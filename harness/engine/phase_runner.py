@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,7 +92,7 @@ class Phases:
             self._environment.events.spawning_complete.fire(user_count=users)
             self._runner.send_message("spawning_complete", {"user_count": users})
         if not phase.segments:  # a LoadTestShape sets the load
-            self._run_shape()
+            self._run_shape(at_s + (phase.most_s or math.inf))
         elif phase.search is not None:
             self._search = SearchSteps(self, self._run_state, index, phase)
             reason, held = self._search.run(at_s)
@@ -188,13 +189,13 @@ class Phases:
         self._asked_for = wanted
         self._users_greenlet = gevent.spawn(self._runner.start, *wanted)
 
-    def _run_shape(self) -> None:
-        """Follow the scenario's ``LoadTestShape`` until its tick returns None, once a second as Locust does."""
+    def _run_shape(self, end_s: float) -> None:
+        """Follow the scenario's ``LoadTestShape`` until ``end_s`` or its tick returns None, every second as Locust."""
         shape = self._environment.shape_class
         assert shape is not None
         shape.reset_time()
         last: Any = None
-        while not self._run_state.stopped:
+        while not self._run_state.stopped and self._run_state.now_s() < end_s:
             try:
                 tick = shape.tick()
                 users, rate, *classes = tick or (0, 0)
@@ -209,4 +210,4 @@ class Phases:
             if tick != last:
                 self._ask_for(users, rate, False, *classes)
                 last = tick
-            self._run_state.wait(1)
+            self._run_state.wait(min(1.0, max(0.0, end_s - self._run_state.now_s())))

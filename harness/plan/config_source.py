@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import ast
 import copy
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.messages import Message, Option, message, shortened
+from harness.messages import message, shortened
 from harness.plan.description import ScenarioDescription
-from harness.plan.model import Phase
 from harness.plan.phases import phase_kind
-from harness.plan.problems import InvalidValue, Problems, Where
-from harness.plan.quantities import MOST_USERS, parse_duration
+from harness.plan.problems import Problems, Where
 
 if TYPE_CHECKING:
     from harness.plan.phases.base import PhaseConfig
@@ -38,8 +35,6 @@ MOST_TABLES = 1000
 DEFAULT_USERS = 10
 """For a scenario that states no load: few enough for any machine, enough to see it work."""
 DEFAULT_STEADY_S = 30.0
-_LEAST_HOLD = 0.1
-"""The share of a quick run that holds the users it has reached, where it is too short to start all."""
 DEFAULT_PHASES = (
     {"kind": "ramp", "users": DEFAULT_USERS, "duration": "5s"},
     {"kind": "steady", "users": DEFAULT_USERS, "duration": DEFAULT_STEADY_S},
@@ -134,68 +129,6 @@ def default_phases(*, has_shape: bool) -> ConfigSource:
     """The phases of a scenario that states none: its own LoadTestShape, or a few users."""
     phases = [{"kind": "shape"}] if has_shape else [dict(phase) for phase in DEFAULT_PHASES]
     return ConfigSource({"phase": phases}, {("phase",): "the default phases (the scenario states none)"})
-
-
-@dataclass(frozen=True)
-class QuickRun:
-    """The load as Locust's command line gives it: users, users started per second, and the length of the run."""
-
-    users: int | None = None
-    spawn_rate: float | None = None
-    run_time: str | float | None = None
-
-    def phases(self, problems: Problems) -> ConfigSource:
-        """A ramp, unless all users start at once, and a steady phase. Default: one user, one more each second.
-
-        A run that ends before all users are started ends its ramp early, for a steady phase that gates can read.
-        """
-        users, ramp_s, total_s = self._users, self._ramp_s, 0.0
-        if not 1 <= users <= MOST_USERS:
-            problems.add("number-out-of-range", where=Option("users"), value=users, least=1, most=MOST_USERS)
-        if not 0 < self._spawn_rate < math.inf:
-            problems.add("spawn-rate-not-positive", where=Option("spawn_rate"), value=self._spawn_rate)
-        try:
-            total_s = self._total_s
-        except InvalidValue as error:
-            problems.add_invalid(error, where=Option("run_time"))
-        if len(problems):
-            return default_phases(has_shape=False)
-        if total_s <= ramp_s:
-            ramp_s = total_s - max(_LEAST_HOLD * total_s, min(1.0, total_s / 2))
-            users = max(1, int(self._spawn_rate * ramp_s))
-        phases = [{"kind": "steady", "users": users, "duration": total_s - ramp_s}]
-        if ramp_s:
-            phases.insert(0, {"kind": "ramp", "users": users, "duration": ramp_s})
-        return ConfigSource({"phase": phases}, {("phase",): Option("users")})
-
-    def shortfall(self, phases: Sequence[Phase]) -> Message | None:
-        """A notice where the run, made of these phases, ends before all users are started."""
-        if self._total_s > self._ramp_s:
-            return None
-        reached = phases[0].segments[-1].end
-        more = Option("spawn_rate", math.ceil(2 * self._users / self._total_s))
-        return message("run-time-within-ramp", users=self._users, ramp_s=self._ramp_s, reached=reached, option=more)
-
-    @property
-    def _users(self) -> int:
-        return 1 if self.users is None else self.users
-
-    @property
-    def _spawn_rate(self) -> float:
-        return 1.0 if self.spawn_rate is None else self.spawn_rate
-
-    @property
-    def _ramp_s(self) -> float:
-        """How long it takes to start all users."""
-        return self._users / self._spawn_rate if self._users > self._spawn_rate > 0 else 0.0
-
-    @property
-    def _total_s(self) -> float:
-        """The length of the run. Raises ``InvalidValue``."""
-        if self.run_time is None:
-            return self._ramp_s + DEFAULT_STEADY_S
-        text = str(self.run_time)  # as in Locust, a number without a unit is in seconds
-        return parse_duration(float(text) if text.isdecimal() else self.run_time)
 
 
 def _add_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:

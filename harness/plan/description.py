@@ -37,3 +37,5 @@ class ScenarioDescription(Scenario):
     sampling: Any = None
     stop_early: Any = None
     target: Any = None
+    shape_reads_options: bool = False
+    """Whether the shape takes users and times from options, by ``use_common_options``."""

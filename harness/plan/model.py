@@ -69,6 +69,8 @@ class Phase(Frozen):
     """One of :mod:`harness.plan.phases`."""
     model: Model
     segments: tuple[Segment, ...] = ()
+    most_s: float | None = None
+    """When a shape is ended at the latest."""
     until: Condition | None = None
     """The limit of a stress phase: the phase ends with the step in which it comes true. Of a search: what it seeks."""
     search: SearchRange | None = None
@@ -86,7 +88,7 @@ class Phase(Frozen):
 
     @property
     def duration_s(self) -> float:
-        """The longest that the phase can take; 0 for a shape, which ends itself."""
+        """How long the phase takes at the longest; 0 for a shape, which may end itself."""
         return sum(segment.duration_s for segment in self.segments)
 
 

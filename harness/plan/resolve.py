@@ -11,7 +11,6 @@ from harness.messages import Option
 from harness.plan.config_source import (
     MOST_TABLES,
     ConfigSource,
-    QuickRun,
     default_phases,
     from_call,
     from_scenario,
@@ -38,6 +37,7 @@ from harness.plan.overrides import Override, apply_override, as_text
 from harness.plan.phases.diagnose import diagnose
 from harness.plan.problems import Problems
 from harness.plan.profile import Profile, load_project
+from harness.plan.quick_run import QuickRun
 from harness.plan.resolve_phases import phase_names, resolve_phases
 from harness.plan.settings import MOST_WORKERS, GuardRails, Settings, TargetTable
 from harness.plan.target import SHOP, TargetOptions, choose_target
@@ -82,7 +82,8 @@ def resolve(
     if quick is not None and phases is not None:
         problems.add("load-given-twice", where=Option("users"))
     elif quick is not None and description.has_shape and description.phases is None and profile is None:
-        problems.add("load-set-by-shape", where=Option("users"))
+        stated.take(quick.of_shape(problems), ("phase",))
+        arguments = (*arguments, *quick.arguments()) if description.shape_reads_options else arguments
     elif quick is not None:
         stated.take(quick.phases(problems), ("phase",))
     source = _compose(description, profile, stated, problems)

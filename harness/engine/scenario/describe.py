@@ -67,6 +67,7 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
             "left_out": left_out,
             "has_verify": scenario.verify is not None,
             "has_shape": scenario.shape is not None,
+            "shape_reads_options": bool(scenario.shape is not None and scenario.shape.use_common_options),
             **_declared(scenario),
         }
     }

@@ -6,21 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Never
 
 from harness.plan.description import ScenarioDescription
-from harness.plan.dsl import PhaseSpec, phase_spec
+from harness.plan.dsl import PhaseSpec, Time, phase_spec
 from harness.plan.model import Phase
 from harness.plan.phases.base import Level, PhaseConfig
 from harness.plan.problems import InvalidValue
+from harness.plan.quantities import Duration, duration_text
 
 
 class Shape(PhaseConfig):
-    """No keys: all is in the scenario's class. Measured, since it may be all there is."""
+    """All but its longest time is in the scenario's class. Measured, since it may be all there is."""
 
     kind = "shape"
     measured = True
 
+    duration: Duration | None = None
+
     @staticmethod
-    def call(*, name: str | None = None, **unknown: Never) -> PhaseSpec:
-        """The users of the scenario's ``LoadTestShape``, until it ends."""
+    def call(*, duration: Time | None = None, name: str | None = None, **unknown: Never) -> PhaseSpec:
+        """The users of the scenario's ``LoadTestShape``, until it ends, or after ``duration`` at the latest."""
         return phase_spec("shape", locals())
 
     @classmethod
@@ -29,4 +32,5 @@ class Shape(PhaseConfig):
             yield InvalidValue("shape-not-in-scenario", key="kind")
 
     def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)
-        return self.phase("users as the scenario's LoadTestShape sets them")
+        most = f", for at most {duration_text(self.duration)}" if self.duration else ""
+        return self.phase(f"users as the scenario's LoadTestShape sets them{most}", most_s=self.duration)

@@ -271,6 +271,7 @@ def test_text_that_no_utf8_holds_can_be_sent_all_the_same() -> None:
         ("the user's\n words", 200, "the user's words"),
         (RequestInterrupted(), 0, INTERRUPTED),
         (ValueError("<X object at 0x7f00>"), 0, "ValueError: <X object>"),
+        ("<X object at 0x7f00>", 0, "<X object>"),
         (ValueError(), 0, "ValueError"),
         (ResponseTimeout(limit_s=60.0), 0, "no response within 60 s"),
         (TruncatedResponse(), 200, "truncated response"),

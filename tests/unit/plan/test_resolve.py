@@ -11,9 +11,9 @@ import pytest
 import harness
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
-from harness.plan.config_source import QuickRun
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
 from harness.plan.profile import load_profile, profile_names
+from harness.plan.quick_run import QuickRun
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 from tests.unit.plan.support import assert_found, describe, found, plan_of, target_problems
@@ -126,19 +126,33 @@ def test_wrong_load_options_are_reported(tmp_path: Path, quick: QuickRun, where:
 
 def test_a_quick_run_that_ends_while_it_ramps_says_how_far_it_gets(tmp_path: Path) -> None:
     quick = QuickRun(users=100, run_time="30s")
-    notice = quick.shortfall(resolve(describe(tmp_path), quick=quick).phases)
+    notice = quick.notice(resolve(describe(tmp_path), quick=quick))
     assert notice is not None
     assert notice.code == "run-time-within-ramp"
     assert (notice.params["ramp_s"], notice.params["reached"], notice.params["option"]) == (100, 27, ("spawn_rate", 7))
     whole = QuickRun(users=100, spawn_rate=7, run_time="30s")
-    assert whole.shortfall(resolve(describe(tmp_path), quick=whole).phases) is None
+    assert whole.notice(resolve(describe(tmp_path), quick=whole)) is None
 
 
 def test_load_options_do_not_replace_what_sets_the_load_otherwise(tmp_path: Path) -> None:
-    for shape, phases, code in ((True, None, "load-set-by-shape"), (False, [], "load-given-twice")):
-        with pytest.raises(ManyProblemsError) as raised:
-            resolve(describe(tmp_path, has_shape=shape), quick=QuickRun(users=5), phases=phases)
-        assert raised.value.problems[0].code == code
+    with pytest.raises(ManyProblemsError) as raised:
+        resolve(describe(tmp_path), quick=QuickRun(users=5), phases=[])
+    assert raised.value.problems[0].code == "load-given-twice"
+
+
+def test_a_shape_takes_of_the_load_options_what_it_can(tmp_path: Path) -> None:
+    quick = QuickRun(users=5, run_time="20s")
+    plan = resolve(describe(tmp_path, has_shape=True), quick=quick)
+    (phase,) = plan.phases
+    assert (phase.kind, phase.most_s, plan.arguments) == ("shape", 20, ())
+    notice = quick.notice(plan)
+    assert notice is not None
+    assert notice.code == "load-set-by-shape"
+    assert QuickRun(run_time="20s").notice(plan) is None
+    reading = describe(tmp_path, has_shape=True).model_copy(update={"shape_reads_options": True})
+    plan = resolve(reading, quick=quick, arguments=["--own"])
+    assert plan.arguments == ("--own", "--users", "5", "--run-time", "20s")
+    assert quick.notice(plan) is None
 
 
 def test_a_load_test_shape_sets_the_load_where_the_file_states_no_phases(tmp_path: Path) -> None:
