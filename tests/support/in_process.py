@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from harness.errors import HarnessError
 
 
 @dataclass
@@ -22,6 +23,13 @@ class Said:
     exit_code: int
     out: str
     err: str
+    error: HarnessError | None = None
+    """What ended it, if the product refused something."""
+
+    @property
+    def code(self) -> str | None:
+        """The code of :attr:`error`."""
+        return None if self.error is None else self.error.code
 
     @property
     def json(self) -> Any:
@@ -39,4 +47,7 @@ def harness(*words: str | Path, store: str = "", cwd: Path | None = None) -> Sai
         with pytest.raises(SystemExit) as ended:
             main()
     assert isinstance(ended.value.code, int)
-    return Said(ended.value.code, out.getvalue(), err.getvalue())
+    cause = ended.value.__context__
+    return Said(
+        ended.value.code, out.getvalue(), err.getvalue(), error=cause if isinstance(cause, HarnessError) else None
+    )

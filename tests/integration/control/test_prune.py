@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import shutil
-import sys
-from contextlib import redirect_stderr
-from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
-from harness.cli import main
 from harness.control import prune as control
 from harness.control.prune import KnownRun, Pruned
 from harness.plan.bench import BenchPlan
@@ -22,27 +17,13 @@ from harness.record.run_folder import RunFolder, marked_as_running, write_text
 from harness.record.summary import Verdict
 from harness.store import RunEntry, open_store
 from tests.support.baselines import make_entry, make_summary
+from tests.support.in_process import Said, harness
 from tests.support.plans import make_plan, steady
 
 
-@dataclass
-class Said:
-    """What a command printed for people, and its exit code."""
-
-    code: int
-    text: str
-
-
 def prune(reports: Path, *words: str) -> Said:
-    """``harness prune WORDS --out REPORTS``, in this process: a fresh one for each would take long."""
-    err = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stderr(err):
-        patch.setattr(sys, "argv", ["harness", "prune", *words, "--out", str(reports)])
-        patch.delenv("HARNESS_STORE", raising=False)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert isinstance(ended.value.code, int)
-    return Said(ended.value.code, err.getvalue())
+    """What ``harness prune WORDS --out REPORTS`` does."""
+    return harness("prune", *words, "--out", str(reports))
 
 
 def pruned(reports: Path, keep: int) -> Pruned:
@@ -95,9 +76,9 @@ def test_the_latest_of_each_profile_stay_the_others_go_whole(reports: Path) -> N
     nightly = [made_run(reports, number, profile="nightly") for number in (1, 2, 3)]
     smoke = [made_run(reports, number, profile="smoke") for number in (4, 5)]
     output = prune(reports, "--keep", "2", "--dry-run")
-    assert (output.code, nightly[0] in output.text, len(left(reports)[0])) == (0, True, 5)
+    assert (output.exit_code, nightly[0] in output.err, len(left(reports)[0])) == (0, True, 5)
     output = prune(reports, "--keep", "2")
-    assert (output.code, nightly[0] in output.text, nightly[1] in output.text) == (0, True, False)
+    assert (output.exit_code, nightly[0] in output.err, nightly[1] in output.err) == (0, True, False)
     stay = {*nightly[1:], *smoke}
     assert left(reports) == (stay, stay)
 
@@ -106,7 +87,7 @@ def test_failed_runs_stay_for_as_long_as_the_policy_says(reports: Path) -> None:
     verdicts: list[Verdict | None] = ["pass", "inconclusive", "fail", "broken", None]
     runs = [made_run(reports, n, verdict=verdict, stored=verdict is not None) for n, verdict in enumerate(verdicts)]
     output = prune(reports, "--keep", "0", "--keep-failed", "5000w")
-    assert output.code == 0
+    assert output.exit_code == 0
     assert left(reports)[0] == set(runs[2:])
     last = pruned(reports, 0).removed[-1]
     assert (last.run_id, last.verdict, last.begun, last.stored) == (runs[4], None, True, False)
@@ -178,7 +159,7 @@ def test_what_another_prune_has_removed_meanwhile_is_no_error(reports: Path) -> 
 
 def assert_pruned(reports: Path) -> None:
     """Another call, from end to end."""
-    assert prune(reports, "--keep", "0").code == 0
+    assert prune(reports, "--keep", "0").exit_code == 0
 
 
 class _Cut(BaseException):
@@ -201,7 +182,7 @@ def test_what_an_earlier_call_was_cut_off_from_is_ended_by_the_next(
         with pytest.raises(_Cut):
             control.prune(reports, store, keep=0)
     assert left(reports) == (set(), {run})
-    assert prune(reports, "--keep", "0").code == 0
+    assert prune(reports, "--keep", "0").exit_code == 0
     assert left(reports) == (set(), set())
     assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
 
@@ -215,7 +196,7 @@ def test_what_is_left_of_a_renamed_folder_is_removed_by_the_next(
         patch.setattr("harness.control.prune.shutil.rmtree", _cut)
         with pytest.raises(_Cut):
             control.prune(reports, store, keep=0)
-    assert prune(reports, "--keep", "0").code == 0
+    assert prune(reports, "--keep", "0").exit_code == 0
     assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
 
 
@@ -304,7 +285,7 @@ def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(
     assert (permission.code, permission.params["reason"]) == ("prune-not-removable", "Permission denied")
     assert left(reports)[1] == {stuck}
     monkeypatch.undo()
-    assert prune(reports, "--keep", "0").code == 2  # the damaged one is still there
+    assert prune(reports, "--keep", "0").exit_code == 2  # the damaged one is still there
     assert left(reports)[1] == set()
 
 
@@ -322,11 +303,11 @@ def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(
 def test_bad_values_are_refused(words: list[str], named: str, reports: Path) -> None:
     reports.mkdir()
     output = prune(reports, *words)
-    assert (output.code, named in output.text) == (2, True)
+    assert (output.exit_code, named in output.err) == (2, True)
 
 
 def test_a_folder_that_is_not_there_is_not_made(reports: Path) -> None:
     output = prune(reports, "--keep", "1")
-    assert output.code == 2
-    assert str(reports) in output.text
+    assert output.exit_code == 2
+    assert str(reports) in output.err
     assert not reports.exists()

@@ -652,6 +652,26 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     assert first <= {"GET /a", "GET /slow/20"}
 
 
+def test_a_load_shape_ends_with_the_run_time(server: CountingServer, tmp_path: Path) -> None:
+    endless = (
+        GETTER
+        + """
+    from locust import LoadTestShape
+
+    class Endless(LoadTestShape):
+        def tick(self):
+            return (3, 10) if self.get_run_time() < 20 else None
+"""
+    )
+    shape = phase(kind="shape", name="shape").model_copy(update={"most_s": 1.5})
+    journal = put_load(plan_of(scenario(tmp_path, endless), [shape], has_shape=True), server.url, tmp_path)
+    (span,) = journal.phases
+    assert (journal.end_reason, span.reason) == ("done", "done")
+    assert span.end_s is not None
+    assert 1.4 < span.end_s - span.start_s < 10
+    assert requests_by_endpoint(journal) == server.served
+
+
 def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
     quits = (
         GETTER

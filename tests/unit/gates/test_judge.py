@@ -606,6 +606,18 @@ def test_lateness_is_judged_by_what_a_gate_asks(tmp_path: Path) -> None:
     assert "phase-generator-strained" in [notice.code for notice in summary.notices]
 
 
+def test_a_short_phase_is_not_blamed_on_the_generator(tmp_path: Path) -> None:
+    folder = record_run(
+        tmp_path,
+        phases=[steady(rate=30, seconds=5)],
+        latency=lambda _, at_s, __: 0 * at_s + 20,
+        start_delay=lambda _, at_s, __: 0 * at_s + 9,
+        gates=["p95 < 200ms", "p95 < 25ms"],
+    )
+    summary = judge(folder)
+    assert [gate.code for gate in summary.gates] == ["gate-too-few-requests", "gate-generator-late"]
+
+
 def test_dropped_arrivals_leave_a_gate_that_held_open(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,
