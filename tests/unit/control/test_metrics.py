@@ -20,6 +20,7 @@ from harness.record.histogram import Histogram, buckets_of, lowest_of
 from harness.record.journal import Journal, read_journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import free_port
+from tests.support.errors import harness_error
 from tests.support.plans import ramp, steady
 from tests.support.recordings import Failing, record_run
 
@@ -152,7 +153,7 @@ def test_it_is_asked_on_loopback_unless_another_address_is_given() -> None:
 
 @pytest.mark.parametrize("text", ["0", "65536", "", "127.0.0.1", "a:b", "http://127.0.0.1:9646"])
 def test_what_is_no_port_is_refused(text: str) -> None:
-    with pytest.raises(HarnessError, match="is not an address with a port") as refused:
+    with harness_error("address-without-port") as refused:
         serve_metrics(text).__enter__()
     assert refused.value.where == "--metrics-port"
 

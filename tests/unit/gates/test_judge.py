@@ -18,6 +18,7 @@ from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
 from harness.record.summary import GateResult, Summary
 from harness.recording import open_recording
+from tests.support.errors import harness_error
 from tests.support.judged import judge
 from tests.support.latencies import bursty, lognormal
 from tests.support.plans import gate, pause, ramp, steady, stress
@@ -729,11 +730,14 @@ def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=PHASES)
     plan = read_json(folder.plan)
     write_json(folder.plan, {**plan, "workers": "many"})
-    with pytest.raises(HarnessError, match=r"plan\.json: workers"):
+    with harness_error("file-damaged") as raised:
         judge(folder)
+    assert raised.value.where == str(folder.plan)
+    assert str(raised.value.params["problem"]).startswith("workers")
     write_json(folder.plan, {**plan, "phases": plan["phases"][:1]})
-    with pytest.raises(HarnessError, match="the plan has 1 phases"):
+    with harness_error("journal-unknown-phase") as raised:
         judge(folder)
+    assert raised.value.params == {"phase": 1, "planned": 1}
 
 
 def test_a_baseline_whose_goal_was_worded_otherwise_had_the_same_load(tmp_path: Path) -> None:
