@@ -66,7 +66,8 @@ class QuickRun:
         """What the user should know about the load that was made of the options, if anything."""
         if plan.phases[0].kind == "shape":
             passed_on = set(self.arguments()) <= set(plan.arguments)
-            return None if passed_on or self.users is self.spawn_rate is None else message("load-set-by-shape")
+            sets_users = self.users is not None or self.spawn_rate is not None
+            return message("load-set-by-shape") if sets_users and not passed_on else None
         if self._total_s > self._ramp_s:
             return None
         reached = int(plan.phases[0].segments[-1].end)
