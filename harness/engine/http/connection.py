@@ -91,6 +91,12 @@ class Connection:
         self._watching = False
         self._waiting: Any = None
         """The greenlet that waits for bytes."""
+        self._received: bytes | OSError = b""
+        """What was read for it, and not taken yet."""
+        self._unsent = b""
+        """The request that :meth:`transmit` is to send."""
+        self.sent_s = 0.0
+        """When the last request of :meth:`exchange` was sent (``perf_counter``)."""
         self._read_s = self._arrived_s = 0.0
 
     def has_expired(self) -> bool:
@@ -100,27 +106,29 @@ class Connection:
         """
         return bool(self._poll(0))
 
-    def exchange(self, data: bytes, sent_s: float) -> bytes:
-        """Send a short request at ``sent_s``, which is now, and return the first bytes of its response.
+    def exchange(self, data: bytes) -> bytes:
+        """Send a short request and return the first bytes of its response; :attr:`sent_s` is when it was sent.
 
         They are empty if the connection is of no use, because the server has closed it, say; the request may have been
         sent then. Waits for :attr:`limit_s`.
         """
         looked_s = self._poller.looked_s
-        is_checked = (
-            self._watching
-            and self._read_s < looked_s
-            and sent_s - looked_s < _CHECKED_S
-            and self._fileno not in self._poller.unread
-        )
+        is_checked = self._watching and self._read_s < looked_s and perf_counter() - looked_s < _CHECKED_S
         if not is_checked and self._poll(0):
             return b""
-        try:
-            if self._sock.send(data) != len(data):
-                return b""
-        except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+        self._unsent = data
+        if not self._poller.queue(self) and not self.transmit():
             return b""
         return self.receive(self.limit_s)
+
+    def transmit(self) -> bool:
+        """Send the request of :meth:`exchange`. Returns False if the connection is of no use."""
+        data, self._unsent = self._unsent, b""
+        self.sent_s = perf_counter()
+        try:
+            return not data or self._sock.send(data) == len(data)
+        except OSError:
+            return False
 
     def send(self, data: bytes, deadline_s: float) -> int:
         """Send ``data`` and return the number of bytes sent. Raises :class:`WaitTimeout` at ``deadline_s``.
@@ -153,14 +161,12 @@ class Connection:
 
         It waits before it reads: right after a request nothing can have arrived, and a read in vain costs more.
         """
-        while True:
-            self._wait(limit_s)
-            try:
-                return self._read()
-            except BlockingIOError:
-                continue
-            except ConnectionResetError:
-                raise ConnectionReset from None
+        received = self._wait(limit_s)
+        if isinstance(received, bytes):
+            return received
+        if isinstance(received, ConnectionResetError):
+            raise ConnectionReset from None
+        raise received
 
     def receive_more(self, limit_s: float) -> bytes:
         """Like :meth:`receive`, but read first: in the middle of a response more bytes have often arrived."""
@@ -188,8 +194,8 @@ class Connection:
         """
         return self._arrived_s if sent_s <= self._arrived_s <= self._read_s else self._read_s
 
-    def _wait(self, limit_s: float) -> None:
-        """Wait for bytes, or the end of the connection. Raises :class:`WaitTimeout` after ``limit_s``."""
+    def _wait(self, limit_s: float) -> bytes | OSError:
+        """Wait until :meth:`read` has read something, and return it. Raises :class:`WaitTimeout` after ``limit_s``."""
         current = getcurrent()
         shorter = None
         if limit_s >= self.limit_s:
@@ -201,13 +207,16 @@ class Connection:
             shorter.start(current.throw, WaitTimeout, update=True)
         if not self._watching:
             self._watching = True
-            self._poller.add(self._fileno, self._on_readable)
+            self._poller.add(self._fileno, self)
         self._waiting = current
         try:
             if self._switch() is not self:
                 raise InvalidSwitchError(f"{current!r} was switched to while it waited for a response")
+            received: bytes | OSError = self._received
+            return received
         finally:
             self._waiting = None
+            self._received = self._unsent = b""
             self._waiting_since_s = math.inf
             if shorter is not None:
                 shorter.close()
@@ -235,14 +244,23 @@ class Connection:
             self._timer.close()
             self._timer = None
 
-    def _on_readable(self) -> None:
-        """Runs in the event loop while there is something to read."""
-        waiting = self._waiting
-        if waiting is not None:
-            waiting.switch(self)
-        else:
-            # Nobody is reading, so the event loop would spin.
-            self._stop_watching()
+    def read(self) -> bool:
+        """Read what has arrived. Returns whether somebody waits for it. Runs in the event loop."""
+        if self._waiting is None:
+            self._stop_watching()  # or the event loop would spin
+            return False
+        try:
+            self._received = self._read()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._received = error
+        return True
+
+    def resume(self) -> None:
+        """Let the greenlet that waits go on. Runs in the event loop."""
+        if self._waiting is not None:  # it may have been stopped meanwhile
+            self._waiting.switch(self)
 
     def _stop_watching(self) -> None:
         if self._watching:

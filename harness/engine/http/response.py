@@ -38,6 +38,8 @@ class Response:
     A response that ended in the middle of its body has a status *and* an error, and the part of the body that arrived.
     """
 
+    sent_s: float | None = None
+    """When its request was sent (``perf_counter``), if it was sent together with others."""
     arrived_s: float | None = None
     """When it, or the headers of a stream, had arrived at this machine (``perf_counter``); None if it did not."""
     error: BaseException | None = None

@@ -184,6 +184,8 @@ class HttpSession(RequestBuilder):
             )
             event.record(None, RequestInterrupted() if isinstance(interruption, GreenletExit) else interruption)
             raise
+        if response.sent_s is not None:
+            start_s = response.sent_s
         end_s = response.arrived_s
         if end_s is None:
             end_s = perf_counter()

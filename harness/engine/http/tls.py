@@ -80,8 +80,9 @@ class TlsConnection(Connection):
             return True
         return True
 
-    def exchange(self, data: bytes, sent_s: float) -> bytes:
-        if self.has_expired() or self.send(data, sent_s + self.limit_s) != len(data):
+    def exchange(self, data: bytes) -> bytes:
+        self.sent_s = perf_counter()
+        if self.has_expired() or self.send(data, self.sent_s + self.limit_s) != len(data):
             return b""
         return self.receive(self.limit_s)
 

@@ -120,6 +120,7 @@ class Transport:
             start[0] += origin_pool.wait_for_rate_limit()
             response = self._send_with_retries(request, origin_pool, options, settings, start, is_redirect=True)
         response.history = history
+        response.sent_s = history[0].sent_s if history else response.sent_s
         return response
 
     def _send_simple(
@@ -141,9 +142,8 @@ class Transport:
             return None
         if connection.limit_s != settings.network_timeout:
             connection.change_limit(settings.network_timeout)
-        sent_s = perf_counter()
         try:
-            data = connection.exchange(encoded, sent_s)
+            data = connection.exchange(encoded)
         except ConnectionReset:
             data = b""
         except WaitTimeout:
@@ -157,6 +157,7 @@ class Transport:
             origin_pool.discard(connection)
             start[0] += origin_pool.wait_for_rate_limit()
             return None
+        sent_s = connection.sent_s
         cached = header_cache.recognize(data)
         if (
             cached is None
@@ -167,11 +168,14 @@ class Transport:
             or not cached.body_bytes <= min(LARGE_BYTES, settings.max_response_bytes)
         ):
             begun = BegunResponse(connection, data, sent_s)
-            return self._send_once(request, origin_pool, options, settings, start, is_redirect=False, begun=begun)
+            response = self._send_once(request, origin_pool, options, settings, start, is_redirect=False, begun=begun)
+            response.sent_s = sent_s
+            return response
         origin_pool.release(connection)
         arrived_s = connection.arrived_s(sent_s)
         head = cached.text
         response = options.response_class(request, cached.status, head, data[len(head) :], arrived_s - sent_s)
+        response.sent_s = sent_s
         response.arrived_s = arrived_s
         response.bytes_received = cached.body_bytes
         return response

@@ -191,11 +191,20 @@ class ArrivalScheduler:
 
     def _on_alarm(self) -> None:
         """Hand over arrivals that are due now or soon. This runs in the event loop, and users start on them at once."""
-        # First of all: users that have their response are free then, and idle connections are known to be usable.
-        self._poller.dispatch()
+        with self._poller:
+            # First of all: users that have their response are free then, and idle connections are known to be usable.
+            self._poller.dispatch()
+            next_s = self._start_due()
+        left_s = next_s - _LEAD_S - self._now_s()
+        if left_s < math.inf:
+            self._alarm.set(left_s)
+        self._hold(left_s < _HELD_S)
+
+    def _start_due(self) -> float:
+        """Hand over arrivals that are due now or soon; returns when the next one is due."""
         now_s = self._now_s()
         turn_ends_s = now_s + _TURN_S
-        left_s = math.inf
+        next_s = math.inf
         started = 0
         for ticker in list(self._tickers):
             # Counted from the next one, which makes two of 1,000 evenly spaced ones a second share a wake-up.
@@ -211,10 +220,8 @@ class ArrivalScheduler:
             if ticker.is_done:
                 self._tickers.remove(ticker)
             else:
-                left_s = min(left_s, ticker.next_s - _LEAD_S - now_s)
-        if left_s < math.inf:
-            self._alarm.set(left_s)
-        self._hold(left_s < _HELD_S)
+                next_s = min(next_s, ticker.next_s)
+        return next_s
 
     def _hold(self, hold: bool) -> None:
         """Have responses read at the next alarm, or as soon as they arrive."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.hub import Waiter
 
+from harness.engine.socket_poller import poller
 from tests.support.children import free_port
 from tests.support.http.certificates import Authority
 from tests.support.http.echo import Echo
@@ -44,6 +46,27 @@ def test_a_busy_worker_does_not_delay_it_with_catch_response(echo: Echo) -> None
     with driven(HARNESS, echo.url) as user:
         with busy_while_it_is_answered(user, "/echo", catch_response=True) as response:
             response.success()
+        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+
+
+def test_the_time_begins_when_the_request_is_sent_together_with_others(echo: Echo) -> None:
+    """Users that run before it is sent are no part of it."""
+    with driven(HARNESS, echo.url) as user:
+        user.get("/echo")
+        begin: Waiter[None] = Waiter()
+
+        def send_after_others() -> None:
+            with poller():
+                begin.switch(None)
+                time.sleep(BUSY_S)
+
+        def ask() -> Any:
+            gevent.get_hub().loop.run_callback(send_after_others)
+            begin.get()
+            return user.client.get("/echo")
+
+        response = user.call(ask)
+        assert 0 < response.elapsed.total_seconds() < BUSY_S / 2
         assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
 
 
