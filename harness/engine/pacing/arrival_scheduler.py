@@ -38,7 +38,7 @@ LATE_S = 0.001
 """An iteration that begins more than this after its intended start is late."""
 TOGETHER_S = 0.001
 """One wake-up starts the arrivals due within this after the next one, early."""
-AT_ONCE = 5
+AT_ONCE = 16
 """The most arrivals that one wake-up starts early."""
 _HELD_S = 0.001
 """If the next wake-up is due within this, it also reads the responses that come until then."""
