@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     """All figures of one phase: of all endpoints together, of each, and of the steps of a stress phase."""
     phase = record.plan
     during = seconds_of(record, journal)
-    users = [second.users for second in during]
+    users = [record.users_in(second) for second in during]
     by_steps = phase_kind(phase.kind).by_steps
     held = steps_held(record) if by_steps else []
     steps = [*steps_of(record, journal)] if by_steps else []
@@ -76,8 +77,8 @@ def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
         end_s=record.end_s,
         goal=goal_of(phase),
         users=sum(users) / len(users) if users else 0.0,
-        users_max=max(users, default=0),
-        iterations=sum(worker.iterations for second in during for worker in second.workers),
+        users_max=math.ceil(max(users, default=0)),
+        iterations=sum(worker.iterations for second in during for worker in record.states_in(second)),
         late=0 if lateness is None else lateness.delay.count_above(LATE_US),
         lateness_ms=Lag() if lateness is None else lag_of(lateness.delay),
         own_lateness_ms=Lag() if lateness is None else lag_of(lateness.own),

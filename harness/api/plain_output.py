@@ -164,7 +164,8 @@ def stands(gate: LiveGate) -> str:
 def load_now(totals: RunTotals, phase: Phase, span: PhaseSpan) -> str:
     """The current load and its goal: ``33 of 35 users``, ``198 of 200 arrivals/s``."""
     latest = totals.latest()
-    users = latest.users if latest is not None else 0
+    # Each target of a duet has users of its own.
+    users = latest.users / len(totals.plan.targets) if latest is not None else 0
     # The goal of the second that the load belongs to: later seconds are not recorded yet.
     goal = goal_at(phase, span, latest.second + 1 if latest is not None else span.start_s)
     now = users if phase.model == "closed" else arrivals(totals.recent(_long_enough_s(goal)))

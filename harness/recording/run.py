@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from harness.plan.model import Phase, RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
-from harness.record.journal_entries import PhaseSpan
+from harness.record.journal_entries import PhaseSpan, Second, WorkerSecond
 from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading
@@ -28,6 +28,24 @@ from harness.recording.recording import Recording
 from harness.recording.streams import PROFILES, REQUESTS, RESOURCES
 
 _ROWS_AT_ONCE = 1 << 12
+
+
+class Workers(NamedTuple):
+    """The load workers of one build of a duet."""
+
+    plan: RunPlan
+    variant: str
+
+    @property
+    def starts(self) -> int:
+        return len(self._own)
+
+    @property
+    def _own(self) -> list[int]:
+        return [number for number, target in enumerate(self.plan.targets) if target.name == self.variant]
+
+    def states_in(self, second: Second) -> list[WorkerSecond]:
+        return [state for state in second.workers if self.plan.target_of(state.worker) in self._own]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +60,8 @@ class PhaseRecord:
     variant: str = ONLY
     turns: tuple[bool, ...] = ()
     """In a duet, whether each segment is its own turn."""
+    workers: Workers | None = None
+    """In a duet, which load workers put load on it; None: all of them."""
     is_part: bool = False
     """Whether it is one step of a phase: what belongs to it ended while it ran."""
 
@@ -53,6 +73,16 @@ class PhaseRecord:
             part = self.table.of(rows)
             sums.add_table(part, part.endpoint)
         return EndpointSecond.all_of(sums.table(0))
+
+    def states_in(self, second: Second) -> list[WorkerSecond]:
+        """The states of its load workers in that second."""
+        return second.workers if self.workers is None else self.workers.states_in(second)
+
+    def users_in(self, second: Second) -> float:
+        """How many users each start of its target had in that second."""
+        if self.workers is None:
+            return second.users
+        return sum(state.users for state in self.states_in(second)) / self.workers.starts
 
     @property
     def index(self) -> int:
@@ -155,7 +185,8 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
         for variant in variants:
             table = SecondTable.joined(tables.get((span.phase, variant), []))
             turns = tuple(plan.targets[turn].name == variant for turn in phase.turns)
-            records.append(PhaseRecord(phase, span, end_s, table, variant, turns))
+            workers = Workers(plan, variant) if turns else None
+            records.append(PhaseRecord(phase, span, end_s, table, variant, turns, workers))
     return records
 
 

@@ -26,6 +26,8 @@ class Span:
     low: float
     middle: float
     high: float
+    beyond: int = 0
+    """1 or -1 if the change lies to the right or left of the drawing, 0 if in it."""
     zero: float = _WIDTH / 2
     width: float = _WIDTH
 
@@ -49,7 +51,7 @@ class Builds(Section):
             Column("A", lambda row: in_unit(row.baseline, row.unit), from_width=WIDE),
             Column("B", lambda row: in_unit(row.observed, row.unit), from_width=WIDE),
         ]
-        return [Paragraph(builds(summary)), table(columns, rows), Paragraph(noise(summary))]
+        return [Paragraph(builds(summary)), *([table(columns, rows)] if rows else []), Paragraph(noise(summary))]
 
     def values(self, report: Report) -> dict[str, Any] | None:
         summary = report.summary
@@ -62,7 +64,7 @@ class Builds(Section):
             "noise": noise(summary),
             "rows": [(row, _span(row, widest)) for row in summary.changes],
             "own": [(row, _span(row, widest)) for row in summary.duet.self_changes],
-            "widest": relative(summary.changes[0], widest) if summary.changes else "",
+            "widest": f"{100 * widest:.3g} %",
             "title": title,
             "relative": relative,
             "interval_of": interval_of,
@@ -81,7 +83,7 @@ def noise(summary: Summary) -> str:
     """What build A beside itself shows."""
     assert summary.duet is not None
     if not summary.duet.self_changes:
-        return "There were too few turns to compare."
+        return "There were too few turns to compare build A with itself."
     moved = [title(row.metric) for row in summary.duet.self_changes if row.meaning != "no clear change"]
     if not moved:
         return "Build A compared with itself shows no change, as expected."
@@ -94,4 +96,5 @@ def _span(row: Change, widest: float) -> Span:
         return round(_WIDTH / 2 * (1 + 0.96 * inside), 1)
 
     low, high = row.interval or (row.change or 0.0, row.change or 0.0)
-    return Span(at(low), at(row.change), at(high))
+    change = row.change or 0.0
+    return Span(at(low), at(change), at(high), (change > widest) - (change < -widest))

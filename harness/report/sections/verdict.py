@@ -102,15 +102,15 @@ def _run_facts(summary: Summary) -> list[_Fact]:
     facts = [("Requests", number(totals.requests), ""), ("Failed", number(totals.failures), share)]
     if main := main_phase(summary):
         facts += [
-            (f"Throughput · {main.name}", rate(main.throughput_rps), ""),
-            (f"P95 · {main.name}", ms(main.response_ms.p95), ""),
-            (f"P99 · {main.name}", ms(main.response_ms.p99), ""),
+            (f"Throughput · {main.title}", rate(main.throughput_rps), ""),
+            (f"P95 · {main.title}", ms(main.response_ms.p95), ""),
+            (f"P99 · {main.title}", ms(main.response_ms.p99), ""),
         ]
     for phase in summary.phases:
         if phase.steps:
             unit = "arrivals/s" if phase.model == "open" else "users"
             level = (number(phase.held), unit) if phase.held is not None else ("no step", "")
-            facts.append((f"Level held · {phase.name}", *level))
+            facts.append((f"Level held · {phase.title}", *level))
     return facts
 
 

@@ -79,3 +79,12 @@ def test_the_memory_of_each_build_is_measured_and_gated(tmp_path: Path) -> None:
     assert statuses("same", 100) == ["pass"] * 3
     assert statuses("leaking", 150) == ["fail"] * 3
     assert statuses("larger", 121)[0] == "inconclusive"
+
+
+def test_users_and_iterations_are_those_of_each_build(tmp_path: Path) -> None:
+    run = read_run(duet(tmp_path, stacks(1), stacks(2)))
+    summary = judge(run.folder)
+    # One worker of each build, with half of the 50 users that the recording has.
+    assert [(phase.variant, phase.users_max) for phase in summary.phases] == [("a", 25), ("b", 25)]
+    whole = sum(state.iterations for second in run.journal.seconds for state in second.workers)
+    assert sum(phase.iterations for phase in summary.phases) == pytest.approx(whole, rel=0.05)
