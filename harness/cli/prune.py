@@ -55,6 +55,7 @@ class _Age(click.ParamType[timedelta]):
 def command(keep: int, keep_failed: timedelta, dry_run: bool, out: Path) -> None:
     """Remove old runs: their folders on this machine, and their rows in the store.
 
+    The store keeps the figures of the latest 200 runs of each scenario, profile and environment for `harness history`.
     Runs of a baseline and running runs are never removed. Copies (HARNESS_ARTIFACTS) are not removed either: the
     storage decides how long they are kept, for example with an S3 lifecycle rule.
 

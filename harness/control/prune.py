@@ -1,4 +1,4 @@
-"""Removes old runs: their folders on this machine and their rows in the store. Copies elsewhere stay.
+"""Removes old runs: their folders on this machine, and of the store what no history shows. Copies elsewhere stay.
 
 A folder is renamed (``.RUN-ID.pruned``) before it is removed: if the removal is cut off, what is left is never taken
 for a run, and the next call removes it.
@@ -40,6 +40,8 @@ class KnownRun:
     """Its folders on this machine; several if somebody copied it. All are kept or all are removed."""
     stored: bool = False
     """Whether the store has it."""
+    in_a_history: bool = False
+    """Whether the store keeps its figures, for the history of its scenario."""
     begun: bool = True
     """Whether it recorded anything; its target may never have been ready."""
 
@@ -76,6 +78,8 @@ def prune(
     Failed runs younger than ``keep_failed`` are kept, too. Runs of a baseline, running runs and folders that cannot be
     read are never removed. A run that cannot be removed stays in the store for the next call, and the others are
     removed all the same. ``on_removed`` is called for each.
+
+    The figures of runs that a history shows stay in the store when their folders go.
     """
     result = Pruned()
     if not dry_run:
@@ -83,7 +87,12 @@ def prune(
             if _is_folder(path):
                 _try(result, partial(_remove_tree, path))
     runs = _prunable(out, store, result)
+    histories = store.in_a_history()
     for run in _surplus(runs, keep, datetime.now(UTC) - keep_failed):
+        if run.run_id in histories:
+            run = replace(run, stored=False, in_a_history=True)
+            if not run.folders:
+                continue
         if store.is_of_a_baseline(run.run_id):
             result.baselines += 1
         elif dry_run or _try(result, partial(_remove, run, store)):
@@ -162,6 +171,8 @@ def _remove(run: KnownRun, store: Store) -> None:
         except OSError as error:
             raise _not_removable(folder, error) from error
         _remove_tree(hidden)
+    if run.in_a_history:
+        store.forget_rounds(run.run_id)
     if run.stored:
         store.forget_run(run.run_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from harness.errors import ExitCode
 from harness.record.history import HistoryRun
@@ -15,6 +15,10 @@ from harness.store.windows import Key, is_of
 
 MOST_RUNS = 200
 """A history shows the latest."""
+_IN_A_HISTORY = (
+    RunRow.exit_code.in_([ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE]),
+    RunRow.measurement.is_not(None),
+)
 
 
 class PastRuns(Database):
@@ -27,10 +31,9 @@ class PastRuns(Database):
 
         Failed ones belong to it; those that broke or were interrupted have no figures of the target.
         """
-        judged = [ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE]
         query = (
             select(RunRow.run_id, RunRow.started_at, RunRow.verdict, RunRow.target_commit, RunRow.measurement)
-            .where(is_of(RunRow, key), RunRow.exit_code.in_(judged), RunRow.measurement.is_not(None))
+            .where(is_of(RunRow, key), *_IN_A_HISTORY)
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
             .limit(most)
         )
@@ -50,6 +53,16 @@ class PastRuns(Database):
             )
             for row in reversed(rows)
         ]
+
+    def in_a_history(self) -> set[str]:
+        """The ids of all runs that :meth:`past_runs` has, of whichever scenario, profile and environment."""
+        newest = func.row_number().over(
+            partition_by=(RunRow.scenario, RunRow.profile, RunRow.fingerprint),
+            order_by=(RunRow.started_at.desc(), RunRow.run_id.desc()),
+        )
+        ranked = select(RunRow.run_id, newest.label("place")).where(*_IN_A_HISTORY).subquery()
+        with self._reading() as session:
+            return set(session.scalars(select(ranked.c.run_id).where(ranked.c.place <= MOST_RUNS)))
 
     def accepted(self, key: Key) -> list[Accepted]:
         """What was accepted after an intended change, the earliest first."""

@@ -75,6 +75,11 @@ class RunCatalogue(Database):
             self._parsed(row.measurement, Measurement, "measurement", run_id), row.verdict, row.fingerprint
         )
 
+    def forget_rounds(self, run_id: str) -> None:
+        """Remove what is kept of a bench's rounds, but not its figures."""
+        with self._writing() as session:
+            session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
+
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""
         with self._writing() as session:

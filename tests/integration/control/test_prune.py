@@ -15,8 +15,9 @@ from harness.control.prune import KnownRun, Pruned
 from harness.plan.bench import BenchPlan
 from harness.record.run_folder import RunFolder, marked_as_running, write_text
 from harness.record.summary import Verdict
-from harness.store import RunEntry, open_store
-from tests.support.baselines import make_entry, make_summary
+from harness.store import RunEntry, open_store, past_runs
+from harness.store.windows import Key
+from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.in_process import Said, harness
 from tests.support.plans import make_plan, steady
 
@@ -45,7 +46,13 @@ def only(result: Pruned) -> KnownRun:
 
 
 def made_run(
-    reports: Path, number: int, *, profile: str = "load", verdict: Verdict | None = "pass", stored: bool = True
+    reports: Path,
+    number: int,
+    *,
+    profile: str = "load",
+    verdict: Verdict | None = "pass",
+    stored: bool = True,
+    measured: bool = False,
 ) -> str:
     """A run's folder, as small as can be, and its row."""
     summary = make_summary(number, profile=profile, verdict=verdict or "pass")
@@ -56,7 +63,8 @@ def made_run(
         write_text(folder.summary, summary.to_json())
     if stored:
         with open_store(None, reports) as store:
-            store.record_run(RunEntry(summary, "f1", folder.path))
+            measurement = make_measurement(number, profile=profile) if measured else None
+            store.record_run(RunEntry(summary, "f1", folder.path, measurement=measurement))
     return summary.run_id
 
 
@@ -81,6 +89,23 @@ def test_the_latest_of_each_profile_stay_the_others_go_whole(reports: Path) -> N
     assert (output.exit_code, nightly[0] in output.err, nightly[1] in output.err) == (0, True, False)
     stay = {*nightly[1:], *smoke}
     assert left(reports) == (stay, stay)
+
+
+def test_the_figures_of_a_history_outlive_their_folders(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_runs, "MOST_RUNS", 3)
+    runs = [made_run(reports, number, measured=True) for number in range(1, 5)]
+    broken = made_run(reports, 5, verdict="broken", measured=True)
+    result = pruned(reports, 1)
+    assert [(run.run_id, run.stored) for run in result.removed] == [
+        (runs[0], True),
+        *((run, False) for run in runs[1:]),
+    ]
+    assert left(reports) == ({broken}, {*runs[1:], broken})
+    with open_store(None, reports) as store:
+        shown = store.past_runs(Key("flash_sale", "load", "f1"))
+    assert [run.run_id for run, _ in shown] == runs[1:]
+    assert only(pruned(reports, 0)).run_id == broken
+    assert left(reports) == (set(), set(runs[1:]))
 
 
 def test_failed_runs_stay_for_as_long_as_the_policy_says(reports: Path) -> None:
