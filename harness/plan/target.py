@@ -138,6 +138,7 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
             problems.add("target-command-invalid", where=where, reason=str(error))
     for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):
         if path is not None and not path.startswith("/"):
-            problems.add("ready-not-a-path", where=where, path=path)
+            inside = path.partition("://")[2].partition("/")[2] if "://" in path else path
+            problems.add("ready-not-a-path", where=where, path=path, meant=f"/{inside}")
     if table.url is not None and table.command is not None:
         problems.add("target-url-and-command", where=source.where(("target", "url")))

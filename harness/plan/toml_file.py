@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1_000_000
 _FEW = 5
 
+_is_endless_key = re.compile(r"""(?<![\w\-"'])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}""").search
+"""Whether a key has that many parts: tomllib takes a minute for 100,000 of them."""
+
 _GRAMMAR = r"""
 start: _statement? (_NL _statement?)*
 _statement: table | table_array | pair
@@ -60,6 +63,8 @@ def parse_toml(path: Path, content: bytes) -> ConfigSource:
         text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise HarnessError("file-not-utf8", where=shown_path(path), byte=error.start) from None
+    if _is_endless_key(text):
+        raise HarnessError("toml-nested-too-deeply", where=shown_path(path))
     try:
         data = tomllib.loads(text)
         paths = list(_paths(data))

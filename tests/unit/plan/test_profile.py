@@ -204,7 +204,12 @@ def test_what_is_no_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
             "target-url-and-command",
             {},
         ),
-        ("[target]\ncommand = ' '\nready = 'up'\n", "quick.toml:3: target.ready", "ready-not-a-path", {"path": "up"}),
+        (
+            "[target]\ncommand = ' '\nready = 'up'\n",
+            "quick.toml:3: target.ready",
+            "ready-not-a-path",
+            {"path": "up", "meant": "/up"},
+        ),
     ],
 )
 def test_a_problem_is_reported_with_its_line(
@@ -236,7 +241,9 @@ def test_an_unknown_kind_of_phase_is_no_problem_of_the_gates_too(tmp_path: Path)
     assert problem.code == "phase-unknown-kind"
 
 
-@pytest.mark.parametrize("text", [".".join("a" * 900) + " = 1\n", "a = " + "{b = " * 40 + "1" + "}" * 40 + "\n"])
+@pytest.mark.parametrize(
+    "text", [".".join("a" * 900) + " = 1\n", "x.a" * 100_000 + " = 1\n", "a = " + "{b = " * 40 + "1" + "}" * 40 + "\n"]
+)
 def test_a_file_nested_deeper_than_any_profile_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "quick.toml"
     path.write_text(text)

@@ -322,7 +322,12 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
         (TargetOptions(command=" ", command_option="b"), "--b", "target-command-empty", {}),
         (TargetOptions(command="'"), "--target", "target-command-invalid", {"reason": "No closing quotation"}),
         (TargetOptions(host="x", host_option="a_url"), "--a-url", "url-without-scheme", {"url": "x"}),
-        (TargetOptions(command="serve", ready="up"), "--ready", "ready-not-a-path", {"path": "up"}),
+        (
+            TargetOptions(command="serve", ready="http://localhost:80/up"),
+            "--ready",
+            "ready-not-a-path",
+            {"path": "http://localhost:80/up", "meant": "/up"},
+        ),
         (TargetOptions(pid=5), "--pid", "pid-without-host", {"option": Option("host", "URL")}),
         (TargetOptions(ready="/up"), "--ready", "ready-without-command", {"option": Option("target", "CMD")}),
         (TargetOptions(host="localhost:80"), "--host", "url-without-scheme", {"url": "localhost:80"}),
