@@ -28,6 +28,8 @@ from harness.record.journal import Journal
 from harness.record.measurement import Interval
 from harness.recording.run import PhaseRecord
 
+_SHOWS_S = 2
+"""Seconds without an end of a request that show that the target stood still."""
 _WHOLE = 0.999
 """The share of its time after which a step counts as finished: times in the journal are rounded."""
 
@@ -68,6 +70,7 @@ def steps_of(record: PhaseRecord, journal: Journal) -> Iterator[Step]:
             continue
         part = _part(record, number, start_s, end_s)
         certain = judged is not None and _certainly(record.plan.until, part, journal) == (not judged)
+        certain = certain or (judged is False and _stood_still(part))
         limited = GeneratorState(part, journal).limit() is not None
         yield Step(number, segment.end, start_s, end_s, judged, certain, limited)
 
@@ -83,6 +86,7 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     """For each step that began, whether it held: its ``until`` is not true of its final figures.
 
     None where that cannot be known: the phase has no ``until``, or the step was not finished or has too few requests.
+    If the target stood still, it did not hold: the few requests before that may have been quick.
     """
     until = record.plan.until
     lengths = step_lengths(record)
@@ -97,8 +101,13 @@ def steps_held(record: PhaseRecord) -> list[bool | None]:
     for number, (start_s, end_s) in enumerate(lengths):
         planned_s = record.plan.segments[number].duration_s
         finished.append(end_s - start_s >= _WHOLE * planned_s)
-        conclusive = finished[-1] and figures[number].has_enough and record.plan.segments[number].counts
-        held.append(figures[number].breaks(until, planned_s) is None if conclusive else None)
+        if not finished[-1] or not record.plan.segments[number].counts:
+            held.append(None)
+        elif figures[number].has_enough:
+            stands = _stood_still(_part(record, number, start_s, end_s))
+            held.append(not stands and figures[number].breaks(until, planned_s) is None)
+        else:
+            held.append(False if True in held and _stood_still(_part(record, number, start_s, end_s)) else None)
     if record.span.reason == "limit broke" and False not in held and True in finished:
         # The phase was ended because a step broke; requests that arrived late do not take that back.
         held[len(finished) - 1 - finished[::-1].index(True)] = False
@@ -118,6 +127,13 @@ def _part(record: PhaseRecord, number: int, start_s: float, end_s: float) -> Pha
     span = replace(record.span, start_s=start_s, end_s=end_s, segments=(start_s,), chosen=())
     table = record.table.of(np.flatnonzero(record.table.segment == number))
     return PhaseRecord(plan, span, end_s, table, record.variant, is_part=True)
+
+
+def _stood_still(step: PhaseRecord) -> bool:
+    """Whether no request ended in the later half of a step."""
+    half_s, end_s = math.ceil((step.start_s + step.end_s) / 2), math.floor(step.end_s)
+    later = (step.table.second >= half_s) & (step.table.second < end_s)
+    return end_s - half_s >= _SHOWS_S and not step.table.requests[later].any()
 
 
 def _certainly(until: Condition | None, part: PhaseRecord, journal: Journal) -> bool | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.capacity import Step, capacity_of
+from harness.analysis.capacity import Step, capacity_of, steps_of
 from harness.analysis.measurement import measure
 from harness.record.measurement import ALL
 from harness.recording.run import read_run
@@ -73,6 +74,21 @@ def test_a_stress_phase_has_a_capacity_that_gates_and_reports_read(tmp_path: Pat
     assert [result.code for result in summary.gates[1:]] == ["gate-capacity-uncertain", "gate-no-capacity"]
     (measured,) = measure(read_run(folder)).phases
     assert measured.endpoints[ALL].figures.keys() == {"capacity"}
+
+
+def test_a_target_that_stands_still_at_a_level_did_not_hold_it(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[STEPS], latency=lognormal(20, 0.2), requests_per_user_s=1)
+    run = read_run(folder)
+    (whole,) = run.phases
+    table = whole.table
+    busy = (table.segment != 1) | (np.cumsum(table.segment == 1) == 1)
+    silent = replace(whole, table=table.of(np.flatnonzero(busy)))
+    assert [step.held for step in steps_of(whole, run.journal)] == [True, True, True]
+    steps = list(steps_of(silent, run.journal))
+    assert [step.held for step in steps] == [True, False, True]
+    assert found(*steps) == (50, 50, 100)
+    nothing = replace(whole, table=table.of(np.flatnonzero(table.segment > 2)))
+    assert [step.held for step in steps_of(nothing, run.journal)] == [None, None, None]
 
 
 def test_a_busy_generator_is_not_taken_for_the_target(tmp_path: Path) -> None:
