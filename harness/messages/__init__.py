@@ -18,6 +18,7 @@ from string import Formatter
 from typing import Any, NamedTuple
 
 _MOST_LISTED = 30
+_LONGEST_VALUE = 300
 _LONGEST_TEXT = 5000
 """Characters of one parameter: enough for the last lines of a log."""
 
@@ -38,7 +39,7 @@ class Option(NamedTuple):
 def command_line_option(option: Option) -> str:
     """``--allow-host 10.0.0.9``."""
     name = f"--{option.name.replace('_', '-')}"
-    return name if option.value is None else f"{name} {shlex.quote(str(option.value))}"
+    return name if option.value is None else f"{name} {shlex.quote(_quotable(option))}"
 
 
 def keyword_argument(option: Option) -> str:
@@ -47,9 +48,15 @@ def keyword_argument(option: Option) -> str:
         return f"{option.name}="
     if isinstance(option.value, int):
         return f"{option.name}={option.value}"
-    value = str(option.value)
+    value = _quotable(option)
     quote = "'" if '"' in value else '"'
     return f"{option.name}={quote}{value}{quote}"
+
+
+def _quotable(option: Option) -> str:
+    """Its value in one line: nobody copies more than that."""
+    value = str(option.value)
+    return value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
 
 
 OptionStyle = Callable[[Option], str]

@@ -50,6 +50,7 @@ _BENCH_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*"
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
+_LONGEST = 1000
 _EXPECTED = {
     "WORD": "a metric",
     "COMPARATOR": "a comparison (<, <=, >, >=)",
@@ -127,6 +128,8 @@ def parsed(text: str, start: Literal["condition", "benchmark"], examples: Sequen
     """The tree of ``text`` by that rule of the grammar. Raises ``InvalidValue``, with ``examples`` in its hint."""
     from lark import UnexpectedInput
 
+    if len(text) > _LONGEST:
+        raise InvalidValue("requirement-too-long", length=len(text), most=_LONGEST)
     try:
         return _parser().parse(text, start=start)
     except UnexpectedInput as error:

@@ -86,6 +86,9 @@ def _report(item: ErrorDetails, model: type[BaseModel], at: KeyPath, source: Con
     elif item["type"] == "literal_error":
         choices = [str(choice) for choice in _choices(model, below)]
         problems.add("value-unknown", where=where, value=value, alternatives=alternatives(str(value), choices))
+    elif item["type"] == "too_long":
+        limits = item["ctx"]
+        problems.add("too-many-items", where=where, count=limits["actual_length"], most=limits["max_length"])
     elif wanted == "a list" and isinstance(value, str):
         problems.add("value-not-a-list", where=where, value=value)
     elif wanted:

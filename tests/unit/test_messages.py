@@ -87,6 +87,13 @@ def test_a_front_end_spells_options_its_own_way() -> None:
     assert 'allow_host="10.0.0.9"' in str(error.hint)
 
 
+def test_an_endless_value_of_an_option_is_cut() -> None:
+    error = HarnessError("unknown-key", where=Option("set", "a." * 5000), word="a", alternatives=[])
+    assert len(error.where or "") < 400
+    error.style = keyword_argument
+    assert len(error.where or "") < 400
+
+
 def test_parameters_are_never_read_as_templates() -> None:
     assert str(message("note", text="{y}")) == "{y}"
 

@@ -119,6 +119,7 @@ def test_a_step_is_a_requirement_without_a_limit(text: str, meaning: tuple[str, 
         ("p95 < 5ms and", "requirement-incomplete", {"text": "p95 < 5ms and", "expected": ["a metric"]}),
         ("", "requirement-invalid", {"text": ""}),
         (500, "requirement-invalid", {"text": 500}),
+        (" or ".join(["p95 > 1s"] * 100), "requirement-too-long", {"length": 1196, "most": 1000}),
         ("p95 < 1s and p50 < 1s", "requirement-joined", {"text": "p95 < 1s and p50 < 1s"}),
     ],
 )

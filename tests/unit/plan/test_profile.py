@@ -263,7 +263,7 @@ def test_a_file_larger_than_any_profile_is_refused_unread(tmp_path: Path) -> Non
 def test_more_phases_gates_or_names_than_anyone_writes_are_refused_at_once(tmp_path: Path) -> None:
     text = f"redact = {['ab'] * 1001}\n{STEADY * 3000}" + "[[gate]]\nrequire = 'p95 < 5'\n" * 2000
     problems = plan_problems(tmp_path, "", text)
-    assert sorted(problem.code for problem in problems) == ["too-many-tables", "too-many-tables", "value-invalid"]
+    assert sorted(problem.code for problem in problems) == ["too-many-items", "too-many-tables", "too-many-tables"]
 
 
 def test_many_problems_are_shown_as_a_few(tmp_path: Path) -> None:
