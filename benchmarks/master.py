@@ -270,7 +270,7 @@ def measure_levels(levels: tuple[int, ...], ramp_s: float, steady_s: float, endp
 def main(workers: tuple[int, ...], seconds: float, short: bool) -> None:
     """Measure CPU, memory and delay of the load master by the number of workers."""
     if short:
-        measure_levels(workers or (50,), ramp_s=1, steady_s=3, endpoints=5, requests=100)
+        measure_levels(workers or (50,), ramp_s=1, steady_s=2, endpoints=5, requests=100)
     else:
         measure_levels(workers or LEVELS, ramp_s=5, steady_s=seconds, endpoints=ENDPOINTS, requests=REQUESTS)
 

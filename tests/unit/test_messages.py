@@ -7,6 +7,8 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -19,10 +21,16 @@ MAKERS = {"HarnessError", "InvalidValue", "Message", "message", "add"}
 """Functions whose first argument is a code."""
 
 
+@cache
+def source() -> dict[Path, ast.Module]:
+    files = sorted((REPOSITORY / "harness").rglob("*.py"))
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
 def calls() -> Iterator[tuple[str, str, set[str] | None]]:
     """(place, code, parameters) of each call that makes a message; None where the parameters are passed on."""
-    for file in sorted((REPOSITORY / "harness").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file, tree in source().items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -58,8 +66,7 @@ def test_what_is_raised_has_words_and_their_parameters() -> None:
 
 
 def test_no_words_are_left_over() -> None:
-    source = [ast.parse(file.read_text(encoding="utf-8")) for file in (REPOSITORY / "harness").rglob("*.py")]
-    literals = {node.value for tree in source for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    literals = {node.value for tree in source().values() for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert catalogue().keys() <= literals
 
 
