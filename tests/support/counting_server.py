@@ -66,7 +66,8 @@ class CountingServer:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # A test waits for its end for as long as it may take the server to look whether it is to end.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @contextmanager
     def running(self) -> Iterator[CountingServer]:

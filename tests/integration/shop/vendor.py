@@ -40,7 +40,7 @@ def held_vendor() -> Iterator[HeldVendor]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Charge) as server:
         server.daemon_threads = True
         vendor.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield vendor
