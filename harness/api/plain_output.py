@@ -154,6 +154,9 @@ def stands(gate: LiveGate) -> str:
     """The state of a gate: ``48.3 ms, holds so far``. Its interval is known after the run."""
     if gate.gate.comparison.measures.needs != "requests":
         return "judged after the run"
+    if gate.build_a is not None:
+        before, now = (in_unit(value, gate.unit) for value in (gate.build_a, gate.observed))
+        return f"{now}, build A {before}, judged after the run"
     if gate.limit is None:
         return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"
     if gate.observed is None:

@@ -13,6 +13,7 @@ from harness.api.plain_output import clock, errors, gate_name, load_now, stands
 from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
 from harness.metrics.aggregate import Aggregate
+from harness.plan.duet import A, B
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal_entries import PhaseSpan
 from harness.record.plain_text import one_line
@@ -187,7 +188,11 @@ def percentiles(totals: RunTotals, width: int) -> Part:
     rows = [
         [Text(""), *(Text(name, style="dim") for name in names)],
         row(f"last {RECENT_S} s", totals.last(RECENT_S)),
-        row("phase", totals.total(span.phase)),
+        *(
+            [row(f"build {name.upper()}", totals.build(span.phase, name)) for name in (A, B)]
+            if totals.plan.is_duet
+            else [row("phase", totals.total(span.phase))]
+        ),
     ]
     if totals.phase(span).model == "open":
         rows.append(row("· service", totals.service(span.phase)))
@@ -281,7 +286,8 @@ def endpoints(totals: RunTotals, width: int, most: int) -> Part:
     if width < _NARROW or most < 1 or not totals.endpoints:
         return Part(_SPARE, [])
     slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[:most]
-    heads = ("slowest endpoints of the phase", "requests", "P50", "P95", "errors")
+    of = "build B" if totals.plan.is_duet else "the phase"
+    heads = (f"slowest endpoints of {of}", "requests", "P50", "P95", "errors")
     rows = [tuple(Text(head, style="dim") for head in heads)]
     for endpoint, total in slowest:
         figures = (number(total.requests), ms(total.quantile(0.5)), ms(total.quantile(0.95)), number(total.failures))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from harness.control.user_code import verify_target
 from harness.engine.fork_server import ForkServer
 from harness.gates.early_stop import early_stop
 from harness.messages import message
+from harness.plan.duet import A, B
 from harness.plan.model import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
@@ -104,7 +105,7 @@ def _run_in(
         _targets(plan, folder) as targets,
         Interrupts() as interrupts,
     ):
-        observer.load_begins(public, folder, "; ".join(target.describe() for target in targets))
+        observer.load_begins(public, folder, _described(plan, targets))
         target = targets[0]
         urls = [target.url for target in targets]
         if listen_address is not None:
@@ -165,6 +166,13 @@ def _targets(plan: RunPlan, folder: RunFolder) -> Iterator[list[Target]]:
             )
             for variant in plan.targets
         ]
+
+
+def _described(plan: RunPlan, targets: Sequence[Target]) -> str:
+    """What the load goes to, for people; of a build's starts the first."""
+    if not plan.is_duet:
+        return targets[0].describe()
+    return "; ".join(f"{name.upper()} is {target.describe()}" for name, target in zip((A, B), targets, strict=False))
 
 
 def _import_what_judges() -> None:

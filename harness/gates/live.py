@@ -14,6 +14,7 @@ from harness.messages import Message, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
+from harness.plan.duet import A, B
 from harness.plan.gating import reads
 from harness.plan.model import Gate, Phase, RunPlan
 from harness.plan.phases import phase_kind
@@ -43,6 +44,8 @@ class LiveGate:
     limit: float | None
     unit: str
     holds: bool | None
+    build_a: float | None = None
+    """In a duet, what ``observed``, which is build B's, is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,16 @@ class LiveGates:
 
     def _live(self, gate: Gate, phase: str) -> LiveGate:
         comparison = gate.comparison
-        total = self._totals.total(self._numbers[phase], gate.endpoint or ALL)
+        number = self._numbers[phase]
+        of_build_b = self._plan.is_duet and gate.endpoint is None
+        total = self._totals.build(number, B) if of_build_b else self._totals.total(number, gate.endpoint or ALL)
         of_requests = comparison.measures.needs == "requests"
         observed = comparison.measures.value(total) if total is not None and of_requests else None
         limit = None if comparison.baseline else comparison.value
         holds = None if observed is None or comparison.baseline else comparison.holds(observed, comparison.value)
-        return LiveGate(gate, phase, observed, limit, comparison.measures.unit.name, holds)
+        other = self._totals.build(number, A) if of_build_b and comparison.baseline else None
+        build_a = comparison.measures.value(other) if other is not None and of_requests else None
+        return LiveGate(gate, phase, observed, limit, comparison.measures.unit.name, holds, build_a)
 
     def lost(self) -> LostGate | None:
         """The first gate that has failed beyond recovery; None while all may still hold."""

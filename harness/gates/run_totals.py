@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.metrics.aggregate import Accumulator, Aggregate
+from harness.plan.duet import A
 from harness.plan.model import Phase, RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
@@ -70,6 +71,8 @@ class RunTotals:
         """Of the whole run, by endpoint and kind."""
         self.ended = False
         self._phases: dict[int, Accumulator] = {}
+        self._builds: dict[tuple[int, str], Accumulator] = {}
+        """Of a duet, by phase and build."""
         self._endpoints: dict[tuple[int, str], Accumulator] = {}
         """Of the phase that runs, or ran last; of earlier ones only what a gate reads."""
         self._newest = -1
@@ -86,7 +89,7 @@ class RunTotals:
 
     @property
     def endpoints(self) -> dict[str, Aggregate]:
-        """Each endpoint of the phase that runs, or ran last."""
+        """Each endpoint of the phase that runs, or ran last; in a duet those of build B."""
         length_s = self._length_s(self._newest)
         return {
             endpoint: total.over(length_s)
@@ -104,6 +107,11 @@ class RunTotals:
         """
         found = self._phases.get(phase) if endpoint == ALL else self._endpoints.get((phase, endpoint))
         return found.over(self._length_s(phase)) if found is not None else None
+
+    def build(self, phase: int, build: str) -> Aggregate | None:
+        """As :meth:`total`, of one build of a duet, which has half of the time."""
+        found = self._builds.get((phase, build))
+        return found.over(self._length_s(phase) / 2) if found is not None else None
 
     def service(self, phase: int) -> Aggregate | None:
         """As :meth:`total`, with service times in place of response times."""
@@ -127,7 +135,7 @@ class RunTotals:
         self._arrived = len(journal.arrived)
         for second in arrived:
             for part in second.endpoint_seconds:
-                self._add(second.second, part, str(journal.endpoints[part.endpoint]))
+                self._add(second.second, part, journal.endpoints[part.endpoint])
         # A part that a worker reported late makes a known second grow.
         changed = {second.second for second in arrived}
         self.seconds = {
@@ -136,12 +144,16 @@ class RunTotals:
         }
         return bool(arrived)
 
-    def _add(self, second: int, part: EndpointSecond, endpoint: str) -> None:
-        phase = part.phase
+    def _add(self, second: int, part: EndpointSecond, of: Endpoint) -> None:
+        phase, endpoint = part.phase, str(of)
         if phase > self._newest:
             self._newest = phase
             self._endpoints = {key: total for key, total in self._endpoints.items() if key[1] in self._gated}
         self._phases.setdefault(phase, Accumulator()).add(part)
+        if self.plan.is_duet:
+            self._builds.setdefault((phase, of.variant), Accumulator()).add(part)
+            if of.variant == A:  # gates and endpoints are build B's
+                return
         if phase == self._newest or endpoint in self._gated:
             self._endpoints.setdefault((phase, endpoint), Accumulator()).add(part)
         for key in self._gated & {ALL, endpoint}:

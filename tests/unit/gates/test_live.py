@@ -10,7 +10,7 @@ import pytest
 from harness.gates.live import LiveGate, LiveGates, failed_beyond_recovery
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message
-from harness.plan.model import Gate, Phase, RunPlan
+from harness.plan.model import CommandTarget, Gate, Phase, RunPlan
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder, read_json
 from tests.support.judged import judge
@@ -170,3 +170,24 @@ def test_a_stopped_run_is_judged_by_what_stopped_it(tmp_path: Path) -> None:
     assert judge(done).gates[0].status == "inconclusive"
     assert judge(running).gates[0].status == "fail"
     assert judge(running).exit_code == 1
+
+
+def test_the_gates_of_a_duet_show_build_b_beside_build_a(tmp_path: Path) -> None:
+    def latency(_: np.random.Generator, at_s: Floats, endpoint: str) -> Floats:
+        return 0 * at_s + (90.0 if endpoint.startswith("B ") else 30.0)
+
+    folder = record_run(
+        tmp_path,
+        phases=[steady(seconds=20)],
+        gates=["mean <= baseline + 5%", "throughput > 1/s"],
+        latency=latency,
+        target=CommandTarget(command="old"),
+        build_b=CommandTarget(command="new"),
+    )
+    mean, throughput = standing(plan_of(folder), read_journal(folder.journal))
+    assert mean.observed == pytest.approx(90)
+    assert mean.build_a == pytest.approx(30)
+    assert mean.holds is None
+    (_, build_b) = judge(folder).phases
+    assert throughput.observed == pytest.approx(build_b.throughput_rps, rel=0.05)
+    assert (throughput.build_a, throughput.holds) == (None, True)
