@@ -20,7 +20,7 @@ from harness.metrics.metric import Metric
 from harness.metrics.target import PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.plan.duet import BLOCK, FEWEST_BLOCKS, A, B
-from harness.plan.model import AttachedTarget, CommandTarget, Phase, Target
+from harness.plan.model import EVERY, AttachedTarget, CommandTarget, Phase, Target
 from harness.plan.target import SHOP
 from harness.record.measurement import ALL, Interval
 from harness.record.summary import Change, Duet
@@ -39,6 +39,7 @@ def duet_of(run: RunRecording) -> Duet:
         b=named(b.target),
         starts=len(run.plan.targets) // 2,
         blocks=blocks,
+        side_by_side=any(EVERY in phase.turns for phase in _measured(run)),
         self_changes=self_changes(run),
     )
 
@@ -65,12 +66,13 @@ def duet_changes(run: RunRecording) -> list[Change]:
 
 
 def self_changes(run: RunRecording) -> list[Change]:
-    """The same of build A with itself, all endpoints together: its two turns in each block, one with the other."""
+    """The same of build A with itself, all endpoints together: the two halves of its turns in each block."""
     found: list[_Row] = []
     for phase in _measured(run):
         record = _record(run, phase, A)
         turn = turn_of(record.table, record)
-        is_second = np.array([any(record.turns[at - at % BLOCK : at]) for at in range(len(record.turns))])[turn]
+        own = np.array(record.turns).reshape(-1, BLOCK)
+        is_second = (2 * (own.cumsum(axis=1) - own) >= own.sum(axis=1, keepdims=True)).ravel()[turn]
         one = is_second ^ (turn // BLOCK % 2 == 1)  # now the first, now the second: a drift cancels out
         halves = [sample_of_turns(record.table.of(np.flatnonzero(half)), record) for half in (one, ~one)]
         found += [

@@ -105,14 +105,15 @@ def phase_profile(run: RunRecording, record: PhaseRecord) -> PhaseProfile | None
     stacks = cpu_stacks(run, record)
     if not stacks or record.length_s <= 0:
         return None
-    # Of a build that was started several times, each start has a profile, and its part of the requests.
+    # A profile is that of one start of the target, and each start has the same part of the requests.
+    starts = 1 if record.workers is None else record.workers.starts
     profiles = [profile for profile in run.profiles.profiles if _is_cpu_of(profile, record)]
     rates_hz = [profile.rate_hz or 100.0 for profile in profiles]
     seen = [_requests_during(record, profile) * hz for profile, hz in zip(profiles, rates_hz, strict=True)]
     return PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
         rate_hz=rates_hz[0],
-        requests=sum(seen) / len(seen) / rates_hz[0],
+        requests=sum(seen) / starts / rates_hz[0],
         functions=functions_of(stacks),
     )
 

@@ -43,7 +43,13 @@ def run_duet(options: DuetOptions) -> Run:
             if options.base is not None:
                 builds = checkouts.enter_context(two_builds(options.base, uncommitted=options.uncommitted))
                 first, second = (_in_checkout(each, build) for each, build in zip((first, second), builds, strict=True))
-            return duet_plan(first, second, starts=options.starts, stop_early=options.stop_early)
+            return duet_plan(
+                first,
+                second,
+                starts=options.starts,
+                stop_early=options.stop_early,
+                side_by_side=options.side_by_side,
+            )
 
         return carry_out(plan, options)
 

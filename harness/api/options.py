@@ -122,6 +122,9 @@ class DuetOptions(LoadOptions):
         metavar="CMD",
     )
     uncommitted: bool = _option(False, "With --base: build B has the changes that are not committed yet.")
+    side_by_side: bool = _option(
+        False, "Open model: send each arrival to both builds in the same moment, instead of in turns."
+    )
     stop_early: bool = _option(
         False, "Stop as soon as all gates against build A are decided; the phases' lengths are the most it takes."
     )

@@ -15,7 +15,7 @@ from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
 from harness.engine.search_steps import LEAD_S, SearchSteps
 from harness.messages import message
-from harness.plan.model import Phase, RunPlan, Segment
+from harness.plan.model import EVERY, Phase, RunPlan, Segment
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal_entries import PhaseEndReason
@@ -125,7 +125,7 @@ class Phases:
         turns = self._plan.phases[announced["phase"]].turns
         for target in range(len(self._plan.targets)):
             group = [worker for worker in self._workers if self._targets[worker] == target]
-            shared = {**announced, "workers": len(group), "turns": [turn == target for turn in turns]}
+            shared = {**announced, "workers": len(group), "turns": [turn in (target, EVERY) for turn in turns]}
             for number, worker in enumerate(group):
                 self._runner.send_message(messages.PHASE, {**shared, "worker": number}, client_id=worker)
 

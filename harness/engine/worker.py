@@ -272,9 +272,11 @@ def main(given: Namespace) -> None:
     plan = set_up_load_process("worker", given.plan, given.index)
     start = json.loads(sys.stdin.readline())
     target = start["target"]
+    # Both builds of a duet get the same random numbers, and with them the same tasks and data.
+    number = given.index // len(plan.targets)
     is_duet, plan = plan.is_duet, plan.of_target(plan.target_of(given.index))
     use_keys(Keys.of(bytes.fromhex(given.keys)))
-    random.seed(f"{plan.seed}:{given.index}")
+    random.seed(f"{plan.seed}:{number}")
     guarding = install_guard(plan, target, given.index)
     try:
         scenario = load_scenario(plan.scenario.locustfiles)
@@ -283,7 +285,7 @@ def main(given: Namespace) -> None:
         raised = locate(error, Path(plan.scenario.path))
         sys.exit(f"{raised.location}: {raised.error}")
     environment = make_environment(scenario, plan, host=target)
-    shuffle_tasks(TaskShufflers(f"{plan.seed}:{given.index}"))
+    shuffle_tasks(TaskShufflers(f"{plan.seed}:{number}"))
     runner = create_runner(environment, LoadWorkerRunner, *start["master"])
     runner.keeps_host = is_duet
     if not reads_stats(scenario):

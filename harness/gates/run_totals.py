@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.metrics.aggregate import Accumulator, Aggregate
 from harness.plan.duet import A
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model import EVERY, Phase, RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
@@ -109,9 +109,10 @@ class RunTotals:
         return found.over(self._length_s(phase)) if found is not None else None
 
     def build(self, phase: int, build: str) -> Aggregate | None:
-        """As :meth:`total`, of one build of a duet, which has half of the time."""
+        """As :meth:`total`, of one build of a duet, which has half of the time if they take turns."""
         found = self._builds.get((phase, build))
-        return found.over(self._length_s(phase) / 2) if found is not None else None
+        share = 1.0 if EVERY in self.plan.phases[phase].turns else 0.5
+        return found.over(share * self._length_s(phase)) if found is not None else None
 
     def service(self, phase: int) -> Aggregate | None:
         """As :meth:`total`, with service times in place of response times."""

@@ -13,7 +13,7 @@ import random
 from harness.messages import Message, Option, message
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import reads
-from harness.plan.model import Gate, Phase, RunPlan, Sampling, Segment, Variant
+from harness.plan.model import EVERY, Gate, Phase, RunPlan, Sampling, Segment, Variant
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.problems import Problems
 
@@ -34,10 +34,13 @@ MARGIN = (
 """What build B must keep to where the user has stated no gate that reads build A, which a duet's baseline is."""
 
 
-def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1, stop_early: bool = False) -> RunPlan:
+def duet_plan(
+    first: RunPlan, second: RunPlan, *, starts: int = 1, stop_early: bool = False, side_by_side: bool = False
+) -> RunPlan:
     """One plan of two that differ in their targets only. Each phase takes as long as before, shared by both builds.
 
-    Phases that search for a limit are left out, as the builds may break at different loads.
+    Phases that search for a limit are left out, as the builds may break at different loads. With ``side_by_side``,
+    every arrival of the open model goes to both builds in the same moment.
     Raises :class:`ManyProblemsError` where no measured phase is left, or where a ``LoadTestShape`` sets the load.
     """
     phases = [phase for phase in first.phases if phase.until is None and phase.kind != MEMORY_PASS]
@@ -53,6 +56,10 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1, stop_early: b
         problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
     if starts > 1 and (first.stop_early or stop_early):
         problems.add("duet-starts-with-stop-early", where=Option("starts"), option=Option("stop_early"))
+    if side_by_side and starts > 1:
+        problems.add("duet-side-by-side-with-starts", where=Option("side_by_side"), option=Option("starts"))
+    if side_by_side and not any(phase.model == "open" and phase.measured for phase in phases):
+        problems.add("duet-side-by-side-closed", where=Option("side_by_side"))
     problems.raise_if_any()
     gates = [
         gate
@@ -66,7 +73,9 @@ def duet_plan(first: RunPlan, second: RunPlan, *, starts: int = 1, stop_early: b
     return first.model_copy(
         update={
             "targets": pair * starts,
-            "phases": tuple(in_turns(phase, starts, rng) for phase in phases),
+            "phases": tuple(
+                in_turns(phase, starts, None if side_by_side and phase.model == "open" else rng) for phase in phases
+            ),
             "gates": tuple(gates),
             "stop_early": first.stop_early or stop_early,
             "workers": len(pair) * starts * first.workers,
@@ -80,8 +89,8 @@ def of_build(variant: str, found: Message) -> Message:
     return message("of-build", build=variant.upper(), found=found) if variant else found
 
 
-def in_turns(phase: Phase, starts: int, rng: random.Random) -> Phase:
-    """The phase with its segments cut into turns, in whole blocks."""
+def in_turns(phase: Phase, starts: int, rng: random.Random | None) -> Phase:
+    """The phase with its segments cut into turns, in whole blocks; without ``rng``, every turn is both builds'."""
     segments: list[Segment] = []
     turns: list[int] = []
     fewest = FEWEST_BLOCKS if phase.measured else 1
@@ -90,7 +99,9 @@ def in_turns(phase: Phase, starts: int, rng: random.Random) -> Phase:
         count = BLOCK * math.ceil(round(blocks, 6))
         rise = (segment.end - segment.start) / count
         for number in range(count):
-            if number % BLOCK == 0:
+            if rng is None:
+                turns.append(EVERY)
+            elif number % BLOCK == 0:
                 build = 2 * (len(turns) // BLOCK % starts)
                 one, other = rng.sample((build, build + 1), 2)
                 turns += [one, other, other, one]

@@ -33,6 +33,10 @@ def _redacted_overrides(overrides: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(redacted_setting, overrides))
 
 
+EVERY = -1
+"""The turn of all targets at once."""
+
+
 class Segment(Frozen):
     """The goal goes linearly from ``start`` to ``end`` (users, or arrivals per second) in ``duration_s``."""
 
@@ -80,7 +84,7 @@ class Phase(Frozen):
     spacing: Literal["even", "poisson"] = "even"
     """How the arrivals of the open model are spread."""
     turns: tuple[int, ...] = ()
-    """In a duet, the number of the target whose turn each segment is. Users of the others start nothing in it."""
+    """In a duet, the number of the target whose turn each segment is, or :data:`EVERY`. Users of others rest in it."""
     measured: bool = True
     """Whether gates that name no phase read it."""
     description: str

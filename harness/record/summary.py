@@ -361,6 +361,8 @@ class Duet(_Part):
     """How many times each was started."""
     blocks: int
     """How many blocks of turns the measured phases had."""
+    side_by_side: bool = False
+    """Whether both builds served the same arrivals in the same moment, where a phase is of the open model."""
     self_changes: list[Change]
     """Build A compared with itself: what noise alone looks like in this run."""
 

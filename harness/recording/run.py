@@ -13,7 +13,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.metrics import RUN_METRICS
 from harness.metrics.metric import Metric
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model import EVERY, Phase, RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
@@ -184,7 +184,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
         phase = as_ran(plan.phases[span.phase], span, end_s)
         for variant in variants:
             table = SecondTable.joined(tables.get((span.phase, variant), []))
-            turns = tuple(plan.targets[turn].name == variant for turn in phase.turns)
+            turns = tuple(turn == EVERY or plan.targets[turn].name == variant for turn in phase.turns)
             workers = Workers(plan, variant) if turns else None
             records.append(PhaseRecord(phase, span, end_s, table, variant, turns, workers))
     return records

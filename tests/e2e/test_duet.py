@@ -99,6 +99,25 @@ def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_pa
     assert served["a"] > 100
 
 
+def test_side_by_side_both_builds_get_every_arrival_in_the_same_moment(tmp_path: Path) -> None:
+    scenario = written(tmp_path, OPEN)
+    with ExitStack() as running:
+        a, b = (running.enter_context(CountingServer().running()) for _ in range(2))
+        b.delay_s = 0.06
+        urls = ("--a-url", a.url, "--b-url", b.url)
+        result = harness("duet", scenario, "--profile", "load.toml", *urls, "--side-by-side", "--json", cwd=tmp_path)
+        served = [a.served.total(), b.served.total()]
+    assert served == [240, 240]  # 60 arrivals a second for 4 s, none of them in turns
+    summary = result.json()
+    assert summary["duet"]["side_by_side"]
+    (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
+    assert p50["meaning"] == "worse"
+    first, second = (
+        np.bincount(record.table.segment, record.table.requests) for record in recorded(latest_run(tmp_path)).phases
+    )
+    assert np.abs(first[:32] - second[:32]).max() <= 2
+
+
 @pytest.mark.alone
 def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_change(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED)

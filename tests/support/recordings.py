@@ -139,6 +139,7 @@ def record_run(
     sampled: Callable[[float], Mapping[str, Mapping[str, float]]] | None = None,
     target: Target | None = None,
     build_b: Target | None = None,
+    starts: int = 1,
     profiles: Profiles | None = None,
     events: Sequence[tuple[float, str, str | Message] | tuple[float, str, str | Message, int]] = (),
     held_steps: int | None = None,
@@ -160,8 +161,8 @@ def record_run(
     recording there; ``end_reason`` None then means killed: no phase end, no end frame. ``verify`` is what
     ``verify.json`` says.
 
-    ``build_b`` makes it a duet, with ``target`` as build A. Build B's endpoints are ``B GET /products`` for ``latency``
-    and ``failures``, and its profiles those of ``steady (build B)``.
+    ``build_b`` makes it a duet of so many ``starts``, with ``target`` as build A. Build B's endpoints are
+    ``B GET /products`` for ``latency`` and ``failures``, and its profiles those of ``steady (build B)``.
     """
     phases = [ramp(), steady(), stress()] if phases is None else list(phases)
     plan = make_plan(
@@ -179,7 +180,7 @@ def record_run(
     names = list(endpoints or ENDPOINTS)
     if build_b is not None:
         other = plan.model_copy(update={"targets": (Variant(target=build_b),)})
-        plan = duet_plan(plan, other)
+        plan = duet_plan(plan, other, starts=starts)
         phases, workers = list(plan.phases), plan.workers
         names += [f"B {name}" for name in names]
     folder = RunFolder.create(parent, run_id)
@@ -283,7 +284,7 @@ class _Draw:
         start_s = np.concatenate(starts) if starts else np.zeros(0)
         endpoint = self.rng.choice(len(self.shares), len(start_s), p=self.shares / self.shares.sum())
         if span.plan.turns:
-            endpoint = endpoint + len(self.shares) * np.array(span.plan.turns)[segment_of]
+            endpoint = endpoint + len(self.shares) * (np.array(span.plan.turns)[segment_of] % 2)
         service_ms, delay_ms = np.zeros(len(start_s)), np.zeros(len(start_s))
         failure = np.full(len(start_s), -1, dtype=np.int64)
         for which, name in enumerate(self.endpoints):

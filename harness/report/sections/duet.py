@@ -76,7 +76,8 @@ def builds(summary: Summary) -> str:
     assert summary.duet is not None
     duet = summary.duet
     starts = f", each started {duet.starts} times" if duet.starts > 1 else ""
-    return f"A is {duet.a}; B is {duet.b}{starts}. They took turns: {counted(duet.blocks, 'block')} of four turns each."
+    how = "They served the same arrivals side by side" if duet.side_by_side else "They took turns"
+    return f"A is {duet.a}; B is {duet.b}{starts}. {how}: {counted(duet.blocks, 'block')} of four turns each."
 
 
 def noise(summary: Summary) -> str:

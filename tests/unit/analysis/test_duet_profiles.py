@@ -30,7 +30,13 @@ def stacks(seed: int, **more: int) -> list[Stack]:
 
 
 def duet(
-    parent: Path, of_a: list[Stack], of_b: list[Stack], *, gates: tuple[str, ...] = (), rss_mib: float = 100
+    parent: Path,
+    of_a: list[Stack],
+    of_b: list[Stack],
+    *,
+    gates: tuple[str, ...] = (),
+    rss_mib: float = 100,
+    starts: int = 1,
 ) -> RunFolder:
     """Both builds do the same; build B's memory grows to ``rss_mib``."""
 
@@ -45,6 +51,7 @@ def duet(
         endpoints={"GET /products": 1.0},
         target=CommandTarget(command="old"),
         build_b=CommandTarget(command="new"),
+        starts=starts,
         profiles=Profiles(cpu={"steady (build A)": of_a, "steady (build B)": of_b}),
         sampled=sampled,
     )
@@ -60,6 +67,13 @@ def test_a_function_that_costs_build_b_more_is_named(tmp_path: Path) -> None:
     # Each build's samples are over the requests of that build.
     assert a.requests + b.requests == pytest.approx(sum(record.table.requests.sum() for record in run.phases), rel=0.02)
     assert b.samples > a.samples + 1000
+
+
+def test_a_profile_is_that_of_one_start_and_of_its_requests(tmp_path: Path) -> None:
+    run = read_run(duet(tmp_path, stacks(1), stacks(2), starts=2))
+    profile = phase_profile(run, run.phases[0])
+    assert profile is not None
+    assert profile.requests == pytest.approx(run.phases[0].table.requests.sum() / 2, rel=0.05)
 
 
 def test_two_profiles_of_one_build_name_no_function(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from harness.errors import HarnessError, problems_of
 from harness.plan.duet import BLOCK, FEWEST_BLOCKS, MARGIN, TURN_S, duet_plan
-from harness.plan.model import CommandTarget, Phase, RunPlan, Variant
+from harness.plan.model import EVERY, CommandTarget, Phase, RunPlan, Variant
 from tests.support.plans import make_plan, ramp, steady, stress
 
 
@@ -17,8 +18,8 @@ def of(target: str, phases: list[Phase], gates: list[str]) -> RunPlan:
     return plan.model_copy(update={"targets": (Variant(target=CommandTarget(command=target)),)})
 
 
-def duet(phases: list[Phase], gates: list[str] | None = None, starts: int = 1) -> RunPlan:
-    return duet_plan(of("old", phases, gates or []), of("new", phases, gates or []), starts=starts)
+def duet(phases: list[Phase], gates: list[str] | None = None, **more: Any) -> RunPlan:
+    return duet_plan(of("old", phases, gates or []), of("new", phases, gates or []), **more)
 
 
 def test_each_build_gets_half_of_each_block_in_an_order_that_cancels_drift() -> None:
@@ -47,6 +48,27 @@ def test_several_starts_of_each_build_take_blocks_in_turn() -> None:
     assert [target.name for target in plan.targets] == ["a", "b"] * 3
     assert plan.workers == 6
     assert Counter(plan.phases[0].turns) == dict.fromkeys(range(6), 8)
+
+
+def test_side_by_side_every_turn_of_the_open_model_is_both_builds() -> None:
+    plan = duet([steady(users=10, seconds=8, name="closed"), steady(rate=10, seconds=8)], side_by_side=True)
+    assert [EVERY in phase.turns for phase in plan.phases] == [False, True]
+    assert set(plan.phases[1].turns) == {EVERY}
+    assert len(plan.phases[1].segments) == BLOCK * FEWEST_BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("phase", "more", "code"),
+    [
+        (steady(users=1, seconds=8), {"side_by_side": True}, "duet-side-by-side-closed"),
+        (steady(rate=1, seconds=8), {"side_by_side": True, "starts": 2}, "duet-side-by-side-with-starts"),
+        (steady(users=1, seconds=8), {"stop_early": True, "starts": 2}, "duet-starts-with-stop-early"),
+    ],
+)
+def test_what_cannot_be_combined_is_a_problem(phase: Phase, more: dict[str, Any], code: str) -> None:
+    with pytest.raises(HarnessError) as raised:
+        duet([phase], **more)
+    assert [problem.code for problem in problems_of(raised.value)] == [code]
 
 
 def test_the_same_seed_gives_the_same_turns() -> None:
