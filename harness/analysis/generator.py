@@ -1,12 +1,13 @@
 """Whether the load generator was the limit of a phase, and whether it made response times longer than they were.
 
-**It was the limit** if load that the phase asks for was not put on. Then the phase says nothing about the target:
+**It was the limit** if load that the phase asks for was not put on. Then the phase says little about the target:
 
 - More than :data:`HELD` of the requests waited for the rate limit that the user has set for their host.
 - Open model: arrivals fell behind their goal. One in 20 was started later than :data:`BEHIND` of the phase's length, by
   the generator's own doing: it had not turned to them yet, or a worker was busy or stalled. (Where all users wait for
   the target, the target is slow, and the wait rightly counts as response time.)
-- Closed model: a worker, one Python process with one core, was busy or stalled. Users then send less than they would.
+- Closed model: a worker, one Python process with one core, was busy or stalled. Users then send less than they would,
+  which leaves the share of failures as it is.
 
 A worker was *busy* if it had work for more than :data:`BUSY` of its core in more than :data:`BUSY_SECONDS` of the
 seconds, whether it got that core or something else on the machine did. It was *stalled* if its event loop was blocked
