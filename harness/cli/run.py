@@ -39,6 +39,8 @@ _INSTEAD: dict[str, Message] = {
 """What Locust's options are here, by the name that Locust's users type."""
 _IGNORED = ("host", "users", "spawn_rate", "run_time")
 """What Locust reads from a variable (LOCUST_HOST) or a configuration file, and the harness does not."""
+_DEFAULT_FILE = "locustfile.py"
+"""What Locust runs if no file is named."""
 _LOCUST_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 HOST, PID, ALLOWED = "HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"
 """The target for command lines that name none: set once for a container or a CI job."""
@@ -96,6 +98,8 @@ def command(
     control.interrupts.raise_on_signals()
     if locustfile is not None:
         scenario, arguments = locustfile, (*filter(None, [scenario]), *arguments)
+    if scenario is None and Path(_DEFAULT_FILE).is_file():
+        scenario = _DEFAULT_FILE
     if scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
     given |= {"scenario": scenario, "arguments": arguments}

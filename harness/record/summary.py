@@ -176,8 +176,8 @@ class PhaseSummary(Figures):
     """Of a stress or search phase, if the law describes its steps; else ``no_scalability`` says why not."""
     no_scalability: Notice | None = None
     generator_limited: str | None = None
-    """Why the load generator was the bottleneck in this phase. Its gates are then inconclusive, except for an error rate
-    of the closed model."""
+    """Why the load generator was the bottleneck in this phase. Its gates are then inconclusive, except for an error
+    rate of the closed model."""
     generator_strained: str | None = None
     """Why response times may be longer than they were; their intervals reach down to what they may be without it."""
     dropped: int = 0
