@@ -27,15 +27,15 @@ from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_paren
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.cpu import CpuSampler
-from harness.sampling.sampling_rate import CpuTime, SamplingRate
+from harness.sampling.cpu import THREADS_HZ, CpuSampler, gil_tier, rated, threads_tier
+from harness.sampling.sampling_rate import CpuTime
 from harness.targets.health import free_port
 from harness.targets.machine import usable_cores
 
 FIXED_HZ = 100
 USERS = 8
 SETTLING_S, SHORT_SETTLING_S = 2.5, 1.5
-"""Time for py-spy to start, and for the harness to find its rate."""
+"""Time for py-spy to start."""
 _SPARE_S = 60.0
 
 
@@ -120,7 +120,8 @@ def _at_a_fixed_rate(url: str, pid: int, settling_s: float, seconds: float) -> W
 
 def _as_the_harness_does(url: str, pid: int, settling_s: float, seconds: float) -> Window:
     with tempfile.TemporaryDirectory() as folder:
-        sampler = CpuSampler(pid, SamplingRate(FIXED_HZ, usable_cores()), RunFolder.create(Path(folder), "run"))
+        tiers = rated((gil_tier(FIXED_HZ), threads_tier(THREADS_HZ)), usable_cores())
+        sampler = CpuSampler(pid, tiers, RunFolder.create(Path(folder), "run"))
         sampler.begin_phase(0, "steady")
         try:
             time.sleep(settling_s)
@@ -129,7 +130,7 @@ def _as_the_harness_does(url: str, pid: int, settling_s: float, seconds: float) 
             profiles = sampler.close()
     if not profiles or profiles[0].rate_hz is None:
         raise click.ClickException(f"the harness took no samples ({'; '.join(map(str, sampler.notes))})")
-    return Window(requests_s, profiles[0].rate_hz, profiles[0].cores or 0)
+    return Window(requests_s, profiles[0].rate_hz, sum(profile.cores or 0 for profile in profiles))
 
 
 WAYS: dict[str, Callable[[str, int, float, float], Window]] = {

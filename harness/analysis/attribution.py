@@ -1,244 +1,258 @@
 """Names the functions whose CPU cost grew against the baseline, the most specific first.
 
-Compared is **CPU time per request**: samples / sampling rate / requests sent while the sampler was on. Shares alone
-mislead: if one function gets ten times slower, the shares of all others fall although they cost what they did. Time
-alone misleads too: on a machine that is slower today, all functions grow alike. So a suspect must have grown in both.
-
-Counts of samples are taken as Poisson counts with their exact interval (Garwood 1936, Biometrika 28). But a stack lasts
-over several samples, so several samples (:func:`worth_one`, or more if the baseline's runs show it) are worth one.
-Differences of times and of shares get their interval from those of both sides (MOVER, Zou & Donner 2008; for shares,
-on Wilson's intervals, which is Newcombe's method 10, 1998, Statistics in Medicine 17).
+Compared is **CPU time per request** (:mod:`harness.analysis.profiles`); which functions grew for sure, and which are
+likely to have grown, is tested in :mod:`harness.analysis.growth`. Two profiles are looked at: of threads that hold the
+GIL, and, if much of the target's CPU time is used without it, of all threads.
 
 Of a chain of callers that grew together only one is named: the deepest that explains the growth. The search does not go
 down into Python's standard library, nor into a function that others use as well and that grew less in proportion: then
-the caller is what changed.
+the caller is what changed. If the deepest one belongs to a library, and one function of the target's own code calls it
+for nearly all of the growth, that one is named.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-
-from scipy.special import gammaincinv
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.analysis.comparability import of_same_load
-from harness.analysis.functions import Frame, cpu_stacks, parse_frame
-from harness.analysis.intervals import wilson
+from harness.analysis.functions import Frame, parse_frame
+from harness.analysis.growth import Growth, discovered, growths_of, pooled, smallest_growth
 from harness.analysis.measurement import measure
+from harness.analysis.profiles import busy_stacks, profiles_of
+from harness.messages import Message, message
 from harness.plan.duet import A
 from harness.plan.phases import phase_kind
-from harness.record.measurement import FunctionSamples, PhaseMeasurement, PhaseProfile
-from harness.record.profiles import Stack
+from harness.record.measurement import PhaseMeasurement, PhaseProfile
+from harness.record.profiles import ProfileKind, Stack
 from harness.record.summary import Suspect
 from harness.recording.run import PhaseRecord, RunRecording
 
-PERSISTENCE_S = 0.02
-"""About how long a stack stays the same: after that time it is still there with probability 1/e."""
 SMALLEST_GROWTH = 0.02
 """A function that grew by less than this share of the whole cost of a request is not reported."""
 MOST_SUSPECTS = 10
 MOST_CALLERS = 3
+_SURE = 0.005
+"""At most this share of suspects are named by chance; of candidates:"""
+_LIKELY = 0.1
 _EXPLAINS = 0.8
 _AS_NEW = 0.95
-_SURE = 0.0005
-"""One-sided level for a suspect: hundreds of functions are compared, so 95 % would name some by chance."""
-_Z = 1.959963984540054
-_NOTHING = FunctionSamples(own=0, total=0)
+_WHOLE_PROGRAM = 0.9
+_WITHOUT_GIL = 0.15
+"""If more of the CPU time was used without the GIL, all threads are looked at, too."""
+_WAITING = 1.5
+"""Samples that show threads busy for so many times as long as they used a core show where threads waited for one."""
+
+
+@dataclass(slots=True)
+class Attribution:
+    """The functions that explain why the target costs more CPU than in the baseline."""
+
+    suspects: list[Suspect] = field(default_factory=list)
+    """Those that grew for sure, the greatest growth first."""
+    candidates: list[Suspect] = field(default_factory=list)
+    """Those that are likely to have grown."""
+    notes: list[Message] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
-    """Samples in a function of ``samples`` in all, each worth ``seconds`` of CPU time a request."""
+class _Sides:
+    """The profiles of one kind on both sides, over phases that both have."""
 
-    count: int
-    samples: int
-    seconds: float
-
-    @property
-    def time(self) -> float:
-        return self.count * self.seconds
-
-    @property
-    def share(self) -> float:
-        return self.count / self.samples
-
-    def times(self, dispersion: float) -> tuple[float, float]:
-        """Certain bounds of :attr:`time`."""
-        count = self.count / dispersion
-        low = float(gammaincinv(count, _SURE)) if count else 0.0
-        scale = dispersion * self.seconds
-        return low * scale, float(gammaincinv(count + 1, 1 - _SURE)) * scale
+    now: PhaseProfile
+    before: list[PhaseProfile]
+    stacks: list[Stack]
+    own: set[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Grown:
-    """A function that certainly costs more than it did."""
-
-    key: str
-    base: _Cost
-    now: _Cost
-    share_interval: tuple[float, float]
-
-    @property
-    def growth(self) -> float:
-        return self.now.time - self.base.time
-
-    @property
-    def newness(self) -> float:
-        """How much of its cost is new: 1 for a function that was not there before."""
-        return self.growth / self.now.time
-
-
-def suspects_of(run: RunRecording) -> list[Suspect]:
-    """The functions that explain why the target costs more CPU than in the baseline; none without a baseline.
+def attribution_of(run: RunRecording) -> Attribution:
+    """Compare the run's profiles with those of its baseline; nothing is found without one.
 
     In a duet, build A is the baseline of build B.
     """
+    found = Attribution()
     if run.baseline is None and not run.plan.is_duet:
-        return []
+        return found
     judged = [record for record in run.phases if record.variant != A]
     measured = [record for record in judged if record.plan.measured and phase_kind(record.plan.kind).has_load]
     held = [record for record in measured if phase_kind(record.plan.kind).one_level]
     for records in (held, measured):
-        found = _compared(run, records)
-        if found is not None:
-            return found
-    return []
+        python = _sides(run, records, "cpu")
+        threads = _sides(run, records, "threads")
+        if python is None:
+            continue
+        named: set[str] = set()
+        _compare(python, found, named)
+        if threads is not None and _without_gil(python) > _WITHOUT_GIL:
+            _compare(threads, found, named)
+        if not found.suspects and not found.notes:
+            found.notes.append(message("growth-visible", percent=100 * smallest_growth(python.now, python.before)))
+        for entries in (found.suspects, found.candidates):
+            entries.sort(key=lambda suspect: suspect.cpu_ms_baseline - suspect.cpu_ms_run)
+            del entries[MOST_SUSPECTS:]
+        break
+    return found
 
 
-def _compared(run: RunRecording, records: Sequence[PhaseRecord]) -> list[Suspect] | None:
-    """Suspects over the phases that both sides have sampled, taken together; None where there is no such phase."""
+def _without_gil(sides: _Sides) -> float:
+    """The share of the CPU time that was used without the GIL, on the side where it was more."""
+    shares = [0.0]
+    for profile in (sides.now, pooled(sides.before)):
+        if profile.clock_ms and profile.sample_ms is not None:
+            shares.append(1 - profile.sample_ms * profile.samples / profile.clock_ms)
+    return max(shares)
+
+
+def _compare(sides: _Sides, found: Attribution, named: set[str]) -> None:
+    """Add what grew to ``found``, unless it calls or is called by one of ``named``, and name it there."""
+    waiting = max(profile.busy or 0.0 for profile in (sides.now, *sides.before))
+    if waiting > _WAITING:
+        found.notes.append(message("profile-shows-waiting", factor=waiting))
+        return
+    growths = growths_of(sides.now, sides.before)
+    by_key = {growth.key: growth for growth in growths}
+    least_ms = SMALLEST_GROWTH * (pooled(sides.before).clock_ms or 0.0)
+    sure = discovered(growths, _SURE)
+    likely = discovered(growths, _LIKELY) - sure
+    for keys, into in ((sure, found.suspects), (likely, found.candidates)):
+        grown = [growth for growth in growths if growth.key in keys and growth.growth_ms >= least_ms]
+        new = [
+            suspect
+            for suspect in _named(grown, by_key, sides)
+            if not named.intersection(_chains(_key(suspect), sides.stacks))
+        ]
+        into += new
+        named |= {_key(suspect) for suspect in new}
+
+
+def _key(suspect: Suspect) -> str:
+    return Frame(suspect.function, suspect.file, suspect.line).key
+
+
+def _chains(key: str, stacks: Sequence[Stack]) -> set[str]:
+    """All functions above and below a function."""
+    found: set[str] = set()
+    for stack in stacks:
+        keys = {parse_frame(text).key for text in stack.frames}
+        if key in keys:
+            found |= keys
+    return found
+
+
+def _sides(run: RunRecording, records: Sequence[PhaseRecord], kind: ProfileKind) -> _Sides | None:
+    """Both sides over the phases that both have sampled, taken together; None where there is no such phase."""
     now: list[PhaseProfile] = []
     before: dict[str, list[PhaseProfile]] = {}
     stacks: list[Stack] = []
+    own: set[str] = set()
     for record in records:
         phase = measure(run).phase(record.plan.name, record.variant)
-        if phase is None or phase.profile is None or not phase.profile.requests:
+        profile = None if phase is None else _scaled(phase, kind)
+        if phase is None or profile is None:
             continue
-        sampled = earlier_profiles(run, phase)
+        sampled = earlier_profiles(run, phase, kind)
         if not sampled:
             continue
-        now.append(phase.profile)
-        stacks += cpu_stacks(run, record)
-        for run_id, profile in sampled.items():
-            before.setdefault(run_id, []).append(profile)
+        now.append(profile)
+        stacks += busy_stacks(run, record, kind)
+        own |= {file for recorded in profiles_of(run, record, kind) for file in recorded.own}
+        for run_id, earlier in sampled.items():
+            before.setdefault(run_id, []).append(earlier)
     if not now:
         return None
-    grown = _grown(_pooled(now), [_pooled(parts) for parts in before.values()])
-    return _named(grown, stacks)
+    return _Sides(pooled(now), [pooled(parts) for parts in before.values()], stacks, own)
 
 
-def earlier_profiles(run: RunRecording, phase: PhaseMeasurement) -> dict[str, PhaseProfile]:
+def earlier_profiles(run: RunRecording, phase: PhaseMeasurement, kind: ProfileKind) -> dict[str, PhaseProfile]:
     """The profiles that one of ``phase`` is compared with, by run-id, the latest first; in a duet that of build A."""
     others = [measure(run)] if run.plan.is_duet else of_same_load(run, phase)
     variant = A if run.plan.is_duet else phase.variant
     found = ((other.run_id, other.phase(phase.name, variant)) for other in others)
     return {
-        run_id: other.profile
+        run_id: profile
         for run_id, other in found
-        if other is not None and other.profile is not None and other.profile.samples and other.profile.requests
+        if other is not None and (profile := _scaled(other, kind)) is not None
     }
 
 
-def _pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
-    """All samples together, as if taken at the first one's rate: one taken half as often saw half the requests."""
-    functions: dict[str, FunctionSamples] = {}
-    for profile in profiles:
-        for key, seen in profile.functions.items():
-            sofar = functions.get(key, _NOTHING)
-            functions[key] = FunctionSamples(own=sofar.own + seen.own, total=sofar.total + seen.total)
-    rate_hz = profiles[0].rate_hz
-    return PhaseProfile(
-        samples=sum(profile.samples for profile in profiles),
-        rate_hz=rate_hz,
-        requests=sum(profile.requests * profile.rate_hz for profile in profiles) / rate_hz,
-        functions=functions,
-    )
+def _scaled(phase: PhaseMeasurement, kind: ProfileKind) -> PhaseProfile | None:
+    """The phase's profile of that kind; None if no clocks scale it (earlier versions took other samples)."""
+    profile = phase.profile_of(kind)
+    return profile if profile is not None and profile.spans and profile.samples and profile.requests else None
 
 
-def _grown(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[_Grown]:
-    """Every function that certainly grew by enough, in time per request and in share."""
-    base = _pooled(before)
-    whole = base.samples / base.rate_hz / base.requests
-    grown = []
-    for key, seen in now.functions.items():
-        shown = _dispersion(key, before)
-        old_worth, new_worth = max(worth_one(base.rate_hz), shown), max(worth_one(now.rate_hz), shown)
-        old = _Cost(base.functions.get(key, _NOTHING).total, base.samples, 1 / base.rate_hz / base.requests)
-        new = _Cost(seen.total, now.samples, 1 / now.rate_hz / now.requests)
-        growth = new.time - old.time
-        surely = growth - math.hypot(new.time - new.times(new_worth)[0], old.times(old_worth)[1] - old.time)
-        change = new.share - old.share
-        new_low, new_high = wilson(new.share, new.samples / new_worth)
-        old_low, old_high = wilson(old.share, old.samples / old_worth)
-        low = change - math.hypot(new.share - new_low, old_high - old.share)
-        high = change + math.hypot(new_high - new.share, old.share - old_low)
-        if surely > 0 and growth >= SMALLEST_GROWTH * whole and low > 0 and parse_frame(key).file:
-            grown.append(_Grown(key, old, new, (low, high)))
-    return grown
-
-
-def worth_one(rate_hz: float) -> float:
-    """How many samples are worth one independent sample: 4.1 at 100 a second, 1.2 at 20.
-
-    By how much the variance of a mean exceeds that of independent values where the correlation of neighbours is ``r``
-    and falls by powers of it: (1 + r) / (1 - r) (Bayley & Hammersley 1946, Supplement to the J. R. Stat. Soc. 8).
-    """
-    r = math.exp(-1 / (rate_hz * PERSISTENCE_S))
-    return (1 + r) / (1 - r)
-
-
-def _dispersion(key: str, before: Sequence[PhaseProfile]) -> float:
-    """Pearson's estimate of how much more than by chance a function's samples vary between the baseline's runs."""
-    if len(before) < 2:
-        return 0.0
-    counts = [profile.functions.get(key, _NOTHING).total for profile in before]
-    # In units of what the run's requests would give: samples a request differ between runs, not requests.
-    weights = [profile.requests * profile.rate_hz for profile in before]
-    rate = sum(counts) / sum(weights)
-    if not rate:
-        return 0.0
-    chi = sum((count - rate * weight) ** 2 / (rate * weight) for count, weight in zip(counts, weights, strict=True))
-    return chi / (len(before) - 1)
-
-
-def _named(grown: Sequence[_Grown], stacks: Sequence[Stack]) -> list[Suspect]:
+def _named(grown: Sequence[Growth], all_growths: Mapping[str, Growth], sides: _Sides) -> list[Suspect]:
     """The most specific of each chain, the greatest growth first."""
-    by_key = {entry.key: entry for entry in grown}
-    under, depth, lines = _nesting(by_key.keys(), stacks)
+    under, depth, lines = _nesting(all_growths.keys(), sides.stacks)
     explained: dict[str, list[str]] = {}
     for outer in grown:
         for inner in grown:
             if _is_wrapper(outer, inner, under, depth):
                 explained.setdefault(outer.key, []).append(inner.key)
     left = [entry for entry in grown if entry.key not in explained]
-    named = [entry for entry in left if not any(_is_callee(entry, outer, under, depth) for outer in left)]
-    named.sort(key=lambda entry: -entry.growth)
-    suspects = []
-    for entry in named[:MOST_SUSPECTS]:
-        frame = parse_frame(entry.key)
+    left = [entry for entry in left if not any(_is_callee(entry, outer, under, depth) for outer in left)]
+    named = [entry for entry in left if not _is_sum(entry, left, under, depth)]
+    suspects: dict[str, Suspect] = {}
+    for entry in sorted(named, key=lambda entry: -entry.growth_ms):
         callers = [key for key, inner in explained.items() if entry.key in inner]
         callers.sort(key=lambda key: (parse_frame(key).is_standard, -depth[key]))
-        suspects.append(_suspect(entry, frame, lines[entry.key], callers[:MOST_CALLERS]))
-    return suspects
+        own = _own_caller(entry, all_growths, under, sides)
+        charged = own or entry
+        above = [key for key in callers if key != charged.key and depth[key] < depth[charged.key]]
+        inside = entry.key if own else None
+        suspects.setdefault(charged.key, _suspect(charged, lines[charged.key], above[:MOST_CALLERS], inside))
+    return list(suspects.values())
 
 
-def _is_wrapper(outer: _Grown, inner: _Grown, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
+def _own_caller(
+    entry: Growth, all_growths: Mapping[str, Growth], under: Mapping[tuple[str, str], int], sides: _Sides
+) -> Growth | None:
+    """The function of the target's own code that calls a library's function for nearly all of its growth.
+
+    None if it is own code itself, if several call it, or if only what runs the whole program calls it.
+    """
+    if not sides.own or parse_frame(entry.key).file in sides.own:
+        return None
+    nearest: Counter[str] = Counter()
+    for stack in sides.stacks:
+        frames = [parse_frame(text) for text in stack.frames]
+        inside = next((at for at, frame in enumerate(frames) if frame.key == entry.key), None)
+        if inside is not None:
+            own = next((frame.key for frame in reversed(frames[:inside]) if frame.file in sides.own), "")
+            nearest[own] += stack.weight
+    key, weight = nearest.most_common(1)[0] if nearest else ("", 0)
+    caller = all_growths.get(key)
+    if caller is None or weight < _EXPLAINS * nearest.total() or caller.now_share > _WHOLE_PROGRAM:
+        return None
+    called_ms = under.get((key, entry.key), 0) * entry.sample_ms
+    return caller if min(called_ms, caller.growth_ms) >= _EXPLAINS * entry.growth_ms else None
+
+
+def _is_wrapper(outer: Growth, inner: Growth, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
     """Whether ``outer`` grew only because it calls ``inner``."""
     if depth[inner.key] <= depth[outer.key] or parse_frame(inner.key).is_standard:
         return False
-    called = under.get((outer.key, inner.key), 0) * inner.now.seconds
-    explains = min(called, inner.growth) >= _EXPLAINS * outer.growth
+    called = under.get((outer.key, inner.key), 0) * inner.sample_ms
+    explains = min(called, inner.growth_ms) >= _EXPLAINS * outer.growth_ms
     return explains and inner.newness >= _AS_NEW * outer.newness
 
 
-def _is_callee(inner: _Grown, outer: _Grown, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
+def _is_sum(
+    outer: Growth, entries: Sequence[Growth], under: Mapping[tuple[str, str], int], depth: Mapping[str, float]
+) -> bool:
+    """Whether ``outer`` grew only because it calls several of the others."""
+    inside = [inner for inner in entries if depth[inner.key] > depth[outer.key]]
+    called = sum(under.get((outer.key, inner.key), 0) * inner.sample_ms * inner.newness for inner in inside)
+    return called >= _EXPLAINS * outer.growth_ms
+
+
+def _is_callee(inner: Growth, outer: Growth, under: dict[tuple[str, str], int], depth: dict[str, float]) -> bool:
     """Whether ``inner`` grew only because ``outer``, which is new itself, calls it."""
     if depth[inner.key] <= depth[outer.key]:
         return False
-    called = under.get((outer.key, inner.key), 0) * inner.now.seconds * outer.newness
-    return min(called, outer.growth) >= _EXPLAINS * inner.growth
+    called = under.get((outer.key, inner.key), 0) * inner.sample_ms * outer.newness
+    return min(called, outer.growth_ms) >= _EXPLAINS * inner.growth_ms
 
 
 def _nesting(
@@ -264,16 +278,18 @@ def _nesting(
     return under, mean, {key: max(seen, key=lambda line: seen[line]) for key, seen in lines.items()}
 
 
-def _suspect(entry: _Grown, frame: Frame, line: int, callers: list[str]) -> Suspect:
+def _suspect(entry: Growth, line: int, callers: list[str], inside: str | None) -> Suspect:
+    frame = parse_frame(entry.key)
     return Suspect(
         function=frame.function,
         file=frame.file,
         line=line,
-        share_baseline=entry.base.share,
-        share_run=entry.now.share,
-        change=entry.now.share - entry.base.share,
-        interval=entry.share_interval,
-        cpu_ms_baseline=1000 * entry.base.time,
-        cpu_ms_run=1000 * entry.now.time,
+        share_baseline=entry.base_share,
+        share_run=entry.now_share,
+        change=entry.now_share - entry.base_share,
+        cpu_ms_baseline=entry.base_ms,
+        cpu_ms_run=entry.now_ms,
+        cpu_ms_growth=entry.interval_ms,
         callers=callers,
+        inside=inside,
     )

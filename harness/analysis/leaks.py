@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.functions import parse_frame, stacks_of
+from harness.analysis.functions import parse_frame
+from harness.analysis.profiles import stacks_of
 from harness.messages import Message, message
 from harness.metrics.theil_sen import theil_sen
 from harness.plan.phases import phase_kind
@@ -102,7 +103,7 @@ def _left_behind(run: RunRecording) -> LeftBehind:
     left: dict[str, int] = {}
     for profile in run.profiles.profiles:
         if profile.kind == "memory-leaked":
-            for stack in stacks_of(run, profile):
+            for stack in stacks_of(run, profile.path):
                 frames = [parse_frame(text) for text in stack.frames]
                 own = next((frame for frame in reversed(frames) if frame.file and not frame.is_standard), frames[-1])
                 left[own.key] = left.get(own.key, 0) + stack.weight

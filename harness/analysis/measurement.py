@@ -10,8 +10,8 @@ from harness.analysis import intervals, rounds, target_usage
 from harness.analysis.capacity import capacity_of, steps_of
 from harness.analysis.contamination import contamination_of
 from harness.analysis.figures import goal_of
-from harness.analysis.functions import phase_profile
 from harness.analysis.generator import GeneratorState, lateness_of, without_lateness
+from harness.analysis.profiles import phase_profile
 from harness.analysis.samples import Sample, samples_of
 from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.aggregate import Aggregate
@@ -75,7 +75,8 @@ def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
         contaminated=contamination.share,
         too_contaminated=not contamination.leaves_enough,
         endpoints=endpoints_of(record, run, clean=contamination.leaves_enough),
-        profile=phase_profile(run, record),
+        profile=phase_profile(run, record, "cpu"),
+        threads=phase_profile(run, record, "threads"),
         resources=_resources(record, run),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.attribution import suspects_of
+from harness.analysis.attribution import attribution_of
 from harness.analysis.changes import changes_of
 from harness.analysis.contamination import contamination_of
 from harness.analysis.duet import duet_changes, duet_of
@@ -29,7 +29,7 @@ from harness.plan.duet import of_build
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
 from harness.record.run_folder import RunFolder, read_json
-from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, PhaseSummary, Summary
+from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, Notice, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
@@ -45,6 +45,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
         status, reason = _verify_finding(run.folder)
         results.append(GateResult(require="verify", status=status).because(reason))
     decision = decide(run, phases, results)
+    attribution = attribution_of(run)
     return (
         Summary(
             run_id=run.run_id,
@@ -58,7 +59,9 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             phases=phases,
             gates=results,
             generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
-            suspects=suspects_of(run),
+            suspects=attribution.suspects,
+            candidates=attribution.candidates,
+            profile_notes=[*map(Notice.of, attribution.notes)],
             failures=failure_kinds(run.journal),
             baseline=BaselineRef.of(run.baseline),
             changes=duet_changes(run) if run.plan.is_duet else changes_of(run),

@@ -17,13 +17,15 @@ from harness.microbench.session import Session, pytest_command
 from harness.plan.bench import BenchPlan
 from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import CpuSampler
-from harness.sampling.sampling_rate import SamplingRate
+from harness.sampling.cpu import CpuSampler, rated
+from harness.sampling.spans import Tier
 
 SLOWEST = 3
 """How many benchmarks are profiled."""
 
 _RATE_HZ = 250
+_BUSY_THREADS = Tier("cpu", "", gil_only=False, max_hz=_RATE_HZ, min_hz=_RATE_HZ, cpu_share=1.0, span_s=60.0)
+"""Native code counts, too, and nothing else runs that it could be confused with."""
 _LOOP = re.compile(r"\brunner \(pytest_benchmark/fixture\.py")
 _OPTIONS = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet", "--benchmark-max-time=2")
 _FEWEST = 20
@@ -62,7 +64,7 @@ def _sampled(
         report=str(report), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
     with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
-        sampler = CpuSampler(session.pid, SamplingRate(_RATE_HZ, cores=None), folder)
+        sampler = CpuSampler(session.pid, rated((_BUSY_THREADS,), None), folder)
         # Not before: py-spy cannot read a Python that is starting, or about to exec another.
         session.wait_for(report.exists, interrupts)
         sampler.begin_phase(number, test)

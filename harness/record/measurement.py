@@ -42,6 +42,12 @@ class FunctionSamples(_Part):
 
     own: int
     total: int
+    cpu_ms: float | None = None
+    """CPU time per request in it and what it calls, in ms, scaled by the kernel's CPU clocks."""
+    dispersion: float | None = None
+    """By how much its samples vary between spans of the phase, as a multiple of independent samples' variance."""
+    caller: str | None = None
+    """The function that called it in most samples."""
 
 
 class PhaseProfile(_Part):
@@ -54,6 +60,14 @@ class PhaseProfile(_Part):
     rate_hz: float
     requests: float
     functions: dict[str, FunctionSamples]
+    spans: int = 0
+    """In how many spans it was sampled; 0 if it was sampled in one go and not scaled by clocks."""
+    sample_ms: float | None = None
+    """The CPU time per request that a sample stands for on average, in ms."""
+    clock_ms: float | None = None
+    """CPU time per request of the target by the kernel's clocks while it was sampled, in ms."""
+    busy: float | None = None
+    """Seconds that samples show threads busy, per CPU second: above 1, threads waited for a core."""
 
 
 class ResourceSummary(_Part):
@@ -89,8 +103,15 @@ class PhaseMeasurement(_Part):
     """Whether too few clean seconds are left to stand for the phase; the figures are then those of all seconds."""
     endpoints: dict[str, EndpointMeasurement]
     profile: PhaseProfile | None = None
+    """Of the threads that hold the GIL."""
+    threads: PhaseProfile | None = None
+    """Of all threads that do not sleep."""
     resources: dict[str, dict[str, ResourceSummary]] = {}
     """By source (``target``, ``machine``, ``generator``) and name (``cpu_percent``)."""
+
+    def profile_of(self, kind: str) -> PhaseProfile | None:
+        """Its CPU profile of that kind; None if there is none."""
+        return {"cpu": self.profile, "threads": self.threads}.get(kind)
 
 
 class Measurement(_Part):

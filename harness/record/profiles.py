@@ -18,7 +18,21 @@ from harness.messages import Message, message
 from harness.record.run_folder import read_model, regular_file, write_json
 from harness.record.summary import Notice
 
-ProfileKind = Literal["cpu", "memory-peak", "memory-leaked", "memory-allocated"]
+ProfileKind = Literal["cpu", "threads", "memory-peak", "memory-leaked", "memory-allocated"]
+"""``cpu`` samples the threads that hold the GIL, ``threads`` all that do not sleep, but only a few times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a phase that was sampled by itself: from ``offset_s`` after the phase's start, at ``rate_hz``.
+
+    ``cpu_s`` is what each process of the target used meanwhile, by its process id, from the kernel's CPU clocks.
+    """
+
+    offset_s: float
+    duration_s: float
+    rate_hz: Annotated[float, Field(gt=0)]
+    cpu_s: dict[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,9 @@ class Profile:
     ``unit`` is ``samples`` (taken at ``rate_hz``) or ``bytes``; ``raw`` is the tool's own file, if there is one. The
     sampler ran for ``duration_s``, from ``offset_s`` after the start of the phase, and used ``cores`` (CPU seconds a
     second), if that is known.
+
+    CPU samples are kept by ``spans`` too, in the folded file ``spans_path``: the first two frames of its stacks are
+    ``span NUMBER`` (from 0) and ``pid NUMBER``. ``own`` are the files of the target's own code, as frames name them.
     """
 
     kind: ProfileKind
@@ -40,6 +57,9 @@ class Profile:
     offset_s: float = 0.0
     cores: float | None = None
     variant: str = ""
+    spans_path: str | None = None
+    spans: list[Span] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
 
 
 class _Saved(BaseModel):

@@ -296,7 +296,7 @@ class Generator(_Part):
 class Suspect(_Part):
     """A function (with what it calls) that costs the target more CPU per request than in the baseline.
 
-    Shares are those of the target's CPU samples (0…1), ``change`` is their difference, ``interval`` its 95 % interval.
+    Shares are those of the target's CPU samples (0…1), ``change`` is their difference.
     """
 
     function: str
@@ -305,10 +305,15 @@ class Suspect(_Part):
     share_baseline: float
     share_run: float
     change: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None = None
+    """The 95 % interval of ``change``, in runs of earlier versions."""
     cpu_ms_baseline: float = 0.0
-    """CPU time in the function per request (of any endpoint), in ms."""
+    """CPU time in the function per request (of any endpoint), in ms; the baseline's at this run's speed."""
     cpu_ms_run: float = 0.0
+    cpu_ms_growth: tuple[float, float] | None = None
+    """The 95 % interval of their difference."""
+    inside: str | None = None
+    """The function of a library in which the growth is, if this one calls it for nearly all of it."""
     callers: list[str] = []
     """The functions that grew only because they call this one: the closest three, Python's own last."""
 
@@ -443,6 +448,11 @@ class Summary(_Part):
     gates: list[GateResult] = []
     generator: Generator = Generator()
     suspects: list[Suspect] = []
+    """The functions that certainly cost more CPU per request than in the baseline."""
+    candidates: list[Suspect] = []
+    """Those that are likely to."""
+    profile_notes: list[Notice] = []
+    """What the comparison of the profiles could not see, and why."""
     failures: list[FailureKind] = []
     baseline: BaselineRef | None = None
     changes: list[Change] = []

@@ -1,14 +1,12 @@
-"""Runs a tool as a child that dies with the harness: ``python -m harness.sampling.child PARENT COMMAND…``.
+"""Runs tools as children that die with the harness.
 
-The kernel kills it (``PR_SET_PDEATHSIG``) when the *thread* that started it ends, also on SIGKILL. So start it from a
-thread that lives as long as the child should.
+The kernel kills such a child (``PR_SET_PDEATHSIG``) when the *thread* that started it ends, also on SIGKILL. So start
+it from a thread that lives as long as the child should.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,14 +14,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
+from harness.sampling import die_with_parent
+
 _POLL_S = 0.1
 
 
 def start_child(command: Sequence[str], output: int | IO[bytes], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own, so that Ctrl-C at the terminal does not reach it."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "harness.sampling.child", str(os.getpid()), *command],
+        [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,
@@ -58,22 +57,3 @@ def tool(name: str) -> str | None:
     """The path of a program installed beside this Python; None if it is not installed."""
     path = Path(sys.executable).parent / name
     return str(path) if path.exists() else None
-
-
-def _become(parent: int, command: list[str]) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the prctl call
-        return
-    # py-spy ends its recording on SIGINT, which is ignored in what a script starts in the background.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        os.execvp(command[0], command)
-    except PermissionError:
-        sys.exit(
-            f"no permission to run {command[0]}: if its file has a capability (getcap), a container needs it, too: "
-            "--cap-add SYS_PTRACE"
-        )
-
-
-if __name__ == "__main__":
-    _become(int(sys.argv[1]), sys.argv[2:])

@@ -1,56 +1,84 @@
-"""CPU profiles: one py-spy recording per phase, at the requested rate unless that would disturb what is measured.
+"""CPU profiles of each phase in two tiers: the threads that hold the GIL, often, and all busy threads, now and then.
 
-For each sample py-spy reads the stacks of all threads, waiting ones too, by some ten system calls each. What that costs
-depends on the target, so it is measured during the run, and the rate follows from it. ``benchmarks/sampling.py``
-measures what a rate takes from a target.
+A thread that holds the GIL runs Python code. py-spy finds it without reading the stacks of the others, which is cheap.
+Threads that only wait for the GIL are not taken for busy ones. What runs without the GIL (native code, the kernel) is
+seen by the second tier, at a few samples per second. ``benchmarks/sampling.py`` measures what both take from a target.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import subprocess
-import threading
 import time
-from collections.abc import Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import psutil
 
 from harness.messages import Message, message
 from harness.record.measurement import ONLY
-from harness.record.profiles import Profile, write_folded
-from harness.record.redaction import redacted
+from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.py_spy import PySpyRecording, complaint, counts, fold, has_capability, may_read_memory
-from harness.sampling.sampler import PID_UNKNOWN, During, PhaseSampler, Sampler, SamplerKind, SamplingContext
-from harness.sampling.sampling_rate import CpuTime, SamplingRate
+from harness.sampling.frame_names import own_files
+from harness.sampling.py_spy import counts, fold, has_capability, may_read_memory
+from harness.sampling.sampler import (
+    PID_UNKNOWN,
+    During,
+    PhaseSampler,
+    Sampler,
+    SamplerKind,
+    SamplingContext,
+    file_stem,
+)
+from harness.sampling.sampling_rate import SamplingRate
+from harness.sampling.spans import PhaseRecorder, RecordedSpan, Tier, discard
 
-_WRITE_TIMEOUT_S = 20.0
-_WATCH_S = 1.0
 _MANY_ERRORS = 0.25
 """py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
-_COMMANDS = re.compile(r'process \d+:".*(?=")')
-"""What a line of py-spy's raw output contains of processes: their whole command lines."""
+THREADS_HZ = 5
+MIN_HZ = 10
+"""What a useful profile needs. A target with very many threads then costs more than its share."""
+CPU_SHARES = 0.015, 0.005
+"""The shares of the machine's CPU time that the tiers may take: together a fiftieth."""
+
+
+def gil_tier(max_hz: int) -> Tier:
+    """Threads that hold the GIL."""
+    return Tier("cpu", "", True, max_hz, MIN_HZ, CPU_SHARES[0], span_s=4.0)
+
+
+def threads_tier(max_hz: int) -> Tier:
+    """All threads that do not sleep."""
+    return Tier("threads", ".threads", False, max_hz, 1, CPU_SHARES[1], span_s=12.0)
+
+
+RatedTier = tuple[Tier, SamplingRate]
+
+
+def rated(tiers: Iterable[Tier], cores: float | None, targets: int = 1) -> list[RatedTier]:
+    """Each tier with its rate, on ``cores`` for target, generator and samplers together.
+
+    Without ``cores``, it is the highest rate, whatever that costs.
+    """
+    return [
+        (tier, SamplingRate(tier.max_hz, cores, share=tier.cpu_share, min_hz=tier.min_hz, targets=targets))
+        for tier in tiers
+    ]
 
 
 class CpuSampler(PhaseSampler):
-    """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``.
+    """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``, and by spans into ``….spans.folded``.
 
-    ``rate`` decides how often, and learns from what that costs. If a phase began at a rate far from the right one, its
-    recording is started again after a second, and the one with more samples counts. py-spy takes about 0.3 s from its
-    start to its first sample.
+    The builds of a duet share the rates of the tiers.
     """
 
-    def __init__(self, pid: int, rate: SamplingRate, folder: RunFolder, variant: str = ONLY) -> None:
+    def __init__(self, pid: int, tiers: Sequence[RatedTier], folder: RunFolder, variant: str = ONLY) -> None:
         super().__init__()
         self._pid = pid
         self._variant = variant
-        self._rate = rate
+        self._tiers = tiers
         self._folder = folder
-        self._recordings: list[PySpyRecording] = []
-        self._watches: list[threading.Thread] = []
+        self._recorders: list[PhaseRecorder] = []
         self._py_spy = tool("py-spy")
         if self._py_spy is None:
             self.note(message("cpu-py-spy-missing"))
@@ -62,132 +90,109 @@ class CpuSampler(PhaseSampler):
             self.submit(self._start, self._py_spy, index, name, time.monotonic())
 
     def end_phase(self) -> None:
-        self.submit(self._end_recording, time.monotonic())
+        self.submit(self._end_recorders, time.monotonic())
 
-    def _start(self, py_spy: str, index: int, name: str, phase_began: float, attempt: int = 0) -> None:
+    def _start(self, py_spy: str, index: int, name: str, began_s: float) -> None:
         if not psutil.pid_exists(self._pid):
             self.note(message("cpu-target-ended", phase=name))
             return
         if not may_read_memory(self._pid) and not has_capability(py_spy):
             self.note(message("cpu-no-permission"))
             return
-        recording = PySpyRecording.start(
-            py_spy, self._pid, self._folder.cpu, index, name, phase_began, attempt, self._rate.hz
-        )
-        self._recordings.append(recording)
-        watch = threading.Thread(target=self._watch, args=(py_spy, recording), name="py-spy's cost", daemon=True)
-        self._watches.append(watch)
-        watch.start()
+        for tier, rate in self._tiers:
+            stem = self._folder.cpu / f"{file_stem(index, name)}{tier.suffix}"
+            self._recorders.append(PhaseRecorder(py_spy, self._pid, tier, rate, stem, index, name, began_s))
 
-    def _watch(self, py_spy: str, recording: PySpyRecording) -> None:
-        """Measure what a sample costs until the recording ends; start it again, once, if its rate is far off."""
-        while not recording.is_sampling:
-            if recording.over.wait(0.1):
-                return
-        recording.started = time.monotonic()
-        begin = CpuTime.of(recording.process.pid)
-        may_start_again = recording.attempt == 0
-        while not recording.over.wait(_WATCH_S):
-            now = CpuTime.of(recording.process.pid)
-            if begin is None or now is None or recording.process.poll() is not None:
-                return
-            recording.cores = now.cores_since(begin)
-            self._rate.update(recording.cores, recording.rate_hz, self._pid)
-            if may_start_again and self._rate.is_far_from(recording.rate_hz):
-                self.submit(self._start_again, py_spy, recording)
-                return
-            may_start_again &= not self._rate.is_known
-
-    def _start_again(self, py_spy: str, recording: PySpyRecording) -> None:
-        if recording.ended is None and psutil.pid_exists(self._pid):  # the phase goes on
-            self._end_recording(time.monotonic())
-            self._start(py_spy, recording.index, recording.name, recording.phase_began, recording.attempt + 1)
-
-    def _end_recording(self, now: float) -> None:
-        if self._recordings and self._recordings[-1].ended is None:
-            self._recordings[-1].end(now)
+    def _end_recorders(self, now_s: float) -> None:
+        for recorder in self._recorders:
+            recorder.end(now_s)
 
     def collect(self) -> list[Profile]:
-        for watch in self._watches:
-            watch.join()
-        ended = [recording for recording in self._recordings if self._has_ended(recording)]
-        logs = {id(recording): recording.log.read_text(errors="replace") for recording in ended}
         profiles = []
-        for _, phase in groupby(ended, key=lambda recording: recording.index):
-            attempts = list(phase)
-            best = max(attempts, key=lambda recording: counts(logs[id(recording)])[0])
-            last = attempts[-1]
-            if last is not best and not last.was_cut_short and not last.raw.exists():
-                self.note(message("cpu-first-seconds-only", reason=self._why_nothing(last, logs[id(last)])))
-            for other in attempts:
-                if other is not best:
-                    other.raw.unlink(missing_ok=True)
-            profile = self._profile(best, logs[id(best)])
+        for recorder in self._recorders:
+            recorder.wait()
+            profile = self._profile(recorder)
             if profile is not None:
                 profiles.append(profile)
-        for recording in ended:
-            recording.log.unlink()
+            if recorder.tier is self._tiers[0][0]:  # the others would say the same again
+                for note in recorder.notes:
+                    self.note(note)
         return profiles
 
-    def _has_ended(self, recording: PySpyRecording) -> bool:
-        try:
-            recording.process.wait(_WRITE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.note(message("cpu-py-spy-hangs", phase=recording.name))
-            return False
-        return True
-
-    def _profile(self, recording: PySpyRecording, log: str) -> Profile | None:
-        """The profile of the recording; None, and a note, if there are no samples."""
-        if not recording.raw.exists():
-            self.note(self._why_nothing(recording, log))
+    def _profile(self, recorder: PhaseRecorder) -> Profile | None:
+        """The profile of all spans that were written; None if there are none."""
+        whole: Counter[tuple[str, ...]] = Counter()
+        by_span: list[Stack] = []
+        own: set[str] = set()
+        spans: list[RecordedSpan] = []
+        logs: list[str] = []
+        for span in recorder.spans:
+            written = [recording for recording in span.recordings.values() if recording.raw.exists()]
+            for recording in written:
+                raw = recording.raw.read_text(errors="replace")
+                own |= own_files(raw, anywhere=self._variant != ONLY)
+                process = () if recording.pid == self._pid else (f"process {recording.name}",)
+                for stack in fold(raw, anywhere=self._variant != ONLY):
+                    frames = (*process, *stack.frames)
+                    whole[frames] += stack.weight
+                    by_span.append(Stack((f"span {len(spans)}", f"pid {recording.pid}", *frames), stack.weight))
+            logs += [recording.log.read_text(errors="replace") for recording in span.recordings.values()]
+            for recording in span.recordings.values():
+                discard(recording)
+            if written:
+                spans.append(span)
+        if not spans:
             return None
-        self._note_doubts(recording, log)
-        raw = self._folder.cpu / f"{recording.stem}.py-spy.txt"
-        stacks = _COMMANDS.sub(lambda found: redacted(found[0]), recording.raw.read_text(errors="replace"))
-        recording.raw.write_text(stacks)
-        recording.raw.rename(raw)
-        folded = raw.with_name(f"{recording.stem}.folded")
-        write_folded(folded, fold(stacks, self._pid, anywhere=self._variant != ONLY))
-        assert recording.ended is not None
+        self._note_doubts(recorder, spans, logs)
+        folded = recorder.stem.with_name(f"{recorder.stem.name}.folded")
+        write_folded(folded, [Stack(frames, weight) for frames, weight in whole.items()])
+        spans_path = folded.with_suffix(".spans.folded")
+        write_folded(spans_path, by_span)
+        parts = [_span(span, recorder.began_s) for span in spans]
+        sampled_s = sum(part.duration_s for part in parts)
         return Profile(
-            kind="cpu",
-            phase=recording.index,
+            kind=recorder.tier.kind,
+            phase=recorder.index,
             path=str(folded.relative_to(self._folder.path)),
             unit="samples",
-            offset_s=round(recording.started - recording.phase_began, 3),
-            duration_s=round(recording.ended - recording.started, 3),
-            rate_hz=float(recording.rate_hz),
-            raw=str(raw.relative_to(self._folder.path)),
-            cores=None if recording.cores is None else round(recording.cores, 4),
+            offset_s=parts[0].offset_s,
+            duration_s=round(parts[-1].offset_s + parts[-1].duration_s - parts[0].offset_s, 3),
+            rate_hz=sum(part.rate_hz * part.duration_s for part in parts) / sampled_s
+            if sampled_s
+            else parts[0].rate_hz,
+            cores=_mean_cores(spans),
             variant=self._variant,
+            spans_path=str(spans_path.relative_to(self._folder.path)),
+            spans=parts,
+            own=sorted(own),
         )
 
-    def _why_nothing(self, recording: PySpyRecording, log: str) -> Message:
-        phase = recording.name
-        if recording.was_cut_short or "KeyboardInterrupt" in log:
-            return message("cpu-phase-too-short", phase=phase)
-        reason = complaint(log)
-        if reason:
-            return message("cpu-py-spy-failed", phase=phase, reason=reason)
-        return message("cpu-py-spy-ended", phase=phase, status=recording.process.returncode)
-
-    def _note_doubts(self, recording: PySpyRecording, log: str) -> None:
-        phase, rate_hz = recording.name, recording.rate_hz
-        samples, errors = counts(log)
-        if recording.cores is not None and self._rate.is_too_expensive(recording.cores):
-            self.note(message("cpu-sampling-expensive", phase=phase, cores=recording.cores, rate_hz=rate_hz))
+    def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
+        phase, rate_hz = recorder.name, recorder.rate.hz
+        cores = _mean_cores(spans)
+        if cores is not None and recorder.rate.is_too_expensive(cores):
+            self.note(message("cpu-sampling-expensive", phase=phase, cores=cores, rate_hz=rate_hz))
+        samples, errors = (sum(each) for each in zip(*map(counts, logs), strict=True))
         expected = _MANY_ERRORS * (samples + errors)
         if errors > expected + 2 * math.sqrt(expected):  # more than chance explains if there are few
             self.note(message("cpu-samples-unreadable", phase=phase, errors=errors, samples=samples + errors))
-        if "behind in sampling" in log:
+        if any("behind in sampling" in log for log in logs):
             self.note(message("cpu-rate-too-high", phase=phase, rate_hz=rate_hz))
 
-    def clean_up(self) -> None:
-        for recording in self._recordings:
-            if recording.process.poll() is None:
-                recording.process.kill()
-                recording.process.wait()
+
+def _span(span: RecordedSpan, began_s: float) -> Span:
+    return Span(
+        offset_s=round(span.began_s - began_s, 3),
+        duration_s=round(max(0.0, span.ended_s - span.began_s), 3),
+        rate_hz=float(next(iter(span.recordings.values())).rate_hz),
+        cpu_s={pid: round(used_s, 6) for pid, used_s in span.clocks_s.items()},
+    )
+
+
+def _mean_cores(spans: list[RecordedSpan]) -> float | None:
+    known = [(span.cores, span.ended_s - span.began_s) for span in spans if span.cores is not None]
+    length_s = sum(span_s for _, span_s in known)
+    return round(sum(cores * span_s for cores, span_s in known) / length_s, 4) if length_s else None
 
 
 class BuildsCpuSampler(Sampler):
@@ -216,12 +221,13 @@ class BuildsCpuSampler(Sampler):
 
 def _create(context: SamplingContext) -> Sampler:
     assert context.settings.cpu is not None
-    sampled = context.targets[:2]  # each py-spy takes 0.03 of a core, however seldom it samples
-    rate = SamplingRate(context.settings.cpu.rate_hz, context.cores, len(sampled))
+    rate_hz = context.settings.cpu.rate_hz
+    sampled = context.targets[:2]  # of several starts, one of each build
+    tiers = rated((gil_tier(rate_hz), threads_tier(min(rate_hz, THREADS_HZ))), context.cores, len(sampled))
     samplers = []
     for variant, target in sampled:
         assert target.pid is not None
-        samplers.append((f"build {variant.upper()}", CpuSampler(target.pid, rate, context.folder, variant)))
+        samplers.append((f"build {variant.upper()}", CpuSampler(target.pid, tiers, context.folder, variant)))
     return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
 
 

@@ -8,12 +8,12 @@ between two runs that are compared.
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 _LIBRARY = re.compile(r"^.*/(?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+t?)/")
-_PROCESS = re.compile(r'process (\d+):"(.*?)";(?=process \d+:"|[^;]* \(|<)')
+_PATH = re.compile(r" \((/[^;]*?)(?::\d+)?\)(?=;| \d+$)", re.MULTILINE)
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
 
 
@@ -28,7 +28,7 @@ def frame(function: str, path: str, line: int | None, *, anywhere: bool = False)
 def short_path(path: str, *, anywhere: bool = False) -> str:
     """``path`` (absolute) as this module's docstring says; one in angle brackets (``<string>``) stays as it is.
 
-    With ``anywhere`` the working folder does not matter.
+    With ``anywhere`` the working folder does not matter: two builds have their files in different folders.
     """
     if not path.startswith("/"):
         return path
@@ -44,35 +44,27 @@ def short_path(path: str, *, anywhere: bool = False) -> str:
     return str(file.relative_to(root))
 
 
-def from_py_spy(line: str, root_pid: int, *, anywhere: bool = False) -> tuple[str, ...] | None:
-    """The frames of a line of py-spy's raw output, without its weight. None if it has no frame.
+def own_files(raw: str, *, anywhere: bool = False) -> set[str]:
+    """The files of the target's own code in py-spy's raw output, shortened: those that no library or Python brings."""
+    paths = {found[1] for found in _PATH.finditer(raw)}
+    return {short_path(path, anywhere=anywhere) for path in paths if not _LIBRARY.match(path)}
 
-    ``root_pid`` needs no frame for its process; in its descendants the outermost frame is ``process NAME``.
-    ``anywhere`` is as in :func:`short_path`.
-    """
-    innermost: tuple[int, str] | None = None
-    while found := _PROCESS.match(line):
-        innermost = int(found[1]), found[2]
-        line = line[found.end() :]
+
+def from_py_spy(stack: str, *, anywhere: bool = False) -> tuple[str, ...]:
+    """The frames of a line of py-spy's raw output, without its weight; ``anywhere`` is as in :func:`short_path`."""
     frames = []
-    if innermost is not None and innermost[0] != root_pid:
-        frames.append(f"process {process_name(innermost[1])}")
-    for text in line.split(";"):
+    for text in stack.split(";"):
         part = _FRAME.match(text)
         if part is None:  # a name without a file, such as <shim>
             frames.append(text)
         else:
             line_number = int(part["line"]) if part["line"] else None
             frames.append(frame(part["function"], part["path"], line_number, anywhere=anywhere))
-    return tuple(frames) if line else None
+    return tuple(frames)
 
 
-def process_name(command: str) -> str:
+def process_name(words: Sequence[str]) -> str:
     """What a command line runs, without what changes from run to run: its module, its script or its program."""
-    try:
-        words = shlex.split(command)
-    except ValueError:  # a quote inside, which py-spy does not escape
-        words = command.split()
     if not words:
         return "unknown"
     program = Path(words[0]).name
@@ -83,7 +75,7 @@ def process_name(command: str) -> str:
         if word == "-m":
             return next(rest, program)
         if word == "-c":
-            return "multiprocessing worker" if "multiprocessing" in command else "python -c"
+            return "multiprocessing worker" if any("multiprocessing" in each for each in words) else "python -c"
         if word in {"-X", "-W"}:  # the options of Python that take a value
             next(rest, None)
         elif not word.startswith("-"):

@@ -6,16 +6,14 @@ import os
 import re
 import signal
 import subprocess
-import threading
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.record.profiles import Stack
 from harness.sampling.child import start_child
-from harness.sampling.frame_names import from_py_spy
-from harness.sampling.sampler import file_stem
+from harness.sampling.frame_names import from_py_spy, process_name
+from harness.sampling.tree_clock import read_proc
 
 _SAMPLING = b"Sampling process"
 """py-spy prints this when it begins to sample."""
@@ -25,55 +23,66 @@ _STARTED = re.compile(r"py-spy> Sampling process .*")
 
 @dataclass(slots=True)
 class PySpyRecording:
-    """One py-spy. ``attempt`` is 0, or 1 if it is the phase's second one, at another rate."""
+    """One py-spy, which records one process for one span of a phase.
 
-    index: int
+    It could find a process's children by itself, but looks through all processes of the machine ten times a second for
+    that, which costs five times as much as its samples. Times are of the monotonic clock, in seconds.
+    """
+
+    pid: int
     name: str
-    phase_began: float
-    attempt: int
+    """What the process runs, without what changes from run to run."""
     rate_hz: int
     raw: Path
     log: Path
     process: subprocess.Popen[bytes]
-    started: float
-    ended: float | None = None
-    cores: float | None = None
-    was_cut_short: bool = False
-    """It was ended before its first sample."""
-    over: threading.Event = field(default_factory=threading.Event)
+    started_s: float | None = None
+    """When it began to sample; None if it did not."""
+    ended_s: float | None = None
 
     @classmethod
-    def start(
-        cls, py_spy: str, pid: int, folder: Path, index: int, name: str, phase_began: float, attempt: int, rate_hz: int
-    ) -> PySpyRecording:
-        """Record the process tree of ``pid`` into files in ``folder``: non-blocking, idle threads left out."""
-        stem = file_stem(index, name) + ".again" * attempt
-        raw, log = folder / f"{stem}.py-spy.txt", folder / f"{stem}.py-spy.log"
-        command = [py_spy, "record", "--nonblocking", "--subprocesses", "--full-filenames"]
-        command += ["--pid", str(pid), "--rate", str(rate_hz), "--duration", "unlimited"]
-        command += ["--format", "raw", "--output", str(raw)]
-        with log.open("wb") as output:
-            process = start_child(command, output, output)
-        return cls(index, name, phase_began, attempt, rate_hz, raw, log, process, time.monotonic())
+    def start(cls, py_spy: str, pid: int, path: Path, rate_hz: int, *, gil_only: bool) -> PySpyRecording:
+        """Record the process ``pid`` into ``path``, without stopping it and without idle threads.
 
-    @property
-    def stem(self) -> str:
-        return file_stem(self.index, self.name)
+        With ``gil_only``, only threads that hold the GIL are recorded; py-spy then skips the stacks of all others.
+        """
+        log = path.with_suffix(".log")
+        command = [py_spy, "record", "--nonblocking", "--full-filenames"]
+        command += ["--gil"] if gil_only else []
+        command += ["--pid", str(pid), "--rate", str(rate_hz), "--duration", "unlimited"]
+        command += ["--format", "raw", "--output", str(path)]
+        with log.open("wb") as output:
+            return cls(pid, _name_of(pid), rate_hz, path, log, start_child(command, output, output))
 
     @property
     def is_sampling(self) -> bool:
         """Whether it has found its way about the target; what it costs from then on is the cost of sampling."""
         return _SAMPLING in self.log.read_bytes()
 
-    def end(self, now: float) -> None:
-        """Have it write its file and end, in the background."""
-        self.ended = now
-        self.over.set()
-        # Before its first sample it may ignore SIGINT.
-        self.was_cut_short = self.process.poll() is None and not self.is_sampling
-        self.process.send_signal(signal.SIGKILL if self.was_cut_short else signal.SIGINT)
-        # Reaped at once: until the run's end it would be a zombie among the processes.
-        threading.Thread(target=self.process.wait, name="py-spy's end", daemon=True).start()
+    @property
+    def has_died(self) -> bool:
+        """Whether it ended although nobody asked it to."""
+        return self.ended_s is None and self.process.poll() is not None
+
+    def end(self, now_s: float) -> None:
+        """Have it write its file and end. One that does not sample yet is killed: it may ignore SIGINT."""
+        self.ended_s = now_s
+        self.process.send_signal(signal.SIGKILL if self.started_s is None else signal.SIGINT)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until it has ended; whether it did within ``timeout_s``. It is killed if not."""
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return False
+        return True
+
+
+def _name_of(pid: int) -> str:
+    words = read_proc(f"/proc/{pid}/cmdline") or b""
+    return process_name(words.decode(errors="replace").rstrip("\0").split("\0"))
 
 
 def counts(log: str) -> tuple[int, int]:
@@ -109,15 +118,11 @@ def has_capability(program: str) -> bool:
         return False
 
 
-def fold(raw: str, root_pid: int, *, anywhere: bool = False) -> list[Stack]:
-    """The stacks of py-spy's raw output; those that shortening makes equal are added up.
-
-    ``anywhere``: the working folder is in no path, since two builds have their files in different folders.
-    """
+def fold(raw: str, *, anywhere: bool = False) -> list[Stack]:
+    """The stacks of py-spy's raw output; those that shortening (``anywhere`` or not) makes equal are added up."""
     weights: Counter[tuple[str, ...]] = Counter()
     for line in raw.splitlines():
         stack, _, weight = line.rpartition(" ")
-        frames = from_py_spy(stack, root_pid, anywhere=anywhere)
-        if frames and weight.isdigit():
-            weights[frames] += int(weight)
+        if stack and weight.isdigit():
+            weights[from_py_spy(stack, anywhere=anywhere)] += int(weight)
     return [Stack(frames, weight) for frames, weight in weights.items()]

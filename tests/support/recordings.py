@@ -12,12 +12,13 @@ from the run's start), and the result one response time for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from harness.analysis.functions import parse_frame
 from harness.messages import Message, message
 from harness.plan.duet import duet_plan
 from harness.plan.model import Gate, Phase, Segment, Target, Variant
@@ -32,7 +33,7 @@ from harness.record.journal_entries import (
     PhaseSpan,
     WorkerSecond,
 )
-from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
+from harness.record.profiles import Profile, ProfileIndex, Span, Stack, read_folded, write_folded
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, write_json
 from harness.recording.writer import SUCCEEDED, RecordedLoad, Requests, write_run
@@ -424,6 +425,33 @@ def _readings(
             yield Reading(epoch_s + second + 0.5, source, {**values.get(source, {}), **given.get(source, {})})
 
 
+def _by_spans(folder: RunFolder, profile: Profile, spans: int = 10) -> Profile:
+    """The profile as a sampler would write it: its samples dealt out over spans, and clocks that agree with them."""
+    rng = np.random.default_rng(profile.phase)
+    stacks = read_folded(folder.path / profile.path)
+    path = (folder.path / profile.path).with_suffix(".spans.folded")
+    dealt = [(stack.frames, rng.multinomial(stack.weight, [1 / spans] * spans).tolist()) for stack in stacks]
+    write_folded(
+        path,
+        [
+            Stack((f"span {span}", "pid 1", *frames), weight)
+            for frames, weights in dealt
+            for span, weight in enumerate(weights)
+        ],
+    )
+    assert profile.rate_hz is not None
+    used_s = sum(stack.weight for stack in stacks) / profile.rate_hz / spans
+    length_s = profile.duration_s / spans
+    return replace(
+        profile,
+        spans_path=str(path.relative_to(folder.path)),
+        spans=[Span(span * length_s, length_s, profile.rate_hz, {1: used_s}) for span in range(spans)],
+        own=sorted(
+            {file for stack in stacks for frame in stack.frames if (file := parse_frame(frame).file)[:4] == "shop"}
+        ),
+    )
+
+
 def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> ProfileIndex:
     index = ProfileIndex(notes=[message("note", text=note) for note in profiles.notes])
     for number, span in enumerate(spans):
@@ -438,7 +466,8 @@ def _profiles(folder: RunFolder, spans: Sequence[_Span], profiles: Profiles) -> 
             write_folded(path, list(stacks))
             relative = str(path.relative_to(folder.path))
             rate_hz = profiles.rates_hz.get(name, 100.0)
-            index.profiles.append(Profile("cpu", number, relative, "samples", duration_s, rate_hz, variant=variant))
+            profile = Profile("cpu", number, relative, "samples", duration_s, rate_hz, variant=variant)
+            index.profiles.append(_by_spans(folder, profile))
         if span.plan.kind == "diagnose" and profiles.leaked:
             folder.memory.mkdir(exist_ok=True)
             path = folder.memory / f"{number}-{span.plan.name}-leaked.folded"

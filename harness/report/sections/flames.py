@@ -13,7 +13,7 @@ from harness.plan.duet import A
 from harness.plan.model import AttachedTarget
 from harness.record.measurement import FunctionSamples
 from harness.record.plain_text import plain
-from harness.record.profiles import Stack
+from harness.record.profiles import ProfileKind, Stack
 from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.contents import ProfileStacks, Report, Section
 from harness.report.sections.verdict import main_phase
@@ -43,12 +43,13 @@ class Flames(Section):
         memory = [
             (index, f"{_MEMORY_KINDS[flame['kind']]} · {flame['phase']}")
             for index, flame in enumerate(flames)
-            if flame["kind"] != "cpu"
+            if flame["kind"] in _MEMORY_KINDS
         ]
         main = main_phase(report.summary)
         return {
             "data": flames,
             "cpu": [(index, flame["phase"]) for index, flame in enumerate(flames) if flame["kind"] == "cpu"],
+            "threads": [(index, flame["phase"]) for index, flame in enumerate(flames) if flame["kind"] == "threads"],
             "memory": memory,
             "part": "Phase" if report.run else "Benchmark",
             "main": main.name if main else None,
@@ -59,7 +60,7 @@ class Flames(Section):
 
 
 def _missing(report: Report, *, cpu: bool) -> str:
-    files = [profile.path for profile in report.missing if (profile.kind == "cpu") == cpu]
+    files = [profile.path for profile in report.missing if (profile.kind not in _MEMORY_KINDS) == cpu]
     return f"Missing from the run folder: {', '.join(files)}." if files else ""
 
 
@@ -102,8 +103,8 @@ def flame_data(report: Report) -> list[dict[str, Any]]:
         data = _flame(entry, report.profiled(entry.profile))
         place = (entry.profile.phase, entry.profile.variant)
         record = run and next((record for record in run.phases if (record.index, record.variant) == place), None)
-        if run and record and entry.profile.kind == "cpu":
-            data |= _compared(data["names"], run, record)
+        if run and record and entry.profile.kind not in _MEMORY_KINDS:
+            data |= _compared(data["names"], run, record, entry.profile.kind)
         flames.append(data)
     return flames
 
@@ -129,13 +130,13 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
     }
 
 
-def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
+def _compared(names: list[str], run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> dict[str, Any]:
     """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
     measured = measure(run).phase(record.plan.name, record.variant)
-    now = measured.profile if measured else None
+    now = measured.profile_of(kind) if measured else None
     if measured is None or now is None or not now.requests or record.variant == A:
         return {}
-    before = next(iter(earlier_profiles(run, measured).values()), None)
+    before = next(iter(earlier_profiles(run, measured, kind).values()), None)
     if before is None:
         return {}
     return {
@@ -144,8 +145,8 @@ def _compared(names: list[str], run: RunRecording, record: PhaseRecord) -> dict[
             "samples": before.samples,
             "functions": [_weights(before.functions.get(name)) for name in names],
         },
-        "run_ms": 1000 / now.rate_hz / now.requests,
-        "base_ms": 1000 / before.rate_hz / before.requests,
+        "run_ms": now.sample_ms,
+        "base_ms": before.sample_ms,
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.sampling import die_with_parent
 from harness.sampling.py_spy import has_capability
 from tests.support.compose import dockerfile
 from tests.support.programs import require_program
@@ -37,7 +38,7 @@ def test_the_image_gives_the_file_the_one_capability(py_spy: str) -> None:
 
 
 def test_a_container_without_the_capability_is_reported(py_spy: str) -> None:
-    command = [sys.executable, "-P", "-m", "harness.sampling.child", str(os.getpid()), py_spy, "--version"]
+    command = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), py_spy, "--version"]
     without = [require_program("setpriv", "util-linux"), "--bounding-set", "-sys_ptrace", *command]
     done = subprocess.run(without, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, "--cap-add SYS_PTRACE" in done.stderr) == (1, True)

@@ -19,7 +19,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.messages import Message
 from harness.plan.model import (
     AttachedTarget,
     CommandTarget,
@@ -34,9 +33,8 @@ from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex, read_folded
 from harness.record.resources import READINGS
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import CpuSampler
+from harness.sampling.cpu import MIN_HZ, CpuSampler, gil_tier, rated
 from harness.sampling.sampler import PID_UNKNOWN
-from harness.sampling.sampling_rate import INITIAL_HZ, MIN_HZ, SamplingRate
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
@@ -209,7 +207,8 @@ def test_the_leaking_function_is_the_widest_of_the_memory_profiles(
 def test_the_index_is_saved_and_the_raw_files_are_kept(sampled: tuple[RunFolder, ProfileIndex]) -> None:
     folder, index = sampled
     assert ProfileIndex.load(folder.profiles) == index
-    assert all(profile.raw and (folder.path / profile.raw).stat().st_size for profile in index.profiles)
+    kept = [profile.raw or profile.spans_path for profile in index.profiles]
+    assert all(path and (folder.path / path).stat().st_size for path in kept)
 
 
 def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex]) -> None:
@@ -236,26 +235,43 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
     assert codes(index) == ["memory-target-attached"]
 
 
-def started_again(session: SamplingSession, folder: RunFolder) -> Path:
-    """Start the first phase and wait until its second py-spy samples; the file that this one will write."""
-    session.phase_started(0)
-    log = folder.cpu / "0-the_steady.again.py-spy.log"
-    assert wait_until(lambda: log.exists() and b"Sampling process" in log.read_bytes())
-    return log.with_suffix(".txt")
-
-
-def test_a_phase_in_which_sampling_is_cheap_is_started_again_at_a_higher_rate(tmp_path: Path) -> None:
+def test_samples_keep_their_time_and_their_process(tmp_path: Path) -> None:
+    """Each process has samples of its own, and the CPU time that its clock counted."""
+    code = """
+import threading
+def spin_in_child():
+    while True: pass
+def spin_in_parent():
+    while True: pass
+if os.fork() == 0:
+    spin_in_child()
+threading.Thread(target=spin_in_parent, daemon=True).start()
+serve(sys.argv[1])
+"""
     folder = run_folder(tmp_path)
-    run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
-    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
-        started_again(session, folder)
-        time.sleep(2)
-        session.phase_ended(0)
-    (profile,) = session.index.profiles
-    assert profile.rate_hz is not None
-    assert INITIAL_HZ < profile.rate_hz <= 100
-    assert profile.cores is not None
-    assert sorted(path.name for path in folder.cpu.iterdir()) == ["0-the_steady.folded", "0-the_steady.py-spy.txt"]
+    run = plan(script_target(tmp_path, code), "steady", sampling=Sampling(memory=None))
+    index = sampled_through(run, folder, 10.0)
+    profile = next(profile for profile in index.profiles if profile.kind == "cpu")
+    assert len(profile.spans) >= 2
+    assert profile.spans_path is not None
+    seen: dict[int, set[int]] = {}
+    functions: dict[int, Counter[str]] = {}
+    for stack in read_folded(folder.path / profile.spans_path):
+        span, pid = (int(frame.split()[1]) for frame in stack.frames[:2])
+        seen.setdefault(pid, set()).add(span)
+        functions.setdefault(pid, Counter())[stack.frames[-1].partition(" ")[0]] += stack.weight
+    assert {found.most_common(1)[0][0] for found in functions.values()} == {"spin_in_child", "spin_in_parent"}
+    assert all(spans == set(range(len(profile.spans))) for spans in seen.values())
+    assert all(0 < part.cpu_s[pid] <= 1.1 * part.duration_s + 0.1 for part in profile.spans for pid in seen)
+    ends_s = [part.offset_s + part.duration_s for part in profile.spans]
+    assert all(part.offset_s - end_s < 1 for part, end_s in zip(profile.spans[1:], ends_s, strict=False))
+    assert profile.own == ["app.py"]
+    assert sorted(path.name for path in folder.cpu.iterdir()) == [
+        "0-the_steady.folded",
+        "0-the_steady.spans.folded",
+        "0-the_steady.threads.folded",
+        "0-the_steady.threads.spans.folded",
+    ]
 
 
 def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path) -> None:
@@ -268,51 +284,46 @@ def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path
     assert [profile.variant for profile in session.index.profiles if profile.kind == "cpu"] == ["a", "b"]
 
 
-def process_with(argument: str) -> int | None:
-    """The number of this process's child that was started with it; None where it has ended."""
-    for child in psutil.Process().children():
-        with suppress(psutil.Error):  # the first py-spy is ending meanwhile
-            if argument in child.cmdline():
-                return child.pid
-    return None
-
-
 def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    log = folder.cpu / "0-steady.py-spy.log"
     with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
         try:
-            sampler = CpuSampler(no_python.pid, SamplingRate(100, cores=2), folder)
+            sampler = CpuSampler(no_python.pid, rated((gil_tier(100),), 2), folder)
             sampler.begin_phase(0, "steady")
-            assert wait_until(lambda: log.exists() and b"No python processes" in log.read_bytes())
-            # Not by its arguments: a process that is exiting has none before it has ended.
-            others = [child.pid for child in psutil.Process().children() if child.pid != no_python.pid]
-            assert wait_until(lambda: not any(map(runs, others)))
+
+            def others() -> list[int]:
+                return [child.pid for child in psutil.Process().children() if child.pid != no_python.pid]
+
+            assert wait_until(lambda: bool(others()))
+            assert wait_until(lambda: not any(map(runs, others())))
             assert sampler.close() == []
         finally:
             no_python.kill()
     (note,) = sampler.notes
     assert note.code == "cpu-py-spy-failed"
-    assert "No python processes" in str(note.params["reason"])
+    assert note.params["reason"]
+    assert list(folder.cpu.iterdir()) == []
 
 
-def test_a_py_spy_that_dies_is_noted_although_the_phase_had_another_one(tmp_path: Path) -> None:
+def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
-        output = started_again(session, folder)
-        second = process_with(str(output))
-        assert second is not None
-        os.kill(second, signal.SIGKILL)
-        assert wait_until(lambda: not runs(second))
+        session.phase_started(0)
+        log = folder.cpu / f"0-the_steady.0.{target.pid}.log"
+        assert wait_until(lambda: log.exists() and b"Sampling process" in log.read_bytes())
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if str(log.with_suffix(".txt")) in child.cmdline():
+                    child.kill()
+        second = folder.cpu / f"0-the_steady.1.{target.pid}.log"
+        assert wait_until(lambda: second.exists() and b"Sampling process" in second.read_bytes())
+        time.sleep(1)
         session.phase_ended(0)
     index = session.index
-    assert [profile.rate_hz for profile in index.profiles] == [INITIAL_HZ]
-    (note,) = index.notes
-    assert note.code == "cpu-first-seconds-only"
-    reason = note.params["reason"]
-    assert isinstance(reason, Message)
-    assert (reason.code, reason.params) == ("cpu-py-spy-ended", {"phase": "the steady", "status": -signal.SIGKILL})
+    (profile,) = [profile for profile in index.profiles if profile.kind == "cpu"]
+    assert len(profile.spans) == 1
+    assert [(note.code, note.params["status"]) for note in index.notes] == [("cpu-py-spy-ended", -signal.SIGKILL)]
 
 
 def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> None:
@@ -415,8 +426,8 @@ def test_without_permission_the_note_says_what_to_do(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from harness.record.run_folder import RunFolder
-from harness.sampling.cpu import CpuSampler
-sampler = CpuSampler({os.getpid()}, 100, RunFolder(Path({str(folder.path)!r})))
+from harness.sampling.cpu import CpuSampler, gil_tier, rated
+sampler = CpuSampler({os.getpid()}, rated((gil_tier(100),), 2), RunFolder(Path({str(folder.path)!r})))
 for index in range(2):
     sampler.begin_phase(index, "steady")
     time.sleep(0.7)
@@ -455,7 +466,7 @@ with start_target(plan.target, folder) as target, SamplingSession(
 
         def py_spy_runs() -> bool:
             tree[:] = psutil.Process(process.pid).children(recursive=True)
-            return [child.name() for child in tree] == ["py-spy"]
+            return [child.name() for child in tree] == ["py-spy", "py-spy"]
 
         try:
             assert wait_until(py_spy_runs)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.attribution import suspects_of
-from harness.analysis.functions import Frame, functions_of, parse_frame, phase_profile
+from harness.analysis.attribution import attribution_of
+from harness.analysis.functions import Frame, functions_of, parse_frame
 from harness.analysis.measurement import measure
+from harness.analysis.profiles import phase_profile
 from harness.plan.model import Phase
 from harness.record.measurement import ALL, Baseline, FunctionSamples
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
@@ -76,7 +77,7 @@ def suspects(
     if kept:
         baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
         write_json(folder.comparison, baseline.model_dump(by_alias=True))
-    return suspects_of(read_run(folder))
+    return attribution_of(read_run(folder)).suspects
 
 
 @pytest.mark.parametrize("baselines", [1, 3])
@@ -87,7 +88,9 @@ def test_a_new_function_is_named_with_those_that_call_it(tmp_path: Path, baselin
     assert (suspect.function, suspect.file, suspect.line) == ("_edit_distance", "shop/defective.py", 41)
     assert suspect.callers[:2] == ["rank_by_edit_distance (shop/defective.py)", "search (shop/app.py)"]
     assert suspect.share_baseline == suspect.cpu_ms_baseline == 0
-    assert suspect.interval[0] < suspect.change == suspect.share_run < suspect.interval[1]
+    assert suspect.change == suspect.share_run
+    assert suspect.cpu_ms_growth is not None
+    assert 0 < suspect.cpu_ms_growth[0] < suspect.cpu_ms_run < suspect.cpu_ms_growth[1]
     assert suspect.share_run == pytest.approx(3000 / 5500, abs=0.03)
     requests = judge(RunFolder(tmp_path / "now")).phases[1].requests
     assert suspect.cpu_ms_run == pytest.approx(1000 * 3000 / 100 / requests, rel=0.1)
@@ -159,7 +162,7 @@ def test_a_function_that_costs_two_and_a_half_times_as_much_is_named(tmp_path: P
     for run_id, rank_s, named in (("same", 1.5, []), ("now", 3.75, ["rank"])):
         now = profile(run_id, rank_s, 2)
         write_json(now.comparison, kept.model_dump(by_alias=True))
-        assert [suspect.function for suspect in suspects_of(read_run(now))] == named
+        assert [suspect.function for suspect in attribution_of(read_run(now)).suspects] == named
 
 
 def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -> None:
@@ -181,7 +184,7 @@ def test_phases_sampled_at_different_rates_count_by_their_time(tmp_path: Path) -
         scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[measure(open_recording(before))]
     )
     write_json(now.comparison, baseline.model_dump(by_alias=True))
-    (suspect,) = suspects_of(read_run(now))
+    (suspect,) = attribution_of(read_run(now)).suspects
     requests = sum(phase.requests for phase in judge(now).phases)
     assert suspect.function == "rank"
     assert suspect.cpu_ms_run == pytest.approx(1000 * 2 * 3000 / 100 / requests, rel=0.1)
@@ -208,7 +211,7 @@ def test_a_phase_that_the_baseline_did_not_sample_is_left_out(tmp_path: Path) ->
     before = record_run(tmp_path, run_id="before", phases=PHASES)
     baseline = Baseline(scenario="s", profile="p", fingerprint="f", runs=[measure(open_recording(before))])
     write_json(folder.comparison, baseline.model_dump(by_alias=True))
-    assert suspects_of(read_run(folder)) == []
+    assert attribution_of(read_run(folder)).suspects == []
 
 
 # ------------------------------------------------------------------------------------------ by function
@@ -249,7 +252,7 @@ def test_threads_that_wait_for_work_are_not_counted(tmp_path: Path, waiting: str
     kept = judge(RunFolder(tmp_path / "now"))
     assert kept.suspects == []
     run = read_run(RunFolder(tmp_path / "now"))
-    profile = phase_profile(run, run.phases[1])
+    profile = phase_profile(run, run.phases[1], "cpu")
     assert profile is not None
     assert profile.samples < 5_000
 
@@ -277,12 +280,12 @@ def test_requests_are_those_sent_while_the_sampler_was_on(tmp_path: Path, first:
     )
     ProfileIndex(profiles=[sampled]).save(folder.profiles)
     run = read_run(folder)
-    profile = phase_profile(run, run.phases[0])
+    profile = phase_profile(run, run.phases[0], "cpu")
     assert profile is not None
     assert profile.requests == pytest.approx(
         record.table.requests[(first <= record.table.second) & (record.table.second <= last)].sum()
     )
-    assert phase_profile(run, run.phases[1]) is None
+    assert phase_profile(run, run.phases[1], "cpu") is None
 
 
 def test_requests_of_a_second_that_was_sampled_in_part_count_in_part(tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_requests_of_a_second_that_was_sampled_in_part_count_in_part(tmp_path: P
     index = ProfileIndex.load(folder.profiles)
     record = read_run(folder).phases[0]
     ProfileIndex([replace(index.profiles[0], offset_s=5.5 - record.start_s, duration_s=0.25)]).save(folder.profiles)
-    profile = phase_profile(read_run(folder), record)
+    profile = phase_profile(read_run(folder), record, "cpu")
     assert profile is not None
     assert profile.requests == pytest.approx(record.table.requests[record.table.second == 5].sum() / 4)
 
@@ -299,7 +302,7 @@ def test_a_profile_that_is_gone_is_as_if_never_taken(tmp_path: Path) -> None:
     folder = run_of(tmp_path, "now", stacks())
     (folder.cpu / "1-steady.folded").unlink()
     run = read_run(folder)
-    assert phase_profile(run, run.phases[1]) is None
+    assert phase_profile(run, run.phases[1], "cpu") is None
 
 
 # ------------------------------------------------------------------------------------------ what a baseline keeps

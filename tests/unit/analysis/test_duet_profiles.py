@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.attribution import suspects_of
-from harness.analysis.functions import phase_profile
+from harness.analysis.attribution import attribution_of
+from harness.analysis.profiles import phase_profile
 from harness.plan.model import CommandTarget
 from harness.record.profiles import Stack
 from harness.record.run_folder import RunFolder
@@ -59,9 +59,9 @@ def duet(
 
 def test_a_function_that_costs_build_b_more_is_named(tmp_path: Path) -> None:
     run = read_run(duet(tmp_path, stacks(1), stacks(2, tax=1500)))
-    (suspect,) = suspects_of(run)
+    (suspect,) = attribution_of(run).suspects
     assert (suspect.function, suspect.share_baseline) == ("tax", 0)
-    a, b = (phase_profile(run, record) for record in run.phases)
+    a, b = (phase_profile(run, record, "cpu") for record in run.phases)
     assert a is not None
     assert b is not None
     # Each build's samples are over the requests of that build.
@@ -77,7 +77,7 @@ def test_a_profile_is_that_of_one_start_and_of_its_requests(tmp_path: Path) -> N
 
 
 def test_two_profiles_of_one_build_name_no_function(tmp_path: Path) -> None:
-    assert suspects_of(read_run(duet(tmp_path, stacks(1), stacks(2)))) == []
+    assert attribution_of(read_run(duet(tmp_path, stacks(1), stacks(2)))).suspects == []
 
 
 def test_the_memory_of_each_build_is_measured_and_gated(tmp_path: Path) -> None:

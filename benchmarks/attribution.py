@@ -1,0 +1,273 @@
+"""Measures how often the function that grew is named: growth of random functions on three servers.
+
+``record`` puts load on servers that have nothing to do with the shop: one event loop, a thread for each connection, and
+two worker processes. Unchanged servers are recorded several times, and some with a function that really works more.
+``judge`` then compares runs as ``harness run`` does:
+
+- *clean* pairs: each unchanged run against each other one of its server;
+- *drawn* cases: the same pairs, with the samples of a random function multiplied, and the clocks with them. All noise
+  between and within runs is real; only the growth is drawn, so there can be as many cases as are needed;
+- *real* cases: a changed server against each unchanged run.
+
+    uv run python benchmarks/attribution.py record --out /tmp/attribution
+    uv run python benchmarks/attribution.py judge --out /tmp/attribution
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+import harness
+from benchmarks.neighbour import neighbour
+from benchmarks.support import show
+from harness.analysis.attribution import Attribution, attribution_of
+from harness.analysis.functions import parse_frame
+from harness.analysis.measurement import measure
+from harness.errors import HarnessError
+from harness.record.measurement import Baseline
+from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
+from harness.record.run_folder import RunFolder, write_json
+from harness.recording import open_recording
+from harness.recording.run import read_run
+
+RATE = 150
+GROWTHS = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""As shares of the CPU time of a request."""
+CHANGES = {
+    "asynchronous": ("tokenize:1.3", "checksum:3", "as_json:1.5", "score:2"),
+    "threaded": ("balance:1.3", "interest:1.5", "signature:1.5", "packed:1.6"),
+    "prefork": ("normalized:1.6", "letters:1.6", "similarity:1.4", "load:1.6"),
+}
+PATHS = {
+    "asynchronous": ("/feed?first=", "/article?number="),
+    "threaded": ("/signed?account=", "/packed?account="),
+    "prefork": ("/search?number=", "/city?number="),
+}
+_SCENARIO = """
+import random
+from harness import HttpUser
+from locust import task
+
+class Visitor(HttpUser):
+    @task(2)
+    def first(self):
+        self.client.get(f"{first}{{random.randrange(100)}}", name="{first}")
+
+    @task(1)
+    def second(self):
+        self.client.get(f"{second}{{random.randrange(100)}}", name="{second}")
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: what really grew (empty: nothing), by which share of the CPU time, and where it was named."""
+
+    kind: str
+    server: str
+    growth: float
+    place: int | None
+    """Among suspects and candidates, from 0; None if it was not named."""
+    sure: bool
+    suspects: int
+
+
+def _record(out: Path, server: str, change: str, number: int, seconds: float) -> None:
+    """One run, kept as ``SERVER/CHANGE-NUMBER``."""
+    first, second = PATHS[server]
+    parent = out / server
+    parent.mkdir(parents=True, exist_ok=True)
+    scenario = parent / "visitors.py"
+    scenario.write_text(_SCENARIO.format(first=first, second=second))
+    os.environ["GROW"] = change
+    done = harness.run(
+        scenario,
+        target=f"{sys.executable} -m benchmarks.attribution_targets.{server} {{port}}",
+        phases=[harness.ramp(users=1, over="2s"), harness.steady(rate=RATE, max_users=60, hold=f"{seconds:g}s")],
+        gates=[],
+        out=parent / "runs",
+        set={"sampling.memory": False},
+    )
+    Path(done.folder.path).rename(parent / f"{change.replace(':', '-') or 'same'}-{number}")
+
+
+def _as_baseline(folder: RunFolder) -> Baseline:
+    recording = open_recording(folder)
+    run, machine = measure(recording), recording.environment
+    assert machine is not None
+    return Baseline(scenario=run.scenario, profile=run.profile, fingerprint=machine.fingerprint, runs=[run])
+
+
+def _compare(folder: RunFolder, baseline: Baseline) -> Attribution:
+    write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    return attribution_of(read_run(folder))
+
+
+def _with_growth(original: RunFolder, copy: Path, rng: np.random.Generator, growth: float) -> tuple[RunFolder, str]:
+    """A copy of a run in which a function of its own code has more samples; the copy, and the function."""
+    shutil.copytree(original.path, copy)
+    folder = RunFolder.open(copy)
+    index = ProfileIndex.load(folder.profiles)
+    profile = [profile for profile in index.profiles if profile.kind == "cpu"][-1]
+    assert profile.spans_path is not None
+    stacks = read_folded(folder.path / profile.spans_path)
+    own: dict[str, int] = defaultdict(int)
+    for stack in stacks:
+        frame = parse_frame(stack.frames[-1])
+        if frame.file in profile.own and not frame.function.startswith("<"):
+            own[frame.key] += stack.weight
+    chosen = str(rng.choice(sorted(key for key, weight in own.items() if weight >= 3)))
+    total = sum(stack.weight for stack in stacks)
+    factor = growth * total / own[chosen]
+    grown, added = [], np.zeros(len(profile.spans))
+    for stack in stacks:
+        more = int(rng.poisson(factor * stack.weight)) if parse_frame(stack.frames[-1]).key == chosen else 0
+        grown.append(Stack(stack.frames, stack.weight + more))
+        added[int(stack.frames[0].split()[1])] += more
+    _write(folder, index, profile, grown, added / total)
+    return folder, chosen
+
+
+def _write(
+    folder: RunFolder, index: ProfileIndex, profile: Profile, stacks: Sequence[Stack], added: np.ndarray
+) -> None:
+    assert profile.spans_path is not None
+    write_folded(folder.path / profile.spans_path, list(stacks))
+    whole: dict[tuple[str, ...], int] = defaultdict(int)
+    for stack in stacks:
+        whole[stack.frames[2:]] += stack.weight
+    write_folded(folder.path / profile.path, [Stack(frames, weight) for frames, weight in whole.items()])
+    used_s = sum(used for span in profile.spans for used in span.cpu_s.values())
+    spans = []
+    for span, more in zip(profile.spans, added.tolist(), strict=True):
+        before_s = sum(span.cpu_s.values())
+        spans.append(
+            replace(span, cpu_s={pid: used * (1 + more * used_s / before_s) for pid, used in span.cpu_s.items()})
+        )
+    changed = replace(profile, spans=spans)
+    ProfileIndex([changed if each is profile else each for each in index.profiles], index.notes).save(folder.profiles)
+
+
+def _case(kind: str, server: str, growth: float, function: str, found: Attribution) -> Case:
+    named = [*found.suspects, *found.candidates]
+    places = [
+        place
+        for place, suspect in enumerate(named)
+        if function and function in (f"{suspect.function} ({suspect.file})", suspect.inside, suspect.function)
+    ]
+    place = places[0] if places else None
+    return Case(kind, server, growth, place, place is not None and place < len(found.suspects), len(found.suspects))
+
+
+def _cases(out: Path, drawn: int, seed: int) -> Iterator[Case]:
+    rng = np.random.default_rng(seed)
+    for server in sorted(path.name for path in out.iterdir() if path.is_dir()):
+        folders = {path.name: RunFolder.open(path) for path in sorted((out / server).iterdir()) if "-" in path.name}
+        same = [folder for name, folder in folders.items() if name.startswith("same-")]
+        baselines = {folder.path: _as_baseline(folder) for folder in same}
+        pairs = [(now, before) for now in same for before in same if now is not before]
+        for now, before in pairs:
+            yield _case("clean", server, 0.0, "", _compare(now, baselines[before.path]))
+        for growth in GROWTHS:
+            for at in rng.integers(0, len(pairs), drawn):
+                now, before = pairs[at]
+                with tempfile.TemporaryDirectory() as scratch:
+                    copy, function = _with_growth(now, Path(scratch) / now.path.name, rng, growth)
+                    yield _case("drawn", server, growth, function, _compare(copy, baselines[before.path]))
+        for name, folder in folders.items():
+            function = name.partition("-")[0]
+            if function != "same":
+                for before in same:
+                    found = _compare(folder, baselines[before.path])
+                    yield _case("real", server, _real_growth(folder, before), function, found)
+
+
+def _real_growth(now: RunFolder, before: RunFolder) -> float:
+    """By how much the CPU time of a request grew, by the kernel's clocks."""
+    costs = [
+        next(phase.profile.clock_ms for phase in measure(open_recording(folder)).phases if phase.profile)
+        for folder in (now, before)
+    ]
+    assert costs[0] is not None
+    assert costs[1] is not None
+    return costs[0] / costs[1] - 1
+
+
+@click.group()
+def main() -> None:
+    """How often the function that grew is named."""
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--runs", default=5, show_default=True, help="unchanged runs of each server")
+@click.option("--seconds", default=60.0, show_default=True, help="of each run")
+@click.option("--neighbour", "with_neighbour", is_flag=True, help="beside a neighbour that takes a third of the cores")
+@click.option("--changes/--no-changes", default=True, show_default=True, help="record changed servers, too")
+def record(out: Path, runs: int, seconds: float, with_neighbour: bool, changes: bool) -> None:
+    """Record unchanged and changed servers into OUT, in random order."""
+    wanted = [(server, "", number) for server in CHANGES for number in range(runs)]
+    wanted += [(server, change, 0) for server in CHANGES for change in CHANGES[server] if changes]
+    random.Random(1).shuffle(wanted)
+    with neighbour(1) if with_neighbour else nullcontext():
+        for done, (server, change, number) in enumerate(wanted, 1):
+            click.echo(f"{done} of {len(wanted)}: {server} {change}", err=True)
+            _record(out, server, change, number, seconds)
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--drawn", default=40, show_default=True, help="cases of each server and growth")
+@click.option("--seed", default=1, show_default=True)
+def judge(out: Path, drawn: int, seed: int) -> None:
+    """Compare what was recorded into OUT."""
+    groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in _cases(out, drawn, seed):
+        label = "none" if case.kind == "clean" else f"{case.growth:.0%}" if case.kind == "drawn" else "real"
+        groups[case.kind, label].append(case)
+        groups[case.server, label].append(case)
+    rows, values = [], []
+    for (kind, label), cases in groups.items():
+        first = [case.place == 0 and case.sure for case in cases]
+        three = [case.place is not None and case.place < 3 for case in cases]
+        none = [case.suspects == 0 for case in cases]
+        figures = {
+            "cases": len(cases),
+            "first": float(np.mean(first)),
+            "in_three": float(np.mean(three)),
+            "no_suspect": float(np.mean(none)),
+        }
+        values.append({"kind": kind, "growth": label, **figures})
+        rows.append(
+            [
+                kind,
+                label,
+                str(len(cases)),
+                *(f"{100 * figures[name]:.1f} %" for name in ("first", "in_three", "no_suspect")),
+            ]
+        )
+    show(
+        "How often the function that grew is the first suspect, or among the first three suspects and candidates",
+        ["cases", "growth", "number", "first", "in three", "no suspect"],
+        rows,
+        {"benchmark": "attribution", "groups": values},
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except HarnessError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,180 @@
+"""A phase's CPU profile by function, scaled so that it adds up to what the target's processes really used.
+
+Samples show where the time went. How much it was, the kernel's CPU clocks say: those of each process, over the spans
+in which it was sampled. A process that holds its GIL for longer than its clock counts was waiting for a core; its
+samples are then worth less. One whose clock counts more works without the GIL as well (native code, the kernel): that
+part is in none of its samples of the GIL, but in those of all threads.
+
+Samples near each other resemble each other. By how much is taken from the data: the variance of a function's share
+between spans, as a multiple of what independent samples would have (Pearson's statistic over its degrees of freedom;
+McCullagh & Nelder 1989, Generalized Linear Models, section 4.5).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.analysis.functions import functions_of, parse_frame, working
+from harness.errors import HarnessError
+from harness.record.measurement import FunctionSamples, PhaseProfile
+from harness.record.profiles import Profile, ProfileKind, Stack, read_folded
+from harness.recording.run import PhaseRecord, RunRecording
+
+FEWEST_SPANS = 3
+"""Fewer do not show how samples vary."""
+_DEFAULT_HZ = 100.0
+
+
+def stacks_of(run: RunRecording, path: str) -> list[Stack]:
+    """The stacks of a profile's file; none where it is missing, because a lost profile must not stop the judging.
+
+    Raises :class:`HarnessError` where it is damaged.
+    """
+    file = run.folder.path / path
+    return read_folded(file) if file.is_file() else []
+
+
+def profiles_of(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> list[Profile]:
+    """The profiles of that kind of a phase, and of its variant in a duet."""
+    return [
+        profile
+        for profile in run.profiles.profiles
+        if (profile.kind, profile.phase, profile.variant) == (kind, record.index, record.variant)
+    ]
+
+
+def busy_stacks(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> list[Stack]:
+    """All CPU stacks of a phase of threads at work; none where it was not sampled."""
+    return [stack for profile in profiles_of(run, record, kind) for stack in working(stacks_of(run, profile.path))]
+
+
+def phase_profile(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> PhaseProfile | None:
+    """The CPU profile of a phase by function, of threads at work; None where it was not sampled."""
+    found = profiles_of(run, record, kind)
+    stacks = busy_stacks(run, record, kind)
+    if not stacks or record.length_s <= 0:
+        return None
+    profile = found[0]
+    plain = PhaseProfile(
+        samples=sum(stack.weight for stack in stacks),
+        rate_hz=profile.rate_hz or _DEFAULT_HZ,
+        requests=_requests_during(record, profile),
+        functions=functions_of(stacks),
+    )
+    samples = _by_span(run, profile)
+    return _scaled(plain, stacks, samples, profile) if samples and plain.requests else plain
+
+
+@dataclass(slots=True)
+class _Sampled:
+    """What one process's samples showed: how many in each span, in all and by function."""
+
+    totals: Counter[int] = field(default_factory=Counter)
+    functions: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+
+
+def _by_span(run: RunRecording, profile: Profile) -> dict[int, _Sampled]:
+    """The samples of each process by span."""
+    found: defaultdict[int, _Sampled] = defaultdict(_Sampled)
+    for stack in working(stacks_of(run, profile.spans_path) if profile.spans_path else []):
+        span, pid = _span_and_pid(stack, profile)
+        process = found[pid]
+        process.totals[span] += stack.weight
+        for key in {parse_frame(text).key for text in stack.frames[2:]}:
+            process.functions[key][span] += stack.weight
+    return found
+
+
+def _span_and_pid(stack: Stack, profile: Profile) -> tuple[int, int]:
+    match [frame.split() for frame in stack.frames[:2]]:
+        case [["span", span], ["pid", pid]] if span.isdecimal() and pid.isdecimal() and int(span) < len(profile.spans):
+            return int(span), int(pid)
+    raise HarnessError("profile-damaged", where=str(profile.spans_path))
+
+
+def _scaled(
+    plain: PhaseProfile, stacks: Sequence[Stack], samples: dict[int, _Sampled], profile: Profile
+) -> PhaseProfile:
+    """The profile with each process's samples worth what its clock says."""
+    clocks_s = {pid: sum(span.cpu_s.get(pid, 0.0) for span in profile.spans) for pid in samples}
+    seen_s = {
+        pid: sum(count / profile.spans[span].rate_hz for span, count in process.totals.items())
+        for pid, process in samples.items()
+    }
+    used_s = sum(used for span in profile.spans for used in span.cpu_s.values())
+    cpu_s = {
+        pid: min(seen_s[pid], clocks_s[pid])
+        if profile.kind == "cpu" and clocks_s[pid]
+        else clocks_s[pid] or seen_s[pid]
+        for pid in samples
+    }
+    worth_ms = {pid: 1000 * cpu_s[pid] / process.totals.total() / plain.requests for pid, process in samples.items()}
+    callers = _callers(stacks)
+    functions = {}
+    for key, counted in plain.functions.items():
+        in_it = {pid: process.functions[key] for pid, process in samples.items() if key in process.functions}
+        functions[key] = FunctionSamples(
+            own=counted.own,
+            total=counted.total,
+            cpu_ms=sum(worth_ms[pid] * seen.total() for pid, seen in in_it.items()),
+            dispersion=_dispersion(key, samples, len(profile.spans)),
+            caller=callers.get(key),
+        )
+    return PhaseProfile(
+        samples=plain.samples,
+        rate_hz=plain.rate_hz,
+        requests=plain.requests,
+        functions=functions,
+        spans=len(profile.spans),
+        sample_ms=1000 * sum(cpu_s.values()) / plain.samples / plain.requests,
+        clock_ms=1000 * used_s / plain.requests,
+        busy=sum(seen_s.values()) / used_s if used_s else None,
+    )
+
+
+def _dispersion(key: str, samples: dict[int, _Sampled], spans: int) -> float | None:
+    """The variance of a function's share between spans, over that of independent samples; None with too few spans."""
+    totals, counts = np.zeros(spans), np.zeros(spans)
+    for process in samples.values():
+        for span, count in process.totals.items():
+            totals[span] += count
+        for span, count in process.functions.get(key, {}).items():
+            counts[span] += count
+    counts, totals = counts[totals > 0], totals[totals > 0]
+    share = counts.sum() / totals.sum()
+    if len(totals) < FEWEST_SPANS or share >= 1:
+        return None
+    return float(((counts - share * totals) ** 2 / (totals * share * (1 - share))).sum() / (len(totals) - 1))
+
+
+def _callers(stacks: Sequence[Stack]) -> dict[str, str]:
+    """The function that calls each one in most samples."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for stack in stacks:
+        keys = [parse_frame(text).key for text in stack.frames]
+        for outer, inner in itertools.pairwise(keys):
+            if outer != inner:
+                found[inner][outer] += stack.weight
+    return {key: seen.most_common(1)[0][0] for key, seen in found.items()}
+
+
+def _requests_during(record: PhaseRecord, profile: Profile) -> float:
+    """The phase's requests while the sampler was on; seconds that it covers in part count in part."""
+    start_s = record.start_s + profile.offset_s
+    end_s = min(start_s + profile.duration_s, record.end_s)
+    requests: list[int] = record.table.requests.tolist()
+    return sum(
+        count * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
+        for second, count in zip(record.table.second.tolist(), requests, strict=True)
+        if _shared_s(second, record.start_s, record.end_s)
+    )
+
+
+def _shared_s(second: int, start_s: float, end_s: float) -> float:
+    """How much of ``second`` lies within a span."""
+    return max(0.0, min(end_s, second + 1) - max(start_s, second))

@@ -1,0 +1,213 @@
+"""Samples one phase in spans: one py-spy after the other, so that samples keep their time.
+
+py-spy writes its samples at its end, without their times. Starting it costs some 20 ms of CPU. So a phase is cut into
+spans, and the next py-spy already samples when the one before ends. Spans grow with the phase, so that a long phase has
+some hundred. At each border, the CPU clocks of all processes of the target are read: samples show where the time went,
+the clocks how much it was.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from harness.messages import Message, message
+from harness.record.profiles import ProfileKind
+from harness.sampling.process_usage import process_trees
+from harness.sampling.py_spy import PySpyRecording, complaint
+from harness.sampling.sampling_rate import CpuTime, SamplingRate
+
+_WRITE_TIMEOUT_S = 20.0
+_POLL_S = 0.05
+_GROWTH = 20
+"""A span lasts at least one part in so many of the phase so far."""
+_FIRST_S = 2.0
+"""The span in which the cost of a sample is found out."""
+_IDLE = 0.002
+"""A process that uses less of a core needs no py-spy of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One way of sampling: which threads, how often at most, for what share of the machine's CPU time, and how long a
+    span lasts at least."""
+
+    kind: ProfileKind
+    suffix: str
+    """Of its files."""
+    gil_only: bool
+    max_hz: int
+    min_hz: int
+    cpu_share: float
+    span_s: float
+
+
+@dataclass(slots=True)
+class RecordedSpan:
+    """A part of a phase: a recording of each process, and the CPU seconds that each process used meanwhile."""
+
+    recordings: dict[int, PySpyRecording]
+    """By process id."""
+    began_s: float = 0.0
+    ended_s: float = 0.0
+    clocks_s: dict[int, float] = field(default_factory=dict)
+    """At its start; from its end on, what was used meanwhile."""
+    cores: float | None = None
+    """What all of py-spy used."""
+
+
+@dataclass
+class PhaseRecorder:
+    """Records the process tree of ``pid`` in a thread of its own until :meth:`end`; files are ``stem.SPAN.PID.txt``.
+
+    The thread lives until every py-spy has ended, because each ends with the thread that started it.
+    """
+
+    py_spy: str
+    pid: int
+    tier: Tier
+    rate: SamplingRate
+    stem: Path
+    index: int
+    name: str
+    began_s: float
+    """When the phase began, by the monotonic clock."""
+    spans: list[RecordedSpan] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
+    _not_python: dict[int, Message] = field(default_factory=dict)
+    """Processes that py-spy cannot sample, and why."""
+    _over: threading.Event = field(default_factory=threading.Event)
+    _ended_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._record, name=f"py-spy: {self.tier.kind}", daemon=True)
+        self._thread.start()
+
+    def end(self, now_s: float) -> None:
+        """The phase has ended. Returns at once."""
+        if self._ended_s is None:
+            self._ended_s = now_s
+            self._over.set()
+
+    def wait(self) -> None:
+        """Until all files are written."""
+        self._thread.join()
+
+    def _record(self) -> None:
+        current: RecordedSpan | None = None
+        while not self._over.is_set():
+            following = self._start_span(current)
+            began = self._wait_until_sampling(following)
+            if current is not None:
+                self._finish(current, following.clocks_s if began else cpu_clocks(self.pid))
+                current = None
+            if not began:
+                self._discard(following)
+                break
+            self.spans.append(current := following)
+            if not self._sample(current):
+                break
+        if current is not None:
+            self._finish(current, cpu_clocks(self.pid))
+
+    def _start_span(self, current: RecordedSpan | None) -> RecordedSpan:
+        """Start py-spy for each process that may run Python; once the phase goes on, for those that do something."""
+        clocks_s = cpu_clocks(self.pid)
+        rate_hz, number = self.rate.hz, len(self.spans)
+        recordings = {}
+        for pid, used_s in clocks_s.items():
+            is_idle = current is not None and used_s - current.clocks_s.get(pid, 0.0) < _IDLE * self._length_s(current)
+            if pid not in self._not_python and not is_idle:
+                path = self.stem.with_name(f"{self.stem.name}.{number}.{pid}.txt")
+                recordings[pid] = PySpyRecording.start(self.py_spy, pid, path, rate_hz, gil_only=self.tier.gil_only)
+        return RecordedSpan(recordings)
+
+    def _wait_until_sampling(self, span: RecordedSpan) -> bool:
+        """Whether at least one samples, and the others have failed; not if the phase has ended before."""
+        while True:
+            is_over = self._over.is_set()
+            for pid, recording in list(span.recordings.items()):
+                if recording.is_sampling:
+                    recording.started_s = recording.started_s or time.monotonic()
+                elif recording.has_died:
+                    self._not_python[pid] = self._why_nothing(recording)
+                    discard(span.recordings.pop(pid))
+            waiting = [recording for recording in span.recordings.values() if recording.started_s is None]
+            if is_over or not waiting:
+                break
+            self._over.wait(_POLL_S)
+        span.began_s = time.monotonic()
+        span.clocks_s = cpu_clocks(self.pid)
+        return not waiting and bool(span.recordings)
+
+    def _sample(self, span: RecordedSpan) -> bool:
+        """Let it sample for the length of a span, and measure what that costs; whether another span shall follow."""
+        before = _cpu_times(span)
+        until_s = span.began_s + self._length_s(span)
+        while (left_s := until_s - time.monotonic()) > 0:
+            if self._over.wait(min(1.0, left_s)) or all(each.has_died for each in span.recordings.values()):
+                break
+        costs = [now.cores_since(before[pid]) for pid, now in _cpu_times(span).items() if pid in before]
+        if costs:
+            span.cores = sum(costs)
+            self.rate.update(span.cores, next(iter(span.recordings.values())).rate_hz, self.pid)
+        return not self._over.is_set()
+
+    def _length_s(self, span: RecordedSpan) -> float:
+        usual_s = max(self.tier.span_s, (span.began_s - self.began_s) / _GROWTH)
+        return usual_s if self.rate.is_known else min(usual_s, _FIRST_S)
+
+    def _finish(self, span: RecordedSpan, clocks_s: dict[int, float]) -> None:
+        span.ended_s = self._ended_s or time.monotonic()
+        for recording in span.recordings.values():
+            if recording.has_died:
+                if psutil.pid_exists(recording.pid):
+                    self.notes.append(self._why_nothing(recording))
+                recording.ended_s = span.ended_s
+            else:
+                recording.end(span.ended_s)
+        for recording in span.recordings.values():
+            if not recording.wait(_WRITE_TIMEOUT_S):
+                self.notes.append(message("cpu-py-spy-hangs", phase=self.name))
+        began_s = span.clocks_s
+        span.clocks_s = {pid: max(0.0, now_s - began_s.get(pid, 0.0)) for pid, now_s in clocks_s.items()}
+
+    def _discard(self, span: RecordedSpan) -> None:
+        """The phase ended before it sampled, or nothing can be sampled."""
+        for recording in span.recordings.values():
+            recording.end(time.monotonic())
+        for recording in span.recordings.values():
+            recording.wait(_WRITE_TIMEOUT_S)
+            discard(recording)
+        if not self.spans:
+            reasons = list(self._not_python.values())
+            self.notes += (
+                reasons[:1] if reasons and not span.recordings else [message("cpu-phase-too-short", phase=self.name)]
+            )
+
+    def _why_nothing(self, recording: PySpyRecording) -> Message:
+        reason = complaint(recording.log.read_text(errors="replace"))
+        if reason:
+            return message("cpu-py-spy-failed", phase=self.name, reason=reason)
+        return message("cpu-py-spy-ended", phase=self.name, status=recording.process.returncode)
+
+
+def discard(recording: PySpyRecording) -> None:
+    """Remove its files."""
+    recording.log.unlink(missing_ok=True)
+    recording.raw.unlink(missing_ok=True)
+
+
+def _cpu_times(span: RecordedSpan) -> dict[int, CpuTime]:
+    times = {pid: CpuTime.of(recording.process.pid) for pid, recording in span.recordings.items()}
+    return {pid: time for pid, time in times.items() if time is not None}
+
+
+def cpu_clocks(root: int) -> dict[int, float]:
+    """The CPU seconds that each process of a tree has used, by process id."""
+    (tree,) = process_trees(root)
+    return {pid: used.taken_s for pid in tree if (used := CpuTime.of(pid)) is not None}
