@@ -38,7 +38,7 @@ _MANY_ERRORS = 0.25
 THREADS_HZ = 5
 MIN_HZ = 10
 """What a useful profile needs. A target with very many threads then costs more than its share."""
-CPU_SHARES = 0.015, 0.005
+CPU_SHARES = 0.014, 0.006
 """The shares of the machine's CPU time that the tiers may take: together a fiftieth."""
 
 

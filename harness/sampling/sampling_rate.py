@@ -46,8 +46,8 @@ class SamplingRate:
             self._costs_s[target] = cores / hz
 
     def is_too_expensive(self, cores: float) -> bool:
-        """Whether sampling took so much that a reader of the figures must know: twice its share."""
-        return cores > 2 * self._allowed_cores / self._targets
+        """Whether sampling took so much that a reader of the figures must know: three times its share."""
+        return cores > 3 * self._allowed_cores / self._targets
 
 
 @dataclass(frozen=True, slots=True)
