@@ -1,16 +1,15 @@
 """Measures how often the function that grew is named: growth of random functions on three servers.
 
-``record`` puts load on servers that have nothing to do with the shop: one event loop, a thread for each connection, and
+Recording puts load on servers that have nothing to do with the shop: one event loop, a thread for each connection, and
 two worker processes. Unchanged servers are recorded several times, and some with a function that really works more.
-``judge`` then compares runs as ``harness run`` does:
+Judging then compares runs as ``harness run`` does:
 
 - *clean* pairs: each unchanged run against each other one of its server;
 - *drawn* cases: the same pairs, with the samples of a random function multiplied, and the clocks with them. All noise
   between and within runs is real; only the growth is drawn, so there can be as many cases as are needed;
 - *real* cases: a changed server against each unchanged run.
 
-    uv run python benchmarks/attribution.py record --out /tmp/attribution
-    uv run python benchmarks/attribution.py judge --out /tmp/attribution
+    uv run python benchmarks/attribution.py --record /tmp/attribution --judge /tmp/attribution
 """
 
 from __future__ import annotations
@@ -171,8 +170,8 @@ def _case(kind: str, server: str, growth: float, function: str, found: Attributi
     return Case(kind, server, growth, place, place is not None and place < len(found.suspects), len(found.suspects))
 
 
-def _cases(out: Path, drawn: int, seed: int) -> Iterator[Case]:
-    rng = np.random.default_rng(seed)
+def _cases(out: Path, drawn: int) -> Iterator[Case]:
+    rng = np.random.default_rng(1)
     for server in sorted(path.name for path in out.iterdir() if path.is_dir()):
         folders = {path.name: RunFolder.open(path) for path in sorted((out / server).iterdir()) if "-" in path.name}
         same = [folder for name, folder in folders.items() if name.startswith("same-")]
@@ -205,36 +204,51 @@ def _real_growth(now: RunFolder, before: RunFolder) -> float:
     return costs[0] / costs[1] - 1
 
 
-@click.group()
-def main() -> None:
-    """How often the function that grew is named."""
-
-
-@main.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--runs", default=5, show_default=True, help="unchanged runs of each server")
-@click.option("--seconds", default=60.0, show_default=True, help="of each run")
-@click.option("--neighbour", "with_neighbour", is_flag=True, help="beside a neighbour that takes a third of the cores")
-@click.option("--changes/--no-changes", default=True, show_default=True, help="record changed servers, too")
-def record(out: Path, runs: int, seconds: float, with_neighbour: bool, changes: bool) -> None:
-    """Record unchanged and changed servers into OUT, in random order."""
-    wanted = [(server, "", number) for server in CHANGES for number in range(runs)]
-    wanted += [(server, change, 0) for server in CHANGES for change in CHANGES[server] if changes]
+def _record_all(out: Path, wanted: list[tuple[str, str, int]], seconds: float, *, with_neighbour: bool) -> None:
+    """Servers with changes and numbers, in random order."""
     random.Random(1).shuffle(wanted)
     with neighbour(1) if with_neighbour else nullcontext():
         for done, (server, change, number) in enumerate(wanted, 1):
-            click.echo(f"{done} of {len(wanted)}: {server} {change}", err=True)
+            click.echo(f"{done} of {len(wanted)}: {server} {change or 'unchanged'}", err=True)
             _record(out, server, change, number, seconds)
 
 
-@main.command()
-@click.option("--out", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--drawn", default=40, show_default=True, help="cases of each server and growth")
-@click.option("--seed", default=1, show_default=True)
-def judge(out: Path, drawn: int, seed: int) -> None:
-    """Compare what was recorded into OUT."""
+@click.command()
+@click.option("--record", "record_to", type=click.Path(path_type=Path), help="Record servers into this folder.")
+@click.option("--judge", "judge_from", type=click.Path(path_type=Path, exists=True), help="Compare what was recorded.")
+@click.option("--runs", default=5, show_default=True, help="Unchanged runs of each server.")
+@click.option("--seconds", default=60.0, show_default=True, help="Of each run.")
+@click.option("--neighbour", "with_neighbour", is_flag=True, help="Record beside one that takes a third of the cores.")
+@click.option("--changes/--no-changes", default=True, show_default=True, help="Record changed servers, too.")
+@click.option("--drawn", default=40, show_default=True, help="Cases of each server and growth.")
+@click.option("--short", is_flag=True, help="Some seconds, only to check that it works.")
+def main(
+    record_to: Path | None,
+    judge_from: Path | None,
+    runs: int,
+    seconds: float,
+    with_neighbour: bool,
+    changes: bool,
+    drawn: int,
+    short: bool,
+) -> None:
+    """Measure how often the function that grew is named."""
+    if short:
+        with tempfile.TemporaryDirectory() as folder:
+            _record_all(Path(folder), [("threaded", "", 0), ("threaded", "", 1)], 3.0, with_neighbour=False)
+            _judge(Path(folder), 1)
+        return
+    if record_to is not None:
+        wanted = [(server, "", number) for server in CHANGES for number in range(runs)]
+        wanted += [(server, change, 0) for server in CHANGES for change in CHANGES[server] if changes]
+        _record_all(record_to, wanted, seconds, with_neighbour=with_neighbour)
+    if judge_from is not None:
+        _judge(judge_from, drawn)
+
+
+def _judge(out: Path, drawn: int) -> None:
     groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
-    for case in _cases(out, drawn, seed):
+    for case in _cases(out, drawn):
         label = "none" if case.kind == "clean" else f"{case.growth:.0%}" if case.kind == "drawn" else "real"
         groups[case.kind, label].append(case)
         groups[case.server, label].append(case)

@@ -33,7 +33,7 @@ SMALLEST_GROWTH = 0.02
 """A function that grew by less than this share of the whole cost of a request is not reported."""
 MOST_SUSPECTS = 10
 MOST_CALLERS = 3
-_SURE = 0.005
+_SURE = 0.01
 """At most this share of suspects are named by chance; of candidates:"""
 _LIKELY = 0.1
 _EXPLAINS = 0.8
@@ -42,7 +42,8 @@ _WHOLE_PROGRAM = 0.9
 _WITHOUT_GIL = 0.15
 """If more of the CPU time was used without the GIL, all threads are looked at, too."""
 _WAITING = 1.5
-"""Samples that show threads busy for so many times as long as they used a core show where threads waited for one."""
+"""Samples of all threads that show them busy for so many times as long as they used a core show where they waited for
+one. (A thread that holds the GIL waits wherever it happens to be.)"""
 
 
 @dataclass(slots=True)
@@ -82,11 +83,18 @@ def attribution_of(run: RunRecording) -> Attribution:
         threads = _sides(run, records, "threads")
         if python is None:
             continue
+        versions = {python.now.python, *(profile.python for profile in python.before)} - {None}
+        if len(versions) > 1:
+            found.notes.append(message("profiles-of-other-python", versions=sorted(map(str, versions))))
         named: set[str] = set()
         _compare(python, found, named)
         if threads is not None and _without_gil(python) > _WITHOUT_GIL:
-            _compare(threads, found, named)
-        if not found.suspects and not found.notes:
+            waiting = max(profile.busy or 0.0 for profile in (threads.now, *threads.before))
+            if waiting > _WAITING:
+                found.notes.append(message("profile-shows-waiting", factor=waiting))
+            else:
+                _compare(threads, found, named)
+        if not found.suspects:
             found.notes.append(message("growth-visible", percent=100 * smallest_growth(python.now, python.before)))
         for entries in (found.suspects, found.candidates):
             entries.sort(key=lambda suspect: suspect.cpu_ms_baseline - suspect.cpu_ms_run)
@@ -106,10 +114,6 @@ def _without_gil(sides: _Sides) -> float:
 
 def _compare(sides: _Sides, found: Attribution, named: set[str]) -> None:
     """Add what grew to ``found``, unless it calls or is called by one of ``named``, and name it there."""
-    waiting = max(profile.busy or 0.0 for profile in (sides.now, *sides.before))
-    if waiting > _WAITING:
-        found.notes.append(message("profile-shows-waiting", factor=waiting))
-        return
     growths = growths_of(sides.now, sides.before)
     by_key = {growth.key: growth for growth in growths}
     least_ms = SMALLEST_GROWTH * (pooled(sides.before).clock_ms or 0.0)

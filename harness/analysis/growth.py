@@ -41,7 +41,6 @@ _UNKNOWN_DISPERSION = 2.0
 _FEWEST_SAMPLES = 10
 """Of a function whose change counts for that of the machine, on each side."""
 _FEWEST_FUNCTIONS = 3
-"""With fewer, the whole CPU time per request stands for them: a function must then have grown in its share of it."""
 _GONE = 0.1
 _EQUAL_VARIANCE = 0.02
 """Functions that are known better than this count alike, or the most frequent one would be the median by itself."""
@@ -107,6 +106,7 @@ def pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
         / samples,
         clock_ms=sum((profile.clock_ms or 0.0) * profile.requests for profile in profiles) / requests,
         busy=max((profile.busy or 0.0 for profile in profiles), default=None),
+        python=profiles[0].python,
     )
 
 
@@ -118,19 +118,17 @@ def growths_of(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[Growth
     count, old = _totals(now, keys), _totals(base, keys) + np.array([credit.get(key, 0.0) for key in keys])
     unit = np.array([_sample_ms(now, key) for key in keys])
     old_unit = np.array([_sample_ms(base, key) for key in keys])
-    slower, slower_error = machine_change(now, base, len(before))
-    slower = max(0.0, slower)
-    between = _between_runs(keys, before) ** 2 * (1 + 1 / len(before)) + slower_error**2
     share, old_share = count / now.samples, old / base.samples
-    pooled_share = np.minimum(1.0, (count + old) / (now.samples + base.samples))
-    dispersion = _dispersions(now, base, keys) * (1 - pooled_share)
+    dispersion = _dispersions(now, base, keys)
+    slower, slower_variance = _slower(now, base, count, old, machine_change(now, base, len(before)))
+    between = _between_runs(keys, before) ** 2 * (1 + 1 / len(before)) + dispersion * slower_variance
     with np.errstate(divide="ignore", invalid="ignore"):
         both = np.where(old > 0, count * old / (count + old), 0.0)
     variance_ratio = np.maximum(dispersion + between * both, 1e-9)
     # What a sample stands for is in inverse proportion to how many there are of the same cost.
-    exposure, old_exposure = math.exp(slower) / unit, 1 / old_unit
+    exposure, old_exposure = np.exp(slower) / unit, 1 / old_unit
     p = betainc(count / variance_ratio, old / variance_ratio + 1, exposure / (exposure + old_exposure))
-    base_ms, now_ms = old * old_unit * math.exp(slower), count * unit
+    base_ms, now_ms = old * old_unit * np.exp(slower), count * unit
     sampling = dispersion * (np.maximum(count, 1) * unit**2 + np.maximum(old, 1) * old_unit**2)
     reach = _Z * np.sqrt(sampling + between * np.minimum(base_ms, now_ms) ** 2)
     return [
@@ -148,17 +146,33 @@ def growths_of(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[Growth
     ]
 
 
+def _slower(now: PhaseProfile, base: PhaseProfile, count: Floats, old: Floats, machine: float) -> tuple[Floats, Floats]:
+    """By how much everything else is slower, for each function: the logarithm of the factor, and its variance.
+
+    The variance is that of independent samples. All samples outside a function show it best. Where another function got
+    faster as well, they show too little, so it is at least the median change of all functions (``machine``); and at
+    least none, or what did not change would have grown wherever something else got faster.
+    """
+    rest, old_rest = now.samples - count, np.maximum(base.samples - old, 0)
+    whole = math.log(now.samples * _sample_ms(now, "") / (base.samples * _sample_ms(base, "")))
+    known = (rest > 0) & (old_rest > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.where(known, np.log(rest * _sample_ms(now, "") / (old_rest * _sample_ms(base, ""))), whole)
+        variance = np.where(known, 1 / rest + 1 / old_rest, 0.0)
+    return np.maximum(np.maximum(change, machine), 0.0), variance
+
+
 def discovered(growths: Sequence[Growth], rate: float) -> set[str]:
     """The keys that are called grown if a share of at most ``rate`` of them may be so by chance."""
     hypotheses: dict[tuple[float, float], list[Growth]] = {}
     for growth in growths:
         hypotheses.setdefault((growth.now_share, growth.base_share), []).append(growth)
     ordered = sorted(hypotheses.values(), key=lambda same: same[0].p)
-    level = 0.0
+    level = -1.0
     for number, same in enumerate(ordered, 1):
         if same[0].p <= rate * number / len(ordered):
             level = same[0].p
-    return {growth.key for growth in growths if growth.p <= level} if level else set()
+    return {growth.key for growth in growths if growth.p <= level}
 
 
 def smallest_growth(now: PhaseProfile, before: Sequence[PhaseProfile]) -> float:
@@ -168,15 +182,13 @@ def smallest_growth(now: PhaseProfile, before: Sequence[PhaseProfile]) -> float:
     """
     base = pooled(before)
     count, old = _TYPICAL * now.samples, _TYPICAL * base.samples
-    slower_error = machine_change(now, base, len(before))[1]
     usual = float(np.median(_dispersions(now, base, list(now.functions))))
-    between = BETWEEN_RUNS**2 * (1 + 1 / len(before)) + slower_error**2
-    error = math.sqrt(usual * (1 - _TYPICAL) * (1 / count + 1 / old) + between)
+    error = math.sqrt(usual * (1 / count + 1 / old) + BETWEEN_RUNS**2 * (1 + 1 / len(before)))
     return _TYPICAL * math.expm1(_SURELY_FOUND * error)
 
 
-def machine_change(now: PhaseProfile, base: PhaseProfile, runs: int) -> tuple[float, float]:
-    """How much slower everything was than in the baseline (logarithm of the factor), and its standard error.
+def machine_change(now: PhaseProfile, base: PhaseProfile, runs: int) -> float:
+    """How much slower everything was than in the baseline: the logarithm of the factor.
 
     The weighted median over functions of what they used themselves, without what they call: these parts do not overlap.
     """
@@ -188,16 +200,14 @@ def machine_change(now: PhaseProfile, base: PhaseProfile, runs: int) -> tuple[fl
             sampling = (seen.dispersion or 1.0) / seen.own + (earlier.dispersion or 1.0) / earlier.own
             variances.append(sampling + BETWEEN_RUNS**2 * (1 + 1 / runs))
     if len(changes) < _FEWEST_FUNCTIONS:
-        whole = now.samples * _sample_ms(now, ""), base.samples * _sample_ms(base, "")
-        return math.log(whole[0] / whole[1]), MACHINE * math.sqrt(1 + 1 / runs)
+        return 0.0
     weights = 1 / (np.array(variances) + _EQUAL_VARIANCE)
     order = np.argsort(changes)
     cumulated = np.cumsum(weights[order])
     at = int(np.searchsorted(cumulated, cumulated[-1] / 2))
     error = _MEDIAN * math.sqrt((weights**2 * variances).sum()) / cumulated[-1]
     # What few samples show is drawn towards none: machines seldom change by much.
-    known = MACHINE**2 / (MACHINE**2 + error**2)
-    return known * float(np.array(changes)[order][at]), math.sqrt(known) * error
+    return float(MACHINE**2 / (MACHINE**2 + error**2) * np.array(changes)[order][at])
 
 
 def replaced(now: PhaseProfile, base: PhaseProfile) -> dict[str, float]:

@@ -60,10 +60,12 @@ def phase_profile(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> 
     if not stacks or record.length_s <= 0:
         return None
     profile = found[0]
+    # A profile is that of one start of the target, and each start has the same part of the requests.
+    starts = 1 if record.workers is None else record.workers.starts
     plain = PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
         rate_hz=profile.rate_hz or _DEFAULT_HZ,
-        requests=_requests_during(record, profile),
+        requests=_requests_during(record, profile) / starts,
         functions=functions_of(stacks),
     )
     samples = _by_span(run, profile)
@@ -134,6 +136,7 @@ def _scaled(
         sample_ms=1000 * sum(cpu_s.values()) / plain.samples / plain.requests,
         clock_ms=1000 * used_s / plain.requests,
         busy=sum(seen_s.values()) / used_s if used_s else None,
+        python=profile.python,
     )
 
 

@@ -68,6 +68,8 @@ class PhaseProfile(_Part):
     """CPU time per request of the target by the kernel's clocks while it was sampled, in ms."""
     busy: float | None = None
     """Seconds that samples show threads busy, per CPU second: above 1, threads waited for a core."""
+    python: str | None = None
+    """The version of Python that the target ran on."""
 
 
 class ResourceSummary(_Part):

@@ -44,7 +44,8 @@ class Profile:
     second), if that is known.
 
     CPU samples are kept by ``spans`` too, in the folded file ``spans_path``: the first two frames of its stacks are
-    ``span NUMBER`` (from 0) and ``pid NUMBER``. ``own`` are the files of the target's own code, as frames name them.
+    ``span NUMBER`` (from 0) and ``pid NUMBER``. ``own`` are the files of the target's own code, as frames
+    name them, ``python`` is the version that it runs on.
     """
 
     kind: ProfileKind
@@ -60,6 +61,7 @@ class Profile:
     spans_path: str | None = None
     spans: list[Span] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
+    python: str | None = None
 
 
 class _Saved(BaseModel):

@@ -19,8 +19,9 @@ from harness.record.measurement import ONLY
 from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.frame_names import own_files
+from harness.sampling.frame_names import own_files, python_of
 from harness.sampling.py_spy import counts, fold, has_capability, may_read_memory
+from harness.sampling.python_process import why_not_python
 from harness.sampling.sampler import (
     PID_UNKNOWN,
     During,
@@ -124,12 +125,14 @@ class CpuSampler(PhaseSampler):
         whole: Counter[tuple[str, ...]] = Counter()
         by_span: list[Stack] = []
         own: set[str] = set()
+        python: str | None = None
         spans: list[RecordedSpan] = []
         logs: list[str] = []
         for span in recorder.spans:
             written = [recording for recording in span.recordings.values() if recording.raw.exists()]
             for recording in written:
                 raw = recording.raw.read_text(errors="replace")
+                python = python or python_of(raw)
                 own |= own_files(raw, anywhere=self._variant != ONLY)
                 process = () if recording.pid == self._pid else (f"process {recording.name}",)
                 for stack in fold(raw, anywhere=self._variant != ONLY):
@@ -165,6 +168,7 @@ class CpuSampler(PhaseSampler):
             spans_path=str(spans_path.relative_to(self._folder.path)),
             spans=parts,
             own=sorted(own),
+            python=python,
         )
 
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
@@ -236,6 +240,6 @@ CPU = SamplerKind(
     stream="profiles",
     during=During.LOAD,
     enabled=lambda settings: settings.cpu is not None,
-    unavailable=lambda target: PID_UNKNOWN if target.pid is None else None,
+    unavailable=lambda target: PID_UNKNOWN if target.pid is None else why_not_python(target.pid),
     create=_create,
 )

@@ -8,11 +8,13 @@ between two runs that are compared.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 _LIBRARY = re.compile(r"^.*/(?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+t?)/")
+_VERSION = re.compile(r"/lib(?:64)?/python(3\.\d+)t?/(?!(?:site|dist)-packages)")
 _PATH = re.compile(r" \((/[^;]*?)(?::\d+)?\)(?=;| \d+$)", re.MULTILINE)
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
 
@@ -48,6 +50,12 @@ def own_files(raw: str, *, anywhere: bool = False) -> set[str]:
     """The files of the target's own code in py-spy's raw output, shortened: those that no library or Python brings."""
     paths = {found[1] for found in _PATH.finditer(raw)}
     return {short_path(path, anywhere=anywhere) for path in paths if not _LIBRARY.match(path)}
+
+
+def python_of(raw: str) -> str | None:
+    """The version of Python (``3.12``) whose library is in py-spy's raw output; None if none is."""
+    found = Counter(_VERSION.findall(raw))
+    return found.most_common(1)[0][0] if found else None
 
 
 def from_py_spy(stack: str, *, anywhere: bool = False) -> tuple[str, ...]:

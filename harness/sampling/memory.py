@@ -8,10 +8,11 @@ from typing import get_args
 
 import psutil
 
-from harness.messages import Option, message
+from harness.messages import Message, Option, message
 from harness.record.profiles import Profile, ProfileKind
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import read_from_child
+from harness.sampling.python_process import why_not_python
 from harness.sampling.sampler import (
     During,
     PhaseSampler,
@@ -20,6 +21,7 @@ from harness.sampling.sampler import (
     file_stem,
 )
 from harness.targets.agent_client import Agent
+from harness.targets.target import Target
 
 _CONVERT_TIMEOUT_S = 120.0
 
@@ -109,11 +111,17 @@ def memory_profiles(trace: Path, folder: RunFolder, phase: int, duration_s: floa
     ]
 
 
+def _why_unavailable(target: Target) -> Message | None:
+    if not target.managed:
+        return message("memory-target-attached", option=Option("target"))
+    return None if target.pid is None else why_not_python(target.pid)
+
+
 MEMORY = SamplerKind(
     name="memory",
     stream="profiles",
     during=During.DIAGNOSE,
     enabled=lambda settings: settings.memory is not None,
-    unavailable=lambda target: None if target.managed else message("memory-target-attached", option=Option("target")),
+    unavailable=_why_unavailable,
     create=MemorySampler,
 )

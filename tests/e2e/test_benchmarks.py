@@ -178,3 +178,10 @@ def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
     for trials in figures["trials"]:
         assert trials["n"] == sum(trials["verdicts"].values()) == 2
         assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())
+
+
+def test_how_often_a_function_that_grew_is_named_is_counted() -> None:
+    groups = {(group["kind"], group["growth"]): group for group in benchmark("attribution")["groups"]}
+    assert groups["clean", "none"]["cases"] == 2
+    assert groups["drawn", "100%"]["cases"] == 1
+    assert all(0 <= group[name] <= 1 for group in groups.values() for name in ("first", "in_three", "no_suspect"))

@@ -39,6 +39,7 @@ from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
 from tests.support.children import die_with_the_tests
+from tests.support.programs import require_program
 from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
 
 pytestmark = pytest.mark.traced
@@ -82,6 +83,23 @@ def spin():
 
 threading.Thread(target=spin, daemon=True).start()
 serve(sys.argv[1])
+"""
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid FOLDER/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path FOLDER/body;
+  proxy_temp_path FOLDER/proxy;
+  fastcgi_temp_path FOLDER/fastcgi;
+  uwsgi_temp_path FOLDER/uwsgi;
+  scgi_temp_path FOLDER/scgi;
+  server { listen 127.0.0.1:PORT; location / { return 200 "ok"; } }
+}
 """
 
 
@@ -303,6 +321,17 @@ def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     assert note.code == "cpu-py-spy-failed"
     assert note.params["reason"]
     assert list(folder.cpu.iterdir()) == []
+
+
+def test_a_target_without_python_is_named_once_and_only_its_resources_are_recorded(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    (tmp_path / "template").write_text(NGINX.replace("FOLDER", str(tmp_path)))
+    nginx = f"sed s/PORT/{{port}}/ template > nginx.conf; exec {require_program('nginx', 'nginx-light')}"
+    command = f"cd {shlex.quote(str(tmp_path))}; {nginx} -p . -e error.log -c nginx.conf"
+    run = plan(CommandTarget(command=f"sh -c {shlex.quote(command)}"), "steady", "stress", "diagnose")
+    index = sampled_through(run, folder, 1.2, 0.1, 0.1)
+    assert (index.profiles, codes(index)) == ([], ["target-not-python"])
+    assert any(reading.source == "target" for reading in READINGS.read(folder.resources))
 
 
 def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:

@@ -319,3 +319,26 @@ def test_a_baseline_keeps_every_figure_and_profile(tmp_path: Path) -> None:
     assert p95.value == judge(folder).phases[1].response_ms.p95
     assert [phase.name for phase in kept.phases if phase.profile] == ["steady"]
     assert type(kept).model_validate_json(kept.model_dump_json()) == kept
+
+
+# ------------------------------------------------------------------------------------------ own code and libraries
+
+
+def test_growth_inside_a_library_is_charged_to_the_own_function_that_calls_it_for_it(tmp_path: Path) -> None:
+    more: dict[tuple[str, ...], int] = {(*SEARCH, "extract (rapidfuzz/process.py:9)"): 3000}
+    (suspect,) = suspects(tmp_path, stacks(more))
+    assert (suspect.function, suspect.file) == ("search", "shop/app.py")
+    assert suspect.inside == "extract (rapidfuzz/process.py)"
+
+
+def test_a_library_that_is_slower_for_all_its_callers_is_named_itself(tmp_path: Path) -> None:
+    slower = {frames: 3 * weight for frames, weight in USUAL.items() if frames[-1] == DATABASE[-1]}
+    (suspect,) = suspects(tmp_path, stacks(slower))
+    assert (suspect.function, suspect.inside) == ("do_execute", None)
+
+
+def test_without_a_suspect_the_growth_that_would_have_been_seen_is_stated(tmp_path: Path) -> None:
+    assert suspects(tmp_path, stacks(seed=9)) == []
+    (note,) = attribution_of(read_run(RunFolder(tmp_path / "now"))).notes
+    assert note.code == "growth-visible"
+    assert 0 < float(str(note.params["percent"])) < 20

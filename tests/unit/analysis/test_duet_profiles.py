@@ -71,7 +71,7 @@ def test_a_function_that_costs_build_b_more_is_named(tmp_path: Path) -> None:
 
 def test_a_profile_is_that_of_one_start_and_of_its_requests(tmp_path: Path) -> None:
     run = read_run(duet(tmp_path, stacks(1), stacks(2), starts=2))
-    profile = phase_profile(run, run.phases[0])
+    profile = phase_profile(run, run.phases[0], "cpu")
     assert profile is not None
     assert profile.requests == pytest.approx(run.phases[0].table.requests.sum() / 2, rel=0.05)
 

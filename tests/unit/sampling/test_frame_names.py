@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.record.profiles import Stack
-from harness.sampling.frame_names import frame, own_files, process_name, short_path
+from harness.sampling.frame_names import frame, own_files, process_name, python_of, short_path
 from harness.sampling.py_spy import fold
 
 
@@ -48,6 +48,8 @@ def test_lines_of_py_spy_become_stacks() -> None:
         Stack(("<shim>", "f (g.py)"), 1),
     ]
     assert own_files(raw) == {"app.py"}
+    assert python_of(raw) is None
+    assert python_of("run (/opt/lib/python3.12/asyncio/runners.py:9) 1") == "3.12"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""Whether there is a Python program to look into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.messages import Message, message
+from harness.sampling.process_usage import process_trees
+
+NOT_PYTHON = message("target-not-python")
+
+
+def why_not_python(pid: int) -> Message | None:
+    """Why no process of a tree can be looked into; None if one of them runs Python, or hides what it runs."""
+    (tree,) = process_trees(pid)
+    return None if not tree or any(map(_may_run_python, tree)) else NOT_PYTHON
+
+
+def _may_run_python(pid: int) -> bool:
+    try:
+        program = Path(f"/proc/{pid}/exe").readlink()
+        if program.name.startswith("python"):
+            return True
+        return "libpython" in Path(f"/proc/{pid}/maps").read_text(errors="replace")
+    except PermissionError:
+        return True
+    except OSError:  # it has ended
+        return False
