@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from harness.analysis.functions import Frame, functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.analysis.profiles import phase_profile
 from harness.plan.model import Phase
-from harness.record.measurement import ALL, Baseline, FunctionSamples
+from harness.record.measurement import ALL, Baseline, FunctionSamples, Measurement
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.run_folder import RunFolder, write_json
 from harness.record.summary import Suspect
@@ -60,6 +62,14 @@ def run_of(
     )
 
 
+@cache
+def earlier(number: int, phases: tuple[Phase, ...]) -> Measurement:
+    """A run of the usual profile, measured; the same for all tests."""
+    with TemporaryDirectory() as folder:
+        run = run_of(Path(folder), f"before-{number}", stacks(seed=number + 1), phases=phases)
+        return measure(open_recording(run))
+
+
 def suspects(
     tmp_path: Path,
     profile: Sequence[Stack],
@@ -70,10 +80,7 @@ def suspects(
     **more: float,
 ) -> list[Suspect]:
     folder = run_of(tmp_path, "now", profile, phases=now or phases, **more)
-    kept = []
-    for number in range(baselines):
-        before = run_of(tmp_path, f"before-{number}", stacks(seed=number + 1), phases=phases)
-        kept.append(measure(open_recording(before)))
+    kept = [earlier(number, tuple(phases)) for number in range(baselines)]
     if kept:
         baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
         write_json(folder.comparison, baseline.model_dump(by_alias=True))
