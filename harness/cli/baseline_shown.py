@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.metrics import RUN_METRICS
 from harness.plan.bench import name_of as test_name
-from harness.plan.phases import phase_kind
+from harness.plan.phases import holds_one_level
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
@@ -113,7 +113,7 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
     latest = baseline.runs[0]
     if _is_bench(latest):
         return None
-    phases = sorted(latest.phases, key=lambda phase: not phase_kind(phase.kind).one_level)
+    phases = sorted(latest.phases, key=lambda phase: not holds_one_level(phase.kind))
     for phase in phases:
         p95s = baseline.figures(phase.name, ALL, "p95")
         if p95s and not phase.generator_limited:

@@ -12,8 +12,6 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from gevent import get_hub
@@ -40,8 +38,8 @@ class Guard:
         self._own = own = frozenset(own)
         # Several names of this machine may have a rate limit; the lowest holds.
         self._hosts = AllowedHosts(entry.model_copy(update={"host": self._key(entry.host)}) for entry in hosts.all())
-        self._leads_anywhere = any(address_of(host) for host in (*own, *(entry.host for entry in self._hosts.all())))
-        """Whether a name of any kind may lead to an address that is allowed."""
+        self._leads_anywhere = any(map(address_of, own))
+        """Whether a name of any kind may lead to this machine."""
         self._found: set[str] = set()
         """Addresses of allowed hosts."""
         self._asked: dict[str, str] = {}
@@ -93,9 +91,8 @@ class Guard:
         """
         name = _text(host)
         key = self._key(name)
-        if not key or self._leads_anywhere or self._hosts.allows(key) or address_of(key) or key in _names_of_machine():
-            return
-        raise HostNotAllowed(host=name)
+        if key and not self._leads_anywhere and not self._hosts.may_lead_to_allowed(key):
+            raise HostNotAllowed(host=name)
 
     def note(self, host: Any, addresses: Sequence[str]) -> None:
         """Take note that ``host`` was looked up, and has these addresses."""
@@ -149,17 +146,6 @@ class Guard:
 
 def _text(host: Any) -> str:
     return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
-
-
-@cache
-def _names_of_machine() -> frozenset[str]:
-    """Names that this machine knows without the DNS: its own, and those of its hosts file."""
-    try:
-        lines = Path("/etc/hosts").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [name for line in lines for name in line.partition("#")[0].split()[1:]]
-    return frozenset(host_key(name) for name in (*names, socket.gethostname()))
 
 
 def _hook(check: Callable[[int, Any], None], events: frozenset[str] = _EVENTS) -> Callable[[str, Any], None]:

@@ -84,6 +84,21 @@ def duet_plan(
     )
 
 
+def has_whole_turns(plan: RunPlan) -> bool:
+    """Whether a plan's turns and targets fit together: those of a damaged file may not."""
+    names = [variant.name for variant in plan.targets]
+    if not plan.is_duet:
+        return len(names) == 1 and not any(phase.turns for phase in plan.phases)
+    starts = len(names) // 2
+    blocks = [[EVERY] * BLOCK, *([2 * start, 2 * start, 2 * start + 1, 2 * start + 1] for start in range(starts))]
+    return names == [A, B] * starts and all(
+        len(phase.turns) == len(phase.segments)
+        and all(segment.duration_s > 0 for segment in phase.segments)
+        and all(sorted(phase.turns[at : at + BLOCK]) in blocks for at in range(0, len(phase.turns), BLOCK))
+        for phase in plan.phases
+    )
+
+
 def of_build(variant: str, found: Message) -> Message:
     """What was found in one variant, with the name of the build if it is one of a duet."""
     return message("of-build", build=variant.upper(), found=found) if variant else found

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.messages import alternatives, quoted
@@ -97,6 +100,19 @@ class AllowedHosts:
         """Whether load may be sent to that :func:`host_key`, going by its name."""
         return host == LOCAL or host in self._by_key
 
+    def may_lead_to_allowed(self, host: str) -> bool:
+        """Whether that :func:`host_key` is allowed, or may be by an address of it.
+
+        That is so for names that this machine has itself, and for every name if the address of a host is allowed.
+        Others need not be looked up: no DNS server sees them then.
+        """
+        return (
+            self.allows(host)
+            or address_of(host) is not None
+            or host in _names_of_machine()
+            or any(address_of(key) for key in self._by_key)
+        )
+
     def names(self, host: str) -> bool:
         """Whether that :func:`host_key` is another machine that is allowed."""
         return host != LOCAL and host in self._by_key
@@ -107,6 +123,17 @@ class AllowedHosts:
 
     def all(self) -> tuple[AllowedHost, ...]:
         return tuple(self._by_key.values())
+
+
+@cache
+def _names_of_machine() -> frozenset[str]:
+    """Names that this machine knows without the DNS: its own, and those of its hosts file."""
+    try:
+        lines = Path("/etc/hosts").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [name for line in lines for name in line.partition("#")[0].split()[1:]]
+    return frozenset(host_key(name) for name in (*names, socket.gethostname()))
 
 
 def setting_to_allow(host: str, known: Sequence[AllowedHost] = ()) -> str:

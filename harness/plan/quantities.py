@@ -19,6 +19,8 @@ _LONG_UNITS = {"hour": "h", "hr": "h", "minute": "m", "min": "m", "second": "s",
 _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", re.IGNORECASE)
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
 MOST_USERS = 10_000_000
+_MOST_RATE = 10_000_000
+_LONGEST_S = 366 * 86_400.0
 
 
 def parse_duration(value: object) -> float:
@@ -29,6 +31,8 @@ def parse_duration(value: object) -> float:
     seconds = _finite(value, "duration-invalid", _duration_of_text)
     if seconds <= 0:
         raise InvalidValue("duration-not-positive", value=value)
+    if seconds > _LONGEST_S:
+        raise InvalidValue("duration-too-long", value=value, most=duration_text(_LONGEST_S))
     return seconds
 
 
@@ -72,6 +76,8 @@ def parse_rate(value: object) -> float:
     rate = _finite(value, "rate-invalid", _rate_of_text)
     if rate < 0:
         raise InvalidValue("rate-negative", value=value)
+    if rate > _MOST_RATE:
+        raise InvalidValue("rate-too-high", value=value, most=_MOST_RATE)
     return rate
 
 

@@ -6,9 +6,10 @@ in one phase, :data:`BENCHMARKS`, whose endpoints are the ids of its tests.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from harness.record.calibration import Calibration
 
@@ -25,12 +26,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+NoNan = Annotated[float, Field(ge=-math.inf)]
+"""A bound may be infinite."""
+
+
 class Interval(_Part):
     """A figure and its 95 % interval, in the metric's unit; ``high`` None: too few requests to bound it from above."""
 
-    value: float
-    low: float
-    high: float | None
+    value: FiniteFloat
+    low: NoNan
+    high: NoNan | None
 
 
 Figures = dict[str, Interval]

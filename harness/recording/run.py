@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.messages import message
 from harness.metrics import RUN_METRICS
 from harness.metrics.metric import Metric
+from harness.plan.duet import has_whole_turns
 from harness.plan.model import EVERY, Phase, RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
@@ -192,4 +194,7 @@ def phase_records(plan: RunPlan, journal: Journal) -> list[PhaseRecord]:
 
 def read_run(folder: RunFolder) -> RunRecording:
     """Open the folder of a run under load. Raises :class:`HarnessError` if its plan is missing or damaged."""
-    return RunRecording(folder, read_model(folder.plan, RunPlan))
+    plan = read_model(folder.plan, RunPlan)
+    if not has_whole_turns(plan):
+        raise HarnessError("file-damaged", where=str(folder.plan), problem=message("turns-of-other-targets"))
+    return RunRecording(folder, plan)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
-from harness.plan.hosts import setting_to_allow
+from harness.plan.hosts import AllowedHosts, host_key, setting_to_allow
 from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
@@ -116,23 +116,28 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
         raise _not_a_url(url) from error
     if parts.scheme not in {"http", "https"} or not host:
         raise _not_a_url(url)
-    port = port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        host.encode("idna")
     except UnicodeError as error:  # not a valid name: a part of it is too long
         raise _not_a_url(url) from error
+    port = port or (443 if parts.scheme == "https" else 80)
+    not_allowed = HarnessError(
+        "target-host-not-allowed",
+        where=url,
+        host=host,
+        setting=setting_to_allow(host, known),
+        option=Option("allow_host", host),
+    )
+    if not allowed and not AllowedHosts(known).may_lead_to_allowed(host_key(host)):
+        raise not_allowed
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise HarnessError(
             "target-host-unknown", where=url, exit_code=ExitCode.BROKEN, host=host, reason=error.strerror or str(error)
         ) from error
     if not allowed and not all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found):
-        raise HarnessError(
-            "target-host-not-allowed",
-            where=url,
-            host=host,
-            setting=setting_to_allow(host, known),
-            option=Option("allow_host", host),
-        )
+        raise not_allowed
     return host, port
 
 

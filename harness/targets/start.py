@@ -155,6 +155,8 @@ def _spawn(
 def _not_ready(
     plan: model.CommandTarget, ended: Message | None, seen: Message | None, log: Path, log_starts: int
 ) -> HarnessError:
+    if ended is not None and ended.code == "target-supervisor-killed":  # nothing is known of the target
+        return HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason="it was killed")
     with log.open("rb") as file:
         file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
         output = file.read().decode(errors="replace")

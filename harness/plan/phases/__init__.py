@@ -37,3 +37,8 @@ def phase_kind(kind: str) -> type[PhaseConfig]:
     name = "Diagnose" if kind == MEMORY_PASS else _CLASSES[kind]
     found: type[PhaseConfig] = getattr(importlib.import_module(f"{__name__}.{kind}"), name)
     return found
+
+
+def holds_one_level(kind: str) -> bool:
+    """Whether phases of a recorded kind do, as far as this version of the harness knows it."""
+    return kind in (*KINDS, MEMORY_PASS) and phase_kind(kind).one_level

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.plan.duet import A
-from harness.plan.phases import phase_kind
+from harness.plan.phases import holds_one_level
 from harness.record.summary import PhaseSummary, Summary
 from harness.report.blocks import Block, Cell, Headline, Items
 from harness.report.contents import Report, Section
@@ -77,7 +77,7 @@ def main_phase(summary: Summary) -> PhaseSummary | None:
     """
     phases = [phase for phase in summary.phases if phase.variant != A]
     measured = [phase for phase in phases if phase.measured]
-    steady = [phase for phase in measured if phase_kind(phase.kind).one_level]
+    steady = [phase for phase in measured if holds_one_level(phase.kind)]
     return next(iter([*steady, *measured, *phases]), None)
 
 

@@ -146,6 +146,7 @@ def test_a_row_that_cannot_be_read_is_named(store_url: str, tmp_path: Path) -> N
     "damage",
     [
         "harness_run SET verdict = x'ff'",
+        "harness_run SET measurement = replace(measurement, '\"value\":200.0', '\"value\":NaN')",
         "harness_run SET target_commit = x'ff'",
         "harness_run SET fingerprint = x'ff'",
         "harness_window SET most = 9e999",

@@ -357,6 +357,13 @@ def test_a_target_that_died_with_its_supervisor_is_not_taken_for_out_of_memory(t
         assert target.exit_description().code == "target-supervisor-killed"
 
 
+def test_a_supervisor_that_dies_before_the_target_is_ready_is_named(tmp_path: Path) -> None:
+    plan = script_target(tmp_path, f"import time; os.kill(os.getppid(), {int(signal.SIGKILL)}); time.sleep(60)")
+    with pytest.raises(HarnessError) as raised:
+        start_target(plan, run_folder(tmp_path))
+    assert (raised.value.code, raised.value.exit_code) == ("supervisor-not-started", ExitCode.BROKEN)
+
+
 def test_an_attached_process_that_ends_is_no_loss_while_the_url_answers(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         plan = AttachedTarget(url=f"http://127.0.0.1:{listener.getsockname()[1]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
+from harness.plan.model import ShopTarget
 from harness.record.frames import FrameReader, FrameWriter
 from harness.record.run_folder import RunFolder, write_text
 from harness.report import write_reports
@@ -60,6 +62,41 @@ def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
                 refused[kind] = str(error)
     assert refused.keys() == {kind for kind, _ in fields}
     assert all(name in message for message in refused.values())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda plan: plan["targets"].clear(),
+        lambda plan: plan["targets"].pop(),
+        lambda plan: plan["targets"].reverse(),
+        lambda plan: plan["phases"][0]["turns"].pop(),
+        lambda plan: plan["phases"][0]["turns"].clear(),
+        lambda plan: plan["phases"][0]["turns"].sort(),
+        lambda plan: plan["phases"][0]["turns"].__setitem__(0, 2),
+        lambda plan: plan["phases"][0]["turns"].__setitem__(0, -1),
+        lambda plan: plan["phases"][0]["segments"][0].update(duration_s=0),
+        lambda plan: plan["phases"][0]["segments"][0].update(duration_s=float("nan")),
+    ],
+)
+def test_a_plan_whose_turns_do_not_fit_is_damaged(damage: Callable[[Any], None], tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(5, 4)], build_b=ShopTarget())
+    assert judge(folder).duet is not None
+    plan = json.loads(folder.plan.read_text())
+    damage(plan)
+    folder.plan.write_text(json.dumps(plan))
+    with pytest.raises(HarnessError) as raised:
+        judge(folder)
+    assert (raised.value.code, raised.value.where) == ("file-damaged", str(folder.plan))
+
+
+def test_a_phase_of_a_kind_that_another_version_knows_is_drawn(folder: RunFolder) -> None:
+    summary = json.loads(judge(folder).to_json())
+    for phase in summary["phases"]:
+        phase["kind"] = "wave"
+    folder.summary.write_text(json.dumps(summary))
+    write_reports(folder)
+    assert folder.report.exists()
 
 
 @pytest.mark.parametrize("value", [*NONSENSE, []])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from typing import NoReturn
+
 import pytest
 
 from harness.errors import ExitCode, HarnessError
@@ -51,5 +54,17 @@ def test_another_machine_is_taken_when_the_user_has_allowed_it() -> None:
 
 def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(HarnessError) as raised:
-        require_allowed("http://shop.invalid:8000")
+        require_allowed("http://shop.invalid:8000", allowed=True)
     assert (raised.value.code, raised.value.params["host"]) == ("target-host-unknown", "shop.invalid")
+
+
+def test_a_name_that_is_not_allowed_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, *_: object, **__: object) -> NoReturn:
+        raise AssertionError(host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(HarnessError) as raised:
+        require_allowed("http://shop.invalid:8000", known=[AllowedHost(host="a.test")])
+    assert (raised.value.code, raised.value.params["host"]) == ("target-host-not-allowed", "shop.invalid")
+    with pytest.raises(AssertionError, match=r"shop\.invalid"):  # it may lead to the address
+        require_allowed("http://shop.invalid:8000", known=[AllowedHost(host="192.0.2.1")])
