@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +18,10 @@ from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
 from harness.errors import HarnessError
 
+_MOST = 10_000_000
 _ATTRIBUTES: dict[str, Callable[[Any], bool]] = {
-    "weight": lambda value: isinstance(value, int | float) and math.isfinite(value) and value >= 0,
-    "fixed_count": lambda value: isinstance(value, int) and value >= 0,
+    "weight": lambda value: isinstance(value, int | float) and 0 <= value <= _MOST,
+    "fixed_count": lambda value: isinstance(value, int) and 0 <= value <= _MOST,
     "host": lambda value: value is None or isinstance(value, str),
     "wait_time": lambda value: value is None or callable(value),
 }

@@ -382,6 +382,8 @@ def test_classes_that_locust_cannot_start_are_reported_with_their_lines(tmp_path
     odd = [
         "weight = -1",
         "weight = float('inf')",
+        "weight = 10**400",
+        "fixed_count = 10**30",
         "fixed_count = -2",
         "fixed_count = float('nan')",
         "host = 5",
