@@ -35,6 +35,7 @@ DESCRIBE = "harness.engine.scenario.describe"
 VERIFY = "harness.engine.scenario.verify"
 _LOCUST = "harness.engine.locust.quick_import"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _LENGTH_BYTES = 4
 _MOST_DESCRIPTORS = 3
 _LAST_LINES = 3
@@ -106,10 +107,13 @@ class ForkServer:
 
     def end_strays(self) -> None:
         """Kill all that has been started, and what that has started."""
-        end_strays(self._mark, self._process.pid)
+        server = self._process.pid
+        # The number of a server that has ended may be another process's by now.
+        end_strays(self._mark, server, adopter=server if self._process.poll() is None else None)
 
     def close(self) -> None:
         """End the server and what it has started."""
+        self.end_strays()
         self._process.kill()
         self._process.wait()
         self.end_strays()
@@ -193,15 +197,16 @@ def main() -> None:
     def end(*_: object) -> None:
         """Only if the harness has gone: the kernel also sends the signal when only the *thread* has that started us."""
         if os.getppid() != parent:
-            end_strays(os.environ[MARK], spared=server)
+            end_strays(os.environ[MARK], spared=server, adopter=server)
             os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    _adopt_orphans()
     _signal_when_the_parent_ends(signal.SIGTERM)
     end()
     forked = _serve(channel)
     if forked is None:
-        end_strays(os.environ[MARK], spared=server)
+        end_strays(os.environ[MARK], spared=server, adopter=server)
         return
     order, descriptors = forked
     channel.close()
@@ -210,6 +215,11 @@ def main() -> None:
         import_module(order["module"]).main(Namespace(**order["options"]))
     finally:
         _leave_threads_behind()
+
+
+def _adopt_orphans() -> None:
+    """Linux, ``prctl(2)``. Forked processes do not inherit it."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _signal_when_the_parent_ends(number: signal.Signals) -> None:

@@ -1,7 +1,8 @@
 """Ends what user code leaves behind: processes that a load process has started and that outlive it.
 
-A child with a process group of its own is in no group to kill, and a grandchild has lost its parent. But all inherit
-the environment, and in it a mark.
+A child with a process group of its own is in no group to kill. But all inherit the environment, and in it a mark. Who
+was given another environment is found by its parents: the fork server adopts what has lost its own
+(``PR_SET_CHILD_SUBREAPER``).
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _LONGEST_S = 5.0
 _AGAIN_S = 0.02
 
 
-def end_strays(mark: str, spared: int) -> None:
-    """Kill all that has this mark, whoever has started it by now, except the process ``spared``."""
+def end_strays(mark: str, spared: int, adopter: int | None) -> None:
+    """Kill all that has this mark, or descends from the process ``adopter``, except the process ``spared``."""
     deadline = time.monotonic() + _LONGEST_S
     variable = f"{MARK}={mark}".encode()
-    while (found := _marked(variable) - {spared}) and time.monotonic() < deadline:
+    while (found := (_marked(variable) | _descendants(adopter)) - {spared}) and time.monotonic() < deadline:
         for pid in found:  # again and again: one may start another meanwhile
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -36,4 +37,21 @@ def _marked(variable: bytes) -> set[int]:
         with suppress(OSError):  # it has ended, or is another user's
             if variable in path.read_bytes().split(b"\0"):
                 found.add(int(path.parent.name))
+    return found
+
+
+def _descendants(root: int | None) -> set[int]:
+    """Those that have not ended."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat") if root is not None else ():
+        with suppress(OSError):
+            state, parent = path.read_bytes().rpartition(b")")[2].split()[:2]
+            if state not in (b"Z", b"X"):
+                children.setdefault(int(parent), []).append(int(path.parent.name))
+    found: set[int] = set()
+    todo = [root]
+    while todo:
+        below = children.pop(todo.pop() or 0, [])
+        found.update(below)
+        todo += below
     return found

@@ -53,6 +53,19 @@ def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(
         assert process.wait(10) == -signal.SIGKILL
 
 
+def test_what_was_given_another_environment_ends_with_the_server(tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    left = "subprocess.Popen(['sleep', '300'], env={}, start_new_session=True).pid"
+    with (
+        ForkServer() as server,
+        verifying(server, tmp_path, f"import subprocess; open({str(noted)!r}, 'w').write(str({left}))") as process,
+    ):
+        assert process.wait(60) == 0
+        stray = psutil.Process(int(noted.read_text()))
+        assert stray.is_running()
+    wait_until(lambda: not stray.is_running() or stray.status() == psutil.STATUS_ZOMBIE, what="its end")
+
+
 def test_what_a_killed_server_has_forked_ends_with_it(tmp_path: Path) -> None:
     with ForkServer() as server, verifying(server, tmp_path, "time.sleep(60)") as process:
         parent = psutil.Process(process.pid).parent()
