@@ -153,11 +153,12 @@ class _Redactor:
                 ),
                 rf"\1{REDACTED}",
             ),
-            # password=…, "password": …, user[password] = …; not token.py:7
+            # password=…, "password": …, user[password] = …; not token.py:7, token.py: …
             (
                 re.compile(
                     rf"((?:{named}|(?-i:(?<=[A-Z0-9]_)(?:{last.upper()})\b))"
-                    rf"(?![\w.-]{{0,40}}\.\w{{1,3}}:\d)[\w.-]{{0,40}}(?:{_QUOTE}|\])?\s{{0,3}}(?:=>|[:=]|%3[AD])\s{{0,3}})"
+                    rf"(?![\w.-]{{0,40}}\.(?:\w{{1,3}}:\d|(?:py|toml): ))"
+                    rf"[\w.-]{{0,40}}(?:{_QUOTE}|\])?\s{{0,3}}(?:=>|[:=]|%3[AD])\s{{0,3}})"
                     rf"{_VALUE}",
                     both,
                 ),

@@ -121,6 +121,8 @@ def test_a_secret_is_redacted(text: str) -> None:
         "ConnectionRefusedError: [Errno 111] Connection refused",
         '{"id": 7, "total_cents": 100}',
         "get (site-packages/http/cookies.py:45)",
+        "scenarios/token_refresh.py: there is no such scenario",
+        "password.toml: the file has 2,000,000 bytes",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
