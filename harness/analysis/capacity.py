@@ -130,10 +130,11 @@ def _part(record: PhaseRecord, number: int, start_s: float, end_s: float) -> Pha
 
 
 def _stood_still(step: PhaseRecord) -> bool:
-    """Whether no request ended in the later half of a step."""
+    """Whether no request ended in the later half of a step, although some were sent: they ended after it."""
     half_s, end_s = math.ceil((step.start_s + step.end_s) / 2), math.floor(step.end_s)
-    later = (step.table.second >= half_s) & (step.table.second < end_s)
-    return end_s - half_s >= _SHOWS_S and not step.table.requests[later].any()
+    ended, requests = step.table.second, step.table.requests
+    is_silent = not requests[(ended >= half_s) & (ended < end_s)].any()
+    return is_silent and end_s - half_s >= _SHOWS_S and bool(requests[ended >= end_s].any())
 
 
 def _certainly(until: Condition | None, part: PhaseRecord, journal: Journal) -> bool | None:

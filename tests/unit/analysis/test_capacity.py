@@ -10,6 +10,7 @@ import numpy as np
 from harness.analysis.capacity import Step, capacity_of, steps_of
 from harness.analysis.measurement import measure
 from harness.record.measurement import ALL
+from harness.record.second_table import SECOND, SecondTable
 from harness.recording.run import read_run
 from tests.support.judged import judge
 from tests.support.latencies import Floats, Latency, lognormal
@@ -81,14 +82,18 @@ def test_a_target_that_stands_still_at_a_level_did_not_hold_it(tmp_path: Path) -
     run = read_run(folder)
     (whole,) = run.phases
     table = whole.table
-    busy = (table.segment != 1) | (np.cumsum(table.segment == 1) == 1)
-    silent = replace(whole, table=table.of(np.flatnonzero(busy)))
-    assert [step.held for step in steps_of(whole, run.journal)] == [True, True, True]
-    steps = list(steps_of(silent, run.journal))
-    assert [step.held for step in steps] == [True, False, True]
-    assert found(*steps) == (50, 50, 100)
-    nothing = replace(whole, table=table.of(np.flatnonzero(table.segment > 2)))
-    assert [step.held for step in steps_of(nothing, run.journal)] == [None, None, None]
+    others, own = np.flatnonzero(table.segment != 1), np.flatnonzero(table.segment == 1)
+    hung = table.of(np.concatenate([others, own[:1], own[-1:]]))
+    hung.rows[-1, SECOND] = 99  # it ended long after its step
+
+    def held(table: SecondTable) -> list[bool | None]:
+        return [step.held for step in steps_of(replace(whole, table=table), run.journal)]
+
+    assert held(table) == [True, True, True]
+    assert held(hung) == [True, False, True]
+    assert found(*steps_of(replace(whole, table=hung), run.journal)) == (50, 50, 100)
+    assert held(table.of(np.concatenate([others, own[:1]]))) == [True, True, True], "a burst, then think time"
+    assert held(table.of(np.flatnonzero(table.segment > 2))) == [None, None, None]
 
 
 def test_a_busy_generator_is_not_taken_for_the_target(tmp_path: Path) -> None:
