@@ -18,7 +18,6 @@ import click
 from harness import quick_start
 from harness.cli.std_streams import complain, open_closed
 from harness.errors import ExitCode, HarnessError
-from harness.record.plain_text import is_utf8
 
 if TYPE_CHECKING:
     from harness.cli import outcome as outcome
@@ -146,8 +145,11 @@ def _reject_bytes() -> None:
         except UnicodeEncodeError as error:
             raise HarnessError("argument-not-utf8", position=error.start + 1, argument=argument) from error
     for name, value in os.environ.items():
-        if name.startswith("HARNESS_") and not is_utf8(value):
-            raise HarnessError("text-not-utf8", where=name, text=value)
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            if name.startswith("HARNESS_"):
+                raise HarnessError("text-not-utf8", where=name, text=value) from error
 
 
 def _report_bug() -> NoReturn:

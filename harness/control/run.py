@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from harness import control, quick_start
 from harness.cluster.bundle import collect
@@ -21,7 +22,6 @@ from harness.control.observer import RunObserver
 from harness.control.supervisor import EventNotifier, LoadStopper, PhaseNotifier, RunSupervisor
 from harness.control.user_code import verify_target
 from harness.engine.fork_server import ForkServer
-from harness.gates.early_stop import early_stop
 from harness.messages import message
 from harness.plan.duet import A, B
 from harness.plan.model import RunPlan
@@ -35,6 +35,9 @@ from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
 from harness.targets.start import start_target
 from harness.targets.target import Target
+
+if TYPE_CHECKING:
+    from harness.gates.early_stop import EarlyStop
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
-                LoadStopper(load, observer, interrupts, named, early_stop(public, folder) if plan.stop_early else None),
+                LoadStopper(load, observer, interrupts, named, _early_stop(public, folder)),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
         if broke is not None and not journal.run_id:
@@ -147,6 +150,14 @@ def _run_in(
         warnings = [] if broke is None else [broke]
         summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
+
+
+def _early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop | None:
+    if not plan.stop_early:
+        return None
+    from harness.gates.early_stop import early_stop  # only here: it brings scipy
+
+    return early_stop(plan, folder)
 
 
 @contextmanager

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import PhaseChanges, RunObserver
-from harness.gates.early_stop import EarlyStop
 from harness.messages import Message, message
 from harness.plan.duet import of_build
 from harness.record.journal import Journal, JournalFollower
 from harness.record.journal_entries import EndReason
 from harness.sampling.session import SamplingSession
 from harness.targets.target import Target
+
+if TYPE_CHECKING:
+    from harness.gates.early_stop import EarlyStop
 
 _POLL_S = 0.1
 

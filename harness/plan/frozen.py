@@ -17,7 +17,7 @@ class Redacted:
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     def redacted(self) -> Self:
         """As it may be recorded and shown, with ``***`` for each secret, in its parts too."""

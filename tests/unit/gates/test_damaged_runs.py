@@ -76,7 +76,7 @@ def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
         lambda plan: plan["phases"][0]["turns"].__setitem__(0, 2),
         lambda plan: plan["phases"][0]["turns"].__setitem__(0, -1),
         lambda plan: plan["phases"][0]["segments"][0].update(duration_s=0),
-        lambda plan: plan["phases"][0]["segments"][0].update(duration_s=float("nan")),
+        lambda plan: plan["phases"][0]["segments"][0].update(duration_s=-1),
     ],
 )
 def test_a_plan_whose_turns_do_not_fit_is_damaged(damage: Callable[[Any], None], tmp_path: Path) -> None:
