@@ -18,9 +18,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -162,52 +164,59 @@ class Score:
 def main(count: int, checkout: Path | None, short: bool) -> None:
     drawn = [*seeded(5 if short else count)]
     annotated = [*tcpd(checkout)] if checkout else []
-    both = [*drawn, *annotated]
-    marks = {"ours": ours(both), "otava": otava(both)}
-    scores = {
-        name: {
-            kind: sum(
-                (Score.of(one, each) for one, each in zip(drawn, found, strict=False) if one.kind == kind), Score()
-            )
-            for kind in _KINDS
-        }
-        for name, found in marks.items()
-    }
-    rows = [_row(kind, *(scores[name][kind] for name in marks)) for kind in _KINDS]
-    totals = {name: sum(by_kind.values(), Score()) for name, by_kind in scores.items()}
-    columns = ["series with", "steps", "ours: found", "false", "F1", "Otava: found", "false", "F1"]
-    show_table(f"{len(drawn)} seeded series", columns, [*rows, _row("all", *totals.values())])
-    result: dict[str, object] = {
-        "seeded": {"series": len(drawn)} | {name: vars(total) | {"f1": total.f1} for name, total in totals.items()}
-    }
-    if checkout:
-        f1 = {
-            name: float(
-                np.mean(
-                    [tcpd_f1(one.annotations, each) for one, each in zip(annotated, found[len(drawn) :], strict=True)]
-                )
-            )
-            for name, found in marks.items()
-        }
-        none = float(np.mean([tcpd_f1(one.annotations, []) for one in annotated]))
-        show_table(
-            f"{len(annotated)} series of the Turing Change Point Dataset",
-            ["", "ours", "Otava", "no change points"],
-            [["mean F1", *(f"{value:.3f}" for value in (*f1.values(), none))]],
-        )
-        result["tcpd"] = {"series": len(annotated), "f1": {**f1, "none": none}}
+    marks = {"ours": ours([*drawn, *annotated]), "otava": otava([*drawn, *annotated])}
+    result = {"seeded": _compare_seeded(drawn, {name: found[: len(drawn)] for name, found in marks.items()})}
+    if annotated:
+        result["tcpd"] = _compare_annotated(annotated, {name: found[len(drawn) :] for name, found in marks.items()})
     else:
         click.echo("Turing Change Point Dataset: left out; --tcpd names a checkout of it", err=True)
     show_result(result)
 
 
+Marks = dict[str, list[list[int]]]
+"""Where each method sees a step, in each series."""
+
+
+def _compare_seeded(series: Sequence[Series], marks: Marks) -> dict[str, Any]:
+    scores = {name: [*map(Score.of, series, found)] for name, found in marks.items()}
+    rows = [
+        _row(
+            kind,
+            *(
+                _sum(score for one, score in zip(series, each, strict=True) if one.kind == kind)
+                for each in scores.values()
+            ),
+        )
+        for kind in _KINDS
+    ]
+    totals = {name: _sum(each) for name, each in scores.items()}
+    columns = ["series with", "steps", "ours: found", "false", "F1", "Otava: found", "false", "F1"]
+    show_table(f"{len(series)} seeded series", columns, [*rows, _row("all", *totals.values())])
+    return {"series": len(series)} | {name: vars(total) | {"f1": total.f1} for name, total in totals.items()}
+
+
+def _sum(scores: Iterable[Score]) -> Score:
+    return sum(scores, Score())
+
+
 def _row(kind: str, *scores: Score) -> list[str]:
     steps = scores[0].found + scores[0].missed
-    f1 = [f"{score.f1:.3f}" if steps else "–" for score in scores]
-    cells = [
-        cell for score, value in zip(scores, f1, strict=True) for cell in (str(score.found), str(score.false), value)
-    ]
-    return [kind, str(steps), *cells]
+    cells = [(str(score.found), str(score.false), f"{score.f1:.3f}" if steps else "–") for score in scores]
+    return [kind, str(steps), *chain.from_iterable(cells)]
+
+
+def _compare_annotated(series: Sequence[Series], marks: Marks) -> dict[str, Any]:
+    nothing: list[list[int]] = [[] for _ in series]
+    f1 = {
+        name: float(np.mean([tcpd_f1(one.annotations, each) for one, each in zip(series, found, strict=True)]))
+        for name, found in (marks | {"none": nothing}).items()
+    }
+    show_table(
+        f"{len(series)} series of the Turing Change Point Dataset",
+        ["", "ours", "Otava", "no change points"],
+        [["mean F1", *(f"{value:.3f}" for value in f1.values())]],
+    )
+    return {"series": len(series), "f1": f1}
 
 
 if __name__ == "__main__":
