@@ -30,11 +30,16 @@ class Difference(NamedTuple):
 
 
 def sets_against(
-    observed: Sequence[Interval], baselines: Sequence[Interval], metric: Metric[Any], degrees: float = math.inf
+    observed: Sequence[Interval],
+    baselines: Sequence[Interval],
+    metric: Metric[Any],
+    degrees: float = math.inf,
+    calibrated: float | None = None,
 ) -> Difference:
     """Compare the runs of two builds; each run's own interval has so many ``degrees`` of freedom.
 
-    With fewer than :data:`ENOUGH_RUNS` runs a side, runs are taken to vary as :attr:`Metric.between_runs` says.
+    ``calibrated`` is the standard deviation between runs that their machine was measured to have. Without it, and with
+    fewer than :data:`ENOUGH_RUNS` runs a side, runs are taken to vary as :attr:`Metric.between_runs` says.
     """
     if isinstance(metric.statistic, Exact):
         mean = sum(run.value for run in observed) / len(observed)
@@ -42,8 +47,10 @@ def sets_against(
         return Difference(baseline, Interval(value=mean, low=mean, high=mean), math.inf, 0.0)
     linear = is_linear(metric, (*observed, *baselines))
     seen, base = (RunSet.of(side, is_linear=linear) for side in (observed, baselines))
-    prior = metric.between_runs if max(len(observed), len(baselines)) < ENOUGH_RUNS else None
-    return difference(seen, base, metric, degrees, known=FLOOR, assumed=prior or FLOOR)
+    known = max(FLOOR, calibrated or 0.0)
+    few = calibrated is None and max(len(observed), len(baselines)) < ENOUGH_RUNS
+    prior = metric.between_runs if few else None
+    return difference(seen, base, metric, degrees, known=known, assumed=prior or known)
 
 
 def difference(

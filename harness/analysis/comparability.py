@@ -40,8 +40,7 @@ def calibrated_noise(recording: Recording, phase: PhaseMeasurement, endpoint: st
     """How much runs of one build were measured to differ here in this figure; None if nobody has calibrated it."""
     if recording.baseline is None or recording.baseline.calibration is None or _other_machine(recording):
         return None
-    floor = recording.baseline.calibration.floor(phase.name, endpoint, metric)
-    return None if floor is None else floor.between
+    return recording.baseline.calibration.between(phase.name, endpoint, metric)
 
 
 def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message | None:

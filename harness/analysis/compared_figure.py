@@ -43,6 +43,7 @@ class Figure:
         metric: Metric[Any],
         a: Sequence[EndpointMeasurement],
         b: Sequence[EndpointMeasurement],
+        calibrated: float | None = None,
     ) -> Self | None:
         """The figure of those runs that have it; None if one build has it in no run, or A's is 0."""
         of_a, of_b = ([one for one in side if metric.name in one.figures] for side in (a, b))
@@ -50,7 +51,7 @@ class Figure:
             return None
         before, after = ([one.figures[metric.name] for one in side] for side in (of_a, of_b))
         seconds = min(one.seconds for one in (*of_a, *of_b))
-        found = sets_against(after, before, metric, degrees_of(max(seconds, 2)))
+        found = sets_against(after, before, metric, degrees_of(max(seconds, 2)), calibrated)
         change, interval = relative(found.seen, found.baseline, metric)
         if change is None or interval is None:
             return None

@@ -15,6 +15,7 @@ from harness.metrics.formatting import title
 from harness.metrics.metric import Metric
 from harness.plan.bench import name_of
 from harness.plan.margins import Margins
+from harness.record.calibration import Calibration
 from harness.record.comparison import ComparedFigure, Comparison, Outcome
 from harness.record.measurement import ALL
 from harness.record.summary import Notice
@@ -22,15 +23,16 @@ from harness.record.summary import Notice
 _MOST_REASONS = 5
 
 
-def compared(a: Runs, b: Runs, margins: Margins) -> Comparison:
+def compared(a: Runs, b: Runs, margins: Margins, calibration: Calibration | None = None) -> Comparison:
     """How build B differs from build A, each measured by at least one run.
 
+    ``calibration`` is that of the machine that made them all.
     Raises :class:`HarnessError` if the runs have nothing to compare.
     """
     pairing = pair_phases(a, b)
     is_bench = b[0].is_bench
     metrics: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
-    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics)]
+    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics, calibration)]
     chances = [figure.chances for figure in found]
     decides = [is_bench or figure.endpoint == ALL for figure in found]
     worse, better = (stand_together([pair[side] for pair in chances], decides) for side in (0, 1))
@@ -64,14 +66,15 @@ def _shown(tests: set[str]) -> dict[str, str | None]:
     return {test: name_of(test) if names[name_of(test)] == 1 else test for test in tests}
 
 
-def _figures(pair: PhasePair, metrics: Mapping[str, Metric[Any]]) -> Iterator[Figure]:
+def _figures(pair: PhasePair, metrics: Mapping[str, Metric[Any]], calibration: Calibration | None) -> Iterator[Figure]:
     """Those figures that both builds have, in the order of B's first run."""
     for endpoint in pair.b[0].endpoints:
         a, b = (
             [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
         )
         for metric in metrics.values():
-            figure = Figure.of(pair.name, endpoint, metric, a, b) if metric.compared else None
+            noise = calibration.between(pair.name, endpoint, metric.name) if calibration else None
+            figure = Figure.of(pair.name, endpoint, metric, a, b, noise) if metric.compared else None
             if figure is not None:
                 yield figure
 

@@ -30,16 +30,18 @@ MOST_NIGHTS = 11
 
 
 def pooled_against(
-    nights: Sequence[Interval], before: Sequence[Interval], metric: Metric[Any]
+    nights: Sequence[Interval], before: Sequence[Interval], metric: Metric[Any], calibrated: float | None = None
 ) -> tuple[float, Interval]:
     """The figure of the runs ``before``, and that of ``nights`` with an interval that holds the noise of both.
 
     A figure is the (geometric) mean of its runs'; each end of the interval errs with :data:`LEVEL`. Takes three runs.
+    ``calibrated`` is the standard deviation between runs that this machine was measured to have; it counts where it is
+    larger than what these runs show.
     """
     linear = is_linear(metric, (*nights, *before))
     own, reference = (RunSet.of(runs, is_linear=linear) for runs in (nights, before))
     z = -float(ndtri(LEVEL))
-    floor = 0.0 if linear else z * FLOOR * apart(own, reference)
+    floor = 0.0 if linear else z * max(FLOOR, calibrated or 0.0) * apart(own, reference)
     least = max(between(own, reference, prior=0.0, tail=LEVEL), floor)
     down, up = (max(z / Z * reach, least) for reach in within(own, reference))
     return reference.figure, own.interval(down, up, is_signed=metric.unit.is_signed)

@@ -36,7 +36,8 @@ def compare(
     Raises :class:`HarnessError` if a run is unknown or the runs have nothing to compare.
     """
     of_a, of_b = control.measured_runs.find_measured(_names(a), _names(b), Path(out))
-    return compared(of_a, of_b, parse_margins(several(margin)))
+    calibration = control.measured_runs.calibration_of([*of_a, *of_b], Path(out))
+    return compared(of_a, of_b, parse_margins(several(margin)), calibration)
 
 
 def _names(given: RunName | Sequence[RunName]) -> list[str]:

@@ -32,13 +32,14 @@ def command(a: str, b: str, margin: tuple[str, ...], files: tuple[Path, ...], ou
     from harness.analysis.comparison import compared
     from harness.cli.outcome import show_sections
     from harness.cli.report_files import check_report_files, write_report_files
-    from harness.control.measured_runs import find_measured
+    from harness.control.measured_runs import calibration_of, find_measured
     from harness.plan.margins import parse_margins
     from harness.report.exporters import COMPARISON_FORMS
     from harness.report.sections import COMPARISON_SECTIONS
 
     check_report_files(files, COMPARISON_FORMS)
-    comparison = compared(*find_measured(_names(a), _names(b), out), parse_margins(margin))
+    of_a, of_b = find_measured(_names(a), _names(b), out)
+    comparison = compared(of_a, of_b, parse_margins(margin), calibration_of([*of_a, *of_b], out))
     written = write_report_files(files, COMPARISON_FORMS, comparison)
     show_sections(COMPARISON_SECTIONS, comparison, written)
     if as_json:

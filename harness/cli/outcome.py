@@ -50,7 +50,8 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclu
     """Write how the run went to standard error and, with ``as_json``, its summary to standard output.
 
     Returns the command's exit code: that of the verdict, unless ``inconclusive`` is "pass", "warn" or "fail" and the
-    verdict is inconclusive. An interrupted run keeps its own.
+    verdict is inconclusive. An interrupted run keeps its own, and with "warn" so does one after a whole window of
+    inconclusive ones.
     """
     show_sections(SECTIONS, summary, _files(folder, summary))
     if in_github_job():
@@ -61,6 +62,9 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclu
     if inconclusive is None or summary.exit_code != ExitCode.INCONCLUSIVE:
         return summary.exit_code
     if inconclusive == "warn":
+        if any(notice.code == "inconclusive-for-long" for notice in summary.notices):
+            complain(str(message("inconclusive-counts-no-longer", option=Option("inconclusive", "warn"))))
+            return summary.exit_code
         complain(str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))))
     return ExitCode.FAIL if inconclusive == "fail" else ExitCode.PASS
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from harness.analysis.measurement import measure
 from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.past_runs import Figure, stepped_figures, write_past_runs
+from harness.control.run_lookup import has_store
 from harness.errors import HarnessError
+from harness.gates.escalation import row_of_inconclusive
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
 from harness.plan.bench import BenchGate, BenchPlan
@@ -24,7 +24,7 @@ from harness.recording import BenchRecording, RunRecording, open_recording
 from harness.recording.streams import ROUNDS, STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store, open_store
-from harness.store.address import FILE_NAME, VARIABLE
+from harness.store.address import VARIABLE
 
 _HISTORY = 50
 """How many benches before this one the report shows."""
@@ -56,7 +56,9 @@ def conclude(
         write_past_runs(recording, stepped_figures(plan.gates), environment, store)
     except HarnessError as error:
         warnings.append(message("history-unreadable", error=error.message))
-    summary = write_results(folder, judge(recording), warnings=warnings, recording=recording)
+    summary = judge(recording)
+    warnings += row_of_inconclusive(summary, recording.baseline)
+    summary = write_results(folder, summary, warnings=warnings, recording=recording)
     try:
         entry = RunEntry(
             summary, environment.fingerprint, folder.path, commit=environment.commit, measurement=measure(recording)
@@ -124,7 +126,7 @@ def look_up_baseline(
     if not kept and not folder.environment.exists():
         return None, []
     reports = folder.path.parent
-    if not _has_store(reports):
+    if not has_store(reports):
         return None if kept else message("baseline-no-store", folder=reports, variable=VARIABLE), []
     try:
         fingerprint = kept.fingerprint if kept else read_model(folder.environment, Environment).fingerprint
@@ -154,7 +156,7 @@ def _look_up_past_runs(recording: RunRecording | BenchRecording, wanted: set[Fig
     """Look up what gates on steps read, unless the run's own end has left it; returns warnings."""
     known = {(one.endpoint, one.metric) for one in recording.past_runs.series} if recording.past_runs else set()
     reports = recording.folder.path.parent
-    if wanted <= known or recording.environment is None or not _has_store(reports):
+    if wanted <= known or recording.environment is None or not has_store(reports):
         return []
     try:
         with open_store(None, reports) as store:
@@ -162,10 +164,6 @@ def _look_up_past_runs(recording: RunRecording | BenchRecording, wanted: set[Fig
     except HarnessError as error:
         return [message("history-unreadable", error=error.message)]
     return []
-
-
-def _has_store(reports: Path) -> bool:
-    return bool(os.environ.get(VARIABLE)) or (reports / FILE_NAME).exists()
 
 
 def _reads_a_baseline(gate: Gate | BenchGate) -> bool:

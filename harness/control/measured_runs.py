@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.measurement import measure
-from harness.control.run_lookup import existing_store, find_or_fetch
+from harness.control.run_lookup import existing_store, find_or_fetch, has_store
 from harness.errors import HarnessError
+from harness.record.calibration import Calibration
 from harness.record.comparison import MeasuredRun
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, read_model
@@ -34,6 +35,18 @@ def find_measured(a: Sequence[str], b: Sequence[str], out: Path) -> tuple[list[M
         raise HarnessError("compare-baseline-not-alone")
     of_a = [_measured(name, out) for name in a]
     return of_a, _baseline_of(of_a, out)
+
+
+def calibration_of(runs: Sequence[MeasuredRun], out: Path) -> Calibration | None:
+    """The calibration of the machine that made all ``runs``; None if there is none, or several made them."""
+    keys = {(run.measurement.scenario, run.measurement.profile, run.fingerprint or "") for run in runs}
+    if len(keys) > 1 or not has_store(out):
+        return None
+    try:
+        with existing_store(out) as store:
+            return store.calibration_for(*keys.pop())
+    except HarnessError:
+        return None  # the comparison does not need it
 
 
 def _baseline_of(runs: Sequence[MeasuredRun], out: Path) -> list[MeasuredRun]:

@@ -38,6 +38,13 @@ def find_or_fetch(run: str, out: Path) -> RunFolder:
     return folder
 
 
+def has_store(out: Path) -> bool:
+    """Whether there is a store to read, without making one."""
+    from harness.store.address import FILE_NAME, VARIABLE
+
+    return bool(os.environ.get(VARIABLE)) or (out / FILE_NAME).exists()
+
+
 def existing_store(out: Path) -> Store:
     """The store, for commands that read it only: they do not create the folder."""
     # Only here: `harness report` needs no SQLAlchemy, which takes 0.2 s to import.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.baseline_difference import against
-from harness.analysis.comparability import earlier_figures
+from harness.analysis.comparability import calibrated_noise, earlier_figures
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import measure
 from harness.analysis.samples import seconds_in
@@ -94,7 +94,8 @@ class RunDoubt:
             observed = phase.endpoints[ALL].figures.get(metric.name)
             before = earlier_figures(self.run, phase, ALL, metric.name)
             if metric.unit is asked.unit and observed is not None and before:
-                _, seen = against(observed, before, metric, doubtful=True)
+                noise = calibrated_noise(self.run, phase, ALL, metric.name)
+                _, seen = against(observed, before, metric, doubtful=True, calibrated=noise)
                 if _spread(seen) < _spread(found.observed):
                     return metric.name
         return None

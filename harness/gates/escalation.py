@@ -2,22 +2,27 @@
 
 The window takes in inconclusive runs, so a change that each night leaves undecided would in time be what later runs
 are compared with. Two rules prevent that. Nights in a row are pooled and compared with the runs before them. And a run
-passes beside undecided ones only if the nights together are within the limit, too.
+passes beside undecided ones only if the nights together are within the limit, too. Where a whole window is undecided,
+the machine cannot tell, and a warning says so.
 """
 
 from __future__ import annotations
 
-from harness.analysis.comparability import comparable
+from harness.analysis.comparability import calibrated_noise, comparable
 from harness.analysis.pooled import MOST_NIGHTS, pooled_against
 from harness.gates.requirement import Finding, Requirement, limit_of, side_of
-from harness.messages import message
+from harness.messages import Message, message
 from harness.metrics.formatting import Estimate, Limit
 from harness.metrics.statistics import Exact
-from harness.record.measurement import Interval, PhaseMeasurement, UndecidedGate
+from harness.record.measurement import Baseline, Interval, PhaseMeasurement, UndecidedGate
+from harness.record.summary import Summary
 from harness.recording.recording import Recording
 
 _FEWEST_BEFORE = 3
 """At least so many runs are what pooled nights are compared with; while there are no clear ones, the first."""
+
+_SHORTEST_ROW = 5
+"""So many inconclusive runs in a row are no accident, however small the window."""
 
 
 def weighed_with_earlier_nights(
@@ -36,7 +41,8 @@ def weighed_with_earlier_nights(
     if not undecided:
         return finding
     nights = [observed, *undecided][:MOST_NIGHTS]
-    baseline, pooled = pooled_against(nights, before, requirement.measures)
+    noise = calibrated_noise(recording, phase, endpoint, requirement.metric)
+    baseline, pooled = pooled_against(nights, before, requirement.measures, noise)
     limit = limit_of(requirement, baseline)
     unit = requirement.measures.unit.name
     figures = {
@@ -52,6 +58,14 @@ def weighed_with_earlier_nights(
             "inconclusive", message("gate-nights-undecided", **figures), finding.observed, limit, finding.baseline
         )
     return finding
+
+
+def row_of_inconclusive(summary: Summary, baseline: Baseline | None) -> list[Message]:
+    """A warning where so many runs in a row were inconclusive that the window has no other: nobody would notice."""
+    if baseline is None or baseline.window is None or summary.verdict != "inconclusive":
+        return []
+    row = 1 + len(baseline.undecided)
+    return [message("inconclusive-for-long", runs=row)] if row >= max(baseline.window, _SHORTEST_ROW) else []
 
 
 def _rows(

@@ -46,3 +46,8 @@ class Calibration(_Part):
         return next(
             (one for one in self.floors if (one.phase, one.endpoint, one.metric) == (phase, endpoint, metric)), None
         )
+
+    def between(self, phase: str, endpoint: str, metric: str) -> float | None:
+        """The standard deviation between runs of one figure; None if it was not measured."""
+        floor = self.floor(phase, endpoint, metric)
+        return None if floor is None else floor.between

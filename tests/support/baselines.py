@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from harness.record.calibration import Calibration, NoiseFloor
 from harness.record.measurement import (
     ALL,
     EndpointMeasurement,
@@ -82,3 +83,22 @@ def make_entry(
     summary = make_summary(number, scenario=scenario, profile=profile, verdict=verdict)
     measurement = make_measurement(number, scenario=scenario, profile=profile, p95=p95)
     return RunEntry(summary, fingerprint, Path(summary.run_id), measurement=measurement)
+
+
+def make_calibration(
+    between: float,
+    scenario: str = "shop",
+    profile: str = "nightly",
+    fingerprint: str = "f1",
+    *,
+    phase: str = "steady",
+    limit: float = 0.1,
+) -> Calibration:
+    """What three runs would have shown of the P95: the standard deviation ``between`` them, and the tightest limit."""
+    floor = NoiseFloor(
+        phase=phase, endpoint=ALL, metric="p95", unit="ms", mean=100, within=None, between=between, detectable=limit,
+        detectable_twice_as_long=limit, detectable_pooled=limit, limit=limit,
+    )  # fmt: skip
+    return Calibration(
+        scenario=scenario, profile=profile, fingerprint=fingerprint, run_ids=["a", "b", "c"], floors=[floor]
+    )

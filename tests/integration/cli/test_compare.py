@@ -21,6 +21,7 @@ from harness.plan.model import Phase, RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.report.exporters.markdown import escaped
 from harness.store import open_store
+from tests.support.baselines import make_calibration
 from tests.support.benches import bench_folder
 from tests.support.errors import harness_error
 from tests.support.in_process import Said, harness
@@ -97,6 +98,23 @@ def test_several_runs_a_side_narrow_the_interval(tmp_path: Path) -> None:
         return float(high - low)
 
     assert width(sets) < 0.8 * width(one)
+
+
+def test_what_was_calibrated_takes_the_place_of_what_is_assumed_of_few_runs(tmp_path: Path) -> None:
+    a, b = made(tmp_path, 1), made(tmp_path, 2)
+    conclude_all(tmp_path, a, b)
+
+    def width(fingerprint: str | None) -> float:
+        if fingerprint is not None:
+            with open_store(None, tmp_path) as store:
+                store.set_calibration(make_calibration(0.02, "flash_sale", "default", fingerprint, phase="held"))
+        figures = compare(tmp_path, a.run_id, b.run_id, "--json").json["figures"]
+        low, high = next(one["interval"] for one in figures if (one["metric"], one["endpoint"]) == ("p95", None))
+        return float(high - low)
+
+    assumed = width(None)
+    assert width("f2") == assumed  # another machine
+    assert width("f1") < 0.5 * assumed
 
 
 def test_a_run_whose_folder_is_gone_is_compared_from_the_store(tmp_path: Path) -> None:

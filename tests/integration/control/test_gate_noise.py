@@ -7,18 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.control.gate_noise import too_tight
-from harness.record.calibration import Calibration, NoiseFloor
 from harness.store import open_store
-from tests.support.baselines import make_entry
+from tests.support.baselines import make_calibration, make_entry
 from tests.support.plans import make_plan, steady
-
-
-def calibrated(limit: float) -> Calibration:
-    floor = NoiseFloor(
-        phase="steady", endpoint="", metric="p95", unit="ms", mean=100, within=None, between=0.03, detectable=limit,
-        detectable_twice_as_long=limit, detectable_pooled=limit, limit=limit,
-    )  # fmt: skip
-    return Calibration(scenario="shop", profile="nightly", fingerprint="f1", run_ids=["a", "b", "c"], floors=[floor])
 
 
 @pytest.mark.parametrize(
@@ -38,8 +29,8 @@ def test_gates_tighter_than_the_floor_are_named(
     plan = make_plan([steady(10, 10)], [gate], scenario="shop", profile="nightly")
     with open_store(store_url, tmp_path) as store:
         assert list(too_tight(plan, "f1", store)) == []
-        store.set_calibration(calibrated(0.5))
-        store.set_calibration(calibrated(0.1))
+        store.set_calibration(make_calibration(0.03, limit=0.5))
+        store.set_calibration(make_calibration(0.03, limit=0.1))
         found = list(too_tight(plan, fingerprint, store))
     assert [warning.code for warning in found] == expected
     for warning in found:
@@ -49,7 +40,7 @@ def test_gates_tighter_than_the_floor_are_named(
 def test_a_baseline_carries_the_calibration_of_its_key(store_url: str, tmp_path: Path) -> None:
     with open_store(store_url, tmp_path) as store:
         store.set_baseline(make_entry(1), replace=True)
-        of_others = calibrated(0.1)
+        of_others = make_calibration(0.03)
         store.set_calibration(of_others)
         before = store.baseline_for("flash_sale", "load", "f1")
         own = of_others.model_copy(update={"scenario": "flash_sale", "profile": "load"})

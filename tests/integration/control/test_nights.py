@@ -23,9 +23,17 @@ NOISE = 0.05
 """How much nights differ (standard deviation, relative)."""
 
 
-def night(reports: Path, number: int, *, slower: float = 1.0) -> Summary:
+def night(
+    reports: Path,
+    number: int,
+    *,
+    slower: float = 1.0,
+    gate: str = "p95 <= baseline + 10%",
+    window: int = 10,
+    noise: float = NOISE,
+) -> Summary:
     """What the ``number``th night concludes; the window is set after each, as the recipe says."""
-    luck = math.exp(NOISE * float(np.random.default_rng(LUCK + number).standard_normal()))
+    luck = math.exp(noise * float(np.random.default_rng(LUCK + number).standard_normal()))
     environment = make_environment()
     folder = record_run(
         reports,
@@ -33,14 +41,14 @@ def night(reports: Path, number: int, *, slower: float = 1.0) -> Summary:
         scenario="shop",
         profile="nightly",
         phases=[steady(50, 30)],
-        gates=["p95 <= baseline + 10%"],
+        gates=[gate],
         latency=lognormal(20 * luck * slower, 0.3),
         seed=number,
         environment=environment,
     )
     with open_store(None, reports) as store:
         summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
-        store.set_window(RunEntry(summary, environment.fingerprint, folder.path), 10)
+        store.set_window(RunEntry(summary, environment.fingerprint, folder.path), window)
     return summary
 
 
@@ -72,3 +80,11 @@ def test_nights_without_a_change_never_fail_and_do_not_stay_inconclusive(reports
     verdicts = [night(reports, number).verdict for number in range(1, 17)]
     assert "fail" not in verdicts
     assert verdicts[6:].count("pass") >= 5
+
+
+def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> None:
+    nights = [night(reports, number, gate="p95 <= baseline + 0.1%", window=6, noise=0.0) for number in range(1, 8)]
+    assert {summary.verdict for summary in nights} == {"inconclusive"}
+    rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
+    assert rows == [[], [], [], [], [], [6], [7]]
+    assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]

@@ -72,3 +72,14 @@ def test_shares_are_compared_by_difference_and_never_below_none() -> None:
     baseline, seen = pooled_against(nights, before, RUN_METRICS["error_rate"])
     assert (baseline, seen.low, seen.high) == (0.0, 0.0, None)
     assert seen.value == pytest.approx(0.15)
+
+
+def test_nights_are_pooled_with_the_noise_that_was_calibrated_where_they_show_less() -> None:
+    alike = [Interval(value=100, low=99.9, high=100.1)] * 4
+
+    def wide(calibrated: float | None) -> float:
+        _, seen = pooled_against(alike, alike, RUN_METRICS["p95"], calibrated)
+        return math.log(seen.value / seen.low)
+
+    assert wide(0.06) == pytest.approx(4 * wide(None))
+    assert wide(0.001) == wide(None)

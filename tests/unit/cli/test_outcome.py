@@ -229,3 +229,11 @@ def test_an_inconclusive_verdict_has_the_exit_code_that_was_asked_for(
     assert json.loads(out)["exit_code"] == exit_code
     warned = str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))) in err
     assert warned == (asked == "warn" and exit_code == 3)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("warn", 3), ("pass", 0), ("fail", 1)])
+def test_a_whole_window_of_inconclusive_runs_is_no_longer_a_mere_warning(
+    asked: str, expected: int, tmp_path: Path
+) -> None:
+    summary = passed(verdict="inconclusive", exit_code=3).warned(message("inconclusive-for-long", runs=10))
+    assert show_outcome(RunFolder(tmp_path), summary, as_json=False, inconclusive=asked) == expected
