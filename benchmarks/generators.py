@@ -106,11 +106,11 @@ class Program:
         self._process.wait()
 
 
-def harness(phase: Callable[[int], Phase]) -> Starter:
+def harness(phase: Callable[[int], Phase], master_core: int | None = None) -> Starter:
     """The harness with one worker; ``phase`` gets the seconds."""
 
     def start_harness(folder: Path, url: str, seconds: int, core: int) -> HarnessLoad:
-        return HarnessLoad(folder, getter(folder), [phase(seconds)], url, core)
+        return HarnessLoad(folder, getter(folder), [phase(seconds)], url, core, master_core=master_core)
 
     return start_harness
 

@@ -1,10 +1,13 @@
 """Measures the CPU time per request of the harness in the open model, compared with hey paced at the same rate.
 
-Both send GET requests to the same nginx, the generator on one core and nginx on another. Each round measures both at
+Both send GET requests to the same nginx, the generator on one core and nginx on another. Each round measures all at
 every rate in turn. For the harness, the CPU time is that of its load worker, which does what hey does; that of the
-master is reported besides. hey has 50 users with a timer each (``hey -c 50 -q RATE/50``), so it sends in bursts and
-does not always reach the rate. The harness starts every request on its own at its intended time and records it from
-then; its *lateness* is how much later than intended it was started because of the harness.
+master is reported besides. The harness starts every request on its own at its intended time and records it from then;
+its *lateness* is how much later than intended it was started because of the harness. It is measured with the master on
+the worker's core, where they compete, and with the master on that of nginx.
+
+hey has a timer for each user (``hey -c USERS -q RATE/USERS``). All of them run out at the same moment, so 50 users send
+50 requests in a row. *Spaced* is hey with the fewest users that reach the rate: it then sends as evenly as it can.
 
     uv run python benchmarks/open.py
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +24,18 @@ from typing import Self
 
 import click
 
-from benchmarks.generators import WARM_UP_S, Round, harness, hey, measure
-from benchmarks.support import HarnessLoad, Nginx, Spread, open_phase, program, show, two_cores
+from benchmarks.generators import WARM_UP_S, Round, Starter, harness, hey, measure
+from benchmarks.support import HarnessLoad, Nginx, Spread, open_phase, program, show_result, show_table, two_cores
 from harness.analysis.generator import GeneratorState, lateness_of
 from harness.errors import HarnessError
 
 RATES = (1_000, 5_000, 10_000, 15_000)
 HEY_USERS = 50
+FEW_USERS = (1, 2, 4, 8, 16, 32)
+REACHED = 0.98
+"""hey reaches a rate if it sends this share of it."""
 MAX_USERS = 1_000
+_TRIED_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -48,64 +56,134 @@ class Own:
         return cls(late_us / 1000, None if limit is None else limit.code)
 
 
-def measure_open(rounds: int, seconds: float, rates: tuple[int, ...], warm_up_s: float = WARM_UP_S) -> None:
-    """Measure both at every rate; print a table and a JSON line."""
+class Rounds:
+    """The rounds of one load generator at one rate."""
+
+    def __init__(self, load: Starter) -> None:
+        self._load = load
+        self.done: list[Round] = []
+        self.own: list[Own] = []
+        """Of the harness only."""
+
+    def add(self, nginx: Nginx, warm_up_s: float, seconds: float, core: int) -> Round:
+        """Measure one more round."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = measure(self._load, nginx, Path(folder), warm_up_s, seconds, core)
+            if isinstance(done.load, HarnessLoad):
+                self.own.append(Own.of(done.load))
+        self.done.append(done)
+        return done
+
+    def spread(self, figure: str) -> Spread:
+        """The spread of an attribute of :class:`Round`."""
+        return Spread.of(getattr(done, figure) for done in self.done)
+
+    def ratio(self, other: Self) -> Spread:
+        """How much more CPU time a request takes than with another load generator in the same round."""
+        return Spread.of(mine.sender_us / theirs.sender_us for mine, theirs in zip(self.done, other.done, strict=True))
+
+    def late_ms(self) -> Spread:
+        return Spread.of(own.late_p99_ms for own in self.own)
+
+    def limits(self) -> list[str]:
+        """The codes of the rounds in which the generator was the bottleneck."""
+        return [own.limit for own in self.own if own.limit]
+
+    def total(self, figure: str) -> int:
+        return sum(getattr(done, figure) for done in self.done)
+
+
+def fewest_users(rate: int, nginx: Nginx, core: int) -> int:
+    """With how few users hey reaches the rate."""
+    for users in FEW_USERS:
+        if Rounds(hey(users, rate)).add(nginx, 0.1, _TRIED_S, core).requests_s >= REACHED * rate:
+            return users
+    return HEY_USERS
+
+
+def measure_open(rounds: int, seconds: float, rates: Sequence[int], warm_up_s: float = WARM_UP_S) -> None:
+    """Measure all at every rate; print two tables and a JSON line."""
     program("hey", "hey")
-    generator_core, server_core = two_cores()
-    ours: dict[int, list[tuple[Round, Own]]] = {rate: [] for rate in rates}
-    theirs: dict[int, list[Round]] = {rate: [] for rate in rates}
+    core, server_core = two_cores()
+    cpu_rows, rate_rows, result = [], [], {}
     with tempfile.TemporaryDirectory() as folder, Nginx(Path(folder), server_core, 4 * MAX_USERS) as nginx:
+        few = {rate: fewest_users(rate, nginx, core) for rate in rates}
+        phases = {rate: partial(open_phase, rate, max_users=MAX_USERS) for rate in rates}
+        together = {rate: Rounds(harness(phases[rate])) for rate in rates}
+        apart = {rate: Rounds(harness(phases[rate], server_core)) for rate in rates}
+        bursts = {rate: Rounds(hey(HEY_USERS, rate)) for rate in rates}
+        spaced = {rate: Rounds(hey(few[rate], rate)) for rate in rates}
         for number in range(rounds):
             for rate in rates:
                 click.echo(f"round {number + 1} of {rounds}: {rate:,}/s", err=True)
-                phase = partial(open_phase, rate, max_users=MAX_USERS)
-                with tempfile.TemporaryDirectory() as own_folder:
-                    done = measure(harness(phase), nginx, Path(own_folder), warm_up_s, seconds, generator_core)
-                    assert isinstance(done.load, HarnessLoad)
-                    ours[rate].append((done, Own.of(done.load)))
-                with tempfile.TemporaryDirectory() as own_folder:
-                    load = hey(HEY_USERS, rate)
-                    theirs[rate].append(measure(load, nginx, Path(own_folder), warm_up_s, seconds, generator_core))
+                for side in (together, bursts, apart, spaced):
+                    side[rate].add(nginx, warm_up_s, seconds, core)
 
-    rows, result = [], {}
     for rate in rates:
-        own_rounds = [done for done, _ in ours[rate]]
+        ours, ours_apart, theirs, theirs_spaced = together[rate], apart[rate], bursts[rate], spaced[rate]
         figures = {
-            "worker_us": Spread.of(done.sender_us for done in own_rounds),
-            "with_master_us": Spread.of(done.cpu_us for done in own_rounds),
-            "hey_us": Spread.of(done.sender_us for done in theirs[rate]),
-            "ratio": Spread.of(
-                mine.sender_us / other.sender_us for mine, other in zip(own_rounds, theirs[rate], strict=True)
-            ),
-            "requests_s": Spread.of(done.requests_s for done in own_rounds),
-            "hey_requests_s": Spread.of(done.requests_s for done in theirs[rate]),
-            "late_p99_ms": Spread.of(own.late_p99_ms for _, own in ours[rate]),
+            "worker_us": ours.spread("sender_us"),
+            "worker_apart_us": ours_apart.spread("sender_us"),
+            "with_master_us": ours.spread("cpu_us"),
+            "hey_us": theirs.spread("sender_us"),
+            "hey_spaced_us": theirs_spaced.spread("sender_us"),
+            "ratio": ours.ratio(theirs),
+            "ratio_spaced": ours.ratio(theirs_spaced),
+            "requests_s": ours.spread("requests_s"),
+            "requests_apart_s": ours_apart.spread("requests_s"),
+            "hey_requests_s": theirs.spread("requests_s"),
+            "hey_spaced_requests_s": theirs_spaced.spread("requests_s"),
+            "late_p99_ms": ours.late_ms(),
+            "late_p99_apart_ms": ours_apart.late_ms(),
         }
-        limits = [own.limit for _, own in ours[rate] if own.limit]
-        recorded, served = sum(done.recorded for done in own_rounds), sum(done.served for done in own_rounds)
-        rows.append(
+        cpu_rows.append(
             [
                 f"{rate:,}/s",
-                *(figures[name].text(1) for name in ("worker_us", "hey_us")),
+                *(figures[name].text() for name in ("worker_us", "hey_us")),
                 figures["ratio"].text(2),
-                *(f"{figures[name].median:,.0f}" for name in ("with_master_us", "requests_s", "hey_requests_s")),
-                f"{figures['late_p99_ms'].median:,.2f}",
-                f"{len(limits)} of {rounds}",
-                f"{recorded:,}",
-                f"{served:,}",
+                f"{few[rate]}",
+                figures["hey_spaced_us"].text(),
+                figures["ratio_spaced"].text(2),
+                *(f"{figures[name].median:,.0f}" for name in ("worker_apart_us", "with_master_us")),
             ]
         )
-        result[str(rate)] = {**figures, "limits": limits, "recorded": recorded, "served": served}
-    show(
-        f"Open model, one worker on one core, hey with {HEY_USERS} users; CPU time in µs per request; "
+        limits, limits_apart = ours.limits(), ours_apart.limits()
+        recorded, served = (ours.total(name) + ours_apart.total(name) for name in ("recorded", "served"))
+        rate_rows.append(
+            [
+                f"{rate:,}/s",
+                *(f"{figures[name].median:,.0f}" for name in ("requests_s", "hey_requests_s", "hey_spaced_requests_s")),
+                *(figures[name].text(2) for name in ("late_p99_ms", "late_p99_apart_ms")),
+                *(f"{len(codes)} of {rounds}" for codes in (limits, limits_apart)),
+                *(f"{count:,}" for count in (recorded, served)),
+            ]
+        )
+        result[str(rate)] = {
+            **figures,
+            "spaced_users": few[rate],
+            "limits": limits,
+            "limits_apart": limits_apart,
+            "recorded": recorded,
+            "served": served,
+        }
+    show_table(
+        f"Open model, one worker on one core; CPU time in µs per request; "
         f"median (least–greatest) of {rounds} rounds of {seconds:g} s",
         [
-            *("rate", "worker", "hey", "worker ÷ hey", "with master", "requests/s", "of hey", "late P99 ms"),
-            *("was the limit", "recorded", "served"),
+            *("rate", "worker", f"hey, {HEY_USERS} users", "worker ÷ hey", "users", "hey, spaced", "worker ÷ spaced"),
+            *("worker, master apart", "worker + master"),
         ],
-        rows,
-        {"benchmark": "open", "rounds": rounds, "seconds": seconds, "rates": result},
+        cpu_rows,
     )
+    show_table(
+        "Requests/s and lateness",
+        [
+            *("rate", "requests/s", "of hey", "of hey, spaced", "late P99 ms", "late P99 ms, master apart"),
+            *("was the limit", "master apart", "recorded", "served"),
+        ],
+        rate_rows,
+    )
+    show_result({"benchmark": "open", "rounds": rounds, "seconds": seconds, "rates": result})
 
 
 @click.command()

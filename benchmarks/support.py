@@ -242,10 +242,21 @@ def plan_of(phases: Sequence[Phase], scenario: Path, url: str, workers: int = 1)
 
 
 class HarnessLoad:
-    """The master and worker processes of ``harness run`` on one core, without samplers and gates."""
+    """The master and worker processes of ``harness run`` on one core, without samplers and gates.
+
+    With ``master_core``, the master runs on that core instead.
+    """
 
     def __init__(
-        self, folder: Path, scenario: Path, phases: Sequence[Phase], url: str, core: int, *, workers: int = 1
+        self,
+        folder: Path,
+        scenario: Path,
+        phases: Sequence[Phase],
+        url: str,
+        core: int,
+        *,
+        workers: int = 1,
+        master_core: int | None = None,
     ) -> None:
         plan = plan_of(phases, scenario, url, workers)
         self._folder = RunFolder.create(folder, "run")
@@ -255,6 +266,8 @@ class HarnessLoad:
             self._fork_server = ForkServer()
         self._load = LoadProcesses(self._fork_server, self._folder, plan)
         self._load.begin([url])
+        if master_core is not None:
+            os.sched_setaffinity(self.pids()[0], {master_core})
 
     def pids(self) -> list[int]:
         """The process ids of the master, then of the workers."""
