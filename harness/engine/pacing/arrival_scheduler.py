@@ -40,7 +40,7 @@ TOGETHER_S = 0.001
 """One wake-up starts the arrivals due within this after the next one, early."""
 AT_ONCE = 16
 """The most arrivals that one wake-up starts early."""
-_HELD_S = 0.001
+_HELD_S = 0.002
 """If the next wake-up is due within this, it also reads the responses that come until then."""
 _ROUNDING_S = 1e-6
 _LEAD_S = 0.0002
@@ -198,7 +198,8 @@ class ArrivalScheduler:
         left_s = next_s - _LEAD_S - self._now_s()
         if left_s < math.inf:
             self._alarm.set(left_s)
-        self._hold(left_s < _HELD_S)
+        # An arrival that waits for a user must not wait for a response that has come.
+        self._hold(left_s < _HELD_S and not self.waiting)
 
     def _start_due(self) -> float:
         """Hand over arrivals that are due now or soon; returns when the next one is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 from time import perf_counter
 
 import gevent
@@ -9,6 +10,7 @@ import pytest
 from locust import User
 from locust.env import Environment
 
+from harness.engine.http.connection import Connection
 from harness.engine.pacing.arrival_scheduler import AT_ONCE, TOGETHER_S, ArrivalScheduler
 
 
@@ -77,6 +79,32 @@ def test_lateness_is_noted_from_the_intended_start() -> None:
     (first, first_delay, first_own), (_, second_delay, _) = arrivals.noted
     assert (first, first_delay, first_own) == pytest.approx((0.005, 0.003, 0.003))
     assert second_delay == pytest.approx(0.003 - 0.5 * TOGETHER_S)
+
+
+def test_arrivals_that_wait_for_a_user_do_not_wait_for_responses_that_have_come() -> None:
+    begun_s = perf_counter()
+    noted: list[float] = []
+    scheduler = ArrivalScheduler(
+        lambda: perf_counter() - begun_s, lambda: Visitor, lambda _: None, lambda _, delay_s, __: noted.append(delay_s)
+    )
+    near, far = _socket.socketpair()
+    near.setblocking(False)
+    connection = Connection(near, 1.0)
+
+    def serve(user: User) -> None:
+        while True:
+            scheduler.next_start(user)
+            far.send(b"a")
+            connection.receive(1.0)
+
+    scheduler.open(0.0, (0.02 + 0.001 * number for number in range(300)), 1, lambda: 1)
+    server = gevent.spawn(serve, Visitor(Environment()))
+    gevent.sleep(0.5)
+    server.kill()
+    connection.close()
+    far.close()
+    assert len(noted) == 300
+    assert sorted(noted)[150] < 0.01  # 50 ms with one response a wake-up
 
 
 def test_users_that_take_long_to_create_are_no_more_than_max_users() -> None:
