@@ -12,7 +12,7 @@ from harness.engine.phase_track import PhaseTrack
 from harness.record.endpoint_second import Lateness
 from harness.record.second_table import SecondTable
 
-_FOLD_AT = 3 * 512
+_FOLD_AT = 3 * 1024
 """Numbers to aggregate at a time, three an arrival."""
 
 
