@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -16,12 +16,17 @@ from benchmarks.resampled_duets import DuetTrials, RecordedDuet
 from benchmarks.resampled_nights import WINDOW, RecordedRun, nights
 from benchmarks.resampling import Effect
 from benchmarks.verdict_recordings import Recorded, recordings
+from harness.analysis.duet import paired
+from harness.analysis.figures import phase_summary
 from harness.analysis.intervals import wilson
-from harness.gates.judge import judge
+from harness.gates.run_gates import run_results
+from harness.gates.verdict import decide
+from harness.metrics import RUN_METRICS
+from harness.plan.duet import B
 from harness.plan.expression import parse_requirement
 from harness.plan.model import Gate
 from harness.record.run_folder import RunFolder
-from harness.record.summary import Change, Summary
+from harness.record.summary import Change, GateResult
 
 CHANGED = "GET /search"
 FIGURES: Mapping[str, str] = {"cpu_per_request": "", "mean": CHANGED, "p50": CHANGED}
@@ -40,6 +45,8 @@ def gates(limits: Mapping[str, str]) -> list[Gate]:
     ]
 
 
+EACH_CHANGE = 3
+"""There are so many trials of no change for one of each change."""
 KINDS: tuple[Literal["duet"], Literal["night"]] = ("duet", "night")
 
 
@@ -99,19 +106,15 @@ class Tally:
     def n(self) -> int:
         return self.verdicts.total()
 
-    def add(self, summary: Summary, level: Level | None) -> None:
-        """Count a trial's results; with ``level`` also whether the intervals of its changes hold it."""
-        self.verdicts[summary.verdict] += 1
-        for gate in summary.gates:
-            self.gates[gate.require.split()[0], gate.status] += 1
-        for change in summary.changes if level else ():
-            if FIGURES.get(change.metric) == (change.endpoint or "") and change.interval is not None:
-                low, high = change.interval
-                assert level is not None
-                self.covered[change.metric] += low <= level.of(change.metric) and (
-                    high is None or level.of(change.metric) <= high
-                )
-                self.widths.setdefault(change.metric, []).append((np.inf if high is None else high) - low)
+    def add(self, verdict: str, gates: Iterable[GateResult]) -> None:
+        """Count what came of a trial."""
+        self.verdicts[verdict] += 1
+        self.gates.update((gate.require.split()[0], gate.status) for gate in gates)
+
+    def add_interval(self, metric: str, low: float, high: float, truth: float) -> None:
+        """Count whether the interval of a change held the true one."""
+        self.covered[metric] += low <= truth <= high
+        self.widths.setdefault(metric, []).append(high - low)
 
     def __add__(self, other: Tally) -> Tally:
         widths = {
@@ -186,9 +189,16 @@ def _duets(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level
     source = DuetTrials(
         _recorded_duets(folder, trials.target, trials.noisy), seconds=trials.seconds, effect=level.effect
     )
+    asked = gates(DUET_GATES)
     for _ in range(trials.count):
-        # No file of the folder is read, nor is any written.
-        tally.add(judge(source.make(rng, RunFolder(folder / "resampled"), gates(DUET_GATES))), level)
+        run = source.make(rng, RunFolder(folder / "resampled"), asked)  # no file of it is read or written
+        summaries = [phase_summary(record, run.journal) for record in run.phases if record.variant == B]
+        results = [result for gate in asked for result in run_results(gate, run, summaries)]
+        tally.add(decide(run, summaries, results).verdict, results)
+        for metric, endpoint in FIGURES.items():
+            pair = paired(run, run.plan.phases[0], endpoint, RUN_METRICS[metric])
+            if pair is not None:
+                tally.add_interval(metric, *np.expm1(pair.effect.bounds()), level.of(metric))
     return {level: tally}
 
 
@@ -199,9 +209,10 @@ def _nights(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Leve
     with nights(usual, gates(NIGHT_GATES), trials.seconds) as series:
         for _ in range(WINDOW):
             series.next(rng)
-        for _ in range(trials.count):
-            for level, summary in zip(trials.levels, series.next(rng, slower), strict=True):
-                tallies[level].add(summary, None)
+        for number in range(trials.count):
+            summaries = series.next(rng, () if number % EACH_CHANGE else slower)
+            for level, summary in zip(trials.levels, summaries, strict=False):
+                tallies[level].add(summary.verdict, summary.gates)
     return tallies
 
 

@@ -5,6 +5,7 @@ build, and of builds whose search does 2 to 20 % more work. Then trials are made
 and judged by the harness itself. Effects that were not recorded are laid over recordings of one build: its CPU time,
 and the response times of one endpoint, are multiplied.
 
+    \b
     uv run python benchmarks/verdicts.py --record FOLDER     # 28 minutes; nothing else should run
     uv run python benchmarks/verdicts.py --judge FOLDER      # as often as you like
 """
@@ -27,6 +28,7 @@ from benchmarks.verdict_recordings import recordings
 from benchmarks.verdict_trials import (
     CHANGED,
     DUET_GATES,
+    EACH_CHANGE,
     FIGURES,
     KINDS,
     NIGHT_GATES,
@@ -41,8 +43,8 @@ from benchmarks.verdict_trials import (
 from harness.gates.judge import judge
 from harness.record.summary import Change
 
-DUET_LEVELS = (Level(), Level(0.01, 0.02), Level(0.02, 0.05), Level(0.05, 0.10))
-NIGHT_LEVELS = (Level(), Level(0.05, 0.10), Level(0.10, 0.20), Level(0.20, 0.40))
+DUET_LEVELS = (Level(), Level(0.02, 0.05), Level(0.05, 0.10), Level(0.10, 0.20))
+NIGHT_LEVELS = (Level(), Level(0.10, 0.20), Level(0.20, 0.40), Level(0.40, 0.80))
 _CHUNK = 20
 
 
@@ -53,7 +55,7 @@ def wanted(folder: Path, trials: int, duet_s: int, night_s: int) -> Iterator[Tri
         for seed in range(-(-trials // _CHUNK)):
             count = min(_CHUNK, trials - seed * _CHUNK)
             if kind == "duet":
-                for level in DUET_LEVELS:
+                for level in DUET_LEVELS if seed % EACH_CHANGE == 0 else DUET_LEVELS[:1]:
                     yield Trials("duet", target, noisy, (level,), count, duet_s, seed)
             else:
                 yield Trials("night", target, noisy, NIGHT_LEVELS, count, night_s, seed)
@@ -132,7 +134,9 @@ def _change(change: Change) -> str:
 @click.option("--record", "record_to", type=click.Path(path_type=Path), help="Only record, into this folder.")
 @click.option("--judge", "judge_from", type=click.Path(path_type=Path, exists=True), help="Only judge what it holds.")
 @click.option("--minutes", type=click.FloatRange(min=1), default=28.0, show_default=True, help="Of recording.")
-@click.option("--trials", type=click.IntRange(min=1), default=300, show_default=True, help="Of each kind.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=300, show_default=True, help="Of no change; of each other, a third."
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True, help="Processes.")
 @click.option("--short", is_flag=True, help="Some seconds, only to check that it works.")
 def main(record_to: Path | None, judge_from: Path | None, minutes: float, trials: int, jobs: int, short: bool) -> None:

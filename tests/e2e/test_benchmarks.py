@@ -176,7 +176,8 @@ def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
     assert duet["changes"].keys() == {"cpu_per_request", "mean", "p50"}
     assert {(each["kind"], each["target"]) for each in figures["trials"]} == {("duet", "async"), ("night", "threaded")}
     for trials in figures["trials"]:
-        assert trials["n"] == sum(trials["verdicts"].values()) == 2
+        assert trials["n"] == sum(trials["verdicts"].values())
+        assert trials["n"] == 2 or (trials["n"] == 1 and trials["level"]["cpu"] > 0)
         assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())
 
 
