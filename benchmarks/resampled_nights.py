@@ -111,12 +111,16 @@ class Nights:
         self._day = 0
 
     def next(self, rng: np.random.Generator, slower: Sequence[Sequence[RecordedRun]] = ()) -> list[Summary]:
-        """Judge the next night, and nights of ``slower`` builds in its place. Only the first joins the window."""
+        """Judge the next night, and nights of ``slower`` builds in its place. Only the first joins the window.
+
+        The nights that fill the window have no gates: all of them join it.
+        """
         found = []
+        gates = self._gates if self._day >= WINDOW else ()
         for number, recorded in enumerate((self._recorded, *slower)):
             source = recorded[int(rng.integers(len(recorded)))]
             folder = RunFolder.create(self._folder, f"night-{self._day:04}-{number}")
-            run = source.night(rng, folder, self._gates, self._length_s, self._day)
+            run = source.night(rng, folder, gates, self._length_s, self._day)
             baseline = self._store.baseline_for(*run.plan.key, _FINGERPRINT)
             if baseline is not None:
                 write_json(folder.comparison, baseline.model_dump(by_alias=True))

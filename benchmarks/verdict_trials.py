@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -113,7 +114,7 @@ class Tally:
 
     def add_interval(self, metric: str, low: float, high: float, truth: float) -> None:
         """Count whether the interval of a change held the true one."""
-        self.covered[metric] += low <= truth <= high
+        self.covered[metric] += int(low <= truth <= high)
         self.widths.setdefault(metric, []).append(high - low)
 
     def __add__(self, other: Tally) -> Tally:
@@ -198,7 +199,8 @@ def _duets(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level
         for metric, endpoint in FIGURES.items():
             pair = paired(run, run.plan.phases[0], endpoint, RUN_METRICS[metric])
             if pair is not None:
-                tally.add_interval(metric, *np.expm1(pair.effect.bounds()), level.of(metric))
+                low, high = pair.effect.bounds()
+                tally.add_interval(metric, math.expm1(low), math.expm1(high), level.of(metric))
     return {level: tally}
 
 
