@@ -148,14 +148,15 @@ def measure_open(rounds: int, seconds: float, rates: Sequence[int], warm_up_s: f
             ]
         )
         limits, limits_apart = ours.limits(), ours_apart.limits()
-        recorded, served = (ours.total(name) + ours_apart.total(name) for name in ("recorded", "served"))
+        counts = {name: ours.total(name) for name in ("recorded", "served")}
+        counts_apart = {f"{name}_apart": ours_apart.total(name) for name in counts}
         rate_rows.append(
             [
                 f"{rate:,}/s",
                 *(f"{figures[name].median:,.0f}" for name in ("requests_s", "hey_requests_s", "hey_spaced_requests_s")),
                 *(figures[name].text(2) for name in ("late_p99_ms", "late_p99_apart_ms")),
                 *(f"{len(codes)} of {rounds}" for codes in (limits, limits_apart)),
-                *(f"{count:,}" for count in (recorded, served)),
+                *(f"{one + other:,}" for one, other in zip(counts.values(), counts_apart.values(), strict=True)),
             ]
         )
         result[str(rate)] = {
@@ -163,8 +164,8 @@ def measure_open(rounds: int, seconds: float, rates: Sequence[int], warm_up_s: f
             "spaced_users": few[rate],
             "limits": limits,
             "limits_apart": limits_apart,
-            "recorded": recorded,
-            "served": served,
+            **counts,
+            **counts_apart,
         }
     show_table(
         f"Open model, one worker on one core; CPU time in µs per request; "

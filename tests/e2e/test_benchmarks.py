@@ -53,6 +53,7 @@ def test_open_load_is_recorded_from_its_intended_start() -> None:
     ((rate, figures),) = benchmark("open")["rates"].items()
     assert rate == "1000"
     assert figures["recorded"] == figures["served"] == 1000
+    assert figures["recorded_apart"] == figures["served_apart"] == 1000
     for cost in ("worker_us", "hey_us", "late_p99_ms"):
         assert figures[cost]["median"] > 0, cost
     assert figures["with_master_us"]["median"] >= figures["worker_us"]["median"]
