@@ -128,13 +128,18 @@ def _with_growth(original: RunFolder, copy: Path, rng: np.random.Generator, grow
         if frame.file in profile.own and not frame.function.startswith("<"):
             own[frame.key] += stack.weight
     chosen = str(rng.choice(sorted(key for key, weight in own.items() if weight >= 3)))
+    places = [stack for stack in stacks if parse_frame(stack.frames[-1]).key == chosen]
+    chances = np.array([stack.weight for stack in places]) / own[chosen]
     total = sum(stack.weight for stack in stacks)
-    factor = growth * total / own[chosen]
-    grown, added = [], np.zeros(len(profile.spans))
+    by_process: dict[tuple[str, ...], int] = defaultdict(int)
     for stack in stacks:
-        more = int(rng.poisson(factor * stack.weight)) if parse_frame(stack.frames[-1]).key == chosen else 0
-        grown.append(Stack(stack.frames, stack.weight + more))
-        added[int(stack.frames[0].split()[1])] += more
+        by_process[stack.frames[:2]] += stack.weight
+    grown, added = list(stacks), np.zeros(len(profile.spans))
+    for process, weight in by_process.items():
+        more = int(rng.poisson(growth * weight))
+        added[int(process[0].split()[1])] += more
+        for stack, count in zip(places, rng.multinomial(more, chances).tolist(), strict=True):
+            grown += [Stack((*process, *stack.frames[2:]), count)] if count else []
     _write(folder, index, profile, grown, added / total)
     return folder, chosen
 

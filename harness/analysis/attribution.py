@@ -41,9 +41,9 @@ _AS_NEW = 0.95
 _WHOLE_PROGRAM = 0.9
 _WITHOUT_GIL = 0.15
 """If more of the CPU time was used without the GIL, all threads are looked at, too."""
-_WAITING = 1.5
-"""Samples of all threads that show them busy for so many times as long as they used a core show where they waited for
-one. (A thread that holds the GIL waits wherever it happens to be.)"""
+_MOST_WAITING: dict[ProfileKind, float] = {"cpu": 3.0, "threads": 1.5}
+"""Samples that show threads busy so many times as long as they used a core show where they waited for one. (A thread
+that holds the GIL waits wherever it happens to be, so its samples say more.)"""
 
 
 @dataclass(slots=True)
@@ -87,20 +87,27 @@ def attribution_of(run: RunRecording) -> Attribution:
         if len(versions) > 1:
             found.notes.append(message("profiles-of-other-python", versions=sorted(map(str, versions))))
         named: set[str] = set()
-        _compare(python, found, named)
-        if threads is not None and _without_gil(python) > _WITHOUT_GIL:
-            waiting = max(profile.busy or 0.0 for profile in (threads.now, *threads.before))
-            if waiting > _WAITING:
-                found.notes.append(message("profile-shows-waiting", factor=waiting))
-            else:
-                _compare(threads, found, named)
-        if not found.suspects:
+        if _is_comparable(python, "cpu", found):
+            _compare(python, found, named)
+        if threads is not None and _without_gil(python) > _WITHOUT_GIL and _is_comparable(threads, "threads", found):
+            _compare(threads, found, named)
+        if not found.suspects and not found.notes:
             found.notes.append(message("growth-visible", percent=100 * smallest_growth(python.now, python.before)))
         for entries in (found.suspects, found.candidates):
             entries.sort(key=lambda suspect: suspect.cpu_ms_baseline - suspect.cpu_ms_run)
             del entries[MOST_SUSPECTS:]
         break
     return found
+
+
+def _is_comparable(sides: _Sides, kind: ProfileKind, found: Attribution) -> bool:
+    """Whether the samples show where the target worked; notes if they do not."""
+    waiting = max(profile.busy or 0.0 for profile in (sides.now, *sides.before))
+    if waiting > _MOST_WAITING[kind]:
+        found.notes.append(
+            message("profile-shows-waiting" if kind == "cpu" else "threads-show-waiting", factor=waiting)
+        )
+    return waiting <= _MOST_WAITING[kind]
 
 
 def _without_gil(sides: _Sides) -> float:

@@ -344,6 +344,25 @@ def test_a_library_that_is_slower_for_all_its_callers_is_named_itself(tmp_path: 
     assert (suspect.function, suspect.inside) == ("do_execute", None)
 
 
+@pytest.mark.parametrize(("factor", "named"), [(2.0, True), (4.0, False)])
+def test_profiles_that_show_where_threads_waited_for_a_core_are_not_compared(
+    tmp_path: Path, factor: float, named: bool
+) -> None:
+    folder = run_of(tmp_path, "now", stacks({(*LIST, "new (shop/new.py:1)"): 3000}))
+    index = ProfileIndex.load(folder.profiles)
+    spans = [
+        replace(span, cpu_s={pid: used_s / factor for pid, used_s in span.cpu_s.items()})
+        for span in index.profiles[0].spans
+    ]
+    ProfileIndex([replace(index.profiles[0], spans=spans)]).save(folder.profiles)
+    before = measure(open_recording(run_of(tmp_path, "before", stacks())))
+    baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=[before])
+    write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    found = attribution_of(read_run(folder))
+    assert [suspect.function for suspect in found.suspects] == ["new"] * named
+    assert [note.code for note in found.notes] == ["profile-shows-waiting"] * (not named)
+
+
 def test_without_a_suspect_the_growth_that_would_have_been_seen_is_stated(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks(seed=9)) == []
     (note,) = attribution_of(read_run(RunFolder(tmp_path / "now"))).notes
