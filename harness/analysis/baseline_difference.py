@@ -25,6 +25,7 @@ def against(
     metric: Metric[Any],
     *,
     doubtful: bool = False,
+    confidence: float = 0.95,
     calibrated: float | None = None,
 ) -> tuple[float, Interval]:
     """The baseline's figure (of one run or more), and the observed one with an interval that holds both sides' noise.
@@ -44,7 +45,7 @@ def against(
     known = max(FLOOR, calibrated or 0.0)
     prior = metric.between_runs if doubtful and calibrated is None and len(baselines) < ENOUGH_RUNS else None
     seen = RunSet.of([observed], is_linear=linear)
-    found = difference(seen, base, metric, math.inf, known=known, assumed=prior or known)
+    found = difference(seen, base, metric, math.inf, known=known, assumed=prior or known, confidence=confidence)
     return found.baseline, found.seen
 
 

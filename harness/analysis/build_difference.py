@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from scipy.special import ndtri
+
 from harness.analysis.intervals import Z
 from harness.analysis.run_sets import ENOUGH_RUNS, FLOOR, RunSet, apart, between, is_linear, within
 from harness.analysis.run_sets import degrees as degrees_between
@@ -54,19 +56,28 @@ def sets_against(
 
 
 def difference(
-    seen: RunSet, base: RunSet, metric: Metric[Any], degrees: float, *, known: float, assumed: float
+    seen: RunSet,
+    base: RunSet,
+    metric: Metric[Any],
+    degrees: float,
+    *,
+    known: float,
+    assumed: float,
+    confidence: float = 0.95,
 ) -> Difference:
     """The difference of two sets on a scale in common.
 
     ``known`` is the standard deviation between runs towards which theirs is moderated, ``assumed`` the one that counts
-    beside the noise within them. Neither applies to figures that are compared by difference.
+    beside the noise within them. Neither applies to figures that are compared by difference. ``confidence`` is that of
+    the interval.
 
     If the runs' own noise decides, the degrees of freedom are those of Welch (1947, Biometrika 34) and Satterthwaite
     (1946, Biometrics Bulletin 2): several runs show their noise better than one.
     """
+    wider = float(ndtri((1 + confidence) / 2)) / Z
     unseen = 0.0 if base.is_linear else Z * assumed * apart(seen, base)
-    widest = between(seen, base, floor=0.0 if base.is_linear else known)
-    down, up = within(seen, base, unseen=unseen)
+    widest = between(seen, base, floor=0.0 if base.is_linear else known, tail=(1 - confidence) / 2)
+    down, up = (wider * reach for reach in within(seen, base, unseen=unseen))
     if widest > down:
         degrees = degrees_between(seen, base)
     elif spread := sum(part**4 for part in (*seen.parts(seen.below), *base.parts(base.above)) if down < math.inf):

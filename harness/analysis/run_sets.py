@@ -33,6 +33,10 @@ FLOOR = 0.015
 PRIOR_RUNS = 2.0
 """How many runs' worth of evidence the floor is."""
 
+SURE = 0.995
+"""The confidence of the interval that must exceed a limit for a ``fail``: several gates with 95 % intervals would fail
+one unchanged build in twenty on a noisy machine."""
+
 ENOUGH_RUNS = 3
 """With fewer, a set shows too little of how runs differ for a ``fail`` to rest on it."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.analysis.duet import paired
+from harness.analysis.run_sets import SURE
 from harness.gates.live import LiveGates
 from harness.gates.requirement import judge_beside
-from harness.gates.run_gates import SURE
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
 from harness.plan.gating import reads

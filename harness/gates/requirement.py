@@ -2,7 +2,9 @@
 
 A requirement holds when the whole 95 % interval lies on the good side of the limit and fails when all of it lies on the
 bad side. In between the measurement was too short or too noisy, and the gate is *inconclusive* instead of decided by
-luck.
+luck. A comparison with a baseline fails only if an interval of more confidence
+(:data:`~harness.analysis.run_sets.SURE`) lies on the bad side, too: a scenario has several gates, and unchanged builds
+must seldom fail.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.baseline_difference import against
+from harness.analysis.run_sets import ENOUGH_RUNS, SURE
 from harness.analysis.settling_gates import Settling, detectable, settling
 from harness.messages import Message, message
 from harness.metrics.benchmarks import Minimum
@@ -36,6 +39,8 @@ class Judgement:
     baseline: float | None = None
     few_runs: bool = False
     """Whether it would have failed, had the baseline had enough runs to show how runs differ."""
+    surer: Interval | None = None
+    """The interval that must lie beyond the limit for a failure, where that is not ``observed``."""
 
 
 Doubt = Callable[[Judgement, Settling, dict[str, Any]], tuple[Message, Settle]]
@@ -122,11 +127,18 @@ def judge(
     baseline, seen = against(observed, baselines, requirement.measures, calibrated=calibrated)
     limit = limit_of(requirement, baseline)
     status = _status(requirement, seen, limit)
-    if status == "fail":
-        _, wider = against(observed, baselines, requirement.measures, doubtful=True, calibrated=calibrated)
-        if _status(requirement, wider, limit) != "fail":
-            return Judgement("inconclusive", wider, limit, baseline, few_runs=True)
-    return Judgement(status, seen, limit, baseline)
+    if status == "pass":
+        return Judgement(status, seen, limit, baseline)
+    enough = len(baselines) >= ENOUGH_RUNS
+    confidence = SURE if enough else 0.95
+    _, surer = against(
+        observed, baselines, requirement.measures, doubtful=True, confidence=confidence, calibrated=calibrated
+    )
+    if status == "fail" and _status(requirement, surer, limit) != "fail":
+        if not enough:
+            return Judgement("inconclusive", surer, limit, baseline, few_runs=True)
+        status = "inconclusive"
+    return Judgement(status, seen, limit, baseline, surer=surer)
 
 
 def judge_beside(baseline: float, widening: float) -> Rule:
@@ -152,7 +164,7 @@ def _widened(interval: Interval, times: float) -> Interval:
 
 def detectable_of(requirement: Requirement, found: Judgement) -> float | None:
     """The figure from which on the requirement would have failed; None where none would have."""
-    return detectable(found.observed, found.limit, upper=requirement.is_upper)
+    return detectable(found.surer or found.observed, found.limit, upper=requirement.is_upper)
 
 
 def limit_of(requirement: Requirement, baseline: float | None) -> float:

@@ -10,6 +10,7 @@ from harness.analysis.contamination import Contamination, contamination_of
 from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
+from harness.analysis.run_sets import SURE
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.live import failed_beyond_recovery
@@ -27,7 +28,6 @@ from harness.record.summary import GateResult, PhaseSummary
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
 
-SURE = 0.995
 _JUDGED = (ONLY, B)
 """In a duet, build B is judged; A is what it is compared with."""
 

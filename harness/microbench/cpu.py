@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.messages import message
@@ -49,7 +50,7 @@ def profile_benchmarks(
         on_progress(f"profiling {test}")
         with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
             sampler, profiles = _sampled(number, test, plan, folder, Path(scratch).absolute(), interrupts)
-        usable = [profile for profile in profiles if _cut(folder.path / profile.path) >= _FEWEST]
+        usable = [cut for profile in profiles if (cut := _without_spans(profile, folder)) is not None]
         index.profiles += usable
         index.notes += [note for note in sampler.notes if note not in index.notes]
         if profiles and not usable:
@@ -70,6 +71,15 @@ def _sampled(
         sampler.begin_phase(number, test)
         session.wait(interrupts)
         return sampler, sampler.close()
+
+
+def _without_spans(profile: Profile, folder: RunFolder) -> Profile | None:
+    """The profile below the benchmark's loop, in one file; None if it has too few samples."""
+    if profile.spans_path is not None:
+        (folder.path / profile.spans_path).unlink()
+    if _cut(folder.path / profile.path) < _FEWEST:
+        return None
+    return replace(profile, spans_path=None, spans=[])
 
 
 def _cut(path: Path) -> int:

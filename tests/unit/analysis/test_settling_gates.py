@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from harness.analysis.settling_gates import MOST_RUNS, detectable, settling
@@ -79,3 +82,25 @@ def test_one_baseline_run_fails_only_what_is_a_change_on_any_machine(
     found = judge(parse_requirement(require), around(100 * change, 0.01), [around(100, 0.01)] * runs)
     assert found.status == status
     assert found.few_runs == (status == "inconclusive")
+
+
+def test_a_comparison_with_enough_runs_fails_only_what_is_sure() -> None:
+    gate = parse_requirement("cpu_per_request <= baseline + 5%")
+    runs = [around(5 * change, 0.01) for change in (0.97, 1.0, 1.03, 0.98, 1.02)]
+    statuses: list[str] = []
+    for percent in range(5, 40):
+        found = judge(gate, around(5 * (1 + percent / 100), 0.01), runs)
+        statuses.append(found.status)
+        if found.status == "inconclusive" and found.observed.low > found.limit:
+            assert not found.few_runs
+            assert found.surer is not None
+            assert found.surer.low < found.limit
+            statuses[-1] = "unsure"
+    assert list(dict.fromkeys(statuses)) == ["inconclusive", "unsure", "fail"]
+
+
+def test_an_unchanged_build_on_a_machine_that_is_much_noisier_than_the_limit_seldom_fails() -> None:
+    gate, rng = parse_requirement("mean <= baseline + 5%"), np.random.default_rng(1)
+    nights = [around(100 * math.exp(rng.normal(0, 0.1)), 0.02) for _ in range(2000)]
+    failed = sum(judge(gate, nights[at], nights[at - 10 : at]).status == "fail" for at in range(10, len(nights)))
+    assert failed <= 20
