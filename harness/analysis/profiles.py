@@ -123,8 +123,8 @@ def _scaled(
         functions[key] = FunctionSamples(
             own=counted.own,
             total=counted.total,
-            cpu_ms=sum(worth_ms[pid] * seen.total() for pid, seen in in_it.items()),
-            dispersion=_dispersion(key, samples, len(profile.spans)),
+            cpu_ms=_short(sum(worth_ms[pid] * seen.total() for pid, seen in in_it.items())),
+            dispersion=_short(_dispersion(key, samples, len(profile.spans))),
             caller=callers.get(key),
         )
     return PhaseProfile(
@@ -138,6 +138,11 @@ def _scaled(
         busy=sum(seen_s.values()) / used_s if used_s else None,
         python=profile.python,
     )
+
+
+def _short(value: float | None) -> float | None:
+    """To five digits: the store keeps these of each function and run."""
+    return None if value is None else float(f"{value:.5g}")
 
 
 def _dispersion(key: str, samples: dict[int, _Sampled], spans: int) -> float | None:

@@ -153,6 +153,7 @@ class CpuSampler(PhaseSampler):
         write_folded(spans_path, by_span)
         parts = [_span(span, recorder.began_s) for span in spans]
         sampled_s = sum(part.duration_s for part in parts)
+        seen = sum(part.rate_hz * part.duration_s for part in parts)
         return Profile(
             kind=recorder.tier.kind,
             phase=recorder.index,
@@ -160,9 +161,7 @@ class CpuSampler(PhaseSampler):
             unit="samples",
             offset_s=parts[0].offset_s,
             duration_s=round(parts[-1].offset_s + parts[-1].duration_s - parts[0].offset_s, 3),
-            rate_hz=sum(part.rate_hz * part.duration_s for part in parts) / sampled_s
-            if sampled_s
-            else parts[0].rate_hz,
+            rate_hz=round(seen / sampled_s, 3) if sampled_s else parts[0].rate_hz,
             cores=_mean_cores(spans),
             variant=self._variant,
             spans_path=str(spans_path.relative_to(self._folder.path)),
@@ -173,7 +172,7 @@ class CpuSampler(PhaseSampler):
 
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
         phase, rate_hz = recorder.name, recorder.rate.hz
-        cores = _mean_cores(spans)
+        cores = _mean_cores(spans[1:])  # the first one is as dear as it is: it found that out
         if cores is not None and recorder.rate.is_too_expensive(cores):
             self.note(message("cpu-sampling-expensive", phase=phase, cores=cores, rate_hz=rate_hz))
         samples, errors = (sum(each) for each in zip(*map(counts, logs), strict=True))

@@ -25,6 +25,9 @@ _WRITE_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _GROWTH = 20
 """A span lasts at least one part in so many of the phase so far."""
+_ATTEMPTS = 2
+"""A process that is just starting may not be Python yet."""
+_PAUSE_S = 1.0
 _FIRST_S = 2.0
 """The span in which the cost of a sample is found out."""
 _IDLE = 0.002
@@ -78,8 +81,10 @@ class PhaseRecorder:
     """When the phase began, by the monotonic clock."""
     spans: list[RecordedSpan] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
-    _not_python: dict[int, Message] = field(default_factory=dict)
-    """Processes that py-spy cannot sample, and why."""
+    _failures: dict[int, int] = field(default_factory=dict)
+    """How often py-spy could not sample a process."""
+    _why_none: Message | None = None
+    """Why it could not, the last time."""
     _over: threading.Event = field(default_factory=threading.Event)
     _ended_s: float | None = None
 
@@ -103,27 +108,39 @@ class PhaseRecorder:
             following = self._start_span(current)
             began = self._wait_until_sampling(following)
             if current is not None:
-                self._finish(current, following.clocks_s if began else cpu_clocks(self.pid))
+                self._finish(current, following.clocks_s)
                 current = None
             if not began:
                 self._discard(following)
-                break
+                if not self._may_begin_later():
+                    break
+                continue
             self.spans.append(current := following)
             if not self._sample(current):
                 break
         if current is not None:
             self._finish(current, cpu_clocks(self.pid))
+        if not self.spans:
+            self.notes.append(self._why_none or message("cpu-phase-too-short", phase=self.name))
+
+    def _may_begin_later(self) -> bool:
+        """Whether the phase goes on, and some process may still turn out to be Python; after a second."""
+        over = self._over.wait(_PAUSE_S)
+        return not over and any(self._failures.get(pid, 0) < _ATTEMPTS for pid in cpu_clocks(self.pid))
 
     def _start_span(self, current: RecordedSpan | None) -> RecordedSpan:
         """Start py-spy for each process that may run Python; once the phase goes on, for those that do something."""
         clocks_s = cpu_clocks(self.pid)
+        python = [pid for pid in clocks_s if self._failures.get(pid, 0) < _ATTEMPTS]
+        if current is not None:
+            least_s = _IDLE * self._length_s(current)
+            busy = [pid for pid in python if clocks_s[pid] - current.clocks_s.get(pid, 0.0) >= least_s]
+            python = busy or python
         rate_hz, number = self.rate.hz, len(self.spans)
         recordings = {}
-        for pid, used_s in clocks_s.items():
-            is_idle = current is not None and used_s - current.clocks_s.get(pid, 0.0) < _IDLE * self._length_s(current)
-            if pid not in self._not_python and not is_idle:
-                path = self.stem.with_name(f"{self.stem.name}.{number}.{pid}.txt")
-                recordings[pid] = PySpyRecording.start(self.py_spy, pid, path, rate_hz, gil_only=self.tier.gil_only)
+        for pid in python:
+            path = self.stem.with_name(f"{self.stem.name}.{number}.{pid}.txt")
+            recordings[pid] = PySpyRecording.start(self.py_spy, pid, path, rate_hz, gil_only=self.tier.gil_only)
         return RecordedSpan(recordings)
 
     def _wait_until_sampling(self, span: RecordedSpan) -> bool:
@@ -134,7 +151,8 @@ class PhaseRecorder:
                 if recording.is_sampling:
                     recording.started_s = recording.started_s or time.monotonic()
                 elif recording.has_died:
-                    self._not_python[pid] = self._why_nothing(recording)
+                    self._failures[pid] = self._failures.get(pid, 0) + 1
+                    self._why_none = self._why_nothing(recording)
                     discard(span.recordings.pop(pid))
             waiting = [recording for recording in span.recordings.values() if recording.started_s is None]
             if is_over or not waiting:
@@ -183,11 +201,6 @@ class PhaseRecorder:
         for recording in span.recordings.values():
             recording.wait(_WRITE_TIMEOUT_S)
             discard(recording)
-        if not self.spans:
-            reasons = list(self._not_python.values())
-            self.notes += (
-                reasons[:1] if reasons and not span.recordings else [message("cpu-phase-too-short", phase=self.name)]
-            )
 
     def _why_nothing(self, recording: PySpyRecording) -> Message:
         reason = complaint(recording.log.read_text(errors="replace"))

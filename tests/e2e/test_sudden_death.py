@@ -70,9 +70,14 @@ def by_module(processes: list[psutil.Process], module: str) -> psutil.Process:
 
 
 def all_gone(processes: list[psutil.Process]) -> Callable[[], bool]:
-    return lambda: (
-        not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    )
+    return lambda: not any(map(_still_runs, processes))
+
+
+def _still_runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:

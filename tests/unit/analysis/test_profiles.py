@@ -66,27 +66,27 @@ def test_samples_of_a_process_that_waited_for_a_core_are_worth_less(tmp_path: Pa
         tmp_path, {(0, 1): {SEARCH: 300, RENDER: 100}, (1, 1): {SEARCH: 300, RENDER: 100}}, spans_of({1: 2.0}, {1: 2.0})
     )
     profile = scaled(folder)
-    assert cpu_s(profile, "main (app.py)") == pytest.approx(4.0)
-    assert cpu_s(profile, "search (app.py)") == pytest.approx(3.0)
-    assert profile.busy == pytest.approx(2.0)
+    assert cpu_s(profile, "main (app.py)") == pytest.approx(4.0, rel=1e-3, abs=1e-9)
+    assert cpu_s(profile, "search (app.py)") == pytest.approx(3.0, rel=1e-3, abs=1e-9)
+    assert profile.busy == pytest.approx(2.0, rel=1e-3, abs=1e-9)
 
 
 def test_what_a_process_used_without_the_gil_is_in_none_of_its_samples(tmp_path: Path) -> None:
     folder = recorded(tmp_path, {(0, 1): {SEARCH: 300, RENDER: 100}}, spans_of({1: 10.0}))
     profile = scaled(folder)
-    assert cpu_s(profile, "main (app.py)") == pytest.approx(4.0)
+    assert cpu_s(profile, "main (app.py)") == pytest.approx(4.0, rel=1e-3, abs=1e-9)
     assert profile.clock_ms is not None
-    assert profile.clock_ms * profile.requests / 1000 == pytest.approx(10.0)
+    assert profile.clock_ms * profile.requests / 1000 == pytest.approx(10.0, rel=1e-3, abs=1e-9)
 
 
 def test_processes_count_by_their_clocks(tmp_path: Path) -> None:
     """One that is seldom sampled, but uses as much, counts as much."""
     folder = recorded(tmp_path, {(0, 1): {SEARCH: 900}, (0, 2): {RENDER: 300}}, spans_of({1: 3.0, 2: 3.0, 3: 1.0}))
     profile = scaled(folder)
-    assert cpu_s(profile, "search (app.py)") == pytest.approx(3.0)
-    assert cpu_s(profile, "render (app.py)") == pytest.approx(3.0)
+    assert cpu_s(profile, "search (app.py)") == pytest.approx(3.0, rel=1e-3, abs=1e-9)
+    assert cpu_s(profile, "render (app.py)") == pytest.approx(3.0, rel=1e-3, abs=1e-9)
     assert profile.clock_ms is not None
-    assert profile.clock_ms * profile.requests / 1000 == pytest.approx(7.0)
+    assert profile.clock_ms * profile.requests / 1000 == pytest.approx(7.0, rel=1e-3, abs=1e-9)
 
 
 def test_how_alike_near_samples_are_is_seen_between_spans(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_how_alike_near_samples_are_is_seen_between_spans(tmp_path: Path) -> Non
         scaled(recorded(tmp_path / name, found, spans)).functions["search (app.py)"]
         for name, found in (("even", even), ("uneven", uneven))
     ]
-    assert seen[0].dispersion == pytest.approx(0.0)
-    assert seen[1].dispersion == pytest.approx(10 / 9 * 40**2 / 25)
+    assert seen[0].dispersion == pytest.approx(0.0, rel=1e-3, abs=1e-9)
+    assert seen[1].dispersion == pytest.approx(10 / 9 * 40**2 / 25, rel=1e-3, abs=1e-9)
     assert seen[0].caller == "main (app.py)"
 
 
