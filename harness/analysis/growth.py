@@ -7,8 +7,9 @@ vary more than that, so all counts are divided by the ratio of the variances:
 - samples near each other are alike: the *dispersion* between a profile's spans. A dozen spans show it badly for one
   function, so each function's is drawn towards that of all (Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3, for genes);
 - functions differ from run to run (memory layout, caches): from the baseline's runs, drawn towards a prior;
-- the machine is faster or slower for all functions alike: the median of all functions' changes. A function must have
-  grown by more than it. Shares of samples alone would name what did not change whenever something else got faster.
+- the machine is faster or slower for all functions alike. A function must have grown by more than everything else, and
+  by more than the median of all functions. Shares of samples alone would name what did not change whenever something
+  else got faster.
 
 Functions that were always sampled together are one hypothesis. The false discovery rate over all hypotheses is
 controlled by Benjamini & Hochberg (1995, J. R. Stat. Soc. B 57).
@@ -30,8 +31,8 @@ from harness.record.measurement import FunctionSamples, PhaseProfile
 Floats = npt.NDArray[np.float64]
 
 BETWEEN_RUNS = 0.03
-"""By how much a function's cost differs between runs of one build, relatively, where the baseline does not show it: the
-standard deviation after the change of all functions together was taken out (``benchmarks/attribution.py``)."""
+"""By how much a function's cost differs between runs of one build where the baseline does not show it: the relative
+standard deviation, without what all functions have in common. An assumption; it has not been measured."""
 MACHINE = 0.1
 """The same of all functions together: how much slower or faster a machine usually is from run to run."""
 _PRIOR_DEGREES = 8
@@ -228,20 +229,20 @@ def replaced(now: PhaseProfile, base: PhaseProfile) -> dict[str, float]:
         if key in now.functions
     }
     credit: dict[str, float] = {}
-    stands_for: dict[str | None, set[str | None]] = {}
+    stands_for: dict[str | None, list[str]] = {}
     fresh = [key for key, seen in now.functions.items() if _is_new(seen, base.functions.get(key, _NOTHING))]
     # Callers are sampled at least as often as what they call.
     for key in sorted(fresh, key=lambda key: -now.functions[key].total):
         caller = now.functions[key].caller
         wanted = now.functions[key].total * _sample_ms(now, key) / _sample_ms(base, key)
         taken = 0.0
-        for above in {caller, *stands_for.get(caller, ())}:
+        for above in dict.fromkeys([caller, *stands_for.get(caller, ())]):
             for other in gone.get(above, []):
                 part = min(wanted - taken, left[other])
                 if part > 0:
                     taken += part
                     left[other] -= part
-                    stands_for.setdefault(key, set()).add(other)
+                    stands_for.setdefault(key, []).append(other)
         if caller in lost:
             part = min(wanted - taken, lost[caller])
             taken += part

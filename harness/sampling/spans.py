@@ -89,7 +89,7 @@ class PhaseRecorder:
     _ended_s: float | None = None
 
     def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._record, name=f"py-spy: {self.tier.kind}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"py-spy: {self.tier.kind}", daemon=True)
         self._thread.start()
 
     def end(self, now_s: float) -> None:
@@ -101,6 +101,12 @@ class PhaseRecorder:
     def wait(self) -> None:
         """Until all files are written."""
         self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._record()
+        except OSError as error:  # a full disk costs the samples, not the run
+            self.notes.append(message("sampler-failed", sampler="CPU", error=type(error).__name__, reason=str(error)))
 
     def _record(self) -> None:
         current: RecordedSpan | None = None

@@ -43,8 +43,8 @@ class Suspects(Section):
 
 
 def _groups(summary: Summary) -> list[tuple[str, list[Suspect]]]:
-    """Suspects and candidates, each with what they are; without those of which there are none."""
-    than = "build A" if summary.duet else "in the baseline"
+    """Suspects and candidates, each with an introduction; empty groups are left out."""
+    than = "in build A" if summary.duet else "in the baseline"
     sure = f"Functions that use more CPU time per request than {than}."
     likely = "Functions that are likely to use more; one in ten such is named by chance."
     return [(intro, found) for intro, found in ((sure, summary.suspects), (likely, summary.candidates)) if found]
