@@ -20,7 +20,7 @@ from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.frame_names import own_files, python_of
-from harness.sampling.py_spy import counts, fold, has_capability, may_read_memory
+from harness.sampling.py_spy import complaint, counts, fold, has_capability, may_read_memory
 from harness.sampling.python_process import why_not_python
 from harness.sampling.sampler import (
     PID_UNKNOWN,
@@ -145,6 +145,8 @@ class CpuSampler(PhaseSampler):
             if written:
                 spans.append(span)
         if not spans:
+            if logs:  # it sampled, but could not write its file
+                self.note(message("cpu-py-spy-failed", phase=recorder.name, reason=complaint(logs[0])))
             return None
         self._note_doubts(recorder, spans, logs)
         folded = recorder.stem.with_name(f"{recorder.stem.name}.folded")
