@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,13 +47,19 @@ SECONDS = 4
 
 
 @contextmanager
-def hogs(folder: Path) -> Iterator[None]:
-    """Twice as many processes as cores that use all they get, and that nothing of the tests is an ancestor of."""
+def hogs(folder: Path) -> Iterator[Callable[[], float]]:
+    """Twice as many processes as cores that use all they get, and that nothing of the tests is an ancestor of.
+
+    The result returns the CPU seconds that they have used.
+    """
     enough = folder / "enough"
     subprocess.run(["setsid", "-f", sys.executable, "-c", HOG, str(enough), str(2 * CORES)], check=True)
     time.sleep(0.5)
+    pids = [
+        process.pid for process in psutil.process_iter(["cmdline"]) if str(enough) in (process.info["cmdline"] or ())
+    ]
     try:
-        yield
+        yield lambda: sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
     finally:
         enough.touch()
 
@@ -72,10 +79,13 @@ def sampled(folder: Path, target: list[str], seconds: float = SECONDS) -> tuple[
 
 
 def test_a_neighbour_that_takes_the_cores_contaminates(tmp_path: Path) -> None:
-    with hogs(tmp_path):
+    with hogs(tmp_path) as used_s:
+        before_s, began_s = used_s(), time.monotonic()
         intervals, _ = sampled(tmp_path, [sys.executable, "-c", MODEST])
+        hogs_cores = (used_s() - before_s) / (time.monotonic() - began_s)
     assert sum(each.contaminated for each in intervals) >= len(intervals) / 2
-    assert max(each.others_cores for each in intervals) > 0.5
+    # How much the hogs get depends on what else runs.
+    assert statistics.fmean(each.others_cores for each in intervals) > 0.5 * hogs_cores
 
 
 def others(folder: Path) -> float:
