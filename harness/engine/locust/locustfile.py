@@ -19,6 +19,8 @@ from locust.exception import CatchResponseError
 from locust.util.load_locustfile import is_shape_class, is_user_class, load_locustfile, load_locustfile_pytest
 from requests.exceptions import RequestException
 
+from harness.engine.locust.task_weights import bound_task_weights
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,6 +29,7 @@ def import_locustfile(path: Path) -> tuple[ModuleType, dict[str, type[User]], li
 
     Locust cannot import a file with relative imports; such a file is imported as a module of its package.
     """
+    bound_task_weights()
     if path.stem == "__init__" or (_imports_relatively(path) and (path.parent / "__init__.py").is_file()):
         module = _import_from_package(path)
         users = {name: value for name, value in vars(module).items() if is_user_class(value)}

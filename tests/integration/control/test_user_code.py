@@ -158,6 +158,13 @@ def test_the_hint_after_a_failed_import_can_be_pasted(tmp_path: Path) -> None:
     assert shlex.split(error.hint.split("`")[1]) == ["python", str(path)]
 
 
+@pytest.mark.parametrize("weight", ["tasks = {print: 10**9}", "@task(10**9)\n    def browse(self): pass"])
+def test_a_weight_that_fills_the_memory_is_refused(tmp_path: Path, weight: str) -> None:
+    path = scenario(tmp_path, f"from locust import User, task\nclass Visitor(User):\n    {weight}\n")
+    error = error_of(path)
+    assert (error.code, error.where) == ("scenario-import-failed", f"{path}:2")
+
+
 CANNOT_RUN = """from locust import SequentialTaskSet, TaskSet, User, task
 class Idle(User):
     pass
