@@ -19,7 +19,7 @@ from harness.control.gate_noise import too_tight
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
-from harness.control.supervisor import EventNotifier, LoadStopper, PhaseNotifier, RunSupervisor
+from harness.control.supervisor import EventNotifier, LoadStopper, MasterWatch, PhaseNotifier, RunSupervisor
 from harness.control.user_code import verify_target
 from harness.engine.fork_server import ForkServer
 from harness.messages import message
@@ -133,6 +133,7 @@ def _run_in(
                 PhaseNotifier(sampling),
                 EventNotifier(load, observer),
                 observer.update,
+                MasterWatch(load, observer.notify),
                 LoadStopper(load, observer, interrupts, named, _early_stop(public, folder)),
             ).run()
         broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None

@@ -73,6 +73,42 @@ class EventNotifier:
             self._observer.notify(text)
 
 
+class MasterWatch:
+    """Warns when the load master records nothing, as it does each second, and kills the load if that lasts.
+
+    A stopped process looks like this, and one in which a scenario's listener never returns.
+    """
+
+    def __init__(
+        self, load: LoadProcesses, notify: Callable[[Message], None], warn_s: float = 10.0, kill_s: float = 60.0
+    ) -> None:
+        self._load = load
+        self._notify = notify
+        self._limits = [(warn_s, self._warn), (kill_s, self._kill)]
+        self._recorded = 0
+        self._since_s = time.monotonic()
+        self._passed = 0
+
+    def __call__(self, journal: Journal) -> None:
+        recorded = len(journal.phases) + len(journal.arrived)
+        if recorded != self._recorded or not journal.phases:
+            self._recorded, self._since_s, self._passed = recorded, time.monotonic(), 0
+            return
+        silent_s = time.monotonic() - self._since_s
+        for limit_s, act in self._limits[self._passed :]:
+            if silent_s >= limit_s:
+                self._passed += 1
+                act(limit_s)
+
+    def _warn(self, limit_s: float) -> None:
+        kill_s = self._limits[-1][0]
+        self._notify(message("master-stalled", silent_s=limit_s, kill_s=kill_s))
+
+    def _kill(self, limit_s: float) -> None:
+        self._notify(message("master-killed", silent_s=limit_s))
+        self._load.kill()
+
+
 class LoadStopper:
     """Ends the load in order as soon as it must end, and at once if the user insists."""
 

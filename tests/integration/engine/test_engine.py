@@ -11,6 +11,7 @@ import pytest
 
 from harness.analysis.figures import phase_summary
 from harness.control.load_processes import LoadProcesses
+from harness.control.supervisor import MasterWatch
 from harness.engine.phase_runner import LAST_SECOND_S, TAKE_OVER_S
 from harness.errors import ExitCode, HarnessError
 from harness.gates.run_totals import RunTotals
@@ -526,6 +527,44 @@ def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: C
     plan = plan_of(scenario(tmp_path, GETTER), [phase((10, 10, 12))], workers=2)
     journal = put_load(plan, server.url, tmp_path, stand_still_until_it_is_noticed)
     assert [event.kind for event in journal.events] == ["worker lost"]
+    assert requests_by_endpoint(journal) == server.served
+
+
+def test_a_master_that_stands_still_is_reported_and_then_killed(server: CountingServer, tmp_path: Path) -> None:
+    said: list[str] = []
+    watches: list[MasterWatch] = []
+
+    def stop_the_master(load: LoadProcesses, journal: Journal) -> None:
+        if not watches and journal.seconds:
+            os.kill(load.pids()[0], signal.SIGSTOP)
+            watches.append(MasterWatch(load, lambda text: said.append(text.code), warn_s=2.5, kill_s=4))
+        for watch in watches:
+            watch(journal)
+
+    journal = put_load(plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 100))]), server.url, tmp_path, stop_the_master)
+    assert said == ["master-stalled", "master-killed"]
+    assert journal.end_reason is None
+
+
+def test_a_master_that_goes_on_is_not_killed(server: CountingServer, tmp_path: Path) -> None:
+    said: list[str] = []
+    watches: list[MasterWatch] = []
+
+    def stop_the_master_for_a_while(load: LoadProcesses, journal: Journal) -> None:
+        if not watches and journal.seconds:
+            os.kill(load.pids()[0], signal.SIGSTOP)
+            watches.append(MasterWatch(load, lambda text: said.append(text.code), warn_s=2.5, kill_s=60))
+        before = len(said)
+        for watch in watches:
+            watch(journal)
+        if len(said) > before:
+            os.kill(load.pids()[0], signal.SIGCONT)
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((5, 5, 8))])
+    journal = put_load(plan, server.url, tmp_path, stop_the_master_for_a_while)
+    assert "master-killed" not in said
+    assert said[0] == "master-stalled"
+    assert journal.end_reason == "done"
     assert requests_by_endpoint(journal) == server.served
 
 
