@@ -18,7 +18,7 @@ from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.comparison import ComparedFigure, Outcome
 from harness.record.measurement import EndpointMeasurement
-from harness.record.summary import Notice
+from harness.record.notice import Notice
 
 
 @dataclass(frozen=True, slots=True)

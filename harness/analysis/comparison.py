@@ -18,7 +18,7 @@ from harness.plan.margins import Margins
 from harness.record.calibration import Calibration
 from harness.record.comparison import ComparedFigure, Comparison, Outcome
 from harness.record.measurement import ALL
-from harness.record.summary import Notice
+from harness.record.notice import Notice
 
 _MOST_REASONS = 5
 

@@ -24,7 +24,8 @@ import numpy as np
 from harness.analysis.intervals import student
 from harness.analysis.samples import Floats
 from harness.messages import Message, message
-from harness.record.summary import Notice, PhaseSummary, Scalability, StepFigures
+from harness.record.notice import Notice
+from harness.record.summary import PhaseSummary, Scalability, StepFigures
 
 FEWEST = 5
 NARROWEST = 3.0

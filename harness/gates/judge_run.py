@@ -17,7 +17,7 @@ from harness.analysis.generator import (
     waiting_for_users,
     worst_clocks,
 )
-from harness.analysis.leaks import leak_warnings
+from harness.analysis.leaks import leaks_of
 from harness.analysis.measurement import figures_of
 from harness.analysis.samples import seconds_in
 from harness.errors import HarnessError
@@ -28,8 +28,9 @@ from harness.metrics.formatting import Amount
 from harness.plan.duet import of_build
 from harness.plan.model import Gate, Phase
 from harness.plan.phases import phase_kind
+from harness.record.notice import Notice
 from harness.record.run_folder import RunFolder, read_json
-from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, Notice, PhaseSummary, Summary
+from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
@@ -59,6 +60,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             phases=phases,
             gates=results,
             generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+            leaks=leaks_of(run),
             suspects=attribution.suspects,
             candidates=attribution.candidates,
             profile_notes=[*map(Notice.of, attribution.notes)],
@@ -114,7 +116,6 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         found.append(_contamination_warning(record, phase))
         for warning in (waiting_for_users(record, run), _unread_failures(record.plan, phase, gates)):
             found.append(warning and of_build(record.variant, warning))
-    found += leak_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
         message("run-event", kind=event.kind, event=event.message)

@@ -29,17 +29,21 @@ class TargetUsage:
 
     @cached_property
     def growth(self) -> tuple[float, float, float] | None:
-        """The slope of the memory in bytes a minute, and the bounds of its 95 % interval; None: too few readings.
+        """The slope of the memory in bytes a minute, and the bounds of its 95 % interval; None: too few readings."""
+        return growth_of(self.at_s, self.rss_bytes)
 
-        It is taken over blocks, medians of √m readings that follow each other. From second to second, memory follows
-        from what it was before; blocks are nearly independent, as the slope's interval asks of its points.
-        """
-        if len(self.at_s) < FEWEST_READINGS:
-            return None
-        parts = len(self.at_s) // math.isqrt(len(self.at_s))
-        at, rss = (_medians(values, parts) for values in (self.at_s, self.rss_bytes))
-        slope, low, high = theil_sen(at / 60, rss)
-        return slope, low, high
+
+def growth_of(at_s: Floats, rss_bytes: Floats) -> tuple[float, float, float] | None:
+    """The slope of memory in bytes a minute, and the bounds of its 95 % interval; None: too few readings.
+
+    It is taken over blocks, medians of √m readings that follow each other. From second to second, memory follows from
+    what it was before; blocks are nearly independent, as the slope's interval asks of its points.
+    """
+    if len(at_s) < FEWEST_READINGS:
+        return None
+    parts = len(at_s) // math.isqrt(len(at_s))
+    at, rss = (_medians(values, parts) for values in (at_s, rss_bytes))
+    return theil_sen(at / 60, rss)
 
 
 def _medians(values: Floats, parts: int) -> Floats:

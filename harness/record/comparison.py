@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ExitCode
 from harness.record.measurement import BENCHMARKS, Measurement
+from harness.record.notice import Notice
 from harness.record.plain_text import steering_escaped
-from harness.record.summary import Difference, Notice
+from harness.record.summary import Difference
 
 Outcome = Literal["worse", "inconclusive", "not worse", "better"]
 

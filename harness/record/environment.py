@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from harness.messages import Message
-from harness.record.summary import Notice
+from harness.record.notice import Notice
 
 
 class Environment(BaseModel):

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from harness.errors import HarnessError
 from harness.messages import Message, message
+from harness.record.notice import Notice
 from harness.record.run_folder import read_model, regular_file, write_json
-from harness.record.summary import Notice
 
 ProfileKind = Literal["cpu", "threads", "memory-peak", "memory-leaked", "memory-allocated"]
 """``cpu`` samples the threads that hold the GIL, ``threads`` all that do not sleep, but only a few times a second."""
@@ -102,6 +102,17 @@ class Stack:
 
     frames: tuple[str, ...]
     weight: int
+
+
+def process_frame(pid: int) -> str:
+    """The first frame of the stacks of a process, in profiles of several."""
+    return f"process {pid}"
+
+
+def process_of_stack(stack: Stack) -> int | None:
+    """The process of a stack, if its first frame names one."""
+    word, _, pid = stack.frames[0].partition(" ")
+    return int(pid) if word == "process" and pid.isdigit() else None
 
 
 def read_folded(path: Path) -> list[Stack]:

@@ -2,7 +2,8 @@
 
 Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, ``generator``, ``machine``,
 ``prometheus`` …) and ``values`` (name to number). Names carry their unit: ``cpu_percent`` (100 = one core),
-``rss_bytes``, ``threads``, ``fds``, ``processes``.
+``rss_bytes``, ``threads``, ``fds``, ``processes``. ``process PID`` is one process of the target: ``rss_bytes``, and
+``cpu_s`` since its start.
 
 Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thread all the time) and
 ``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``others_percent`` (of those that
@@ -30,6 +31,19 @@ class Reading:
 
 
 READINGS = FrameLog("resources", Reading)
+
+
+_PROCESS = "process "
+
+
+def process_source(pid: int) -> str:
+    """The source of the readings of one process of the target."""
+    return f"{_PROCESS}{pid}"
+
+
+def process_of(source: str) -> int | None:
+    """The process whose readings have this source; None if it is another one."""
+    return int(source.removeprefix(_PROCESS)) if source.startswith(_PROCESS) else None
 
 
 Tone = Literal["blue", "orange", "green", "red", "purple", "sky", "grey"]

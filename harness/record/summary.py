@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_jsonable_python
 
-from harness.messages import Message, Option
+from harness.messages import Message
+from harness.record.findings import Leak
 from harness.record.measurement import Baseline, Interval
+from harness.record.notice import Notice
 from harness.record.plain_text import steering_escaped
 
 Verdict = Literal["pass", "fail", "inconclusive", "broken"]
@@ -23,27 +24,6 @@ Meaning = Literal["better", "worse", "no clear change"]
 
 class _Part(BaseModel):
     model_config = ConfigDict(populate_by_name=True, ser_json_inf_nan="null")
-
-
-class Notice(_Part):
-    """A sentence for a person, and what it was made from: programs read ``code`` and ``params``."""
-
-    code: str
-    params: dict[str, Any] = {}
-    text: str
-
-    @classmethod
-    def of(cls, message: Message) -> Self:
-        """``message`` as JSON holds it."""
-        params = {
-            name: str(value) if isinstance(value, Option) else to_jsonable_python(value, fallback=str)
-            for name, value in message.params.items()
-        }
-        return cls(code=message.code, params=params, text=str(message))
-
-    def message(self) -> Message:
-        """The message again; its sentence is the one that was written."""
-        return Message(self.code, self.params, self.text)
 
 
 class Latency(_Part):
@@ -447,6 +427,7 @@ class Summary(_Part):
     benchmarks: list[BenchmarkFigures] = []
     gates: list[GateResult] = []
     generator: Generator = Generator()
+    leaks: list[Leak] = []
     suspects: list[Suspect] = []
     """The functions that certainly cost more CPU per request than in the baseline."""
     candidates: list[Suspect] = []
@@ -459,6 +440,11 @@ class Summary(_Part):
     """Of all figures that the baseline has, too; each measured phase in order. In a duet, from build A to build B."""
     duet: Duet | None = None
     artifacts: dict[str, str] = {}
+
+    @property
+    def findings(self) -> list[Leak]:
+        """What the run found out about the target's processes, the gravest first."""
+        return [*self.leaks]
 
     def decided(self, reasons: Sequence[Message]) -> Self:
         """This summary with the reasons of its verdict."""

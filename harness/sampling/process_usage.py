@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from heapq import nlargest
 
 import psutil
 
-from harness.record.resources import Line, LineChart, Reading
+from harness.record.resources import Line, LineChart, Reading, process_source
 from harness.sampling.machine_usage import MachineMeter
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
 from harness.sampling.tree_clock import TreeClock, parent_of
 from harness.sampling.waiting import QuotaMeter, RunQueueMeter
+
+_MOST_PROCESSES = 64
+"""A target may have any number of processes; the largest are recorded by themselves."""
 
 
 class UsageMeter:
@@ -21,6 +25,8 @@ class UsageMeter:
     def __init__(self) -> None:
         self._clock = TreeClock()
         self._last_read_s: float | None = None
+        self.by_process: dict[int, dict[str, float]] = {}
+        """What each process uses by the last reading: ``rss_bytes``, and ``cpu_s`` since its start."""
 
     def read(self, processes: list[psutil.Process], now_epoch_s: float) -> dict[str, float]:
         """Values by name (units in :mod:`harness.record.resources`); ``cpu_percent`` from the second reading on.
@@ -30,6 +36,7 @@ class UsageMeter:
         """
         gained = self._clock.gained(process.pid for process in processes)
         values = {"rss_bytes": 0.0, "threads": 0.0, "fds": 0.0, "processes": 0.0}
+        self.by_process = {}
         for process in processes:
             try:
                 with process.oneshot():
@@ -37,6 +44,7 @@ class UsageMeter:
                     threads = process.num_threads()
             except psutil.Error:
                 continue  # it ended, or belongs to another user
+            self.by_process[process.pid] = {"rss_bytes": float(rss), "cpu_s": self._clock.used_s(process.pid)}
             values["rss_bytes"] += rss
             values["threads"] += threads
             values["processes"] += 1
@@ -52,7 +60,7 @@ class UsageMeter:
 
 
 class ProcessUsageSampler(PeriodicSampler):
-    """Readings of ``target`` (if its process is known), ``generator`` and ``machine``.
+    """Readings of ``target`` and ``process PID`` (if its process is known), ``generator`` and ``machine``.
 
     The CPU of *others* is what all processes of the machine used less what the target and the harness did. Where the
     target's process is not known, it would be one of the others, so there is no such figure.
@@ -91,10 +99,20 @@ class ProcessUsageSampler(PeriodicSampler):
                 known_percent = usage["cpu_percent"] + 100 * harness_s / elapsed_s
                 machine["others_percent"] = max(0.0, machine["processes_percent"] - known_percent)
             readings.append(Reading(now_epoch_s, "target", usage))
+            readings += self._each_process(now_epoch_s)
         generator = self._generator.read(_processes(self._generator_pids()), now_epoch_s)
         readings.append(Reading(now_epoch_s, "generator", generator))
         readings.append(Reading(now_epoch_s, "machine", machine))
         return [reading for reading in readings if reading.values.get("processes") != 0]
+
+    def _each_process(self, now_epoch_s: float) -> Iterator[Reading]:
+        """The largest processes of a single target; a duet compares its builds as a whole."""
+        if len(self._target_pids) == 1:
+            largest = nlargest(
+                _MOST_PROCESSES, self._target.by_process.items(), key=lambda process: process[1]["rss_bytes"]
+            )
+            for pid, values in largest:
+                yield Reading(now_epoch_s, process_source(pid), values)
 
 
 def _processes(pids: Iterable[int]) -> list[psutil.Process]:

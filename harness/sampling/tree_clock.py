@@ -58,6 +58,10 @@ class TreeClock:
                 gained += process.own + process.children
         return gained
 
+    def used_s(self, pid: int) -> float:
+        """CPU seconds that a process had used by the last call of :meth:`gained`, without its children's."""
+        return self._before[pid].own if pid in self._before else 0.0
+
 
 def _ended(before: dict[int, _Known], now: dict[int, _Known]) -> dict[int, float]:
     """What processes that have ended since had used by then, by their nearest ancestor that goes on."""

@@ -15,7 +15,7 @@ import psutil
 
 from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
 from harness.record.environment import Environment
-from harness.record.summary import Notice
+from harness.record.notice import Notice
 from harness.targets import machine
 
 _PACKAGES = ("harness", "locust", "gevent", "py-spy", "memray")

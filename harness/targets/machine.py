@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psutil
 
 from harness.messages import Message, message
-from harness.record.summary import Notice
+from harness.record.notice import Notice
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")

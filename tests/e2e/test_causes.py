@@ -50,5 +50,7 @@ def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path, monkeypatch
     for stack in stacks:
         own[next((f for f in reversed(stack.frames) if "harness/shop" in f), stack.frames[-1])] += stack.weight
     assert "remember_response" in own.most_common(1)[0][0]
-    told = [*summary["notices"], *summary["verdict_reasons"]]
-    assert any("remember_response" in str(notice["params"]) for notice in told), told
+    (leak,) = summary["leaks"]
+    assert leak["function"] == "remember_response"
+    assert leak["file"] == "harness/shop/defective.py"
+    assert leak["line"]

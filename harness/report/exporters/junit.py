@@ -24,8 +24,9 @@ def junit_xml(summary: Summary) -> str:
     seconds = {phase.name: phase.end_s - phase.start_s for phase in summary.phases}
     for gate in summary.gates:
         _gate(suite, gate, summary, seconds.get(gate.phase or "", summary.duration_s))
+    findings = [finding.notice.text for finding in summary.findings]
     warnings = [f"warning: {warning}" for warning in summary.warnings]
-    ElementTree.SubElement(suite, "system-out").text = plain("\n".join([*summary.reasons, *warnings]))
+    ElementTree.SubElement(suite, "system-out").text = plain("\n".join([*summary.reasons, *findings, *warnings]))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))

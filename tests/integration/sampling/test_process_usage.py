@@ -15,7 +15,7 @@ import pytest
 
 from harness.plan.model import AttachedTarget, Sampling
 from harness.record.measurement import ONLY
-from harness.record.resources import READINGS
+from harness.record.resources import READINGS, process_of, process_source
 from harness.record.run_folder import RunFolder
 from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter, process_trees
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
@@ -138,6 +138,28 @@ def test_what_ended_between_readings_is_counted_once(code: str, least: float, mo
         assert used_since() < 0.1
 
 
+def test_each_process_of_the_target_has_readings_that_add_up(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with waiting_to(f"subprocess.call([sys.executable, '-c', {SPIN!r} + '\\ntime.sleep(60)'])") as (process, go, _):
+        go()
+        sampler = ProcessUsageSampler(context(folder, process.pid, list))
+        sampler.start()
+        assert wait_until(
+            lambda: any(reading.values.get("processes") == 2 for reading in READINGS.read(folder.resources))
+        )
+        time.sleep(2)
+        sampler.close()
+    moments: dict[float, dict[str, dict[str, float]]] = {}
+    for reading in READINGS.read(folder.resources):
+        moments.setdefault(reading.epoch_s, {})[reading.source] = reading.values
+    *_, last = moments.values()
+    each = {pid: values for source, values in last.items() if (pid := process_of(source)) is not None}
+    assert len(each) == last["target"]["processes"] == 2
+    assert sum(values["rss_bytes"] for values in each.values()) == last["target"]["rss_bytes"]
+    (child,) = set(each) - {process.pid}
+    assert 0.4 <= each[child]["cpu_s"] < 1
+
+
 def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with running(IDLE) as process:
@@ -151,7 +173,7 @@ def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     assert sampler.notes == []
     readings = READINGS.read(folder.resources)
     assert readings[-1].source == "machine"
-    assert {reading.source for reading in readings} == {"machine", "target"}
+    assert {reading.source for reading in readings} == {"machine", "target", process_source(process.pid)}
     machine = readings[-1].values
     assert 0 <= machine["cpu_percent"] <= 100 * (psutil.cpu_count() or 1)
     assert 0 < machine["memory_used_bytes"] < machine["memory_total_bytes"]
