@@ -58,7 +58,12 @@ def working(stacks: Sequence[Stack]) -> list[Stack]:
     py-spy does not stop the target while it samples, so it takes some waiting threads for working ones. Their number
     grows with idle time, not with work. If they were counted, every function would cost more the less there is to do.
     """
-    return [stack for stack in stacks if not parse_frame(stack.frames[-1]).is_waiting]
+    return [stack for stack in stacks if is_working(stack)]
+
+
+def is_working(stack: Stack) -> bool:
+    """Whether its thread does something."""
+    return not parse_frame(stack.frames[-1]).is_waiting
 
 
 @lru_cache(maxsize=1 << 16)

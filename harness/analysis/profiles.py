@@ -18,12 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.analysis.functions import functions_of, parse_frame, working
-from harness.errors import HarnessError
+from harness.analysis.functions import functions_of, is_working, parse_frame, working
+from harness.record.histogram import Ints
 from harness.record.measurement import FunctionSamples, PhaseProfile
-from harness.record.profiles import Profile, ProfileKind, Stack, read_folded
+from harness.record.profiles import Profile, ProfileKind, Span, Stack, read_folded, read_spans
 from harness.recording.run import PhaseRecord, RunRecording
+
+Floats = npt.NDArray[np.float64]
 
 FEWEST_SPANS = 3
 """Fewer do not show how samples vary."""
@@ -60,12 +63,10 @@ def phase_profile(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> 
     if not stacks or record.length_s <= 0:
         return None
     profile = found[0]
-    # A profile is that of one start of the target, and each start has the same part of the requests.
-    starts = 1 if record.workers is None else record.workers.starts
     plain = PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
         rate_hz=profile.rate_hz or _DEFAULT_HZ,
-        requests=_requests_during(record, profile) / starts,
+        requests=requests_during(record, profile),
         functions=functions_of(stacks),
     )
     samples = _by_span(run, profile)
@@ -83,20 +84,15 @@ class _Sampled:
 def _by_span(run: RunRecording, profile: Profile) -> dict[int, _Sampled]:
     """The samples of each process by span."""
     found: defaultdict[int, _Sampled] = defaultdict(_Sampled)
-    for stack in working(stacks_of(run, profile.spans_path) if profile.spans_path else []):
-        span, pid = _span_and_pid(stack, profile)
+    file = run.folder.path / profile.spans_path if profile.spans_path else None
+    for span, pid, stack in read_spans(file, profile) if file and file.is_file() else []:
+        if not is_working(stack):
+            continue
         process = found[pid]
         process.totals[span] += stack.weight
-        for key in {parse_frame(text).key for text in stack.frames[2:]}:
+        for key in {parse_frame(text).key for text in stack.frames}:
             process.functions[key][span] += stack.weight
     return found
-
-
-def _span_and_pid(stack: Stack, profile: Profile) -> tuple[int, int]:
-    match [frame.split() for frame in stack.frames[:2]]:
-        case [["span", span], ["pid", pid]] if span.isdecimal() and pid.isdecimal() and int(span) < len(profile.spans):
-            return int(span), int(pid)
-    raise HarnessError("profile-damaged", where=str(profile.spans_path))
 
 
 def _scaled(
@@ -171,18 +167,21 @@ def _callers(stacks: Sequence[Stack]) -> dict[str, str]:
     return {key: seen.most_common(1)[0][0] for key, seen in found.items()}
 
 
-def _requests_during(record: PhaseRecord, profile: Profile) -> float:
-    """The phase's requests while the sampler was on; seconds that it covers in part count in part."""
-    start_s = record.start_s + profile.offset_s
-    end_s = min(start_s + profile.duration_s, record.end_s)
-    requests: list[int] = record.table.requests.tolist()
-    return sum(
-        count * _shared_s(second, start_s, end_s) / _shared_s(second, record.start_s, record.end_s)
-        for second, count in zip(record.table.second.tolist(), requests, strict=True)
-        if _shared_s(second, record.start_s, record.end_s)
-    )
+def requests_during(record: PhaseRecord, part: Profile | Span) -> float:
+    """The phase's requests while the sampler was on; seconds that it covers in part count in part.
+
+    In a duet, those of one start of the target: each start has the same part, and one is sampled.
+    """
+    start_s = record.start_s + part.offset_s
+    end_s = min(start_s + part.duration_s, record.end_s)
+    second = record.table.second
+    inside = _shared_s(second, record.start_s, record.end_s)
+    share = _shared_s(second, start_s, end_s) / np.where(inside > 0, inside, 1.0)
+    found = float((record.table.requests * np.where(inside > 0, share, 0.0)).sum())
+    return found / (1 if record.workers is None else record.workers.starts)
 
 
-def _shared_s(second: int, start_s: float, end_s: float) -> float:
-    """How much of ``second`` lies within a span."""
-    return max(0.0, min(end_s, second + 1) - max(start_s, second))
+def _shared_s(second: Ints, start_s: float, end_s: float) -> Floats:
+    """How much of each ``second`` lies within a span."""
+    shared: Floats = np.maximum(0.0, np.minimum(end_s, second + 1.0) - np.maximum(start_s, second))
+    return shared

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -127,6 +127,28 @@ def read_folded(path: Path) -> list[Stack]:
                 raise HarnessError("profile-damaged", where=f"{path}:{number}")
             stacks.append(Stack(tuple(text.split(";")), int(weight)))
     return stacks
+
+
+class SpanStack(NamedTuple):
+    """A stack that one process had in one span of a profile; ``span`` is its number."""
+
+    span: int
+    pid: int
+    stack: Stack
+
+
+def read_spans(path: Path, profile: Profile) -> list[SpanStack]:
+    """The stacks of ``profile.spans_path``. Raises :class:`HarnessError` where it is damaged."""
+    found = []
+    for stack in read_folded(path):
+        match [frame.split() for frame in stack.frames[:2]]:
+            case [["span", span], ["pid", pid]] if (
+                len(stack.frames) > 2 and span.isdecimal() and pid.isdecimal() and int(span) < len(profile.spans)
+            ):
+                found.append(SpanStack(int(span), int(pid), Stack(stack.frames[2:], stack.weight)))
+            case _:
+                raise HarnessError("profile-damaged", where=str(path))
+    return found
 
 
 def write_folded(path: Path, stacks: list[Stack]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from harness.analysis.functions import working
+from harness.analysis.functions import is_working, working
 from harness.record.comparison import Comparison
 from harness.record.history import History
-from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded
+from harness.record.profiles import Profile, ProfileIndex, SpanStack, Stack, read_folded, read_spans
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 from harness.recording import BenchRecording, RunRecording, open_recording
@@ -19,10 +20,14 @@ from harness.report.blocks import Block
 
 @dataclass(frozen=True, slots=True)
 class ProfileStacks:
-    """One profile and its folded stacks. Of CPU profiles only the stacks of working threads."""
+    """One profile and its folded stacks. Of CPU profiles only the stacks of working threads.
+
+    ``by_span`` are the same stacks by the span that they were sampled in; empty if they were sampled in one go.
+    """
 
     profile: Profile
     stacks: list[Stack]
+    by_span: list[SpanStack]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,19 @@ def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStack
     for profile in index.profiles:
         path = folder.path / profile.path
         if path.is_file():
-            stacks = read_folded(path)
-            profiles.append(ProfileStacks(profile, working(stacks) if profile.kind == "cpu" else stacks))
+            profiles.append(_stacks(folder, profile, path))
         else:
             missing.append(profile)
     return profiles, missing
+
+
+def _stacks(folder: RunFolder, profile: Profile, path: Path) -> ProfileStacks:
+    spans = folder.path / profile.spans_path if profile.spans_path else None
+    if spans is not None and spans.is_file():
+        by_span = [found for found in read_spans(spans, profile) if is_working(found.stack)]
+        return ProfileStacks(profile, [found.stack for found in by_span], by_span)
+    stacks = read_folded(path)
+    return ProfileStacks(profile, working(stacks) if profile.unit == "samples" else stacks, [])
 
 
 Result = TypeVar("Result", contravariant=True)

@@ -69,7 +69,7 @@ def rich_run(parent: Path) -> RunFolder:
         start_delay=lambda rng, at, _: rng.exponential(30.0, len(at)),
         failures=[Failing(0.03, endpoint="POST /checkout"), Failing(0.2, HOSTILE_FAILURE, endpoint=HOSTILE)],
         profiles=Profiles(
-            cpu={"ramp": shop_stacks(150), "steady": shop_stacks(900)},
+            cpu={"ramp": shop_stacks(150), "steady": shop_stacks(900), "stress": shop_stacks(2000)},
             leaked=[Stack((*_SERVE, "remember (shop/defects.py:70)"), 5_000_000), Stack(_SERVE, 1_000_000)],
         ),
         events=[(6.0, "note", "a worker took 0.4 s to answer")],

@@ -4,7 +4,7 @@
 (async () => {
   if (!plots.nodes.size) return;
   const data = await page.data("charts-data");
-  const state = { endpoint: 0, phase: "measured", range: null, printing: false };
+  const state = { endpoint: 0, phase: "measured", printing: false };
   const { overTime, distributions, unit, wholeRange } = chartKinds(data, state);
   const { colour, faded, text, short } = plots;
 
@@ -12,7 +12,7 @@
     const timed = id in overTime;
     const axis = { ...plots.axis(), automargin: !timed };
     const width = state.printing ? 345 : node.clientWidth;
-    const [from, to] = state.range ?? wholeRange;
+    const [from, to] = selection.span?.map((second) => second / unit.of) ?? wholeRange;
     const perUnit = (width - 70) / (to - from);
     const phases = timed ? data.phases : [];
     return plots.layout({
@@ -55,6 +55,7 @@
   let waiting = [];
   let running = false;
   function redraw(ids) {
+    if (!globalThis.Plotly) return; // it is still being unpacked, and all charts are drawn then
     const inView = (id) => { const { top, bottom } = plots.nodes.get(id).getBoundingClientRect(); return bottom > 0 && top < innerHeight; };
     waiting = [...new Set([...waiting, ...ids])].sort((a, b) => inView(b) - inView(a));
     if (!running) { running = true; setTimeout(drawNext); }
@@ -67,15 +68,14 @@
     draw(id);
   }
 
+  // To zoom is to select a span: the flame graph shows it, too.
   function zoomed(event) {
     const from = event["xaxis.range[0]"], to = event["xaxis.range[1]"];
-    let range = state.range;
-    if (from !== undefined) range = [from, to];
-    else if (event["xaxis.autorange"] || event["xaxis.range"]) range = null;
-    if (String(range) === String(state.range)) return;
-    state.range = range;
-    redraw(Object.keys(overTime));
+    const second = (value) => +Math.min(Math.max(value * unit.of, 0), data.seconds).toFixed(1);
+    if (from !== undefined) selection.set({ span: [second(from), second(to)] });
+    else if (event["xaxis.autorange"] || event["xaxis.range"]) selection.set({ span: null });
   }
+  selection.follow((changed) => { if (changed.includes("span")) redraw(Object.keys(overTime)); });
 
   const endpointSelects = [document.getElementById("endpoint"), document.getElementById("distribution-endpoint")];
   const phaseSelect = document.getElementById("distribution-phase");
@@ -87,11 +87,14 @@
   for (const select of endpointSelects) {
     select.addEventListener("change", () => {
       state.endpoint = Number(select.value);
-      for (const other of endpointSelects) other.value = select.value;
       redraw(plots.nodes.keys());
     });
+    select.options[0].dataset.all = "";
+    selection.link(select, "endpoint");
   }
   phaseSelect.addEventListener("change", () => { state.phase = phaseSelect.value; redraw(Object.keys(distributions)); });
+  if (withLoad.measured) phaseSelect.options[0].dataset.all = "";
+  selection.link(phaseSelect, "phase");
 
   plots.start(() => redraw(plots.nodes.keys()), {
     printStart: () => { state.printing = true; for (const id of plots.nodes.keys()) draw(id); },

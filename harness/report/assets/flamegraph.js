@@ -4,6 +4,7 @@
 class FlameGraph {
   static ROW = 20;
   static NARROWEST = 0.0008; // of the width shown: about a pixel
+  static CERTAIN = 3; // standard errors, of independent samples; those near each other are alike, so two are too few
 
   /**
    * `host` is filled with the graph. `onChange(state)` is called after each change with {path, matched}: the nodes from the
@@ -16,7 +17,6 @@ class FlameGraph {
     this.rows.setAttribute("role", "tree");
     this.tip = document.body.appendChild(Object.assign(document.createElement("div"), { className: "flame-tip", hidden: true }));
     this.term = "";
-    this.difference = false;
     const frameOf = (event) => this.shown?.get(event.target.closest?.(".frame"));
     this.rows.addEventListener("click", (event) => { const node = frameOf(event); if (node) this.zoom(node); });
     this.rows.addEventListener("mousemove", (event) => this.#hover(frameOf(event), event.clientX, event.clientY));
@@ -31,13 +31,13 @@ class FlameGraph {
     this.rows.addEventListener("keydown", (event) => this.#key(event, frameOf(event)));
   }
 
-  /** Show a profile as `harness.report.sections.flames` writes it. */
+  /** Show a profile; if it has `against` (see `profiles.beside`), colours show by how much each function's share differs. */
   show(profile) {
     this.profile = profile;
-    this.difference &&= Boolean(profile.base);
+    this.own = new Set(profile.own);
     this.root = this.#build(profile.tree, null, 0, 0);
-    this.largest = 0.02; // differences below 2 % of a request stay pale
-    if (profile.base) profile.names.forEach((_, name) => { this.largest = Math.max(this.largest, Math.abs(this.#change(name))); });
+    this.largest = 0.02; // differences below 2 % of all stay pale
+    if (profile.against) profile.names.forEach((_, name) => { this.largest = Math.max(this.largest, Math.abs(this.#change(name))); });
     this.zoom(this.root);
   }
 
@@ -60,18 +60,19 @@ class FlameGraph {
   }
 
   search(term) {
-    this.term = term.trim().toLowerCase();
+    this.term = term.trim();
     this.#draw();
   }
 
-  colourByDifference(on) {
-    this.difference = on && Boolean(this.profile.base);
-    this.#draw();
+  /** For each name, whether it is `term`; if none is, whether it holds it. */
+  static hits(names, term) {
+    const lower = term.toLowerCase();
+    return names.map(names.includes(term) ? (name) => name === term : (name) => name.toLowerCase().includes(lower));
   }
 
-  /** The share of the profile's weight that frames whose name holds `term` take, each sample counted once. */
+  /** The share of the profile's weight that frames that match `term` take, each sample counted once. */
   static matched(profile, term) {
-    const hits = profile.names.map((name) => name.toLowerCase().includes(term.toLowerCase()));
+    const hits = FlameGraph.hits(profile.names, term);
     const weigh = ([name, weight, , children]) => (hits[name] ? weight : children.reduce((sum, child) => sum + weigh(child), 0));
     return weigh(profile.tree) / profile.tree[1];
   }
@@ -91,15 +92,18 @@ class FlameGraph {
 
   percent(share) { return `${(share * 100).toFixed(share < 0.0995 ? 2 : 1)} %`; }
 
-  /** How much more CPU time per request the function takes than in the baseline, as a share of a baseline request. */
+  /** By how much the function's share of all samples has grown; 0 if chance may have done that. */
   #change(name) {
-    const { base, functions, run_ms: run, base_ms: before } = this.profile;
-    return (functions[name][1] * run - base.functions[name][1] * before) / (base.samples * before);
+    const { functions, against, tree } = this.profile;
+    const count = functions[name][1], before = against.functions[name][1];
+    const pooled = (count + before) / (tree[1] + against.samples);
+    const error = Math.sqrt(pooled * (1 - pooled) * (1 / tree[1] + 1 / against.samples));
+    const change = count / tree[1] - before / against.samples;
+    return Math.abs(change) > FlameGraph.CERTAIN * error ? change : 0;
   }
 
   #draw() {
-    const names = this.profile.names;
-    const hits = this.term ? names.map((name) => name.toLowerCase().includes(this.term)) : null;
+    const hits = this.term ? FlameGraph.hits(this.profile.names, this.term) : null;
     this.shown = new Map();
     this.elements = new Map();
     const pieces = document.createDocumentFragment();
@@ -127,7 +131,7 @@ class FlameGraph {
 
   #frame(node, left, width, hits, above) {
     const frame = document.createElement("div");
-    frame.className = `frame${above ? " above" : ""}${width < 0.02 ? " narrow" : ""}${hits?.[node.name] ? " match" : ""}`;
+    frame.className = `frame${above ? " above" : ""}${width < 0.02 ? " narrow" : ""}${hits?.[node.name] ? " match" : ""}${this.own.has(node.name) ? " own" : ""}`;
     frame.style.cssText = `left:${left * 100}%;width:${width * 100}%;top:${node.depth * FlameGraph.ROW}px;background:${this.#colour(node)}`;
     if (width > 0.012) frame.textContent = this.label(node);
     frame.setAttribute("role", "treeitem");
@@ -142,7 +146,7 @@ class FlameGraph {
   #colour(node) {
     const label = this.label(node);
     if (label === "…" || !node.parent) return "#c9ced6";
-    if (this.difference) {
+    if (this.profile.against) {
       const change = this.#change(node.name);
       const strength = Math.min(1, Math.abs(change) / this.largest);
       const tone = change > 0 ? "213,94,0" : "0,114,178";
@@ -158,15 +162,17 @@ class FlameGraph {
   #hover(node, x, y) {
     this.tip.hidden = !node;
     if (!node) return;
-    const { functions, base, run_ms: run, base_ms: before } = this.profile;
+    const { functions, against, run_ms: run } = this.profile;
     const all = this.root.weight;
     const lines = [`${this.weight(node.weight)} · ${this.percent(node.weight / all)} of all`];
     if (node.parent && this.focus.parent) lines[0] += ` · ${this.percent(node.weight / this.focus.weight)} of the frames shown`;
     const [own, total] = functions[node.name];
     if (node.parent && this.label(node) !== "…") lines.push(`This function: total ${this.percent(total / all)}, self ${this.percent(own / all)}`);
-    if (base && node.parent && this.label(node) !== "…") {
+    if (against && node.parent && this.label(node) !== "…") {
+      const [, before] = against.functions[node.name];
+      lines.push(`In ${against.where}: total ${this.percent(before / against.samples)}`);
       const ms = (value) => `${value ? value.toPrecision(3) : 0} ms`;
-      lines.push(`CPU time per request: ${ms(total * run)}, ${base.where} ${ms(base.functions[node.name][1] * before)}`);
+      if (run && against.ms) lines.push(`CPU time per request: ${ms(total * run)}, in ${against.where} ${ms(before * against.ms)}`);
     }
     const head = Object.assign(document.createElement("b"), { textContent: this.location(node) });
     this.tip.replaceChildren(head, ...lines.flatMap((line, at) => (at ? [document.createElement("br"), line] : [line])));

@@ -87,11 +87,15 @@ const page = {
     }
   }
 
-  document.getElementById("endpoint-phase")?.addEventListener("change", (event) => {
-    for (const body of document.getElementById("endpoint-table").tBodies) {
-      body.hidden = body.dataset.phase !== event.target.value;
-    }
-  });
+  const endpointPhase = document.getElementById("endpoint-phase");
+  if (endpointPhase) {
+    endpointPhase.addEventListener("change", () => {
+      for (const body of document.getElementById("endpoint-table").tBodies) {
+        body.hidden = body.dataset.phase !== endpointPhase.value;
+      }
+    });
+    selection.link(endpointPhase, "phase");
+  }
 
   const changes = document.getElementById("baseline-table");
   if (changes) {
@@ -104,6 +108,7 @@ const page = {
     };
     phase.addEventListener("change", show);
     clearOnly.addEventListener("change", show);
+    selection.link(phase, "phase");
     show();
   }
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 from harness.analysis.attribution import earlier_profiles
 from harness.analysis.functions import functions_of, parse_frame
 from harness.analysis.measurement import measure
+from harness.analysis.sampled_spans import sampled_spans
 from harness.plan.duet import A
 from harness.plan.model import AttachedTarget
+from harness.plan.phases import phase_kind
 from harness.record.measurement import FunctionSamples
 from harness.record.plain_text import plain
-from harness.record.profiles import ProfileKind, Stack
 from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.contents import ProfileStacks, Report, Section
+from harness.report.flame_tree import flame_tree
 from harness.report.sections.verdict import main_phase
 
 _MEMORY_KINDS = {
@@ -24,19 +24,12 @@ _MEMORY_KINDS = {
     "memory-allocated": "allocated",
 }
 
-SMALLEST_SHARE = 0.0005
-"""Frames below this share of their profile are merged into one ``…``: they are less than a pixel of 1,200."""
-DEEPEST = 200
-"""Deeper frames are cut off: they come from runaway recursion."""
-_ROOT = "all"
-_MERGED = "…"
-
 
 class Flames(Section):
     id = "flames"
     title = "Flame graphs"
     template = "flames.html"
-    scripts = ("flamegraph.js", "flames.js")
+    scripts = ("profiles.js", "flamegraph.js", "flamebox.js", "flames.js")
 
     def values(self, report: Report) -> dict[str, Any]:
         flames = flame_data(report)
@@ -80,43 +73,35 @@ def _why_no_memory(report: Report) -> str:
     return ""
 
 
-@dataclass(slots=True)
-class _Node:
-    weight: int = 0
-    lines: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-    children: dict[str, _Node] = field(default_factory=dict)
-
-
 def flame_data(report: Report) -> list[dict[str, Any]]:
-    """One entry for each profile that holds samples, as ``assets/flamegraph.js`` reads it.
+    """One entry for each profile that holds samples, as ``assets/profiles.js`` reads it.
 
-    ``names`` are functions, ``tree`` is described at :func:`_tree`, and ``functions`` holds for each name the weight on
-    top of the stack and anywhere on it. If the baseline has a CPU profile of the phase, ``base`` holds its
-    ``functions``, and ``run_ms`` and ``base_ms`` are the CPU time a request that one sample stands for: the two are
-    compared by it, as shares alone mislead (see :mod:`harness.analysis.attribution`).
+    ``names`` are functions, ``own`` the indices of those in the target's own code, ``tree`` is described at
+    :class:`~harness.report.flame_tree.FlameTree`, and ``functions`` holds for each name the weight on top of the stack
+    and anywhere on it. ``spans`` are ``[start_s, end_s, requests, CPU seconds]``: any part of a phase can be looked at
+    alone. If the baseline has a CPU profile of the phase, ``base`` holds its ``functions``. ``run_ms`` and its ``ms``
+    are the CPU time a request that one sample stands for: two profiles are compared by it, as shares alone mislead (see
+    :mod:`harness.analysis.attribution`).
     """
-    run = report.run
     flames = []
     for entry in report.profiles:
         if not any(stack.weight for stack in entry.stacks):
             continue
         data = _flame(entry, report.profiled(entry.profile))
         place = (entry.profile.phase, entry.profile.variant)
+        run = report.run
         record = run and next((record for record in run.phases if (record.index, record.variant) == place), None)
-        if run and record and entry.profile.kind not in _MEMORY_KINDS:
-            data |= _compared(data["names"], run, record, entry.profile.kind)
+        if run and record and entry.profile.unit == "samples":
+            data |= _by_requests(entry, data["names"], run, record)
         flames.append(data)
     return flames
 
 
 def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
     profile = entry.profile
-    root = _Node()
-    for stack in entry.stacks:
-        _add(root, stack)
-    names: dict[str, int] = {}
-    tree = _tree(root, max(1.0, root.weight * SMALLEST_SHARE), names)
+    flame = flame_tree(entry.stacks, [found.span for found in entry.by_span])
     functions = functions_of(entry.stacks)
+    own = set(profile.own)
     return {
         "kind": profile.kind,
         "phase": plain(label),
@@ -124,53 +109,40 @@ def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
         "duration_s": profile.duration_s,
         "rate_hz": profile.rate_hz,
         "cores": profile.cores,
-        "names": [plain(name) for name in names],
-        "functions": [_weights(functions.get(name)) for name in names],
-        "tree": tree,
+        "names": [plain(name) for name in flame.names],
+        "own": [index for index, name in enumerate(flame.names) if parse_frame(name).file in own],
+        "functions": [_weights(functions.get(name)) for name in flame.names],
+        "tree": flame.tree,
+        "spans": [],
     }
 
 
-def _compared(names: list[str], run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> dict[str, Any]:
-    """What :func:`flame_data` holds of the baseline; nothing if either side cannot be divided by its requests."""
+def _by_requests(entry: ProfileStacks, names: list[str], run: RunRecording, record: PhaseRecord) -> dict[str, Any]:
+    """What :func:`flame_data` holds of requests and of the baseline; nothing that cannot be divided by requests."""
+    spans = sampled_spans(record, entry.profile, entry.by_span) if entry.by_span else []
+    found: dict[str, Any] = {
+        "held": phase_kind(record.plan.kind).one_level,
+        "spans": [
+            [round(span.start_s, 2), round(span.end_s, 2), round(span.requests, 1), round(span.cpu_s, 4)]
+            for span in spans
+        ],
+    }
+    kind = entry.profile.kind
     measured = measure(run).phase(record.plan.name, record.variant)
     now = measured.profile_of(kind) if measured else None
-    if measured is None or now is None or not now.requests or record.variant == A:
-        return {}
-    before = next(iter(earlier_profiles(run, measured, kind).values()), None)
-    if before is None:
-        return {}
-    return {
-        "base": {
-            "where": "in build A" if record.variant else "in the baseline",
+    if measured is None or now is None or not now.requests:
+        return found
+    found["run_ms"] = now.sample_ms
+    before = None if record.variant == A else next(iter(earlier_profiles(run, measured, kind).values()), None)
+    if before is not None:
+        found["base"] = {
+            "where": "build A" if record.variant else "the baseline",
             "samples": before.samples,
+            "ms": before.sample_ms,
             "functions": [_weights(before.functions.get(name)) for name in names],
-        },
-        "run_ms": now.sample_ms,
-        "base_ms": before.sample_ms,
-    }
+        }
+    return found
 
 
 def _weights(samples: FunctionSamples | None) -> list[int]:
     return [samples.own, samples.total] if samples else [0, 0]
-
-
-def _add(root: _Node, stack: Stack) -> None:
-    """Frames of one function are one node, whatever their lines."""
-    root.weight += stack.weight
-    node = root
-    for text in stack.frames[:DEEPEST]:
-        frame = parse_frame(text)
-        node = node.children.setdefault(frame.key, _Node())
-        node.weight += stack.weight
-        node.lines[frame.line] += stack.weight
-
-
-def _tree(node: _Node, smallest: float, names: dict[str, int], name: str = _ROOT) -> list[Any]:
-    """``[index of the name, weight, heaviest line or 0, [children]]``; children by name, so that phases look alike."""
-    large = [(key, child) for key, child in sorted(node.children.items()) if child.weight >= smallest]
-    children = [_tree(child, smallest, names, key) for key, child in large]
-    merged = sum(child.weight for child in node.children.values()) - sum(child.weight for _, child in large)
-    if merged >= smallest:
-        children.append([names.setdefault(_MERGED, len(names)), merged, 0, []])
-    line = max(node.lines, key=lambda line: node.lines[line], default=0)
-    return [names.setdefault(name, len(names)), node.weight, line, children]

@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sy
 from harness.analysis.measurement import measure
 from harness.control.finalize import write_results
 from harness.record.measurement import Baseline
+from harness.record.profiles import ProfileIndex, read_spans
 from harness.record.run_folder import RunFolder
 from harness.recording import open_recording
+from harness.recording.run import read_run
 from tests.support.benches import FINGERPRINT, bench_folder
 from tests.support.children import wait_until
 from tests.support.judged import judge
@@ -181,19 +183,11 @@ def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_
         return found
 
     whole = ranges()
-    plot = page.locator("#throughput .nsewdrag").first
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box is not None
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.2 * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=4)
-    page.mouse.up()
+    drag(page, "throughput", 0.2, 0.6)
     until(page, "document.getElementById('cpu').layout.xaxis.range[0] > 2")
     zoomed = ranges()
     assert zoomed[0] == zoomed[1]
-    page.mouse.dblclick(box["x"] + 0.5 * box["width"], y)
+    page.locator("#throughput .nsewdrag").first.dblclick()
     until(page, "document.getElementById('cpu').layout.xaxis.range[0] === 0")
     assert ranges() == whole
 
@@ -302,19 +296,103 @@ def test_the_flame_graphs_tooltip_shows_location_samples_and_baseline(page: Page
 def test_what_grew_is_coloured_by_difference(page: Page) -> None:
     flame = graph(page)
     frame = flame.locator(".frame", has_text="slow_search").first
-    assert flame.locator(".flame-diff").is_checked()
+    assert flame.locator(".flame-versus").input_value() == "baseline"
     grown = frame.evaluate("node => node.style.background")
-    flame.locator(".flame-diff").uncheck()
+    flame.locator(".flame-versus").select_option("nothing")
     assert frame.evaluate("node => node.style.background") != grown
-    flame.locator(".flame-diff").check()
+    page.evaluate("selection.set({versus: ''})")
+    assert frame.evaluate("node => node.style.background") == grown
 
 
-def test_a_suspect_leads_to_its_frame(page: Page) -> None:
-    page.select_option("#flame-cpu .flame-profile", label="ramp")
+def test_functions_that_changed_are_listed_with_the_costs_of_both_sides(page: Page) -> None:
+    flame = graph(page)
+    flame.locator(".flame-changes summary").click()
+    first = flame.locator(".flame-changes tbody tr").first.locator("td").all_inner_texts()
+    assert first[0] == "slow_search (shop/defects.py)"
+    before_ms, now_ms = (float(text.removesuffix(" ms")) for text in first[1:3])
+    assert now_ms > 10 * before_ms
+    assert first[6:] == ["2.44 %", "52.9 %"]  # 20 of 820 samples, 900 of 1,700
+    flame.locator(".flame-changes summary").click()
+
+
+def test_a_suspect_leads_to_its_frame_beside_the_baseline(page: Page) -> None:
+    """Its share is larger still in another phase, without a baseline."""
+    page.select_option("#flame-cpu .flame-profile", label="stress")
     page.locator("#suspects button", has_text="slow_search").click()
     assert graph(page).locator(".frame.match").count() == 1
-    assert "steady" in page.locator("#flame-cpu .flame-profile option:checked").inner_text()
+    assert graph(page).locator(".flame-profile option:checked").inner_text() == "steady"
+    assert graph(page).locator(".flame-versus").input_value() == "baseline"
     graph(page).locator(".flame-search").fill("")
+    page.evaluate("selection.set({phase: ''})")
+    drawn(page)
+
+
+def drag(page: Page, chart: str, start: float, end: float) -> None:
+    """Drag from one share of the chart's width to another."""
+    plot = page.locator(f"#{chart} .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()
+
+
+def samples_in(folder: RunFolder, phase: int, span: tuple[float, float]) -> int:
+    """The samples of a phase that its files have from the spans that lie in ``span`` at least by half."""
+    (profile,) = (profile for profile in ProfileIndex.load(folder.profiles).profiles if profile.phase == phase)
+    start_s = read_run(folder).phases[phase].start_s
+    assert profile.spans_path is not None
+    inside = []
+    for number, part in enumerate(profile.spans):
+        begin, end = start_s + part.offset_s, start_s + part.offset_s + part.duration_s
+        if min(end, span[1]) - max(begin, span[0]) >= part.duration_s / 2:
+            inside.append(number)
+    return sum(
+        found.stack.weight for found in read_spans(folder.path / profile.spans_path, profile) if found.span in inside
+    )
+
+
+def total(page: Page) -> int:
+    """How many samples the CPU flame graph shows."""
+    return int(graph(page).locator(".flame-path").inner_text().split()[1].replace(",", ""))
+
+
+def test_brushing_a_span_of_the_timeline_shows_the_samples_of_that_span(page: Page, folder: RunFolder) -> None:
+    whole = total(page)
+    drag(page, "cpu", 0.3, 0.6)
+    until(page, "selection.span !== null")
+    drawn(page)
+    span = page.evaluate("selection.span")
+    assert 0 < total(page) == samples_in(folder, 1, span) < whole
+    assert graph(page).locator(".flame-versus").input_value() == "rest"
+    page.locator("#selected button", has_text=" s ").click()
+    drawn(page)
+    assert total(page) == whole
+
+
+def test_the_address_keeps_what_is_selected(browser: Browser, page: Page, folder: RunFolder) -> None:
+    page.select_option("#endpoint", label="POST /checkout")
+    page.select_option("#flame-cpu .flame-profile", label="ramp")
+    page.evaluate("selection.set({span: [1, 3]})")
+    drawn(page)
+    address = page.url
+    shown = total(page)
+    page.evaluate("selection.set({endpoint: '', phase: '', span: null})")
+    drawn(page)
+    assert "=" not in page.url
+    other = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    other.goto(address)
+    drawn(other)
+    for select in ("#endpoint", "#distribution-endpoint"):
+        assert other.locator(f"{select} option:checked").inner_text() == "POST /checkout"
+    for select in ("#endpoint-phase", "#distribution-phase", "#flame-cpu .flame-profile"):
+        assert other.locator(f"{select} option:checked").inner_text() == "ramp"
+    assert other.evaluate("document.getElementById('cpu').layout.xaxis.range") == [1, 3]
+    assert 0 < total(other) == shown == samples_in(folder, 0, (1, 3))
+    other.context.close()
 
 
 def test_memory_is_shown_in_bytes(page: Page) -> None:

@@ -109,6 +109,7 @@ def test_the_flame_graphs_hold_both_sides(rich: RunFolder) -> None:
     assert [(flame["kind"], flame["phase"], "base" in flame) for flame in flames] == [
         ("cpu", "ramp", False),
         ("cpu", "steady", True),
+        ("cpu", "stress", False),
         ("memory-leaked", "diagnose", False),
     ]
 

@@ -32,7 +32,7 @@ def flame_of(tmp_path: Path, stacks: list[Stack], before: list[Stack] | None = N
 
 
 def named(flame: dict[str, Any], node: list[Any]) -> list[Any]:
-    name, weight, line, children = node
+    name, weight, line, children, _ = node
     return [flame["names"][name], weight, line, [named(flame, child) for child in children]]
 
 
@@ -61,7 +61,7 @@ def test_the_baseline_is_compared_by_cpu_time_a_request(tmp_path: Path) -> None:
     flame = flame_of(tmp_path, [Stack(("f (a.py:1)",), 60)], [Stack(("f (a.py:1)",), 20)])
     place = flame["names"].index("f (a.py)")
     run_ms = flame["functions"][place][1] * flame["run_ms"]
-    base_ms = flame["base"]["functions"][place][1] * flame["base_ms"]
+    base_ms = flame["base"]["functions"][place][1] * flame["base"]["ms"]
     assert run_ms / base_ms == pytest.approx(3.0, rel=0.5)
 
 
