@@ -11,6 +11,7 @@ from harness.control.artifacts import ArtifactLocation, upload
 from harness.control.past_runs import Figure, stepped_figures, write_past_runs
 from harness.control.run_lookup import has_store
 from harness.errors import HarnessError
+from harness.explain import explained
 from harness.gates.escalation import row_of_inconclusive
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
@@ -56,7 +57,7 @@ def conclude(
         write_past_runs(recording, stepped_figures(plan.gates), environment, store)
     except HarnessError as error:
         warnings.append(message("history-unreadable", error=error.message))
-    summary = judge(recording)
+    summary = explained(recording, judge(recording))
     warnings += row_of_inconclusive(summary, recording.baseline)
     summary = write_results(folder, summary, warnings=warnings, recording=recording)
     try:
@@ -96,7 +97,8 @@ def copy_run(folder: RunFolder, summary: Summary, to: ArtifactLocation) -> Summa
 
 def judged(folder: RunFolder) -> Summary:
     """The result of a run or a bench under its own gates. Writes nothing."""
-    return judge(open_recording(folder))
+    recording = open_recording(folder)
+    return explained(recording, judge(recording))
 
 
 def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
@@ -109,7 +111,8 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     no_baseline, warnings = look_up_baseline(recording, gates)
     warnings += _look_up_past_runs(recording, stepped_figures(recording.plan.gates if gates is None else gates))
     recording = replace(recording, no_baseline=no_baseline)
-    return write_results(folder, judge(recording, gates=gates), warnings=warnings, recording=recording)
+    summary = explained(recording, judge(recording, gates=gates))
+    return write_results(folder, summary, warnings=warnings, recording=recording)
 
 
 def look_up_baseline(

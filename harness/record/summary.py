@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.messages import Message
+from harness.record.explanation import Explanation
 from harness.record.findings import Leak
 from harness.record.measurement import Baseline, Interval
 from harness.record.notice import Notice
@@ -434,6 +435,8 @@ class Summary(_Part):
     """Those that are likely to."""
     profile_notes: list[Notice] = []
     """What the comparison of the profiles could not see, and why."""
+    explanations: list[Explanation] = []
+    """Why gates failed and figures got worse, one for each place (phase and endpoint) and kind of figure."""
     failures: list[FailureKind] = []
     baseline: BaselineRef | None = None
     changes: list[Change] = []

@@ -10,6 +10,7 @@ from harness.report.sections.comparison import ComparedFigures, ComparedRuns, Co
 from harness.report.sections.duet import Builds
 from harness.report.sections.endpoints import Endpoints
 from harness.report.sections.errors import Errors
+from harness.report.sections.explanations import Explanations
 from harness.report.sections.findings import Findings
 from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
@@ -22,6 +23,7 @@ from harness.report.sections.verdict import Verdict, Warnings
 
 SECTIONS: tuple[Section, ...] = (
     Verdict(),
+    Explanations(),
     Findings(),
     Gates(),
     Builds(),

@@ -52,6 +52,7 @@ def test_verdict_and_gates_come_before_all_else(rich: RunFolder) -> None:
     page = page_of(rich)
     order = [
         "verdict",
+        "causes",
         "gates",
         "suspects",
         "phases",

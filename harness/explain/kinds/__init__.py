@@ -1,0 +1,23 @@
+"""The kinds of causes. A new one is a file in this package and a line in :data:`KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from harness.explain.kinds import cores, cpu, failures, generator, invariant, memory, saturation
+from harness.explain.questions import Question
+from harness.record.explanation import Cause, CauseKind
+
+KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
+    generator.causes,
+    cores.causes,
+    cpu.causes,
+    saturation.causes,
+    memory.causes,
+    failures.causes,
+    invariant.causes,
+)
+"""Each yields what it finds for a question; nothing where it finds nothing, or the question is none of its own."""
+
+VOIDING: frozenset[CauseKind] = frozenset({"target-died", "generator", "cores-taken"})
+"""Where one of these is a cause, the figure says little about the target."""

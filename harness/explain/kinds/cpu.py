@@ -1,0 +1,81 @@
+"""A function that takes more CPU time than in the baseline; without one, the one that takes most.
+
+Only a target that has no CPU time to spare makes requests wait for it. Its own growth is then not all that a function
+adds: while it runs, others wait. So the evidence says whether the target was saturated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.analysis.functions import parse_frame
+from harness.analysis.profiles import busy_stacks, profiles_of
+from harness.explain.kinds.saturation import saturated
+from harness.explain.questions import Question
+from harness.messages import message
+from harness.metrics.formatting import Amount, Estimate
+from harness.record.explanation import Cause, Place
+from harness.record.measurement import Interval
+from harness.record.summary import Suspect
+
+_MUCH = 0.3
+"""Of the CPU time: a function that takes less is no cause without a baseline."""
+
+
+def causes(question: Question) -> Iterator[Cause]:
+    if question.family not in ("time", "errors", "cpu", "capacity"):
+        return
+    if question.is_compared or question.family == "capacity":
+        named = [(suspect, True) for suspect in question.summary.suspects]
+        named += [(suspect, False) for suspect in question.summary.candidates]
+        for suspect, sure in named:
+            yield _of_suspect(question, suspect, sure=sure)
+    elif question.family in ("time", "cpu") and question.record is not None:
+        yield from _costliest(question)
+
+
+def _of_suspect(question: Question, suspect: Suspect, *, sure: bool) -> Cause:
+    place = Place(function=suspect.function, file=suspect.file or None, line=suspect.line or None)
+    grown = suspect.cpu_ms_run - suspect.cpu_ms_baseline
+    low, high = suspect.cpu_ms_growth or (grown, grown)
+    ms = Interval(value=grown, low=max(0.0, low), high=high)
+    what = message("cause-cpu", place=str(place), ms=Estimate(ms, "ms"))
+    evidence = []
+    if suspect.inside:
+        evidence.append(message("evidence-inside", function=suspect.inside))
+    if (saturation := saturated(question)) is not None:
+        evidence.append(saturation)
+    return question.cause("cpu", what, ms=ms, place=place, sure=sure, evidence=evidence)
+
+
+def _costliest(question: Question) -> Iterator[Cause]:
+    """The function of the target's own code that most CPU time is spent in or below, if it is much."""
+    assert question.record is not None
+    profile = question.measured and question.measured.profile
+    own = {file for recorded in profiles_of(question.run, question.record, "cpu") for file in recorded.own}
+    if not profile or not profile.clock_ms or not own:
+        return
+    charged: Counter[str] = Counter()
+    lines: Counter[tuple[str, int]] = Counter()
+    samples = 0
+    for stack in busy_stacks(question.run, question.record, "cpu"):
+        samples += stack.weight
+        inner = next((frame for text in reversed(stack.frames) if (frame := parse_frame(text)).file in own), None)
+        if inner is not None:
+            charged[inner.key] += stack.weight
+            lines[inner.key, inner.line] += stack.weight
+    for key, weight in charged.most_common(1):
+        share = weight / samples
+        if share < _MUCH:
+            return
+        function = parse_frame(key)
+        line = max((line for (name, line) in lines if name == key), key=lambda line: lines[key, line])
+        place = Place(function=function.function, file=function.file, line=line or None)
+        ms = profile.clock_ms * share
+        what = message("cause-cpu-most", place=str(place), ms=Amount(ms, "ms"), share=Amount(100 * share, "%"))
+        saturation = saturated(question)
+        evidence = [] if saturation is None else [saturation]
+        yield question.cause(
+            "cpu", what, ms=Interval(value=ms, low=ms, high=ms), place=place, sure=False, evidence=evidence
+        )

@@ -1,0 +1,101 @@
+"""Orders causes and says what they leave unexplained.
+
+Causes that void the figure (a dead target, a generator that was the limit) come first. Then come those that are sure
+and have a part, the greatest first, then those that are sure without one, then those that are only likely.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.explain.kinds import KINDS, VOIDING
+from harness.explain.questions import Question
+from harness.messages import Message, message
+from harness.metrics import RUN_METRICS
+from harness.metrics.formatting import Amount, Estimate, title
+from harness.record.explanation import Cause, Explanation
+from harness.record.measurement import Interval
+from harness.record.notice import Notice
+
+SMALLEST_SHARE = 0.05
+"""A cause that explains less of the rise is not named."""
+MOST_CAUSES = 5
+
+
+def explanation_of(question: Question) -> Explanation:
+    """What is known of the causes of one figure."""
+    found = [cause for kind in KINDS for cause in kind(question) if _counts(cause)]
+    causes = ranked(found)[:MOST_CAUSES]
+    change, gate = question.change, next(iter(question.gates), None)
+    compared = question.is_compared
+    reference = change.baseline if compared and change else gate.limit if gate else None
+    return Explanation(
+        phase=question.phase,
+        endpoint=question.endpoint,
+        metric=question.metric,
+        gates=[result.require for result in question.gates],
+        unit=change.unit if change else gate.unit if gate else "",
+        observed=question.observed,
+        reference=reference,
+        against=None if reference is None else "baseline" if compared else "limit",
+        rise=question.rise,
+        causes=causes,
+        unexplained=unexplained(question.whole, causes),
+        what=Notice.of(_what(question)),
+    )
+
+
+def ranked(causes: Sequence[Cause]) -> list[Cause]:
+    """The most important first."""
+    return sorted(causes, key=lambda cause: (cause.kind not in VOIDING, not cause.sure, -_share(cause)))
+
+
+def unexplained(whole: Interval | None, causes: Sequence[Cause]) -> Interval | None:
+    """What the sure causes leave of ``whole``; None where none has a part."""
+    parts = [cause.part for cause in causes if cause.sure and cause.part is not None]
+    if whole is None or not parts:
+        return None
+    left = whole.value - sum(part.value for part in parts)
+    below = math.hypot(*(_above(part) for part in parts))
+    above = math.hypot(*(part.value - part.low for part in parts))
+    high = min(whole.value, max(0.0, left + above))
+    return Interval(value=max(0.0, left), low=max(0.0, left - below), high=high)
+
+
+def _above(part: Interval) -> float:
+    return math.inf if part.high is None else part.high - part.value
+
+
+def _counts(cause: Cause) -> bool:
+    return cause.share is None or cause.share.value >= SMALLEST_SHARE
+
+
+def _share(cause: Cause) -> float:
+    return 0.0 if cause.share is None else cause.share.value
+
+
+def _what(question: Question) -> Message:
+    """What got worse, as a sentence."""
+    if question.family == "run":
+        return message("explain-run-broken")
+    if question.family == "invariant":
+        return message("explain-invariant")
+    place = {"metric": title(question.metric), "of": _of(question)}
+    change, gate = question.change, next(iter(question.gates), None)
+    if question.is_compared and question.rise is not None and change is not None:
+        code = "explain-rose" if RUN_METRICS[question.metric].better == "lower" else "explain-fell"
+        return Message(
+            code, {**place, "by": Estimate(question.rise, change.unit), "now": Amount(change.observed, change.unit)}
+        )
+    if gate is not None and gate.observed is not None and gate.limit is not None:
+        return message(
+            "explain-beyond-limit", **place, now=Amount(gate.observed, gate.unit), limit=Amount(gate.limit, gate.unit)
+        )
+    return message("explain-gate-failed", require=question.gates[0].asked)
+
+
+def _of(question: Question) -> str:
+    """The place, as the end of a name: `` of GET /search in steady``."""
+    endpoint = f" of {question.endpoint}" if question.endpoint else ""
+    return f"{endpoint} in {question.phase}" if question.phase else endpoint

@@ -1,0 +1,59 @@
+"""Why gates failed and figures got worse: what rose, by how much, and the ranked causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.metrics.formatting import Estimate
+from harness.record.explanation import Cause, Explanation
+from harness.record.summary import Summary
+from harness.report.blocks import Block, Cell, Items, Paragraph
+from harness.report.contents import Report, Section
+from harness.report.formatting import percent
+
+
+class Explanations(Section):
+    id = "causes"
+    title = "Causes"
+    brief = True
+    template = "explanations.html"
+
+    def text(self, summary: Summary) -> Sequence[Block]:
+        blocks: list[Block] = []
+        for explanation in summary.explanations:
+            blocks.append(Paragraph(f"{explanation.what.text}:"))
+            blocks.append(Items([Cell(line) for line in _lines(explanation)]))
+        return blocks
+
+    def values(self, report: Report) -> dict[str, Any] | None:
+        if not report.summary.explanations:
+            return None
+        return {"part": part_of, "unexplained": unexplained_of}
+
+
+def _lines(explanation: Explanation) -> list[str]:
+    lines = []
+    for cause in explanation.causes:
+        part = part_of(explanation, cause)
+        evidence = "".join(f"; {notice.text}" for notice in cause.evidence)
+        lines.append(f"{f'{part}: ' if part else ''}{cause.what.text}{evidence}")
+    return [*lines, *filter(None, [unexplained_of(explanation)])]
+
+
+def part_of(explanation: Explanation, cause: Cause) -> str:
+    """The cause's part, and how sure it is; empty if neither is to be said."""
+    part = ""
+    if cause.part is not None and cause.share is not None and explanation.unit:
+        part = f"{Estimate(cause.part, explanation.unit)} ({percent(cause.share.value)})"
+    return part if cause.sure else ", ".join(filter(None, ["likely", part]))
+
+
+def unexplained_of(explanation: Explanation) -> str:
+    """What the causes leave; empty if that is nothing."""
+    if not explanation.causes:
+        return "nothing that was recorded explains it"
+    left = explanation.unexplained
+    if left is None or not explanation.unit or not left.high:
+        return ""
+    return f"{Estimate(left, explanation.unit)}: unexplained"

@@ -1,0 +1,135 @@
+"""Failed gates and changes get their causes, ranked, with their part; what is sound gets none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analysis.measurement import measure
+from harness.record.explanation import Explanation
+from harness.record.measurement import Baseline
+from harness.record.profiles import Stack
+from harness.record.run_folder import RunFolder, write_json
+from harness.recording import open_recording
+from tests.support.judged import judge
+from tests.support.latencies import lognormal
+from tests.support.plans import steady
+from tests.support.recordings import Failing, Profiles, WorkerState, record_run
+
+SERVE = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
+RANK = (*SERVE, "search (shop/app.py:120)", "rank (shop/rank.py:40)")
+USUAL = {(*SERVE, "list_products (shop/app.py:80)"): 900, (*SERVE, "checkout (shop/app.py:140)"): 500, RANK: 200}
+
+
+def run_of(parent: Path, name: str, *, ms: float = 20, rank: int = 200, **more: Any) -> RunFolder:
+    """30 s of 100 requests a second, which take so long and of which ``rank`` has so many of 100 samples a second."""
+    stacks = [Stack(frames, weight) for frames, weight in {**USUAL, RANK: rank}.items()]
+    options: dict[str, Any] = {
+        "phases": [steady(rate=100, seconds=30)],
+        "latency": lognormal(ms),
+        "profiles": Profiles(cpu={"steady": stacks}),
+        "sampled": lambda _: {"machine": {"others_percent": 2.0, "cores": 2.0}},
+        **more,
+    }
+    return record_run(parent, run_id=name, **options)
+
+
+def explanations(folder: RunFolder, before: Sequence[RunFolder] = ()) -> list[Explanation]:
+    if before:
+        runs = [measure(open_recording(each)) for each in before]
+        kept = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=runs)
+        write_json(folder.comparison, kept.model_dump(by_alias=True))
+    return judge(folder).explanations
+
+
+def test_a_function_that_grew_is_the_cause_with_its_part_of_the_rise(tmp_path: Path) -> None:
+    """1,200 samples more in 3,000 requests are 4 ms a request; the mean rose by 8 %, from 20 to 30 ms."""
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
+    folder = run_of(tmp_path, "now", ms=30, rank=1400, gates=["p95 < 45ms"])
+
+    first, *others = explanations(folder, before)
+    assert (first.metric, first.gates, first.against) == ("p95", ["p95 < 45ms"], "baseline")
+    assert [explanation.metric for explanation in others] == []
+    assert first.rise is not None
+    assert first.rise.value == pytest.approx(19, abs=3)
+    cause = first.causes[0]
+    assert (cause.kind, cause.what.code, cause.sure) == ("cpu", "cause-cpu", True)
+    assert cause.place is not None
+    assert (cause.place.function, cause.place.line) == ("rank", 40)
+    assert cause.per_request_ms is not None
+    assert cause.per_request_ms.value == pytest.approx(4, rel=0.1)
+    assert cause.share is not None
+    assert cause.share.value == pytest.approx(4 / 10.8, rel=0.2)
+    assert cause.part is not None
+    assert cause.part.value == pytest.approx(first.rise.value * cause.share.value)
+    assert first.unexplained is not None
+    assert first.unexplained.value == pytest.approx(first.rise.value - cause.part.value)
+
+
+def test_a_run_like_its_baseline_needs_no_explanation(tmp_path: Path) -> None:
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
+    assert explanations(run_of(tmp_path, "now", seed=9, gates=["p95 < 500ms"]), before) == []
+
+
+def test_a_rise_without_a_cause_stays_unexplained(tmp_path: Path) -> None:
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
+    (found,) = explanations(run_of(tmp_path, "now", ms=40), before)
+    assert (found.gates, found.causes, found.unexplained) == ([], [], None)
+    assert found.rise is not None
+
+
+def test_without_a_baseline_the_costliest_function_may_be_the_cause(tmp_path: Path) -> None:
+    (found,) = explanations(run_of(tmp_path, "now", rank=2000, gates=["p95 < 5ms"]))
+    assert (found.against, found.reference, found.rise) == ("limit", 5, None)
+    assert found.causes[0].what.code == "cause-cpu-most"
+    assert found.causes[0].place is not None
+    assert found.causes[0].place.function == "rank"
+    assert not found.causes[0].sure
+    assert found.unexplained is None
+
+
+def test_errors_are_explained_by_what_they_say(tmp_path: Path) -> None:
+    failures = [
+        Failing(0.3, "HTTP 503 pool timeout", endpoint="POST /checkout"),
+        Failing(0.02, "HTTP 500", endpoint="GET /products"),
+    ]
+    (found,) = explanations(run_of(tmp_path, "now", failures=failures, gates=["error_rate < 1%"]))
+    failed = [cause for cause in found.causes if cause.kind == "failures"]
+    assert [cause.what.params["failure"] for cause in failed] == ["HTTP 503 pool timeout", "HTTP 500"]
+    shares = [cause.share.value for cause in failed if cause.share]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_others_that_took_the_cores_come_before_all_else(tmp_path: Path) -> None:
+    taken = {
+        "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
+        "machine": {"others_percent": 180.0, "cores": 2.0},
+    }
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
+    folder = run_of(tmp_path, "now", ms=60, sampled=lambda _: taken, gates=["p95 < 45ms"])
+    (found,) = explanations(folder, before)
+    assert found.causes[0].what.code == "cause-cores-taken"
+    assert found.causes[0].what.params["others"] == pytest.approx(1.8, abs=0.01)
+    assert found.causes[0].what.params["seconds"] == ["0–31 s"]
+
+
+def test_a_generator_that_was_the_limit_is_the_cause(tmp_path: Path) -> None:
+    folder = run_of(
+        tmp_path,
+        "now",
+        worker=lambda _: WorkerState(cpu=0.99),
+        phases=[steady(users=50, seconds=20)],
+        gates=["p95 < 5ms"],
+    )
+    (found, *_) = [each for each in explanations(folder) if each.phase == "steady"]
+    assert found.causes[0].what.code == "cause-generator-limited"
+
+
+def test_an_invariant_that_broke_is_explained_by_what_it_says(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", verify={"status": "fail", "message": "the ledger does not balance"})
+    (found,) = explanations(folder)
+    assert (found.metric, found.what.code) == ("verify", "explain-invariant")
+    assert "the ledger does not balance" in found.causes[0].what.text
