@@ -113,7 +113,7 @@ def test_others_that_took_the_cores_come_before_all_else(tmp_path: Path) -> None
     (found,) = explanations(folder, before)
     assert found.causes[0].what.code == "cause-cores-taken"
     assert found.causes[0].what.params["others"] == pytest.approx(1.8, abs=0.01)
-    assert found.causes[0].what.params["seconds"] == ["0–31 s"]
+    assert found.causes[0].what.params["seconds"] == ["0–30 s"]
 
 
 def test_a_generator_that_was_the_limit_is_the_cause(tmp_path: Path) -> None:
