@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.explain.questions import Question
-from harness.record.explanation import Cause
+from harness.record.explanation import Cause, Place
 
 
 def causes(question: Question) -> Iterator[Cause]:
-    if question.family != "memory":
+    if question.family != "memory" or question.record is None:
         return
-    for notice in question.summary.notices:
-        if notice.code == "target-memory-grew" and notice.params.get("phase") == question.phase:
-            yield question.cause("memory", notice.message())
+    for leak in question.summary.leaks:
+        if (leak.phase, leak.variant) == (question.record.plan.name, question.record.variant):
+            place = Place(function=leak.function, file=leak.file, line=leak.line) if leak.function else None
+            yield question.cause("memory", leak.notice.message(), place=place)
